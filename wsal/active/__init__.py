@@ -1,0 +1,1 @@
+"""Active learning: which texts to put before people next, and who answers."""

@@ -1,0 +1,96 @@
+"""Who answers a query: the oracle that knows gold, or people with a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+
+from wsal.active import sheet
+from wsal.errors import AnnotationError, WaitingForAnnotations
+from wsal.labels import LabelSet
+from wsal.settings import Money, Share
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked in one round."""
+
+    table: pl.DataFrame  # columns of tables.QUERY, most wanted first
+    labels: LabelSet
+    gold: Mapping[str, int]  # id -> class, for the oracle alone; empty where nothing is known
+    round_dir: Path  # a folder for what passes between people and wsal
+
+
+@runtime_checkable
+class Annotator(Protocol):
+    """Answers queries."""
+
+    @property
+    def human(self) -> bool:
+        """Whether answers cost a person's time: wsal never throws such answers away."""
+        ...
+
+    def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
+        """Columns of tables.ANNOTATIONS, one row a text asked.
+
+        Raises:
+            WaitingForAnnotations: the query lies ready, and its answers are not all there.
+            AnnotationError: an answer cannot be taken.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Answers from the gold labels that the source brought: for simulation."""
+
+    noise: Share = 0.0
+    """Share of its answers that are wrong: another class, any with equal chance."""
+    seconds: Money = 5.0
+    """The time an answer is said to take."""
+
+    human = False
+
+    def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
+        """The gold label of each text, or another; a text without gold is skipped."""
+        if not query.gold:
+            raise AnnotationError(
+                "annotator=oracle answers from gold labels, and this pool has none; "
+                "use annotator=file to have people answer"
+            )
+        n = len(query.labels)
+        answers = []
+        for one in query.table["id"]:
+            known = query.gold.get(one)
+            shift = int(rng.integers(1, n)) if rng.random() < self.noise else 0
+            answers.append(None if known is None else query.labels.names[(known + shift) % n])
+        return sheet.annotations(query.table["id"], answers, "oracle", self.seconds)
+
+
+@dataclass(frozen=True)
+class File:
+    """People fill in a sheet: written as `rounds/NNN/query.csv` (or xlsx), read when complete."""
+
+    format: Literal["csv", "xlsx"] = "csv"
+    name: str = "file"
+    """Who answers, for the record."""
+
+    human = True
+
+    def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
+        """The answers in the sheet; writes the sheet first if there is none."""
+        path = query.round_dir / f"query.{self.format}"
+        if not path.exists():
+            sheet.write(query.table, query.labels, path)
+        answers = sheet.read(path, query.table["id"], query.labels)
+        n_open = sum(answer == "" for answer in answers)
+        if n_open:
+            raise WaitingForAnnotations(
+                f"{n_open} of {len(answers)} texts in {path} wait for an answer: fill in the "
+                f"column `label` ({sheet.SKIP} skips a text), then run the same command again"
+            )
+        given = [None if answer == sheet.SKIP else answer for answer in answers]
+        return sheet.annotations(query.table["id"], given, self.name, None)

@@ -1,0 +1,23 @@
+"""Group embeddings by k-means."""
+
+import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from wsal.arrays import Classes, Embeddings, Scores
+
+
+def cluster(
+    embeddings: Embeddings, n_clusters: int, rng: np.random.Generator, weights: Scores | None = None
+) -> tuple[Classes, np.ndarray]:
+    """The cluster of each text in [0, n_clusters), and its squared distance to the centre.
+
+    At most as many clusters as texts. On one thread: with more, sums of floats come in another
+    order each time, and so would the query.
+    """
+    n_clusters = min(n_clusters, len(embeddings))
+    points = embeddings.astype(np.float64)
+    model = KMeans(n_clusters, n_init=1, random_state=int(rng.integers(2**31)))
+    with threadpool_limits(limits=1):
+        member = model.fit_predict(points, sample_weight=weights).astype(np.int64)
+    return member, ((points - model.cluster_centers_[member]) ** 2).sum(axis=1)

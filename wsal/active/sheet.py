@@ -1,0 +1,100 @@
+"""The sheet that people fill in: one row a text, a column `label` to answer in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from wsal import tables
+from wsal.errors import AnnotationError, did_you_mean
+from wsal.files import read_table
+from wsal.labels import LabelSet
+
+SKIP = "-"
+COLUMNS = ("id", "label", "text", "suggestion", "reason")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+
+
+def annotations(
+    ids: pl.Series, answers: Sequence[str | None], annotator: str, seconds: float | None
+) -> pl.DataFrame:
+    """A table of annotations; None stands for a text that was skipped."""
+    frame = pl.DataFrame({"id": ids, "label": pl.Series(answers, dtype=pl.String)})
+    frame = frame.with_columns(
+        annotator=pl.lit(annotator), seconds=pl.lit(seconds, dtype=pl.Float32)
+    )
+    return frame.select(*tables.ANNOTATIONS)
+
+
+def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
+    """Write the sheet, whole or not at all; xlsx offers the classes in a drop-down list."""
+    suggestion = [labels.names[c] for c in query["predicted"]]
+    rows = pl.DataFrame(
+        {
+            "id": query["id"],
+            "label": [""] * len(query),
+            "text": [_harmless(text) for text in query["text"]],
+            "suggestion": suggestion,
+            "reason": query["reason"],
+        }
+    )
+    temporary = path.with_name(f".{path.name}")
+    if path.suffix == ".csv":
+        rows.write_csv(temporary, include_bom=True)  # else Excel takes UTF-8 for Latin-1
+    else:
+        _write_xlsx(rows, labels, temporary)
+    temporary.replace(path)
+
+
+def read(path: Path, ids: pl.Series, labels: LabelSet) -> list[str]:
+    """The answer to each id, `""` where there is none yet, `SKIP` where the text was skipped.
+
+    Raises:
+        AnnotationError: a label is unknown, an id is unknown or stands twice, a column is gone.
+    """
+    frame = read_table(path)
+    for name in ("id", "label"):
+        if name not in frame.columns:
+            raise AnnotationError(
+                f"{path} has no column {name!r}{did_you_mean(name, frame.columns)}"
+            )
+    asked, answers = set(ids), dict[str, str]()
+    sheet = frame.select(pl.col("id", "label").cast(pl.String).fill_null("").str.strip_chars())
+    for number, (one, label) in enumerate(sheet.iter_rows(), start=2):  # row 1 is the header
+        if not one and not label:
+            continue
+        if one not in asked:
+            raise AnnotationError(f"{path}, row {number}: id {one!r} was not asked in this round")
+        if one in answers:
+            raise AnnotationError(f"{path}, row {number}: id {one!r} stands twice")
+        if label not in ("", SKIP) and label not in labels:
+            raise AnnotationError(
+                f"{path}, row {number}, id {one!r}: unknown label {label!r}"
+                f"{did_you_mean(label, labels.names)}; correct it and run the same command again"
+            )
+        answers[one] = label
+    return [answers.get(one, "") for one in ids]
+
+
+def _harmless(text: str) -> str:
+    """The text with a quote before it if a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
+    import xlsxwriter  # noqa: PLC0415  for this format alone
+
+    with xlsxwriter.Workbook(
+        path, {"strings_to_formulas": False, "strings_to_urls": False}
+    ) as book:
+        page, classes = book.add_worksheet("query"), book.add_worksheet("classes")
+        classes.write_column(0, 0, [*labels.names, SKIP])
+        page.write_row(0, 0, rows.columns)
+        for number, row in enumerate(rows.iter_rows(), start=1):
+            for column, value in enumerate(row):
+                page.write_string(number, column, value)
+        source = f"=classes!$A$1:$A${len(labels) + 1}"
+        page.data_validation(1, 1, len(rows), 1, {"validate": "list", "source": source})
+        page.set_column(1, 1, 24)
+        page.set_column(2, 2, 80)
+        page.freeze_panes(1, 0)

@@ -1,0 +1,129 @@
+"""Query strategies: from candidates to the texts most worth a person's time."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from wsal.active.clustering import cluster
+from wsal.active.scores import entropy, margin
+from wsal.arrays import Embeddings, Probs, Rows, Scores
+from wsal.settings import Positive
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the current classifier makes of the texts that nobody has labelled yet."""
+
+    probs: Probs  # (texts, classes)
+    embeddings: Embeddings  # (texts, dims), rows of length 1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows chosen, most wanted first, each with its score and a reason people can read."""
+
+    rows: Rows  # (query,)
+    scores: Scores  # (query,)
+    reasons: list[str]
+
+
+@runtime_checkable
+class QueryStrategy(Protocol):
+    """Picks rows of the candidates. Holds settings, never state; draws only from `rng`."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """`size` distinct rows (all, if there are fewer)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Random:
+    """Any text with equal chance: what every other strategy has to beat."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """Rows in random order."""
+        rows = rng.permutation(len(candidates.probs))[:size]
+        return Selection(rows, np.zeros(len(rows), np.float32), ["drawn at random"] * len(rows))
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """The texts of highest entropy. On product titles worse than random: they are much alike."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """Rows by falling entropy; equal ones in random order."""
+        return _top(entropy(candidates.probs), size, rng, "entropy")
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The texts whose two likeliest classes are closest (breaking ties)."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """Rows by rising margin; equal ones in random order."""
+        return _top(margin(candidates.probs), size, rng, "margin")
+
+
+@dataclass(frozen=True)
+class EntropyClusters:
+    """The text of highest entropy in each cluster of the embeddings, worst clusters first.
+
+    Clusters are made among the `shortlist * size` texts of highest entropy, one for each text
+    asked for.
+    """
+
+    shortlist: Positive = 10
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """One row of each cluster by falling entropy; then, if clusters ran out, the rest."""
+        scores = entropy(candidates.probs)
+        listed = _ranked(scores, rng)[: self.shortlist * size]
+        member, _ = cluster(candidates.embeddings[listed], size, rng)
+        _, leaders = np.unique(member, return_index=True)  # listed is ranked: first is worst
+        leaders = np.sort(leaders)
+        places = np.concatenate([leaders, np.delete(np.arange(len(listed)), leaders)])[:size]
+        rows, sizes = listed[places], np.bincount(member)
+        reasons = [
+            f"highest entropy ({scores[row]:.2f}) in its cluster of {sizes[member[place]]}"
+            for row, place in zip(rows, places, strict=True)
+        ]
+        return Selection(rows, scores[rows], reasons)
+
+
+@dataclass(frozen=True)
+class Dbal:
+    """Margin-weighted k-means among the least sure texts (Zhdanov, 2019, arXiv 1901.05954).
+
+    Of the `shortlist * size` texts with the smallest margin, the one nearest to the centre of
+    each of `size` clusters is asked: unsure and spread out, and of its kind typical.
+    """
+
+    shortlist: Positive = 10
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """The row nearest to each centre, least sure first; then the rest by margin."""
+        scores = margin(candidates.probs)
+        listed = _ranked(scores, rng)[: self.shortlist * size]
+        weights = scores[listed] + np.float32(1e-6)  # k-means takes no weight of zero for all
+        member, distance = cluster(candidates.embeddings[listed], size, rng, weights)
+        by_distance = np.lexsort((distance, member))
+        _, first = np.unique(member[by_distance], return_index=True)
+        nearest = np.sort(by_distance[first])  # by rank in `listed`: least sure first
+        places = np.concatenate([nearest, np.delete(np.arange(len(listed)), nearest)])[:size]
+        rows, sizes = listed[places], np.bincount(member)
+        reasons = [
+            f"margin {1 - scores[row]:.2f}; typical of {sizes[member[place]]} unsure texts"
+            for row, place in zip(rows, places, strict=True)
+        ]
+        return Selection(rows, scores[rows], reasons)
+
+
+def _ranked(scores: Scores, rng: np.random.Generator) -> Rows:
+    """Rows by falling score; equal ones in random order."""
+    return np.lexsort((rng.random(len(scores)), -scores))
+
+
+def _top(scores: Scores, size: int, rng: np.random.Generator, what: str) -> Selection:
+    rows = _ranked(scores, rng)[:size]
+    return Selection(rows, scores[rows], [f"{what} score {scores[row]:.2f}" for row in rows])

@@ -1,0 +1,20 @@
+"""The arrays every module shares, by name and shape.
+
+Axes: `texts`, `rules`, `classes`, `dims` (embedding width), `query` (texts asked in one round).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+ABSTAIN = -1  # a rule's vote when it has nothing to say; the only negative vote
+
+Votes = NDArray[np.int16]  # (texts, rules): a class, or ABSTAIN
+Vote = NDArray[np.int16]  # (texts,): what one rule says
+Classes = NDArray[np.int64]  # (texts,): a class, in [0, classes)
+Probs = NDArray[np.float32]  # (texts, classes): rows sum to 1
+Prior = NDArray[np.float64]  # (classes,): sums to 1
+Confusion = NDArray[np.float64]  # (rules, classes, classes): P(vote | class, the rule voted)
+Embeddings = NDArray[np.float32]  # (texts, dims)
+Scores = NDArray[np.float32]  # (texts,): higher is asked sooner
+Weights = NDArray[np.float64]  # (texts,): how many rows of the source a text stands for
+Rows = NDArray[np.int64]  # (query,): positions in an array of texts

@@ -1,0 +1,1 @@
+"""The classifier: an encoder with a head, its training, its inference. torch lives here."""

@@ -1,0 +1,107 @@
+"""`wsal <command> [overrides]`, and the same door for scripts/*.py."""
+
+import os
+import sys
+from typing import Any, NoReturn
+
+from wsal import __version__
+
+STAGES = ("prepare", "vote", "aggregate", "pretrain", "select", "annotate", "finetune", "export")
+
+HELP = """wsal: weak supervision, then active learning, for text classification.
+
+  wsal run [OVERRIDES]      everything: rules to an exported model
+  wsal active [OVERRIDES]   the loop select, annotate, finetune, over the rounds
+
+stages, in their order (each skips what is up to date):
+  wsal prepare      any source -> pool, dev, test
+  wsal vote         rules vote on every text; a report of how they do
+  wsal aggregate    votes -> one weak label a text
+  wsal pretrain     train the classifier on weak labels
+  wsal select       choose the texts to ask about in this round
+  wsal annotate     have them answered
+  wsal finetune     train on gold labels, with replay of weak ones
+  wsal export       a Hugging Face folder, ONNX, a model card
+
+readers:
+  wsal status [RUN]         which stages are done, stale or missing
+  wsal rules [RUN]          the vote report: coverage, conflict, accuracy, examples
+  wsal compare RUN RUN ...  learning curves side by side
+  wsal predict MODEL INPUT OUTPUT   label a csv, tsv, parquet, jsonl or xlsx file
+
+OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multirun seed=0,1
+  wsal run --help           every group and key      wsal run --cfg job   the composed values
+"""
+
+
+def launch(command: str) -> None:
+    """Compose the configuration from conf/ and the command line, then run one command."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
+    import hydra  # noqa: PLC0415  a third of a second that --help need not wait for
+
+    from wsal.config import CONF_DIR, from_hydra, is_sweep  # noqa: PLC0415
+    from wsal.runs import run_command  # noqa: PLC0415
+
+    failed: list[BaseException] = []
+
+    @hydra.main(  # type: ignore[untyped-decorator]
+        version_base="1.3", config_path=str(CONF_DIR), config_name="config"
+    )
+    def job(config: Any) -> None:  # noqa: ANN401  a DictConfig
+        try:
+            run = from_hydra(config)
+            run_command(command, run.run_dir, run.parts, run.nodes)
+        except BaseException as error:
+            if wants_traceback or is_sweep():
+                raise  # the launcher counts failed jobs, and goes on with the others
+            failed.append(error)  # Hydra would print an error of its own above ours
+
+    try:
+        job()
+    except BaseException as error:  # noqa: BLE001  the last place that can say it well
+        if wants_traceback:
+            raise
+        failed.append(error)
+    for error in failed:
+        report(error)
+
+
+def main() -> None:
+    """The entry point of `wsal`."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(HELP)
+    elif arguments[0] == "--version":
+        sys.stdout.write(f"wsal {__version__}\n")
+    elif arguments[0] in (*STAGES, "run", "active"):
+        launch(sys.argv.pop(1))
+    else:
+        from wsal.readers import read_command  # noqa: PLC0415
+
+        try:
+            read_command(arguments[0], arguments[1:])
+        except BaseException as error:  # noqa: BLE001
+            report(error)
+
+
+def report(error: BaseException) -> NoReturn:
+    """Say an error once and plainly, and exit; what is unexpected keeps its traceback."""
+    from wsal.errors import WaitingForAnnotations, WsalError  # noqa: PLC0415
+
+    if isinstance(error, WaitingForAnnotations):
+        sys.stdout.write(f"waiting: {error}\n")
+        sys.exit(0)
+    if isinstance(error, KeyboardInterrupt):
+        sys.stderr.write("interrupted; the same command goes on from here\n")
+        sys.exit(130)
+    if isinstance(error, WsalError):
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    if type(error).__module__.startswith(("hydra.", "omegaconf.")):
+        from wsal.config import explain  # noqa: PLC0415
+
+        sys.stderr.write(f"error: {explain(error)}\n")
+        sys.exit(1)
+    raise error

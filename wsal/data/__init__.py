@@ -1,0 +1,1 @@
+"""Data sources, and the way from their rows to records: clean, grouped, split."""

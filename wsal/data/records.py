@@ -1,0 +1,85 @@
+"""From a source's rows to records: composed, cleaned, checked."""
+
+import polars as pl
+
+from wsal.data.base import Layout
+from wsal.data.text import clean, compose
+from wsal.errors import DataError, did_you_mean
+from wsal.labels import LabelSet
+
+SPLITS = {
+    "train": "pool", "pool": "pool", "unlabeled": "pool", "unlabelled": "pool",
+    "valid": "dev", "validation": "dev", "val": "dev", "dev": "dev",
+    "test": "test",
+}  # fmt: skip
+
+
+def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Columns `id`, `text`, `label` (name or null), `split` (name or null) and `fields`, by row.
+
+    Raises:
+        DataError: a column is missing, an id stands twice, a split's name is unknown.
+    """
+    for name in layout.columns:
+        if name not in rows.columns:
+            raise DataError(f"the data has no column {name!r}{did_you_mean(name, rows.columns)}")
+    rows = rows.select(pl.col(layout.columns).cast(pl.String))
+    fields = [clean(rows[name]).alias(name) for name in layout.fields]
+    cleaned = pl.DataFrame(fields) if fields else pl.DataFrame()
+    numbers = pl.Series([f"r{i:07d}" for i in range(1, len(rows) + 1)])
+    empty = pl.Series([None] * len(rows), dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "id": _unique(rows[layout.id]) if layout.id else numbers,
+            "text": compose(cleaned, layout.text, layout.separator),
+            "label": clean(rows[layout.label]) if layout.label else empty,
+            "split": _splits(rows[layout.split]) if layout.split else empty,
+            "fields": cleaned.to_struct("fields"),
+        }
+    ).with_columns(text=pl.when(pl.col("text") != "").then("text"))
+
+
+def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
+    """The classes: those of the layout if it names them, else those of the gold labels.
+
+    Raises:
+        DataError: there is no gold and the layout names no classes, or only one class is known,
+            or a gold label is not among the classes named.
+    """
+    found = records.filter(pl.col("label").is_not_null())
+    labels = LabelSet(layout.labels) if layout.labels else LabelSet.of(found["label"])
+    if len(labels) < 2:
+        raise DataError(
+            f"found {len(labels)} classes {list(labels.names)}, expected at least 2; name the "
+            "column with gold labels (data.layout.label=COLUMN) or, where there are none, the "
+            "classes (data.layout.labels=[A,B,...])"
+        )
+    for row, name in found.with_row_index("row").select("row", "label").iter_rows():
+        if name not in labels:
+            where = f"gold label {name!r} of id {found['id'][row]!r} is not a class"
+            raise DataError(where + did_you_mean(name, labels.names))
+    return labels
+
+
+def _unique(ids: pl.Series) -> pl.Series:
+    """The ids, if each stands once."""
+    if ids.null_count():
+        raise DataError(
+            f"row {ids.is_null().arg_true()[0] + 1} has no {ids.name!r}; every row needs an id"
+        )
+    if ids.n_unique() < len(ids):
+        twice = ids.filter(ids.is_duplicated())[0]
+        rows = [int(i) + 1 for i in (ids == twice).arg_true()[:2]]
+        raise DataError(
+            f"id {twice!r} stands twice in column {ids.name!r}, rows {rows[0]} and {rows[1]}; "
+            "ids must be unique (without data.layout.id, rows are numbered)"
+        )
+    return ids
+
+
+def _splits(names: pl.Series) -> pl.Series:
+    folded = names.fill_null("train").str.strip_chars().str.to_lowercase()
+    for i, name in enumerate(folded):
+        if name not in SPLITS:
+            raise DataError(f"row {i + 1} has split {names[i]!r}{did_you_mean(name, SPLITS)}")
+    return folded.replace_strict(SPLITS)

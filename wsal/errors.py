@@ -1,0 +1,73 @@
+"""Every error wsal raises on purpose. Each says what was found, what was expected, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WsalError(Exception):
+    """Base class: catch this to catch anything wsal raises on purpose."""
+
+
+class UnknownNameError(WsalError):
+    """A name that is not among the known ones.
+
+    >>> raise UnknownNameError("label", "spma", ["ham", "spam"])
+    Traceback (most recent call last):
+    wsal.errors.UnknownNameError: unknown label 'spma'; did you mean 'spam'? known: ham, spam
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, known)}")
+
+
+class ConfigError(WsalError):
+    """The configuration asks for something that cannot be built."""
+
+
+class DataError(WsalError):
+    """A source has no rows, lacks a column, or holds a row that cannot be read as a record."""
+
+
+class RuleError(WsalError):
+    """A rule names a class or a field that the data does not have, or it raised."""
+
+
+class TableError(WsalError):
+    """A table on disk does not have the columns its schema promises."""
+
+
+class MissingArtifactError(WsalError):
+    """A stage was asked to run before the stage that writes its input."""
+
+
+class AnnotationError(WsalError):
+    """An answer that cannot be taken: an unknown label, an unknown or a repeated id."""
+
+
+class ParityError(WsalError):
+    """An exported model does not give what the classifier gives."""
+
+
+class BusyError(WsalError):
+    """Another process works on the same run folder."""
+
+
+class DiskError(WsalError):
+    """The disk is full or cannot be written."""
+
+
+class WaitingForAnnotations(Exception):  # noqa: N818  not an error: the next step is a person's
+    """A round's query is written; nothing goes on before people have answered it."""
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 30) -> str:
+    """The nearest known name and the list of all, as the end of a message.
+
+    >>> did_you_mean("spma", ["ham", "spam"])
+    "; did you mean 'spam'? known: ham, spam"
+    """
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    more = f", ... ({len(known)} in all)" if len(known) > most else ""
+    return f"{hint} known: {', '.join(known[:most]) or 'none'}{more}"

@@ -1,0 +1,56 @@
+"""Accuracy, macro-F1 and calibration against gold labels."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
+
+from wsal.arrays import Classes, Probs, Weights
+from wsal.labels import LabelSet
+
+
+def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) -> dict[str, Any]:
+    """Accuracy, macro-F1 (over the classes that `gold` has), log loss, ECE, and a row a class.
+
+    `weights` `(texts,)` is how many rows of the source a text stands for.
+
+    >>> probs = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
+    >>> evaluate(probs, np.array([0, 1]), np.ones(2), LabelSet(("x", "y")))["macro_f1"]
+    1.0
+    """
+    said = probs.argmax(axis=1)
+    present = np.unique(gold)
+    columns = precision_recall_fscore_support(
+        gold, said, labels=present, sample_weight=weights, zero_division=0.0
+    )
+    of_gold = np.clip(probs[np.arange(len(gold)), gold], 1e-12, 1)
+    return {
+        "n_texts": int(weights.sum()),
+        "accuracy": float(np.average(said == gold, weights=weights)),
+        "macro_f1": float(columns[2].mean()),
+        "log_loss": float(np.average(-np.log(of_gold), weights=weights)),
+        "calibration_error": calibration_error(probs, gold, weights),
+        "classes": {
+            labels.names[c]: {
+                "precision": float(p),
+                "recall": float(r),
+                "f1": float(f),
+                "n": int(n),
+            }
+            for c, p, r, f, n in zip(present, *columns, strict=True)
+        },
+    }
+
+
+def calibration_error(probs: Probs, gold: Classes, weights: Weights, n_bins: int = 15) -> float:
+    """Expected calibration error in [0, 1]: mean gap of confidence and accuracy (Guo et al., 2017).
+
+    >>> probs = np.array([[0.75, 0.25]] * 4, dtype=np.float32)
+    >>> calibration_error(probs, np.array([0, 0, 0, 1]), np.ones(4))
+    0.0
+    """
+    confidence = probs.max(axis=1)
+    right = probs.argmax(axis=1) == gold
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    gaps = np.bincount(bins, weights * (right - confidence), n_bins)
+    return float(np.abs(gaps).sum() / weights.sum())

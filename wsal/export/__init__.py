@@ -1,0 +1,1 @@
+"""Export: the fine-tuned model leaves as files that anything can serve."""

@@ -1,0 +1,144 @@
+"""The whole framework in one table: what each stage reads, writes, and is configured by."""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from wsal import artifacts
+from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.errors import DiskError
+from wsal.parts import Parts
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function from finished artifacts to one new artifact. It lies in the module of its name."""
+
+    reads: tuple[str, ...]
+    writes: str
+    needs: tuple[str, ...]
+
+    def function(self, name: str) -> Callable[..., Facts]:
+        """The stage's function; imported only now, so that rules never wait for torch."""
+        found: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
+        return found
+
+
+# fmt: off
+STAGES = {
+    #                  reads                                                  writes                   configured by
+    "prepare":   Stage((),                                                    "pool",                  ("data", "seed")),
+    "vote":      Stage(("pool",),                                             "votes",                 ("rules", "seed")),
+    "aggregate": Stage(("pool", "votes"),                                     "weak_labels",           ("label_model",)),
+    "pretrain":  Stage(("pool", "weak_labels"),                               "pretrained",            ("encoder", "pretrain", "seed")),
+    "select":    Stage(("pool", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed")),
+    "annotate":  Stage(("pool", "query"),                                     "rounds/{}/annotations", ("annotator", "seed")),
+    "finetune":  Stage(("pool", "weak_labels", "pretrained", "annotations"),  "rounds/{}/finetuned",   ("encoder", "finetune", "seed")),
+    "export":    Stage(("pool", "votes", "classifier"),                       "exported",              ("encoder", "export")),
+}
+# fmt: on
+ROUND_STAGES = ("select", "annotate", "finetune")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage: `made`, `up to date`, or `kept` (people's answers, though stale)."""
+
+    stage: str
+    round: int
+    state: str
+    artifact: Artifact
+
+
+def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
+    """Open what the stage reads, run it if need be, seal what it wrote.
+
+    `number` is the round: for stages outside rounds, the first round not yet finished.
+
+    Raises:
+        MissingArtifactError: an input is not there.
+        DiskError: there is no space left.
+    """
+    stage = STAGES[name]
+    out = folder(run_dir, stage.writes, number)
+    artifacts.recover(out)
+    inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
+    origin = {noun: _digests(value) for noun, value in inputs.items()}
+    config = {need: parts.config(need) for need in stage.needs}
+    if (out / MANIFEST).exists():
+        done = Artifact.open(out)
+        if done.made_from(config, origin):
+            return Outcome(name, number, "up to date", done)
+        if (
+            name in ("select", "annotate")
+            and parts["annotator"].human
+            and _answered(run_dir, number)
+        ):
+            return Outcome(name, number, "kept", done)
+    with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
+        built = {need: parts[need] for need in stage.needs}
+        facts.update(stage.function(name)(work, **inputs, **built))
+    return Outcome(name, number, "made", Artifact.open(out))
+
+
+def folder(run_dir: Path, writes: str, number: int) -> Path:
+    """Where a stage's artifact lies in the run.
+
+    >>> folder(Path("runs/a"), "rounds/{}/query", 3).as_posix()
+    'runs/a/rounds/003/query'
+    """
+    return run_dir / writes.format(f"{number:03d}")
+
+
+def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
+    """The artifact that a noun in `reads` stands for, in this round."""
+    if noun in ("annotations", "earlier_annotations"):
+        last = number if noun == "annotations" else number - 1
+        places = [folder(run_dir, STAGES["annotate"].writes, n) for n in range(1, last + 1)]
+        return [Artifact.open(place) for place in places]
+    if noun == "classifier":
+        rounds_before = number > 1
+        newest = folder(run_dir, STAGES["finetune"].writes, number - 1)
+        return Artifact.open(newest if rounds_before else run_dir / "pretrained")
+    return Artifact.open(folder(run_dir, "rounds/{}/query" if noun == "query" else noun, number))
+
+
+def open_round(run_dir: Path) -> int:
+    """The first round without a fine-tuned classifier."""
+    number = 1
+    while (folder(run_dir, STAGES["finetune"].writes, number) / MANIFEST).exists():
+        number += 1
+    return number
+
+
+def round_of(run_dir: Path, name: str) -> int:
+    """The round that a stage called by itself works on."""
+    number = open_round(run_dir)
+    return number if name != "finetune" or _answered(run_dir, number) else max(number - 1, 1)
+
+
+@contextmanager
+def disk_errors(out: Path) -> Iterator[None]:
+    """Say plainly that the disk is full, whichever library noticed."""
+    try:
+        yield
+    except Exception as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        if full or "No space left" in str(error) or "os error 28" in str(error):
+            raise DiskError(
+                f"no space is left on the disk while writing {out}; free some and run the same "
+                "command again: what was finished is kept"
+            ) from error
+        raise
+
+
+def _answered(run_dir: Path, number: int) -> bool:
+    return (folder(run_dir, STAGES["annotate"].writes, number) / MANIFEST).exists()
+
+
+def _digests(value: Artifact | list[Artifact]) -> Any:  # noqa: ANN401  a digest, or a list
+    return [one.digest for one in value] if isinstance(value, list) else value.digest

@@ -1,0 +1,142 @@
+"""Commands that read runs and write nothing that a stage reads: status, rules, compare, predict."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from wsal import reports
+from wsal.artifacts import Artifact
+from wsal.errors import MissingArtifactError, UnknownNameError
+from wsal.pipeline import STAGES, folder
+from wsal.runs import BEFORE_ROUNDS, CONFIG, opened
+
+RUNS = Path("runs")
+ROUNDS = ("select", "annotate", "finetune")
+
+
+def read_command(command: str, arguments: Sequence[str]) -> None:
+    """Parse the arguments of a reader and run it.
+
+    Raises:
+        UnknownNameError: there is no such command.
+    """
+    if command not in READERS:
+        known = [*STAGES, "run", "active", *READERS]
+        raise UnknownNameError("command", command, known)
+    READERS[command](argparse.ArgumentParser(prog=f"wsal {command}"), arguments)
+
+
+def status(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Print which stages of a run are done, stale or missing; without a run, of every run."""
+    parser.add_argument("run", nargs="*", help="a run folder, a run's name, or name=NAME")
+    given = parser.parse_args(arguments).run
+    found = [run_folder(name) for name in given] or sorted(
+        p.parent for p in RUNS.glob(f"*/{CONFIG}")
+    )
+    if not found:
+        raise MissingArtifactError(f"no run lies in {RUNS.absolute()}; start one with `wsal run`")
+    for run_dir in found:
+        table = Table(title=str(run_dir), title_justify="left")
+        for name in ("stage", "state", "seconds", "what"):
+            table.add_column(
+                name, justify="right" if name == "seconds" else "left", overflow="fold"
+            )
+        for row in states(run_dir):
+            table.add_row(*row)
+        reports.console().print(table)
+
+
+def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
+    """Stage, state, seconds and facts of everything the run's last command asked for.
+
+    A stage is stale if an input was made anew after it, or its part of the configuration is not
+    that of the last command.
+    """
+    config = json.loads((run_dir / CONFIG).read_text())
+    rounds = range(1, config["active"]["rounds"] + 1)
+    plan = [(name, 0) for name in BEFORE_ROUNDS]
+    plan += [(name, number) for number in rounds for name in ROUNDS]
+    rows, current = [], dict[str, str]()  # current: artifact folder -> its digest, if not stale
+    for name, number in [*plan, ("export", len(rounds) + 1)]:
+        title = f"round {number} {name}" if name in ROUNDS else name
+        place = folder(run_dir, STAGES[name].writes, number)
+        done = opened(run_dir, STAGES[name].writes, number)
+        if done is None:
+            begun = place.with_name(place.name + ".unfinished").exists()
+            rows.append((title, "unfinished" if begun else "missing", "", ""))
+            continue
+        same = all(part["node"] == config[need] for need, part in done.manifest["config"].items())
+        inputs = _flat(done.manifest["inputs"])
+        fresh = same and all(digest in current.values() for digest in inputs)
+        if fresh:
+            current[str(place)] = done.digest
+        seconds = f"{done.manifest['seconds']:.1f}"
+        rows.append((title, "done" if fresh else "stale", seconds, reports.LINES[name](done.facts)))
+    return rows
+
+
+def rules(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Print the vote report of a run, with examples for each rule."""
+    parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
+    parser.add_argument("--examples", type=int, default=3, help="texts for each rule")
+    options = parser.parse_args(arguments)
+    reports.show_rules(Artifact.open(run_folder(options.run) / "votes"), options.examples)
+
+
+def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Print the learning curves of several runs side by side."""
+    parser.add_argument("run", nargs="+", help="run folders, or names of runs")
+    summaries = []
+    for name in parser.parse_args(arguments).run:
+        path = run_folder(name) / "summary.json"
+        if not path.exists():
+            raise MissingArtifactError(f"{path} not found: that run has not come to its end")
+        summaries.append(json.loads(path.read_text()))
+    reports.show_curves(summaries, reports.console())
+
+
+def predict(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Label a table with an exported model."""
+    parser.add_argument("model", type=Path, help="the exported folder")
+    parser.add_argument("input", type=Path, help="csv, tsv, parquet, jsonl or xlsx")
+    parser.add_argument("output", type=Path, help="csv, tsv, parquet, jsonl")
+    parser.add_argument("--fields", help="columns to read, comma between; default: the model's own")
+    options = parser.parse_args(arguments)
+    from wsal.export.prediction import label_table  # noqa: PLC0415  torch
+
+    fields = options.fields.split(",") if options.fields else None
+    n = label_table(options.model, options.input, options.output, fields)
+    reports.console().print(f"labelled {n:,} rows: {options.output}", highlight=False)
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run by path, by name, by `name=NAME`; by nothing, if there is only one.
+
+    Raises:
+        MissingArtifactError: no run of that name. UnknownNameError: with the nearest one.
+    """
+    name = name.removeprefix("name=").removeprefix("run_dir=")
+    known = [p.parent.name for p in RUNS.glob(f"*/{CONFIG}")]
+    if not name and len(known) == 1:
+        name = known[0]
+    for candidate in (Path(name), RUNS / name):
+        if name and (candidate / CONFIG).exists():
+            return candidate
+    raise UnknownNameError("run", name, known)
+
+
+READERS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], None]] = {
+    "status": status,
+    "rules": rules,
+    "compare": compare,
+    "predict": predict,
+}
+
+
+def _flat(inputs: dict[str, str | list[str]]) -> list[str]:
+    return [
+        one for value in inputs.values() for one in (value if isinstance(value, list) else [value])
+    ]

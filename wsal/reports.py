@@ -1,0 +1,135 @@
+"""What people see: a line a stage, the vote report, the learning curve."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from wsal import tables
+from wsal.artifacts import Artifact, Facts
+from wsal.pipeline import Outcome
+
+WIDE = 120  # where there is no terminal, a table is not to be broken at 80 columns
+
+
+def console() -> Console:
+    """Where tables go."""
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDE)
+
+
+def _metrics(facts: Facts) -> str:
+    shown = [
+        f"{split}: macro-F1 {facts[split]['macro_f1']:.3f}, accuracy {facts[split]['accuracy']:.3f}"
+        for split in ("test", "dev")
+        if split in facts
+    ]
+    return "; ".join(shown) or "no gold to measure on"
+
+
+LINES: dict[str, Callable[[Facts], str]] = {
+    "prepare": lambda f: (
+        f"{f['n_rows']:,} rows -> pool {f['n_pool']:,}, dev {f['n_dev']:,}, test {f['n_test']:,}; "
+        f"{len(f['labels'])} classes; {f['n_duplicates']:,} duplicates merged"
+    ),
+    "vote": lambda f: (
+        f"{f['n_rules']} rules; coverage {f['coverage']:.3f}, overlap {f['overlap']:.3f}, "
+        f"conflict {f['conflict']:.3f}"
+    ),
+    "aggregate": lambda f: (
+        f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}"
+    ),
+    "pretrain": lambda f: f"{f['n_texts']:,} weak labels, {f['n_steps']} steps; {_metrics(f)}",
+    "select": lambda f: f"{f['n_asked']} of {f['n_candidates']:,} candidates",
+    "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
+    "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
+    "export": lambda f: f"{f['folder']}; largest difference of ONNX {f['largest_difference']}",
+}
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """One line: the stage, what it made, how long it took; after `vote`, the report."""
+    name = (
+        f"round {outcome.round} {outcome.stage}"
+        if "rounds" in str(outcome.artifact.path)
+        else outcome.stage
+    )
+    facts = outcome.artifact.facts
+    line = LINES[outcome.stage](facts)
+    seconds = (
+        f"{outcome.artifact.manifest['seconds']:.1f} s"
+        if outcome.state == "made"
+        else outcome.state
+    )
+    out = console()
+    out.print(f"{name:<18} {line}  ({seconds})", highlight=False, markup=False, soft_wrap=True)
+    if outcome.stage == "vote" and outcome.state == "made":
+        show_rules(outcome.artifact, n_examples=0)
+
+
+def show_rules(votes: Artifact, n_examples: int) -> None:
+    """The vote report, and up to `n_examples` texts for each rule, wrong ones first."""
+    report = tables.read(votes.path / "rules.parquet", tables.RULES)
+    table = Table(title=f"rules: {votes.path}", title_justify="left")
+    for name in ("rule", "votes for"):
+        table.add_column(name, overflow="fold")
+    for name in ("coverage", "overlap", "conflict", "votes", "accuracy", "of gold"):
+        table.add_column(name, justify="right")
+    for row in report.iter_rows(named=True):
+        classes = ", ".join(row["classes"]) or "nothing: it never fires"
+        accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
+        table.add_row(
+            row["rule"], classes, f"{row['coverage']:.4f}", f"{row['overlap']:.4f}",
+            f"{row['conflict']:.4f}", f"{row['n_votes']:,}", accuracy, f"{row['n_gold']:,}",
+        )  # fmt: skip
+    facts = votes.facts
+    table.add_section()
+    table.add_row("all", "", *(f"{facts[k]:.4f}" for k in ("coverage", "overlap", "conflict")))
+    out = console()
+    out.print(table)
+    examples = tables.read(votes.path / "examples.parquet", tables.EXAMPLES)
+    for rule in report["rule"] if n_examples else ():
+        out.print(f"\n{rule}", style="bold", markup=False)
+        for row in examples.filter(examples["rule"] == rule).head(n_examples).iter_rows(named=True):
+            wrong = row["gold"] is not None and row["gold"] != row["vote"]
+            verdict = f"  gold: {row['gold']}" if wrong else ""
+            out.print(f"  {row['vote']}: {row['text']}{verdict}", markup=False, highlight=False)
+
+
+def show_summary(run_dir: Path, summary: Mapping[str, Any]) -> None:
+    """The learning curve, the time of each stage, and how to load the exported model."""
+    out = console()
+    show_curves([summary], out)
+    spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in summary["seconds"].items())
+    out.print(f"seconds: {spent}; {sum(summary['seconds'].values()):.1f} in all", highlight=False)
+    if summary["exported"]:
+        out.print(
+            f"\nthe model lies in {summary['exported']}; to use it:\n\n"
+            "    from transformers import pipeline\n"
+            f"    classify = pipeline('text-classification', '{summary['exported']}')\n"
+            "    classify('a product title', truncation=True)\n",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    out.print(f"summary: {run_dir / 'summary.json'}", highlight=False, soft_wrap=True)
+
+
+def show_curves(summaries: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """Macro-F1 (and, for one run, accuracy) by gold labels, a column a run."""
+    table = Table(title="macro-F1 on gold that no model has seen", title_justify="left")
+    table.add_column("gold labels", justify="right")
+    for summary in summaries:
+        table.add_column(str(summary["name"]), justify="right")
+    if any(s["rules_alone"] for s in summaries):
+        table.add_row("rules alone", *(_f1(s["rules_alone"]) for s in summaries))
+    for n_gold in sorted({r["n_gold"] for s in summaries for r in s["rounds"]}):
+        row = ({r["n_gold"]: r for r in s["rounds"]}.get(n_gold) for s in summaries)
+        table.add_row(str(n_gold), *(_f1(r) for r in row))
+    out.print(table)
+
+
+def _f1(numbers: Mapping[str, Any] | None) -> str:
+    if not numbers or numbers["macro_f1"] is None:
+        return "-"
+    return f"{numbers['macro_f1']:.3f}"

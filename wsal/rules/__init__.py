@@ -1,0 +1,1 @@
+"""Rules: cheap heuristics that vote for a class, or abstain."""

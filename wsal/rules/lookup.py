@@ -1,0 +1,38 @@
+"""A rule that knows what a column's values stand for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from wsal.arrays import ABSTAIN, Vote
+from wsal.labels import LabelSet
+from wsal.rules.base import column
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Votes for the class that a field's value stands for; case and outer spaces do not count.
+
+    >>> from wsal.rules.testing import vote
+    >>> vote(Lookup("brand", {"Acme": "tv"}), "a", labels=("laptop", "tv"), brand="ACME ")
+    [1]
+    """
+
+    field: str
+    values: Mapping[str, str]
+    """A value of the field -> the class."""
+
+    def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
+        """The class of each record's value, `ABSTAIN` where the value is not listed."""
+        classes = {_fold(value): labels.index(label) for value, label in self.values.items()}
+        values = column(records, self.field)
+        return np.array(
+            [ABSTAIN if v is None else classes.get(_fold(v), ABSTAIN) for v in values],
+            dtype=np.int16,
+        )
+
+
+def _fold(value: str) -> str:
+    return value.strip().casefold()

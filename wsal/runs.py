@@ -1,0 +1,122 @@
+"""Carry out a command on a run folder: one stage, the loop, or everything."""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wsal import reports
+from wsal.artifacts import MANIFEST, Artifact, write_json
+from wsal.errors import BusyError, WaitingForAnnotations
+from wsal.parts import Parts
+from wsal.pipeline import ROUND_STAGES, STAGES, Outcome, disk_errors, folder, round_of, run_stage
+
+BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "pretrain")
+CONFIG = "config.json"
+
+
+def run_command(
+    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Run a stage by name, `active` (the loop) or `run` (everything); the last two sum up.
+
+    Gives back what was written to summary.json, for `active` and `run`.
+
+    Raises:
+        BusyError: another process works on this run folder.
+        WaitingForAnnotations: people have to answer before it can go on.
+    """
+    with disk_errors(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with alone(run_dir):
+            write_json(run_dir / CONFIG, nodes)
+            if command in STAGES:
+                step(run_dir, command, parts, round_of(run_dir, command))
+                return None
+            for name in BEFORE_ROUNDS if command == "run" else ():
+                step(run_dir, name, parts)
+            n_rounds = parts["active"].rounds
+            try:
+                for number in range(1, n_rounds + 1):
+                    for name in ROUND_STAGES:
+                        step(run_dir, name, parts, number)
+            except WaitingForAnnotations:
+                write_json(run_dir / "summary.json", summarise(run_dir, nodes["name"], n_rounds))
+                raise
+            if command == "run":
+                step(run_dir, "export", parts, n_rounds + 1)
+            summary = summarise(run_dir, nodes["name"], n_rounds)
+            write_json(run_dir / "summary.json", summary)
+            reports.show_summary(run_dir, summary)
+            return summary
+
+
+def step(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
+    """Run one stage and say what became of it."""
+    outcome = run_stage(run_dir, name, parts, number)
+    reports.show_outcome(outcome)
+    return outcome
+
+
+def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
+    """The run in one dict, from the manifests alone: what summary.json holds.
+
+    Numbers are of the test split (of dev where there is no test); None where there is no gold.
+    """
+    found = {stage: opened(run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
+    pool, weak, pretrained = found["prepare"], found["aggregate"], found["pretrain"]
+    seconds = {stage: a.manifest["seconds"] for stage, a in found.items() if a}
+    rounds = [_quality(0, 0, pretrained)] if pretrained else []
+    for number in range(1, n_rounds + 1):
+        for stage in ROUND_STAGES:
+            if done := opened(run_dir, STAGES[stage].writes, number):
+                total = seconds.get(stage, 0) + done.manifest["seconds"]
+                seconds[stage] = round(total, 3)
+                if stage == "finetune":
+                    rounds.append(_quality(number, done.facts["n_gold"], done))
+    if exported := opened(run_dir, STAGES["export"].writes):
+        seconds["export"] = exported.manifest["seconds"]
+    rules = _on_gold(weak.facts.get("covered", {})) if weak else None
+    return {
+        "name": name,
+        "data": json.loads((run_dir / CONFIG).read_text())["data"]["_target_"],
+        "n_pool": pool.facts["n_pool"] if pool else None,
+        "n_classes": len(pool.facts["labels"]) if pool else None,
+        "rounds": rounds,
+        "rules": rules or {"coverage": None, "accuracy": None},
+        "rules_alone": _on_gold(weak.facts) if weak else None,
+        "exported": str(exported.path) if exported else None,
+        "seconds": seconds,
+    }
+
+
+def opened(run_dir: Path, writes: str, number: int = 0) -> Artifact | None:
+    """The artifact if it is finished, else None."""
+    place = folder(run_dir, writes, number)
+    return Artifact.open(place) if (place / MANIFEST).exists() else None
+
+
+@contextmanager
+def alone(run_dir: Path) -> Iterator[None]:
+    """Hold the run folder: two processes in it would undo each other's work."""
+    with (run_dir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(
+                f"another wsal process works on {run_dir}; wait for it, or give this run another "
+                "name (name=...)"
+            ) from error
+        yield
+
+
+def _quality(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
+    numbers = _on_gold(classifier.facts) or {"accuracy": None, "macro_f1": None}
+    return {"round": number, "n_gold": n_gold, **numbers}
+
+
+def _on_gold(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = facts.get("test") or facts.get("dev")
+    return found

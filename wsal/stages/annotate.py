@@ -1,0 +1,27 @@
+"""Have a round's query answered."""
+
+from pathlib import Path
+
+from wsal import tables
+from wsal.active.annotators import Annotator, Query
+from wsal.artifacts import Artifact, Facts
+from wsal.labels import LabelSet
+from wsal.seeding import rng
+
+
+def annotate(
+    out: Path, *, pool: Artifact, query: Artifact, annotator: Annotator, seed: int
+) -> Facts:
+    """query.parquet -> annotations.parquet, once every text asked is answered or skipped."""
+    number = query.facts["round"]
+    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    asked = Query(
+        table=tables.read(query.path / "query.parquet", tables.QUERY),
+        labels=LabelSet(tuple(pool.facts["labels"])),
+        gold=dict(gold.iter_rows()),
+        round_dir=query.path.parent,
+    )
+    answers = annotator.annotate(asked, rng(seed, "annotate", number))
+    tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
+    n_skipped = answers["label"].null_count()
+    return {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}

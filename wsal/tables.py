@@ -1,0 +1,110 @@
+"""The tables that pass between stages, and the only code that reads or writes them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from wsal.arrays import Probs, Votes
+from wsal.errors import TableError
+
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+GOLD: Schema = {"id": pl.String, "label": pl.Int16}
+QUERY: Schema = {
+    "id": pl.String,
+    "text": pl.String,
+    "rank": pl.Int32,
+    "score": pl.Float32,
+    "reason": pl.String,
+    "predicted": pl.Int16,
+    "confidence": pl.Float32,
+}
+ANNOTATIONS: Schema = {
+    "id": pl.String,
+    "label": pl.String,  # the name, so that answers outlive a changed set of classes; null: skipped
+    "annotator": pl.String,
+    "seconds": pl.Float32,
+}
+RULES: Schema = {
+    "rule": pl.String,
+    "classes": pl.List(pl.String),  # its polarity: the classes it ever votes for
+    "coverage": pl.Float64,
+    "overlap": pl.Float64,
+    "conflict": pl.Float64,
+    "n_votes": pl.Int64,
+    "n_gold": pl.Int64,
+    "accuracy": pl.Float64,
+}
+EXAMPLES: Schema = {
+    "rule": pl.String,
+    "id": pl.String,
+    "text": pl.String,
+    "vote": pl.String,
+    "gold": pl.String,
+}
+
+
+def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
+    """Records: the text a model reads, how many source rows it stands for, its fields."""
+    schema: Schema = {
+        "id": pl.String,
+        "text": pl.String,
+        "n_copies": pl.Int32,
+        "fields": pl.Struct({field: pl.String for field in fields}),
+    }
+    return schema | {"label": pl.Int16} if gold else schema
+
+
+def votes_schema(rules: Sequence[str]) -> Schema:
+    """One small-int column a rule, so that one rule can be read, or rerun, alone."""
+    schema: Schema = {"id": pl.String}
+    return schema | {rule: pl.Int16 for rule in rules}
+
+
+def weak_schema(n_classes: int) -> Schema:
+    """One distribution a text; `n_votes` 0 means that every rule abstained."""
+    return {"id": pl.String, "probs": pl.Array(pl.Float32, n_classes), "n_votes": pl.Int16}
+
+
+def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
+    """Write the columns of `schema`, in its order and types.
+
+    Raises:
+        TableError: a column is missing, or a value is null where only text may be.
+    """
+    if missing := schema.keys() - set(frame.columns):
+        raise TableError(f"{path.name} lacks columns {sorted(missing)}; found {frame.columns}")
+    frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(path)
+
+
+def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
+    """The table at `path`.
+
+    Raises:
+        TableError: the file is no Parquet table, or its columns are not those of `schema`.
+    """
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise TableError(f"{path} cannot be read as Parquet: {error}") from error
+    if schema is not None and dict(frame.schema) != {k: _instance(v) for k, v in schema.items()}:
+        raise TableError(f"{path}: found {dict(frame.schema)}, expected {schema}; rerun its stage")
+    return frame
+
+
+def votes_array(frame: pl.DataFrame) -> Votes:
+    """The vote matrix `(texts, rules)` of a votes table."""
+    votes: Votes = frame.drop("id").to_numpy().astype(np.int16).reshape(len(frame), -1)
+    return votes
+
+
+def probs_array(frame: pl.DataFrame) -> Probs:
+    """The matrix `(texts, classes)` of a weak-labels table."""
+    probs: Probs = frame["probs"].to_numpy().astype(np.float32)
+    return probs
+
+
+def _instance(kind: pl.DataType | type[pl.DataType]) -> pl.DataType:
+    return kind() if isinstance(kind, type) else kind
