@@ -60,12 +60,12 @@ def launch(command: str) -> None:
 
     try:
         job()
-    except BaseException as error:  # noqa: BLE001  the last place that can say it well
+    except BaseException as error:
         if wants_traceback:
             raise
         failed.append(error)
-    for error in failed:
-        report(error)
+    if failed:
+        report(failed[0])
 
 
 def main() -> None:

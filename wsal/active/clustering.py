@@ -1,7 +1,10 @@
 """Group embeddings by k-means."""
 
+import warnings
+
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from wsal.arrays import Classes, Embeddings, Scores
@@ -18,6 +21,7 @@ def cluster(
     n_clusters = min(n_clusters, len(embeddings))
     points = embeddings.astype(np.float64)
     model = KMeans(n_clusters, n_init=1, random_state=int(rng.integers(2**31)))
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # equal texts: fewer clusters, fine
         member = model.fit_predict(points, sample_weight=weights).astype(np.int64)
     return member, ((points - model.cluster_centers_[member]) ** 2).sum(axis=1)

@@ -17,6 +17,7 @@ from wsal.classifier.encoder import Classifier, quiet
 from wsal.classifier.hardware import device_of, uses_bf16
 from wsal.progress import bar
 
+LOG_STEPS = 10
 Batch = dict[str, torch.Tensor]
 
 
@@ -121,7 +122,7 @@ def train(
         save_strategy="steps",
         save_steps=schedule.save_steps,
         save_total_limit=2,
-        logging_steps=10,
+        logging_steps=LOG_STEPS,
         report_to="none",
         disable_tqdm=True,
         seed=seed,

@@ -1,0 +1,90 @@
+"""Whatever conf/ offers keeps its promise; a new component is tested by being listed there."""
+
+import inspect
+
+import numpy as np
+import pytest
+from conftest import ROOT, options
+from omegaconf import OmegaConf
+
+from wsal.config import COMPONENTS, SETTINGS, check
+from wsal.pipeline import ROUND_STAGES, STAGES
+
+
+def needed(option):
+    """The values that a data source leaves to its user."""
+    node = OmegaConf.load(ROOT / "conf" / "data" / f"{option}.yaml")
+    path = ["data.path=x.csv"] if OmegaConf.is_missing(node, "path") else []
+    text = "layout" in node and OmegaConf.is_missing(node.layout, "text")
+    return path + ["data.layout.text=[title]"] if text else path
+
+
+@pytest.mark.parametrize("group", [*COMPONENTS, *SETTINGS])
+def test_every_option_of_every_group_builds(composed, group):
+    assert options(group)
+    for option in options(group):
+        extra = needed(option) if group == "data" else []
+        run = check(composed(f"{group}={option}", *extra))
+        parts = run.parts[group].values() if group == "rules" else [run.parts[group]]
+        assert all(isinstance(p, COMPONENTS.get(group) or SETTINGS[group]) for p in parts)
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_builds(composed, experiment):
+    text = (ROOT / "conf" / "experiment" / f"{experiment}.yaml").read_text()
+    extra = ["data.path=x.csv"] if "data.path=FILE" in text else []
+    assert check(composed(f"experiment={experiment}", *extra)).run_dir.name == experiment
+    assert f"# wsal run experiment={experiment}" in text
+
+
+@pytest.mark.parametrize("group", [*COMPONENTS, *SETTINGS])
+def test_yaml_spells_out_every_setting(composed, group):
+    for option in options(group) if group not in ("rules", "data") else ():
+        built = check(composed(f"{group}={option}")).parts[group]
+        node = composed(f"{group}={option}")[group]
+        assert set(node) - {"_target_"} == set(inspect.signature(type(built)).parameters), option
+
+
+@pytest.mark.parametrize("option", options("label_model"))
+def test_label_model(composed, option):
+    votes = np.random.default_rng(0).integers(-1, 3, size=(200, 5)).astype(np.int16)
+    votes[0] = -1
+    fitted = check(composed(f"label_model={option}")).parts["label_model"].fit(votes, 3)
+    probs = fitted.predict_proba(votes)
+    assert probs.shape == (200, 3)
+    assert probs.dtype == np.float32
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+    assert all(isinstance(a, np.ndarray) for a in fitted.arrays().values())
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_pipeline_table_tells_the_truth(name):
+    stage, function = STAGES[name], STAGES[name].function(name)
+    assert list(inspect.signature(function).parameters) == ["out", *stage.reads, *stage.needs]
+    assert function.__name__ == name
+    before = [s.writes.split("/")[-1] for s in list(STAGES.values())[: list(STAGES).index(name)]]
+    derived = {"classifier": "pretrained", "earlier_annotations": "votes"}
+    assert {derived.get(noun, noun) for noun in stage.reads} <= set(before)
+
+
+@pytest.mark.parametrize("name", [*STAGES, "active", "run"])
+def test_a_thin_script_for_each_command(name):
+    lines = (ROOT / "scripts" / f"{name}.py").read_text().splitlines()
+    assert f'    launch("{name}")' in lines
+    assert len(lines) <= 13
+
+
+def test_help_names_every_stage_and_the_cli_knows_it():
+    from wsal import cli
+
+    assert set(cli.STAGES) == set(STAGES)
+    assert all(f"wsal {name} " in cli.HELP for name in STAGES)
+    assert set(ROUND_STAGES) <= set(STAGES)
+
+
+def test_files_are_short_and_words_are_ours():
+    for path in (ROOT / "wsal").rglob("*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 250, path
+        assert path.stem not in ("utils", "common", "helpers", "misc")
+        assert path.relative_to(ROOT / "wsal").parts[2:] == (), f"{path} lies too deep"
