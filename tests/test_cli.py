@@ -30,7 +30,7 @@ def test_rules_never_wait_for_torch(tmp_path):
         code += f"sys.argv = ['wsal', *{TINY!r}]; launch({stage!r})\n"
     code += "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs/t/weak_labels/manifest.json").exists()

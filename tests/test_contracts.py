@@ -16,7 +16,7 @@ def needed(option):
     node = OmegaConf.load(ROOT / "conf" / "data" / f"{option}.yaml")
     path = ["data.path=x.csv"] if OmegaConf.is_missing(node, "path") else []
     text = "layout" in node and OmegaConf.is_missing(node.layout, "text")
-    return path + ["data.layout.text=[title]"] if text else path
+    return [*path, *(["data.layout.text=[title]"] if text else [])]
 
 
 @pytest.mark.parametrize("group", [*COMPONENTS, *SETTINGS])

@@ -95,7 +95,7 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         if not path.exists():
             raise MissingArtifactError(f"{path} not found: that run has not come to its end")
         summaries.append(json.loads(path.read_text()))
-    reports.show_curves(summaries, reports.console())
+    reports.show_summaries(summaries)
 
 
 def predict(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

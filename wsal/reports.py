@@ -1,7 +1,6 @@
 """What people see: a line a stage, the vote report, the learning curve."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -98,35 +97,32 @@ def show_rules(votes: Artifact, n_examples: int) -> None:
             out.print(f"  {row['vote']}: {row['text']}{verdict}", markup=False, highlight=False)
 
 
-def show_summary(run_dir: Path, summary: Mapping[str, Any]) -> None:
-    """The learning curve, the time of each stage, and how to load the exported model."""
+def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Learning curves side by side, the time of each stage, how to load the first run's model."""
     out = console()
-    show_curves([summary], out)
-    spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in summary["seconds"].items())
-    out.print(f"seconds: {spent}; {sum(summary['seconds'].values()):.1f} in all", highlight=False)
-    if summary["exported"]:
+    table = Table(title="macro-F1 on gold that no model has seen", title_justify="left")
+    table.add_column("trained on", min_width=40)
+    for summary in summaries:
+        table.add_column(str(summary["name"]), justify="right")
+    table.add_row("rules alone, no model", *(_f1(s["rules_alone"]) for s in summaries))
+    for n_gold in sorted({r["n_gold"] for s in summaries for r in s["rounds"]}):
+        row = [{r["n_gold"]: r for r in s["rounds"]}.get(n_gold) for s in summaries]
+        what = f"{n_gold} gold labels" if n_gold else "no gold label (weak labels, if any)"
+        table.add_row(what, *map(_f1, row))
+    out.print(table)
+    for summary in summaries:
+        spent = summary["seconds"]
+        stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in spent.items())
+        total = f"{summary['name']}: {sum(spent.values()):.0f} seconds ({stages})"
+        out.print(total, highlight=False, soft_wrap=True)
+    if exported := summaries[0]["exported"]:
         out.print(
-            f"\nthe model lies in {summary['exported']}; to use it:\n\n"
+            f"\nThe model lies in {exported}; to use it:\n\n"
             "    from transformers import pipeline\n"
-            f"    classify = pipeline('text-classification', '{summary['exported']}')\n"
+            f"    classify = pipeline('text-classification', '{exported}')\n"
             "    classify('a product title', truncation=True)\n",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-    out.print(f"summary: {run_dir / 'summary.json'}", highlight=False, soft_wrap=True)
-
-
-def show_curves(summaries: Sequence[Mapping[str, Any]], out: Console) -> None:
-    """Macro-F1 (and, for one run, accuracy) by gold labels, a column a run."""
-    table = Table(title="macro-F1 on gold that no model has seen", title_justify="left")
-    table.add_column("gold labels", justify="right")
-    for summary in summaries:
-        table.add_column(str(summary["name"]), justify="right")
-    if any(s["rules_alone"] for s in summaries):
-        table.add_row("rules alone", *(_f1(s["rules_alone"]) for s in summaries))
-    for n_gold in sorted({r["n_gold"] for s in summaries for r in s["rounds"]}):
-        row = ({r["n_gold"]: r for r in s["rounds"]}.get(n_gold) for s in summaries)
-        table.add_row(str(n_gold), *(_f1(r) for r in row))
-    out.print(table)
 
 
 def _f1(numbers: Mapping[str, Any] | None) -> str:

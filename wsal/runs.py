@@ -49,7 +49,7 @@ def run_command(
                 step(run_dir, "export", parts, n_rounds + 1)
             summary = summarise(run_dir, nodes["name"], n_rounds)
             write_json(run_dir / "summary.json", summary)
-            reports.show_summary(run_dir, summary)
+            reports.show_summaries([summary])
             return summary
 
 

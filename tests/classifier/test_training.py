@@ -124,7 +124,7 @@ def test_learns_what_the_words_say(tiny, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
 
 
-class Cut(Exception):
+class CutError(Exception):
     """Stands for a kill in the middle of training."""
 
 
@@ -140,9 +140,9 @@ def test_resumes_bit_for_bit(tiny, tmp_path, monkeypatch):
 
     def cut(self, args, state, control, **kwargs):
         if state.global_step == 11:
-            raise Cut
+            raise CutError
 
-    with monkeypatch.context() as patched, pytest.raises(Cut):
+    with monkeypatch.context() as patched, pytest.raises(CutError):
         patched.setattr(training._Report, "on_step_end", cut)
         trained(tmp_path / "cut")
     assert last_checkpoint(tmp_path / "cut").endswith("checkpoint-8")

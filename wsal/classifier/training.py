@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def train(
         save_strategy="steps",
         save_steps=schedule.save_steps,
         save_total_limit=2,
-        logging_steps=LOG_STEPS,
+        logging_steps=gcd(LOG_STEPS, schedule.save_steps),  # a checkpoint ends a mean,
         report_to="none",
         disable_tqdm=True,
         seed=seed,

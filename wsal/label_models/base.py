@@ -16,7 +16,7 @@ class FittedLabelModel(Protocol):
         ...
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What was learned, by name, as it is kept in label_model.npz."""
+        """What was learned, by name, as it is kept in label_model.safetensors."""
         ...
 
 

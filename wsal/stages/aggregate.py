@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from safetensors.numpy import save_file
 
 from wsal import tables
 from wsal.arrays import ABSTAIN
@@ -31,7 +32,8 @@ def aggregate(out: Path, *, pool: Artifact, votes: Artifact, label_model: LabelM
         {"id": table["id"], "probs": pl.Series(probs, dtype=kind), "n_votes": n_votes}
     )
     tables.write(weak, out / "weak_labels.parquet", tables.weak_schema(len(labels)))
-    np.savez(out / "label_model.npz", allow_pickle=False, **fitted.arrays())
+    arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
+    save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
     commonest = int(probs[n_votes > 0].sum(axis=0).argmax()) if (n_votes > 0).any() else 0
     metrics = {
         split: rules_alone(fitted, pool, votes, split, labels, commonest)

@@ -1,0 +1,85 @@
+"""Cleaning text, against a version that takes no short cut."""
+
+import re
+import unicodedata
+
+import ftfy
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from wsal.data.text import clean, compose, same_text
+
+PIECES = [
+    "café", "cafÃ©", "â€œquotedâ€", "&amp;", "&lt;b&gt;", "ﬁne", "１２", "Ⅳ", "\u00a0", "\u2003", "\x07",
+    "\x00", "\u200b", "\ufeff", "\u202e", "\u00ad", "e\u0301", "½", "™", "👩‍👩‍👧", "עברית", "\x1b[31m",
+    "\r\n", "\t", "plain words", "~!$%^", "\u0085",
+]  # fmt: skip
+texts = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.lists(st.sampled_from(PIECES), max_size=4).map(" ".join),
+    st.lists(st.sampled_from(PIECES), max_size=4).map("".join),
+)
+
+
+def cleaned(text):
+    """The obvious version: repair, fold, drop what does not print, single spaces."""
+    if text is None:
+        return None
+    text = unicodedata.normalize("NFKC", ftfy.fix_text(text, unescape_html=True))
+    text = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
+    return " ".join(text.split()) or None
+
+
+@given(st.lists(texts, max_size=8))
+@example(["AT&T", None, "&eacute;", " ~ ", "\x7f", "caf\u00e9"])
+@settings(max_examples=200, deadline=None)
+def test_equals_the_obvious_version_row_by_row(values):
+    found = clean(pl.Series(values, dtype=pl.String)).to_list()
+    assert found == [cleaned(value) for value in values]
+
+
+@given(st.lists(texts, min_size=1, max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_a_row_is_cleaned_alike_whatever_stands_beside_it(values):
+    series = pl.Series(values, dtype=pl.String)
+    alone = [clean(series[i : i + 1])[0] for i in range(len(series))]
+    assert clean(series).to_list() == alone
+    assert clean(series.reverse()).to_list() == alone[::-1]
+
+
+@given(texts)
+@settings(max_examples=100, deadline=None)
+def test_what_is_clean_has_single_spaces_and_prints(value):
+    [found] = clean(pl.Series([value], dtype=pl.String))
+    assert found is None or (found == found.strip() and not re.search(r"\s\s|[^\S ]", found))
+    assert found is None or found.isprintable()
+
+
+words = st.one_of(st.none(), st.sampled_from(["mug", "red", "x y"]))
+
+
+@given(st.lists(st.tuples(words, words, words), min_size=1, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_missing_fields_leave_no_separator(rows):
+    frame = pl.DataFrame(rows, schema=dict.fromkeys("abc", pl.String), orient="row")
+    joined = compose(frame, ["c", "a"], " | ").to_list()
+    assert joined == [" | ".join(v for v in (c, a) if v is not None) for a, _, c in rows]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Red Mug, 300ml", "red  mug 300ML", True),
+        ("(red) [mug]!", "red mug", True),
+        ("Mug C++", "Mug C", False),
+        ("1.5 l", "15 l", False),
+        ("SSD 1/2", "SSD 12", False),
+        ("#1 mug", "1 mug", False),
+        ("!!!", "???", False),
+    ],
+)
+def test_texts_are_the_same_but_for_case_and_punctuation(one, other, same):
+    assert (same_text(pl.Series([one, other])).n_unique() == 1) is same

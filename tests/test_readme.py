@@ -1,0 +1,74 @@
+"""The README's code blocks, run in their order in an empty folder, as a newcomer would.
+
+The one change: commands that train get a tiny random encoder and few steps, so that this takes
+seconds. What `make` is told to do is looked up, not done.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+TINY = ["encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100"]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks():
+    return BLOCK.findall((ROOT / "README.md").read_text())
+
+
+def run_line(line, cwd):
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        command = ["make", "-n", words[1], "-C", str(ROOT)]
+    else:
+        assert words[0] == "wsal", f"the README runs something else: {line}"
+        tiny = TINY if words[1] == "run" and not {"--help"} & set(words) else []
+        command = [sys.executable, "-c", "from wsal.cli import main; main()", *words[1:], *tiny]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_every_block_does_what_the_text_says(tmp_path):
+    said = []
+    for language, text in blocks():
+        if language == "yaml":
+            name = text.splitlines()[0].removeprefix("# ")
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        elif language == "python":
+            quiet = {**os.environ, "HF_HUB_OFFLINE": "1"}
+            done = subprocess.run(
+                [sys.executable, "-c", text], cwd=tmp_path, env=quiet, capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, text + done.stderr
+        elif language == "bash":
+            for line in text.splitlines():
+                done = run_line(line, tmp_path)
+                assert done.returncode == 0, line + done.stderr
+                said.append(done.stdout)
+    whole = "\n".join(said)
+    assert "20 of 20 texts in runs/shop/rounds/001/query.csv wait for an answer" in whole
+    assert "20 gold labels" in whole
+    assert "labelled " in whole
+    assert (tmp_path / "labelled.csv").exists()
+
+
+def test_the_tree_names_what_there_is():
+    tree = next(text for text in (ROOT / "README.md").read_text().split("```") if "wsal/\n" in text)
+    names = re.findall(r"^  (\w+(?:/|\.py)) ", tree, re.MULTILINE)
+    assert len(names) > 10
+    assert all((ROOT / "wsal" / name).exists() for name in names)
+
+
+def test_options_in_the_table_are_those_of_conf():
+    readme = (ROOT / "README.md").read_text()
+    for group in ("data", "rules", "label_model", "encoder", "strategy", "annotator", "experiment"):
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{group}` |"))
+        named = set(re.findall(r"`(\w+)`", row)) - {group}
+        assert named == {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}, group
