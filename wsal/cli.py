@@ -45,11 +45,13 @@ def launch(command: str) -> None:
     from wsal.runs import run_command  # noqa: PLC0415
 
     failed: list[BaseException] = []
+    begun: list[bool] = []
 
     @hydra.main(  # type: ignore[untyped-decorator]
         version_base="1.3", config_path=str(CONF_DIR), config_name="config"
     )
     def job(config: Any) -> None:  # noqa: ANN401  a DictConfig
+        begun.append(True)
         try:
             run = from_hydra(config)
             run_command(command, run.run_dir, run.parts, run.nodes)
@@ -63,6 +65,8 @@ def launch(command: str) -> None:
     except BaseException as error:
         if wants_traceback:
             raise
+        if isinstance(error, ValueError) and not begun:
+            sys.exit(f"error: {error} in {' '.join(sys.argv[1:])}")  # Hydra has no class for it
         failed.append(error)
     if failed:
         report(failed[0])

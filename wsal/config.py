@@ -107,7 +107,7 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
         if key not in known:
             raise UnknownNameError("key", key, known)
     for key, kind in PLAIN.items():
-        if not isinstance(nodes[key], kind):
+        if not isinstance(nodes[key], kind) or isinstance(nodes[key], bool):
             raise ConfigError(f"{key} is {nodes[key]!r}; expected {kind.__name__}")
     if nodes["seed"] < 0:
         raise ConfigError(f"seed is {nodes['seed']}; expected a whole number from 0 up")
@@ -134,6 +134,9 @@ def explain(error: BaseException) -> str:
     message = str(error)
     if cause := error.__cause__:
         message += f" {cause}"
+    if option := re.search(r"Could not find '(\w+)/([\w/]+)'", message):
+        known = [path.stem for path in (CONF_DIR / option[1]).glob("*.yaml")]
+        return f"unknown option {option[1]}={option[2]}{did_you_mean(option[2], known)}"
     found = re.search(r"Key '(\w+)' is not in struct\s+full_key: ([\w.]+)", message)
     if not found:
         lines = [line for line in message.splitlines() if line.strip()]
@@ -142,8 +145,8 @@ def explain(error: BaseException) -> str:
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
         whole = compose("config")
     siblings = OmegaConf.select(whole, ".".join(parents)) if parents else whole
-    known = list(siblings) if OmegaConf.is_dict(siblings) else []
-    return f"unknown key {found[2]!r}{did_you_mean(name, [str(k) for k in known])}"
+    keys = [str(k) for k in siblings] if OmegaConf.is_dict(siblings) else []
+    return f"unknown key {found[2]!r}{did_you_mean(name, keys)}"
 
 
 def _folder_name(overrides: Sequence[str]) -> str:

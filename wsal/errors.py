@@ -16,8 +16,8 @@ class UnknownNameError(WsalError):
     wsal.errors.UnknownNameError: unknown label 'spma'; did you mean 'spam'? known: ham, spam
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, known)}")
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(str(name), known)}")
 
 
 class ConfigError(WsalError):

@@ -15,7 +15,8 @@ from wsal.files import READERS, read_table
 KINDS = ["csv", "tsv", "parquet", "jsonl", "ndjson", "xlsx"]
 HARD = [
     "0042", "+1", "1e5", "3.10", "true", "2024-01-02", "NA", "null", "nan", "#N/A",
-    'he said "no", twice', "two\nlines", "a\tb", "עברית ثم عربي", "café 👩‍👩‍👧 ŝ", "=1+1", "'", "\\n",
+    'he said "no", twice', "two\nlines", "a\tb", "עברית ثم عربي", "café 👩‍👩‍👧 ŝ", "=1+1",
+    "'", "\\n",
 ]  # fmt: skip
 
 

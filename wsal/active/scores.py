@@ -13,7 +13,7 @@ def entropy(probs: Probs) -> Scores:
     """
     safe = np.clip(probs, np.finfo(np.float32).tiny, 1.0)
     nats = -(probs * np.log(safe)).sum(axis=1) / np.log(probs.shape[1])
-    scores: Scores = np.clip(nats, 0, 1).astype(np.float32)
+    scores: Scores = np.clip(nats + 0.0, 0, 1).astype(np.float32)
     return scores
 
 

@@ -33,11 +33,11 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
         {
             "id": query["id"],
             "label": [""] * len(query),
-            "text": [_harmless(text) for text in query["text"]],
+            "text": query["text"],
             "suggestion": suggestion,
             "reason": query["reason"],
         }
-    )
+    ).with_columns(pl.all().map_elements(_harmless, return_dtype=pl.String))
     temporary = path.with_name(f".{path.name}")
     if path.suffix == ".csv":
         rows.write_csv(temporary, include_bom=True)  # else Excel takes UTF-8 for Latin-1
@@ -58,9 +58,10 @@ def read(path: Path, ids: pl.Series, labels: LabelSet) -> list[str]:
             raise AnnotationError(
                 f"{path} has no column {name!r}{did_you_mean(name, frame.columns)}"
             )
-    asked, answers = set(ids), dict[str, str]()
+    asked, answers = {one.strip() for one in ids}, dict[str, str]()
     sheet = frame.select(pl.col("id", "label").cast(pl.String).fill_null("").str.strip_chars())
-    for number, (one, label) in enumerate(sheet.iter_rows(), start=2):  # row 1 is the header
+    for number, cells in enumerate(sheet.iter_rows(), start=2):  # row 1 is the header
+        one, label = map(_unguarded, cells)
         if not one and not label:
             continue
         if one not in asked:
@@ -73,12 +74,16 @@ def read(path: Path, ids: pl.Series, labels: LabelSet) -> list[str]:
                 f"{did_you_mean(label, labels.names)}; correct it and run the same command again"
             )
         answers[one] = label
-    return [answers.get(one, "") for one in ids]
+    return [answers.get(one.strip(), "") for one in ids]
 
 
 def _harmless(text: str) -> str:
     """The text with a quote before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:

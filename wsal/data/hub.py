@@ -1,5 +1,6 @@
 """A Hugging Face dataset, by name or from a local folder."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,10 @@ class HubDataset:
         import datasets  # noqa: PLC0415  a second to import, for this source alone
 
         folder = Path(self.path)
+        if (folder / "state.json").exists():
+            state = json.loads((folder / "state.json").read_text())
+            if not state["_data_files"]:
+                raise DataError(f"dataset {self.path} has no rows")
         try:
             if (folder / "state.json").exists():
                 return {"train": datasets.load_from_disk(self.path)}

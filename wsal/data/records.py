@@ -47,7 +47,10 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             or a gold label is not among the classes named.
     """
     found = records.filter(pl.col("label").is_not_null())
-    labels = LabelSet(layout.labels) if layout.labels else LabelSet.of(found["label"])
+    named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # as gold is cleaned
+    if len(set(named)) < len(named) or None in named:
+        raise DataError(f"data.layout.labels names a class twice, or an empty one: {named}")
+    labels = LabelSet(tuple(named)) if named else LabelSet.of(found["label"])
     if len(labels) < 2:
         raise DataError(
             f"found {len(labels)} classes {list(labels.names)}, expected at least 2; name the "
@@ -67,6 +70,7 @@ def _unique(ids: pl.Series) -> pl.Series:
         raise DataError(
             f"row {ids.is_null().arg_true()[0] + 1} has no {ids.name!r}; every row needs an id"
         )
+    ids = ids.str.strip_chars()
     if ids.n_unique() < len(ids):
         twice = ids.filter(ids.is_duplicated())[0]
         rows = [int(i) + 1 for i in (ids == twice).arg_true()[:2]]

@@ -1,6 +1,6 @@
 """Group equal texts; put each group into one split; keep each text once."""
 
-import zlib
+from hashlib import blake2b
 
 import polars as pl
 
@@ -17,14 +17,17 @@ def assign_splits(records: pl.DataFrame, layout: Layout, seed: int) -> pl.DataFr
     """
     records = records.with_columns(group=same_text(records["text"]))
     if layout.split:
+        no_gold = pl.col("label").is_null()  # such a row measures nothing: it may as well be asked
+        records = records.with_columns(
+            split=pl.when(no_gold).then(pl.lit("pool")).otherwise("split")
+        )
         guarded = pl.col("split").replace_strict({"pool": 0, "dev": 1, "test": 2})
         top = guarded.max().over("group")
         return records.with_columns(moved=guarded < top).with_columns(
             split=top.replace_strict({0: "pool", 1: "dev", 2: "test"}, return_dtype=pl.String)
         )
-    salt = f"{seed}:".encode()
     groups = records["group"].unique(maintain_order=True)
-    draw = pl.Series([zlib.crc32(salt + g.encode()) / 2**32 for g in groups], dtype=pl.Float64)
+    draw = pl.Series([_uniform(f"{seed}:{group}") for group in groups], dtype=pl.Float64)
     draws = pl.DataFrame({"group": groups, "draw": draw})
     with_gold = pl.col("label").is_not_null().any().over("group")
     split = (
@@ -60,3 +63,8 @@ def keep_once(records: pl.DataFrame, split: str) -> pl.DataFrame:
         ["group", "label"], keep="first", maintain_order=True
     )
     return once.select("id", "text", "n_copies", "fields", "label")
+
+
+def _uniform(text: str) -> float:
+    """A number in [0, 1) that the text alone decides."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) / 2**56

@@ -16,7 +16,7 @@ def clean(values: pl.Series) -> pl.Series:
     """
     odd = ~values.str.contains(PLAIN).fill_null(value=True)
     repaired = values.filter(odd).map_elements(_repair, return_dtype=pl.String)
-    values = values.scatter(odd.arg_true(), repaired) if odd.any() else values
+    values = values.clone().scatter(odd.arg_true(), repaired) if odd.any() else values
     values = values.str.replace_all(r"\s+", " ").str.strip_chars()
     return values.set(values == "", None)
 

@@ -37,8 +37,9 @@ class DawidSkene:
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-6
     """Stop when no probability moves by more."""
     posterior: Literal["precision", "bayes"] = "precision"
-    temper: Rate = 0.5
-    """Scale of the log-odds of `precision`: below 1 since rules repeat one another."""
+    temper: Rate = 1.0
+    """Scale of the log-odds of `precision`. At 1 a lone vote is as sure as its rule is precise;
+    rules that repeat one another ask for less."""
 
     def fit(self, votes: Votes, n_classes: int) -> "FittedDawidSkene":
         """Start from the majority vote; then let labels and confusions correct each other."""

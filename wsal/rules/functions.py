@@ -30,10 +30,10 @@ class FunctionRule:
         votes = np.full(len(records), ABSTAIN, dtype=np.int16)
         fields = column_names(records)
         columns = [records["text"].to_list(), *(column(records, f).to_list() for f in fields)]
-        names = ("text", *fields)
         for row, values in enumerate(zip(*columns, strict=True)):
             try:
-                label = self.function(dict(zip(names, values, strict=True)))
+                record = dict(zip(fields, values[1:], strict=True)) | {"text": values[0]}
+                label = self.function(record)
                 if label is not None:
                     votes[row] = labels.index(label)
             except Exception as error:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
+from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 
@@ -26,7 +27,12 @@ class Lookup:
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class of each record's value, `ABSTAIN` where the value is not listed."""
-        classes = {_fold(value): labels.index(label) for value, label in self.values.items()}
+        classes: dict[str, int] = {}
+        for value, label in self.values.items():
+            if classes.setdefault(_fold(value), labels.index(label)) != labels.index(label):
+                raise RuleError(
+                    f"value {value!r} stands for two classes: {dict(self.values)}; case does not count"
+                )
         values = column(records, self.field)
         return np.array(
             [ABSTAIN if v is None else classes.get(_fold(v), ABSTAIN) for v in values],

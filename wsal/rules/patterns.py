@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from wsal.arrays import ABSTAIN, Vote
 from wsal.errors import RuleError
@@ -24,7 +26,7 @@ class Keyword:
     """
 
     label: str
-    words: tuple[str, ...]
+    words: Annotated[tuple[str, ...], Field(min_length=1)]
     unless: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     """Fields to look in; none stands for the whole text."""
@@ -99,8 +101,13 @@ def _found(texts: pl.Series, pattern: str | None, *, case: bool) -> np.ndarray:
     try:
         found = texts.str.contains(pattern if case else f"(?i){pattern}")
     except pl.exceptions.ComputeError as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines() if "error:" in line)
+        hint = (
+            "; look-around and back-references must go (use `unless`)"
+            if "supported" in reason
+            else ""
+        )
         raise RuleError(
-            f"the pattern {pattern!r} is not a regex of linear time: {error}; look-around and "
-            "back-references must go (use `unless`)"
+            f"the pattern {pattern} is no regex of linear time: {reason}{hint}"
         ) from error
     return found.fill_null(value=False).to_numpy()

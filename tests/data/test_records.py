@@ -1,0 +1,116 @@
+"""From a source's rows to records: what is read, what is numbered, what is refused."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsal.data.base import Layout
+from wsal.data.records import label_set, to_records
+from wsal.errors import DataError
+
+LAYOUT = Layout(text=("title", "brand"), label="class", id="id", split="part", keep=("price",))
+
+
+def rows(**columns):
+    """Three rows, with other values where given."""
+    plain = {
+        "id": ["007", "8", "9"],
+        "title": ["red mug", "blue  mug", None],
+        "brand": [None, "Acme", "Zed"],
+        "class": ["a", "b", None],
+        "part": ["train", "Validation", " TEST "],
+        "price": [1.5, None, 3],
+        "unused": ["x", "y", "z"],
+    }
+    return pl.DataFrame(plain | columns, strict=False)
+
+
+def test_composes_text_and_keeps_fields_and_ids():
+    assert to_records(rows(), LAYOUT).to_dicts() == [
+        {"id": "007", "text": "red mug", "label": "a", "split": "pool",
+         "fields": {"title": "red mug", "brand": None, "price": "1.5"}},
+        {"id": "8", "text": "blue mug | Acme", "label": "b", "split": "dev",
+         "fields": {"title": "blue mug", "brand": "Acme", "price": None}},
+        {"id": "9", "text": "Zed", "label": None, "split": "test",
+         "fields": {"title": None, "brand": "Zed", "price": "3.0"}},
+    ]  # fmt: skip
+
+
+def test_a_row_without_text_stays_and_has_none():
+    blank = rows(title=[None, "  ", "\t"], brand=[None, "", "x"])
+    assert to_records(blank, LAYOUT)["text"].to_list() == [None, None, "x"]
+
+
+def test_rows_are_numbered_and_labels_left_open_where_no_column_says():
+    found = to_records(rows(), Layout(text=("title",)))
+    assert found["id"].to_list() == ["r0000001", "r0000002", "r0000003"]
+    assert found["label"].null_count() == found["split"].null_count() == 3
+
+
+@given(st.permutations(range(3)))
+@settings(max_examples=6, deadline=None)
+def test_permuting_rows_permutes_records(order):
+    found, permuted = to_records(rows(), LAYOUT), to_records(rows()[order], LAYOUT)
+    assert permuted.equals(found[order])
+
+
+@pytest.mark.parametrize(
+    ("changed", "layout", "words"),
+    [
+        ({}, Layout(text=("titel",)), ["no column 'titel'", "did you mean 'title'", "brand"]),
+        ({}, Layout(text=("title",), keep=("prize",)), ["'prize'", "did you mean 'price'"]),
+        ({"id": ["1", "2", "1"]}, LAYOUT, ["id '1' stands twice", "'id'", "rows 1 and 3"]),
+        ({"id": ["1", None, "3"]}, LAYOUT, ["row 2", "'id'", "every row needs an id"]),
+        ({"part": ["train", "tset", "dev"]}, LAYOUT, ["row 2", "'tset'", "did you mean 'test'"]),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_row(changed, layout, words):
+    with pytest.raises(DataError) as refused:
+        to_records(rows(**changed), layout)
+    assert all(word in str(refused.value) for word in words), refused.value
+
+
+def labelled(*names):
+    """Records with these gold labels."""
+    count = len(names)
+    data = {"id": [str(i) for i in range(count)], "title": ["x"] * count, "class": names}
+    return to_records(
+        pl.DataFrame(data, schema=dict.fromkeys(data, pl.String)),
+        Layout(text=("title",), id="id", label="class"),
+    )
+
+
+def classes(records, *names):
+    return label_set(records, Layout(text=("title",), labels=names)).names
+
+
+@given(st.lists(st.sampled_from(["b", "a", "C", None]), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_classes_are_those_of_gold_sorted(names):
+    known = tuple(sorted({name for name in names if name}))
+    if len(known) < 2:
+        with pytest.raises(DataError, match=r"expected at least 2.*data\.layout\.labels"):
+            classes(labelled(*names))
+    else:
+        assert classes(labelled(*names)) == known
+
+
+def test_classes_named_in_the_layout_keep_their_order():
+    assert classes(labelled("a", None), "z", "a") == ("z", "a")
+    assert classes(labelled(None, None), "z", "a") == ("z", "a")
+
+
+def test_gold_outside_the_named_classes_is_refused_with_its_id():
+    with pytest.raises(DataError, match=r"'tea pot' of id '1'.*did you mean 'teapot'"):
+        classes(labelled("mug", "tea pot"), "mug", "teapot")
+
+
+def test_the_same_name_in_gold_and_in_the_layout_is_the_same_class():
+    """Gold is cleaned; a class named alike in the layout must not be lost by that."""
+    assert len(classes(labelled("Spices &amp; herbs", "½ price"), "Spices &amp; herbs", "½ price"))
+
+
+def test_a_class_named_twice_is_refused():
+    with pytest.raises(DataError, match="twice"):
+        classes(labelled("a"), "a", "b", "a")
