@@ -24,7 +24,7 @@ check: $(READY) ## lint, types, layers, fast tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache --no-timings > .venv/layers.txt || (cat .venv/layers.txt; exit 1)
+	$(BIN)/lint-imports --no-cache > .venv/layers.txt || (cat .venv/layers.txt; exit 1)
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test: $(READY) ## every test

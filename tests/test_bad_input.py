@@ -10,6 +10,8 @@ from functools import partial
 import polars as pl
 import pytest
 
+pytestmark = pytest.mark.slow  # each case is a process
+
 CSV = ("data=csv", "data.path=goods.csv", "data.layout.text=[title]", "data.layout.label=class")
 GOODS = "id,title,class\n" + "".join(
     f"{i},{('big', 'small')[i % 2]} mug number {i},{('mug', 'pan')[i % 2]}\n" for i in range(40)
@@ -169,7 +171,6 @@ def answer(path, *labels):
     return rows["id"].to_list()
 
 
-@pytest.mark.slow
 def test_a_pool_without_gold_runs_up_to_its_first_query(asked):
     folder, _, done = asked
     assert fine(done).stdout.splitlines()[-1].startswith("waiting: 3 of 3 texts in runs/catalog/")
@@ -177,7 +178,6 @@ def test_a_pool_without_gold_runs_up_to_its_first_query(asked):
     assert stages >= {"pool", "votes", "pretrained", "rounds/001/query", "rounds/001/query.csv"}
 
 
-@pytest.mark.slow
 def test_an_unknown_label_is_refused_and_once_corrected_the_same_command_goes_on(waiting):
     folder, again, sheet = waiting
     ids = answer(sheet, "Phones", "Cofee", "-")
@@ -191,7 +191,6 @@ def test_an_unknown_label_is_refused_and_once_corrected_the_same_command_goes_on
     assert "rounds/001/annotations/manifest.json" in "".join(kept(folder))
 
 
-@pytest.mark.slow
 def test_an_oracle_without_gold_is_refused_and_the_query_stays(waiting):
     folder, again, _ = waiting
     before = kept(folder)

@@ -36,6 +36,7 @@ def test_rules_never_wait_for_torch(tmp_path):
     assert (tmp_path / "runs/t/weak_labels/manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_a_stage_is_up_to_date_until_its_configuration_or_an_input_changes(wsal):
     stages = ("prepare", "vote", "aggregate")
     for stage in stages:
@@ -49,6 +50,7 @@ def test_a_stage_is_up_to_date_until_its_configuration_or_an_input_changes(wsal)
     assert "missing" in states
 
 
+@pytest.mark.slow
 def test_a_script_does_what_the_command_does(tmp_path, wsal):
     script = [sys.executable, str(ROOT / "scripts" / "prepare.py"), "data.n=200", "name=script"]
     subprocess.run(script, cwd=tmp_path, check=True, capture_output=True)
@@ -60,6 +62,7 @@ def test_a_script_does_what_the_command_does(tmp_path, wsal):
     assert read[0]["digest"] == read[1]["digest"]
 
 
+@pytest.mark.slow
 def test_a_sweep_gives_each_job_a_folder_of_its_own(wsal, tmp_path):
     wsal("prepare", "--multirun", "data.n=200,210", "name=sweep", check=True)
     wsal("prepare", "--multirun", "data.n=200,210")
@@ -67,6 +70,7 @@ def test_a_sweep_gives_each_job_a_folder_of_its_own(wsal, tmp_path):
     assert found == ["data.n=200", "data.n=210"]
 
 
+@pytest.mark.slow
 def test_a_users_own_conf_and_own_rules_join(wsal, tmp_path):
     (tmp_path / "mine/rules").mkdir(parents=True)
     (tmp_path / "mine/rules/own.yaml").write_text("short: {_target_: own_rules.short_title}\n")
@@ -91,6 +95,7 @@ def test_a_users_own_conf_and_own_rules_join(wsal, tmp_path):
     assert "(up to date)" not in wsal(*own, "trusted=[own_rules]").stdout
 
 
+@pytest.mark.slow
 def test_trusted_code_is_named_on_the_command_line_only(wsal, tmp_path):
     (tmp_path / "mine/experiment").mkdir(parents=True)
     (tmp_path / "mine/experiment/bad.yaml").write_text("# @package _global_\ntrusted: [os]\n")

@@ -30,9 +30,8 @@ class Lookup:
         classes: dict[str, int] = {}
         for value, label in self.values.items():
             if classes.setdefault(_fold(value), labels.index(label)) != labels.index(label):
-                raise RuleError(
-                    f"value {value!r} stands for two classes: {dict(self.values)}; case does not count"
-                )
+                both = [v for v in self.values if _fold(v) == _fold(value)]
+                raise RuleError(f"values {both} are one, and stand for two classes; name one")
         values = column(records, self.field)
         return np.array(
             [ABSTAIN if v is None else classes.get(_fold(v), ABSTAIN) for v in values],
