@@ -66,13 +66,15 @@ class Artifact:
 def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tuple[Path, Facts]]:
     """Yield an unfinished folder and a dict for the facts; seal it on success, manifest last.
 
-    Work goes on beside `path`, which is replaced only when the new artifact is whole. An
-    unfinished folder is kept for resuming if it was begun from the same origin, else emptied.
+    Work goes on beside `path`, which is replaced only when the new artifact is whole. Of an
+    unfinished folder the checkpoints are kept, if it was begun from the same origin.
     """
     work = _unfinished(path)
     origin = digest_of(_origin(config, inputs))
     begun = work / "begun_from"
-    if not (begun.exists() and begun.read_text() == origin):
+    if begun.exists() and begun.read_text() == origin:
+        _empty_but(work, {begun.name, CHECKPOINTS})
+    else:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         begun.write_text(origin)
@@ -105,6 +107,14 @@ def recover(path: Path) -> None:
     if (work / MANIFEST).exists():
         shutil.rmtree(path, ignore_errors=True)
         work.rename(path)
+
+
+def _empty_but(folder: Path, kept: set[str]) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path)
+        elif path.name not in kept:
+            path.unlink()
 
 
 def _unfinished(path: Path) -> Path:
