@@ -12,6 +12,8 @@ from wsal.classifier import training
 from wsal.classifier.inference import predict
 from wsal.classifier.training import Schedule, TrainingSet, last_checkpoint, train
 
+pytestmark = pytest.mark.slow  # torch trains
+
 WORDS = ("kettle", "laptop", "novel")
 
 
@@ -92,7 +94,6 @@ if torch.distributed.get_rank() == 0:
 """
 
 
-@pytest.mark.slow
 def test_two_processes_give_the_loss_and_gradient_of_one(tiny, tmp_path, monkeypatch):
     from pathlib import Path
 
