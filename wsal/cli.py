@@ -6,12 +6,22 @@ from typing import Any, NoReturn
 
 from wsal import __version__
 
-STAGES = ("prepare", "vote", "aggregate", "pretrain", "select", "annotate", "finetune", "export")
+STAGES = (
+    "prepare",
+    "vote",
+    "aggregate",
+    "pretrain",
+    "select",
+    "annotate",
+    "reweigh",
+    "finetune",
+    "export",
+)
 
 HELP = """wsal: weak supervision, then active learning, for text classification.
 
   wsal run [OVERRIDES]      everything: rules to an exported model
-  wsal active [OVERRIDES]   the loop select, annotate, finetune, over the rounds
+  wsal active [OVERRIDES]   the loop select, annotate, reweigh, finetune, over the rounds
 
 stages, in their order (each skips what is up to date):
   wsal prepare      any source -> pool, dev, test
@@ -20,6 +30,7 @@ stages, in their order (each skips what is up to date):
   wsal pretrain     train the classifier on weak labels
   wsal select       choose the texts to ask about in this round
   wsal annotate     have them answered
+  wsal reweigh      weigh the rules anew by the gold labels, and calibrate
   wsal finetune     train on gold labels, with replay of weak ones
   wsal export       a Hugging Face folder, ONNX, a model card
 

@@ -24,6 +24,7 @@ from wsal.parts import Parts
 from wsal.rules.base import Rule
 from wsal.settings import (
     ActiveSettings,
+    AggregateSettings,
     EncoderSettings,
     ExportSettings,
     FinetuneSettings,
@@ -35,6 +36,7 @@ CONF_DIR = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  
 
 SETTINGS = {
     "encoder": EncoderSettings,
+    "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
     "active": ActiveSettings,

@@ -28,6 +28,10 @@ class DataError(WsalError):
     """A source has no rows, lacks a column, or holds a row that cannot be read as a record."""
 
 
+class ModelError(WsalError):
+    """A label model cannot learn from these votes."""
+
+
 class RuleError(WsalError):
     """A rule names a class or a field that the data does not have, or it raised."""
 

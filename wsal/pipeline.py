@@ -33,15 +33,17 @@ STAGES = {
     #                  reads                                                  writes                   configured by
     "prepare":   Stage((),                                                    "pool",                  ("data", "seed")),
     "vote":      Stage(("pool",),                                             "votes",                 ("rules", "seed")),
-    "aggregate": Stage(("pool", "votes"),                                     "weak_labels",           ("label_model",)),
+    "aggregate": Stage(("pool", "votes"),                                     "weak_labels",           ("label_model", "aggregate")),
     "pretrain":  Stage(("pool", "weak_labels"),                               "pretrained",            ("encoder", "pretrain", "seed")),
     "select":    Stage(("pool", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed")),
     "annotate":  Stage(("pool", "query"),                                     "rounds/{}/annotations", ("annotator", "seed")),
-    "finetune":  Stage(("pool", "weak_labels", "pretrained", "annotations"),  "rounds/{}/finetuned",   ("encoder", "finetune", "seed")),
+    "reweigh":   Stage(("pool", "votes", "annotations"),                      "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "finetune":  Stage(("pool", "reweighed", "pretrained", "annotations"),    "rounds/{}/finetuned",   ("encoder", "finetune", "seed")),
     "export":    Stage(("pool", "votes", "classifier"),                       "exported",              ("encoder", "export")),
 }
 # fmt: on
-ROUND_STAGES = ("select", "annotate", "finetune")
+ROUND_STAGES = ("select", "annotate", "reweigh", "finetune")
+IN_ROUNDS = ("query", "reweighed")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
         rounds_before = number > 1
         newest = folder(run_dir, STAGES["finetune"].writes, number - 1)
         return Artifact.open(newest if rounds_before else run_dir / "pretrained")
-    return Artifact.open(folder(run_dir, "rounds/{}/query" if noun == "query" else noun, number))
+    return Artifact.open(
+        folder(run_dir, f"rounds/{{}}/{noun}" if noun in IN_ROUNDS else noun, number)
+    )
 
 
 def open_round(run_dir: Path) -> int:
@@ -118,7 +122,11 @@ def open_round(run_dir: Path) -> int:
 def round_of(run_dir: Path, name: str) -> int:
     """The round that a stage called by itself works on."""
     number = open_round(run_dir)
-    return number if name != "finetune" or _answered(run_dir, number) else max(number - 1, 1)
+    return (
+        number
+        if name not in ("reweigh", "finetune") or _answered(run_dir, number)
+        else max(number - 1, 1)
+    )
 
 
 @contextmanager

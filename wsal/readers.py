@@ -10,11 +10,10 @@ from rich.table import Table
 from wsal import reports
 from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError, UnknownNameError
-from wsal.pipeline import STAGES, folder
+from wsal.pipeline import ROUND_STAGES, STAGES, folder
 from wsal.runs import BEFORE_ROUNDS, CONFIG, opened
 
 RUNS = Path("runs")
-ROUNDS = ("select", "annotate", "finetune")
 
 
 def read_command(command: str, arguments: Sequence[str]) -> None:
@@ -58,10 +57,10 @@ def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
     config = json.loads((run_dir / CONFIG).read_text())
     rounds = range(1, config["active"]["rounds"] + 1)
     plan = [(name, 0) for name in BEFORE_ROUNDS]
-    plan += [(name, number) for number in rounds for name in ROUNDS]
+    plan += [(name, number) for number in rounds for name in ROUND_STAGES]
     rows, current = [], dict[str, str]()  # current: artifact folder -> its digest, if not stale
     for name, number in [*plan, ("export", len(rounds) + 1)]:
-        title = f"round {number} {name}" if name in ROUNDS else name
+        title = f"round {number} {name}" if name in ROUND_STAGES else name
         place = folder(run_dir, STAGES[name].writes, number)
         done = opened(run_dir, STAGES[name].writes, number)
         if done is None:

@@ -28,6 +28,20 @@ def _metrics(facts: Facts) -> str:
     return "; ".join(shown) or "no gold to measure on"
 
 
+def _before_after(facts: Facts) -> str:
+    """Log loss and calibration error of weak labels without and with gold."""
+    for split in ("test", "dev"):
+        then, now = (f["covered"].get(split, {}) for f in (facts["before"], facts))
+        if "log_loss" in then:
+            return (
+                f"covered {split} texts: log loss {then['log_loss']:.3f} -> {now['log_loss']:.3f}, "
+                f"calibration error {then['calibration_error']:.3f} -> "
+                f"{now['calibration_error']:.3f}, accuracy {then['accuracy']:.3f} -> "
+                f"{now['accuracy']:.3f}"
+            )
+    return "no gold to measure on"
+
+
 LINES: dict[str, Callable[[Facts], str]] = {
     "prepare": lambda f: (
         f"{f['n_rows']:,} rows -> pool {f['n_pool']:,}, dev {f['n_dev']:,}, test {f['n_test']:,}; "
@@ -38,11 +52,13 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"conflict {f['conflict']:.3f}"
     ),
     "aggregate": lambda f: (
-        f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}"
+        f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}; "
+        f"{f['label_model']}"
     ),
     "pretrain": lambda f: f"{f['n_texts']:,} weak labels, {f['n_steps']} steps; {_metrics(f)}",
     "select": lambda f: f"{f['n_asked']} of {f['n_candidates']:,} candidates",
     "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
+    "reweigh": lambda f: f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}",
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "export": lambda f: f"{f['folder']}; largest difference of ONNX {f['largest_difference']}",
 }

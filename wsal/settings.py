@@ -1,5 +1,6 @@
 """Settings: plain values of one shape each. Ranges stand in the types; config.py checks them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -26,6 +27,18 @@ class EncoderSettings:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast where the processor has bf16 instructions."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+@dataclass(frozen=True)
+class AggregateSettings:
+    """What is known of the classes beside the votes, and what becomes of texts without one."""
+
+    prior: Mapping[str, Money] | None = None
+    """Class -> how common it is, for every class (scaled to sum to 1); null: all alike."""
+    uncovered: Literal["drop", "prior", "default"] = "drop"
+    """A text that no rule voted on: not trained on; trained on with the prior as its weak label;
+    or taken for a text of `default_class`, for rules that only know the exceptions."""
+    default_class: str | None = None
 
 
 @dataclass(frozen=True)

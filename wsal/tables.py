@@ -1,12 +1,12 @@
 """The tables that pass between stages, and the only code that reads or writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wsal.arrays import Probs, Votes
+from wsal.arrays import Probs, Vote
 from wsal.errors import TableError
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
@@ -65,7 +65,12 @@ def votes_schema(rules: Sequence[str]) -> Schema:
 
 def weak_schema(n_classes: int) -> Schema:
     """One distribution a text; `n_votes` 0 means that every rule abstained."""
-    return {"id": pl.String, "probs": pl.Array(pl.Float32, n_classes), "n_votes": pl.Int16}
+    return {
+        "id": pl.String,
+        "probs": pl.Array(pl.Float32, n_classes),
+        "n_votes": pl.Int16,
+        "used": pl.Boolean,  # whether it is trained on
+    }
 
 
 def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
@@ -94,10 +99,20 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     return frame
 
 
-def votes_array(frame: pl.DataFrame) -> Votes:
-    """The vote matrix `(texts, rules)` of a votes table."""
-    votes: Votes = frame.drop("id").to_numpy().astype(np.int16).reshape(len(frame), -1)
-    return votes
+def rule_names(path: Path) -> list[str]:
+    """The rules of a votes table, in the order of its columns."""
+    return [name for name in pl.read_parquet_schema(path) if name != "id"]
+
+
+def n_rows(path: Path) -> int:
+    """How many rows the table at `path` has."""
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+
+
+def vote_columns(path: Path) -> Iterator[Vote]:
+    """What each rule of a votes table says `(texts,)`, a rule at a time."""
+    for name in rule_names(path):
+        yield pl.read_parquet(path, columns=[name])[name].to_numpy().astype(np.int16)
 
 
 def probs_array(frame: pl.DataFrame) -> Probs:

@@ -1,47 +1,73 @@
-"""Majority vote: every rule counts alike."""
+"""Majority vote: every rule counts alike, or the more, the rarer it votes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from wsal.arrays import ABSTAIN, Probs, Votes
+from wsal.arrays import Classes, Prior, Probs, Votes
+from wsal.label_models.scoring import by_parts, uniform
+from wsal.label_models.sparse import SparseVotes
+
+TIE = 1e-6  # the prior settles ties, and nothing else
 
 
 @dataclass(frozen=True)
 class Majority:
-    """Each class's share of a text's votes. Ties share; a text without a vote gets uniform.
+    """Each class's share of a text's votes. Ties share, unless a prior settles them.
+
+    By `specificity` a vote weighs log(texts / votes of that rule): rules that say something of few
+    texts are mostly better than those that say it of many.
 
     >>> votes = np.array([[0, 0, 1], [-1, -1, -1]], dtype=np.int16)
-    >>> Majority().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
-    [0, 0]
+    >>> Majority().fit(votes, n_classes=2).predict_proba(votes).round(2).tolist()
+    [[0.67..., 0.33...], [0.5, 0.5]]
     """
 
-    def fit(self, votes: Votes, n_classes: int) -> "FittedMajority":  # noqa: ARG002
-        """Nothing is learned but the number of classes."""
-        return FittedMajority(n_classes)
+    weighting: Literal["none", "specificity"] = "none"
+
+    def fit(
+        self,
+        votes: Votes | SparseVotes,
+        n_classes: int,
+        *,
+        prior: Prior | None = None,
+        gold: Classes | None = None,  # noqa: ARG002
+    ) -> "FittedMajority":
+        """How often each rule votes, if that counts; gold teaches a majority nothing."""
+        weights = np.ones(votes.n_rules if isinstance(votes, SparseVotes) else votes.shape[1])
+        if self.weighting == "specificity" and len(votes):
+            held = SparseVotes.of(votes)
+            n_cast = np.bincount(held.rules, minlength=held.n_rules)
+            weights = np.log(len(held) / np.clip(n_cast, 1, len(held) * 0.999))
+        return FittedMajority(weights, uniform(n_classes, prior))
 
 
 @dataclass(frozen=True)
 class FittedMajority:
-    """Knows how many classes there are."""
+    """What a vote of each rule weighs `(rules,)`."""
 
-    n_classes: int
+    weights: np.ndarray
+    prior: Prior
 
-    def predict_proba(self, votes: Votes) -> Probs:
+    def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: shares of the votes."""
-        counts = count_votes(votes, self.n_classes)
-        counts[counts.sum(axis=1) == 0] = 1
-        probs: Probs = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
-        return probs
+        return by_parts(votes, self.prior, self._shares)
+
+    def _shares(self, votes: SparseVotes) -> np.ndarray:
+        n_classes = len(self.prior)
+        texts = np.repeat(np.arange(len(votes)), votes.n_votes)
+        cells, weights = texts * n_classes + votes.classes, self.weights[votes.rules]
+        counts = np.bincount(cells, weights, len(votes) * n_classes).reshape(-1, n_classes)
+        counts += TIE * self.prior * weights.mean()
+        shares: np.ndarray = counts / counts.sum(axis=1, keepdims=True)
+        return shares
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The number of classes."""
-        return {"n_classes": np.array(self.n_classes)}
+        """`weights` (rules,) and `prior` (classes,)."""
+        return {"weights": self.weights, "prior": self.prior}
 
-
-def count_votes(votes: Votes, n_classes: int) -> np.ndarray:
-    """`(texts, classes)`: how many rules voted for each class."""
-    counts = np.zeros((len(votes), n_classes))
-    texts, rules = np.nonzero(votes != ABSTAIN)
-    np.add.at(counts, (texts, votes[texts, rules]), 1)
-    return counts
+    def why(self) -> str:
+        """Whether rules weigh alike."""
+        alike = bool((self.weights == 1).all())
+        return "majority vote; " + ("rules weigh alike" if alike else "rare rules weigh more")

@@ -7,65 +7,149 @@ import polars as pl
 from safetensors.numpy import save_file
 
 from wsal import tables
-from wsal.arrays import ABSTAIN
+from wsal.arrays import Prior, Probs
 from wsal.artifacts import Artifact, Facts, write_json
+from wsal.errors import ConfigError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel, LabelModel
+from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.settings import AggregateSettings
 from wsal.stages.vote import votes_file
 
 
-def aggregate(out: Path, *, pool: Artifact, votes: Artifact, label_model: LabelModel) -> Facts:
+def aggregate(
+    out: Path,
+    *,
+    pool: Artifact,
+    votes: Artifact,
+    label_model: LabelModel,
+    aggregate: AggregateSettings,
+) -> Facts:
     """votes.parquet (texts, rules) -> weak_labels.parquet (texts, classes), metrics.json.
 
-    A text on which every rule abstained keeps its row, with `n_votes` 0 and a uniform label;
-    whether to train on it is for the next stage to say.
+    A text on which every rule abstained keeps its row, with `n_votes` 0; `used` says whether it is
+    trained on.
     """
-    table = tables.read(votes.path / votes_file("pool"))
-    matrix = tables.votes_array(table)
     labels = LabelSet(tuple(pool.facts["labels"]))
-    fitted = label_model.fit(matrix, len(labels))
-    probs = fitted.predict_proba(matrix)
-    n_votes = (matrix != ABSTAIN).sum(axis=1)
+    prior = class_prior(aggregate, labels)
+    matrix = read_votes(votes, "pool")
+    fitted = label_model.fit(matrix, len(labels), prior=prior)
+    facts = write_weak_labels(out, pool, matrix, fitted, aggregate, labels)
+    metrics = on_gold(fitted, pool, votes, aggregate, labels)
+    write_json(out / "metrics.json", metrics)
+    return facts | headline(metrics)
+
+
+def write_weak_labels(
+    out: Path,
+    pool: Artifact,
+    matrix: SparseVotes,
+    fitted: FittedLabelModel,
+    settings: AggregateSettings,
+    labels: LabelSet,
+) -> Facts:
+    """weak_labels.parquet and label_model.safetensors."""
+    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
+    covered = matrix.n_votes > 0
+    probs = fill_uncovered(fitted.predict_proba(matrix), covered, settings, labels)
+    used = covered | (settings.uncovered != "drop")
     kind = pl.Array(pl.Float32, len(labels))
-    weak = pl.DataFrame(
-        {"id": table["id"], "probs": pl.Series(probs, dtype=kind), "n_votes": n_votes}
-    )
+    columns = {"probs": pl.Series(probs, dtype=kind), "n_votes": matrix.n_votes, "used": used}
+    weak = pl.DataFrame({"id": ids, **columns})
     tables.write(weak, out / "weak_labels.parquet", tables.weak_schema(len(labels)))
     arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
     save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
-    commonest = int(probs[n_votes > 0].sum(axis=0).argmax()) if (n_votes > 0).any() else 0
-    metrics = {
-        split: rules_alone(fitted, pool, votes, split, labels, commonest)
-        for split in ("dev", "test")
-        if (pool.path / f"{split}.parquet").exists()
-    }
-    write_json(out / "metrics.json", metrics)
-    covered = {split: m.pop("covered") for split, m in metrics.items()}
-    return {"n_texts": len(weak), "n_covered": int((n_votes > 0).sum()), "covered": covered} | {
-        split: {k: m[k] for k in ("accuracy", "macro_f1")} for split, m in metrics.items()
-    }
+    n_covered = int(covered.sum())
+    return {"n_texts": len(ids), "n_covered": n_covered, "label_model": fitted.why()}
 
 
-def rules_alone(
+def on_gold(
     fitted: FittedLabelModel,
     pool: Artifact,
     votes: Artifact,
-    split: str,
+    settings: AggregateSettings,
     labels: LabelSet,
-    commonest: int,
 ) -> Facts:
-    """How good the rules are without a classifier; an uncovered text counts as `commonest`."""
-    records = tables.read(pool.path / f"{split}.parquet")
-    matrix = tables.votes_array(tables.read(votes.path / votes_file(split)))
-    probs = fitted.predict_proba(matrix)
-    covered = (matrix != ABSTAIN).any(axis=1)
-    probs[~covered] = np.eye(len(labels), dtype=np.float32)[commonest] * 0.5 + 0.5 / len(labels)
-    gold = records["label"].to_numpy().astype(np.int64)
-    weights = records["n_copies"].to_numpy().astype(np.float64)
-    right = probs.argmax(axis=1) == gold
-    on_covered = (
-        float(np.average(right[covered], weights=weights[covered])) if covered.any() else 0.0
-    )
-    shares = {"coverage": float(np.average(covered, weights=weights)), "accuracy": on_covered}
-    return evaluate(probs, gold, weights, labels) | {"covered": shares}
+    """How good the rules are without a classifier, on dev and test where they exist.
+
+    An uncovered text counts as the default class or, without one, as the class that weak labels
+    have most; `covered` has the numbers of texts with a vote alone.
+    """
+    metrics = {}
+    for split in ("dev", "test"):
+        if not (path := pool.path / f"{split}.parquet").exists():
+            continue
+        records, matrix = tables.read(path), read_votes(votes, split)
+        probs, covered = fitted.predict_proba(matrix), matrix.n_votes > 0
+        gold = records["label"].to_numpy().astype(np.int64)
+        weights = records["n_copies"].to_numpy().astype(np.float64)
+        shares = {"coverage": float(np.average(covered, weights=weights)), "accuracy": 0.0}
+        if covered.any():
+            alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
+            names = ("accuracy", "log_loss", "calibration_error")
+            shares |= {name: alone[name] for name in names}
+            if settings.uncovered != "default":
+                guess = int(probs[covered].sum(axis=0).argmax())
+                probs[~covered] = _mostly(guess, len(labels))
+        probs = probs if settings.uncovered != "default" else fill_uncovered(
+            probs, covered, settings, labels
+        )  # fmt: skip
+        metrics[split] = evaluate(probs, gold, weights, labels) | {"covered": shares}
+    return metrics
+
+
+def headline(metrics: Facts) -> Facts:
+    """What a manifest keeps of `on_gold`."""
+    covered = {split: numbers["covered"] for split, numbers in metrics.items()}
+    names = ("accuracy", "macro_f1")
+    return {"covered": covered} | {s: {n: m[n] for n in names} for s, m in metrics.items()}
+
+
+def fill_uncovered(
+    probs: Probs, covered: np.ndarray, settings: AggregateSettings, labels: LabelSet
+) -> Probs:
+    """Weak labels with those of uncovered texts as the settings want them."""
+    if settings.uncovered == "default":
+        if settings.default_class is None:
+            raise ConfigError(
+                "aggregate.uncovered=default needs aggregate.default_class=CLASS, the class of "
+                f"texts that no rule votes on; classes: {', '.join(labels.names)}"
+            )
+        probs[~covered] = _mostly(labels.index(settings.default_class), len(labels))
+    return probs
+
+
+def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
+    """The prior `(classes,)` in the order of the classes.
+
+    Raises:
+        ConfigError: a class is missing, unknown, or has no share.
+    """
+    if settings.prior is None:
+        return None
+    for name in settings.prior:
+        if name not in labels:
+            raise ConfigError(
+                f"aggregate.prior has class {name!r}{did_you_mean(name, labels.names)}"
+            )
+    missing = [name for name in labels.names if not settings.prior.get(name)]
+    if missing:
+        raise ConfigError(
+            f"aggregate.prior has no share above 0 for {missing}; give one for every class"
+        )
+    shares = np.array([settings.prior[name] for name in labels.names])
+    prior: Prior = shares / shares.sum()
+    return prior
+
+
+def read_votes(votes: Artifact, split: str) -> SparseVotes:
+    """A split's votes; read a rule at a time, so that a thousand rules take little memory."""
+    path = votes.path / votes_file(split)
+    return SparseVotes.of_columns(tables.vote_columns(path), tables.n_rows(path))
+
+
+def _mostly(label: int, n_classes: int) -> Probs:
+    """Half of the mass on one class, half on all."""
+    half: Probs = np.eye(n_classes, dtype=np.float32)[label] * 0.5 + 0.5 / n_classes
+    return half

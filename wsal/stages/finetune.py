@@ -4,26 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from wsal import tables
-from wsal.arrays import Probs
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.batching import replay_order
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.training import Schedule, TrainingSet, train
-from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.seeding import integer, rng
 from wsal.settings import EncoderSettings, FinetuneSettings
 from wsal.stages.pretrain import covered, measure
+from wsal.stages.reweigh import answered
 
 
 def finetune(
     out: Path,
     *,
     pool: Artifact,
-    weak_labels: Artifact,
+    reweighed: Artifact,
     pretrained: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
@@ -36,10 +34,11 @@ def finetune(
     """
     number = len(annotations)
     labels = LabelSet(tuple(pool.facts["labels"]))
-    texts, gold = _answered(pool, annotations, labels)
+    records = tables.read(pool.path / "pool.parquet")
+    texts, gold = answered(records, annotations, labels)
     draw = rng(seed, "replay", number)
     n_replayed = round(finetune.batch_size * finetune.replay) * finetune.steps
-    weak_texts, weak, confidence = covered(pool, weak_labels)
+    weak_texts, weak, confidence = covered(pool, reweighed)
     drawn = draw.permutation(len(weak_texts))[:n_replayed]
     classifier = load_classifier(pretrained.path, encoder)
     ids = classifier.token_ids([*texts, *(weak_texts[i] for i in drawn)])
@@ -53,7 +52,12 @@ def finetune(
         confidence[drawn] / max(confidence[drawn].mean(), 1e-9) if len(drawn) else confidence[:0]
     )
     weights = np.concatenate([np.ones(len(texts)), finetune.replay_weight * trust])
-    data = TrainingSet(ids, np.concatenate([gold, weak[drawn]]), weights, order)
+    data = TrainingSet(
+        ids,
+        np.concatenate([np.eye(len(labels), dtype=np.float32)[gold], weak[drawn]]),
+        weights,
+        order,
+    )
     schedule = Schedule(
         finetune.lr, finetune.batch_size, finetune.accumulation, finetune.warmup,
         finetune.weight_decay, finetune.save_steps,
@@ -63,20 +67,3 @@ def finetune(
     classifier.save(out)
     facts = {"round": number, "n_gold": len(texts), "n_replayed": len(drawn)}
     return facts | measure(out, classifier, pool, labels, {"training": history})
-
-
-def _answered(
-    pool: Artifact, annotations: Sequence[Artifact], labels: LabelSet
-) -> tuple[list[str], Probs]:
-    """The texts that got a gold label, and their labels as one-hot distributions."""
-    answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    answers = answers.drop_nulls("label")
-    records = tables.read(pool.path / "pool.parquet").select("id", "text")
-    joined = answers.join(records, on="id", how="inner", maintain_order="left")
-    if joined.is_empty():
-        raise AnnotationError(
-            f"{len(answers)} texts have a gold label and none of them is in the pool; "
-            "answer at least one text (or was the data exchanged?)"
-        )
-    classes = [labels.index(name) for name in joined["label"]]
-    return joined["text"].to_list(), np.eye(len(labels), dtype=np.float32)[classes]

@@ -57,7 +57,7 @@ def covered(pool: Artifact, weak_labels: Artifact) -> tuple[list[str], Probs, np
     """Texts with a vote, their weak labels, and the largest probability of each."""
     records = tables.read(pool.path / "pool.parquet")
     weak = tables.read(weak_labels.path / "weak_labels.parquet")
-    voted = weak["n_votes"].to_numpy() > 0
+    voted = weak["used"].to_numpy()
     probs = tables.probs_array(weak)[voted]
     return records["text"].filter(voted).to_list(), probs, probs.max(axis=1, initial=0)
 

@@ -1,0 +1,66 @@
+"""Let the gold labels of the rounds say how far to trust each rule."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.arrays import ABSTAIN, Classes
+from wsal.artifacts import Artifact, Facts, write_json
+from wsal.errors import AnnotationError
+from wsal.label_models.base import LabelModel
+from wsal.labels import LabelSet
+from wsal.settings import AggregateSettings
+from wsal.stages.aggregate import class_prior, headline, on_gold, read_votes, write_weak_labels
+
+
+def reweigh(
+    out: Path,
+    *,
+    pool: Artifact,
+    votes: Artifact,
+    annotations: Sequence[Artifact],
+    label_model: LabelModel,
+    aggregate: AggregateSettings,
+) -> Facts:
+    """votes, all annotations -> weak_labels.parquet as `aggregate` writes it, metrics.json.
+
+    The metrics have both: the label model without gold (`before`) and with it.
+    """
+    labels = LabelSet(tuple(pool.facts["labels"]))
+    prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
+    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])
+    texts, gold = answered(ids.with_columns(text="id"), annotations, labels)
+    known = pl.DataFrame({"id": texts, "gold": gold})
+    of_pool = ids.join(known, on="id", how="left", maintain_order="left")["gold"]
+    truth = of_pool.fill_null(ABSTAIN).to_numpy().astype(np.int64)
+    fitted = label_model.fit(matrix, len(labels), prior=prior, gold=truth)
+    facts = write_weak_labels(out, pool, matrix, fitted, aggregate, labels)
+    before = label_model.fit(matrix, len(labels), prior=prior)
+    metrics = on_gold(fitted, pool, votes, aggregate, labels)
+    earlier = on_gold(before, pool, votes, aggregate, labels)
+    write_json(out / "metrics.json", metrics | {"before": earlier})
+    n_gold = {"round": len(annotations), "n_gold": len(gold)}
+    return facts | n_gold | headline(metrics) | {"before": headline(earlier)}
+
+
+def answered(
+    records: pl.DataFrame, annotations: Sequence[Artifact], labels: LabelSet
+) -> tuple[list[str], Classes]:
+    """The texts of the pool that got a gold label, and the labels `(texts,)`.
+
+    Raises:
+        AnnotationError: there are none.
+    """
+    answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
+    answers = answers.drop_nulls("label")
+    joined = answers.join(records.select("id", "text"), on="id", how="inner", maintain_order="left")
+    if joined.is_empty():
+        raise AnnotationError(
+            f"{len(answers)} texts have a gold label and none of them is in the pool; "
+            "answer at least one text (or was the data exchanged?)"
+        )
+    classes = [labels.index(name) for name in joined["label"]]
+    return joined["text"].to_list(), np.array(classes, dtype=np.int64)
