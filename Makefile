@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+PEERS := .venv-peers
 
-.PHONY: help setup run check test fix clean
+.PHONY: help setup run check test peers bench-rules bench-label-models fix clean
 help: ## what there is to make
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +30,19 @@ check: $(READY) ## lint, types, layers, fast tests
 
 test: $(READY) ## every test
 	$(BIN)/pytest -n 2
+
+$(PEERS)/ready: pyproject.toml constraints.txt benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/peers.txt
+	@touch $@
+
+peers: $(PEERS)/ready ## a second environment in .venv-peers: wsal beside its peers
+
+bench-rules: $(PEERS)/ready ## rules, timed against peers
+	$(PEERS)/bin/python benchmarks/rules.py
+
+bench-label-models: $(PEERS)/ready ## label models, timed and scored against peers
+	$(PEERS)/bin/python benchmarks/label_models.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -60,7 +60,9 @@ def test_label_model(composed, option):
 @pytest.mark.parametrize("name", STAGES)
 def test_pipeline_table_tells_the_truth(name):
     stage, function = STAGES[name], STAGES[name].function(name)
-    assert list(inspect.signature(function).parameters) == ["out", *stage.reads, *stage.needs]
+    assert list(inspect.signature(function).parameters) == [
+        "out", *stage.reads, *stage.needs, *(["previous"] if stage.reuses else [])
+    ]  # fmt: skip
     assert function.__name__ == name
     before = [s.writes.split("/")[-1] for s in list(STAGES.values())[: list(STAGES).index(name)]]
     derived = {"classifier": "pretrained", "earlier_annotations": "votes"}

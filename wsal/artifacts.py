@@ -62,6 +62,30 @@ class Artifact:
         return bool(self.manifest["made_from"] == digest_of(_origin(config, inputs)))
 
 
+@dataclass(frozen=True)
+class Previous:
+    """What a stage made last time from the same inputs, and the entries that are unchanged."""
+
+    artifact: Artifact
+    unchanged: frozenset[str]
+
+
+def unchanged(path: Path, config: Mapping[str, Any], inputs: Inputs, part: str) -> Previous | None:
+    """What of the artifact at `path` may be kept, if only the mapping `part` was edited since."""
+    if not (path / MANIFEST).exists():
+        return None
+    done = Artifact.open(path)
+    then, now = done.manifest["config"].get(part), config[part]
+    if done.manifest["inputs"] != inputs or done.manifest["wsal"] != __version__ or not then:
+        return None
+    same = (
+        name
+        for name, node in now["node"].items()
+        if then["node"].get(name) == node and then["content"].get(name) == now["content"].get(name)
+    )
+    return Previous(done, frozenset(same))
+
+
 @contextmanager
 def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tuple[Path, Facts]]:
     """Yield an unfinished folder and a dict for the facts; seal it on success, manifest last.

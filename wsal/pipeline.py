@@ -21,6 +21,8 @@ class Stage:
     reads: tuple[str, ...]
     writes: str
     needs: tuple[str, ...]
+    reuses: str = ""
+    """A mapping among its needs; entries that have not changed keep what was made of them."""
 
     def function(self, name: str) -> Callable[..., Facts]:
         """The stage's function; imported only now, so that rules never wait for torch."""
@@ -32,7 +34,7 @@ class Stage:
 STAGES = {
     #                  reads                                                  writes                   configured by
     "prepare":   Stage((),                                                    "pool",                  ("data", "seed")),
-    "vote":      Stage(("pool",),                                             "votes",                 ("rules", "seed")),
+    "vote":      Stage(("pool",),                                             "votes",                 ("rules", "seed"), reuses="rules"),
     "aggregate": Stage(("pool", "votes"),                                     "weak_labels",           ("label_model", "aggregate")),
     "pretrain":  Stage(("pool", "weak_labels"),                               "pretrained",            ("encoder", "pretrain", "seed")),
     "select":    Stage(("pool", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed")),
@@ -83,6 +85,8 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
             return Outcome(name, number, "kept", done)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
         built = {need: parts[need] for need in stage.needs}
+        if stage.reuses:
+            built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         facts.update(stage.function(name)(work, **inputs, **built))
     return Outcome(name, number, "made", Artifact.open(out))
 

@@ -1,10 +1,11 @@
 """The tables that pass between stages, and the only code that reads or writes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from wsal.arrays import Probs, Vote
 from wsal.errors import TableError
@@ -82,6 +83,20 @@ def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
     if missing := schema.keys() - set(frame.columns):
         raise TableError(f"{path.name} lacks columns {sorted(missing)}; found {frame.columns}")
     frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(path)
+
+
+def write_parts(parts: Iterable[pl.DataFrame], path: Path, schema: Schema) -> None:
+    """Write one table of many parts, never holding more than one of them."""
+    empty = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest())
+    with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+        for part in parts:
+            cast = part.select(pl.col(name).cast(kind) for name, kind in schema.items())
+            writer.write_table(cast.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def read_rows(path: Path, first: int, n: int, columns: Sequence[str]) -> pl.DataFrame:
+    """Some rows of some columns."""
+    return pl.scan_parquet(path).select(columns).slice(first, n).collect()
 
 
 def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """What a rule is."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -24,11 +25,45 @@ class Rule(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Pattern:
+    """Something to be found in a text: a regex, and, if it is about whole words, which."""
+
+    regex: str
+    case: bool
+    words: tuple[str, ...] = ()
+    """Exactly what the regex finds, standing as whole words; none: only the regex says it."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a pattern rule looks for; rules of this kind are compiled together."""
+
+    label: str
+    wanted: Pattern
+    unless: Pattern | None
+    fields: tuple[str, ...]
+
+
+@runtime_checkable
+class PatternRule(Rule, Protocol):
+    """A rule that votes where a pattern is found."""
+
+    def search(self) -> Search:
+        """What is looked for, and where."""
+        ...
+
+
+def field_names(records: pl.DataFrame) -> list[str]:
+    """The names of the records' fields."""
+    return [f.name for f in records.schema["fields"].fields]  # type: ignore[attr-defined]
+
+
 def column(records: pl.DataFrame, field: str | None) -> pl.Series:
     """A field of the records (null where missing), or, for None, the whole text."""
     if field is None:
         return records["text"]
-    names = [f.name for f in records.schema["fields"].fields]  # type: ignore[attr-defined]
+    names = field_names(records)
     if field not in names:
         raise UnknownNameError("field", field, names)
     return records["fields"].struct.field(field)

@@ -1,8 +1,11 @@
-"""Rules written in Python: the easiest to write, and the slow lane."""
+"""Rules written in Python: of a record, the easiest to write; of columns, as fast as any."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -10,9 +13,11 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import column
+from wsal.rules.base import field_names
+from wsal.settings import Count
 
 Record = Mapping[str, str | None]
+Failures = list[tuple[int, str]]  # the row, and what went wrong there
 
 
 @dataclass(frozen=True)
@@ -20,37 +25,87 @@ class FunctionRule:
     """A function of one record to a class name, or None to abstain."""
 
     function: Callable[[Record], str | None]
+    tolerance: Count = 0
+    """On how many records it may raise; it abstains there."""
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The function's answer for each record; it gets `text` and the fields by name.
 
         Raises:
-            RuleError: the function raised, or named an unknown class; says on which record.
+            RuleError: the function raised, or named an unknown class, on more than `tolerance`
+                records; says on which first.
         """
-        votes = np.full(len(records), ABSTAIN, dtype=np.int16)
-        fields = column_names(records)
-        columns = [records["text"].to_list(), *(column(records, f).to_list() for f in fields)]
-        for row, values in enumerate(zip(*columns, strict=True)):
-            try:
-                record = dict(zip(fields, values[1:], strict=True)) | {"text": values[0]}
-                label = self.function(record)
-                if label is not None:
-                    votes[row] = labels.index(label)
-            except Exception as error:
-                where = f"{self.function.__module__}.{self.function.__qualname__}"
-                raise RuleError(
-                    f"{where} failed on record {records['id'][row]!r} ({values[0]!r}): "
-                    f"{type(error).__name__}: {error}"
-                ) from error
+        ((votes, failures),) = run_functions([self.function], records, labels)
+        self.check(failures, records)
         return votes
+
+    def check(self, failures: Failures, records: pl.DataFrame) -> None:
+        """Raise if there are more failures than tolerated."""
+        if len(failures) > self.tolerance:
+            row, what = failures[0]
+            more = f" (and {len(failures) - 1} more; tolerance {self.tolerance})"
+            raise RuleError(
+                f"{self.function.__module__}.{self.function.__qualname__} failed on record "
+                f"{records['id'][row]!r} ({records['text'][row]!r}): {what}"
+                f"{more if len(failures) > 1 else ''}"
+            )
+
+    def importable(self) -> bool:
+        """Whether another process finds the function by its name."""
+        try:
+            return resolve(self.function.__module__, self.function.__qualname__) is self.function
+        except (ImportError, AttributeError):
+            return False
 
     def content(self) -> Mapping[str, str]:
         """The function's source: an edited function makes the votes stale."""
         return {"source": inspect.getsource(self.function)}
 
 
-def rule(function: Callable[[Record], str | None]) -> FunctionRule:
-    """Make a rule of a function (a decorator).
+@dataclass(frozen=True)
+class ColumnRule:
+    """A function of all records at once to a polars expression, or to a class name for each."""
+
+    function: Callable[[pl.DataFrame], "pl.Expr | pl.Series | Sequence[str | None]"]
+
+    def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
+        """What the function answers; it gets a frame with `text` and the fields as columns.
+
+        Raises:
+            RuleError: the function raised, gave back too many or too few, or an unknown class.
+        """
+        where = f"{self.function.__module__}.{self.function.__qualname__}"
+        frame = flat(records)
+        try:
+            said = self.function(frame)
+            if isinstance(said, pl.Expr):
+                said = frame.lazy().with_columns(__vote=said).collect()["__vote"]
+            said = pl.Series(said, dtype=pl.String)
+        except Exception as error:
+            raise RuleError(f"{where} failed: {type(error).__name__}: {error}") from error
+        if len(said) != len(records):
+            raise RuleError(f"{where} gave {len(said)} votes for {len(records)} records")
+        known = {name: i for i, name in enumerate(labels.names)}
+        classes = said.replace_strict(known, default=-2, return_dtype=pl.Int16)
+        unknown = said.filter(said.is_not_null() & (classes == -2))
+        if len(unknown):
+            labels.index(unknown[0])
+        votes = np.where(said.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
+        return votes.astype(np.int16)
+
+    def content(self) -> Mapping[str, str]:
+        """The function's source."""
+        return {"source": inspect.getsource(self.function)}
+
+
+@overload
+def rule(function: Callable[[Record], str | None]) -> FunctionRule: ...
+@overload
+def rule(*, tolerance: int) -> Callable[[Callable[[Record], str | None]], FunctionRule]: ...
+def rule(
+    function: Callable[[Record], str | None] | None = None, *, tolerance: int = 0
+) -> FunctionRule | Callable[[Callable[[Record], str | None]], FunctionRule]:
+    """Make a rule of a function of one record (a decorator).
 
     >>> from wsal.rules.testing import vote
     >>> @rule
@@ -59,11 +114,64 @@ def rule(function: Callable[[Record], str | None]) -> FunctionRule:
     >>> vote(long_title, "short", "a very long title", labels=("laptop", "tv"))
     [-1, 0]
     """
+    if function is None:
+        return lambda found: FunctionRule(found, tolerance)
     if not callable(function):
         raise RuleError(f"@rule stands before a function, without parentheses; got {function!r}")
     return FunctionRule(function)
 
 
-def column_names(records: pl.DataFrame) -> list[str]:
-    """The names of the records' fields."""
-    return [f.name for f in records.schema["fields"].fields]  # type: ignore[attr-defined]
+def column_rule(function: Callable[[pl.DataFrame], "pl.Expr | pl.Series"]) -> ColumnRule:
+    """Make a rule of a function of all records (a decorator): the fast lane.
+
+    >>> from wsal.rules.testing import vote
+    >>> @column_rule
+    ... def long_title(frame):
+    ...     return pl.when(pl.col("text").str.len_chars() > 10).then(pl.lit("laptop"))
+    >>> vote(long_title, "short", "a very long title", labels=("laptop", "tv"))
+    [-1, 0]
+    """
+    if not callable(function):
+        raise RuleError(f"@column_rule stands before a function; got {function!r}")
+    return ColumnRule(function)
+
+
+def run_functions(
+    functions: Sequence[Callable[[Record], str | None]], records: pl.DataFrame, labels: LabelSet
+) -> list[tuple[Vote, Failures]]:
+    """For each function its votes `(texts,)`, and where it failed; a record is made but once."""
+    votes = np.full((len(functions), len(records)), ABSTAIN, dtype=np.int16)
+    failures: list[Failures] = [[] for _ in functions]
+    frame = flat(records)
+    for row, values in enumerate(frame.iter_rows(named=True)):
+        record = MappingProxyType(values)
+        for j, function in enumerate(functions):
+            try:
+                label = function(record)
+                if label is not None:
+                    votes[j, row] = labels.index(label)
+            except Exception as error:  # noqa: BLE001  whatever a user's code raises
+                failures[j].append((row, f"{type(error).__name__}: {error}"))
+    return list(zip(votes, failures, strict=True))
+
+
+def run_named(
+    names: Sequence[tuple[str, str]], records: pl.DataFrame, labels: LabelSet
+) -> list[tuple[Vote, Failures]]:
+    """`run_functions` in another process, which finds the functions by module and name."""
+    return run_functions([resolve(*name) for name in names], records, labels)
+
+
+def resolve(module: str, name: str) -> Callable[[Record], str | None]:
+    """The function that a module has under this name, if need be inside its rule."""
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    function: Callable[[Record], str | None] = getattr(found, "function", found)
+    return function
+
+
+def flat(records: pl.DataFrame) -> pl.DataFrame:
+    """`text` and the fields side by side; a field named `text` gives way to the whole text."""
+    names = [name for name in field_names(records) if name != "text"]
+    return records.select("text", *(pl.col("fields").struct.field(name) for name in names))

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
-from wsal.arrays import ABSTAIN, Vote
+from wsal.arrays import Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import column
+from wsal.rules.base import Pattern, Search
+from wsal.rules.compiled import compile_searches
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,26 @@ class Keyword:
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class where a word stands in one of the fields, else `ABSTAIN`."""
-        pattern, veto = self._any_of(self.words), self._any_of(self.unless)
-        return _vote(records, labels, self.label, pattern, veto, self.fields, case=self.case)
+        return compile_searches([self.search()], labels)(records)[:, 0]
 
-    def _any_of(self, words: Sequence[str]) -> str | None:
+    def search(self) -> Search:
+        """The words as a regex, and as words.
+
+        Raises:
+            RuleError: a word is empty.
+        """
+        wanted, unless = self._any_of(self.words), self._any_of(self.unless)
+        return Search(self.label, wanted, unless if self.unless else None, self.fields)
+
+    def _any_of(self, words: Sequence[str]) -> Pattern:
         terms = [r"\s+".join(re.escape(part) for part in word.split()) for word in words]
         if not all(terms):
             raise RuleError(
                 f"an empty word in {list(words)}; give words to look for, or take it out"
             )
-        joined = "|".join(terms)
         edges = (r"(?:^|\W)(?:", r")(?:\W|$)") if self.whole_words else ("(?:", ")")
-        return edges[0] + joined + edges[1] if terms else None
+        whole = tuple(words) if self.whole_words else ()
+        return Pattern(edges[0] + "|".join(terms) + edges[1], self.case, whole)
 
 
 @dataclass(frozen=True)
@@ -70,44 +78,9 @@ class Regex:
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class where the pattern is found in one of the fields, else `ABSTAIN`."""
-        return _vote(
-            records, labels, self.label, self.pattern, self.unless, self.fields, case=self.case
-        )
+        return compile_searches([self.search()], labels)(records)[:, 0]
 
-
-def _vote(
-    records: pl.DataFrame,
-    labels: LabelSet,
-    label: str,
-    pattern: str | None,
-    veto: str | None,
-    fields: Sequence[str],
-    *,
-    case: bool,
-) -> Vote:
-    wanted = labels.index(label)
-    hit = np.zeros(len(records), dtype=bool)
-    vetoed = np.zeros(len(records), dtype=bool)
-    for field in fields or (None,):
-        texts = column(records, field)
-        hit |= _found(texts, pattern, case=case)
-        vetoed |= _found(texts, veto, case=case)
-    return np.where(hit & ~vetoed, wanted, ABSTAIN).astype(np.int16)
-
-
-def _found(texts: pl.Series, pattern: str | None, *, case: bool) -> np.ndarray:
-    if pattern is None:
-        return np.zeros(len(texts), dtype=bool)
-    try:
-        found = texts.str.contains(pattern if case else f"(?i){pattern}")
-    except pl.exceptions.ComputeError as error:
-        reason = " ".join(line.strip() for line in str(error).splitlines() if "error:" in line)
-        hint = (
-            "; look-around and back-references must go (use `unless`)"
-            if "supported" in reason
-            else ""
-        )
-        raise RuleError(
-            f"the pattern {pattern} is no regex of linear time: {reason}{hint}"
-        ) from error
-    return found.fill_null(value=False).to_numpy()
+    def search(self) -> Search:
+        """The pattern as it is."""
+        unless = None if self.unless is None else Pattern(self.unless, self.case)
+        return Search(self.label, Pattern(self.pattern, self.case), unless, self.fields)

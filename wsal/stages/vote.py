@@ -1,6 +1,6 @@
 """Let every rule vote on every text, and say how the rules do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +8,47 @@ import polars as pl
 
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Votes
-from wsal.artifacts import Artifact, Facts
+from wsal.artifacts import Artifact, Facts, Previous
 from wsal.labels import LabelSet
+from wsal.progress import bar
 from wsal.rules import analysis
 from wsal.rules.base import Rule
-from wsal.rules.voting import collect_votes
+from wsal.rules.similarity import EmbeddingRule
+from wsal.rules.voting import compile_rules
 from wsal.seeding import rng
 
+REPORTED = 2**28  # votes that the report is made on at most; of more texts, an even sample
 
-def vote(out: Path, *, pool: Artifact, rules: Mapping[str, Rule], seed: int) -> Facts:
+
+def vote(
+    out: Path,
+    *,
+    pool: Artifact,
+    rules: Mapping[str, Rule],
+    seed: int,
+    previous: Previous | None = None,
+) -> Facts:
     """pool.parquet (and dev, test) -> votes.parquet alike, rules.parquet, examples.parquet.
 
     The report is made on the pool, and its accuracies by whatever gold the source has for it.
+    Columns of rules that have not changed are taken from `previous`.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     names = list(rules)
     for split in ("dev", "test"):
         if (path := pool.path / f"{split}.parquet").exists():
-            _write_votes(out / votes_file(split), rules, tables.read(path), labels)
+            _write_votes(out, split, rules, tables.read(path), labels, previous)
     records = tables.read(pool.path / "pool.parquet")
-    votes = _write_votes(out / votes_file("pool"), rules, records, labels)
-    gold = _gold(records["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
+    step = -(-len(records) * max(len(rules), 1) // REPORTED)
+    votes = _write_votes(out, "pool", rules, records, labels, previous, step)
+    shown = records.gather_every(step)
+    gold = _gold(shown["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
     report = analysis.summarise(votes, gold, names, labels)
     tables.write(report, out / "rules.parquet", tables.RULES)
-    shown = analysis.examples(votes, gold, records, names, labels, rng(seed, "examples"))
-    tables.write(shown, out / "examples.parquet", tables.EXAMPLES)
-    facts: Facts = {"n_rules": len(names), "n_texts": len(votes)}
-    return facts | analysis.overall(votes, records["n_copies"].to_numpy())
+    examples = analysis.examples(votes, gold, shown, names, labels, rng(seed, "examples"))
+    tables.write(examples, out / "examples.parquet", tables.EXAMPLES)
+    facts: Facts = {"n_rules": len(names), "n_texts": len(records), "n_reported": len(votes)}
+    return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
 
 
 def votes_file(split: str) -> str:
@@ -49,9 +63,59 @@ def _gold(ids: pl.Series, gold: pl.DataFrame) -> Classes:
 
 
 def _write_votes(
-    path: Path, rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet
+    out: Path,
+    split: str,
+    rules: Mapping[str, Rule],
+    records: pl.DataFrame,
+    labels: LabelSet,
+    previous: Previous | None,
+    step: int = 1,
 ) -> Votes:
-    votes = collect_votes(rules, records, labels)
-    frame = pl.DataFrame(votes, schema=list(rules)).insert_column(0, records["id"])
-    tables.write(frame, path, tables.votes_schema(list(rules)))
-    return votes
+    """Write a split's votes, and give back those on every `step`-th text `(texts, rules)`."""
+    names = list(rules)
+    changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
+    kept = [name for name in names if name not in changed]
+    earlier = previous.artifact.path / votes_file(split) if previous else out
+    meanings = _embedded(changed, records, labels)
+    sample: list[Votes] = []
+
+    def parts() -> Iterator[pl.DataFrame]:
+        first = 0
+        compiled = compile_rules(changed, labels, records)
+        with bar(f"vote on {split}", len(records), "texts") as advance:
+            for votes in compiled.chunks(records):
+                for name, column in meanings.items():
+                    votes[:, list(changed).index(name)] = column[first : first + len(votes)]
+                part = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16))
+                if kept:
+                    old = tables.read_rows(earlier, first, len(votes), kept)
+                    part = old.with_columns(part.get_columns())
+                part = part.select(names).with_columns(id=records["id"][first : first + len(votes)])
+                if picked := len(range(-first % step, len(votes), step)):
+                    every = part.drop("id")[-first % step :].gather_every(step)
+                    sample.append(every.to_numpy().reshape(picked, len(names)))
+                yield part
+                first += len(votes)
+                advance(len(votes))
+
+    tables.write_parts(parts(), out / votes_file(split), tables.votes_schema(names))
+    return np.concatenate(sample or [np.empty((0, len(names)), np.int16)]).astype(np.int16)
+
+
+def _embedded(
+    rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet
+) -> dict[str, np.ndarray]:
+    """The votes of rules that go by meaning; each encoder embeds the texts once."""
+    found: dict[str, np.ndarray] = {}
+    by_encoder: dict[str, list[tuple[str, EmbeddingRule]]] = {}
+    for name, rule in rules.items():
+        if isinstance(rule, EmbeddingRule):
+            by_encoder.setdefault(rule.encoder, []).append((name, rule))
+    for encoder, some in by_encoder.items():
+        from wsal.stages.embedding import embed  # noqa: PLC0415  torch, for those who ask for it
+
+        embeddings = embed(records["text"].to_list(), encoder)
+        for name, one in some:
+            own = embed(one.texts(), encoder)
+            found[name] = one.vote_embedded(embeddings, own, labels)
+    return found

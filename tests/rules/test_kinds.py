@@ -1,0 +1,112 @@
+"""Gazetteer, Number, Similarity and column rules."""
+
+import numpy as np
+import polars as pl
+import pytest
+from test_patterns import LABELS, records
+
+from wsal.errors import RuleError, UnknownNameError
+from wsal.labels import LabelSet
+from wsal.rules.functions import column_rule
+from wsal.rules.gazetteer import Gazetteer
+from wsal.rules.normal import fold
+from wsal.rules.numbers import Number
+from wsal.rules.similarity import EmbeddingRule, Similarity
+from wsal.rules.testing import vote
+from wsal.rules.voting import collect_votes
+
+NAMES = ("drink", "food", "other")
+
+
+def gazetteer(tmp_path, *rows, header="term,label"):
+    path = tmp_path / "terms.csv"
+    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+    return Gazetteer(str(path))
+
+
+def test_the_longest_term_decides_and_equals_abstain(tmp_path):
+    rule = gazetteer(
+        tmp_path, ("cola", "drink"), ("cola bottles", "food"), ("Coca-Cola", "drink"),
+        ("chips", "food"), ("café", "other"), ("beers", "drink"),
+    )  # fmt: skip
+    texts = [
+        "Cola 1l", "COLA BOTTLES sweets", "coca cola", "chips, beers", "cola chips beers now",
+        "Café", "chocolate", "cola coca-cola chips",
+    ]  # fmt: skip
+    said = [NAMES[v] if v >= 0 else None for v in vote(rule, *texts, labels=NAMES)]
+    assert said == ["drink", "food", "drink", None, None, "other", None, "drink"]
+
+
+def test_a_gazetteer_equals_a_loop(tmp_path):
+    rng = np.random.default_rng(0)
+    words = ["a", "b-c", "é", "d", "b", "c", "漢"]
+    terms = sorted({" ".join(rng.choice(words, rng.integers(1, 4))) for _ in range(40)})
+    folded = dict.fromkeys(fold(pl.Series(terms), ascii_only=False))
+    by_key = {key: NAMES[i % 3] for i, key in enumerate(folded)}
+    rule = gazetteer(tmp_path, *by_key.items())
+    texts = [" ".join(rng.choice(words, rng.integers(0, 7))) for _ in range(300)]
+    expected = []
+    for text in fold(pl.Series(texts), ascii_only=False):
+        found = [key for key in by_key if f" {key} " in f" {text} "]
+        longest = max(map(len, found), default=0)
+        classes = {by_key[key] for key in found if len(key) == longest}
+        expected.append(NAMES.index(classes.pop()) if len(classes) == 1 else -1)
+    assert rule.vote(records(texts), LabelSet(NAMES)).tolist() == expected
+    assert len(set(expected)) == 4
+
+
+def test_a_bad_gazetteer_says_which_row(tmp_path):
+    with pytest.raises(RuleError, match=r"row 2: unknown label 'foood'; did you mean 'food'"):
+        vote(gazetteer(tmp_path, ("a", "food"), ("b", "foood")), "x", labels=NAMES)
+    with pytest.raises(RuleError, match="row 2: 'B' stands for 'food' and 'drink'"):
+        vote(gazetteer(tmp_path, ("b", "food"), ("B", "drink")), "x", labels=NAMES)
+    with pytest.raises(RuleError, match="row 1: the term is empty"):
+        vote(gazetteer(tmp_path, ("++", "food")), "x", labels=NAMES)
+    with pytest.raises(UnknownNameError, match=r"'term'.*did you mean 'terms'"):
+        vote(gazetteer(tmp_path, ("b", "food"), header="terms,label"), "x", labels=NAMES)
+
+
+def test_an_edited_gazetteer_has_other_content(tmp_path):
+    before = gazetteer(tmp_path, ("a", "food")).content()
+    assert gazetteer(tmp_path, ("a", "drink")).content() != before
+
+
+def test_numbers():
+    price = Number("hit", field="price", low=10, high=1299)
+    for value, said in {"10": 1, "9.99": -1, "1,299.00": 1, "1299.01": -1, "12,5": -1, "": -1,
+                        " 11 ": 1, "free": -1, None: -1}.items():  # fmt: skip
+        assert vote(price, "x", labels=LABELS.names, price=value) == [said], value
+    unbounded, groupless = Number("hit", field="price"), Number("hit", pattern="a", low=1)
+    for bad in (Number("hit", low=3), unbounded, groupless):
+        with pytest.raises(RuleError, match=r"number rule needs|no group"):
+            vote(bad, "x", labels=LABELS.names, price="1")
+
+
+def test_similarity_votes_for_the_nearest_class_and_abstains_in_doubt():
+    rule = Similarity({"hit": ("a", "b"), "other": ("c",)}, threshold=0.5, margin=0.1)
+    assert isinstance(rule, EmbeddingRule)
+    assert rule.texts() == ["a", "b", "c"]
+    own = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+    texts = np.array(
+        [[0.1, 0.9, 0.1], [0, 0.3, 0.9], [0.65, 0, 0.66], [0.4, 0.4, 0.1]], dtype=np.float32
+    )
+    assert rule.vote_embedded(texts, own, LABELS).tolist() == [1, 0, -1, -1]
+    with pytest.raises(UnknownNameError):
+        Similarity({"hitt": ("a",)}).vote_embedded(texts, own[:1], LABELS)
+    with pytest.raises(RuleError, match="wsal vote"):
+        vote(rule, "x", labels=LABELS.names)
+
+
+def test_column_rules_answer_with_an_expression_or_a_series():
+    def as_series(frame):
+        return frame["text"].map_elements(lambda t: "hit" if "a" in t else None, pl.String)
+
+    def as_expression(frame):
+        return pl.when(pl.col("title") == "b").then(pl.lit("other"))
+
+    rules = {"s": column_rule(as_series), "e": column_rule(as_expression)}
+    assert collect_votes(rules, records(["a", "b"]), LABELS).tolist() == [[1, -1], [-1, 0]]
+    with pytest.raises(RuleError, match=r"rule 'x': .*gave 1 votes for 2 records"):
+        collect_votes({"x": column_rule(lambda f: ["hit"][: len(f)])}, records(["a", "b"]), LABELS)
+    with pytest.raises(RuleError, match=r"rule 'x': unknown label 'hitt'"):
+        collect_votes({"x": column_rule(lambda _: pl.lit("hitt"))}, records(["a"]), LABELS)
