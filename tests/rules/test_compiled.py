@@ -149,6 +149,7 @@ def test_functions_vote_alike_in_other_processes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(voting, "MANY_CALLS", 10)
     monkeypatch.setattr(voting, "CHUNK", 40)
+    monkeypatch.setattr(voting, "FEW_CORES", 1)
     rng = random.Random(0)
     table = random_records(rng, 150).with_columns(
         text=pl.when(pl.int_range(pl.len()) == 70).then(pl.lit("bad")).otherwise("text")

@@ -36,19 +36,13 @@ class Place:
 def compile_searches(
     searches: Sequence[Search], labels: LabelSet
 ) -> Callable[[pl.DataFrame], Votes]:
-    """A function from records to votes `(texts, searches)`.
-
-    Raises:
-        UnknownNameError: a class is unknown. RuleError: a regex is not of the engine's syntax.
-    """
+    """A function from records to votes `(texts, searches)`, for searches that `check` let pass."""
     wanted = [labels.index(one.label) for one in searches]
     places: dict[Place, int] = {}
     of_search = []
     for one in searches:
         both = []
         for pattern in (one.wanted, one.unless):
-            if pattern is not None:
-                refuse(pattern)
             found = [Place(pattern, f) for f in one.fields or (None,)] if pattern else []
             both.append([places.setdefault(place, len(places)) for place in found])
         of_search.append(both)
@@ -85,6 +79,20 @@ def _finders(
         if others:
             found.append((field, others, Regexes(tuple(places[i].pattern for i in others))))
     return found
+
+
+def check(search: Search, labels: LabelSet, records: pl.DataFrame) -> None:
+    """Say what is wrong with a search before any text is read.
+
+    Raises:
+        UnknownNameError: a class or a field is unknown. RuleError: a regex is refused.
+    """
+    labels.index(search.label)
+    for field in search.fields:
+        column(records, field)
+    for pattern in (search.wanted, search.unless):
+        if pattern is not None and not pattern.words:  # words are escaped: nothing to refuse
+            refuse(pattern)
 
 
 def refuse(pattern: Pattern) -> None:

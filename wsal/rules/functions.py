@@ -74,8 +74,12 @@ class ColumnRule:
         Raises:
             RuleError: the function raised, gave back too many or too few, or an unknown class.
         """
-        where = f"{self.function.__module__}.{self.function.__qualname__}"
         frame = flat(records)
+        return self.vote_flat(frame, labels)
+
+    def vote_flat(self, frame: pl.DataFrame, labels: LabelSet) -> Vote:
+        """The same on the frame that the function gets."""
+        where = f"{self.function.__module__}.{self.function.__qualname__}"
         try:
             said = self.function(frame)
             if isinstance(said, pl.Expr):
@@ -83,8 +87,8 @@ class ColumnRule:
             said = pl.Series(said, dtype=pl.String)
         except Exception as error:
             raise RuleError(f"{where} failed: {type(error).__name__}: {error}") from error
-        if len(said) != len(records):
-            raise RuleError(f"{where} gave {len(said)} votes for {len(records)} records")
+        if len(said) != len(frame):
+            raise RuleError(f"{where} gave {len(said)} votes for {len(frame)} records")
         known = {name: i for i, name in enumerate(labels.names)}
         classes = said.replace_strict(known, default=-2, return_dtype=pl.Int16)
         unknown = said.filter(said.is_not_null() & (classes == -2))
@@ -139,20 +143,39 @@ def column_rule(function: Callable[[pl.DataFrame], "pl.Expr | pl.Series"]) -> Co
 def run_functions(
     functions: Sequence[Callable[[Record], str | None]], records: pl.DataFrame, labels: LabelSet
 ) -> list[tuple[Vote, Failures]]:
-    """For each function its votes `(texts,)`, and where it failed; a record is made but once."""
-    votes = np.full((len(functions), len(records)), ABSTAIN, dtype=np.int16)
-    failures: list[Failures] = [[] for _ in functions]
-    frame = flat(records)
-    for row, values in enumerate(frame.iter_rows(named=True)):
-        record = MappingProxyType(values)
-        for j, function in enumerate(functions):
-            try:
-                label = function(record)
-                if label is not None:
-                    votes[j, row] = labels.index(label)
-            except Exception as error:  # noqa: BLE001  whatever a user's code raises
-                failures[j].append((row, f"{type(error).__name__}: {error}"))
-    return list(zip(votes, failures, strict=True))
+    """For each function its votes `(texts,)`, and where it failed.
+
+    A record is made but once, and is read-only. A function that fails is asked once more, record
+    by record.
+    """
+    asked = [MappingProxyType(values) for values in flat(records).iter_rows(named=True)]
+    return [_ask(function, asked, labels) for function in functions]
+
+
+def _ask(
+    function: Callable[[Record], str | None], asked: Sequence[Record], labels: LabelSet
+) -> tuple[Vote, Failures]:
+    votes = np.full(len(asked), ABSTAIN, dtype=np.int16)
+    try:
+        for row, label in enumerate(map(function, asked)):
+            if label is not None:
+                votes[row] = labels.index(label)
+    except Exception:  # noqa: BLE001  whatever a user's code raises
+        return _ask_one_by_one(function, asked, labels)
+    return votes, []
+
+
+def _ask_one_by_one(
+    function: Callable[[Record], str | None], asked: Sequence[Record], labels: LabelSet
+) -> tuple[Vote, Failures]:
+    votes, failures = np.full(len(asked), ABSTAIN, dtype=np.int16), []
+    for row, record in enumerate(asked):
+        try:
+            label = function(record)
+            votes[row] = ABSTAIN if label is None else labels.index(label)
+        except Exception as error:  # noqa: BLE001  whatever a user's code raises
+            failures.append((row, f"{type(error).__name__}: {error}"))
+    return votes, failures
 
 
 def run_named(

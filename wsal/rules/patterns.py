@@ -12,7 +12,7 @@ from wsal.arrays import Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import Pattern, Search
-from wsal.rules.compiled import compile_searches
+from wsal.rules.compiled import check, compile_searches
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Keyword:
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class where a word stands in one of the fields, else `ABSTAIN`."""
-        return compile_searches([self.search()], labels)(records)[:, 0]
+        return _vote(self.search(), records, labels)
 
     def search(self) -> Search:
         """The words as a regex, and as words.
@@ -78,9 +78,15 @@ class Regex:
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class where the pattern is found in one of the fields, else `ABSTAIN`."""
-        return compile_searches([self.search()], labels)(records)[:, 0]
+        return _vote(self.search(), records, labels)
 
     def search(self) -> Search:
         """The pattern as it is."""
         unless = None if self.unless is None else Pattern(self.unless, self.case)
         return Search(self.label, Pattern(self.pattern, self.case), unless, self.fields)
+
+
+def _vote(search: Search, records: pl.DataFrame, labels: LabelSet) -> Vote:
+    """One rule alone."""
+    check(search, labels, records)
+    return compile_searches([search], labels)(records)[:, 0]

@@ -2,11 +2,10 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,12 +14,16 @@ from wsal.arrays import ABSTAIN, Vote, Votes
 from wsal.errors import RuleError, WsalError
 from wsal.labels import LabelSet
 from wsal.rules.base import PatternRule, Rule, Search
-from wsal.rules.compiled import compile_searches
-from wsal.rules.functions import Failures, FunctionRule, run_named
+from wsal.rules.compiled import check, compile_searches
+from wsal.rules.functions import ColumnRule, Failures, FunctionRule, flat, run_functions, run_named
 from wsal.rules.similarity import EmbeddingRule
 
 CHUNK = 100_000  # records at a time: bounds memory, keeps both cores busy
-MANY_CALLS = 200_000  # calls of Python functions from which other processes pay
+MANY_CALLS = 2_000_000  # calls of Python functions from which other processes pay
+FEW_CORES = 2  # with these, threads pay as well: patterns run while Python holds its lock
+
+
+Answers = list[tuple[Vote, Failures]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Compiled:
     labels: LabelSet
     together: list[str]
     """The pattern rules' names, in the order of the columns that `patterns` gives."""
-    patterns: Any  # Callable[[pl.DataFrame], Votes]
+    patterns: Callable[[pl.DataFrame], Votes]
 
     def chunks(self, records: pl.DataFrame) -> Iterator[Votes]:
         """Votes `(texts, rules)` of the records, a chunk at a time, in order.
@@ -39,64 +42,73 @@ class Compiled:
         Raises:
             RuleError: a rule cannot vote; the message begins with its name.
         """
-        slow = {n: r for n, r in self.rules.items() if isinstance(r, FunctionRule)}
-        apart = {n: r for n, r in slow.items() if r.importable()}
-        failures: dict[str, Failures] = {name: [] for name in slow}
+        functions = {n: r for n, r in self.rules.items() if isinstance(r, FunctionRule)}
+        failures: dict[str, Failures] = {name: [] for name in functions}
         with ExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(2))
-            processes = None
-            if apart and len(records) * len(apart) > MANY_CALLS:
-                spawn = multiprocessing.get_context("spawn")  # polars forbids forking
-                n_workers = min(os.cpu_count() or 1, 8)
-                processes = stack.enter_context(ProcessPoolExecutor(n_workers, spawn))
-            ahead: list[tuple[int, Future[Votes], Future[Any] | None]] = []
+            call = self._caller(functions, len(records), threads, stack)
+            ahead: list[tuple[int, Future[Votes], Future[Answers] | None]] = []
             for first in range(0, len(records), CHUNK):
                 chunk = records[first : first + CHUNK]
-                called = None
-                if processes:
-                    names = [
-                        (r.function.__module__, r.function.__qualname__) for r in apart.values()
-                    ]
-                    called = processes.submit(run_named, names, chunk, self.labels)
-                done = threads.submit(self._vote, chunk, set(apart) if processes else set())
-                ahead.append((first, done, called))
+                called = call(chunk) if functions else None
+                ahead.append((first, threads.submit(self._vote, chunk), called))
                 if len(ahead) > 3:
-                    yield self._collect(*ahead.pop(0), apart, failures, records)
+                    yield self._collect(*ahead.pop(0), failures, records)
             while ahead:
-                yield self._collect(*ahead.pop(0), apart, failures, records)
+                yield self._collect(*ahead.pop(0), failures, records)
 
-    def _vote(self, chunk: pl.DataFrame, elsewhere: set[str]) -> Votes:
-        """All columns but those that are computed elsewhere."""
-        columns = list(self.rules)
-        votes = np.empty((len(chunk), len(columns)), dtype=np.int16, order="F")
+    def _caller(
+        self,
+        functions: Mapping[str, FunctionRule],
+        n_records: int,
+        threads: ThreadPoolExecutor,
+        stack: ExitStack,
+    ) -> Callable[[pl.DataFrame], "Future[Answers]"]:
+        """What has the functions called: in processes if that pays and they are found there."""
+        cores = os.cpu_count() or 1
+        plain = [one.function for one in functions.values()]
+        apart = all(one.importable() for one in functions.values())
+        if not apart or cores <= FEW_CORES or n_records * len(functions) <= MANY_CALLS:
+            return lambda chunk: threads.submit(run_functions, plain, chunk, self.labels)
+        spawn = multiprocessing.get_context("spawn")  # polars forbids forking
+        processes = stack.enter_context(ProcessPoolExecutor(min(cores - 1, 8), spawn))
+        names = [(one.__module__, one.__qualname__) for one in plain]
+        return lambda chunk: processes.submit(run_named, names, chunk, self.labels)
+
+    def _vote(self, chunk: pl.DataFrame) -> Votes:
+        """All columns but those of functions and of rules on embeddings."""
+        names = list(self.rules)
+        votes = np.full((len(chunk), len(names)), ABSTAIN, dtype=np.int16, order="F")
         if self.together:
-            votes[:, [columns.index(name) for name in self.together]] = self.patterns(chunk)
+            votes[:, [names.index(name) for name in self.together]] = self.patterns(chunk)
+        columnar = {n: r for n, r in self.rules.items() if isinstance(r, ColumnRule)}
+        frame = flat(chunk) if columnar else chunk
         for j, (name, one) in enumerate(self.rules.items()):
-            if isinstance(one, EmbeddingRule):
-                votes[:, j] = ABSTAIN  # whoever has the embeddings writes these columns
-            elif name not in self.together and name not in elsewhere:
-                votes[:, j] = _named(name, one, chunk, self.labels)
+            if name in columnar:
+                with _naming(name):
+                    votes[:, j] = columnar[name].vote_flat(frame, self.labels)
+            elif name not in self.together and not isinstance(one, FunctionRule | EmbeddingRule):
+                with _naming(name):
+                    votes[:, j] = one.vote(chunk, self.labels)
         return votes
 
     def _collect(
         self,
         first: int,
         done: "Future[Votes]",
-        called: "Future[Any] | None",
-        apart: Mapping[str, FunctionRule],
+        called: "Future[Answers] | None",
         failures: dict[str, Failures],
         records: pl.DataFrame,
     ) -> Votes:
         votes = done.result()
-        if called is None:
-            return votes
-        for (name, one), (said, failed) in zip(apart.items(), called.result(), strict=True):
+        answers = called.result() if called else []
+        for name, (said, failed) in zip(failures, answers, strict=True):
             votes[:, list(self.rules).index(name)] = said
             failures[name] += [(first + row, what) for row, what in failed]
-            try:
-                one.check(failures[name], records)
-            except RuleError as error:
-                raise RuleError(f"rule {name!r}: {error}") from error
+            one = self.rules[name]
+            if isinstance(one, FunctionRule):
+                with _naming(name):
+                    one.check(failures[name], records)
         return votes
 
 
@@ -109,11 +121,12 @@ def compile_rules(rules: Mapping[str, Rule], labels: LabelSet, records: pl.DataF
     searches: dict[str, Search] = {}
     none = records.head(0)
     for name, one in rules.items():
-        if isinstance(one, EmbeddingRule):
-            continue
-        _named(name, one, none, labels)
-        if isinstance(one, PatternRule):
-            searches[name] = one.search()
+        with _naming(name):
+            if isinstance(one, PatternRule):
+                searches[name] = one.search()
+                check(searches[name], labels, none)
+            elif not isinstance(one, EmbeddingRule):
+                one.vote(none, labels)
     patterns = compile_searches(list(searches.values()), labels)
     return Compiled(rules, labels, list(searches), patterns)
 
@@ -132,8 +145,10 @@ def collect_votes(rules: Mapping[str, Rule], records: pl.DataFrame, labels: Labe
     return votes
 
 
-def _named(name: str, one: Rule, records: pl.DataFrame, labels: LabelSet) -> Vote:
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Errors begin with the rule's name."""
     try:
-        return one.vote(records, labels)
+        yield
     except WsalError as error:
         raise RuleError(f"rule {name!r}: {error}") from error

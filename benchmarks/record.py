@@ -1,0 +1,68 @@
+"""How a benchmark says what it found: a table of medians and ratios, and one JSON line."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def row(what, wsal, peer, peer_name, unit, note="", *, less_is_better=True):
+    """One comparison; `ratio` above 1 means that wsal is better."""
+    ratio = None
+    if wsal and peer:
+        ratio = round(peer / wsal if less_is_better else wsal / peer, 2)
+    return {
+        "what": what, "wsal": wsal, "peer": peer, "peer_name": peer_name, "unit": unit,
+        "ratio": ratio, "note": note,
+    }  # fmt: skip
+
+
+def show(benchmark, rows, packages):
+    """Print the table, and last the JSON line."""
+    table = Table(title=benchmark, title_justify="left")
+    for name in ("what", "wsal", "peer", "peer_name", "unit", "ratio", "note"):
+        table.add_column(name, justify="right" if name in ("wsal", "peer", "ratio") else "left")
+    for one in rows:
+        table.add_row(*("" if value is None else str(value) for value in one.values()))
+    Console(width=170).print(table)
+    machine = f"{cpu()}, {os.cpu_count()} cores, no GPU used; Python {platform.python_version()}"
+    versions = {name: version(name) for name in packages}
+    record = {"benchmark": benchmark, "machine": machine, "versions": versions, "rows": rows}
+    print(json.dumps(record))
+
+
+def cpu():
+    """The processor's name."""
+    found = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return found[0] if found else platform.processor()
+
+
+def timed(work):
+    """What `work()` gives back, and its seconds."""
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def in_child(*arguments):
+    """The last line that this script prints as a process of its own, from JSON."""
+    command = [sys.executable, sys.argv[0], *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_mib():
+    """The most memory this process ever held, in MiB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
