@@ -61,7 +61,7 @@ def snorkel(texts):
 
 
 def run(rules, n_rows, part=1_000_000):
-    """wsal's seconds for so many rows, made and voted on a million at a time; votes cast."""
+    """Wsal's seconds for so many rows, made and voted on a million at a time; votes cast."""
     seconds, cast = 0.0, 0
     for first in range(0, n_rows, part):
         table = records(titles(min(part, n_rows - first), seed=first))

@@ -62,7 +62,7 @@ def work(prepared, tmp_path):
     [
         ("prepare pretrain.lrr=3", "'pretrain.lrr'; did you mean 'lr'.*epochs"),
         ("prepare +pretrain.lrr=1", "pretrain.*'lrr'; did you mean 'lr'"),
-        ("prepare +typo=1", "'typo'; known: active, annotator"),
+        ("prepare +typo=1", "'typo'; known: active, aggregate, annotator"),
         ("prepare pretrain.lr=abc", "pretrain.lr is 'abc'.*valid number"),
         ("prepare pretrain.warmup=1.5", "pretrain.warmup is 1.5.*less than or equal to 1"),
         ("prepare encoder.device=cdua", "encoder.device is 'cdua'.*'cpu'.*'cuda'"),

@@ -3,6 +3,7 @@
 import random
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,10 @@ import pytest
 from test_patterns import LABELS, keyword_finder, records
 
 from wsal.errors import RuleError
-from wsal.rules import voting
+from wsal.rules import compiled, voting
 from wsal.rules.normal import fold, is_ascii
 from wsal.rules.patterns import Keyword, Regex
+from wsal.rules.testing import vote
 from wsal.rules.voting import collect_votes
 
 PIECES = [
@@ -118,19 +120,59 @@ def test_as_plain_python_on_ascii():
         assert votes[:, j].tolist() == [slow_vote(rule, row) for row in rows], rule
 
 
+@pytest.fixture(scope="module")
+def letters():
+    """All of Unicode, and what each character folds to."""
+    found = pl.Series([chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000])
+    return pl.DataFrame({"letter": found, "folded": fold(found, ascii_only=False)})
+
+
+def alike(letter, others):
+    """Which of the others the regex engine takes for the letter, whatever the case."""
+    return others.str.contains(f"(?i)^{re.escape(letter)}$")
+
+
 @pytest.mark.slow
-def test_letters_that_a_regex_takes_for_one_fold_to_one():
-    letters = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
-    series = pl.Series(letters)
-    folded = fold(series, ascii_only=False)
-    for letter in "kszåßσςµθβÅωiıéжǆ\u1e9e\u0390\ufb05\u1c80\ua64b":
-        alike = series.str.contains(f"(?i)^{re.escape(letter)}$")
-        assert folded.filter(alike).n_unique() == 1, letter
-    # Two capitals are younger than the regex engine's Unicode, and their small letters are not.
-    signs = ~series.str.contains(r"^\w$") & ~series.is_in(["\ua7d2", "\ua7d4"])
-    assert (folded.filter(signs & (series != "\n")).str.strip_chars(" ") == "").all()
-    words = series.str.contains(r"^\w$")
-    assert (folded.filter(words).str.contains(" ")).sum() == 0
+def test_two_letters_fold_to_one_just_where_a_regex_takes_them_for_one(letters):
+    letters = letters.filter(pl.col("folded") != " ")
+    cased = letters.filter(
+        (pl.col("letter").str.to_lowercase() != pl.col("letter"))
+        | (pl.col("letter").str.to_uppercase() != pl.col("letter"))
+        | (pl.col("folded") != pl.col("letter"))
+    )
+    assert len(cased) > 2800
+    for letter, folded in cased.iter_rows():
+        same = cased["folded"] == folded
+        assert alike(letter, cased["letter"]).equals(same, check_names=False), letter
+
+
+def test_a_letter_folds_to_a_space_just_where_a_regex_takes_it_for_a_sign(letters):
+    signs = ~letters["letter"].str.contains(r"^\w$")
+    assert (letters["folded"] == " ").equals(signs, check_names=False)
+
+
+def test_a_sign_whose_small_form_is_a_letter_ends_a_word():
+    assert vote(Keyword("hit", ("sale",)), "sale\ua7d2", "sale\ua7d3", labels=LABELS.names) == [
+        1,
+        -1,
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+def test_candidates_are_confirmed_whatever_words_are_asked_together(at_once, monkeypatch):
+    monkeypatch.setattr(compiled, "AT_ONCE", at_once)
+    rule = Keyword("hit", ("c++", "c#", "a b", "a-b", "ab", "C-A"), unless=("x y", "x+y"))
+    texts = ["c++", "c#", "c", "c+", "a b", "a-b", "a/b", "ab", "a  b x", "ab x/y", "ab x+y", "c a"]
+    for each in (rule, replace(rule, case=True), replace(rule, whole_words=False)):
+        expected = one_regex_at_a_time(each, records(texts)).tolist()
+        assert each.vote(records(texts), LABELS).tolist() == expected
+
+
+@pytest.mark.slow
+def test_a_list_too_long_for_one_regex_still_votes():
+    words = (*(f"word{i:06d}x" for i in range(150_000)), "foo bar", "c++")
+    said = vote(Keyword("hit", words), "a FOO\tbar", "c++", "foo-bar", "c", labels=LABELS.names)
+    assert said == [1, 1, -1, -1]
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Gazetteer, Number, Similarity and column rules."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -66,6 +68,42 @@ def test_a_bad_gazetteer_says_which_row(tmp_path):
         vote(gazetteer(tmp_path, ("b", "food"), header="terms,label"), "x", labels=NAMES)
 
 
+def words_of(text):
+    """The words of a text, by Python: what counts of it, and nothing of the code under test."""
+    return re.findall(r"\w+", text.lower())
+
+
+def test_signs_and_case_count_neither_in_terms_nor_in_texts(tmp_path):
+    rng = np.random.default_rng(1)
+    signs = [" ", "-", ". ", " & ", "  ", " (", ") ", "++", "\t", "/ "]
+    words = ["a", "B", "É", "dd", "漢", "x1"]
+
+    def phrase(least, most):
+        n = rng.integers(least, most)
+        return "".join(rng.choice(signs) + rng.choice(words) for _ in range(n)) + rng.choice(signs)
+
+    terms = {" ".join(words_of(term)): term for term in (phrase(1, 4) for _ in range(60))}
+    said = {key: NAMES[i % 3] for i, key in enumerate(terms)}
+    table = pl.DataFrame({"term": list(terms.values()), "label": list(said.values())})
+    table.write_parquet(tmp_path / "terms.parquet")
+    texts, expected = [phrase(0, 7) for _ in range(400)], []
+    for text in texts:
+        spaced = " " + " ".join(words_of(text)) + " "
+        found = [key for key in said if f" {key} " in spaced]
+        longest = max(map(len, found), default=0)
+        classes = {said[key] for key in found if len(key) == longest}
+        expected.append(NAMES.index(classes.pop()) if len(classes) == 1 else -1)
+    rule = Gazetteer(str(tmp_path / "terms.parquet"))
+    assert rule.vote(records(texts), LabelSet(NAMES)).tolist() == expected
+    assert len(set(expected)) == 4
+
+
+def test_one_term_written_in_two_ways_stands_for_one_class(tmp_path):
+    with pytest.raises(RuleError, match=r"row 3: 'A--b' stands for 'food' and 'drink'.*row 1"):
+        vote(gazetteer(tmp_path, ("a-b", "food"), ("a", "other"), ("A--b", "drink")), "x",
+             labels=NAMES)  # fmt: skip
+
+
 def test_an_edited_gazetteer_has_other_content(tmp_path):
     before = gazetteer(tmp_path, ("a", "food")).content()
     assert gazetteer(tmp_path, ("a", "drink")).content() != before
@@ -80,6 +118,35 @@ def test_numbers():
     for bad in (Number("hit", low=3), unbounded, groupless):
         with pytest.raises(RuleError, match=r"number rule needs|no group"):
             vote(bad, "x", labels=LABELS.names, price="1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "low", "text", "said"),
+    [
+        (r"(\d+) ?inch", 24, "15 inch or 55 inch", 1),  # any match
+        (r"(\d+) ?inch", 24, "15 inch or 55 cm", -1),
+        (r"\b(\d+)\b", 5, "a9 3 9b", -1),  # what stands around a match still counts
+        (r"^(\d+)", 5, "3 9", -1),
+        (r"([\d,.]+) eur", 1299, "1,299.00 EUR", 1),
+        (r"a(\d+)?", 1, "a a7", 1),  # a group that took no part
+        (r"(\w+)", 1, "inf infinity nan 1e999", -1),
+        (r"(-[\d,]+)", -2000, "-1,000", 1),
+    ],
+)
+def test_a_number_in_a_text(pattern, low, text, said):
+    rule = Number("hit", pattern=pattern, low=low)
+    assert vote(rule, text, "", labels=LABELS.names) == [said, -1]
+
+
+@pytest.mark.parametrize("pattern", [r"\(\d", r"(?:\d+)", r"[(]\d"])
+def test_a_pattern_without_a_group_is_refused(pattern):
+    with pytest.raises(RuleError, match="no group"):
+        vote(Number("hit", pattern=pattern, low=1), "(12", labels=LABELS.names)
+
+
+def test_bounds_that_enclose_nothing_are_refused():
+    with pytest.raises(RuleError, match="no number lies from low=5 to high=1"):
+        vote(Number("hit", field="price", low=5, high=1), "x", labels=LABELS.names, price="3")
 
 
 def test_similarity_votes_for_the_nearest_class_and_abstains_in_doubt():

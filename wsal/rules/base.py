@@ -1,5 +1,7 @@
 """What a rule is."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -52,6 +54,21 @@ class PatternRule(Rule, Protocol):
     def search(self) -> Search:
         """What is looked for, and where."""
         ...
+
+
+def any_of(words: Sequence[str], *, whole: bool) -> str:
+    r"""A regex of any of the words; a gap in a word stands for any.
+
+    >>> any_of(["tea", "a  cup"], whole=False)
+    '(?:tea|a\\s+cup)'
+    """
+    terms = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
+    return rf"(?:^|\W)(?:{terms})(?:\W|$)" if whole else f"(?:{terms})"
+
+
+def flagged(pattern: Pattern) -> str:
+    """The regex as the engine takes it."""
+    return pattern.regex if pattern.case else f"(?i){pattern.regex}"
 
 
 def field_names(records: pl.DataFrame) -> list[str]:

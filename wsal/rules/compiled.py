@@ -15,9 +15,10 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Votes
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Pattern, Search, column
-from wsal.rules.normal import LOWER, fold, is_ascii, translate
+from wsal.rules.base import Pattern, Search, any_of, column, flagged
+from wsal.rules.normal import LOWER, fold, is_ascii, single_spaced, translate
 
+AT_ONCE = 500  # words in one regex; more would pass the engine's limit of size
 PLAIN_WORD = re.compile(r"[a-zA-Z0-9_]+")
 # Patterns that find in a lower-cased ASCII text what they find in the text in any case: a third
 # faster. No capitals, no ranges but of letters or digits, no groups with flags.
@@ -162,13 +163,16 @@ class Words:
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
     """For each key a pattern it belongs to (-1: none), and whether it says all of it; a word that
     several patterns have comes in several layers."""
+    key_of_word: tuple[np.ndarray, ...]
+    """For each pattern the keys of its words."""
 
     @classmethod
     def of(cls, patterns: Sequence[Pattern]) -> "Words":
         """The words of all patterns, each once."""
         of_key: dict[str, list[tuple[int, bool]]] = {}
+        keys = [_keys(pattern) for pattern in patterns]
         for i, pattern in enumerate(patterns):
-            for word, key in zip(pattern.words, _keys(pattern), strict=True):
+            for word, key in zip(pattern.words, keys[i], strict=True):
                 exact = not pattern.case and bool(PLAIN_WORD.fullmatch(word))
                 of_key.setdefault(f" {key} ", []).append((i, exact))
         layers = []
@@ -176,7 +180,9 @@ class Words:
             pairs = [pairs[k] if k < len(pairs) else (-1, False) for pairs in of_key.values()]
             columns = [np.array(values) for values in zip(*pairs, strict=True)]
             layers.append((columns[0], columns[1]))
-        return cls(tuple(patterns), pl.Enum(list(of_key)), tuple(layers))
+        place = {key: k for k, key in enumerate(of_key)}
+        key_of_word = tuple(np.array([place[f" {key} "] for key in some]) for some in keys)
+        return cls(tuple(patterns), pl.Enum(list(of_key)), tuple(layers), key_of_word)
 
     def find(self, texts: pl.Series) -> list[np.ndarray]:
         """For each pattern `(texts,)`: whether one of its words is found."""
@@ -187,39 +193,47 @@ class Words:
             found[rows[sure], of_hit[sure]] = True
             unsure = np.flatnonzero((of_hit >= 0) & ~sure)
             for i in np.unique(of_hit[unsure]):
-                candidates = np.unique(rows[unsure[of_hit[unsure] == i]])
-                seen = texts.gather(candidates).str.contains(flagged(self.patterns[i]))
-                found[candidates[seen.to_numpy()], i] = True
+                mine = unsure[of_hit[unsure] == i]
+                candidates = np.unique(rows[mine])
+                confirmed = self._confirmed(i, texts.gather(candidates), keys[mine])
+                found[candidates[confirmed], i] = True
         return [found[:, i] for i in range(len(self.patterns))]
 
+    def _confirmed(self, i: int, texts: pl.Series, keys: np.ndarray) -> np.ndarray:
+        """Whether the i-th pattern is found, asking for those of its words alone that may be."""
+        pattern = self.patterns[i]
+        near = np.flatnonzero(np.isin(self.key_of_word[i], keys))
+        seen = np.zeros(len(texts), dtype=bool)
+        for first in range(0, len(near), AT_ONCE):
+            words = [pattern.words[k] for k in near[first : first + AT_ONCE]]
+            regex = flagged(Pattern(any_of(words, whole=True), pattern.case))
+            seen |= texts.str.contains(regex).to_numpy()
+        return seen
 
-def find_keys(keys: pl.Enum, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The rows and the keys of all places where a key stands in a folded text."""
-    gaps = keys.categories.str.contains(r"\S\s+\S").any()
+
+def find_keys(
+    keys: pl.Enum, texts: pl.Series, *, spaced: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and the keys of all places where a key stands in a folded text, in any order.
+
+    With `spaced`, any signs and spaces between two words count as one space.
+    """
+    if texts.is_empty():
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    gaps = not spaced and keys.categories.str.contains(r"\S\s+\S").any()
     if gaps and texts.str.contains(r"\s\s").any():
         texts = texts.str.replace_all(r"\s+", " ")
     plain = is_ascii(texts).to_numpy()
-    found_rows, found_keys = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for mask, ascii_only in ((plain, True), (~plain, False)):
-        if not mask.any():
-            continue
-        some = texts if mask.all() else texts.filter(mask)
-        folded = pl.DataFrame(
-            {"row": np.flatnonzero(mask), "text": fold(some, ascii_only=ascii_only)}
-        )
-        spaced = pl.concat_str(pl.lit(" "), pl.col("text"), pl.lit(" "))
-        hits = spaced.str.extract_many(keys.categories.to_list(), overlapping=True)
-        seen = (
-            folded.lazy()
-            .select("row", hits.alias("key"))
-            .filter(pl.col("key").list.len() > 0)
-            .explode("key")
-            .select("row", pl.col("key").cast(keys).to_physical())
-            .collect()
-        )
-        found_rows.append(seen["row"].to_numpy())
-        found_keys.append(seen["key"].to_numpy().astype(np.int64))
-    return np.concatenate(found_rows), np.concatenate(found_keys)
+    order = np.concatenate([np.flatnonzero(plain), np.flatnonzero(~plain)])
+    folded = fold(texts.filter(plain), ascii_only=True)
+    if not plain.all():  # together again: the automaton is built but once
+        folded = folded.append(fold(texts.filter(~plain), ascii_only=False))
+    edged = pl.select(pl.concat_str(pl.lit(" "), folded, pl.lit(" "))).to_series()
+    edged = single_spaced(edged) if spaced else edged
+    hits = edged.str.extract_many(keys.categories.to_list(), overlapping=True)
+    rows = np.repeat(order, hits.list.len().fill_null(0).to_numpy())
+    found = hits.explode(empty_as_null=False, keep_nulls=False).cast(keys).to_physical()
+    return rows, found.to_numpy().astype(np.int64)
 
 
 def _keys(pattern: Pattern) -> list[str]:
@@ -227,8 +241,3 @@ def _keys(pattern: Pattern) -> list[str]:
     words = pl.Series([" ".join(word.split()) for word in pattern.words], dtype=pl.String)
     keys: list[str] = fold(words, ascii_only=bool(is_ascii(words).all())).to_list()
     return keys if all(key.strip() for key in keys) else []
-
-
-def flagged(pattern: Pattern) -> str:
-    """The regex as the engine takes it."""
-    return pattern.regex if pattern.case else f"(?i){pattern.regex}"

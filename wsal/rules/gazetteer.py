@@ -15,15 +15,24 @@ from wsal.files import read_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.compiled import find_keys
-from wsal.rules.normal import fold
+from wsal.rules.normal import fold, single_spaced
 
 
 @dataclass(frozen=True)
 class Gazetteer:
-    """Votes for the class of the longest term that is found; abstains where two are as long.
+    r"""Votes for the class of the longest term that is found; abstains where two are as long.
 
-    Case does not count, and a sign counts as a space: `Coca-Cola` finds `coca cola`. Where the
-    longest terms found stand for different classes, it abstains.
+    Neither case nor signs count, in terms and texts alike: `Coca-Cola` and `coca - cola` are one.
+    Length is that of the term without its signs. Where the longest terms found stand for different
+    classes, it abstains. The file is read once.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from wsal.rules.testing import vote
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "terms.csv")
+    ...     _ = path.write_text("term,label\ncola,drink\ncola bottles,food\n")
+    ...     vote(Gazetteer(str(path)), "Cola!", "COLA-bottles", "tea", labels=("drink", "food"))
+    [0, 1, -1]
     """
 
     path: str
@@ -40,20 +49,21 @@ class Gazetteer:
         Raises:
             RuleError: a term is empty, stands for two classes, or for an unknown one; says where.
         """
-        keys, classes = self._read(labels)
-        kind = pl.Enum([f" {key} " for key in keys])
-        sizes = np.array([len(key) for key in keys])
-        votes = np.full(len(records), ABSTAIN, dtype=np.int16)
-        longest = np.zeros(len(records), dtype=np.int64)
+        keys, sizes = self._keys
+        classes = self._classes(labels)
+        rows, found = [], []
         for field in self.fields or (None,):
-            rows, found = find_keys(kind, column(records, field).cast(pl.String))
-            order = np.lexsort((classes[found], sizes[found]))
-            for i in order:  # from the shortest up: what is longer has the last word
-                row, size, label = rows[i], sizes[found[i]], classes[found[i]]
-                if size > longest[row]:
-                    longest[row], votes[row] = size, label
-                elif size == longest[row] and votes[row] != label:
-                    votes[row] = ABSTAIN
+            some_rows, some = find_keys(keys, column(records, field).cast(pl.String), spaced=True)
+            rows.append(some_rows)
+            found.append(some)
+        row, key = np.concatenate(rows), np.concatenate(found)
+        longest = np.zeros(len(records), dtype=np.int64)
+        np.maximum.at(longest, row, sizes[key])
+        best = sizes[key] == longest[row]
+        row, said = row[best], classes[key[best]]
+        votes = np.full(len(records), ABSTAIN, dtype=np.int16)
+        votes[row] = said
+        votes[row[votes[row] != said]] = ABSTAIN  # another term as long was written over
         return votes
 
     def content(self) -> Mapping[str, str]:
@@ -61,27 +71,47 @@ class Gazetteer:
         return {"digest": file_digest(Path(self.path))}
 
     @cached_property
-    def _table(self) -> pl.DataFrame:
-        return read_table(Path(self.path))
-
-    def _read(self, labels: LabelSet) -> tuple[list[str], np.ndarray]:
-        """Each folded term once, and its class."""
+    def _terms(self) -> pl.DataFrame:
+        """Each folded term once, its class, and the `row` it first stands in, from 1 up."""
+        table = read_table(Path(self.path))
         for name in (self.term, self.label):
-            if name not in self._table.columns:
-                raise UnknownNameError(f"column of {self.path}", name, self._table.columns)
-        terms = self._table[self.term].cast(pl.String).str.strip_chars()
-        known: dict[str, int] = {}
-        folded = fold(terms, ascii_only=False)
-        for row, (key, name) in enumerate(zip(folded, self._table[self.label], strict=True), 1):
-            if key is None or not key.strip():
-                raise RuleError(f"{self.path}, row {row}: the term is empty; fill it in")
-            try:
-                label = labels.index(str(name))
-            except UnknownNameError as error:
-                raise RuleError(f"{self.path}, row {row}: {error}") from error
-            if known.setdefault(key, label) != label:
-                raise RuleError(
-                    f"{self.path}, row {row}: {terms[row - 1]!r} stands for "
-                    f"{labels.names[known[key]]!r} and {name!r}; name one"
-                )
-        return list(known), np.array(list(known.values()), dtype=np.int64)
+            if name not in table.columns:
+                raise UnknownNameError(f"column of {self.path}", name, table.columns)
+        terms = table[self.term].cast(pl.String)
+        folded = single_spaced(fold(terms, ascii_only=False)).str.strip_chars(" ")
+        columns = {"key": folded, "term": terms, "label": table[self.label].cast(pl.String)}
+        rows = pl.DataFrame(columns).with_row_index("row", offset=1)
+        empty = rows.filter(pl.col("key").is_null() | (pl.col("key") == ""))
+        if len(empty):
+            row, term = empty["row"][0], empty["term"][0]
+            raise RuleError(
+                f"{self.path}, row {row}: the term is empty or all signs ({term!r}); fill it in"
+            )
+        first = pl.col("row", "label").first().over("key").name.prefix("first_")
+        clash = rows.with_columns(first).filter(pl.col("label").ne_missing(pl.col("first_label")))
+        if len(clash):
+            one = clash.row(0, named=True)
+            raise RuleError(
+                f"{self.path}, row {one['row']}: {one['term']!r} stands for {one['first_label']!r} "
+                f"and {one['label']!r}; the former in row {one['first_row']}; name one"
+            )
+        return rows.unique("key", keep="first", maintain_order=True)
+
+    @cached_property
+    def _keys(self) -> tuple[pl.Enum, np.ndarray]:
+        """The terms as they stand in folded texts, and how long each is."""
+        keys = self._terms["key"]
+        return pl.Enum((" " + keys + " ").to_list()), keys.str.len_chars().to_numpy().astype(int)
+
+    def _classes(self, labels: LabelSet) -> np.ndarray:
+        """The class of each term."""
+        known = {name: i for i, name in enumerate(labels.names)}
+        names = self._terms["label"]
+        classes = names.replace_strict(known, default=-1, return_dtype=pl.Int16)
+        unknown = np.flatnonzero(classes.fill_null(-1).to_numpy() < 0)
+        if len(unknown):
+            row, name = self._terms["row"][int(unknown[0])], names[int(unknown[0])]
+            raise RuleError(
+                f"{self.path}, row {row}: {UnknownNameError('label', name, labels.names)}"
+            )
+        return classes.to_numpy()

@@ -40,8 +40,20 @@ def fold(texts: pl.Series, *, ascii_only: bool) -> pl.Series:
     """
     if ascii_only:
         return translate(texts, FOLD)
-    cased = texts.str.to_lowercase().str.replace_many(list(VARIANTS), list(USUAL))
-    return cased.str.replace_all(r"\W", " ")
+    # Signs first: a few that the regex engine does not know for letters have a lower case.
+    words = texts.str.replace_all(r"\W", " ")
+    return words.str.to_lowercase().str.replace_many(list(VARIANTS), list(USUAL))
+
+
+def single_spaced(texts: pl.Series) -> pl.Series:
+    """Each run of spaces as one.
+
+    >>> single_spaced(pl.Series(["a   b c"])).to_list()
+    ['a b c']
+    """
+    if not texts.str.contains("  ", literal=True).any():
+        return texts
+    return texts.str.replace_all(" {2,}", " ")
 
 
 def translate(texts: pl.Series, table: bytes) -> pl.Series:

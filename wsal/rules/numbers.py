@@ -11,15 +11,17 @@ from wsal.labels import LabelSet
 from wsal.rules.base import Pattern, column
 from wsal.rules.compiled import refuse
 
-THOUSANDS = r"^\d{1,3}(,\d{3})+(\.\d+)?$"
+THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+MARK = "\ufdd0"  # stands around what a group found; Unicode keeps it out of texts
 
 
 @dataclass(frozen=True)
 class Number:
     r"""Votes `label` where a number lies from `low` to `high`, both included.
 
-    The number is the value of `field` or, with a `pattern`, what its first group finds first.
-    `1,299.00` is read; a decimal comma is not, and what is no number makes the rule abstain.
+    The number is the value of `field` or, with a `pattern`, what its first group finds, in the
+    field or else the whole text; of several matches any may lie in the range. `1,299.00` is read;
+    a decimal comma (`12,5`) is not. What is no finite number makes the rule abstain.
 
     >>> from wsal.rules.testing import vote
     >>> screen = Number(label="tv", pattern=r"(\d+(?:\.\d+)?) ?inch", low=24)
@@ -34,28 +36,51 @@ class Number:
     high: float | None = None
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
-        """The class where the number is in the range, else `ABSTAIN`.
+        """The class where a number is in the range, else `ABSTAIN`.
 
         Raises:
-            RuleError: no bound is given, or neither field nor pattern, or the pattern lacks a
-                group.
+            RuleError: no bound is given, or they enclose nothing; neither field nor pattern is
+                given, or the pattern lacks a group.
         """
-        if (self.low is None and self.high is None) or not (self.field or self.pattern):
-            raise RuleError("a number rule needs `low` or `high`, and `field` or `pattern`")
-        values = column(records, self.field).cast(pl.String).str.strip_chars()
-        if self.pattern is not None:
-            refuse(Pattern(self.pattern, case=False))
-            if "(" not in self.pattern:
-                raise RuleError(f"the pattern {self.pattern} has no group ( ) around the number")
-            values = values.str.extract(f"(?i){self.pattern}", 1)
-        plain = pl.select(
-            pl.when(values.str.contains(THOUSANDS))
-            .then(values.str.replace_all(",", "", literal=True))
-            .otherwise(values)
-        ).to_series()
-        numbers = plain.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
+        self._check(low, high)
         wanted = labels.index(self.label)
-        inside = (numbers >= low) & (numbers <= high)
-        return np.where(inside, wanted, ABSTAIN).astype(np.int16)
+        values = column(records, self.field).cast(pl.String)
+        rows = np.arange(len(values))
+        if self.pattern is not None:
+            rows, values = _matches(f"(?i){self.pattern}", values)
+        numbers = _parsed(values)
+        inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
+        votes = np.full(len(records), ABSTAIN, dtype=np.int16)
+        votes[rows[inside]] = wanted
+        return votes
+
+    def _check(self, low: float, high: float) -> None:
+        if (self.low is None and self.high is None) or not (self.field or self.pattern):
+            raise RuleError("a number rule needs `low` or `high`, and `field` or `pattern`")
+        if not low <= high:
+            raise RuleError(f"no number lies from low={low} to high={high}; exchange them")
+        if self.pattern is not None:
+            refuse(Pattern(self.pattern, case=False))
+            groups = pl.Series([""]).str.extract_groups(f"(?i){self.pattern}").struct.fields
+            if not groups:
+                raise RuleError(f"the pattern {self.pattern} has no group ( ) around the number")
+
+
+def _matches(pattern: str, texts: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """What the first group found in each match, and the rows of the texts it was found in."""
+    hits = np.flatnonzero(texts.str.contains(pattern).fill_null(value=False).to_numpy())
+    some = texts.gather(hits).str.replace_all(MARK, " ", literal=True)
+    marked = some.str.replace_all(pattern, f"{MARK}${{1}}{MARK}")  # in place: \b and ^ still hold
+    found = marked.str.extract_all(f"{MARK}[^{MARK}]*{MARK}")
+    values = found.explode(empty_as_null=False, keep_nulls=False)
+    return np.repeat(hits, found.list.len().to_numpy()), values.str.strip_chars(MARK)
+
+
+def _parsed(values: pl.Series) -> np.ndarray:
+    """Each value as a number, NaN where it is none."""
+    values = values.str.strip_chars()
+    grouped = values.str.contains(THOUSANDS).fill_null(value=False)
+    plain = values.str.replace_all(",", "", literal=True).zip_with(grouped, values)
+    return plain.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()

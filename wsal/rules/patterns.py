@@ -1,6 +1,5 @@
 """Rules that look for words or patterns. The engine is linear in the text: nothing can hang."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +10,7 @@ from pydantic import Field
 from wsal.arrays import Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Pattern, Search
+from wsal.rules.base import Pattern, Search, any_of
 from wsal.rules.compiled import check, compile_searches
 
 
@@ -48,14 +47,12 @@ class Keyword:
         return Search(self.label, wanted, unless if self.unless else None, self.fields)
 
     def _any_of(self, words: Sequence[str]) -> Pattern:
-        terms = [r"\s+".join(re.escape(part) for part in word.split()) for word in words]
-        if not all(terms):
+        if not all(word.split() for word in words):
             raise RuleError(
                 f"an empty word in {list(words)}; give words to look for, or take it out"
             )
-        edges = (r"(?:^|\W)(?:", r")(?:\W|$)") if self.whole_words else ("(?:", ")")
         whole = tuple(words) if self.whole_words else ()
-        return Pattern(edges[0] + "|".join(terms) + edges[1], self.case, whole)
+        return Pattern(any_of(words, whole=self.whole_words), self.case, whole)
 
 
 @dataclass(frozen=True)
