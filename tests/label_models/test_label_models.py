@@ -330,3 +330,32 @@ def test_triplets_recover_accuracies_and_pass_over_rules_that_never_meet():
     fitted = Triplets().fit(np.concatenate([votes, lonely], axis=1), 2)
     np.testing.assert_allclose(fitted.accuracy[:4].mean(axis=1), accuracy, atol=0.03)
     assert (fitted.accuracy[4] == 0.75).all()
+
+
+def test_being_right_on_the_commonest_class_weighs_less():
+    """A broad rule for what 9 of 10 texts are is right 9 times of 10 by chance alone."""
+    rng = np.random.default_rng(0)
+    truth = (rng.random(6000) < 0.1).astype(int)
+    common = np.where(rng.random(6000) < 0.8, 0, -1)
+    rare = [np.where(rng.random(6000) < np.where(truth == 1, 0.5, 0.02), 1, -1) for _ in range(4)]
+    votes = np.stack([common, *rare], axis=1).astype(np.int16)
+    covered = (votes >= 0).any(axis=1)
+    found = {}
+    for model in (Precision(), Majority()):
+        right = model.fit(votes, 2).predict_proba(votes)[covered].argmax(axis=1) == truth[covered]
+        found[type(model)] = right[truth[covered] == 0].mean(), right[truth[covered] == 1].mean()
+    assert found[Precision][0] > 0.85
+    assert found[Precision][1] > found[Majority][1] + 0.2
+
+
+def test_gold_lifts_what_is_right_more_often_than_votes_say_and_changes_no_answer():
+    """Rules of which each is poor where it votes alone, by the consensus, but right by gold."""
+    votes, truth = simulated(4000, np.array([0.97, 0.55, 0.55]), 0.5, 6, seed=1)
+    covered = (votes >= 0).any(axis=1)
+    gold = with_gold(truth, votes, 60)
+    fitted = Precision().fit(votes, 6, gold=gold)
+    probs = fitted.predict_proba(votes)[covered]
+    right = (probs.argmax(axis=1) == truth[covered]).mean()
+    assert abs(probs.max(axis=1).mean() - right) < 0.08
+    answers = fitted.scores(SparseVotes.of(votes)).argmax(axis=1)[covered]
+    assert (answers == probs.argmax(axis=1)).mean() > 0.999

@@ -38,9 +38,14 @@ class Majority:
         weights = np.ones(votes.n_rules if isinstance(votes, SparseVotes) else votes.shape[1])
         if self.weighting == "specificity" and len(votes):
             held = SparseVotes.of(votes)
-            n_cast = np.bincount(held.rules, minlength=held.n_rules)
-            weights = np.log(len(held) / np.clip(n_cast, 1, len(held) * 0.999))
+            weights = rarity(np.bincount(held.rules, minlength=held.n_rules), len(held))
         return FittedMajority(weights, uniform(n_classes, prior))
+
+
+def rarity(cast: np.ndarray, n_texts: int) -> np.ndarray:
+    """`(rules,)`: what a vote weighs by specificity, from how many each rule cast."""
+    weights: np.ndarray = np.log(max(n_texts, 1) / np.clip(cast, 1, max(n_texts, 1) * 0.999))
+    return weights
 
 
 @dataclass(frozen=True)
