@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from wsal import reports
+from wsal import reports, vote_report
 from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError, UnknownNameError
 from wsal.pipeline import ROUND_STAGES, STAGES, folder
@@ -45,7 +45,7 @@ def status(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
             )
         for row in states(run_dir):
             table.add_row(*row)
-        reports.console().print(table)
+        vote_report.console().print(table)
 
 
 def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
@@ -82,7 +82,7 @@ def rules(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
     parser.add_argument("--examples", type=int, default=3, help="texts for each rule")
     options = parser.parse_args(arguments)
-    reports.show_rules(Artifact.open(run_folder(options.run) / "votes"), options.examples)
+    vote_report.show_rules(Artifact.open(run_folder(options.run) / "votes"), options.examples)
 
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -108,7 +108,7 @@ def predict(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
     fields = options.fields.split(",") if options.fields else None
     n = label_table(options.model, options.input, options.output, fields)
-    reports.console().print(f"labelled {n:,} rows: {options.output}", highlight=False)
+    vote_report.console().print(f"labelled {n:,} rows: {options.output}", highlight=False)
 
 
 def run_folder(name: str) -> Path:

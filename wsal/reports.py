@@ -1,22 +1,13 @@
-"""What people see: a line a stage, the vote report, the learning curve."""
+"""What people see: a line a stage, the learning curve."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from wsal import tables
-from wsal.artifacts import Artifact, Facts
+from wsal.artifacts import Facts
 from wsal.pipeline import Outcome
-
-WIDE = 120  # where there is no terminal, a table is not to be broken at 80 columns
-
-
-def console() -> Console:
-    """Where tables go."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDE)
+from wsal.vote_report import console, show_rules
 
 
 def _metrics(facts: Facts) -> str:
@@ -81,36 +72,7 @@ def show_outcome(outcome: Outcome) -> None:
     out = console()
     out.print(f"{name:<18} {line}  ({seconds})", highlight=False, markup=False, soft_wrap=True)
     if outcome.stage == "vote" and outcome.state == "made":
-        show_rules(outcome.artifact, n_examples=0)
-
-
-def show_rules(votes: Artifact, n_examples: int) -> None:
-    """The vote report, and up to `n_examples` texts for each rule, wrong ones first."""
-    report = tables.read(votes.path / "rules.parquet", tables.RULES)
-    table = Table(title=f"rules: {votes.path}", title_justify="left")
-    for name in ("rule", "votes for"):
-        table.add_column(name, overflow="fold")
-    for name in ("coverage", "overlap", "conflict", "votes", "accuracy", "of gold"):
-        table.add_column(name, justify="right")
-    for row in report.iter_rows(named=True):
-        classes = ", ".join(row["classes"]) or "nothing: it never fires"
-        accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
-        table.add_row(
-            row["rule"], classes, f"{row['coverage']:.4f}", f"{row['overlap']:.4f}",
-            f"{row['conflict']:.4f}", f"{row['n_votes']:,}", accuracy, f"{row['n_gold']:,}",
-        )  # fmt: skip
-    facts = votes.facts
-    table.add_section()
-    table.add_row("all", "", *(f"{facts[k]:.4f}" for k in ("coverage", "overlap", "conflict")))
-    out = console()
-    out.print(table)
-    examples = tables.read(votes.path / "examples.parquet", tables.EXAMPLES)
-    for rule in report["rule"] if n_examples else ():
-        out.print(f"\n{rule}", style="bold", markup=False)
-        for row in examples.filter(examples["rule"] == rule).head(n_examples).iter_rows(named=True):
-            wrong = row["gold"] is not None and row["gold"] != row["vote"]
-            verdict = f"  gold: {row['gold']}" if wrong else ""
-            out.print(f"  {row['vote']}: {row['text']}{verdict}", markup=False, highlight=False)
+        show_rules(outcome.artifact, n_examples=0, whole=False)
 
 
 def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:

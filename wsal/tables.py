@@ -37,6 +37,34 @@ RULES: Schema = {
     "n_votes": pl.Int64,
     "n_gold": pl.Int64,
     "accuracy": pl.Float64,
+    "low": pl.Float64,  # ends of accuracy's 95% interval
+    "high": pl.Float64,
+}
+PAIRS: Schema = {
+    "rule": pl.String,
+    "other": pl.String,
+    "n_rule": pl.Int64,  # votes of the one, of the other, of both on the same text
+    "n_other": pl.Int64,
+    "n_both": pl.Int64,
+    "agreement": pl.Float64,
+    "relation": pl.String,  # "same", "within" (the other's), "tied"
+}
+CLASHES: Schema = {
+    "rule": pl.String,
+    "vote": pl.String,
+    "other": pl.String,
+    "other_vote": pl.String,
+    "n_texts": pl.Int64,
+    "n_gold": pl.Int64,
+    "rule_right": pl.Float64,  # shares of the texts with gold
+    "other_right": pl.Float64,
+    "examples": pl.List(pl.String),
+}
+UNCOVERED: Schema = {
+    "n_texts": pl.Int64,
+    "ngrams": pl.List(pl.String),
+    "gold": pl.List(pl.String),  # its commonest classes, where gold is known
+    "examples": pl.List(pl.String),
 }
 EXAMPLES: Schema = {
     "rule": pl.String,

@@ -5,9 +5,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from wsal.labels import LabelSet
-from wsal.rules.analysis import conflicts, examples, overall, summarise
+from wsal.rules.analysis import examples, overall, summarise, tally
 
 LABELS = LabelSet(("x", "y", "z"))
 
@@ -51,6 +52,12 @@ def test_the_report_equals_a_loop(case):
     for j, row in enumerate(found):
         expected = loop(votes, gold, j)
         assert row.pop("classes") == expected.pop("classes")
+        ends = (row.pop("low"), row.pop("high"))
+        right, n_gold = round((row["accuracy"] or 0) * row["n_gold"]), row["n_gold"]
+        if n_gold:
+            assert ends == pytest.approx(binomtest(right, n_gold).proportion_ci(method="wilson"))
+        else:
+            assert ends == (None, None)
         assert row == pytest.approx(expected)
 
 
@@ -84,8 +91,9 @@ def test_permuting_and_duplicating_texts_changes_no_share(case, random):
         for v, g in ((votes, gold), (votes[order], gold[order]))
     )
     counts = pl.col("n_votes", "n_gold") * 2
-    assert [row for row in twice.drop("classes").rows(named=True)] == [
-        pytest.approx(row) for row in once.drop("classes").with_columns(counts).rows(named=True)
+    assert [row for row in twice.drop("classes", "low", "high").rows(named=True)] == [
+        pytest.approx(row)
+        for row in once.drop("classes", "low", "high").with_columns(counts).rows(named=True)
     ]
 
 
@@ -102,9 +110,7 @@ def test_the_whole_sets_shares_weigh_texts_by_their_copies(case, data):
         "conflict": sum(len(classes) > 1 for classes in said) / len(rows),
     }
     assert overall(votes, np.array(copies)) == pytest.approx(expected)
-    assert conflicts(votes).any(axis=1).tolist() == [
-        len({int(v) for v in row if v != -1}) > 1 for row in votes
-    ]
+    assert tally(votes)[1].tolist() == [len({int(v) for v in row if v != -1}) > 1 for row in votes]
 
 
 @given(voted(), st.integers(1, 3), st.integers(0, 9))
