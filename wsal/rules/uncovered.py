@@ -41,7 +41,7 @@ def groups(
     ngrams = split.get_feature_names_out()
     sizes = np.bincount(member, minlength=n_clusters)
     rows = []
-    for cluster in np.argsort(-sizes, kind="stable")[:most]:
+    for cluster in np.argsort(-sizes, kind="stable")[: min(most, np.count_nonzero(sizes))]:
         mine = np.flatnonzero(member == cluster)
         shares = np.asarray((weights[mine] > 0).mean(axis=0)).ravel()
         commonest = np.argsort(-shares, kind="stable")[:5]
