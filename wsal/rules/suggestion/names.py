@@ -8,7 +8,7 @@ from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword
 
-SURE = .7  # least accuracy a name must seem to have once gold can tell
+SURE = 0.7  # least accuracy a name must seem to have once gold can tell
 DOUBT = 10  # texts that the accuracy of all names counts for in that of one
 
 
