@@ -36,12 +36,12 @@ class Found:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--gold", type=int, default=100, metavar="N",
-                        help="draw N of the gold labels the source brought (default 100)")  # fmt: skip
-    parser.add_argument("--precision", type=float, default=0.9,
-                        help="least estimated precision of an n-gram (default 0.9)")  # fmt: skip
-    parser.add_argument("--least", type=int, default=None, metavar="N",
-                        help="least texts of an n-gram (default: 1 in 2,000, 5 or more)")  # fmt: skip
+    drawn = "draw N of the gold labels the source brought (default 100)"
+    parser.add_argument("--gold", type=int, default=100, metavar="N", help=drawn)
+    share = "least estimated precision of an n-gram (default 0.9)"
+    parser.add_argument("--precision", type=float, default=0.9, help=share)
+    texts = "least texts of an n-gram (default: 1 in 2,000, 5 or more)"
+    parser.add_argument("--least", type=int, default=None, metavar="N", help=texts)
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
 
 
@@ -109,14 +109,15 @@ def _aligned(records: pl.DataFrame, table: pl.DataFrame, name: str) -> Classes:
 
 def _lines(run_dir: Path, found: Found, made: Suggestions, precision: float) -> Iterator[str]:
     known = found.known
-    yield f"# Suggested for {run_dir}: {known.n_pool:,} texts, of which {len(known.gold):,} were read;"
+    n_read, n_rules = len(known.gold), len(known.nodes)
+    yield f"# Suggested for {run_dir}: {n_read:,} of its {known.n_pool:,} texts were read;"
     yield (
         f"# {found.n_drawn:,} gold labels drawn of {found.n_source:,} that the source brought, "
-        f"{found.n_answered:,} answered; {len(known.nodes)} rules so far."
+        f"{found.n_answered:,} answered; {n_rules} rules so far."
     )
     yield "# For each word: texts it is in, estimated precision, and what gold says of them."
     if made.held_out is None:
-        yield "# These estimates are UNCHECKED, and so too high: it takes 30 gold labels to check them."
+        yield "# These estimates are UNCHECKED, and so too high: checking takes 30 gold labels."
     else:
         yield (
             "# The estimates were corrected by gold kept back in turn; "
@@ -136,6 +137,6 @@ def _lines(run_dir: Path, found: Found, made: Suggestions, precision: float) -> 
             yield to_yaml(proposals)
     if not made.terms:
         yield (
-            f"\n# No n-gram of {precision:.2f} or more covers texts without a vote; the best of all "
-            f"is thought to be {made.best:.2f}. Lower --precision, or give more gold labels."
+            f"\n# No n-gram of {precision:.2f} or more covers texts without a vote; the best of "
+            f"all seems to have {made.best:.2f}. Lower --precision, or give more gold labels."
         )
