@@ -124,7 +124,8 @@ def _lines(run_dir: Path, found: Found, made: Suggestions, precision: float) -> 
             f"{made.held_out:.0%} of it were guessed right."
         )
     if made.doubted:
-        yield f"# Gold contradicts the names of: {', '.join(made.doubted)}."
+        some = ", ".join(made.doubted[:5]) + (", ..." if len(made.doubted) > 5 else "")
+        yield f"# By gold, the names of {len(made.doubted)} classes mislead: {some}."
     sections: Sequence[tuple[str, list[Proposal]]] = (
         ("class names", made.names),
         ("n-grams, codes and units, for texts without a vote", made.terms),

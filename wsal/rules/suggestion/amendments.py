@@ -1,6 +1,5 @@
 """Rules that seem wrong where others contradict them, and what would silence them there."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.rules.base import any_of
 from wsal.rules.suggestion.mining import Term
 from wsal.rules.suggestion.proposals import PATTERNS, Proposal
 
@@ -81,7 +81,9 @@ def _silencer(node: Mapping[str, Any], term: Term) -> str:
     """The term as the rule's `unless` takes it."""
     if node["_target_"] == KEYWORD:
         return term.text
-    return term.pattern() if term.kind != "words" else rf"\b{re.escape(term.text)}\b"
+    if term.kind != "words":
+        return term.pattern()
+    return rf"\b{any_of([term.text], whole=False)}\b"
 
 
 def _proposal(name: str, node: Mapping[str, Any], more: Mapping[str, str]) -> Proposal:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 WORD = re.compile(r"\w+")
-NUMBER_AND_UNIT = re.compile(r"\d+([^\W\d_]{1,5})")
+NUMBER_AND_UNIT = re.compile(r"\d+ ?([^\W\d_]{1,5})")
 CODE = re.compile(r"([^\W\d_]{2,})\d")
 LONGEST = 3  # words of an n-gram
 WIDEST_GAP = 3  # characters between two words of an n-gram
@@ -42,7 +42,7 @@ def terms_in(text: str | None) -> set[tuple[str, str]]:
     >>> sorted(terms_in("Kettle 2 L"))
     [('unit', 'l'), ('words', '2 l'), ('words', 'kettle'), ('words', 'kettle 2'), ('words', 'kettle 2 l'), ('words', 'l')]
     """  # noqa: E501
-    text = (text or "").lower()
+    text = _lower(text or "")
     words = list(WORD.finditer(text))
     found = {("words", word[0]) for word in words if not word[0].isdecimal()}
     for i, word in enumerate(words):
@@ -57,7 +57,7 @@ def terms_in(text: str | None) -> set[tuple[str, str]]:
             end = following.end()
             phrase = text[word.start() : end]
             found.add(("words", " ".join(phrase.split())))
-            if unit := NUMBER_AND_UNIT.fullmatch(phrase.replace(" ", "", 1)):
+            if unit := NUMBER_AND_UNIT.fullmatch(phrase):
                 found.add(("unit", unit[1]))
     return found
 
@@ -84,3 +84,11 @@ def mine(
         place = sorted(count.vocabulary_, key=count.vocabulary_.__getitem__)
         terms += [Term(field, kind, text) for kind, text in place]
     return terms, sparse.hstack(parts, format="csr")
+
+
+def _lower(text: str) -> str:
+    """Lower case, but for the few letters of which it makes two: no rule would find those."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
