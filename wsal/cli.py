@@ -37,6 +37,8 @@ stages, in their order (each skips what is up to date):
 readers:
   wsal status [RUN]         which stages are done, stale or missing
   wsal rules [RUN]          the vote report: coverage, conflict, accuracy, examples
+  wsal rules suggest [RUN]  rules to paste: from class names, gold labels, conflicts, mistakes
+  wsal rules watch FILE [RUN]   after each edit of FILE: the new table, and what changed
   wsal compare RUN RUN ...  learning curves side by side
   wsal predict MODEL INPUT OUTPUT   label a csv, tsv, parquet, jsonl or xlsx file
 

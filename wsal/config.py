@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -94,13 +95,36 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     built: dict[str, Any] = {"seed": nodes["seed"]}
     for key, settings in SETTINGS.items():
         built[key] = construct(settings, nodes[key], key)
-    for key, kind in COMPONENTS.items():
-        built[key] = build(nodes[key], key, (*TRUSTED, *trusted))
-        for name, part in built[key].items() if key == "rules" else [(key, built[key])]:
-            if not isinstance(part, kind):
-                raise ConfigError(f"{key}: {name} is a {type(part).__name__}, no {kind.__name__}")
+    for key in COMPONENTS:
+        built[key] = _component(nodes[key], key, trusted)
     run_dir = Path(nodes["run_dir"], subfolder)
     return RunConfig(run_dir, Parts(built, {key: nodes[key] for key in built}), nodes)
+
+
+def rules_in(path: Path, trusted: Sequence[str] = ()) -> tuple[dict[str, Rule], dict[str, Any]]:
+    """The rules of one file, as objects and as plain values.
+
+    Raises:
+        ConfigError: the file is no YAML of rules. UnknownNameError: a key is unknown.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(config, DictConfig) or "defaults" in config:
+        found = "a `defaults` list" if isinstance(config, DictConfig) else "a list"
+        raise ConfigError(f"{path} holds {found}; expected rules by their names")
+    nodes = plain(config)
+    return _component(nodes, "rules", trusted), nodes
+
+
+def _component(node: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
+    built = build(node, key, (*TRUSTED, *trusted))
+    kind = COMPONENTS[key]
+    for name, part in built.items() if key == "rules" else [(key, built)]:
+        if not isinstance(part, kind):
+            raise ConfigError(f"{key}: {name} is a {type(part).__name__}, no {kind.__name__}")
+    return built
 
 
 def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:

@@ -78,9 +78,11 @@ def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
 
 
 def rules(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Print the vote report of a run, with examples for each rule; or suggest rules."""
-    if arguments[:1] == ["suggest"]:
-        _suggest(parser, arguments[1:])
+    """Print the vote report of a run, with examples for each rule; or suggest, or watch."""
+    further = {"suggest": _suggest, "watch": _watch}
+    if arguments and arguments[0] in further:
+        parser.prog += f" {arguments[0]}"
+        further[arguments[0]](parser, arguments[1:])
         return
     parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
     parser.add_argument("--examples", type=int, default=3, help="texts for each rule")
@@ -92,11 +94,19 @@ def _suggest(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Print rules to paste, with what speaks for them."""
     from wsal import suggesting  # noqa: PLC0415  its libraries take a second
 
-    parser.prog += " suggest"
     parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
     suggesting.add_options(parser)
     options = parser.parse_args(arguments)
     suggesting.print_suggestions(run_folder(options.run), options)
+
+
+def _watch(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """After each edit of a file of rules, print the new table and what changed."""
+    from wsal import watching  # noqa: PLC0415  Hydra's parser of configurations
+
+    watching.add_options(parser)
+    options = parser.parse_args(arguments)
+    watching.watch(run_folder(options.run), options)
 
 
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
