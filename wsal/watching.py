@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,16 +65,17 @@ def watch(run_dir: Path, options: argparse.Namespace) -> None:
         raise MissingArtifactError(f"{options.file} not found; name the file of rules to watch")
     pool = open_pool(run_dir, options.texts)
     view = View({}, {})
-    for begun in [time.perf_counter()] if options.once else _edits(options.file):
-        try:
-            new = look(options.file, pool, view, options.trusted)
-        except WsalError as error:
-            if options.once:
-                raise
-            console().print(f"error: {error}", style="red", markup=False, highlight=False)
-            continue
-        show(pool, view, new, options.file, begun)
-        view = new
+    with suppress(KeyboardInterrupt):  # the way it ends
+        for begun in [time.perf_counter()] if options.once else _edits(options.file):
+            try:
+                new = look(options.file, pool, view, options.trusted)
+            except WsalError as error:
+                if options.once:
+                    raise
+                console().print(f"error: {error}", style="red", markup=False, highlight=False)
+                continue
+            show(pool, view, new, options.file, begun, ends=options.once)
+            view = new
 
 
 def open_pool(run_dir: Path, most: int) -> Pool:
@@ -99,7 +101,9 @@ def look(file: Path, pool: Pool, before: View, trusted: list[str]) -> View:
     return View({n: fresh[n] if n in fresh else before.votes[n] for n in rules}, nodes)
 
 
-def show(pool: Pool, before: View, now: View, file: Path, begun: float) -> None:
+def show(
+    pool: Pool, before: View, now: View, file: Path, begun: float, *, ends: bool = False
+) -> None:
     """Print the table of all rules, what the edit changed, and how long it took."""
     n, names = len(pool.records), list(now.votes)
     votes = np.asfortranarray(np.stack([*now.votes.values()] or [np.empty(0, np.int16)]).T)
@@ -118,7 +122,8 @@ def show(pool: Pool, before: View, now: View, file: Path, begun: float) -> None:
         for line in _examples(one, pool):
             console().print(line, markup=False, highlight=False)
     took = time.perf_counter() - begun
-    console().print(f"{took:.1f} s; waiting for the next edit (Ctrl-C ends)", highlight=False)
+    told = "" if ends else "; waiting for the next edit (Ctrl-C ends)"
+    console().print(f"{took:.2f} s{told}", highlight=False)
 
 
 @dataclass(frozen=True)
@@ -180,17 +185,18 @@ def _examples(one: Change, pool: Pool) -> Iterator[str]:
             gold = pool.gold[row]
             wrong = gold != ABSTAIN and pool.labels.names[gold] != said[-1]
             verdict = f"  (gold: {pool.labels.names[gold]})" if wrong else ""
-            yield f"  {kind} {one.rule} {' -> '.join(said)}: {pool.records['text'][int(row)]}{verdict}"
+            text = pool.records["text"][int(row)]
+            yield f"  {kind} {one.rule} {' -> '.join(said)}: {text}{verdict}"
 
 
 def _edits(file: Path) -> Iterator[float]:
     """The time at once, and then whenever the file is written anew."""
-    seen = None
+    seen: tuple[int, ...] | None = None
     while True:
         begun = time.perf_counter()
         try:
             stat = file.stat()
-            state = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            state: tuple[int, ...] | None = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except FileNotFoundError:  # editors replace it
             state = seen
         if state != seen:
