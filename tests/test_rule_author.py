@@ -117,8 +117,10 @@ def test_suggested_rules_run_and_can_be_watched(wsal, tmp_path):
         path,
         "shop",
     ]
-    out = (tmp_path / "out").open("w+")
-    with subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT) as watching:
+    with (
+        (tmp_path / "out").open("w") as out,
+        subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT) as watching,
+    ):
 
         def wait_for(words):
             until = time.time() + 60
