@@ -4,11 +4,17 @@ python benchmarks/rules.py [--rows 1000000] [--long]
 """
 
 import argparse
+import contextlib
+import io
 import json
 import re
 import statistics
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 from bench_rules import EXPRESSIONS, FUNCTIONS, plain
 from record import in_child, peak_mib, row, show, timed
 from titles import keyword_lists, records, regexes, titles
@@ -16,6 +22,8 @@ from titles import keyword_lists, records, regexes, titles
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import compile_rules
+from wsal.watching import Pool, View, look
+from wsal.watching import show as show_view
 
 LABELS = LabelSet(tuple(f"c{i}" for i in range(10)))
 SNORKEL_ROWS = 20_000
@@ -81,6 +89,42 @@ def whole(rules, table):
     return np.concatenate(list(compile_rules(rules, LABELS, table).chunks(table)))
 
 
+def after_an_edit(n_rows=100_000):
+    """Seconds from an edit of one of 100 rules in a file to the new table with the difference."""
+    table = records(titles(n_rows)).with_columns(n_copies=pl.lit(1))
+    pool = Pool(table, np.full(n_rows, -1), LABELS, n_rows)
+    kinds = "wsal.rules.patterns."
+    nodes = {
+        f"k{i}": {"_target_": f"{kinds}Keyword", "label": f"c{i % 10}", "words": words}
+        for i, words in enumerate(keyword_lists())
+    }
+    for i, pattern in enumerate(regexes()):
+        node = {"_target_": f"{kinds}Regex", "label": f"c{i % 10}", "pattern": pattern}
+        nodes[f"r{i}"] = node
+    nodes |= {f"f{n}": {"_target_": f"bench_rules.function_{n}"} for n in range(10)}
+    spent = []
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+
+        def write(some):
+            Path(file.name).write_text(json.dumps(some))
+
+        def see(before):
+            with contextlib.redirect_stdout(io.StringIO()):
+                begun = time.perf_counter()
+                found = look(Path(file.name), pool, before, ["bench_rules"])
+                show_view(pool, before, found, Path(file.name), begun)
+            return found
+
+        write(nodes)
+        view = see(View({}, {}))
+        for turn in range(5):
+            edited = {**nodes["k0"], "words": [*nodes["k0"]["words"], nodes["k1"]["words"][turn]]}
+            write(nodes | {"k0": edited})
+            view, seconds = timed(lambda before=view: see(before))
+            spent.append(seconds)
+    return statistics.median(spent)
+
+
 def main():
     """Measure, check, show."""
     parser = argparse.ArgumentParser()
@@ -124,6 +168,10 @@ def main():
             note = f"peak {found['peak']} MiB; peer is ten times the above; above 1: below linear"
             what = f"{options.rows * 10:,} titles, {kind}"
             rows.append(row(what, round(found["seconds"], 1), ten, "linear", "s", note))
+    note = "bar: 2 s; n=5"
+    edited = round(after_an_edit(), 2)
+    what = "from an edit of one of 100 rules to the new table, 100,000 titles"
+    rows.append(row(what, edited, None, "", "s", note))
     show("rules", rows, ["wsal", "snorkel", "polars", "pandas", "numpy"])
 
 
