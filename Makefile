@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
 
-.PHONY: help setup run check test peers bench-rules bench-label-models fix clean
+.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -43,6 +43,9 @@ bench-rules: $(PEERS)/ready ## rules, timed against peers
 
 bench-label-models: $(PEERS)/ready ## label models, timed and scored against peers
 	$(PEERS)/bin/python benchmarks/label_models.py
+
+bench-suggestion: $(READY) ## suggested rules beside hand-written ones, on what lies in WSAL_DATA
+	$(BIN)/python benchmarks/suggestion.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .
