@@ -33,7 +33,7 @@ def show(benchmark, rows, packages):
     for one in rows:
         table.add_row(*("" if value is None else str(value) for value in one.values()))
     Console(width=170).print(table)
-    machine = f"{cpu()}, {os.cpu_count()} cores, no GPU used; Python {platform.python_version()}"
+    machine = f"{cpu()}, {os.cpu_count()} cores, not measured on a GPU; Python {platform.python_version()}"
     versions = {name: version(name) for name in packages}
     record = {"benchmark": benchmark, "machine": machine, "versions": versions, "rows": rows}
     print(json.dumps(record))
