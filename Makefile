@@ -44,8 +44,8 @@ bench-rules: $(PEERS)/ready ## rules, timed against peers
 bench-label-models: $(PEERS)/ready ## label models, timed and scored against peers
 	$(PEERS)/bin/python benchmarks/label_models.py
 
-bench-suggestion: $(READY) ## suggested rules beside hand-written ones, on what lies in WSAL_DATA
-	$(BIN)/python benchmarks/suggestion.py
+bench-suggestion: $(PEERS)/ready ## suggested rules beside hand-written ones, on what lies in WSAL_DATA
+	$(PEERS)/bin/python benchmarks/suggestion.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

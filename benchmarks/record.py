@@ -33,7 +33,8 @@ def show(benchmark, rows, packages):
     for one in rows:
         table.add_row(*("" if value is None else str(value) for value in one.values()))
     Console(width=170).print(table)
-    machine = f"{cpu()}, {os.cpu_count()} cores, not measured on a GPU; Python {platform.python_version()}"
+    python = platform.python_version()
+    machine = f"{cpu()}, {os.cpu_count()} cores, not measured on a GPU; Python {python}"
     versions = {name: version(name) for name in packages}
     record = {"benchmark": benchmark, "machine": machine, "versions": versions, "rows": rows}
     print(json.dumps(record))

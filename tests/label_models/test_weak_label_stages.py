@@ -1,0 +1,108 @@
+"""Weak labels as the stages write them: texts without votes, the prior, gold that flows back."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from omegaconf import OmegaConf
+
+from wsal import tables
+from wsal.errors import ConfigError
+from wsal.pipeline import run_stage
+
+
+@pytest.fixture
+def stages(composed, tmp_path):
+    """A function that runs stages with overrides, and gives back the last one's outcome."""
+    from wsal.config import check
+
+    def run(names, *overrides, number=0, prior=None):
+        config = composed("data=catalog_small", "data.n=600", *overrides)
+        OmegaConf.update(config, "aggregate.prior", prior, force_add=True)
+        parts = check(config).parts
+        for name in names:
+            outcome = run_stage(tmp_path / "run", name, parts, number)
+        return outcome.artifact
+
+    return run
+
+
+RULES = ("prepare", "vote", "aggregate")
+
+
+def weak(artifact):
+    frame = tables.read(artifact.path / "weak_labels.parquet")
+    return frame, tables.probs_array(frame)
+
+
+def test_texts_without_a_vote_are_dropped_or_get_the_prior_or_the_default_class(stages):
+    dropped = stages(RULES)
+    n = len(dropped.facts["test"] and stages(["prepare"]).facts["labels"])
+    frame, probs = weak(dropped)
+    bare = (frame["n_votes"] == 0).to_numpy()
+    assert 0 < bare.sum() < len(frame)
+    assert (frame["used"].to_numpy() == ~bare).all()
+    assert np.allclose(probs[bare], 1 / n)
+
+    frame, with_prior = weak(stages(RULES, "aggregate.uncovered=prior"))
+    assert frame["used"].all()
+    assert np.array_equal(with_prior, probs)
+
+    default = stages(RULES, "aggregate.uncovered=default", "aggregate.default_class=Coffee")
+    frame, filled = weak(default)
+    coffee = stages(["prepare"]).facts["labels"].index("Coffee")
+    assert frame["used"].all()
+    assert (filled[bare].argmax(axis=1) == coffee).all()
+    assert np.array_equal(filled[~bare], probs[~bare])
+    assert default.facts["covered"] == dropped.facts["covered"]
+    assert default.facts["test"] != dropped.facts["test"]
+
+
+def test_a_prior_moves_weak_labels_towards_its_classes(stages):
+    labels = stages(["prepare"]).facts["labels"]
+    _, flat = weak(stages(RULES))
+    shares = {name: 50 if name == "Coffee" else 1 for name in labels}
+    frame, probs = weak(stages(RULES, prior=shares))
+    coffee, bare = labels.index("Coffee"), (frame["n_votes"] == 0).to_numpy()
+    assert probs[bare][:, coffee] == pytest.approx(50 / (49 + len(labels)))
+    assert probs[:, coffee].mean() > flat[:, coffee].mean()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("aggregate.uncovered=default",), "needs aggregate.default_class"),
+        (("aggregate.uncovered=default", "aggregate.default_class=Cofee"), "did you mean 'Coffee'"),
+        (("aggregate.uncovered=drip",), "'drop', 'prior' or 'default'"),
+    ],
+)
+def test_what_cannot_be_is_said(stages, overrides, said):
+    with pytest.raises(Exception, match=said):
+        stages(RULES, *overrides)
+
+
+@pytest.mark.parametrize("name", ["Coffee", "Cofee"])
+def test_a_prior_of_some_classes_or_of_unknown_ones_is_refused(stages, name):
+    said = {"Coffee": "no share above 0", "Cofee": "did you mean 'Coffee'"}[name]
+    with pytest.raises(ConfigError, match=said):
+        stages(RULES, prior={name: 1})
+
+
+@pytest.mark.slow
+def test_gold_of_the_rounds_makes_weak_labels_better(stages):
+    """Every rule of one class votes for another: nothing but gold can tell."""
+    rules = OmegaConf.load(ROOT / "conf" / "rules" / "catalog.yaml")
+    swapped = [f"rules.{n}.label=Laptops" for n, r in rules.items() if r.get("label") == "Phones"]
+    settings = ("encoder=tiny", "strategy=random", "active.query_size=150", "pretrain.epochs=0")
+    random = (*settings, *swapped)
+    stages((*RULES, "pretrain"), *random)
+    done = stages(("select", "annotate", "reweigh"), *random, number=1)
+    metrics = json.loads((done.path / "metrics.json").read_text())
+    before, after = metrics["before"]["test"]["covered"], metrics["test"]["covered"]
+    assert done.facts["n_gold"] == 150
+    assert after["log_loss"] < before["log_loss"] - 0.05
+    assert after["accuracy"] >= before["accuracy"]
+    frame, probs = weak(done)
+    assert len(frame) == stages(["prepare"]).facts["n_pool"]
+    assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
