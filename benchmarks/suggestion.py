@@ -19,10 +19,10 @@ from wsal.config import CONF_DIR, check, rules_in
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
 from wsal.pipeline import run_stage
-from wsal.rules.suggestion.proposals import to_yaml
-from wsal.rules.suggestion.suggest import suggest
 from wsal.rules.voting import collect_votes
 from wsal.suggesting import gather
+from wsal.suggestion.proposals import to_yaml
+from wsal.suggestion.suggest import suggest
 
 GOLD, SEEDS, PRECISION = (0, 100, 300), range(5), 0.9
 SHARED = 2000  # texts of the pool for each that an n-gram must be in, as the command has it

@@ -23,13 +23,17 @@ def blocks():
 
 def run_line(line, cwd):
     words = shlex.split(line, comments=True)
+    words, into = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
     if words[0] == "make":
         command = ["make", "-n", words[1], "-C", str(ROOT)]
     else:
         assert words[0] == "wsal", f"the README runs something else: {line}"
         tiny = TINY if words[1] == "run" and not {"--help"} & set(words) else []
         command = [sys.executable, "-c", "from wsal.cli import main; main()", *words[1:], *tiny]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if into:
+        (cwd / into).write_text(done.stdout)
+    return done
 
 
 @pytest.mark.slow
@@ -56,6 +60,7 @@ def test_every_block_does_what_the_text_says(tmp_path):
     assert "20 of 20 texts in runs/shop/rounds/001/query.csv wait for an answer" in whole
     assert "20 gold labels" in whole
     assert "labelled " in whole
+    assert "label: Pet Food" in (tmp_path / "suggested.yaml").read_text()
     assert (tmp_path / "labelled.csv").exists()
 
 

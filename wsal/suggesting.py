@@ -15,10 +15,10 @@ from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.pipeline import STAGES, folder
-from wsal.rules.suggestion.proposals import Proposal, to_yaml
-from wsal.rules.suggestion.suggest import Known, Suggestions, suggest
 from wsal.runs import opened
 from wsal.seeding import rng
+from wsal.suggestion.proposals import Proposal, to_yaml
+from wsal.suggestion.suggest import Known, Suggestions, suggest
 
 SAMPLE = 20_000  # texts of the pool to look at, besides those with gold
 

@@ -11,14 +11,14 @@ from scipy.special import softmax
 
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
-from wsal.rules.suggestion.amendments import amend
-from wsal.rules.suggestion.beliefs import believe
-from wsal.rules.suggestion.candidates import cover, estimate, judge
-from wsal.rules.suggestion.mining import Term, mine, terms_in
-from wsal.rules.suggestion.names import forms_of, name_rules, seed_votes
-from wsal.rules.suggestion.proposals import Proposal, to_yaml
-from wsal.rules.suggestion.suggest import Known, suggest
 from wsal.rules.voting import collect_votes
+from wsal.suggestion.amendments import amend
+from wsal.suggestion.beliefs import believe
+from wsal.suggestion.candidates import cover, estimate, judge
+from wsal.suggestion.mining import Term, mine, terms_in
+from wsal.suggestion.names import forms_of, name_rules, seed_votes
+from wsal.suggestion.proposals import Proposal, to_yaml
+from wsal.suggestion.suggest import Known, suggest
 
 WORDS = ["tea", "Tea", "kg", "5", "12kg", "kgn36", "usb-c", "é", "İ", "a", "_", "l", "2", "ß"]
 SIGNS = [" ", " ", " ", "  ", "-", " / ", ", ", ".", "\u00a0", "\n"]

@@ -13,13 +13,13 @@ from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 from wsal.rules.base import column, field_names
 from wsal.rules.patterns import Keyword
-from wsal.rules.suggestion.amendments import amend
-from wsal.rules.suggestion.beliefs import believe
-from wsal.rules.suggestion.candidates import Judged, cover, judge
-from wsal.rules.suggestion.mining import Term, mine
-from wsal.rules.suggestion.names import name_rules, seed_votes
-from wsal.rules.suggestion.proposals import PATTERNS, Proposal, rule_name
 from wsal.rules.voting import collect_votes
+from wsal.suggestion.amendments import amend
+from wsal.suggestion.beliefs import believe
+from wsal.suggestion.candidates import Judged, cover, judge
+from wsal.suggestion.mining import Term, mine
+from wsal.suggestion.names import name_rules, seed_votes
+from wsal.suggestion.proposals import PATTERNS, Proposal, rule_name
 
 SEED = 0.5  # how far a text is believed to be of the class that names and rules say
 

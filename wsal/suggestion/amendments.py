@@ -8,8 +8,8 @@ from scipy import sparse
 
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.rules.base import any_of
-from wsal.rules.suggestion.mining import Term
-from wsal.rules.suggestion.proposals import PATTERNS, Proposal
+from wsal.suggestion.mining import Term
+from wsal.suggestion.proposals import PATTERNS, Proposal
 
 KEYWORD, REGEX = f"{PATTERNS}.Keyword", f"{PATTERNS}.Regex"
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit, softmax
 
 from wsal.arrays import Classes
-from wsal.rules.suggestion.beliefs import Beliefs, believe
+from wsal.suggestion.beliefs import Beliefs, believe
 
 DOUBT = 2  # texts that the classes' shares count for in a term's precision
 TRUST = 20  # gold texts that outweigh the estimate
