@@ -91,6 +91,8 @@ out = Path({out!r})
 history, weights = t.first_step(tiny, out / "scratch", {batch_size}, 1)
 if torch.distributed.get_rank() == 0:
     torch.save({{"loss": history["loss"], "weights": weights}}, out / "done.pt")
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # or a thread of it may be cut down at exit: an abort
 """
 
 
