@@ -85,7 +85,7 @@ def vote(data, rules, file):
     cleaned = pl.DataFrame(fields)
     records = pl.DataFrame(
         {
-            "id": rows[layout.id].cast(pl.String),
+            "id": pl.int_range(len(rows), eager=True).cast(pl.String),
             "text": compose(cleaned, layout.text, layout.separator).fill_null(""),
             "fields": cleaned.to_struct("fields"),
         }
