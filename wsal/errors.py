@@ -60,6 +60,16 @@ class DiskError(WsalError):
     """The disk is full or cannot be written."""
 
 
+class PreemptedError(WsalError):
+    """SIGTERM came in the middle of a training; a checkpoint was written."""
+
+    def __init__(self, step: int, n_steps: int) -> None:
+        super().__init__(
+            f"stopped by SIGTERM after step {step:,} of {n_steps:,}; the same command goes on "
+            "from there"
+        )
+
+
 class WaitingForAnnotations(Exception):  # noqa: N818  not an error: the next step is a person's
     """A round's query is written; nothing goes on before people have answered it."""
 

@@ -28,6 +28,15 @@ class Rate(ProgressColumn):
 @contextmanager
 def bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """A bar of `total` units; call what is yielded with the number of units just done."""
+    with noted_bar(what, total, unit) as say:
+        yield lambda done: say(done, "")
+
+
+@contextmanager
+def noted_bar(
+    what: str, total: int, unit: str, *, shown: bool = True
+) -> Iterator[Callable[[int, str], None]]:
+    """The same with a remark at its end; an empty one leaves the last standing."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -35,7 +44,14 @@ def bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         MofNCompleteColumn(),
         Rate(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total, unit=unit)
-        yield lambda done: progress.advance(task, done)
+    disable = not (shown and console.is_terminal)
+    with Progress(*columns, console=console, disable=disable) as progress:
+        task = progress.add_task(what, total=total, unit=unit, note="")
+
+        def say(done: int, note: str) -> None:
+            more = {"note": note} if note else {}
+            progress.update(task, advance=done, **more)
+
+        yield say

@@ -15,18 +15,51 @@ Money = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """The transformer under the classification head, and where it runs."""
+    """The transformer under the classification head."""
 
     path: str
     """A Hugging Face id, a local folder, `package:NAME/FOLDER` (a folder inside an installed
     package), or `tiny` (a small random one, built on the spot: for tests)."""
     max_length: Annotated[int, Field(ge=4, le=8192)] = 128
     """Longest text in word pieces; what is longer is cut."""
-    attention: Literal["eager", "sdpa", "flash_attention_2"] = "eager"
-    """On short texts on a CPU eager is fastest."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 autocast where the processor has bf16 instructions."""
+    """`auto`: bf16 where the processor has bf16 instructions and they pay."""
+    lora_rank: Count = 0
+    """Train low-rank updates (LoRA) of this rank instead of every weight; 0: every weight. They
+    are merged when a stage ends, so that each artifact is an ordinary model."""
+
+
+@dataclass(frozen=True)
+class HardwareSettings:
+    """Where and how fast torch runs. Not part of what an artifact is made from."""
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "short"] = "auto"
+    """`auto`: `short` (wsal's own, for short texts) on a CPU; on a GPU flash attention where it is
+    installed, else sdpa."""
+    max_tokens: Positive = 16384
+    """Tokens, padding included, that go through the model at once in training: a step that holds
+    more is cut into parts, whose gradients are added up. Halved where memory runs out."""
+    checkpointing: bool = False
+    """Compute activations anew in the backward pass: less memory, a third more time. Switched on
+    by itself where memory runs out on a single text."""
+    compile: bool = False
+    """torch.compile: pays for itself after some ten minutes of training."""
+    threads: Count = 0
+    """Processor threads in training; 0: as many as torch takes by itself."""
+    save_seconds: Money = 60.0
+    """Seconds between two checkpoints: what a kill can lose."""
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """Who is told of the loss while it falls."""
+
+    kind: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "tensorboard"
+    folder: str = "runs/tracker"
+    """Where tensorboard and mlflow keep what they are told."""
+    project: str = "wsal"
+    """Under which name wandb, mlflow and trackio file the run."""
 
 
 @dataclass(frozen=True)
@@ -41,43 +74,92 @@ class AggregateSettings:
     default_class: str | None = None
 
 
-@dataclass(frozen=True)
-class PretrainSettings:
-    """How the classifier is trained on weak labels."""
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """How weights are changed, common to every kind of training."""
 
     lr: Rate = 1e-4
     batch_size: Positive = 32
-    """Texts in one optimizer step of one process, before accumulation."""
-    accumulation: Positive = 1
-    """Batches added up before a step: the same total batch in less memory."""
-    epochs: Count = 2
-    """0 leaves the head untrained: the baseline without rules."""
+    """Texts in one optimizer step, over all processes."""
     warmup: Share = 0.1
     """Share of the steps over which the learning rate rises."""
+    decay: Literal["linear", "cosine", "constant"] = "linear"
+    """How it falls after that."""
     weight_decay: Money = 0.01
-    max_texts: Positive = 10_000
-    """At most so many weakly labelled texts, drawn at random."""
+    max_grad_norm: Rate = 1.0
+    """A longer gradient is scaled down to this."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Each layer further from the head learns at this times the rate of the one above it."""
+    freeze: Literal["nothing", "embeddings", "encoder"] | Count = "nothing"
+    """What is not trained; a number: the embeddings and so many layers above them."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Keep a running mean of the weights with this decay a step, and end with it; 0 is off."""
+    patience: Count = 0
+    """Stop when the dev split has not got better in so many looks, and go back to the best
+    weights; 0 is off."""
+    look_steps: Positive = 50
+    """Steps between two looks at the dev split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings(OptimizerSettings):
+    """How the classifier is trained on weak labels."""
+
+    max_tokens: Positive | None = None
+    """Tokens in one optimizer step, padding included, instead of `batch_size` texts."""
+    epochs: Count = 2
+    """0 leaves the head untrained: the baseline without rules."""
+    max_texts: Positive | None = 10_000
+    """At most so many weakly labelled texts, drawn at random; null: all."""
     weighting: Literal["confidence", "none"] = "confidence"
     """Whether a text counts by its weak label's largest probability, or as one."""
-    save_steps: Positive = 50
-    """Steps between two checkpoints: what a kill can lose."""
 
 
-@dataclass(frozen=True)
-class FinetuneSettings:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings(OptimizerSettings):
     """How the classifier is trained on gold labels, from the weak-pretrained checkpoint."""
 
-    lr: Rate = 1e-4
-    batch_size: Positive = 32
-    accumulation: Positive = 1
     steps: Positive = 200
-    warmup: Share = 0.1
-    weight_decay: Money = 0.01
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of each batch drawn from weak labels, so that the model does not forget; 0 is off."""
+    replay_end: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """That share in the last step, approached evenly; null: `replay` throughout."""
     replay_weight: Money = 0.5
     """Weight of a replayed text in the loss; a gold text has 1."""
-    save_steps: Positive = 100
+    head_only: bool = False
+    """Train the last layer alone, on features computed once: seconds instead of minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptSettings(OptimizerSettings):
+    """Training on the pool without any label, before weak pretraining."""
+
+    objective: Literal["none", "mlm", "contrastive"] = "none"
+    """`mlm`: fill in masked word pieces (Devlin et al., 2019); `contrastive`: tell a text's two
+    dropout passes from other texts' (SimCSE, Gao et al., 2021)."""
+    steps: Positive = 300
+    masked: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of word pieces to fill in."""
+    temperature: Rate = 0.05
+    """Of the contrastive objective."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTrainingSettings(OptimizerSettings):
+    """After weak pretraining, learn one's own sure predictions on texts without a vote.
+
+    The core of COSINE (Yu et al., 2021): predictions are sharpened and set against how common
+    their class is, and a text counts by how sure its prediction is.
+    """
+
+    passes: Count = 0
+    """How often predictions are made anew and learnt from; 0 is off."""
+    steps: Positive = 100
+    """Optimizer steps in one pass."""
+    threshold: Share = 0.6
+    """Least sureness, 1 - entropy / log(classes), of a text that is learnt from."""
+    max_texts: Positive = 10_000
+    """At most so many texts are predicted in a pass, drawn at random."""
 
 
 @dataclass(frozen=True)

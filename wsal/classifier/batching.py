@@ -1,82 +1,137 @@
-"""Which text goes into which batch: equal lengths together, since padding is the largest cost."""
+"""Which texts make up a step: equal lengths together, since padding is the largest cost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from wsal.arrays import Rows
 
-CHUNK = 32  # batches sorted together by length: long enough to save padding, short enough to mix
+CHUNK = 32  # steps sorted together by length: long enough to save padding, short enough to mix
 
 
-def pretraining_order(
-    lengths: np.ndarray, batch_size: int, epochs: int, rng: np.random.Generator
-) -> Rows:
-    """Positions of texts for all epochs; every `batch_size` of them are about equally long.
+@dataclass(frozen=True)
+class Plan:
+    """The texts of every optimizer step, laid down before the first: step `s` is `plan[s]`."""
 
-    >>> order = pretraining_order(np.array([1, 9, 1, 9]), 2, 1, np.random.default_rng(0))
-    >>> sorted(order.tolist()), abs(order[0] - order[1]).item()
+    order: Rows
+    ends: np.ndarray  # (steps,): where each step's texts end in the order
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, step: int) -> Rows:
+        return self.order[self.ends[step - 1] if step else 0 : self.ends[step]]
+
+
+def by_count(order: Rows, batch_size: int) -> Plan:
+    """The texts in this order, `batch_size` a step; the last step may have fewer."""
+    ends = np.arange(batch_size, len(order) + batch_size, batch_size)
+    return Plan(order, np.minimum(ends, len(order)))
+
+
+def pretraining_plan(
+    lengths: np.ndarray,
+    batch_size: int,
+    epochs: int,
+    rng: np.random.Generator,
+    max_tokens: int | None = None,
+) -> Plan:
+    """All epochs; each sees each text once, in steps of `batch_size` texts of about one length.
+
+    With `max_tokens`, a step has as many texts as fit into so many tokens, padding included.
+
+    >>> plan = pretraining_plan(np.array([1, 9, 1, 9]), 2, 1, np.random.default_rng(0))
+    >>> sorted(plan.order.tolist()), abs(plan[0][0] - plan[0][1]).item()
     ([0, 1, 2, 3], 2)
     """
-    everything = [
-        grouped(rng.permutation(len(lengths)), lengths, batch_size, rng) for _ in range(epochs)
-    ]
-    return np.concatenate([*everything, np.empty(0, dtype=np.int64)])
+
+    def cut(rows: Rows) -> np.ndarray:
+        if max_tokens is None:
+            return by_count(rows, batch_size).ends
+        return budget_ends(lengths[rows], max_tokens)
+
+    sorted_together = CHUNK * batch_size
+    if max_tokens is not None and len(lengths):
+        sorted_together = max(1, int(CHUNK * max_tokens / lengths.mean()))
+    kind = np.int32 if len(lengths) < 2**31 else np.int64
+    parts, ends, done = [np.empty(0, dtype=kind)], [np.empty(0, dtype=np.int64)], 0
+    for _ in range(epochs):
+        shuffled = rng.permutation(len(lengths)).astype(kind)
+        for rows, inner in _grouped(shuffled, lengths, sorted_together, cut, rng):
+            parts.append(rows)
+            ends.append(inner + done)
+            done += len(rows)
+    return Plan(np.concatenate(parts), np.concatenate(ends))
 
 
-def replay_order(
-    gold: Rows, weak: Rows, lengths: np.ndarray, batch_size: int, n_batches: int,
-    share: float, rng: np.random.Generator,
-) -> Rows:  # fmt: skip
-    """Positions for `n_batches` batches, each with `share` of its texts weak, the others gold.
+def replay_plan(
+    gold: Rows, weak: Rows, lengths: np.ndarray, batch_size: int, n_weak: np.ndarray,
+    rng: np.random.Generator,
+) -> Plan:  # fmt: skip
+    """Steps of `batch_size` texts, `n_weak[s]` of step `s` weak, the others gold.
 
-    Both kinds are gone through again and again, each time in another order; within a batch
-    texts are about equally long. Without weak texts, every place is gold.
+    Both kinds are gone through again and again, each time in another order; within a step
+    texts are about equally long.
     """
-    n_weak = round(batch_size * share) if len(weak) else 0
-    n_weak = min(n_weak, batch_size - 1)
-    parts = []
-    for rows, size in ((gold, batch_size - n_weak), (weak, n_weak)):
-        if size:
-            drawn = cycled(rows, size * n_batches, rng)
-            parts.append(grouped(drawn, lengths, size, rng=None).reshape(n_batches, size))
-    mixed = np.concatenate(parts, axis=1)
-    for start in range(0, n_batches, CHUNK):  # the sorted chunks of both kinds stay aligned
-        rng.shuffle(mixed[start : start + CHUNK], axis=0)
-    return mixed.ravel()
+    n_weak = np.minimum(n_weak, batch_size - 1) if len(weak) else np.zeros_like(n_weak)
+    steps = np.arange(len(n_weak))
+    mixed = [rng.permutation(steps[start : start + CHUNK]) for start in steps[::CHUNK]]
+    parts: list[list[Rows]] = [[] for _ in steps]
+    for rows, wanted in ((weak, n_weak), (gold, batch_size - n_weak)):
+        drawn, taken = cycled(rows, int(wanted.sum()), rng), 0
+        for chunk in mixed:  # both kinds in one random order of steps: their lengths go together
+            texts = drawn[taken : taken + wanted[chunk].sum()]
+            taken += len(texts)
+            texts = texts[np.argsort(lengths[texts], kind="stable")]
+            cuts = np.cumsum(wanted[chunk])[:-1]
+            for step, part in zip(chunk, np.split(texts, cuts), strict=True):
+                parts[step].append(part)
+    return by_count(np.concatenate([part for step in parts for part in step]), batch_size)
 
 
 def cycled(rows: Rows, n: int, rng: np.random.Generator) -> Rows:
     """`n` of the rows: all of them in random order, then again in another, and so on."""
-    passes = -(-n // len(rows))
-    return np.concatenate([rng.permutation(rows) for _ in range(passes)])[:n]
+    passes = [rng.permutation(rows) for _ in range(-(-n // len(rows)) if n else 0)]
+    return np.concatenate([np.empty(0, dtype=np.int64), *passes])[:n]
 
 
-def grouped(
-    rows: Rows, lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None
-) -> Rows:
-    """The rows with equal lengths side by side within each chunk; batches shuffled if `rng`."""
-    chunks = []
-    for start in range(0, len(rows), batch_size * CHUNK):
-        chunk = rows[start : start + batch_size * CHUNK]
-        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
-        n_whole = len(chunk) // batch_size
-        if rng is not None and n_whole > 1:
-            whole = chunk[: n_whole * batch_size].reshape(n_whole, batch_size)
-            chunk = np.concatenate([rng.permutation(whole).ravel(), chunk[whole.size :]])
-        chunks.append(chunk)
-    return np.concatenate(chunks) if chunks else rows
+def budget_ends(lengths: np.ndarray, max_tokens: int) -> np.ndarray:
+    """Where parts of sorted lengths end that each hold at most `max_tokens`, padding included.
+
+    >>> budget_ends(np.array([1, 1, 5, 5, 9]), 10).tolist()
+    [2, 4, 5]
+    """
+    ends, start = [], 0
+    while start < len(lengths):
+        low, high = start + 1, len(lengths)  # the largest end that fits; one text always does
+        while low < high:
+            end = (low + high + 1) // 2
+            fits = (end - start) * lengths[end - 1] <= max_tokens
+            low, high = (end, high) if fits else (low, end - 1)
+        ends.append(low)
+        start = low
+    return np.array(ends, dtype=np.int64)
 
 
-def inference_batches(lengths: np.ndarray, max_tokens: int) -> list[Rows]:
-    """Batches of equal lengths or nearly, each of at most `max_tokens` with padding.
+def token_batches(lengths: np.ndarray, max_tokens: int) -> list[Rows]:
+    """Positions in batches of equal lengths or nearly, each of at most `max_tokens`.
 
-    >>> [b.tolist() for b in inference_batches(np.array([5, 1, 5, 1]), 10)]
+    >>> [b.tolist() for b in token_batches(np.array([5, 1, 5, 1]), 10)]
     [[1, 3], [0, 2]]
     """
     order = np.argsort(lengths, kind="stable")
-    batches, start = [], 0
-    for end in range(1, len(order) + 1):
-        too_long = end < len(order) and (end + 1 - start) * lengths[order[end]] > max_tokens
-        if end == len(order) or too_long:
-            batches.append(order[start:end])
-            start = end
-    return batches
+    return np.split(order, budget_ends(lengths[order], max_tokens)[:-1]) if len(order) else []
+
+
+def _grouped(
+    rows: Rows, lengths: np.ndarray, size: int, cut: Callable[[Rows], np.ndarray],
+    rng: np.random.Generator,
+) -> Iterator[tuple[Rows, np.ndarray]]:  # fmt: skip
+    """Chunks with equal lengths side by side, and where their steps end, in random order."""
+    for start in range(0, len(rows), size):
+        chunk = rows[start : start + size]
+        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
+        steps = np.split(chunk, cut(chunk)[:-1])
+        mixed = [steps[i] for i in rng.permutation(len(steps))]
+        yield np.concatenate(mixed), np.cumsum([len(step) for step in mixed])

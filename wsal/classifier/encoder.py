@@ -1,7 +1,7 @@
 """Find an encoder, put a head on it, and read or write it as a Hugging Face folder."""
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,12 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
+from wsal.classifier.attention import use_short_attention
+from wsal.classifier.hardware import device_of
+from wsal.classifier.tokens import Tokens, tokenise
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
-from wsal.settings import EncoderSettings
+from wsal.settings import EncoderSettings, HardwareSettings
 
 TINY_WORDS = 2000
 
@@ -31,24 +34,21 @@ class Classifier:
 
     model: Any
     tokenizer: Any
-    settings: EncoderSettings
+    encoder: EncoderSettings
+    hardware: HardwareSettings
 
-    def token_ids(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """The word pieces of each text with special tokens, cut at `max_length`, unpadded."""
-        if not len(texts):
-            return []
-        found = self.tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)
-        return [np.asarray(ids, dtype=np.int64) for ids in found["input_ids"]]
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        """The word pieces of each text."""
+        return tokenise(self.tokenizer, texts, self.encoder.max_length)
 
     def pad(self, ids: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
         """`input_ids` and `attention_mask`, `(texts, longest)`."""
-        width = max(len(one) for one in ids)
-        tokens = np.full((len(ids), width), self.tokenizer.pad_token_id, dtype=np.int64)
-        mask = np.zeros((len(ids), width), dtype=np.int64)
-        for row, one in enumerate(ids):
-            tokens[row, : len(one)] = one
-            mask[row, : len(one)] = 1
-        return {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
+        lengths = np.array([len(one) for one in ids])
+        places = np.arange(lengths.max()) < lengths[:, None]
+        pieces = np.full(places.shape, self.tokenizer.pad_token_id, dtype=np.int64)
+        pieces[places] = np.concatenate(ids)
+        mask = torch.from_numpy(places.astype(np.int64))
+        return {"input_ids": torch.from_numpy(pieces), "attention_mask": mask}
 
     def save(self, folder: Path) -> None:
         """Write a folder that `transformers` loads: safetensors, config, tokenizer."""
@@ -57,8 +57,23 @@ class Classifier:
             self.tokenizer.save_pretrained(folder)
 
 
+def new_tokenizer(encoder: EncoderSettings, texts: Iterable[str]) -> Any:  # noqa: ANN401
+    """The encoder's tokenizer; for `tiny` one made of the commonest words of the texts.
+
+    Raises:
+        ConfigError: nothing that can be loaded lies at `encoder.path`.
+    """
+    if encoder.path == "tiny":
+        return _tiny_tokenizer(texts)
+    return load_tokenizer(encoder_path(encoder.path))
+
+
 def new_classifier(
-    settings: EncoderSettings, labels: LabelSet, texts: Sequence[str], seed: int
+    encoder: EncoderSettings,
+    hardware: HardwareSettings,
+    labels: LabelSet,
+    tokenizer: Any,  # noqa: ANN401
+    seed: int,
 ) -> Classifier:
     """The encoder with a fresh head for these classes.
 
@@ -66,14 +81,36 @@ def new_classifier(
         ConfigError: nothing that can be loaded lies at `encoder.path`.
     """
     torch.manual_seed(seed)  # the head's weights; Hugging Face draws them from the global stream
-    if settings.path == "tiny":
-        return _tiny(settings, labels, texts)
-    return _load(encoder_path(settings.path), settings, labels)
+    if encoder.path == "tiny":
+        model = _tiny_model(encoder, labels, len(tokenizer))
+    else:
+        model = _load(encoder_path(encoder.path), labels)
+    set_attention(model, hardware)
+    return Classifier(model, tokenizer, encoder, hardware)
 
 
-def load_classifier(folder: Path, settings: EncoderSettings) -> Classifier:
+def load_classifier(
+    folder: Path, encoder: EncoderSettings, hardware: HardwareSettings
+) -> Classifier:
     """The classifier that `Classifier.save` wrote."""
-    return _load(str(folder), settings, None)
+    model = _load(str(folder), None)
+    set_attention(model, hardware)
+    return Classifier(model, load_tokenizer(str(folder)), encoder, hardware)
+
+
+def set_attention(model: Any, hardware: HardwareSettings) -> None:  # noqa: ANN401
+    """Let the model attend as `hardware.attention` has it; one that cannot keeps its own way."""
+    wanted = hardware.attention
+    if wanted == "auto":
+        on_gpu = device_of(hardware).type == "cuda"
+        flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
+        wanted = "flash_attention_2" if flash else "sdpa" if on_gpu else "short"
+    if not model._supports_sdpa:
+        return
+    if wanted == "short":
+        use_short_attention(model)
+    else:
+        model.set_attn_implementation(wanted)
 
 
 def encoder_path(path: str) -> str:
@@ -110,26 +147,36 @@ def quiet() -> Iterator[None]:
         hf_logging.enable_progress_bar()
 
 
-def _load(path: str, settings: EncoderSettings, labels: LabelSet | None) -> Classifier:
-    extra: dict[str, Any] = {"attn_implementation": settings.attention, "dtype": torch.float32}
+def load_tokenizer(path: str) -> Any:  # noqa: ANN401
+    """The tokenizer in this folder, or of this Hugging Face id."""
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(path, error) from error
+
+
+def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401
+    extra: dict[str, Any] = {"dtype": torch.float32}
     if labels is not None:
         extra |= {"id2label": dict(enumerate(labels.names)), "num_labels": len(labels)}
         extra |= {"label2id": {name: i for i, name in enumerate(labels.names)}}
         extra |= {"ignore_mismatched_sizes": True}
     try:
         with quiet():
-            model = AutoModelForSequenceClassification.from_pretrained(path, **extra)
-            tokenizer = AutoTokenizer.from_pretrained(path)
+            return AutoModelForSequenceClassification.from_pretrained(path, **extra)
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"no encoder can be loaded from encoder.path={path!r}: {error}; expected a local "
-            "folder or a Hugging Face id with a sequence-classification model"
-        ) from error
-    return Classifier(model, tokenizer, settings)
+        raise _cannot_load(path, error) from error
 
 
-def _tiny(settings: EncoderSettings, labels: LabelSet, texts: Sequence[str]) -> Classifier:
-    """A random BERT of two small layers whose vocabulary is the commonest words of the texts."""
+def _cannot_load(path: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"no encoder can be loaded from encoder.path={path!r}: {error}; expected a local "
+        "folder or a Hugging Face id with a sequence-classification model"
+    )
+
+
+def _tiny_tokenizer(texts: Iterable[str]) -> Any:  # noqa: ANN401
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     words: dict[str, int] = {}
     for text in texts:
@@ -139,12 +186,15 @@ def _tiny(settings: EncoderSettings, labels: LabelSet, texts: Sequence[str]) -> 
     common = sorted(words, key=lambda word: (-words[word], word))[:TINY_WORDS]
     pieces = dict.fromkeys([*special, *letters, *(f"##{letter}" for letter in letters), *common])
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    return BertTokenizer(vocab=vocabulary, do_lower_case=True)
+
+
+def _tiny_model(encoder: EncoderSettings, labels: LabelSet, n_pieces: int) -> Any:  # noqa: ANN401
+    """A random BERT of two small layers."""
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=128, max_position_embeddings=settings.max_length,
+        vocab_size=n_pieces, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=128, max_position_embeddings=encoder.max_length,
         id2label=dict(enumerate(labels.names)),
         label2id={name: i for i, name in enumerate(labels.names)},
     )  # fmt: skip
-    config._attn_implementation = settings.attention
-    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)
-    return Classifier(BertForSequenceClassification(config), tokenizer, settings)
+    return BertForSequenceClassification(config)

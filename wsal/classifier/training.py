@@ -1,187 +1,251 @@
-"""Train a classifier on distributions: weak labels and gold ones alike."""
+"""One training loop for everything that is learnt: weak labels, gold labels, no labels at all.
 
-import json
+A step is a set of texts, laid down beforehand. Its loss is the sum over the texts divided by their
+number, and its gradient is that loss's, whatever parts the step is cut into to fit into memory
+and whatever processes share it. Random numbers are seeded anew in each step. So a training that
+was killed goes on from its last checkpoint bit for bit.
+"""
+
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import gcd
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
-from torch.utils.data import Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from torch import Tensor
 
-from wsal.arrays import Probs, Rows
-from wsal.classifier.encoder import Classifier, quiet
-from wsal.classifier.hardware import device_of, uses_bf16
-from wsal.progress import bar
+from wsal import processes
+from wsal.arrays import Rows
+from wsal.classifier import checkpoints, optimizer
+from wsal.classifier.batching import Plan, token_batches
+from wsal.classifier.checkpoints import Checkpoint
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.hardware import autocast, device_of, fast_products
+from wsal.classifier.lora import merged, with_lora
+from wsal.classifier.memory import Room, out_of_memory
+from wsal.classifier.meter import LOG_STEPS, Meter, metered
+from wsal.classifier.stopping import StopSign
+from wsal.errors import PreemptedError
+from wsal.seeding import integer
+from wsal.settings import OptimizerSettings, TrackerSettings
 
-LOG_STEPS = 10
-Batch = dict[str, torch.Tensor]
+Batch = dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """What is learnt from texts."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """`(texts,)` word pieces."""
+        ...
+
+    def batch(self, rows: Rows) -> Batch:
+        """Some of the texts as tensors on the CPU."""
+        ...
+
+    def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
+        """One loss a text, times its weight."""
+        ...
 
 
 @dataclass(frozen=True)
-class TrainingSet:
-    """Texts with the distributions to learn, and the order in which they are gone through."""
+class Course:
+    """What a training is told beside its texts."""
 
-    ids: list[np.ndarray]  # (texts,): word pieces
-    targets: Probs  # (texts, classes): a gold label is one-hot
-    weights: np.ndarray  # (texts,): how much a text counts in the loss
-    order: Rows  # positions of texts, batch after batch
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The optimizer's settings, common to pretraining and fine-tuning."""
-
-    lr: float
-    batch_size: int
-    accumulation: int
-    warmup: float
-    weight_decay: float
-    save_steps: int
+    settings: OptimizerSettings
+    scratch: Path
+    """Where its checkpoints lie."""
+    seed: int
+    what: str
+    """Its name on the progress bar and with trackers."""
+    tracker: TrackerSettings = TrackerSettings("none")
+    score: Callable[[], float] | None = None
+    """Quality on the dev split, higher is better; needed where `patience` is set."""
 
 
-class SoftTrainer(Trainer):  # type: ignore[misc]
-    """transformers' Trainer with cross entropy against distributions, weighted by text.
+@dataclass
+class Progress:
+    """Where training stands: what a checkpoint holds beside tensors."""
 
-    The loss of an optimizer step is the sum over its texts of weight times cross entropy,
-    divided by their number, whatever the batch size, accumulation and number of processes that
-    make the step up.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  Trainer's own
-        """Take what `Trainer` takes."""
-        super().__init__(*args, **kwargs)
-        self.model_accepts_loss_kwargs = True  # so that Trainer counts a step's texts, and
-        # does not divide by the accumulation once more, whatever the encoder's signature
-
-    def compute_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: Batch,
-        return_outputs: bool = False,  # noqa: FBT001, FBT002  Trainer's signature
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> Any:  # noqa: ANN401
-        """The step's share of the loss; the model never sees labels, so adds no loss of its own."""
-        inputs = dict(inputs)
-        targets, weights = inputs.pop("targets"), inputs.pop("weights")
-        n_texts = len(inputs.pop("labels")) if num_items_in_batch is None else num_items_in_batch
-        inputs.pop("labels", None)
-        outputs = model(**inputs)
-        losses = cross_entropy(outputs.logits.float(), targets, reduction="none") * weights
-        # processes average their gradients, so each has to count as all of them
-        loss = losses.sum() / n_texts * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
-
-
-class _Ordered(Dataset[int]):
-    """The order as a dataset: an item is a position, the collator does the rest."""
-
-    def __init__(self, order: Rows) -> None:
-        self.order = order
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, place: int) -> int:
-        return int(self.order[place])
+    step: int = 0
+    loss: list[list[float]] = field(default_factory=list)  # [step, mean loss since the last]
+    looks: list[list[float]] = field(default_factory=list)  # [step, score]
 
 
 def train(
-    classifier: Classifier,
-    data: TrainingSet,
-    schedule: Schedule,
-    scratch: Path,
-    seed: int,
-    what: str,
+    classifier: Classifier, objective: Objective, plan: Plan, course: Course
 ) -> dict[str, Any]:
-    """Train in place; go on from the last whole checkpoint in `scratch` if there is one.
+    """Train in place; go on from the last whole checkpoint in `course.scratch` if there is one.
 
-    Gives back `loss` (a list of `[step, loss]`) and `n_steps`.
+    Gives back `loss` (a list of `[step, mean loss]`), `looks` (of `[step, score]`) and `n_steps`.
+
+    Raises:
+        PreemptedError: SIGTERM came; a checkpoint was written. ModelError: not even one text fits
+            into memory.
     """
-    if not len(data.order):
-        return {"loss": [], "n_steps": 0}
-    cpu = device_of(classifier.settings).type == "cpu"
-    arguments = TrainingArguments(
-        output_dir=str(scratch),
-        per_device_train_batch_size=schedule.batch_size,
-        gradient_accumulation_steps=schedule.accumulation,
-        num_train_epochs=1,  # the order holds all epochs
-        train_sampling_strategy="sequential",
-        learning_rate=schedule.lr,
-        warmup_steps=schedule.warmup if schedule.warmup < 1 else 1 - 1e-9,  # below 1 is a share
-        weight_decay=schedule.weight_decay,
-        lr_scheduler_type="linear",
-        bf16=uses_bf16(classifier.settings),
-        use_cpu=cpu,
-        dataloader_pin_memory=not cpu,
-        label_names=["labels", "targets", "weights"],
-        remove_unused_columns=False,
-        save_strategy="steps",
-        save_steps=schedule.save_steps,
-        save_total_limit=2,
-        logging_steps=gcd(LOG_STEPS, schedule.save_steps),  # a checkpoint ends a mean,
-        report_to="none",
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
-    )
-    n_batches = -(-len(data.order) // schedule.batch_size)
-    with bar(what, -(-n_batches // schedule.accumulation), "steps") as advance:
-        trainer = SoftTrainer(
-            model=classifier.model,
-            args=arguments,
-            train_dataset=_Ordered(data.order),
-            data_collator=_collator(classifier, data),
-            callbacks=[_Report(advance)],
-        )
-        trainer.remove_callback(PrinterCallback)  # the bar says what it would print
-        with quiet():
-            trainer.train(resume_from_checkpoint=last_checkpoint(scratch))
-    classifier.model.eval()
-    history = [[r["step"], r["loss"]] for r in trainer.state.log_history if "loss" in r]
-    return {"loss": history, "n_steps": trainer.state.global_step}
+    if not len(plan):
+        return {"loss": [], "looks": [], "n_steps": 0}
+    model = with_lora(classifier.model, classifier.encoder.lora_rank, course.seed)
+    with fast_products(classifier.hardware), metered(classifier, plan, objective, course) as meter:
+        training = Training(classifier, model, objective, plan, course)
+        with StopSign() as sign, ThreadPoolExecutor(1) as ahead:
+            training.run(meter, sign, ahead if training.device.type == "cuda" else None)
+    merged(model)
+    classifier.model.eval().requires_grad_(requires_grad=True)
+    progress = training.progress
+    return {"loss": progress.loss, "looks": progress.looks, "n_steps": progress.step}
 
 
-def last_checkpoint(scratch: Path) -> str | None:
-    """The newest checkpoint that was written to its end; its state is written last.
+class Training:
+    """Model, optimizer and progress, from the last checkpoint on."""
 
-    >>> last_checkpoint(Path("nowhere")) is None
-    True
-    """
-    found = sorted(scratch.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    for folder in reversed(found):
-        try:
-            json.loads((folder / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            continue
-        return str(folder)
-    return None
+    def __init__(
+        self, classifier: Classifier, model: Any, objective: Objective, plan: Plan, course: Course
+    ) -> None:
+        self.classifier, self.objective, self.plan, self.course = classifier, objective, plan, course
+        self.hardware, self.settings = classifier.hardware, course.settings
+        self.device = device_of(self.hardware)
+        self.model = model.to(self.device)
+        optimizer.freeze(self.model, self.settings)
+        self.named = dict(optimizer.trained(self.model))
+        self.weights = list(self.named.values())
+        self.optimizer = optimizer.new_optimizer(self.model, self.settings)
+        self.mean = self._copies() if self.settings.ema else []
+        self.best = self._copies() if self.settings.patience else []
+        self.forward = torch.compile(model, dynamic=True) if self.hardware.compile else model
+        self.room = Room(self.hardware, self.model)
+        self.progress, self.running = Progress(), torch.zeros(1, device=self.device)
+        self._restore()
 
+    def run(self, meter: Meter, sign: StopSign, ahead: ThreadPoolExecutor | None) -> None:
+        """Every step that is left; then the running mean or the best weights, if asked for."""
+        saved = time.monotonic()
+        coming: Future[list[Batch]] | None = None
+        self.model.train()
+        while self.progress.step < len(self.plan) and not self._past_its_best():
+            parts = coming.result() if coming else self._parts(self.progress.step)
+            next_step = self.progress.step + 1
+            coming = ahead and ahead.submit(self._parts, next_step)  # empty after the last
+            norm = self._step(parts)
+            stop = self._log(meter, norm, stop=sign.seen)
+            self._look()
+            if stop or time.monotonic() - saved >= self.hardware.save_seconds:
+                self._save()
+                saved = time.monotonic()
+            if stop:
+                raise PreemptedError(self.progress.step, len(self.plan))
+        if self.mean:
+            torch._foreach_copy_(self.weights, self.mean)
+        if self.best and self.progress.looks:
+            torch._foreach_copy_(self.weights, self.best)
 
-def _collator(classifier: Classifier, data: TrainingSet) -> Callable[[list[int]], Batch]:
-    targets = torch.from_numpy(np.ascontiguousarray(data.targets, dtype=np.float32))
-    weights = torch.from_numpy(np.ascontiguousarray(data.weights, dtype=np.float32))
+    def _parts(self, step: int) -> list[Batch]:
+        """This process's share of a step, cut so that each part fits into memory."""
+        if step >= len(self.plan):
+            return []
+        rows = self.plan[step][processes.rank() :: processes.count()]
+        cuts = token_batches(self.objective.lengths[rows], self.room.max_tokens)
+        batches = [self.objective.batch(rows[cut]) for cut in cuts]
+        if self.device.type == "cuda":
+            batches = [{k: v.pin_memory() for k, v in batch.items()} for batch in batches]
+        return batches
 
-    def collate(rows: list[int]) -> Batch:
-        batch = classifier.pad([data.ids[row] for row in rows])
-        chosen = targets[rows]
-        # `labels` is there to be counted: Trainer takes their number as the step's texts
-        return batch | {"targets": chosen, "weights": weights[rows], "labels": chosen.argmax(1)}
+    def _step(self, parts: list[Batch]) -> Tensor:
+        """One optimizer step; gives back the length of its gradient."""
+        step, settings = self.progress.step, self.settings
+        while not self._backward(parts, step):
+            self.optimizer.zero_grad()
+            self.room.make(int(self.objective.lengths[self.plan[step]].max()))
+            parts = self._parts(step)
+        if processes.count() > 1:
+            for weight in self.weights:  # a process without a text in this step has no gradient
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            processes.add_up([w.grad for w in self.weights if w.grad is not None])
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
+        share = optimizer.rate(step, len(self.plan), settings)
+        optimizer.set_rate(self.optimizer, settings.lr * share)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.mean:
+            torch._foreach_lerp_(self.mean, self.weights, 1 - settings.ema)
+        self.progress.step += 1
+        return norm
 
-    return collate
+    def _backward(self, parts: list[Batch], step: int) -> bool:
+        """Add up the gradients of a step's parts; False if memory ran out."""
+        torch.manual_seed(integer(self.course.seed, step, processes.rank()))
+        n_texts, total = len(self.plan[step]), torch.zeros_like(self.running)
+        with out_of_memory() as failure:
+            for part in parts:
+                batch = {k: v.to(self.device, non_blocking=True) for k, v in part.items()}
+                with autocast(self.classifier.encoder, self.hardware):
+                    losses = self.objective.losses(self.forward, batch)
+                loss = losses.float().sum() / n_texts
+                loss.backward()
+                total += loss.detach()
+        if not failure:
+            self.running += total
+        return not failure
 
+    def _log(self, meter: Meter, norm: Tensor, *, stop: bool) -> bool:
+        """Note the loss now and then; gives back whether all processes are to stop."""
+        step, last = self.progress.step, self.progress.step == len(self.plan)
+        meter.advance(self.plan[step - 1])
+        if step % LOG_STEPS and not last:
+            return stop and processes.count() == 1
+        told = torch.cat([self.running, torch.full_like(self.running, float(stop))])
+        processes.add_up([told])
+        self.running.zero_()
+        loss = float(told[0]) / (step - (self.progress.loss[-1][0] if self.progress.loss else 0))
+        self.progress.loss.append([step, round(loss, 6)])
+        meter.note(step, loss, float(norm), self.optimizer.param_groups[-1]["lr"])
+        return bool(told[1] > 0)
 
-class _Report(TrainerCallback):  # type: ignore[misc]
-    """Moves the progress bar."""
+    def _look(self) -> None:
+        """Score the dev split, if it is time, and remember weights better than all before."""
+        step, score = self.progress.step, self.course.score
+        if not self.settings.patience or score is None or step % self.settings.look_steps:
+            return
+        found = processes.tell(score() if processes.leads() else None)
+        if all(found > earlier for _, earlier in self.progress.looks):
+            torch._foreach_copy_(self.best, self.mean or self.weights)
+        self.progress.looks.append([step, found])
+        self.model.train()
 
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self.advance = advance
-        self.seen = 0
+    def _past_its_best(self) -> bool:
+        scores = [score for _, score in self.progress.looks]
+        patience = self.settings.patience
+        return bool(patience and scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        self.advance(state.global_step - self.seen)
-        self.seen = state.global_step
+    def _save(self) -> None:
+        if processes.leads():
+            tensors = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}
+            for kind, kept in self._kept().items():
+                tensors |= {f"{kind}.{k}": v for k, v in zip(self.named, kept, strict=bool(kept))}
+            tensors["running"] = self.running
+            found = Checkpoint(self.progress.step, tensors, asdict(self.progress))
+            checkpoints.save(self.course.scratch, found)
+
+    def _restore(self) -> None:
+        found = checkpoints.newest(self.course.scratch)
+        if found is None:
+            return
+        self.progress, parts = Progress(**found.facts), found.tensors
+        with torch.no_grad():
+            self.running.copy_(parts["running"])
+            for kind, kept in self._kept().items():
+                for name, weight in zip(self.named, kept, strict=bool(kept)):
+                    weight.copy_(parts[f"{kind}.{name}"])
+        prefix = "optimizer."
+        own = {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
+        optimizer.set_moments(self.optimizer, own)
+
+    def _kept(self) -> dict[str, list[Any]]:
+        return {"weights": self.weights, "mean": self.mean, "best": self.best}
+
+    def _copies(self) -> list[Tensor]:
+        return [weight.detach().clone() for weight in self.weights]

@@ -1,0 +1,81 @@
+"""Checkpoints of a training: tensors in safetensors, their digest beside them, no pickle.
+
+The digest is written last. A checkpoint without it was cut short; one that does not match it is
+damaged; in both cases the one before is taken, and that is said.
+"""
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from wsal.artifacts import file_digest, write_json
+
+KEPT = 2
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The weights and everything else that training needs to go on as if never stopped."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+def save(scratch: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole, and drop all but the newest two."""
+    folder = scratch / f"{checkpoint.step:09d}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tensors = {name: one.detach().contiguous() for name, one in checkpoint.tensors.items()}
+    save_file(_apart(tensors), folder / TENSORS)
+    digest = file_digest(folder / TENSORS)
+    write_json(
+        folder / STATE, {"step": checkpoint.step, "sha256": digest, "facts": checkpoint.facts}
+    )
+    for old in _folders(scratch)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def newest(scratch: Path) -> Checkpoint | None:
+    """The newest checkpoint that is whole.
+
+    >>> newest(Path("nowhere")) is None
+    True
+    """
+    for folder in reversed(_folders(scratch)):
+        try:
+            state = json.loads((folder / STATE).read_text())
+        except (OSError, ValueError):
+            _say(folder, "was not written to its end")
+            continue
+        if not (folder / TENSORS).exists() or file_digest(folder / TENSORS) != state["sha256"]:
+            _say(folder, "is damaged")
+            continue
+        return Checkpoint(state["step"], load_file(folder / TENSORS), state["facts"])
+    return None
+
+
+def _folders(scratch: Path) -> list[Path]:
+    return sorted(path for path in scratch.glob("*") if path.is_dir() and path.name.isdigit())
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share memory, as tied weights do, each with memory of its own."""
+    seen: set[int] = set()
+    apart = {}
+    for name, one in tensors.items():
+        apart[name] = one.clone() if one.data_ptr() in seen else one
+        seen.add(one.data_ptr())
+    return apart
+
+
+def _say(folder: Path, what: str) -> None:
+    sys.stderr.write(f"checkpoint {folder} {what}; going on from the one before it\n")

@@ -1,0 +1,33 @@
+"""Low-rank updates instead of whole weights (LoRA, Hu et al., 2022), by peft."""
+
+from typing import Any
+
+import torch
+
+from wsal.errors import ConfigError
+
+
+def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
+    """The model with low-rank updates to learn beside its frozen weights; itself at rank 0.
+
+    Raises:
+        ConfigError: peft is not installed.
+    """
+    if not rank:
+        return model
+    try:
+        from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415  optional
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"encoder.lora_rank is {rank}, but peft is not installed; run `pip install wsal[lora]`"
+        ) from error
+    torch.manual_seed(seed)
+    settings = LoraConfig(
+        task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, target_modules="all-linear"
+    )
+    return get_peft_model(model, settings)
+
+
+def merged(model: Any) -> Any:  # noqa: ANN401
+    """The model itself again, with what was learnt added to its weights."""
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
