@@ -45,17 +45,20 @@ def wsal(tmp_path):
     return run
 
 
+def tiny_classifier(texts, n_classes=3, seed=0, encoder=None, **hardware):
+    """A tiny random classifier whose words are those of some texts."""
+    from wsal.classifier.encoder import new_classifier, new_tokenizer
+    from wsal.labels import LabelSet
+    from wsal.settings import EncoderSettings, HardwareSettings
+
+    settings = EncoderSettings("tiny", max_length=32, precision="fp32", **(encoder or {}))
+    labels = LabelSet(tuple(f"class {i}" for i in range(n_classes)))
+    tokenizer = new_tokenizer(settings, texts)
+    where = HardwareSettings(**{"device": "cpu", **hardware})
+    return new_classifier(settings, where, labels, tokenizer, seed)
+
+
 @pytest.fixture(scope="session")
 def tiny():
-    """A function that makes a tiny random classifier for some texts."""
-    from wsal.classifier.encoder import new_classifier
-    from wsal.labels import LabelSet
-    from wsal.settings import EncoderSettings
-
-    settings = EncoderSettings("tiny", max_length=32, precision="fp32", device="cpu")
-
-    def make(texts, n_classes=3, seed=0):
-        labels = LabelSet(tuple(f"class {i}" for i in range(n_classes)))
-        return new_classifier(settings, labels, texts, seed)
-
-    return make
+    """The function that makes a tiny random classifier for some texts."""
+    return tiny_classifier

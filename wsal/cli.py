@@ -10,6 +10,7 @@ STAGES = (
     "prepare",
     "vote",
     "aggregate",
+    "tokenise",
     "pretrain",
     "select",
     "annotate",
@@ -27,6 +28,7 @@ stages, in their order (each skips what is up to date):
   wsal prepare      any source -> pool, dev, test
   wsal vote         rules vote on every text; a report of how they do
   wsal aggregate    votes -> one weak label a text
+  wsal tokenise     texts -> word pieces, once for all stages
   wsal pretrain     train the classifier on weak labels
   wsal select       choose the texts to ask about in this round
   wsal annotate     have them answered
@@ -54,9 +56,12 @@ def launch(command: str) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
     import hydra  # noqa: PLC0415  a third of a second that --help need not wait for
 
+    from wsal import processes  # noqa: PLC0415
     from wsal.config import CONF_DIR, from_hydra, is_sweep  # noqa: PLC0415
     from wsal.runs import run_command  # noqa: PLC0415
 
+    if not processes.leads():  # torchrun: one process alone makes Hydra's folder
+        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]
     failed: list[BaseException] = []
     begun: list[bool] = []
 
@@ -67,7 +72,10 @@ def launch(command: str) -> None:
         begun.append(True)
         try:
             run = from_hydra(config)
-            run_command(command, run.run_dir, run.parts, run.nodes)
+            if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
+                processes.launch(work, run.nodes["processes"], command, run.nodes)
+            else:
+                run_command(command, run.run_dir, run.parts, run.nodes)
         except BaseException as error:
             if wants_traceback or is_sweep():
                 raise  # the launcher counts failed jobs, and goes on with the others
@@ -83,6 +91,20 @@ def launch(command: str) -> None:
         failed.append(error)
     if failed:
         report(failed[0])
+
+
+def work(command: str, nodes: dict[str, Any]) -> None:
+    """What each of several processes does with a configuration that was composed once."""
+    from omegaconf import OmegaConf  # noqa: PLC0415
+
+    from wsal.config import check  # noqa: PLC0415
+    from wsal.runs import run_command  # noqa: PLC0415
+
+    try:
+        run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
+        run_command(command, run.run_dir, run.parts, run.nodes)
+    except BaseException as error:  # noqa: BLE001
+        report(error)
 
 
 def main() -> None:
@@ -105,7 +127,7 @@ def main() -> None:
 
 def report(error: BaseException) -> NoReturn:
     """Say an error once and plainly, and exit; what is unexpected keeps its traceback."""
-    from wsal.errors import WaitingForAnnotations, WsalError  # noqa: PLC0415
+    from wsal.errors import PreemptedError, WaitingForAnnotations, WsalError  # noqa: PLC0415
 
     if isinstance(error, WaitingForAnnotations):
         sys.stdout.write(f"waiting: {error}\n")
@@ -113,6 +135,9 @@ def report(error: BaseException) -> NoReturn:
     if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
+    if isinstance(error, PreemptedError):
+        sys.stderr.write(f"{error}\n")
+        sys.exit(143)  # 128 + SIGTERM
     if isinstance(error, WsalError):
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

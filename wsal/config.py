@@ -18,6 +18,7 @@ from wsal.active.annotators import Annotator
 from wsal.active.strategies import QueryStrategy
 from wsal.artifacts import digest_of
 from wsal.building import TRUSTED, build, construct
+from wsal.classifier.losses import Loss
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, did_you_mean
 from wsal.label_models.base import LabelModel
@@ -25,11 +26,15 @@ from wsal.parts import Parts
 from wsal.rules.base import Rule
 from wsal.settings import (
     ActiveSettings,
+    AdaptSettings,
     AggregateSettings,
     EncoderSettings,
     ExportSettings,
     FinetuneSettings,
+    HardwareSettings,
     PretrainSettings,
+    SelfTrainingSettings,
+    TrackerSettings,
 )
 
 HERE = Path(__file__).parent
@@ -37,6 +42,10 @@ CONF_DIR = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  
 
 SETTINGS = {
     "encoder": EncoderSettings,
+    "hardware": HardwareSettings,
+    "adapt": AdaptSettings,
+    "self_training": SelfTrainingSettings,
+    "tracker": TrackerSettings,
     "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
@@ -47,10 +56,15 @@ COMPONENTS: dict[str, type] = {
     "data": DataSource,
     "rules": Rule,
     "label_model": LabelModel,
+    "loss": Loss,
     "strategy": QueryStrategy,
     "annotator": Annotator,
 }
-PLAIN = {"name": str, "seed": int, "run_dir": str, "trusted": list}
+PLAIN = {
+    "name": str, "seed": int, "run_dir": str, "device": str, "launcher": str, "processes": int,
+    "trusted": list,
+}  # fmt: skip
+LAUNCHERS = ("none", "torchrun")
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,13 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
             raise ConfigError(f"{key} is {nodes[key]!r}; expected {kind.__name__}")
     if nodes["seed"] < 0:
         raise ConfigError(f"seed is {nodes['seed']}; expected a whole number from 0 up")
+    if nodes["launcher"] not in LAUNCHERS:
+        raise UnknownNameError("launcher", nodes["launcher"], LAUNCHERS)
+    if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "none"):
+        raise ConfigError(
+            f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1, or "
+            "more with launcher=torchrun"
+        )
     if list(trusted) != nodes["trusted"]:
         raise ConfigError(
             f"trusted is {nodes['trusted']} in a configuration file; what code may be run is said "

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from wsal import artifacts
+from wsal import artifacts, processes
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.errors import DiskError
 from wsal.parts import Parts
@@ -21,6 +21,10 @@ class Stage:
     reads: tuple[str, ...]
     writes: str
     needs: tuple[str, ...]
+    uses: tuple[str, ...] = ()
+    """What it is handed, too, but is not made from: it may change and the artifact stays."""
+    shared: bool = False
+    """Whether all processes of a torchrun work on it; the leader alone does the others."""
     reuses: str = ""
     """A mapping among its needs; entries that have not changed keep what was made of them."""
 
@@ -32,16 +36,17 @@ class Stage:
 
 # fmt: off
 STAGES = {
-    #                  reads                                                  writes                   configured by
-    "prepare":   Stage((),                                                    "pool",                  ("data", "seed")),
-    "vote":      Stage(("pool",),                                             "votes",                 ("rules", "seed"), reuses="rules"),
-    "aggregate": Stage(("pool", "votes"),                                     "weak_labels",           ("label_model", "aggregate")),
-    "pretrain":  Stage(("pool", "weak_labels"),                               "pretrained",            ("encoder", "pretrain", "seed")),
-    "select":    Stage(("pool", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed")),
-    "annotate":  Stage(("pool", "query"),                                     "rounds/{}/annotations", ("annotator", "seed")),
-    "reweigh":   Stage(("pool", "votes", "annotations"),                      "rounds/{}/reweighed",   ("label_model", "aggregate")),
-    "finetune":  Stage(("pool", "reweighed", "pretrained", "annotations"),    "rounds/{}/finetuned",   ("encoder", "finetune", "seed")),
-    "export":    Stage(("pool", "votes", "classifier"),                       "exported",              ("encoder", "export")),
+    #                  reads                                                            writes                   configured by
+    "prepare":   Stage((),                                                              "pool",                  ("data", "seed")),
+    "vote":      Stage(("pool",),                                                       "votes",                 ("rules", "seed"), reuses="rules"),
+    "aggregate": Stage(("pool", "votes"),                                               "weak_labels",           ("label_model", "aggregate")),
+    "tokenise":  Stage(("pool",),                                                       "tokens",                ("encoder",)),
+    "pretrain":  Stage(("pool", "tokens", "weak_labels"),                               "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
+    "select":    Stage(("pool", "tokens", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed"), ("hardware",)),
+    "annotate":  Stage(("pool", "query"),                                               "rounds/{}/annotations", ("annotator", "seed")),
+    "reweigh":   Stage(("pool", "votes", "annotations"),                                "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "annotations"),    "rounds/{}/finetuned",   ("encoder", "finetune", "seed"), ("hardware", "tracker"), shared=True),
+    "export":    Stage(("pool", "votes", "classifier"),                                 "exported",              ("encoder", "export")),
 }
 # fmt: on
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune")
@@ -84,11 +89,23 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
         ):
             return Outcome(name, number, "kept", done)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
-        built = {need: parts[need] for need in stage.needs}
+        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
         if stage.reuses:
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
+        if stage.shared:
+            processes.tell((name, str(work), number))
         facts.update(stage.function(name)(work, **inputs, **built))
     return Outcome(name, number, "made", Artifact.open(out))
+
+
+def follow(run_dir: Path, parts: Parts) -> None:
+    """Take part in each stage that the leader of several processes says; write nothing."""
+    while told := processes.tell():
+        name, work, number = told
+        stage = STAGES[name]
+        inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
+        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+        stage.function(name)(Path(work), **inputs, **built)
 
 
 def folder(run_dir: Path, writes: str, number: int) -> Path:

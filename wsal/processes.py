@@ -4,9 +4,14 @@ Without torchrun there is one process, which leads, and nothing here imports tor
 """
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from wsal.errors import WaitingForAnnotations, WsalError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,28 +35,49 @@ def leads() -> bool:
     return rank() == 0
 
 
-def join(*, on_cpu: bool) -> None:
-    """Meet the other processes, if there are any."""
+@contextmanager
+def together(device: str) -> Iterator[None]:
+    """Meet the other processes, if there are any; at the end the leader sends them home."""
     if count() == 1:
+        yield
         return
     import torch  # noqa: PLC0415
     from torch import distributed  # noqa: PLC0415
 
-    if distributed.is_initialized():
-        return
-    if not on_cpu:
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    backend = "gloo" if on_cpu else "cpu:gloo,cuda:nccl"
-    distributed.init_process_group(backend, timeout=PATIENCE)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    try:
+        yield
+    except BaseException as error:
+        if leads() and isinstance(error, (WsalError, WaitingForAnnotations)):
+            tell()
+        raise
+    else:
+        if leads():
+            tell()
+    finally:
+        distributed.destroy_process_group()
 
 
-def leave() -> None:
-    """Part from the others."""
-    if count() > 1:
-        from torch import distributed  # noqa: PLC0415
+def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa: ANN401
+    """`work(*arguments)` in `n` processes of this machine, as torchrun starts them.
 
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
+    Exits with the code of the first that failed; it has said what was wrong.
+    """
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
+
+    settings = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=n, run_id=uuid4().hex, rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0", max_restarts=0,
+    )  # fmt: skip
+    try:
+        elastic_launch(settings, work)(*arguments)
+    except ChildFailedError as error:
+        first = min(error.failures.values(), key=lambda failure: failure.timestamp)
+        sys.exit(abs(first.exitcode) or 1)
 
 
 def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
@@ -78,7 +104,7 @@ def add_up(tensors: Sequence["Tensor"]) -> None:
         if number == len(tensors) or sum(one.numel() for one in bucket) >= BUCKET:
             flat = torch.cat([one.detach().reshape(-1) for one in bucket])
             distributed.all_reduce(flat)
-            parts = flat.split([one.numel() for one in bucket])
+            parts = torch.split(flat, [one.numel() for one in bucket])
             for one, part in zip(bucket, parts, strict=True):
                 one.copy_(part.view_as(one))
             bucket = []

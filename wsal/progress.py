@@ -51,7 +51,8 @@ def noted_bar(
         task = progress.add_task(what, total=total, unit=unit, note="")
 
         def say(done: int, note: str) -> None:
-            more = {"note": note} if note else {}
-            progress.update(task, advance=done, **more)
+            progress.advance(task, done)
+            if note:
+                progress.update(task, note=note)
 
         yield say

@@ -46,6 +46,9 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}; "
         f"{f['label_model']}"
     ),
+    "tokenise": lambda f: (
+        f"{f['n_pieces']:,} word pieces in the pool, {f['pieces_per_text']} a text"
+    ),
     "pretrain": lambda f: f"{f['n_texts']:,} weak labels, {f['n_steps']} steps; {_metrics(f)}",
     "select": lambda f: f"{f['n_asked']} of {f['n_candidates']:,} candidates",
     "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",

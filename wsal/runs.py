@@ -7,13 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wsal import reports
+from wsal import processes, reports
 from wsal.artifacts import MANIFEST, Artifact, write_json
 from wsal.errors import BusyError, WaitingForAnnotations
 from wsal.parts import Parts
-from wsal.pipeline import ROUND_STAGES, STAGES, Outcome, disk_errors, folder, round_of, run_stage
+from wsal.pipeline import (
+    ROUND_STAGES,
+    STAGES,
+    Outcome,
+    disk_errors,
+    folder,
+    follow,
+    round_of,
+    run_stage,
+)
 
-BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "pretrain")
+BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain")
 CONFIG = "config.json"
 
 
@@ -22,12 +31,23 @@ def run_command(
 ) -> dict[str, Any] | None:
     """Run a stage by name, `active` (the loop) or `run` (everything); the last two sum up.
 
-    Gives back what was written to summary.json, for `active` and `run`.
+    Gives back what was written to summary.json, for `active` and `run`. Of several processes
+    (torchrun) the leader does it; the others take part in training.
 
     Raises:
         BusyError: another process works on this run folder.
         WaitingForAnnotations: people have to answer before it can go on.
     """
+    with processes.together(parts["hardware"].device):
+        if not processes.leads():
+            follow(run_dir, parts)
+            return None
+        return _lead(command, run_dir, parts, nodes)
+
+
+def _lead(
+    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+) -> dict[str, Any] | None:
     with disk_errors(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         with alone(run_dir):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from wsal.arrays import Probs, Vote
+from wsal.arrays import Probs, Rows, Vote
 from wsal.errors import TableError
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
@@ -140,6 +141,40 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     if schema is not None and dict(frame.schema) != {k: _instance(v) for k, v in schema.items()}:
         raise TableError(f"{path}: found {dict(frame.schema)}, expected {schema}; rerun its stage")
     return frame
+
+
+def take(path: Path, rows: Rows) -> pl.DataFrame:
+    """Some rows of the table at `path`, in this order."""
+    wanted = pl.DataFrame({"row": rows}).with_columns(pl.col("row").cast(pl.UInt32)).lazy()
+    whole = pl.scan_parquet(path).with_row_index("row")
+    return wanted.join(whole, on="row", how="left", maintain_order="left").drop("row").collect()
+
+
+def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
+    """The texts of a records table, some at a time."""
+    with pq.ParquetFile(path) as file:
+        for part in file.iter_batches(at_once, columns=["text"]):
+            yield part.column(0).to_pylist()
+
+
+def write_probs(path: Path, rows: Rows, out: Path) -> Probs:
+    """The distributions in some rows (ascending) of a weak-labels table, `(rows, classes)`.
+
+    They lie in the file `out`, read through a memory map, so that any number of them can be used.
+    """
+    kind: Any = pl.read_parquet_schema(path)["probs"]
+    shape = (len(rows), kind.shape[0])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    found = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
+    first = done = 0
+    with pq.ParquetFile(path) as file:
+        for part in file.iter_batches(100_000, columns=["probs"]):
+            last = done + int(np.searchsorted(rows[done:], first + len(part)))
+            if last > done:
+                probs = part.column(0).flatten().to_numpy().reshape(-1, shape[1])
+                found[done:last] = probs[rows[done:last] - first]
+            first, done = first + len(part), last
+    return found
 
 
 def rule_names(path: Path) -> list[str]:

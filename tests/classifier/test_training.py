@@ -1,16 +1,26 @@
 """The loss is exact, whatever makes up a step; training learns, resumes bit for bit."""
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from wsal.classifier import training
+from wsal.classifier import checkpoints, meter, training
+from wsal.classifier.batching import by_count
+from wsal.classifier.course import Course
 from wsal.classifier.inference import predict
-from wsal.classifier.training import Schedule, TrainingSet, last_checkpoint, train
+from wsal.classifier.objectives import LabelObjective
+from wsal.classifier.training import train
+from wsal.errors import ConfigError, ModelError, PreemptedError
+from wsal.settings import OptimizerSettings
 
 pytestmark = pytest.mark.slow  # torch trains
 
@@ -27,9 +37,9 @@ def task(n=96):
     return texts, classes, targets, rng.uniform(0.2, 2, size=n)
 
 
-def data_for(classifier, order):
+def objective_of(classifier):
     texts, _, targets, weights = task()
-    return TrainingSet(classifier.token_ids(texts), targets, weights, np.asarray(order))
+    return LabelObjective(classifier, classifier.tokens(texts), targets, weights)
 
 
 def without_dropout(classifier):
@@ -39,91 +49,99 @@ def without_dropout(classifier):
     return classifier
 
 
-def first_step(tiny, scratch, batch_size, accumulation):
+def weights_of(classifier):
+    return torch.cat([p.detach().ravel() for p in classifier.model.parameters()])
+
+
+def first_step(tiny, scratch, max_tokens=10_000):
     """The loss that is reported for one optimizer step on 16 texts, and the weights after it."""
-    classifier = without_dropout(tiny(task()[0]))
-    schedule = Schedule(1e-3, batch_size, accumulation, 0.0, 0.0, 1000)
-    history = train(classifier, data_for(classifier, range(16)), schedule, scratch, 0, "test")
-    weights = torch.cat([p.detach().ravel() for p in classifier.model.parameters()])
-    return history, weights
+    classifier = without_dropout(tiny(task()[0], max_tokens=max_tokens))
+    settings = OptimizerSettings(lr=1e-3, warmup=0, weight_decay=0)
+    plan = by_count(np.arange(16), 16)
+    history = train(classifier, objective_of(classifier), plan, Course(settings, scratch, 0, "t"))
+    return history, weights_of(classifier)
 
 
 def slow_loss(classifier):
     """Weighted cross entropy of 16 texts, one text at a time."""
     texts, _, targets, weights = task()
-    total = 0.0
-    for text, target, weight in list(zip(texts, targets, weights, strict=True))[:16]:
+    tokens, total = classifier.tokens(texts), 0.0
+    for row in range(16):
         with torch.no_grad():
-            logits = classifier.model(**classifier.pad(classifier.token_ids([text]))).logits[0]
-        total += -weight * float((torch.log_softmax(logits, 0) * torch.tensor(target)).sum())
+            logits = classifier.model.eval()(**classifier.pad([tokens[row]])).logits[0]
+        found = torch.log_softmax(logits, 0) * torch.tensor(targets[row])
+        total += -weights[row] * float(found.sum())
     return total / 16
 
 
-@pytest.mark.parametrize(("batch_size", "accumulation"), [(16, 1), (8, 2), (4, 4), (2, 8)])
-def test_loss_and_gradient_do_not_depend_on_how_a_step_is_made_up(
-    tiny, tmp_path, monkeypatch, batch_size, accumulation
-):
-    monkeypatch.setattr(training, "LOG_STEPS", 1)
-    history, weights = first_step(tiny, tmp_path / "a", batch_size, accumulation)
-    _, expected = first_step(tiny, tmp_path / "b", 16, 1)
+@pytest.mark.parametrize("max_tokens", [10_000, 100, 30, 1])
+def test_loss_and_gradient_do_not_depend_on_how_a_step_is_cut(tiny, tmp_path, max_tokens):
+    history, weights = first_step(tiny, tmp_path / "a", max_tokens)
+    _, expected = first_step(tiny, tmp_path / "b")
     assert history["n_steps"] == 1
-    assert history["loss"][0][1] == pytest.approx(
-        slow_loss(without_dropout(tiny(task()[0]))), abs=2e-4
-    )
+    assert history["loss"][0][1] == pytest.approx(slow_loss(tiny(task()[0])), abs=1e-5)
     torch.testing.assert_close(weights, expected, atol=2e-6, rtol=1e-4)
 
 
 WORKER = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 import torch
 import test_training as t
-from wsal.classifier import training
-from wsal.classifier.encoder import new_classifier
-from wsal.labels import LabelSet
-from wsal.settings import EncoderSettings
-
-training.LOG_STEPS = 1
-settings = EncoderSettings("tiny", max_length=32, precision="fp32", device="cpu")
-tiny = lambda texts: new_classifier(settings, LabelSet(("a", "b", "c")), texts, 0)
+from conftest import tiny_classifier
+from wsal import processes
 out = Path({out!r})
-history, weights = t.first_step(tiny, out / "scratch", {batch_size}, 1)
-if torch.distributed.get_rank() == 0:
-    torch.save({{"loss": history["loss"], "weights": weights}}, out / "done.pt")
-torch.distributed.barrier()
-torch.distributed.destroy_process_group()  # or a thread of it may be cut down at exit: an abort
+with processes.together("cpu"):
+    history, weights = t.first_step(tiny_classifier, out / "scratch", {max_tokens})
+    if processes.leads():
+        torch.save({{"loss": history["loss"], "weights": weights}}, out / "done.pt")
+    while not processes.leads() and processes.tell():
+        pass
 """
 
 
-def test_two_processes_give_the_loss_and_gradient_of_one(tiny, tmp_path, monkeypatch):
-    from pathlib import Path
-
-    worker = tmp_path / "worker.py"
-    tests = str(Path(__file__).parent)
-    worker.write_text(textwrap.dedent(WORKER).format(tests=tests, out=str(tmp_path), batch_size=8))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", str(worker)]
+@pytest.mark.parametrize(("n", "max_tokens"), [(2, 10_000), (2, 40), (3, 10_000)])
+def test_several_processes_give_the_loss_and_gradient_of_one(tiny, tmp_path, n, max_tokens):
+    worker, here = tmp_path / "worker.py", Path(__file__).parent
+    filled = WORKER.format(
+        tests=str(here), root=str(here.parent), out=str(tmp_path), max_tokens=max_tokens
+    )
+    worker.write_text(textwrap.dedent(filled))
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={n}", str(worker)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = torch.load(tmp_path / "done.pt", weights_only=True)
-    monkeypatch.setattr(training, "LOG_STEPS", 1)
-    history, weights = first_step(tiny, tmp_path / "one", 16, 1)
+    history, weights = first_step(tiny, tmp_path / "one")
     torch.testing.assert_close(found["weights"], weights, atol=2e-6, rtol=1e-4)
-    assert found["loss"][0][1] == pytest.approx(history["loss"][0][1], abs=2e-4)
+    assert found["loss"][0][1] == pytest.approx(history["loss"][0][1], abs=1e-5)
 
 
-def order_of(n_epochs):
+def plan_of(n_epochs):
     rng = np.random.default_rng(1)
-    return np.concatenate([rng.permutation(96) for _ in range(n_epochs)])
+    return by_count(np.concatenate([rng.permutation(96) for _ in range(n_epochs)]), 16)
+
+
+SETTINGS = OptimizerSettings(lr=3e-3, warmup=0.1, weight_decay=0.01)
+
+
+def trained(tiny, scratch, settings=SETTINGS, n_epochs=3, score=None, **more):
+    classifier = tiny(task()[0], **more)
+    course = Course(settings, scratch, 7, "test", score=score)
+    history = train(classifier, objective_of(classifier), plan_of(n_epochs), course)
+    return classifier, history
+
+
+def accuracy(classifier):
+    texts, classes, _, _ = task()
+    return (predict(classifier, texts, "test")[0].argmax(axis=1) == classes).mean()
 
 
 def test_learns_what_the_words_say(tiny, tmp_path):
-    texts, classes, _, _ = task()
-    classifier = tiny(texts)
-    schedule = Schedule(3e-3, 16, 1, 0.1, 0.0, 1000)
-    train(classifier, data_for(classifier, order_of(12)), schedule, tmp_path, 0, "test")
-    probs, embeddings = predict(classifier, texts, "test")
-    assert (probs.argmax(axis=1) == classes).mean() > 0.95
+    classifier, history = trained(tiny, tmp_path, n_epochs=12)
+    assert accuracy(classifier) > 0.95
+    assert history["loss"][-1][1] < history["loss"][0][1]
+    _, embeddings = predict(classifier, task()[0], "test")
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
 
 
@@ -131,29 +149,199 @@ class CutError(Exception):
     """Stands for a kill in the middle of training."""
 
 
-def test_resumes_bit_for_bit(tiny, tmp_path, monkeypatch):
-    schedule = Schedule(1e-3, 16, 1, 0.1, 0.01, 4)
-
-    def trained(scratch):
-        classifier = tiny(task()[0])
-        history = train(classifier, data_for(classifier, order_of(3)), schedule, scratch, 7, "test")
-        return classifier, history
-
-    whole, whole_history = trained(tmp_path / "whole")
-
-    def cut(self, args, state, control, **kwargs):
-        if state.global_step == 11:
+def cut_at(step):
+    def log(self, *args, **kwargs):
+        told = meter_log(self, *args, **kwargs)
+        if self.progress.step == step:
             raise CutError
+        return told
 
+    meter_log = training.Training._log
+    return log
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [SETTINGS, replace(SETTINGS, ema=0.9, layer_decay=0.8, freeze="embeddings", decay="cosine")],
+)
+def test_resumes_bit_for_bit(tiny, tmp_path, monkeypatch, settings):
+    whole, whole_history = trained(tiny, tmp_path / "whole", settings)
     with monkeypatch.context() as patched, pytest.raises(CutError):
-        patched.setattr(training._Report, "on_step_end", cut)
-        trained(tmp_path / "cut")
-    assert last_checkpoint(tmp_path / "cut").endswith("checkpoint-8")
-    (tmp_path / "cut" / "checkpoint-9").mkdir()  # begun, and never written to its end
-    resumed, history = trained(tmp_path / "cut")
+        patched.setattr(training.Training, "_log", cut_at(11))
+        trained(tiny, tmp_path / "cut", settings, save_seconds=0)
+    assert checkpoints.newest(tmp_path / "cut").step == 10
+    resumed, history = trained(tiny, tmp_path / "cut", settings)
     assert history == whole_history
-    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
-        assert torch.equal(a, b)
+    assert torch.equal(weights_of(whole), weights_of(resumed))
+
+
+def damage(folder, how):
+    if how == "no state":
+        (folder / checkpoints.STATE).unlink()
+    elif how == "half a state":
+        (folder / checkpoints.STATE).write_text('{"step"')
+    elif how == "cut short":
+        os.truncate(folder / checkpoints.TENSORS, 1000)
+    else:
+        with (folder / checkpoints.TENSORS).open("r+b") as file:
+            file.seek(5000)
+            file.write(b"\xff\x00\xff")
+
+
+@pytest.mark.parametrize("how", ["no state", "half a state", "cut short", "three bytes"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
+    tiny, tmp_path, monkeypatch, capsys, how
+):
+    whole, history = trained(tiny, tmp_path / "whole")
+    with monkeypatch.context() as patched, pytest.raises(CutError):
+        patched.setattr(training.Training, "_log", cut_at(11))
+        trained(tiny, tmp_path / "cut", save_seconds=0)
+    newest = sorted((tmp_path / "cut").iterdir())[-1]
+    damage(newest, how)
+    assert checkpoints.newest(tmp_path / "cut").step == 9
+    assert str(newest) in capsys.readouterr().err
+    resumed, resumed_history = trained(tiny, tmp_path / "cut")
+    assert resumed_history == history
+    assert torch.equal(weights_of(whole), weights_of(resumed))
+
+
+def test_sigterm_writes_a_checkpoint_and_the_same_call_goes_on(tiny, tmp_path, monkeypatch):
+    whole, history = trained(tiny, tmp_path / "whole")
+
+    def asked_to_stop(self, rows):
+        self.say(len(rows), "")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(PreemptedError, match="after step 2 of 18"),
+    ):
+        patched.setattr(meter.Meter, "advance", asked_to_stop)
+        trained(tiny, tmp_path / "cut")
+    assert checkpoints.newest(tmp_path / "cut").step == 2
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    resumed, resumed_history = trained(tiny, tmp_path / "cut")
+    assert resumed_history == history
+    assert torch.equal(weights_of(whole), weights_of(resumed))
+
+
+def small_machine(classifier, most_tokens):
+    """As a GPU does: more than so many tokens at once, and memory runs out."""
+
+    def check(module, args, kwargs):
+        given = args[0] if args else kwargs["input_ids"]
+        if given.numel() > most_tokens:
+            raise torch.OutOfMemoryError(f"{given.numel()} tokens")
+
+    classifier.model.bert.embeddings.register_forward_pre_hook(check, with_kwargs=True)
+    return classifier
+
+
+def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_path, capsys):
+    settings = OptimizerSettings(lr=1e-3, warmup=0, weight_decay=0)
+    plan = by_count(np.arange(48), 16)
+    found = []
+    for most in (10_000, 60):
+        classifier = small_machine(without_dropout(tiny(task()[0], max_tokens=400)), most)
+        course = Course(settings, tmp_path / str(most), 0, "t")
+        history = train(classifier, objective_of(classifier), plan, course)
+        found.append((history["loss"][-1][1], weights_of(classifier)))
+    assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1], atol=2e-5, rtol=1e-3)
+    said = capsys.readouterr().err
+    assert said.count("memory ran out") == 3  # 400 -> 200 -> 100 -> 50, and never again
+    assert "hardware.max_tokens=50" in said
+
+
+def test_where_not_one_text_fits_it_says_what_to_do(tiny, tmp_path):
+    classifier = small_machine(tiny(task()[0]), 2)
+    course = Course(SETTINGS, tmp_path, 0, "t")
+    with pytest.raises(ModelError, match="smaller encoder.max_length"):
+        train(classifier, objective_of(classifier), plan_of(1), course)
+    assert classifier.model.is_activation_checkpointing
+
+
+def test_recomputed_activations_give_the_same_gradient(tiny, tmp_path):
+    weights = [
+        weights_of(trained(tiny, tmp_path / str(again), n_epochs=1, checkpointing=again)[0])
+        for again in (False, True)
+    ]
+    torch.testing.assert_close(*weights)
+
+
+def test_early_stopping_ends_with_the_best_weights(tiny, tmp_path):
+    scores = iter([0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
+    at_look = []
+
+    def score():
+        at_look.append(weights_of(classifier[0]))
+        return next(scores)
+
+    classifier = [tiny(task()[0])]
+    settings = replace(SETTINGS, patience=3, look_steps=2)
+    course = Course(settings, tmp_path, 7, "test", score=score)
+    history = train(classifier[0], objective_of(classifier[0]), plan_of(12), course)
+    assert [step for step, _ in history["looks"]] == [2, 4, 6, 8, 10]
+    assert history["n_steps"] == 10
+    assert torch.equal(weights_of(classifier[0]), at_look[1])
+
+
+def test_ema_is_the_running_mean_of_the_weights(tiny, tmp_path, monkeypatch):
+    seen = []
+    look = training.Training._look
+
+    def noted(self):
+        seen.append(torch.cat([w.detach().ravel().clone() for w in self.weights]))
+        look(self)
+
+    start = weights_of(tiny(task()[0]))
+    monkeypatch.setattr(training.Training, "_look", noted)
+    classifier, _ = trained(tiny, tmp_path, replace(SETTINGS, ema=0.8), n_epochs=1)
+    mean = start
+    for weights in seen:
+        mean = 0.8 * mean + 0.2 * weights
+    torch.testing.assert_close(weights_of(classifier), mean, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "still"),
+    [
+        ("nothing", ()),
+        ("embeddings", ("embeddings",)),
+        (1, ("embeddings", "layer.0.")),
+        ("encoder", ("embeddings", "layer.0.", "layer.1.")),
+    ],
+)
+def test_what_is_frozen_stays_and_the_rest_learns(tiny, tmp_path, frozen, still):
+    before = dict(tiny(task()[0]).model.named_parameters())
+    settings = replace(SETTINGS, freeze=frozen)
+    classifier, _ = trained(tiny, tmp_path, settings, n_epochs=1)
+    for name, weight in classifier.model.named_parameters():
+        same = torch.equal(weight, before[name])
+        assert same == any(part in name for part in still), name
+        assert weight.requires_grad
+
+
+def test_more_frozen_layers_than_there_are(tiny, tmp_path):
+    with pytest.raises(ConfigError, match="freeze is 7, but the encoder has 2 layers"):
+        trained(tiny, tmp_path, replace(SETTINGS, freeze=7))
+
+
+def test_lora_learns_and_is_merged(tiny, tmp_path):
+    before = dict(tiny(task()[0]).model.named_parameters())
+    settings = replace(SETTINGS, lr=1e-2)
+    classifier, _ = trained(tiny, tmp_path / "a", settings, 12, encoder={"lora_rank": 4})
+    assert accuracy(classifier) > 0.9
+    names = dict(classifier.model.named_parameters())
+    assert names.keys() == before.keys()
+    word = "bert.embeddings.word_embeddings.weight"
+    assert torch.equal(names[word], before[word])
+    query = "bert.encoder.layer.0.attention.self.query.weight"
+    update = (names[query] - before[query]).detach()
+    assert 0 < torch.linalg.matrix_rank(update, tol=1e-5) <= 4
+    classifier.save(tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "config.json").read_text())
+    assert saved["architectures"] == ["BertForSequenceClassification"]
 
 
 def test_batches_and_padding_do_not_change_a_prediction(tiny):

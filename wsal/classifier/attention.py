@@ -43,7 +43,7 @@ def short_attention(
     dropout: float = 0.0,
     **more: Any,  # noqa: ANN401, ARG001
 ) -> tuple[torch.Tensor, None]:
-    """Scaled dot-product attention, `(texts, heads, tokens, dims)` to `(texts, tokens, heads, dims)`."""
+    """Scaled dot products of `(texts, heads, tokens, dims)`; `(texts, tokens, heads, dims)`."""
     texts, heads, tokens, dims = query.shape
     scale = dims**-0.5 if scaling is None else scaling
     flat = (texts * heads, -1, dims)
@@ -68,4 +68,3 @@ def use_short_attention(model: Any) -> None:  # noqa: ANN401  any model of trans
         for name, child in list(module.named_children()):
             if type(child) is torch.nn.Dropout:
                 setattr(module, name, QuickDropout(child.p))
-

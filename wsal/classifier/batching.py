@@ -14,13 +14,13 @@ CHUNK = 32  # steps sorted together by length: long enough to save padding, shor
 class Plan:
     """The texts of every optimizer step, laid down before the first: step `s` is `plan[s]`."""
 
-    order: Rows
+    order: np.ndarray  # positions of texts
     ends: np.ndarray  # (steps,): where each step's texts end in the order
 
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, step: int) -> Rows:
+    def __getitem__(self, step: int) -> np.ndarray:
         return self.order[self.ends[step - 1] if step else 0 : self.ends[step]]
 
 
@@ -46,7 +46,7 @@ def pretraining_plan(
     ([0, 1, 2, 3], 2)
     """
 
-    def cut(rows: Rows) -> np.ndarray:
+    def cut(rows: np.ndarray) -> np.ndarray:
         if max_tokens is None:
             return by_count(rows, batch_size).ends
         return budget_ends(lengths[rows], max_tokens)
@@ -125,9 +125,9 @@ def token_batches(lengths: np.ndarray, max_tokens: int) -> list[Rows]:
 
 
 def _grouped(
-    rows: Rows, lengths: np.ndarray, size: int, cut: Callable[[Rows], np.ndarray],
+    rows: np.ndarray, lengths: np.ndarray, size: int, cut: Callable[[np.ndarray], np.ndarray],
     rng: np.random.Generator,
-) -> Iterator[tuple[Rows, np.ndarray]]:  # fmt: skip
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Chunks with equal lengths side by side, and where their steps end, in random order."""
     for start in range(0, len(rows), size):
         chunk = rows[start : start + size]

@@ -1,5 +1,6 @@
 """Low-rank updates instead of whole weights (LoRA, Hu et al., 2022), by peft."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -25,7 +26,9 @@ def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
     settings = LoraConfig(
         task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, target_modules="all-linear"
     )
-    return get_peft_model(model, settings)
+    with warnings.catch_warnings():  # of names that transformers is about to change
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, settings)
 
 
 def merged(model: Any) -> Any:  # noqa: ANN401

@@ -46,7 +46,7 @@ class GeneralisedCrossEntropy:
 
 @dataclass(frozen=True)
 class SymmetricCrossEntropy:
-    """alpha times cross entropy plus beta times the same with the roles exchanged (Wang et al., 2019).
+    """alpha times cross entropy plus beta times its reverse (Wang et al., 2019).
 
     The second is bounded, so that no wrong label costs without limit.
     """

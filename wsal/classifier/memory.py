@@ -47,7 +47,7 @@ class Room:
         sys.stderr.write(f"memory ran out: {said} (hardware.max_tokens={self.max_tokens})\n")
 
     def _recompute(self) -> None:
-        self.model.gradient_checkpointing_enable()
+        self.model.activation_checkpointing_enable()
         self.recomputes = True
 
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from wsal import processes
 from wsal.arrays import Rows
+from wsal.classifier.batching import Plan
+from wsal.classifier.course import Course, Objective
+from wsal.classifier.encoder import Classifier
 from wsal.classifier.hardware import peak_flops
 from wsal.classifier.optimizer import LAYER
 from wsal.classifier.tracking import Tell, tracked
@@ -33,7 +36,9 @@ class Meter:
         lengths = self.lengths[rows].astype(np.float64)
         self.n_texts += len(rows)
         self.n_tokens += int(lengths.sum())
-        self.operations += float(self.per_token * lengths.sum() + self.per_pair * (lengths**2).sum())
+        self.operations += float(
+            self.per_token * lengths.sum() + self.per_pair * (lengths**2).sum()
+        )
         self.say(len(rows), "")
 
     def note(self, step: int, loss: float, norm: float, lr: float) -> None:
@@ -60,7 +65,9 @@ def operations(model: Any) -> tuple[float, float]:  # noqa: ANN401
 
 
 @contextmanager
-def metered(classifier: Any, plan: Any, objective: Any, course: Any) -> Iterator[Meter]:  # noqa: ANN401
+def metered(
+    classifier: Classifier, plan: Plan, objective: Objective, course: Course
+) -> Iterator[Meter]:
     """A meter with its bar and its tracker."""
     with (
         noted_bar(course.what, len(plan.order), "texts", shown=processes.leads()) as say,

@@ -19,7 +19,10 @@ class StopSign:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.before is not None:
             signal.signal(signal.SIGTERM, self.before)

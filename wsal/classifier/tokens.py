@@ -15,25 +15,27 @@ AT_ONCE = 20_000  # texts tokenised together
 
 @dataclass(frozen=True)
 class Tokens:
-    """The word pieces of text `i` are `pieces[starts[i] : starts[i + 1]]`."""
+    """The word pieces of text `i` are `pieces[starts[i] : ends[i]]`."""
 
     pieces: np.ndarray
-    starts: np.ndarray  # (texts + 1,)
+    starts: np.ndarray  # (texts,)
+    ends: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.pieces[self.starts[row] : self.starts[row + 1]]
+        return self.pieces[self.starts[row] : self.ends[row]]
 
     @property
     def lengths(self) -> np.ndarray:
         """`(texts,)` word pieces, special ones included."""
-        return np.diff(self.starts)
+        lengths: np.ndarray = (self.ends - self.starts).astype(np.int32)
+        return lengths
 
     def take(self, rows: Rows) -> "Tokens":
-        """Some of the texts, in this order, in memory."""
-        return joined([self[row] for row in rows])
+        """Some of the texts, in this order; nothing is copied."""
+        return Tokens(self.pieces, self.starts[rows], self.ends[rows])
 
 
 def joined(ids: Sequence[np.ndarray]) -> Tokens:
@@ -42,9 +44,9 @@ def joined(ids: Sequence[np.ndarray]) -> Tokens:
     >>> joined([np.array([1, 2]), np.array([3])])[1].tolist()
     [3]
     """
-    starts = np.zeros(len(ids) + 1, dtype=np.int64)
-    np.cumsum([len(one) for one in ids], out=starts[1:])
-    return Tokens(np.concatenate([*ids, np.empty(0, dtype=np.int32)]).astype(np.int32), starts)
+    bounds = np.cumsum([0, *(len(one) for one in ids)])
+    pieces = np.concatenate([*ids, np.empty(0, dtype=np.int32)]).astype(np.int32)
+    return Tokens(pieces, bounds[:-1], bounds[1:])
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokens:  # noqa: ANN401
@@ -63,25 +65,26 @@ def write_tokens(
     Two bytes a piece where the vocabulary has room in them, else four.
     """
     kind = "uint16" if len(tokenizer) <= 2**16 else "int32"
-    lengths = [np.empty(0, dtype=np.int64)]
+    lengths = [np.zeros(1, dtype=np.int64)]
     with path.with_suffix(".tokens").open("wb") as file:
         for texts in chunks:
             for part in _parts(tokenizer, texts, max_length):
                 lengths.append(np.array([len(one) for one in part], dtype=np.int64))
                 file.write(np.concatenate(part).astype(kind).tobytes())
-    starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    np.save(path.with_suffix(".starts.npy"), starts, allow_pickle=False)
+    bounds = np.cumsum(np.concatenate(lengths))
+    np.save(path.with_suffix(".bounds.npy"), bounds, allow_pickle=False)
     path.with_suffix(".kind.json").write_text(json.dumps(kind) + "\n")
-    return int(starts[-1])
+    return int(bounds[-1])
 
 
 def read_tokens(path: Path) -> Tokens:
     """What `write_tokens` wrote; the pieces stay on disk until they are looked at."""
-    starts = np.load(path.with_suffix(".starts.npy"), allow_pickle=False)
+    bounds = np.load(path.with_suffix(".bounds.npy"), allow_pickle=False)
     kind = json.loads(path.with_suffix(".kind.json").read_text())
-    if not starts[-1]:
-        return Tokens(np.empty(0, dtype=kind), starts)
-    return Tokens(np.memmap(path.with_suffix(".tokens"), dtype=kind, mode="r"), starts)
+    if not bounds[-1]:  # an empty file cannot be mapped
+        return Tokens(np.empty(0, dtype=kind), bounds[:-1], bounds[1:])
+    pieces = np.memmap(path.with_suffix(".tokens"), dtype=kind, mode="r")
+    return Tokens(pieces, bounds[:-1], bounds[1:])
 
 
 def _parts(

@@ -23,7 +23,7 @@ def tracked(settings: TrackerSettings, what: str) -> Iterator[Tell]:
         ConfigError: the tracker is not installed.
     """
     if settings.kind == "none" or not processes.leads():
-        yield lambda values, step: None
+        yield lambda *_: None
         return
     if importlib.util.find_spec(settings.kind) is None:
         raise ConfigError(

@@ -7,21 +7,21 @@ was killed goes on from its last checkpoint bit for bit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wsal import processes
-from wsal.arrays import Rows
 from wsal.classifier import checkpoints, optimizer
 from wsal.classifier.batching import Plan, token_batches
 from wsal.classifier.checkpoints import Checkpoint
+from wsal.classifier.course import Batch, Course, Objective
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
@@ -30,41 +30,6 @@ from wsal.classifier.meter import LOG_STEPS, Meter, metered
 from wsal.classifier.stopping import StopSign
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
-from wsal.settings import OptimizerSettings, TrackerSettings
-
-Batch = dict[str, Tensor]
-
-
-class Objective(Protocol):
-    """What is learnt from texts."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """`(texts,)` word pieces."""
-        ...
-
-    def batch(self, rows: Rows) -> Batch:
-        """Some of the texts as tensors on the CPU."""
-        ...
-
-    def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        """One loss a text, times its weight."""
-        ...
-
-
-@dataclass(frozen=True)
-class Course:
-    """What a training is told beside its texts."""
-
-    settings: OptimizerSettings
-    scratch: Path
-    """Where its checkpoints lie."""
-    seed: int
-    what: str
-    """Its name on the progress bar and with trackers."""
-    tracker: TrackerSettings = TrackerSettings("none")
-    score: Callable[[], float] | None = None
-    """Quality on the dev split, higher is better; needed where `patience` is set."""
 
 
 @dataclass
@@ -104,15 +69,25 @@ class Training:
     """Model, optimizer and progress, from the last checkpoint on."""
 
     def __init__(
-        self, classifier: Classifier, model: Any, objective: Objective, plan: Plan, course: Course
+        self,
+        classifier: Classifier,
+        model: Any,  # noqa: ANN401
+        objective: Objective,
+        plan: Plan,
+        course: Course,
     ) -> None:
-        self.classifier, self.objective, self.plan, self.course = classifier, objective, plan, course
+        self.classifier, self.objective, self.plan, self.course = (
+            classifier,
+            objective,
+            plan,
+            course,
+        )
         self.hardware, self.settings = classifier.hardware, course.settings
         self.device = device_of(self.hardware)
         self.model = model.to(self.device)
         optimizer.freeze(self.model, self.settings)
         self.named = dict(optimizer.trained(self.model))
-        self.weights = list(self.named.values())
+        self.weights: list[Tensor] = list(self.named.values())
         self.optimizer = optimizer.new_optimizer(self.model, self.settings)
         self.mean = self._copies() if self.settings.ema else []
         self.best = self._copies() if self.settings.patience else []
@@ -129,7 +104,7 @@ class Training:
         while self.progress.step < len(self.plan) and not self._past_its_best():
             parts = coming.result() if coming else self._parts(self.progress.step)
             next_step = self.progress.step + 1
-            coming = ahead and ahead.submit(self._parts, next_step)  # empty after the last
+            coming = ahead.submit(self._parts, next_step) if ahead else None
             norm = self._step(parts)
             stop = self._log(meter, norm, stop=sign.seen)
             self._look()
@@ -138,10 +113,11 @@ class Training:
                 saved = time.monotonic()
             if stop:
                 raise PreemptedError(self.progress.step, len(self.plan))
-        if self.mean:
-            torch._foreach_copy_(self.weights, self.mean)
-        if self.best and self.progress.looks:
-            torch._foreach_copy_(self.weights, self.best)
+        with torch.no_grad():
+            if self.mean:
+                torch._foreach_copy_(self.weights, self.mean)
+            if self.best and self.progress.looks:
+                torch._foreach_copy_(self.weights, self.best)
 
     def _parts(self, step: int) -> list[Batch]:
         """This process's share of a step, cut so that each part fits into memory."""
@@ -171,7 +147,8 @@ class Training:
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.mean:
-            torch._foreach_lerp_(self.mean, self.weights, 1 - settings.ema)
+            with torch.no_grad():
+                torch._foreach_lerp_(self.mean, self.weights, 1 - settings.ema)
         self.progress.step += 1
         return norm
 
@@ -185,7 +162,7 @@ class Training:
                 with autocast(self.classifier.encoder, self.hardware):
                     losses = self.objective.losses(self.forward, batch)
                 loss = losses.float().sum() / n_texts
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         if not failure:
             self.running += total
@@ -210,11 +187,24 @@ class Training:
         step, score = self.progress.step, self.course.score
         if not self.settings.patience or score is None or step % self.settings.look_steps:
             return
-        found = processes.tell(score() if processes.leads() else None)
+        with self._running_mean():
+            found = processes.tell(score() if processes.leads() else None)
         if all(found > earlier for _, earlier in self.progress.looks):
-            torch._foreach_copy_(self.best, self.mean or self.weights)
+            with torch.no_grad():
+                torch._foreach_copy_(self.best, self.mean or self.weights)
         self.progress.looks.append([step, found])
         self.model.train()
+
+    @contextmanager
+    def _running_mean(self) -> Iterator[None]:
+        """The running mean in the place of the weights, if there is one."""
+        own = self._copies() if self.mean else []
+        with torch.no_grad():
+            for weight, mean in zip(self.weights, self.mean, strict=bool(self.mean)):
+                weight.copy_(mean)
+            yield
+            for weight, before in zip(self.weights, own, strict=bool(own)):
+                weight.copy_(before)
 
     def _past_its_best(self) -> bool:
         scores = [score for _, score in self.progress.looks]

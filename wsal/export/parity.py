@@ -37,7 +37,8 @@ def check_parity(
         ParityError: a logit differs by more than `tolerance`, or an argmax differs.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    ids = classifier.token_ids([*HARD, *texts])
+    tokens = classifier.tokens([*HARD, *texts])
+    ids = [tokens[row] for row in range(len(tokens))]
     batches = [[one] for one in ids[: len(HARD) + 1]]
     batches += [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
     largest, n_other = 0.0, 0

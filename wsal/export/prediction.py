@@ -10,7 +10,7 @@ from wsal.classifier.inference import predict
 from wsal.data.text import clean, compose
 from wsal.errors import ConfigError, DataError, did_you_mean
 from wsal.files import read_table
-from wsal.settings import EncoderSettings
+from wsal.settings import EncoderSettings, HardwareSettings
 
 WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.write_csv(path),
@@ -37,15 +37,14 @@ def label_table(
         raise ConfigError(f"{target}: a file of kind {target.suffix!r} cannot be written{known}")
     if not (model_dir / "config.json").exists():
         raise ConfigError(f"{model_dir} holds no exported model (it has no config.json)")
-    classifier = load_classifier(model_dir, EncoderSettings(path=str(model_dir)))
+    classifier = load_classifier(model_dir, EncoderSettings(str(model_dir)), HardwareSettings())
     reading = getattr(classifier.model.config, "wsal", None)
     if reading is None:
         raise ConfigError(
             f"{model_dir} was not exported by wsal: its config.json has no key 'wsal'"
         )
-    classifier = load_classifier(
-        model_dir, EncoderSettings(path=str(model_dir), max_length=reading["max_length"])
-    )
+    settings = EncoderSettings(str(model_dir), max_length=reading["max_length"])
+    classifier = load_classifier(model_dir, settings, HardwareSettings())
     rows = read_table(source)
     wanted = list(fields or reading["text_fields"])
     for name in wanted:

@@ -27,11 +27,10 @@ def to_onnx(classifier: Classifier, path: Path) -> None:
     Batch and length are dynamic. The example has two rows: with one, its size is taken as fixed.
     """
     wrapper = _Logits(classifier.model.to("cpu").eval()).eval()  # in train mode: dropout for ever
-    example = classifier.pad(
-        classifier.token_ids(["one short text", "another text, longer by far"])
-    )
+    tokens = classifier.tokens(["one short text", "another text, longer by far"])
+    example = classifier.pad([tokens[0], tokens[1]])
     batch = torch.export.Dim("batch", min=1, max=4096)
-    length = torch.export.Dim("length", min=2, max=classifier.settings.max_length)
+    length = torch.export.Dim("length", min=2, max=classifier.encoder.max_length)
     names = ("input_ids", "attention_mask")
     with warnings.catch_warnings():  # of deprecations inside torch, and of torchvision's absence
         warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ from wsal.export.card import model_card
 from wsal.export.parity import check_parity
 from wsal.export.to_onnx import to_onnx
 from wsal.labels import LabelSet
-from wsal.settings import EncoderSettings, ExportSettings
+from wsal.settings import EncoderSettings, ExportSettings, HardwareSettings
 
 
 def export(
@@ -28,7 +28,7 @@ def export(
     a table as the pool was read.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    model = load_classifier(classifier.path, encoder)
+    model = load_classifier(classifier.path, encoder, HardwareSettings(attention="eager"))
     reading = {k: pool.facts[k] for k in ("text_fields", "separator")}
     model.model.config.wsal = reading | {"max_length": encoder.max_length}
     model.save(out)

@@ -1,79 +1,141 @@
 """Train the classifier on weak labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from wsal import tables
-from wsal.arrays import Probs
-from wsal.artifacts import CHECKPOINTS, Artifact, Facts, write_json
-from wsal.classifier.batching import pretraining_order
-from wsal.classifier.encoder import Classifier, new_classifier
+from wsal import processes, tables
+from wsal.arrays import Probs, Rows
+from wsal.artifacts import CHECKPOINTS, Artifact, Facts
+from wsal.classifier.batching import by_count, cycled, pretraining_plan
+from wsal.classifier.course import Course
+from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.inference import predict
-from wsal.classifier.training import Schedule, TrainingSet, train
-from wsal.evaluation.metrics import evaluate
+from wsal.classifier.losses import Loss
+from wsal.classifier.objectives import LabelObjective, TextObjective
+from wsal.classifier.self_training import sure_targets
+from wsal.classifier.tokens import Tokens, read_tokens
+from wsal.classifier.training import train
 from wsal.labels import LabelSet
 from wsal.seeding import integer, rng
-from wsal.settings import EncoderSettings, PretrainSettings
+from wsal.settings import (
+    AdaptSettings,
+    EncoderSettings,
+    HardwareSettings,
+    PretrainSettings,
+    SelfTrainingSettings,
+    TrackerSettings,
+)
+from wsal.stages.measuring import dev_score, measure
 
 
 def pretrain(
     out: Path,
     *,
     pool: Artifact,
+    tokens: Artifact,
     weak_labels: Artifact,
     encoder: EncoderSettings,
+    adapt: AdaptSettings,
+    loss: Loss,
     pretrain: PretrainSettings,
+    self_training: SelfTrainingSettings,
     seed: int,
+    hardware: HardwareSettings,
+    tracker: TrackerSettings,
 ) -> Facts:
-    """pool.parquet, weak_labels.parquet -> a Hugging Face folder, metrics.json.
+    """tokens, weak_labels.parquet -> a Hugging Face folder, metrics.json.
 
-    Trained on texts with at least one vote. With 0 epochs the head stays as it was drawn.
+    Adapted to the pool if `adapt` says so, trained on texts with at least one vote, then on its own
+    sure predictions if `self_training` says so. With 0 epochs the head stays as it was drawn.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    texts, targets, weights = covered(pool, weak_labels)
-    classifier = new_classifier(encoder, labels, texts, integer(seed, "head"))
-    chosen = np.sort(rng(seed, "pretrain").permutation(len(texts))[: pretrain.max_texts])
-    ids = classifier.token_ids([texts[i] for i in chosen])
-    lengths = np.array([len(one) for one in ids], dtype=np.int64)
-    order = pretraining_order(lengths, pretrain.batch_size, pretrain.epochs, rng(seed, "order"))
+    tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
+    classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
+    texts = read_tokens(tokens.path / "pool")
+    course = Course(pretrain, out / CHECKPOINTS, 0, "", tracker)
+    history: Facts = {"adapt": _adapt(classifier, texts, adapt, course, seed)}
+    used = usable(weak_labels)
+    chosen = np.sort(rng(seed, "pretrain").permutation(used)[: pretrain.max_texts])
+    targets, weights = weak_targets(weak_labels, chosen, out / CHECKPOINTS / "pretrain")
     if pretrain.weighting == "none":
         weights = np.ones_like(weights)
-    weights = weights[chosen] / max(weights[chosen].mean(), 1e-9) if len(chosen) else weights
-    data = TrainingSet(ids, targets[chosen], weights, order)
-    schedule = Schedule(
-        pretrain.lr, pretrain.batch_size, pretrain.accumulation, pretrain.warmup,
-        pretrain.weight_decay, pretrain.save_steps,
+    objective = LabelObjective(classifier, texts.take(chosen), targets, weights, loss)
+    plan = pretraining_plan(
+        objective.lengths, pretrain.batch_size, pretrain.epochs, rng(seed, "order"),
+        pretrain.max_tokens,
     )  # fmt: skip
-    seed = integer(seed, "dropout", "pretrain")
-    history = train(classifier, data, schedule, out / CHECKPOINTS, seed, "pretrain")
-    classifier.save(out)
-    return {"n_texts": len(chosen), "n_steps": history["n_steps"]} | measure(
-        out, classifier, pool, labels, {"training": history}
+    course = replace(
+        course, scratch=out / CHECKPOINTS / "pretrain", seed=integer(seed, "dropout", "pretrain"),
+        what="pretrain", score=dev_score(classifier, pool, tokens, labels, pretrain),
+    )  # fmt: skip
+    history["training"] = train(classifier, objective, plan, course)
+    uncovered = np.setdiff1d(np.arange(len(texts)), used)
+    history["self_training"] = _self_train(
+        classifier, texts.take(uncovered), self_training, course, seed
     )
+    if not processes.leads():
+        return {}
+    classifier.save(out)
+    facts = {"n_texts": len(chosen), "n_steps": history["training"]["n_steps"]}
+    told = {name: one for name, one in history.items() if one}
+    return facts | measure(out, classifier, pool, tokens, labels, told)
 
 
-def covered(pool: Artifact, weak_labels: Artifact) -> tuple[list[str], Probs, np.ndarray]:
-    """Texts with a vote, their weak labels, and the largest probability of each."""
-    records = tables.read(pool.path / "pool.parquet")
-    weak = tables.read(weak_labels.path / "weak_labels.parquet")
-    voted = weak["used"].to_numpy()
-    probs = tables.probs_array(weak)[voted]
-    return records["text"].filter(voted).to_list(), probs, probs.max(axis=1, initial=0)
+def usable(weak_labels: Artifact) -> Rows:
+    """The rows of the pool whose weak label is trained on."""
+    used = pl.read_parquet(weak_labels.path / "weak_labels.parquet", columns=["used"])["used"]
+    return np.flatnonzero(used.to_numpy())
 
 
-def measure(
-    out: Path, classifier: Classifier, pool: Artifact, labels: LabelSet, more: Facts
+def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Probs, np.ndarray]:
+    """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average."""
+    name = f"targets-{processes.rank()}.npy"
+    found = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
+    surest = np.max(found, axis=1, initial=0)
+    return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
+
+
+def _adapt(
+    classifier: Classifier, texts: Tokens, settings: AdaptSettings, course: Course, seed: int
 ) -> Facts:
-    """Write metrics.json for dev and test, where they exist; give back the headline numbers."""
-    metrics: Facts = dict(more)
-    for split in ("dev", "test"):
-        if (path := pool.path / f"{split}.parquet").exists():
-            records = tables.read(path)
-            probs, _ = predict(classifier, records["text"].to_list(), f"measure on {split}")
-            gold = records["label"].to_numpy().astype(np.int64)
-            weights = records["n_copies"].to_numpy().astype(np.float64)
-            metrics[split] = evaluate(probs, gold, weights, labels)
-    write_json(out / "metrics.json", metrics)
-    names = ("accuracy", "macro_f1")
-    return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
+    """Train on the texts alone; nothing if that is off."""
+    if settings.objective == "none" or not len(texts):
+        return {}
+    draw = rng(seed, "adapt")
+    chosen = np.sort(cycled(np.arange(len(texts)), settings.steps * settings.batch_size, draw))
+    objective = TextObjective(classifier, texts.take(chosen), settings)
+    plan = pretraining_plan(objective.lengths, settings.batch_size, 1, draw)
+    return train(
+        classifier, objective, plan,
+        replace(course, settings=settings, scratch=course.scratch / "adapt", what="adapt",
+                seed=integer(seed, "dropout", "adapt")),
+    )  # fmt: skip
+
+
+def _self_train(
+    classifier: Classifier, texts: Tokens, settings: SelfTrainingSettings, course: Course, seed: int
+) -> list[Facts]:
+    """Predict, keep what is sure, learn it, and again."""
+    told = []
+    for number in range(1, settings.passes + 1 if len(texts) else 1):
+        draw = rng(seed, "self-training", number)
+        some = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
+        probs, _ = predict(classifier, some, f"self-training {number}: predict")
+        targets, weights = sure_targets(probs, settings.threshold)
+        kept = np.flatnonzero(weights)
+        if not len(kept):
+            break
+        objective = LabelObjective(classifier, some.take(kept), targets[kept], weights[kept])
+        rows = cycled(np.arange(len(kept)), settings.steps * settings.batch_size, draw)
+        what = f"self-training {number}"
+        place = course.scratch.with_name(what.replace(" ", "-"))
+        found = train(
+            classifier, objective, by_count(rows, settings.batch_size),
+            replace(course, settings=settings, scratch=place, what=what, score=None,
+                    seed=integer(seed, "dropout", what)),
+        )  # fmt: skip
+        told.append(found | {"n_predicted": len(some), "n_learnt": len(kept)})
+    return told

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes
+from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.errors import AnnotationError
 from wsal.label_models.base import LabelModel
@@ -31,11 +31,10 @@ def reweigh(
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])
-    texts, gold = answered(ids.with_columns(text="id"), annotations, labels)
-    known = pl.DataFrame({"id": texts, "gold": gold})
-    of_pool = ids.join(known, on="id", how="left", maintain_order="left")["gold"]
-    truth = of_pool.fill_null(ABSTAIN).to_numpy().astype(np.int64)
+    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
+    rows, gold = answered(ids, annotations, labels)
+    truth = np.full(len(ids), ABSTAIN, dtype=np.int64)
+    truth[rows] = gold
     fitted = label_model.fit(matrix, len(labels), prior=prior, gold=truth)
     facts = write_weak_labels(out, pool, matrix, fitted, aggregate, labels)
     before = label_model.fit(matrix, len(labels), prior=prior)
@@ -47,20 +46,21 @@ def reweigh(
 
 
 def answered(
-    records: pl.DataFrame, annotations: Sequence[Artifact], labels: LabelSet
-) -> tuple[list[str], Classes]:
-    """The texts of the pool that got a gold label, and the labels `(texts,)`.
+    ids: pl.Series, annotations: Sequence[Artifact], labels: LabelSet
+) -> tuple[Rows, Classes]:
+    """The rows of the pool that got a gold label, and the labels.
 
     Raises:
         AnnotationError: there are none.
     """
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     answers = answers.drop_nulls("label")
-    joined = answers.join(records.select("id", "text"), on="id", how="inner", maintain_order="left")
+    rows = pl.DataFrame({"id": ids}).with_row_index("row")
+    joined = answers.join(rows, on="id", how="inner", maintain_order="left")
     if joined.is_empty():
         raise AnnotationError(
             f"{len(answers)} texts have a gold label and none of them is in the pool; "
             "answer at least one text (or was the data exchanged?)"
         )
     classes = [labels.index(name) for name in joined["label"]]
-    return joined["text"].to_list(), np.array(classes, dtype=np.int64)
+    return joined["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)

@@ -1,0 +1,62 @@
+"""Score a classifier on the splits that have gold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsal import tables
+from wsal.artifacts import Artifact, Facts, write_json
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.classifier.tokens import read_tokens
+from wsal.errors import ConfigError
+from wsal.evaluation.metrics import evaluate
+from wsal.labels import LabelSet
+from wsal.settings import OptimizerSettings
+
+
+def measure(
+    out: Path,
+    classifier: Classifier,
+    pool: Artifact,
+    tokens: Artifact,
+    labels: LabelSet,
+    more: Facts,
+) -> Facts:
+    """Write metrics.json for dev and test, where they exist; give back the headline numbers."""
+    metrics: Facts = dict(more)
+    for split in ("dev", "test"):
+        if (pool.path / f"{split}.parquet").exists():
+            metrics[split] = scored(classifier, pool, tokens, labels, split)
+    write_json(out / "metrics.json", metrics)
+    names = ("accuracy", "macro_f1")
+    return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
+
+
+def scored(
+    classifier: Classifier, pool: Artifact, tokens: Artifact, labels: LabelSet, split: str
+) -> dict[str, Any]:
+    """The metrics of one split."""
+    probs, _ = predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")
+    records = tables.read(pool.path / f"{split}.parquet")
+    gold = records["label"].to_numpy().astype(np.int64)
+    weights = records["n_copies"].to_numpy().astype(np.float64)
+    return evaluate(probs, gold, weights, labels)
+
+
+def dev_score(
+    classifier: Classifier, pool: Artifact, tokens: Artifact, labels: LabelSet,
+    settings: OptimizerSettings,
+) -> Callable[[], float] | None:  # fmt: skip
+    """What early stopping looks at: macro-F1 on dev; None where it is off.
+
+    Raises:
+        ConfigError: it is on, and there is no dev split.
+    """
+    if not settings.patience:
+        return None
+    if not (pool.path / "dev.parquet").exists():
+        raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
+    return lambda: float(scored(classifier, pool, tokens, labels, "dev")["macro_f1"])
