@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, on models too small for two
+
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 

@@ -6,7 +6,7 @@ Without torchrun there is one process, which leads, and nothing here imports tor
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -52,7 +52,8 @@ def together(device: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if leads() and isinstance(error, (WsalError, WaitingForAnnotations)):
-            tell()
+            with suppress(RuntimeError):  # the others may have failed as well, and be gone
+                tell()
         raise
     else:
         if leads():
@@ -73,6 +74,7 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         min_nodes=1, max_nodes=1, nproc_per_node=n, run_id=uuid4().hex, rdzv_backend="c10d",
         rdzv_endpoint="localhost:0", max_restarts=0,
     )  # fmt: skip
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
     try:
         elastic_launch(settings, work)(*arguments)
     except ChildFailedError as error:

@@ -256,7 +256,7 @@ def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_pat
 def test_where_not_one_text_fits_it_says_what_to_do(tiny, tmp_path):
     classifier = small_machine(tiny(task()[0]), 2)
     course = Course(SETTINGS, tmp_path, 0, "t")
-    with pytest.raises(ModelError, match="smaller encoder.max_length"):
+    with pytest.raises(ModelError, match=r"smaller encoder\.max_length"):
         train(classifier, objective_of(classifier), plan_of(1), course)
     assert classifier.model.is_activation_checkpointing
 
@@ -323,7 +323,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(tiny, tmp_path, frozen, still)
 
 
 def test_more_frozen_layers_than_there_are(tiny, tmp_path):
-    with pytest.raises(ConfigError, match="freeze is 7, but the encoder has 2 layers"):
+    with pytest.raises(ConfigError, match=r"freeze is 7, but the encoder has 2 layers"):
         trained(tiny, tmp_path, replace(SETTINGS, freeze=7))
 
 

@@ -42,7 +42,7 @@ def train_probe(objective: LabelObjective, counts: np.ndarray, what: str) -> dic
         pulled = sum(((p - s) ** 2).sum() for p, s in zip(layer.parameters(), start, strict=True))
         total: Tensor = (losses * weights).sum() / weights.sum() + PULL * pulled
         total.backward()  # type: ignore[no-untyped-call]
-        seen.append(float(total))
+        seen.append(float(total.detach()))
         return total
 
     solver.step(loss)  # type: ignore[no-untyped-call]

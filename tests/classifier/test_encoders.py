@@ -1,0 +1,186 @@
+"""Encoders of several families, tiny and random: loaded, trained, saved, exported alike."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from conftest import tiny_classifier
+
+from wsal.classifier.batching import by_count
+from wsal.classifier.course import Course
+from wsal.classifier.encoder import encoder_path, load_classifier, new_classifier, new_tokenizer
+from wsal.classifier.inference import predict
+from wsal.classifier.objectives import LabelObjective, TextObjective
+from wsal.classifier.optimizer import depth_of
+from wsal.classifier.probe import last_layer, train_probe
+from wsal.classifier.training import train
+from wsal.labels import LabelSet
+from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
+
+pytestmark = pytest.mark.slow
+
+TEXTS = [f"{word} {'item ' * k}{k}" for word in ("kettle", "laptop", "novel") for k in range(1, 13)]
+GOLD = np.repeat(np.arange(3), 12)
+LABELS = LabelSet(("a", "b", "c"))
+SMALL = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+}  # fmt: skip
+FAMILIES = {
+    "Bert": {},
+    "ModernBert": {"global_attn_every_n_layers": 2, "local_attention": 8},
+    "DebertaV2": {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"]},
+    "XLMRoberta": {"max_position_embeddings": 130, "pad_token_id": 0},
+    "Electra": {"embedding_size": 32},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def path(request, tmp_path_factory):
+    """A folder with an untrained encoder of the family, without a head, and a tokenizer."""
+    folder = tmp_path_factory.mktemp(request.param)
+    tokenizer = tiny_classifier(TEXTS).tokenizer
+    special = {
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+    }
+    settings = SMALL | special | FAMILIES[request.param] | {"vocab_size": len(tokenizer)}
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{request.param}Config")(**settings)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def fresh(path, **hardware):
+    settings = EncoderSettings(str(path), max_length=32, precision="fp32")
+    where = HardwareSettings(**{"device": "cpu", **hardware})
+    return new_classifier(settings, where, LABELS, new_tokenizer(settings, TEXTS), 0)
+
+
+def trained(classifier, scratch, objective=None, epochs=60, lr=5e-3):
+    objective = objective or LabelObjective(
+        classifier, classifier.tokens(TEXTS), np.eye(3, dtype=np.float32)[GOLD], np.ones(36)
+    )
+    rng = np.random.default_rng(0)
+    plan = by_count(np.concatenate([rng.permutation(36) for _ in range(epochs)]), 12)
+    return train(classifier, objective, plan, Course(OptimizerSettings(lr=lr), scratch, 0, "t"))
+
+
+def test_learns_and_comes_back_from_disk(path, tmp_path):
+    classifier = fresh(path)
+    history = trained(classifier, tmp_path / "scratch")
+    assert history["loss"][-1][1] < 0.7 * history["loss"][0][1]
+    probs, _ = predict(classifier, TEXTS, "test")
+    assert (probs.argmax(1) == GOLD).mean() > 0.8
+    classifier.save(tmp_path / "saved")
+    again = load_classifier(tmp_path / "saved", classifier.encoder, classifier.hardware)
+    np.testing.assert_allclose(predict(again, TEXTS, "test")[0], probs, atol=1e-6)
+    plain = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    tokens = classifier.tokens(TEXTS[:1])
+    with torch.no_grad():
+        logits = plain.eval()(**classifier.pad([tokens[0]])).logits
+    np.testing.assert_allclose(logits.softmax(1).numpy(), probs[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa", "short"])
+def test_attention_of_every_kind_gives_the_same(path, attention):
+    expected = predict(fresh(path, attention="eager"), TEXTS, "test")
+    found = predict(fresh(path, attention=attention), TEXTS, "test")
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_padding_does_not_change_a_prediction(path):
+    classifier = fresh(path)
+    together, _ = predict(classifier, TEXTS, "test")
+    alone = np.concatenate([predict(classifier, [text], "test")[0] for text in TEXTS[::5]])
+    np.testing.assert_allclose(together[::5], alone, atol=1e-5)
+
+
+def test_layers_are_told_apart(path):
+    names = [name for name, _ in fresh(path).model.named_parameters()]
+    depths = {depth_of(name, 2) for name in names}
+    assert depths == {0, 1, 2, 3}
+    assert all(depth_of(name, 2) == 3 for name in names if name.startswith(("classifier", "head")))
+    words = [name for name in names if "word_embeddings" in name or "tok_embeddings" in name]
+    assert words
+    assert all(depth_of(name, 2) == 0 for name in words)
+
+
+def test_recomputed_activations_give_the_same(path, tmp_path):
+    losses = [
+        trained(fresh(path, checkpointing=again), tmp_path / str(again), epochs=2)["loss"]
+        for again in (False, True)
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["mlm", "contrastive"])
+def test_learns_from_texts_alone(path, tmp_path, kind):
+    classifier = fresh(path)
+    before = [w.detach().clone() for w in last_layer(classifier.model).parameters()]
+    objective = TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
+    history = trained(classifier, tmp_path, objective, epochs=40)
+    assert history["loss"][-1][1] < 0.9 * history["loss"][0][1]
+    after = last_layer(classifier.model).parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_head_alone_learns_in_no_time(path, tmp_path):
+    classifier = fresh(path)
+    trained(classifier, tmp_path, epochs=10)
+    inner = [w.detach().clone() for w in classifier.model.base_model.parameters()]
+    before = predict(classifier, TEXTS, "test")[0][np.arange(36), GOLD]
+    objective = LabelObjective(
+        classifier, classifier.tokens(TEXTS), np.eye(3, dtype=np.float32)[GOLD], np.ones(36)
+    )
+    history = train_probe(objective, np.ones(36), "test")
+    after = predict(classifier, TEXTS, "test")[0][np.arange(36), GOLD]
+    assert history["loss"][1][1] < history["loss"][0][1]
+    assert np.log(after).mean() > np.log(before).mean()
+    now = classifier.model.base_model.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(inner, now, strict=True))
+
+
+def test_lora_in_every_family(path, tmp_path):
+    settings = EncoderSettings(str(path), max_length=32, precision="fp32", lora_rank=4)
+    tokenizer = new_tokenizer(settings, TEXTS)
+    classifier = new_classifier(settings, HardwareSettings("cpu"), LABELS, tokenizer, 0)
+    names = {name for name, _ in classifier.model.named_parameters()}
+    history = trained(classifier, tmp_path, lr=1e-2)
+    assert history["loss"][-1][1] < 0.8 * history["loss"][0][1]
+    assert {name for name, _ in classifier.model.named_parameters()} == names
+
+
+def test_bf16_training_learns(tmp_path):
+    settings = EncoderSettings("tiny", max_length=32, precision="bf16")
+    tokenizer = new_tokenizer(settings, TEXTS)
+    classifier = new_classifier(settings, HardwareSettings("cpu"), LABELS, tokenizer, 0)
+    trained(classifier, tmp_path)
+    probs, _ = predict(classifier, TEXTS, "test")
+    assert (probs.argmax(1) == GOLD).mean() > 0.8
+    assert {w.dtype for w in classifier.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_gives_the_same_loss(tmp_path):
+    found = []
+    for compiled in (False, True):
+        classifier = tiny_classifier(TEXTS, compile=compiled, attention="sdpa")
+        for module in classifier.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(trained(classifier, tmp_path / str(compiled), epochs=1)["loss"][0][1])
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
+
+
+def test_a_package_that_is_not_there():
+    with pytest.raises(Exception, match="is not installed"):
+        encoder_path("package:no_such_package/model")
