@@ -12,7 +12,8 @@ import pytest
 RUN = [sys.executable, "-c", "from wsal.cli import main; main()", "run", "experiment=smoke"]
 STAGES = (
     "pool", "votes", "weak_labels", "tokens", "pretrained", "rounds/001/query",
-    "rounds/001/annotations", "rounds/001/finetuned", "rounds/002/query", "rounds/002/finetuned", "exported",
+    "rounds/001/annotations", "rounds/001/finetuned", "rounds/002/query",
+    "rounds/002/finetuned", "exported",
 )  # fmt: skip
 
 

@@ -30,7 +30,9 @@ SMALL = {
 FAMILIES = {
     "Bert": {},
     "ModernBert": {"global_attn_every_n_layers": 2, "local_attention": 8},
-    "DebertaV2": {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"]},
+    "DebertaV2": {
+        "relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"],
+    },
     "XLMRoberta": {"max_position_embeddings": 130, "pad_token_id": 0},
     "Electra": {"embedding_size": 32},
 }  # fmt: skip
