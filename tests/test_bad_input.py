@@ -62,10 +62,10 @@ def work(prepared, tmp_path):
     [
         ("prepare pretrain.lrr=3", "'pretrain.lrr'; did you mean 'lr'.*epochs"),
         ("prepare +pretrain.lrr=1", "pretrain.*'lrr'; did you mean 'lr'"),
-        ("prepare +typo=1", "'typo'; known: active, aggregate, annotator"),
+        ("prepare +typo=1", "'typo'; known: active, adapt, aggregate"),
         ("prepare pretrain.lr=abc", "pretrain.lr is 'abc'.*valid number"),
         ("prepare pretrain.warmup=1.5", "pretrain.warmup is 1.5.*less than or equal to 1"),
-        ("prepare encoder.device=cdua", "encoder.device is 'cdua'.*'cpu'.*'cuda'"),
+        ("prepare device=cdua", "device is 'cdua'.*'cpu'.*'cuda'"),
         ("prepare seed=true", "seed is True; expected"),
         ("prepare pretrain=null", "pretrain.*(None|null)"),
         ("prepare label_model._target_=os.system", "'os.system'; trusted are wsal"),

@@ -9,7 +9,14 @@ import time
 
 import pytest
 
-RUN = [sys.executable, "-c", "from wsal.cli import main; main()", "run", "experiment=smoke"]
+RUN = [
+    sys.executable,
+    "-c",
+    "from wsal.cli import main; main()",
+    "run",
+    "experiment=smoke",
+    "hardware.save_seconds=0",
+]
 STAGES = (
     "pool", "votes", "weak_labels", "tokens", "pretrained", "rounds/001/query",
     "rounds/001/annotations", "rounds/001/finetuned", "rounds/002/query",

@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
-Money = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class HardwareSettings:
     """torch.compile: pays for itself after some ten minutes of training."""
     threads: Count = 0
     """Processor threads in training; 0: as many as torch takes by itself."""
-    save_seconds: Money = 60.0
+    save_seconds: Amount = 60.0
     """Seconds between two checkpoints: what a kill can lose."""
 
 
@@ -66,7 +66,7 @@ class TrackerSettings:
 class AggregateSettings:
     """What is known of the classes beside the votes, and what becomes of texts without one."""
 
-    prior: Mapping[str, Money] | None = None
+    prior: Mapping[str, Amount] | None = None
     """Class -> how common it is, for every class (scaled to sum to 1); null: all alike."""
     uncovered: Literal["drop", "prior", "default"] = "drop"
     """A text that no rule voted on: not trained on; trained on with the prior as its weak label;
@@ -85,7 +85,7 @@ class OptimizerSettings:
     """Share of the steps over which the learning rate rises."""
     decay: Literal["linear", "cosine", "constant"] = "linear"
     """How it falls after that."""
-    weight_decay: Money = 0.01
+    weight_decay: Amount = 0.01
     max_grad_norm: Rate = 1.0
     """A longer gradient is scaled down to this."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -124,7 +124,7 @@ class FinetuneSettings(OptimizerSettings):
     """Share of each batch drawn from weak labels, so that the model does not forget; 0 is off."""
     replay_end: Annotated[float, Field(ge=0, lt=1)] | None = None
     """That share in the last step, approached evenly; null: `replay` throughout."""
-    replay_weight: Money = 0.5
+    replay_weight: Amount = 0.5
     """Weight of a replayed text in the loss; a gold text has 1."""
     head_only: bool = False
     """Train the last layer alone, on features computed once: seconds instead of minutes."""

@@ -11,7 +11,7 @@ import polars as pl
 from wsal.active import sheet
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
-from wsal.settings import Money, Share
+from wsal.settings import Amount, Share
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Oracle:
 
     noise: Share = 0.0
     """Share of its answers that are wrong: another class, any with equal chance."""
-    seconds: Money = 5.0
+    seconds: Amount = 5.0
     """The time an answer is said to take."""
 
     human = False
