@@ -25,7 +25,7 @@ def row(what, wsal, peer, peer_name, unit, note="", *, less_is_better=True):
     }  # fmt: skip
 
 
-def show(benchmark, rows, packages):
+def show(benchmark, rows, packages, card="not measured on a GPU"):
     """Print the table, and last the JSON line."""
     table = Table(title=benchmark, title_justify="left")
     for name in ("what", "wsal", "peer", "peer_name", "unit", "ratio", "note"):
@@ -34,7 +34,7 @@ def show(benchmark, rows, packages):
         table.add_row(*("" if value is None else str(value) for value in one.values()))
     Console(width=170).print(table)
     python = platform.python_version()
-    machine = f"{cpu()}, {os.cpu_count()} cores, not measured on a GPU; Python {python}"
+    machine = f"{cpu()}, {os.cpu_count()} cores, {card}; Python {python}"
     versions = {name: version(name) for name in packages}
     record = {"benchmark": benchmark, "machine": machine, "versions": versions, "rows": rows}
     print(json.dumps(record))

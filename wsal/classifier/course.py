@@ -23,6 +23,10 @@ class Objective(Protocol):
         """`(texts,)` word pieces."""
         ...
 
+    def used(self) -> np.ndarray | None:
+        """The word pieces that learn: those that occur; None: all, since others are predicted."""
+        ...
+
     def batch(self, rows: Rows) -> Batch:
         """Some of the texts as tensors on the CPU."""
         ...

@@ -1,9 +1,7 @@
 """Probabilities and embeddings of many texts."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -32,35 +30,48 @@ def predict(
     probs = np.empty((len(tokens), model.config.num_labels), dtype=np.float32)
     embeddings = np.empty((len(tokens), model.config.hidden_size), dtype=np.float32)
 
-    def run(rows: Rows) -> int:
+    def run(rows: Rows) -> None:
         batch = classifier.pad([tokens[row] for row in rows])
         batch = {name: part.to(device) for name, part in batch.items()}
-        with torch.inference_mode(), autocast(classifier.encoder, classifier.hardware):
-            outputs = model(**batch, output_hidden_states=True)
-            mask = batch["attention_mask"].unsqueeze(-1).float()
-            mean = (outputs.hidden_states[-1].float() * mask).sum(1) / mask.sum(1)
-            probs[rows] = torch.softmax(outputs.logits.float(), dim=1).cpu().numpy()
-            embeddings[rows] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
-        return len(rows)
+        outputs = model(**batch, output_hidden_states=True)
+        mask = batch["attention_mask"].unsqueeze(-1).float()
+        mean = (outputs.hidden_states[-1].float() * mask).sum(1) / mask.sum(1)
+        probs[rows] = torch.softmax(outputs.logits.float(), dim=1).cpu().numpy()
+        embeddings[rows] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
 
     on_cpu = device.type == "cpu"
     batches = token_batches(tokens.lengths, CPU_TOKENS if on_cpu else GPU_TOKENS)
-    with bar(what, len(tokens), "texts") as advance, workers(on_cpu) as pool:
-        running: list[Future[Any]] = [pool.submit(run, rows) for rows in batches]
-        for one in running:
-            advance(one.result())
+    with bar(what, len(tokens), "texts") as advance:
+
+        def work(some: Iterator[Rows]) -> None:
+            # not inference_mode: there autocast casts every weight anew for every batch
+            with torch.no_grad(), autocast(classifier.encoder, classifier.hardware):
+                for rows in some:
+                    run(rows)
+                    advance(len(rows))
+
+        in_threads(work, batches, torch.get_num_threads() if on_cpu else 1)
     return probs, embeddings
 
 
-@contextmanager
-def workers(on_cpu: bool) -> Iterator[ThreadPoolExecutor]:  # noqa: FBT001
-    """On a CPU one thread a core, each with batches of its own; on a GPU a single one."""
-    cores = torch.get_num_threads()
-    n_workers = cores if on_cpu else 1
+def in_threads(
+    work: Callable[[Iterator[Rows]], None], batches: Sequence[Rows], n_threads: int
+) -> None:
+    """Let threads, which torch gives one core each, share out the batches; raise the first error."""
+    left = iter(batches)
+    if n_threads == 1:
+        work(left)
+        return
     try:
         with ThreadPoolExecutor(
-            n_workers, initializer=lambda: torch.set_num_threads(1) if on_cpu else None
+            n_threads, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            yield pool
+            running = [pool.submit(work, left) for _ in range(n_threads)]
+            try:
+                for one in running:
+                    one.result()
+            except BaseException:
+                list(left)  # nothing is left for the others
+                raise
     finally:
-        torch.set_num_threads(cores)
+        torch.set_num_threads(n_threads)

@@ -33,6 +33,10 @@ class LabelObjective:
         """`(texts,)` word pieces."""
         return self.tokens.lengths
 
+    def used(self) -> np.ndarray:
+        """The word pieces of the texts, and padding."""
+        return np.union1d(self.tokens.used(), [self.classifier.tokenizer.pad_token_id])
+
     def batch(self, rows: Rows) -> Batch:
         """Padded word pieces, targets and weights."""
         return self.classifier.pad([self.tokens[row] for row in rows]) | {
@@ -58,6 +62,9 @@ class TextObjective:
     def lengths(self) -> np.ndarray:
         """`(texts,)` word pieces."""
         return self.tokens.lengths
+
+    def used(self) -> None:
+        """All: a hidden word piece is compared with every other."""
 
     def batch(self, rows: Rows) -> Batch:
         """Padded word pieces."""

@@ -86,6 +86,18 @@ def set_rate(optimizer: torch.optim.AdamW, lr: float) -> None:
         group["lr"] = lr * group["scale"]
 
 
+def clip(optimizer: torch.optim.AdamW, weights: list[nn.Parameter], max_norm: float) -> Tensor:
+    """Let the next step scale down a gradient longer than this; gives back its length.
+
+    AdamW's fused step divides by `grad_scale`, as it does for torch's GradScaler, while it reads
+    the gradient anyway: `clip_grad_norm_` would read and write all of it once more.
+    """
+    norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
+    optimizer.grad_scale = (norm / max_norm).clamp(min=1).float()  # type: ignore[attr-defined]
+    optimizer.found_inf = torch.zeros_like(optimizer.grad_scale)  # type: ignore[attr-defined]
+    return norm
+
+
 def moments(optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
     """What AdamW remembers, as named tensors."""
     for number, state in optimizer.state_dict()["state"].items():

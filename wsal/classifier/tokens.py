@@ -33,6 +33,15 @@ class Tokens:
         lengths: np.ndarray = (self.ends - self.starts).astype(np.int32)
         return lengths
 
+    def used(self) -> np.ndarray:
+        """The different word pieces that occur, ascending."""
+        seen: set[int] = set()
+        for first in range(0, len(self), AT_ONCE):
+            starts, ends = self.starts[first : first + AT_ONCE], self.ends[first : first + AT_ONCE]
+            before = np.repeat(np.cumsum(ends - starts) - ends, ends - starts)
+            seen.update(np.unique(self.pieces[np.arange(len(before)) - before]).tolist())
+        return np.array(sorted(seen), dtype=np.int64)
+
     def take(self, rows: Rows) -> "Tokens":
         """Some of the texts, in this order; nothing is copied."""
         return Tokens(self.pieces, self.starts[rows], self.ends[rows])

@@ -28,6 +28,7 @@ from wsal.classifier.lora import merged, with_lora
 from wsal.classifier.memory import Room, out_of_memory
 from wsal.classifier.meter import LOG_STEPS, Meter, metered
 from wsal.classifier.stopping import StopSign
+from wsal.classifier.vocabulary import only_used
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
 
@@ -55,7 +56,13 @@ def train(
     if not len(plan):
         return {"loss": [], "looks": [], "n_steps": 0}
     model = with_lora(classifier.model, classifier.encoder.lora_rank, course.seed)
-    with fast_products(classifier.hardware), metered(classifier, plan, objective, course) as meter:
+    model.to(device_of(classifier.hardware))
+    optimizer.freeze(model, course.settings)
+    with (
+        fast_products(classifier.hardware),
+        only_used(model, objective.used()),
+        metered(classifier, plan, objective, course) as meter,
+    ):
         training = Training(classifier, model, objective, plan, course)
         with StopSign() as sign, ThreadPoolExecutor(1) as ahead:
             training.run(meter, sign, ahead if training.device.type == "cuda" else None)
@@ -84,8 +91,7 @@ class Training:
         )
         self.hardware, self.settings = classifier.hardware, course.settings
         self.device = device_of(self.hardware)
-        self.model = model.to(self.device)
-        optimizer.freeze(self.model, self.settings)
+        self.model = model
         self.named = dict(optimizer.trained(self.model))
         self.weights: list[Tensor] = list(self.named.values())
         self.optimizer = optimizer.new_optimizer(self.model, self.settings)
@@ -141,7 +147,7 @@ class Training:
             for weight in self.weights:  # a process without a text in this step has no gradient
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
             processes.add_up([w.grad for w in self.weights if w.grad is not None])
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
+        norm = optimizer.clip(self.optimizer, self.weights, settings.max_grad_norm)
         share = optimizer.rate(step, len(self.plan), settings)
         optimizer.set_rate(self.optimizer, settings.lr * share)
         self.optimizer.step()
