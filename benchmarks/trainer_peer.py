@@ -9,7 +9,9 @@ from transformers import Trainer, TrainingArguments
 WAYS = {
     "Trainer, padding to 128": {"pad": 128},
     "Trainer, dynamic padding": {},
-    "Trainer, group_by_length and bf16": {"train_sampling_strategy": "group_by_length", "bf16": True},
+    "Trainer, group_by_length and bf16": {
+        "train_sampling_strategy": "group_by_length", "bf16": True,
+    },
 }  # fmt: skip
 """From its defaults to what one gets by tuning it by hand; fused AdamW is its default by now."""
 

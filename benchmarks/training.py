@@ -51,7 +51,7 @@ def fresh(path, labels, seed, attention="auto"):
 
 
 def ours(path, known, n, settings, epochs, seed):
-    """wsal's classifier trained on the first `n` titles, and the seconds."""
+    """A classifier of wsal trained on the first `n` titles, and the seconds."""
     classifier = fresh(path, known.labels, seed)
     tokens = classifier.tokens(known.train[:n])
     targets = np.eye(len(known.labels), dtype=np.float32)[known.train_gold[:n]]

@@ -57,7 +57,7 @@ def predict(
 def in_threads(
     work: Callable[[Iterator[Rows]], None], batches: Sequence[Rows], n_threads: int
 ) -> None:
-    """Let threads, which torch gives one core each, share out the batches; raise the first error."""
+    """Let threads of one core each share out the batches; the first error is raised."""
     left = iter(batches)
     if n_threads == 1:
         work(left)

@@ -86,7 +86,7 @@ def set_rate(optimizer: torch.optim.AdamW, lr: float) -> None:
         group["lr"] = lr * group["scale"]
 
 
-def clip(optimizer: torch.optim.AdamW, weights: list[nn.Parameter], max_norm: float) -> Tensor:
+def clip(optimizer: torch.optim.AdamW, weights: list[Tensor], max_norm: float) -> Tensor:
     """Let the next step scale down a gradient longer than this; gives back its length.
 
     AdamW's fused step divides by `grad_scale`, as it does for torch's GradScaler, while it reads

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 class UsedPieces(nn.Module):
     """An embedding table of some rows of a whole one, called with ids of the whole one."""
 
+    places: Tensor  # (whole,): where each piece stands here; -1 for those left out
+    rows: Tensor  # (used,): where each stands in the whole
+
     def __init__(self, whole: nn.Embedding, used: np.ndarray) -> None:
         super().__init__()
         self.whole = [whole]  # in a list: its weights are none of the model's for now

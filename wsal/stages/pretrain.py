@@ -56,7 +56,7 @@ def pretrain(
     classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
     texts = read_tokens(tokens.path / "pool")
     course = Course(pretrain, out / CHECKPOINTS, 0, "", tracker)
-    history: Facts = {"adapt": _adapt(classifier, texts, adapt, course, seed)}
+    history: Facts = {"adapt": adapt_to(classifier, texts, adapt, course, seed)}
     used = usable(weak_labels)
     chosen = np.sort(rng(seed, "pretrain").permutation(used)[: pretrain.max_texts])
     targets, weights = weak_targets(weak_labels, chosen, out / CHECKPOINTS / "pretrain")
@@ -73,7 +73,7 @@ def pretrain(
     )  # fmt: skip
     history["training"] = train(classifier, objective, plan, course)
     uncovered = np.setdiff1d(np.arange(len(texts)), used)
-    history["self_training"] = _self_train(
+    history["self_training"] = self_train(
         classifier, texts.take(uncovered), self_training, course, seed
     )
     if not processes.leads():
@@ -98,7 +98,7 @@ def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Prob
     return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
 
 
-def _adapt(
+def adapt_to(
     classifier: Classifier, texts: Tokens, settings: AdaptSettings, course: Course, seed: int
 ) -> Facts:
     """Train on the texts alone; nothing if that is off."""
@@ -115,7 +115,7 @@ def _adapt(
     )  # fmt: skip
 
 
-def _self_train(
+def self_train(
     classifier: Classifier, texts: Tokens, settings: SelfTrainingSettings, course: Course, seed: int
 ) -> list[Facts]:
     """Predict, keep what is sure, learn it, and again."""
