@@ -9,7 +9,7 @@ import torch
 from wsal.arrays import Embeddings, Probs, Rows
 from wsal.classifier.batching import token_batches
 from wsal.classifier.encoder import Classifier
-from wsal.classifier.hardware import autocast, device_of
+from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.tokens import Tokens
 from wsal.progress import bar
 
@@ -41,7 +41,7 @@ def predict(
 
     on_cpu = device.type == "cpu"
     batches = token_batches(tokens.lengths, CPU_TOKENS if on_cpu else GPU_TOKENS)
-    with bar(what, len(tokens), "texts") as advance:
+    with bar(what, len(tokens), "texts") as advance, fast_products(classifier.hardware):
 
         def work(some: Iterator[Rows]) -> None:
             # not inference_mode: there autocast casts every weight anew for every batch

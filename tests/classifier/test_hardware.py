@@ -1,0 +1,54 @@
+"""Where torch runs and how: probes that change nothing, settings that are put back."""
+
+import pytest
+import torch
+
+from wsal.classifier import hardware
+from wsal.errors import ConfigError
+from wsal.settings import EncoderSettings, HardwareSettings
+
+CPU = HardwareSettings("cpu")
+
+
+def test_what_was_set_is_set_again(monkeypatch):
+    monkeypatch.setattr(hardware, "_onednn_pays", lambda: True)
+    matmul, threads = torch.backends.mkldnn.matmul, torch.get_num_threads()
+    before = matmul.fp32_precision
+    with pytest.raises(KeyError), hardware.fast_products(HardwareSettings("cpu", threads=3)):
+        assert (matmul.fp32_precision, torch.get_num_threads()) == (hardware.ONEDNN, 3)
+        raise KeyError
+    assert (matmul.fp32_precision, torch.get_num_threads()) == (before, threads)
+
+
+@pytest.mark.parametrize(("gain", "wrong", "pays"), [(1.1, 0, False), (2, 0, True), (2, 1, False)])
+def test_onednn_only_where_it_is_faster_and_as_exact(monkeypatch, gain, wrong, pays):
+    product, matmul = hardware.linear, torch.backends.mkldnn.matmul
+
+    def rounded(values, weights):
+        found = product(values, weights)
+        return found + (wrong if matmul.fp32_precision == hardware.ONEDNN else 0)
+
+    monkeypatch.setattr(hardware, "linear", rounded)
+    monkeypatch.setattr(hardware, "_gain", lambda *_: gain)
+    assert hardware._onednn_pays.__wrapped__() == pays
+
+
+def test_precision_that_is_asked_for_is_used():
+    for precision in ("bf16", "fp32"):
+        encoder = EncoderSettings("tiny", precision=precision)
+        assert hardware.uses_bf16(encoder, CPU) == (precision == "bf16")
+        with hardware.autocast(encoder, CPU):
+            found = torch.nn.functional.linear(torch.ones(1, 2), torch.ones(1, 2)).dtype
+        assert found == {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+
+
+def test_a_probe_gives_one_answer():
+    assert len({hardware.uses_bf16(EncoderSettings("tiny"), CPU) for _ in range(3)}) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there():
+    assert hardware.device_of(HardwareSettings()).type == "cpu"
+    assert hardware.peak_flops(HardwareSettings()) is None
+    with pytest.raises(ConfigError, match="torch sees no GPU; use device=auto"):
+        hardware.device_of(HardwareSettings("cuda"))
