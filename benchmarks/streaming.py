@@ -1,0 +1,85 @@
+"""Memory of training data on disk: 1 and 10 million texts laid out, read and padded, no model.
+
+python benchmarks/streaming.py [--texts 1000000,10000000]
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from product_texts import titles
+from record import in_child, peak_mib, row, show, timed
+from rich.progress import track
+from training import MINILM, fresh
+
+from wsal.classifier.batching import pretraining_plan
+from wsal.classifier.objectives import LabelObjective
+from wsal.classifier.tokens import read_tokens, write_tokens
+
+AT_ONCE = 20_000
+
+
+def anonymous_mib():
+    """What this process holds beside files it maps."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) // 1024
+
+
+def chunks(texts, n):
+    """The titles again and again, `n` in all."""
+    for first in range(0, n, AT_ONCE):
+        yield [texts[i % len(texts)] for i in range(first, min(n, first + AT_ONCE))]
+
+
+def one_epoch(folder, n):
+    """Tokenise `n` texts to disk, then go through one epoch of them in steps of 256."""
+    known = titles()
+    classifier = fresh(MINILM, known.labels, 0)
+    shape = (n, len(known.labels))
+    targets = np.lib.format.open_memmap(folder / "t.npy", mode="w+", dtype=np.float32, shape=shape)
+    _, to_disk = timed(
+        lambda: write_tokens(classifier.tokenizer, chunks(known.train, n), 128, folder / "pool")
+    )
+    start = anonymous_mib()
+    tokens = read_tokens(folder / "pool")
+    objective = LabelObjective(classifier, tokens, targets, np.ones(n, dtype=np.float32))
+
+    def read():
+        plan = pretraining_plan(objective.lengths, 256, 1, np.random.default_rng(0))
+        most = anonymous_mib()
+        for step in range(len(plan)):
+            objective.batch(plan[step])
+            if step % 1000 == 0:
+                most = max(most, anonymous_mib())
+        return most
+
+    most, seconds = timed(read)
+    return {
+        "mib": most - start, "peak": peak_mib(), "tokenise": round(n / to_disk),
+        "read": round(n / seconds),
+    }  # fmt: skip
+
+
+def main():
+    """Measure and show; each size in a process of its own."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--texts", default="1000000,10000000")
+    parser.add_argument("--child", type=int)
+    options = parser.parse_args()
+    if options.child:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(one_epoch(Path(folder), options.child)))
+        return
+    rows = []
+    for n in track([int(n) for n in options.texts.split(",")], "stream", transient=True):
+        found = in_child("--child", str(n))
+        note = f"{found['tokenise']:,} texts/s to disk, {found['read']:,} read and padded in one "
+        note += f"thread; peak with mapped files {found['peak']:,} MiB"
+        rows.append(row(f"one epoch of {n:,} titles", found["mib"], None, None, "MiB", note))
+    show("streaming", rows, ["wsal", "torch", "transformers", "numpy"])
+
+
+if __name__ == "__main__":
+    main()
