@@ -20,7 +20,7 @@ class Keyword:
 
     >>> from wsal.rules.testing import vote
     >>> refund = Keyword(label="refund", words=("refund", "money  back"), unless=("no refund",))
-    >>> vote(refund, "I want my Amount Back!", "refunding", "no refund", labels=("other", "refund"))
+    >>> vote(refund, "I want my Money Back!", "refunding", "no refund", labels=("other", "refund"))
     [1, -1, -1]
     """
 
