@@ -93,6 +93,23 @@ def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
     return box[0]
 
 
+def add_up_gradients(weights: Sequence["Tensor"]) -> None:
+    """The same for the gradients of weights; a weight that has none anywhere keeps none.
+
+    A process without a text in this step has none, and takes those of the others.
+    """
+    if count() == 1:
+        return
+    import torch  # noqa: PLC0415
+
+    has = torch.tensor([float(w.grad is not None) for w in weights], device=weights[0].device)
+    add_up([has])
+    learning = [weight for weight, n in zip(weights, has.tolist(), strict=True) if n]
+    for weight in learning:
+        weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+    add_up([weight.grad for weight in learning if weight.grad is not None])
+
+
 def add_up(tensors: Sequence["Tensor"]) -> None:
     """Replace each tensor by its sum over all processes, in few large messages."""
     if count() == 1:

@@ -16,6 +16,7 @@ from wsal.classifier.objectives import LabelObjective, TextObjective
 from wsal.classifier.optimizer import depth_of
 from wsal.classifier.probe import last_layer, train_probe
 from wsal.classifier.training import train
+from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
 
@@ -182,6 +183,25 @@ def test_compiled_gives_the_same_loss(tmp_path):
             warnings.simplefilter("ignore")
             found.append(trained(classifier, tmp_path / str(compiled), epochs=1)["loss"][0][1])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
+
+
+def test_causal_and_biased_models_keep_their_own_attention():
+    from wsal.classifier.attention import looks_both_ways
+
+    small = {"n_embd": 32, "n_layer": 1, "n_head": 2, "vocab_size": 50}
+    causal = transformers.AutoModelForSequenceClassification.from_config(
+        transformers.GPT2Config(**small)
+    )
+    assert not looks_both_ways(causal)
+    assert looks_both_ways(tiny_classifier(TEXTS).model)
+
+
+def test_contrasted_texts_are_never_cut_apart(tmp_path):
+    classifier = tiny_classifier(TEXTS, max_tokens=40)
+    settings = AdaptSettings(objective="contrastive")
+    objective = TextObjective(classifier, classifier.tokens(TEXTS), settings)
+    with pytest.raises(ConfigError, match=r"smaller adapt\.batch_size"):
+        trained(classifier, tmp_path, objective)
 
 
 def test_a_package_that_is_not_there():

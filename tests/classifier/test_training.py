@@ -171,6 +171,7 @@ def test_resumes_bit_for_bit(tiny, tmp_path, monkeypatch, settings):
         patched.setattr(training.Training, "_log", cut_at(11))
         trained(tiny, tmp_path / "cut", settings, save_seconds=0)
     assert checkpoints.newest(tmp_path / "cut").step == 10
+    assert checkpoints.newest(tmp_path / "whole").step == 18
     resumed, history = trained(tiny, tmp_path / "cut", settings)
     assert history == whole_history
     assert torch.equal(weights_of(whole), weights_of(resumed))
@@ -187,6 +188,18 @@ def damage(folder, how):
         with (folder / checkpoints.TENSORS).open("r+b") as file:
             file.seek(5000)
             file.write(b"\xff\x00\xff")
+
+
+def test_damaged_checkpoints_of_later_steps_do_not_crowd_out_new_ones(tmp_path):
+    for step in (100, 200):
+        checkpoints.save(tmp_path, checkpoints.Checkpoint(step, {"a": torch.ones(2000)}, {}))
+        damage(tmp_path / f"{step:09d}", "no state")
+    assert checkpoints.newest(tmp_path) is None
+    checkpoints.save(tmp_path, checkpoints.Checkpoint(50, {"a": torch.ones(2)}, {"x": 1}))
+    assert checkpoints.newest(tmp_path).step == 50
+    state = tmp_path / "000000050" / checkpoints.STATE
+    state.write_text(state.read_text().replace('"x": 1', '"x": 2'))
+    assert checkpoints.newest(tmp_path) is None
 
 
 @pytest.mark.parametrize("how", ["no state", "half a state", "cut short", "three bytes"])

@@ -62,6 +62,15 @@ def short_attention(
     return mixed.transpose(1, 2).contiguous(), None
 
 
+def looks_both_ways(model: Any) -> bool:  # noqa: ANN401  any model of transformers
+    """Whether it attends in the plain way: not to what stands before alone, no biases of place."""
+    config = model.config
+    heads = getattr(config, "num_attention_heads", None)
+    causal = any(getattr(module, "is_causal", False) for module in model.modules())
+    biased = hasattr(config, "relative_attention_num_buckets")
+    return not causal and not biased and getattr(config, "num_key_value_heads", heads) == heads
+
+
 def use_short_attention(model: Any) -> None:  # noqa: ANN401  any model of transformers
     """Let a model on the CPU attend and drop out in this way."""
     AttentionInterface.register(NAME, short_attention)

@@ -14,7 +14,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from wsal.artifacts import file_digest, write_json
+from wsal.artifacts import digest_of, file_digest, write_json
 
 KEPT = 2
 TENSORS, STATE = "tensors.safetensors", "state.json"
@@ -32,14 +32,14 @@ class Checkpoint:
 def save(scratch: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole, and drop all but the newest two."""
     folder = scratch / f"{checkpoint.step:09d}"
-    shutil.rmtree(folder, ignore_errors=True)
+    for later in (one for one in _folders(scratch) if one.name >= folder.name):
+        shutil.rmtree(later)  # only damaged ones can stand there: training went on from before
     folder.mkdir(parents=True)
     tensors = {name: one.detach().contiguous() for name, one in checkpoint.tensors.items()}
     save_file(_apart(tensors), folder / TENSORS)
     digest = file_digest(folder / TENSORS)
-    write_json(
-        folder / STATE, {"step": checkpoint.step, "sha256": digest, "facts": checkpoint.facts}
-    )
+    told = {"step": checkpoint.step, "sha256": digest, "facts": checkpoint.facts}
+    write_json(folder / STATE, told | {"digest": digest_of(told)})
     for old in _folders(scratch)[:-KEPT]:
         shutil.rmtree(old)
 
@@ -53,13 +53,15 @@ def newest(scratch: Path) -> Checkpoint | None:
     for folder in reversed(_folders(scratch)):
         try:
             state = json.loads((folder / STATE).read_text())
-        except (OSError, ValueError):
-            _say(folder, "was not written to its end")
-            continue
-        if not (folder / TENSORS).exists() or file_digest(folder / TENSORS) != state["sha256"]:
-            _say(folder, "is damaged")
-            continue
-        return Checkpoint(state["step"], load_file(folder / TENSORS), state["facts"])
+            whole = state.pop("digest") == digest_of(state)
+            if whole and file_digest(folder / TENSORS) == state["sha256"]:
+                return Checkpoint(state["step"], load_file(folder / TENSORS), state["facts"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # whatever it holds, it is not what was written
+        sys.stderr.write(
+            f"checkpoint {folder} is damaged or was not written to its end; going on from the one "
+            "before it\n"
+        )
     return None
 
 
@@ -75,7 +77,3 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = one.clone() if one.data_ptr() in seen else one
         seen.add(one.data_ptr())
     return apart
-
-
-def _say(folder: Path, what: str) -> None:
-    sys.stderr.write(f"checkpoint {folder} {what}; going on from the one before it\n")

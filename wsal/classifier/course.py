@@ -23,6 +23,11 @@ class Objective(Protocol):
         """`(texts,)` word pieces."""
         ...
 
+    @property
+    def whole_steps(self) -> bool:
+        """Whether a text's loss depends on the other texts of its step."""
+        ...
+
     def used(self) -> np.ndarray | None:
         """The word pieces that learn: those that occur; None: all, since others are predicted."""
         ...

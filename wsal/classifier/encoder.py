@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
-from wsal.classifier.attention import use_short_attention
-from wsal.classifier.hardware import device_of
+from wsal.classifier.attention import looks_both_ways, use_short_attention
+from wsal.classifier.hardware import device_of, uses_bf16
 from wsal.classifier.tokens import Tokens, tokenise
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
@@ -85,7 +85,7 @@ def new_classifier(
         model = _tiny_model(encoder, labels, len(tokenizer))
     else:
         model = _load(encoder_path(encoder.path), labels)
-    set_attention(model, hardware)
+    set_attention(model, encoder, hardware)
     return Classifier(model, tokenizer, encoder, hardware)
 
 
@@ -94,19 +94,28 @@ def load_classifier(
 ) -> Classifier:
     """The classifier that `Classifier.save` wrote."""
     model = _load(str(folder), None)
-    set_attention(model, hardware)
+    set_attention(model, encoder, hardware)
     return Classifier(model, load_tokenizer(str(folder)), encoder, hardware)
 
 
-def set_attention(model: Any, hardware: HardwareSettings) -> None:  # noqa: ANN401
+def set_attention(
+    model: Any,  # noqa: ANN401
+    encoder: EncoderSettings,
+    hardware: HardwareSettings,
+) -> None:
     """Let the model attend as `hardware.attention` has it; one that cannot keeps its own way."""
     wanted = hardware.attention
     if wanted == "auto":
         on_gpu = device_of(hardware).type == "cuda"
-        flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
+        flash = on_gpu and model._supports_flash_attn and uses_bf16(encoder, hardware)
+        flash = flash and importlib.util.find_spec("flash_attn") is not None
         wanted = "flash_attention_2" if flash else "sdpa" if on_gpu else "short"
     if not model._supports_sdpa:
         return
+    if wanted == "short" and device_of(hardware).type == "cuda":
+        raise ConfigError("hardware.attention is 'short', which is for a CPU; use sdpa or auto")
+    if wanted == "short" and not looks_both_ways(model):
+        wanted = "sdpa"
     if wanted == "short":
         use_short_attention(model)
     else:

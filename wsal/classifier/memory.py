@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from wsal.errors import ModelError
+from wsal import processes
+from wsal.errors import ConfigError, ModelError
 from wsal.settings import HardwareSettings
 
 CPU_SAYS = "can't allocate memory"
@@ -22,6 +23,12 @@ class Room:
         self.max_tokens = hardware.max_tokens
         self.recomputes = False
         if hardware.checkpointing:
+            self._recompute()
+
+    def at_most(self, max_tokens: int, recomputes: int) -> None:
+        """Go on with what an earlier try found to fit."""
+        self.max_tokens = min(self.max_tokens, max_tokens)
+        if recomputes and not self.recomputes:
             self._recompute()
 
     def make(self, longest: int) -> None:
@@ -49,6 +56,20 @@ class Room:
     def _recompute(self) -> None:
         self.model.activation_checkpointing_enable()
         self.recomputes = True
+
+
+def must_be_whole(n_parts: int) -> None:
+    """Let a step go through the model at once.
+
+    Raises:
+        ConfigError: it would have to be cut, or is shared by processes.
+    """
+    if n_parts > 1 or processes.count() > 1:
+        raise ConfigError(
+            "adapt=contrastive sets each text against the others of its step, which has to go "
+            "through the model whole: give a smaller adapt.batch_size or a larger "
+            "hardware.max_tokens, and one process"
+        )
 
 
 @contextmanager

@@ -33,6 +33,11 @@ class LabelObjective:
         """`(texts,)` word pieces."""
         return self.tokens.lengths
 
+    @property
+    def whole_steps(self) -> bool:
+        """No."""
+        return False
+
     def used(self) -> np.ndarray:
         """The word pieces of the texts, and padding."""
         return np.union1d(self.tokens.used(), [self.classifier.tokenizer.pad_token_id])
@@ -62,6 +67,11 @@ class TextObjective:
     def lengths(self) -> np.ndarray:
         """`(texts,)` word pieces."""
         return self.tokens.lengths
+
+    @property
+    def whole_steps(self) -> bool:
+        """Where texts are contrasted."""
+        return self.settings.objective == "contrastive"
 
     def used(self) -> None:
         """All: a hidden word piece is compared with every other."""

@@ -26,6 +26,8 @@ class StopSign:
     ) -> None:
         if self.before is not None:
             signal.signal(signal.SIGTERM, self.before)
+            if self.seen and kind is None:  # too late for a step to see it: training had ended
+                signal.raise_signal(signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.seen = True

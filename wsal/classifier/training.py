@@ -25,7 +25,7 @@ from wsal.classifier.course import Batch, Course, Objective
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
-from wsal.classifier.memory import Room, out_of_memory
+from wsal.classifier.memory import Room, must_be_whole, out_of_memory
 from wsal.classifier.meter import LOG_STEPS, Meter, metered
 from wsal.classifier.stopping import StopSign
 from wsal.classifier.vocabulary import only_used
@@ -40,6 +40,7 @@ class Progress:
     step: int = 0
     loss: list[list[float]] = field(default_factory=list)  # [step, mean loss since the last]
     looks: list[list[float]] = field(default_factory=list)  # [step, score]
+    room: list[int] = field(default_factory=list)  # tokens at once; whether it recomputes
 
 
 def train(
@@ -76,19 +77,10 @@ class Training:
     """Model, optimizer and progress, from the last checkpoint on."""
 
     def __init__(
-        self,
-        classifier: Classifier,
-        model: Any,  # noqa: ANN401
-        objective: Objective,
-        plan: Plan,
-        course: Course,
-    ) -> None:
-        self.classifier, self.objective, self.plan, self.course = (
-            classifier,
-            objective,
-            plan,
-            course,
-        )
+        self, classifier: Classifier, model: Any, objective: Objective, plan: Plan, course: Course  # noqa: ANN401
+    ) -> None:  # fmt: skip
+        self.classifier, self.objective = classifier, objective
+        self.plan, self.course = plan, course
         self.hardware, self.settings = classifier.hardware, course.settings
         self.device = device_of(self.hardware)
         self.model = model
@@ -104,21 +96,25 @@ class Training:
 
     def run(self, meter: Meter, sign: StopSign, ahead: ThreadPoolExecutor | None) -> None:
         """Every step that is left; then the running mean or the best weights, if asked for."""
-        saved = time.monotonic()
+        saved, save_seconds = time.monotonic(), self.hardware.save_seconds
         coming: Future[list[Batch]] | None = None
         self.model.train()
         while self.progress.step < len(self.plan) and not self._past_its_best():
             parts = coming.result() if coming else self._parts(self.progress.step)
+            room = self.room.max_tokens
             next_step = self.progress.step + 1
             coming = ahead.submit(self._parts, next_step) if ahead else None
             norm = self._step(parts)
+            if self.room.max_tokens < room:
+                coming = None  # it was cut for more memory than there is
             stop = self._log(meter, norm, stop=sign.seen)
             self._look()
-            if stop or time.monotonic() - saved >= self.hardware.save_seconds:
+            if stop or (self._may_save() and time.monotonic() - saved >= save_seconds):
                 self._save()
                 saved = time.monotonic()
             if stop:
                 raise PreemptedError(self.progress.step, len(self.plan))
+        self._save()  # so that a later training of the same stage never has to wait for this one
         with torch.no_grad():
             if self.mean:
                 torch._foreach_copy_(self.weights, self.mean)
@@ -131,6 +127,8 @@ class Training:
             return []
         rows = self.plan[step][processes.rank() :: processes.count()]
         cuts = token_batches(self.objective.lengths[rows], self.room.max_tokens)
+        if self.objective.whole_steps:
+            must_be_whole(len(cuts))
         batches = [self.objective.batch(rows[cut]) for cut in cuts]
         if self.device.type == "cuda":
             batches = [{k: v.pin_memory() for k, v in batch.items()} for batch in batches]
@@ -143,10 +141,7 @@ class Training:
             self.optimizer.zero_grad()
             self.room.make(int(self.objective.lengths[self.plan[step]].max()))
             parts = self._parts(step)
-        if processes.count() > 1:
-            for weight in self.weights:  # a process without a text in this step has no gradient
-                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-            processes.add_up([w.grad for w in self.weights if w.grad is not None])
+        processes.add_up_gradients(self.weights)
         norm = optimizer.clip(self.optimizer, self.weights, settings.max_grad_norm)
         share = optimizer.rate(step, len(self.plan), settings)
         optimizer.set_rate(self.optimizer, settings.lr * share)
@@ -217,8 +212,13 @@ class Training:
         patience = self.settings.patience
         return bool(patience and scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
+    def _may_save(self) -> bool:
+        """Between two notes of the loss, each process has a part of it, and one saves."""
+        return processes.count() == 1 or self.progress.step % LOG_STEPS == 0
+
     def _save(self) -> None:
         if processes.leads():
+            self.progress.room = [self.room.max_tokens, int(self.room.recomputes)]
             tensors = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}
             for kind, kept in self._kept().items():
                 tensors |= {f"{kind}.{k}": v for k, v in zip(self.named, kept, strict=bool(kept))}
@@ -231,6 +231,7 @@ class Training:
         if found is None:
             return
         self.progress, parts = Progress(**found.facts), found.tensors
+        self.room.at_most(*self.progress.room)
         with torch.no_grad():
             self.running.copy_(parts["running"])
             for kind, kept in self._kept().items():

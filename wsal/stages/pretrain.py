@@ -123,7 +123,8 @@ def self_train(
     for number in range(1, settings.passes + 1 if len(texts) else 1):
         draw = rng(seed, "self-training", number)
         some = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
-        probs, _ = predict(classifier, some, f"self-training {number}: predict")
+        own = f"self-training {number}: predict"
+        probs = processes.tell(predict(classifier, some, own)[0] if processes.leads() else None)
         targets, weights = sure_targets(probs, settings.threshold)
         kept = np.flatnonzero(weights)
         if not len(kept):
