@@ -1,7 +1,6 @@
 """Vote matrices with gold: published ones, and those of our own rules. And how to score labels."""
 
 import hashlib
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from omegaconf import OmegaConf
+from product_texts import DATA, ROOT
 from snorkel.utils import probs_to_preds
 
 from wsal.building import build
@@ -16,8 +16,6 @@ from wsal.data.text import clean, compose
 from wsal.labels import LabelSet
 from wsal.rules.voting import collect_votes
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("WSAL_DATA", ROOT.parent / "shared" / "data"))
 CACHE = Path(tempfile.gettempdir()) / "wsal-weak-sets"
 PUBLISHED = ("trec", "youtube", "sms", "agnews_test")
 OWN = ("catalog", "pricerunner", "bigbasket", "debian")
