@@ -94,7 +94,7 @@ def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
 
 
 def add_up_gradients(weights: Sequence["Tensor"]) -> None:
-    """The same for the gradients of weights; a weight that has none anywhere keeps none.
+    """`add_up` for the gradients of weights; a weight that has none anywhere keeps none.
 
     A process without a text in this step has none, and takes those of the others.
     """
