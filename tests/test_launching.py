@@ -59,7 +59,8 @@ def test_two_processes_by_launcher_and_by_torchrun_train_as_one_does(wsal, work,
     assert "(up to date)" in wsal("pretrain", *SMOKE).stdout
 
     shutil.rmtree(work / "runs/t/pretrained")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run"]
+    torchrun += ["--standalone", "--nproc_per_node", "2"]
     script = str(ROOT / "scripts/pretrain.py")
     found = losses(work_after(torchrun, script, work))
     assert found == pytest.approx(losses(calm), abs=0.02)

@@ -58,6 +58,8 @@ def together(device: str) -> Iterator[None]:
     else:
         if leads():
             tell()
+        with suppress(RuntimeError):  # where the leader failed, it is gone
+            distributed.barrier()  # or one could leave while another still listens to it
     finally:
         distributed.destroy_process_group()
 
