@@ -16,7 +16,8 @@ TRUSTED = ("wsal.",)
 def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
     """The component that a `_target_` node names, or a mapping of such components.
 
-    Only targets whose dotted name begins with a trusted prefix are imported at all.
+    Values of a node may be such nodes again, as for a strategy made of others. Only targets whose
+    dotted name begins with a trusted prefix are imported at all.
 
     Raises:
         ConfigError: the target is not trusted or cannot be imported, a value is of the wrong
@@ -27,7 +28,11 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
     if "_target_" not in node:
         return {str(name): build(one, f"{key}.{name}", trusted) for name, one in node.items()}
     target = _find(str(node["_target_"]), key, trusted)
-    values = {name: value for name, value in node.items() if name != "_target_"}
+    values = {
+        name: _with_components(value, f"{key}.{name}", trusted)
+        for name, value in node.items()
+        if name != "_target_"
+    }
     if not callable(target) or not inspect.isclass(target):
         if values:
             raise ConfigError(
@@ -35,6 +40,15 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
             )
         return target  # made by a decorator: a rule written as a function
     return construct(target, values, key)
+
+
+def _with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
+    """The value, with every node in it that names a `_target_` built."""
+    if not isinstance(value, Mapping):
+        return value
+    if "_target_" in value:
+        return build(value, key, trusted)
+    return {name: _with_components(one, f"{key}.{name}", trusted) for name, one in value.items()}
 
 
 def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: ANN401
@@ -68,7 +82,12 @@ def _value(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401
         return TypeAdapter(hint, config=_config(hint)).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        place = "".join(f"[{step}]" for step in first["loc"] if isinstance(step, int))
+        inside = value if isinstance(value, Mapping) else ()
+        place = "".join(
+            f"[{step}]" if isinstance(step, int) else f".{step}"
+            for step in first["loc"]
+            if isinstance(step, int) or step in inside
+        )
         message = first["msg"][0].lower() + first["msg"][1:]
         raise ConfigError(f"{key}{place} is {first['input']!r}: {message}") from error
 

@@ -34,7 +34,7 @@ class Annotator(Protocol):
         ...
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
-        """Columns of tables.ANNOTATIONS, one row a text asked.
+        """Columns of tables.ANSWERS, one row a text asked.
 
         Raises:
             WaitingForAnnotations: the query lies ready, and its answers are not all there.

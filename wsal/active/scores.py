@@ -5,15 +5,24 @@ import numpy as np
 from wsal.arrays import Probs, Scores
 
 
+def least_confidence(probs: Probs) -> Scores:
+    """One minus the largest probability, in [0, 1] (Lewis and Gale, 1994).
+
+    >>> least_confidence(np.array([[0.5, 0.25, 0.25], [1.0, 0, 0]], dtype=np.float32)).tolist()
+    [0.5, 0.0]
+    """
+    scores: Scores = (1 - probs.max(axis=1)).astype(np.float32)
+    return scores
+
+
 def entropy(probs: Probs) -> Scores:
     """Shannon entropy as a share of its largest value, in [0, 1].
 
     >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]], dtype=np.float32)).tolist()
     [1.0, 0.0]
     """
-    safe = np.clip(probs, np.finfo(np.float32).tiny, 1.0)
-    nats = -(probs * np.log(safe)).sum(axis=1) / np.log(probs.shape[1])
-    scores: Scores = np.clip(nats + 0.0, 0, 1).astype(np.float32)
+    share = _nats(probs) / np.log(probs.shape[1])
+    scores: Scores = np.clip(share + 0.0, 0, 1).astype(np.float32)
     return scores
 
 
@@ -25,3 +34,25 @@ def margin(probs: Probs) -> Scores:
     """
     top = np.partition(probs, -2, axis=1)[:, -2:]
     return (1 - (top[:, 1] - top[:, 0])).astype(np.float32)
+
+
+def mutual_information(samples: np.ndarray) -> Scores:
+    """What the class of a text would tell of the model, in nats from 0 (Houlsby et al., 2011).
+
+    The entropy of the mean prediction less the mean entropy of a prediction: high where each of
+    the passes, (passes, texts, classes), is sure, and of another class.
+
+    >>> passes = np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])
+    >>> mutual_information(passes).round(3).tolist()
+    [0.6930000185966492, 0.0]
+    """
+    mean = samples.mean(axis=0, dtype=np.float64)
+    expected = sum((_nats(probs) for probs in samples), np.zeros(len(mean))) / len(samples)
+    scores: Scores = np.clip(_nats(mean) - expected, 0, None).astype(np.float32)
+    return scores
+
+
+def _nats(probs: np.ndarray) -> np.ndarray:
+    safe = np.clip(probs, np.finfo(np.float32).tiny, 1.0)
+    nats: np.ndarray = -(probs * np.log(safe)).sum(axis=1)
+    return nats

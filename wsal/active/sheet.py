@@ -23,7 +23,7 @@ def annotations(
     frame = frame.with_columns(
         annotator=pl.lit(annotator), seconds=pl.lit(seconds, dtype=pl.Float32)
     )
-    return frame.select(*tables.ANNOTATIONS)
+    return frame.select(*tables.ANSWERS)
 
 
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:

@@ -1,40 +1,19 @@
 """Query strategies: from candidates to the texts most worth a person's time."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
 from wsal.active.clustering import cluster
-from wsal.active.scores import entropy, margin
-from wsal.arrays import Embeddings, Probs, Rows, Scores
+from wsal.active.ranking import ranked, top
+from wsal.active.scores import entropy, least_confidence, margin
 from wsal.settings import Positive
 
-
-@dataclass(frozen=True)
-class Candidates:
-    """What the current classifier makes of the texts that nobody has labelled yet."""
-
-    probs: Probs  # (texts, classes)
-    embeddings: Embeddings  # (texts, dims), rows of length 1
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The rows chosen, most wanted first, each with its score and a reason people can read."""
-
-    rows: Rows  # (query,)
-    scores: Scores  # (query,)
-    reasons: list[str]
-
-
-@runtime_checkable
-class QueryStrategy(Protocol):
-    """Picks rows of the candidates. Holds settings, never state; draws only from `rng`."""
-
-    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """`size` distinct rows (all, if there are fewer)."""
-        ...
+__all__ = [
+    "Candidates", "Dbal", "Entropy", "EntropyClusters", "Labelled", "LeastConfidence", "Margin",
+    "QueryStrategy", "Random", "Selection",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,12 +27,21 @@ class Random:
 
 
 @dataclass(frozen=True)
+class LeastConfidence:
+    """The texts whose likeliest class is least likely (Lewis and Gale, 1994)."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """Rows by rising confidence; equal ones in random order."""
+        return top(least_confidence(candidates.probs), size, rng, "least confidence")
+
+
+@dataclass(frozen=True)
 class Entropy:
     """The texts of highest entropy. On product titles worse than random: they are much alike."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows by falling entropy; equal ones in random order."""
-        return _top(entropy(candidates.probs), size, rng, "entropy")
+        return top(entropy(candidates.probs), size, rng, "entropy")
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Margin:
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows by rising margin; equal ones in random order."""
-        return _top(margin(candidates.probs), size, rng, "margin")
+        return top(margin(candidates.probs), size, rng, "margin")
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class EntropyClusters:
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """One row of each cluster by falling entropy; then, if clusters ran out, the rest."""
         scores = entropy(candidates.probs)
-        listed = _ranked(scores, rng)[: self.shortlist * size]
+        listed = ranked(scores, rng)[: self.shortlist * size]
         member, _ = cluster(candidates.embeddings[listed], size, rng)
         _, leaders = np.unique(member, return_index=True)  # listed is ranked: first is worst
         leaders = np.sort(leaders)
@@ -96,15 +84,16 @@ class Dbal:
     """Margin-weighted k-means among the least sure texts (Zhdanov, 2019, arXiv 1901.05954).
 
     Of the `shortlist * size` texts with the smallest margin, the one nearest to the centre of
-    each of `size` clusters is asked: unsure and spread out, and of its kind typical.
+    each of `size` clusters is asked: unsure and spread out, and of its kind typical. A text's
+    `extra` counts as if the classifier were so much less sure of it.
     """
 
     shortlist: Positive = 10
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """The row nearest to each centre, least sure first; then the rest by margin."""
-        scores = margin(candidates.probs)
-        listed = _ranked(scores, rng)[: self.shortlist * size]
+        """The row nearest to each centre, least sure first; then the rest by how unsure."""
+        scores = candidates.doubt
+        listed = ranked(scores, rng)[: self.shortlist * size]
         weights = scores[listed] + np.float32(1e-6)  # k-means takes no weight of zero for all
         member, distance = cluster(candidates.embeddings[listed], size, rng, weights)
         by_distance = np.lexsort((distance, member))
@@ -112,18 +101,11 @@ class Dbal:
         nearest = np.sort(by_distance[first])  # by rank in `listed`: least sure first
         places = np.concatenate([nearest, np.delete(np.arange(len(listed)), nearest)])[:size]
         rows, sizes = listed[places], np.bincount(member)
+        gaps = 1 - margin(candidates.probs[rows])
+        why = candidates.extra_reasons or [""] * len(candidates)
         reasons = [
-            f"margin {1 - scores[row]:.2f}; typical of {sizes[member[place]]} unsure texts"
-            for row, place in zip(rows, places, strict=True)
+            f"margin {gap:.2f}; typical of {sizes[member[place]]} unsure texts"
+            + (f"; {why[row]}" if why[row] else "")
+            for row, place, gap in zip(rows, places, gaps, strict=True)
         ]
         return Selection(rows, scores[rows], reasons)
-
-
-def _ranked(scores: Scores, rng: np.random.Generator) -> Rows:
-    """Rows by falling score; equal ones in random order."""
-    return np.lexsort((rng.random(len(scores)), -scores))
-
-
-def _top(scores: Scores, size: int, rng: np.random.Generator, what: str) -> Selection:
-    rows = _ranked(scores, rng)[:size]
-    return Selection(rows, scores[rows], [f"{what} score {scores[row]:.2f}" for row in rows])

@@ -1,0 +1,74 @@
+"""When the loop should end: what each rule says after a round."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from wsal.arrays import Classes
+from wsal.settings import StopSettings
+
+ROUNDS = 3  # agreement is averaged over so many
+LONGEST = 300.0  # seconds: an answer that took longer was a break
+
+
+def kappa(before: Classes, after: Classes) -> float:
+    """Cohen's kappa of two rounds' predictions for the same texts, at most 1.
+
+    >>> kappa(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+    0.5
+    """
+    classes = int(max(before.max(initial=0), after.max(initial=0))) + 1
+    same = float((before == after).mean()) if len(before) else 1.0
+    shares = [np.bincount(one, minlength=classes) / max(len(one), 1) for one in (before, after)]
+    by_chance = float(shares[0] @ shares[1])
+    return 1.0 if by_chance >= 1 else round((same - by_chance) / (1 - by_chance), 6)
+
+
+def time_spent(seconds: Sequence[float | None]) -> float:
+    """Seconds that answers took; one that is not known counts as the median of the others.
+
+    >>> time_spent([4.0, None, 1000.0, 6.0])
+    316.0
+    """
+    known = [min(float(one), LONGEST) for one in seconds if one is not None]
+    usual = float(np.median(known)) if known else 0.0
+    return sum(known) + usual * (len(seconds) - len(known))
+
+
+def reasons(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list[str]:
+    """Why the loop should end, in words; empty while it should go on.
+
+    `assessments` are those of rounds 1, 2, ... (see the stage `assess`).
+    """
+    return [said for holds, said in judged(assessments, stop) if holds]
+
+
+def judged(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list[tuple[bool, str]]:
+    """Each rule that can be judged: whether it holds by the settings, and its number in words."""
+    last = assessments[-1]
+    found = []
+    if last["rounds"] and last["measured_on"]:
+        quality = last["rounds"][-1][stop.metric]
+        found.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
+    agreed = [one["agreement"] for one in assessments if one["agreement"] is not None][-ROUNDS:]
+    if agreed:
+        steady = len(agreed) == ROUNDS
+        found.append(_over(float(np.mean(agreed)), stop.agreement if steady else None, "agreement"))
+        found.append(_under(last["changed"], stop.change, "share of predictions that changed"))
+    if following := last["next_gain"].get(stop.metric):
+        what = f"most that the next 100 labels bring in {stop.metric}"
+        found.append(_under(following["high"], stop.least_gain, what))
+    found.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
+    found.append(_over(last["cost"], stop.budget, "cost"))
+    return found
+
+
+def _over(value: float, least: float | None, what: str) -> tuple[bool, str]:
+    wanted = "" if least is None else f" (wanted {least:g})"
+    return least is not None and value >= least, f"{what} {value:.3f}{wanted}"
+
+
+def _under(value: float, most: float | None, what: str) -> tuple[bool, str]:
+    wanted = "" if most is None else f" (wanted below {most:g})"
+    return most is not None and value < most, f"{what} {value:.3f}{wanted}"
