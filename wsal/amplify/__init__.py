@@ -1,0 +1,1 @@
+"""Rewritten copies of annotated records that keep their label; consistency of predictions."""
