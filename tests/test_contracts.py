@@ -65,7 +65,8 @@ def test_pipeline_table_tells_the_truth(name):
     ]  # fmt: skip
     assert function.__name__ == name
     before = [s.writes.split("/")[-1] for s in list(STAGES.values())[: list(STAGES).index(name)]]
-    derived = {"classifier": "pretrained", "earlier_annotations": "votes"}
+    derived = {"classifier": "pretrained", "classifiers": "finetuned"}
+    derived["earlier_annotations"] = "votes"
     assert {derived.get(noun, noun) for noun in stage.reads} <= set(before)
 
 

@@ -16,7 +16,7 @@ from conftest import ROOT
 TINY = ["encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100"]
 GROUPS = (
     "data", "rules", "label_model", "encoder", "pretrain", "finetune", "loss", "adapt",
-    "self_training", "hardware", "tracker", "strategy", "annotator", "experiment",
+    "self_training", "hardware", "tracker", "amplify", "strategy", "annotator", "experiment",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -12,17 +12,19 @@ STAGES = (
     "aggregate",
     "tokenise",
     "pretrain",
+    "embed",
     "select",
     "annotate",
     "reweigh",
     "finetune",
+    "assess",
     "export",
 )
 
 HELP = """wsal: weak supervision, then active learning, for text classification.
 
   wsal run [OVERRIDES]      everything: rules to an exported model
-  wsal active [OVERRIDES]   the loop select, annotate, reweigh, finetune, over the rounds
+  wsal active [OVERRIDES]   the loop select, annotate, reweigh, finetune, assess, until a stop rule
 
 stages, in their order (each skips what is up to date):
   wsal prepare      any source -> pool, dev, test
@@ -30,10 +32,12 @@ stages, in their order (each skips what is up to date):
   wsal aggregate    votes -> one weak label a text
   wsal tokenise     texts -> word pieces, once for all stages
   wsal pretrain     train the classifier on weak labels
+  wsal embed        embed the pool once, and set a part of it aside to measure on
   wsal select       choose the texts to ask about in this round
   wsal annotate     have them answered
   wsal reweigh      weigh the rules anew by the gold labels, and calibrate
   wsal finetune     train on gold labels, with replay of weak ones
+  wsal assess       what the round brought: quality, gain, cost, whether to stop
   wsal export       a Hugging Face folder, ONNX, a model card
 
 readers:
@@ -41,6 +45,7 @@ readers:
   wsal rules [RUN]          the vote report: coverage, conflict, accuracy, examples
   wsal rules suggest [RUN]  rules to paste: from class names, gold labels, conflicts, mistakes
   wsal rules watch FILE [RUN]   after each edit of FILE: the new table, and what changed
+  wsal forecast [RUN] --target 0.95   labels, hours and cost that it still needs
   wsal compare RUN RUN ...  learning curves side by side
   wsal predict MODEL INPUT OUTPUT   label a csv, tsv, parquet, jsonl or xlsx file
 

@@ -28,12 +28,15 @@ from wsal.settings import (
     ActiveSettings,
     AdaptSettings,
     AggregateSettings,
+    AmplifySettings,
     EncoderSettings,
+    EvaluationSettings,
     ExportSettings,
     FinetuneSettings,
     HardwareSettings,
     PretrainSettings,
     SelfTrainingSettings,
+    StopSettings,
     TrackerSettings,
 )
 
@@ -49,7 +52,10 @@ SETTINGS = {
     "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
+    "amplify": AmplifySettings,
     "active": ActiveSettings,
+    "evaluation": EvaluationSettings,
+    "stop": StopSettings,
     "export": ExportSettings,
 }
 COMPONENTS: dict[str, type] = {

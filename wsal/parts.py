@@ -27,7 +27,10 @@ class Parts:
 
     def config(self, need: str) -> dict[str, Any]:
         """The node and its content, as a manifest records them."""
-        return {"node": self.nodes[need], "content": _content(self.built[need])}
+        node = self.nodes[need]
+        if aside := getattr(self.built[need], "SHAPES_NOTHING", ()):
+            node = {name: value for name, value in node.items() if name not in aside}
+        return {"node": node, "content": _content(self.built[need])}
 
 
 def _content(part: Any) -> Any:  # noqa: ANN401  a mapping of contents, or nothing

@@ -36,21 +36,24 @@ class Stage:
 
 # fmt: off
 STAGES = {
-    #                  reads                                                            writes                   configured by
-    "prepare":   Stage((),                                                              "pool",                  ("data", "seed")),
-    "vote":      Stage(("pool",),                                                       "votes",                 ("rules", "seed"), reuses="rules"),
-    "aggregate": Stage(("pool", "votes"),                                               "weak_labels",           ("label_model", "aggregate")),
-    "tokenise":  Stage(("pool",),                                                       "tokens",                ("encoder",)),
-    "pretrain":  Stage(("pool", "tokens", "weak_labels"),                               "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
-    "select":    Stage(("pool", "tokens", "classifier", "earlier_annotations"),         "rounds/{}/query",       ("encoder", "strategy", "active", "seed"), ("hardware",)),
-    "annotate":  Stage(("pool", "query"),                                               "rounds/{}/annotations", ("annotator", "seed")),
-    "reweigh":   Stage(("pool", "votes", "annotations"),                                "rounds/{}/reweighed",   ("label_model", "aggregate")),
-    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "annotations"),    "rounds/{}/finetuned",   ("encoder", "finetune", "seed"), ("hardware", "tracker"), shared=True),
-    "export":    Stage(("pool", "votes", "classifier"),                                 "exported",              ("encoder", "export")),
+    #                  reads                                                                              writes                   configured by
+    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
+    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
+    "aggregate": Stage(("pool", "votes"),                                                                 "weak_labels",           ("label_model", "aggregate")),
+    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
+    "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
+    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder", "evaluation", "seed"), ("hardware",)),
+    "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
+    "annotate":  Stage(("pool", "query"),                                                                 "rounds/{}/annotations", ("annotator", "seed")),
+    "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "embeddings", "annotations"),        "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
+    "assess":    Stage(("pool", "embeddings", "pretrained", "classifiers", "annotations"),                "rounds/{}/assessed",    ("active", "evaluation", "seed")),
+    "export":    Stage(("pool", "votes", "classifier"),                                                   "exported",              ("encoder", "export")),
 }
 # fmt: on
-ROUND_STAGES = ("select", "annotate", "reweigh", "finetune")
+ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
 IN_ROUNDS = ("query", "reweighed")
+IN_ALL_ROUNDS = {"annotations": "annotate", "classifiers": "finetune"}
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,10 @@ def folder(run_dir: Path, writes: str, number: int) -> Path:
 
 def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
     """The artifact that a noun in `reads` stands for, in this round."""
-    if noun in ("annotations", "earlier_annotations"):
-        last = number if noun == "annotations" else number - 1
-        places = [folder(run_dir, STAGES["annotate"].writes, n) for n in range(1, last + 1)]
-        return [Artifact.open(place) for place in places]
+    if noun.removeprefix("earlier_") in IN_ALL_ROUNDS:
+        last = number - 1 if noun.startswith("earlier_") else number
+        writes = STAGES[IN_ALL_ROUNDS[noun.removeprefix("earlier_")]].writes
+        return [Artifact.open(folder(run_dir, writes, n)) for n in range(1, last + 1)]
     if noun == "classifier":
         rounds_before = number > 1
         newest = folder(run_dir, STAGES["finetune"].writes, number - 1)
@@ -143,11 +146,8 @@ def open_round(run_dir: Path) -> int:
 def round_of(run_dir: Path, name: str) -> int:
     """The round that a stage called by itself works on."""
     number = open_round(run_dir)
-    return (
-        number
-        if name not in ("reweigh", "finetune") or _answered(run_dir, number)
-        else max(number - 1, 1)
-    )
+    of_last = ("assess",) if _answered(run_dir, number) else ("reweigh", "finetune", "assess")
+    return max(number - 1, 1) if name in of_last else number
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""Commands that read runs and write nothing that a stage reads: status, rules, compare, predict."""
+"""Commands that read runs and write nothing that a stage reads: status, forecast and others."""
 
 import argparse
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -12,6 +13,7 @@ from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError, UnknownNameError
 from wsal.pipeline import ROUND_STAGES, STAGES, folder
 from wsal.runs import BEFORE_ROUNDS, CONFIG, opened
+from wsal.settings import ActiveSettings
 
 RUNS = Path("runs")
 
@@ -67,7 +69,8 @@ def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
             begun = place.with_name(place.name + ".unfinished").exists()
             rows.append((title, "unfinished" if begun else "missing", "", ""))
             continue
-        same = all(part["node"] == config[need] for need, part in done.manifest["config"].items())
+        made_with = done.manifest["config"].items()
+        same = all(part["node"] == _shaping(need, config[need]) for need, part in made_with)
         inputs = _flat(done.manifest["inputs"])
         fresh = same and all(digest in current.values() for digest in inputs)
         if fresh:
@@ -151,12 +154,29 @@ def run_folder(name: str) -> Path:
     raise UnknownNameError("run", name, known)
 
 
+def forecast(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Print the learning curve, and the labels, hours and cost that a target still needs."""
+    from wsal import forecasting  # noqa: PLC0415
+
+    parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
+    forecasting.add_options(parser)
+    options = parser.parse_args(arguments)
+    forecasting.show(run_folder(options.run), options)
+
+
 READERS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], None]] = {
     "status": status,
     "rules": rules,
+    "forecast": forecast,
     "compare": compare,
     "predict": predict,
 }
+
+
+def _shaping(need: str, node: Any) -> Any:  # noqa: ANN401  a node of the configuration
+    """What of a node makes artifacts stale."""
+    aside = ActiveSettings.SHAPES_NOTHING if need == "active" else ()
+    return {k: v for k, v in node.items() if k not in aside} if aside else node
 
 
 def _flat(inputs: dict[str, str | list[str]]) -> list[str]:

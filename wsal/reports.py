@@ -33,6 +33,28 @@ def _before_after(facts: Facts) -> str:
     return "no gold to measure on"
 
 
+def _assessment(facts: Facts) -> str:
+    """Quality, what the round brought, and what it cost."""
+    said = [f"{facts['n_gold']} gold labels"]
+    if facts["measured_on"]:
+        now = facts["rounds"][-1]
+        for name in ("macro_f1", "accuracy"):
+            gain = facts["gain"][name]
+            said.append(
+                f"{name} {_interval(now[name])}, gain {gain['value']:+.3f} "
+                f"[{gain['low']:+.3f}, {gain['high']:+.3f}]"
+            )
+        said.append(f"on {facts['measured_on']}")
+    said.append(f"{facts['seconds'] / 60:.1f} min of annotators, cost {facts['cost']:.2f}")
+    if facts["agreement"] is not None:
+        said.append(f"agreement with the round before {facts['agreement']:.3f}")
+    return "; ".join(said)
+
+
+def _interval(one: Mapping[str, float]) -> str:
+    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+
+
 LINES: dict[str, Callable[[Facts], str]] = {
     "prepare": lambda f: (
         f"{f['n_rows']:,} rows -> pool {f['n_pool']:,}, dev {f['n_dev']:,}, test {f['n_test']:,}; "
@@ -50,10 +72,15 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_pieces']:,} word pieces in the pool, {f['pieces_per_text']} a text"
     ),
     "pretrain": lambda f: f"{f['n_texts']:,} weak labels, {f['n_steps']} steps; {_metrics(f)}",
-    "select": lambda f: f"{f['n_asked']} of {f['n_candidates']:,} candidates",
+    "embed": lambda f: f"{f['n_texts']:,} texts; {f['n_frame']:,} of them set apart to measure on",
+    "select": lambda f: (
+        f"{f['n_asked']} texts, {f['n_evaluation']} of them for evaluation; "
+        f"{f['n_candidates']:,} candidates of {f['n_left']:,}"
+    ),
     "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
     "reweigh": lambda f: f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}",
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
+    "assess": _assessment,
     "export": lambda f: f"{f['folder']}; largest difference of ONNX {f['largest_difference']}",
 }
 
@@ -110,3 +137,8 @@ def _f1(numbers: Mapping[str, Any] | None) -> str:
     if not numbers or numbers["macro_f1"] is None:
         return "-"
     return f"{numbers['macro_f1']:.3f}"
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    console().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from wsal import processes, reports
-from wsal.artifacts import MANIFEST, Artifact, write_json
+from wsal.active.stopping import reasons
+from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
 from wsal.errors import BusyError, WaitingForAnnotations
 from wsal.parts import Parts
 from wsal.pipeline import (
@@ -22,7 +23,7 @@ from wsal.pipeline import (
     run_stage,
 )
 
-BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain")
+BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 CONFIG = "config.json"
 
 
@@ -57,13 +58,11 @@ def _lead(
                 return None
             for name in BEFORE_ROUNDS if command == "run" else ():
                 step(run_dir, name, parts)
-            n_rounds = parts["active"].rounds
             try:
-                for number in range(1, n_rounds + 1):
-                    for name in ROUND_STAGES:
-                        step(run_dir, name, parts, number)
+                n_rounds = loop(run_dir, parts)
             except WaitingForAnnotations:
-                write_json(run_dir / "summary.json", summarise(run_dir, nodes["name"], n_rounds))
+                most = parts["active"].rounds
+                write_json(run_dir / "summary.json", summarise(run_dir, nodes["name"], most))
                 raise
             if command == "run":
                 step(run_dir, "export", parts, n_rounds + 1)
@@ -71,6 +70,19 @@ def _lead(
             write_json(run_dir / "summary.json", summary)
             reports.show_summaries([summary])
             return summary
+
+
+def loop(run_dir: Path, parts: Parts) -> int:
+    """Round after round, until a rule of `stop` holds; gives back how many there were."""
+    most: int = parts["active"].rounds
+    assessed: list[Facts] = []
+    for number in range(1, most + 1):
+        outcomes = [step(run_dir, name, parts, number) for name in ROUND_STAGES]
+        assessed.append(outcomes[-1].artifact.facts)
+        if why := reasons(assessed, parts["stop"]):
+            reports.say(f"stops after round {number}: {'; '.join(why)}")
+            return number
+    return most
 
 
 def step(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
@@ -96,6 +108,8 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
                 seconds[stage] = round(total, 3)
                 if stage == "finetune":
                     rounds.append(_quality(number, done.facts["n_gold"], done))
+                elif stage == "assess":
+                    _judge(rounds, done.facts)
     if exported := opened(run_dir, STAGES["export"].writes):
         seconds["export"] = exported.manifest["seconds"]
     rules = _on_gold(weak.facts.get("covered", {})) if weak else None
@@ -135,6 +149,16 @@ def alone(run_dir: Path) -> Iterator[None]:
 def _quality(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
     numbers = _on_gold(classifier.facts) or {"accuracy": None, "macro_f1": None}
     return {"round": number, "n_gold": n_gold, **numbers}
+
+
+def _judge(rounds: list[dict[str, Any]], facts: Facts) -> None:
+    """Put into each round what the newest assessment says of it."""
+    rounds[-1] |= {"n_evaluation": facts["n_evaluation"], "cost": facts["cost"]}
+    rounds[-1]["annotator_seconds"] = facts["seconds"]
+    for one, judged in zip(rounds, facts["rounds"], strict=False):
+        for name in ("accuracy", "macro_f1"):
+            one[name] = judged[name]["value"]
+            one[f"{name}_interval"] = [judged[name]["low"], judged[name]["high"]]
 
 
 def _on_gold(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -164,13 +164,77 @@ class SelfTrainingSettings(OptimizerSettings):
 
 @dataclass(frozen=True)
 class ActiveSettings:
-    """The loop select, annotate, finetune, and what its labels cost."""
+    """The loop select, annotate, finetune, assess, and what its labels cost."""
 
     rounds: Count = 5
+    """At most so many; the rules of `stop` can end the loop sooner."""
     query_size: Positive = 40
-    """Texts asked in one round."""
+    """Texts asked in one round, beside those for evaluation."""
     max_candidates: Positive = 5_000
-    """The strategy chooses among so many texts of the pool, drawn anew in each round."""
+    """The strategy chooses among so many texts: of a larger pool, those that a proxy of the
+    classifier is unsure of, that rules dispute, and some drawn at random, anew in each round."""
+    disagreement: Amount = 0.5
+    """Added to the score of a text on which rules vote for different classes."""
+    contradiction: Amount = 0.5
+    """Added to the score of a text whose sure weak label the classifier contradicts."""
+    price_per_hour: Amount = 0.0
+    """What an hour of an annotator's time costs, in any currency."""
+
+    SHAPES_NOTHING: ClassVar = ("rounds", "price_per_hour")
+    """What may change without making a query stale."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How quality is measured by labels of people, apart from those that are trained on."""
+
+    size: Count | None = None
+    """Texts asked for evaluation in the first round, from every stratum of predicted class and
+    confidence; null: 100 of a pool of 2,000 or more without test and dev split, else 0."""
+    top_up: Count = 20
+    """More of them in each later round; 0 where `size` comes to 0."""
+    frame: Positive = 5_000
+    """They are drawn from so many texts of the pool, at most a fifth, none of them trained on."""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Of intervals."""
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """When the loop ends before `active.rounds`; null: a rule is off. All are told each round."""
+
+    metric: Literal["macro_f1", "accuracy"] = "macro_f1"
+    """What `target` and `least_gain` speak of."""
+    target: Share | None = None
+    """The lower bound of the metric has reached it."""
+    agreement: Share | None = None
+    """Kappa of one round's predictions on the frame with the next one's, mean of three rounds
+    (Bloodgood & Vijay-Shanker, 2009); 0.99 is usual."""
+    change: Share | None = None
+    """Share of the frame's predictions that changed in the last round."""
+    least_gain: Amount | None = None
+    """The next 100 labels are forecast to bring less, at the upper end of an 80% interval."""
+    hours: Amount | None = None
+    """Annotators have spent so many."""
+    budget: Amount | None = None
+    """They have cost so much, by `active.price_per_hour`."""
+
+
+@dataclass(frozen=True)
+class AmplifySettings:
+    """How annotated records are multiplied, where a paired test finds that it does no harm."""
+
+    copies: Annotated[int, Field(ge=0, le=8)] = 0
+    """Rewritten copies of each annotated record, at most; 0 is off."""
+    operations: tuple[
+        Literal["attribute_swap", "unit_rewrite", "code_mask", "segment_permute", "field_dropout"],
+        ...,
+    ] = ("attribute_swap", "unit_rewrite", "code_mask", "segment_permute")
+    """`field_dropout` is left out: where brands tell classes apart, it takes too much away."""
+    weight: Share = 0.5
+    """What a record's copies together weigh in the loss; the record itself has 1."""
+    least_gain: Annotated[float, Field(ge=-1, le=1)] = -0.002
+    """Copies are used in a round if the lower end of what they bring in macro-F1 is above this."""
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,16 @@ QUERY: Schema = {
     "reason": pl.String,
     "predicted": pl.Int16,
     "confidence": pl.Float32,
+    "purpose": pl.String,  # TRAIN or EVALUATE
 }
-ANNOTATIONS: Schema = {
+ANSWERS: Schema = {
     "id": pl.String,
     "label": pl.String,  # the name, so that answers outlive a changed set of classes; null: skipped
     "annotator": pl.String,
     "seconds": pl.Float32,
 }
+ANNOTATIONS: Schema = {**ANSWERS, "purpose": pl.String}
+TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
     "rule": pl.String,
     "classes": pl.List(pl.String),  # its polarity: the classes it ever votes for

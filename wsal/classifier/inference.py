@@ -18,14 +18,15 @@ GPU_TOKENS = 65_536
 
 
 def predict(
-    classifier: Classifier, texts: Sequence[str] | Tokens, what: str
+    classifier: Classifier, texts: Sequence[str] | Tokens, what: str, dropout: int | None = None
 ) -> tuple[Probs, Embeddings]:
     """Class probabilities `(texts, classes)` and unit embeddings `(texts, dims)`.
 
     An embedding is the mean of the encoder's last hidden states over the text's word pieces.
+    With `dropout`, a seed, units are dropped as in training (Gal & Ghahramani, 2016).
     """
     device = device_of(classifier.hardware)
-    model = classifier.model.eval().to(device)
+    model = classifier.model.train(dropout is not None).to(device)
     tokens = texts if isinstance(texts, Tokens) else classifier.tokens(texts)
     probs = np.empty((len(tokens), model.config.num_labels), dtype=np.float32)
     embeddings = np.empty((len(tokens), model.config.hidden_size), dtype=np.float32)
@@ -50,7 +51,11 @@ def predict(
                     run(rows)
                     advance(len(rows))
 
-        in_threads(work, batches, torch.get_num_threads() if on_cpu else 1)
+        n_threads = torch.get_num_threads() if on_cpu else 1
+        if dropout is not None:
+            torch.manual_seed(dropout)  # torch draws from its global stream: in one thread alone
+            n_threads = 1
+        in_threads(work, batches, n_threads)
     return probs, embeddings
 
 

@@ -33,6 +33,9 @@ class Tokens:
         lengths: np.ndarray = (self.ends - self.starts).astype(np.int32)
         return lengths
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.__getitem__, range(len(self)))
+
     def used(self) -> np.ndarray:
         """The different word pieces that occur, ascending."""
         seen: set[int] = set()

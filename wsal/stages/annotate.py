@@ -22,6 +22,7 @@ def annotate(
         round_dir=query.path.parent,
     )
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
+    answers = answers.join(asked.table.select("id", "purpose"), on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()
     return {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}

@@ -1,23 +1,33 @@
 """Train the weak-pretrained classifier on all gold labels so far, with replay of weak ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wsal import processes
+from wsal import processes, tables
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
-from wsal.classifier.batching import replay_plan
 from wsal.classifier.course import Course
-from wsal.classifier.encoder import load_classifier
+from wsal.classifier.encoder import Classifier, load_classifier
+from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.probe import train_probe
 from wsal.classifier.tokens import read_tokens
 from wsal.classifier.training import train
 from wsal.labels import LabelSet
 from wsal.seeding import integer, rng
-from wsal.settings import EncoderSettings, FinetuneSettings, HardwareSettings, TrackerSettings
+from wsal.settings import (
+    AmplifySettings,
+    EncoderSettings,
+    FinetuneSettings,
+    HardwareSettings,
+    TrackerSettings,
+)
+from wsal.stages.amplifying import copies, judge, mined, survived
+from wsal.stages.frames import frame_of
+from wsal.stages.lessons import Lesson, lesson, replayed, with_copies
 from wsal.stages.measuring import dev_score, measure
 from wsal.stages.pretrain import usable, weak_targets
 from wsal.stages.reweigh import answered
@@ -30,59 +40,83 @@ def finetune(
     tokens: Artifact,
     reweighed: Artifact,
     pretrained: Artifact,
+    embeddings: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     finetune: FinetuneSettings,
+    amplify: AmplifySettings,
     seed: int,
     hardware: HardwareSettings,
     tracker: TrackerSettings,
 ) -> Facts:
     """pretrained, all annotations -> a Hugging Face folder, metrics.json.
 
-    Each round starts from the weak-pretrained checkpoint, not from the last round's weights.
+    Each round starts from the weak-pretrained checkpoint, not from the last round's weights. With
+    `amplify` it is trained twice, without copies of the gold and with them; they have to pay.
     """
-    number = len(annotations)
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
     ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     rows, gold = answered(ids, annotations, labels)
-    draw = rng(seed, "replay", number)
-    n_weak = replayed(finetune)
-    drawn = np.sort(draw.permutation(usable(reweighed))[: n_weak.sum()])
-    weak, trust = weak_targets(reweighed, drawn, out / CHECKPOINTS)
-    classifier = load_classifier(pretrained.path, encoder, hardware)
-    objective = LabelObjective(
-        classifier,
-        read_tokens(tokens.path / "pool").take(np.concatenate([rows, drawn])),
-        np.concatenate([np.eye(len(labels), dtype=np.float32)[gold], weak]),
-        np.concatenate([np.ones(len(rows)), finetune.replay_weight * trust]),
+    texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
+    drawn = np.sort(draw.permutation(usable(reweighed))[: replayed(finetune).sum()])
+    weak = weak_targets(reweighed, drawn, out / CHECKPOINTS)
+    plain = lesson(texts.take(rows), gold, texts.take(drawn), *weak, finetune, draw)
+    school = _School(
+        out, pretrained, pool, tokens, labels, encoder, hardware, finetune, tracker, seed, number
     )
-    plan = replay_plan(
-        np.arange(len(rows)), np.arange(len(rows), len(rows) + len(drawn)), objective.lengths,
-        finetune.batch_size, n_weak, draw,
-    )  # fmt: skip
-    what = f"round {number}: finetune"
-    if finetune.head_only:
-        counts = np.bincount(plan.order, minlength=len(objective.lengths))
-        history = train_probe(objective, counts, what)
-    else:
-        course = Course(
-            finetune, out / CHECKPOINTS, integer(seed, "dropout", number), what, tracker,
-            dev_score(classifier, pool, tokens, labels, finetune),
-        )  # fmt: skip
-        history = train(classifier, objective, plan, course)
+    classifier, history = school.taught(plain, "finetune")
+    frame, lexicon = frame_of(embeddings), mined(pool, reweighed, labels, seed)
+    facts: Facts = {"round": number, "n_gold": len(rows), "n_replayed": len(drawn)}
+    made = copies(pool, rows, gold, lexicon, amplify, seed) if amplify.copies else None
+    if made is not None and made.texts:
+        known, truth = answered(ids, annotations, labels, tables.EVALUATE)
+        by = judge(pool, embeddings, np.searchsorted(frame, known), truth)
+        richer = with_copies(plain, made, classifier, rng(seed, "copies", number))
+        other, other_history = school.taught(richer, "finetune-amplified")
+        verdict = None
+        if processes.leads():
+            on = texts.take(frame) if by.place == "frame" else read_tokens(tokens.path / by.place)
+            without, given = (predict(one, on, "test copies")[0] for one in (classifier, other))
+            verdict = by.verdict(without, given, amplify, seed) | {"n_copies": len(made.texts)}
+        facts["amplified"] = processes.tell(verdict)
+        if facts["amplified"]["used"]:
+            classifier, history = other, other_history
     if not processes.leads():
         return {}
     classifier.save(out)
-    facts = {"round": number, "n_gold": len(rows), "n_replayed": len(drawn)}
+    said, _ = predict(classifier, texts.take(frame), f"round {number}: frame")
+    np.save(out / "frame_probs.npy", said)
+    facts["consistency"] = survived(classifier, pool, frame, said, lexicon, seed)
     return facts | measure(out, classifier, pool, tokens, labels, {"training": history})
 
 
-def replayed(settings: FinetuneSettings) -> np.ndarray:
-    """How many texts of each step are replayed, `(steps,)`.
+@dataclass(frozen=True)
+class _School:
+    """All that a lesson is taught with; the same for each lesson of a round."""
 
-    >>> replayed(FinetuneSettings(steps=3, batch_size=32, replay=0.5, replay_end=0.0)).tolist()
-    [16, 8, 0]
-    """
-    end = settings.replay if settings.replay_end is None else settings.replay_end
-    shares = np.linspace(settings.replay, end, settings.steps)
-    return np.round(shares * settings.batch_size).astype(np.int64)
+    out: Path
+    pretrained: Artifact
+    pool: Artifact
+    tokens: Artifact
+    labels: LabelSet
+    encoder: EncoderSettings
+    hardware: HardwareSettings
+    settings: FinetuneSettings
+    tracker: TrackerSettings
+    seed: int
+    number: int
+
+    def taught(self, given: Lesson, name: str) -> tuple[Classifier, Facts]:
+        """The weak-pretrained classifier after a lesson, and how it went."""
+        classifier = load_classifier(self.pretrained.path, self.encoder, self.hardware)
+        objective = LabelObjective(classifier, given.tokens, given.targets, given.weights)
+        what = f"round {self.number}: {name}"
+        if self.settings.head_only:
+            counts = np.bincount(given.plan.order, minlength=len(given.weights))
+            return classifier, train_probe(objective, counts, what)
+        course = Course(
+            self.settings, self.out / CHECKPOINTS / name,
+            integer(self.seed, "dropout", self.number), what, self.tracker,
+            dev_score(classifier, self.pool, self.tokens, self.labels, self.settings),
+        )  # fmt: skip
+        return classifier, train(classifier, objective, given.plan, course)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wsal import tables
+from wsal.arrays import Classes, Probs, Weights
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
@@ -25,25 +26,37 @@ def measure(
     labels: LabelSet,
     more: Facts,
 ) -> Facts:
-    """Write metrics.json for dev and test, where they exist; give back the headline numbers."""
+    """Write metrics.json for dev and test, where they exist; give back the headline numbers.
+
+    What the classifier says of a split is kept in `dev_probs.npy`, `test_probs.npy`.
+    """
     metrics: Facts = dict(more)
     for split in ("dev", "test"):
         if (pool.path / f"{split}.parquet").exists():
-            metrics[split] = scored(classifier, pool, tokens, labels, split)
+            probs = on_split(classifier, tokens, split)
+            np.save(out / f"{split}_probs.npy", probs)
+            metrics[split] = against_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
     names = ("accuracy", "macro_f1")
     return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
 
 
-def scored(
-    classifier: Classifier, pool: Artifact, tokens: Artifact, labels: LabelSet, split: str
-) -> dict[str, Any]:
+def on_split(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
+    """What the classifier says of each text of a split."""
+    return predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")[0]
+
+
+def against_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> dict[str, Any]:
     """The metrics of one split."""
-    probs, _ = predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")
-    records = tables.read(pool.path / f"{split}.parquet")
-    gold = records["label"].to_numpy().astype(np.int64)
-    weights = records["n_copies"].to_numpy().astype(np.float64)
+    gold, weights = gold_of(pool, split)
     return evaluate(probs, gold, weights, labels)
+
+
+def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
+    """The gold label of each text of a split, and how many rows of the source it stands for."""
+    records = tables.read(pool.path / f"{split}.parquet")
+    weights = records["n_copies"].to_numpy().astype(np.float64)
+    return records["label"].to_numpy().astype(np.int64), weights
 
 
 def dev_score(
@@ -59,4 +72,9 @@ def dev_score(
         return None
     if not (pool.path / "dev.parquet").exists():
         raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
-    return lambda: float(scored(classifier, pool, tokens, labels, "dev")["macro_f1"])
+
+    def score() -> float:
+        found = against_gold(on_split(classifier, tokens, "dev"), pool, labels, "dev")
+        return float(found["macro_f1"])
+
+    return score

@@ -46,18 +46,18 @@ def reweigh(
 
 
 def answered(
-    ids: pl.Series, annotations: Sequence[Artifact], labels: LabelSet
+    ids: pl.Series, annotations: Sequence[Artifact], labels: LabelSet, purpose: str = tables.TRAIN
 ) -> tuple[Rows, Classes]:
-    """The rows of the pool that got a gold label, and the labels.
+    """The rows of the pool that got a gold label for this purpose, and the labels.
 
     Raises:
         AnnotationError: there are none.
     """
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    answers = answers.drop_nulls("label")
+    answers = answers.filter(pl.col("purpose") == purpose).drop_nulls("label")
     rows = pl.DataFrame({"id": ids}).with_row_index("row")
     joined = answers.join(rows, on="id", how="inner", maintain_order="left")
-    if joined.is_empty():
+    if joined.is_empty() and purpose == tables.TRAIN:
         raise AnnotationError(
             f"{len(answers)} texts have a gold label and none of them is in the pool; "
             "answer at least one text (or was the data exchanged?)"
