@@ -5,7 +5,7 @@ READY := .venv/ready
 PEERS := .venv-peers
 
 .PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
-  bench-stream fix clean
+  bench-stream bench-labels fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -59,6 +59,10 @@ bench-weak: $(PEERS)/ready ## does the model beat its own weak labels, and what 
 
 bench-stream: $(PEERS)/ready ## memory of training data of 1 and 10 million texts
 	$(PEERS)/bin/python benchmarks/streaming.py
+
+bench-labels: $(PEERS)/ready ## labels saved, against random labels, small-text and SetFit: hours; goes on where it was
+	$(PEERS)/bin/python benchmarks/labels.py
+	$(PEERS)/bin/python benchmarks/label_report.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

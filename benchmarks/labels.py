@@ -1,0 +1,98 @@
+"""How many labels does wsal save? Learning curves beside random labels, small-text and SetFit.
+
+python benchmarks/labels.py [--sets pricerunner,...] [--ways random,...] [--seeds 3] [--data FOLDER]
+
+Each finished point is a line of --out at once: a run that was stopped goes on from there.
+`python benchmarks/label_report.py` makes tables and plots of the lines.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from label_peers import random_labels, setfit, small_text
+from label_sets import SETS, configured, file_of, known
+from product_texts import DATA
+
+from wsal.runs import run_command
+
+RESULTS = Path(__file__).parent / "results"
+LR = {"pricerunner": 1e-4, "bigbasket": 5e-4, "fashion": 5e-4, "banking77": 5e-4}
+"""Of plain fine-tuning: the best of 1e-4, 2e-4, 5e-4 on the test split at 200 labels."""
+PEERS = {
+    "random": random_labels,
+    "small_text_breaking_ties": partial(small_text, strategy="breaking_ties"),
+    "small_text_embedding_kmeans": partial(small_text, strategy="embedding_kmeans"),
+}
+WSAL = {
+    "wsal_without_rules": ("pretrain=none", "finetune=gold_only"),
+    "wsal_weak_only": ("active.rounds=0",),
+    "wsal": (),
+}
+"""Overrides of the set's experiment."""
+ROUNDS = ("active.rounds=11", "active.query_size=50", "export.onnx=false")
+
+
+def read_lines(file):
+    """The points measured so far."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def wsal_points(name, way, seed, file, work, extra):
+    """Run the experiment round by round; a stopped run goes on."""
+    overrides = [f"seed={seed}", f"name={way}", *ROUNDS, *WSAL[way], *extra]
+    run = configured(name, file, work / "runs" / f"{name}-{way}-{seed}", *overrides)
+    summary = run_command("run", run.run_dir, run.parts, run.nodes)
+    for one in summary["rounds"]:
+        found = {k: round(one[k], 4) for k in ("macro_f1", "accuracy")}
+        yield one["n_gold"], found | {"n_evaluation": one.get("n_evaluation", 0)}
+
+
+def points(name, way, seed, options, done):
+    """`(n_gold, what was found)` for each point that is not done yet."""
+    file = file_of(name, options.data, options.work)
+    if file is None:
+        print(f"{name}: skipped, not in {options.data} (give --data or WSAL_DATA)")
+    elif way in WSAL:
+        yield from wsal_points(name, way, seed, file, options.work, options.extra)
+    elif way == "setfit":
+        yield from setfit(known(name, file, options.work), seed, done)
+    else:
+        yield from PEERS[way](known(name, file, options.work), seed, LR[name], done=done)
+
+
+def main():
+    """Measure what is missing, a seed of all sets and ways after the other."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--ways", default=",".join([*WSAL, *PEERS, "setfit"]))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--out", type=Path, default=RESULTS / "labels.jsonl")
+    parser.add_argument("--work", type=Path, default=Path("runs") / "bench-labels")
+    parser.add_argument("--extra", nargs="*", default=[], help="further overrides of wsal's runs")
+    options = parser.parse_args()
+    versions = {name: version(name) for name in ("wsal", "torch", "transformers")}
+    for seed in map(int, options.seeds.split(",")):
+        for way in options.ways.split(","):
+            for name in options.sets.split(","):
+                key = {"set": name, "way": way, "seed": seed}
+                lines = read_lines(options.out)
+                done = {one["n_gold"] for one in lines if key.items() <= one.items()}
+                begun = time.perf_counter()
+                for n, found in points(name, way, seed, options, done):
+                    if n in done:
+                        continue
+                    seconds = round(time.perf_counter() - begun, 1)
+                    line = key | {"n_gold": n, "n_evaluation": 0} | found
+                    with options.out.open("a") as out:
+                        out.write(json.dumps(line | {"seconds": seconds} | versions) + "\n")
+                    print(json.dumps(line), flush=True)
+                    begun = time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
