@@ -46,6 +46,7 @@ readers:
   wsal rules suggest [RUN]  rules to paste: from class names, gold labels, conflicts, mistakes
   wsal rules watch FILE [RUN]   after each edit of FILE: the new table, and what changed
   wsal forecast [RUN] --target 0.95   labels, hours and cost that it still needs
+  wsal review [RUN]         answers that look wrong
   wsal compare RUN RUN ...  learning curves side by side
   wsal predict MODEL INPUT OUTPUT   label a csv, tsv, parquet, jsonl or xlsx file
 

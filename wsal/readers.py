@@ -164,10 +164,21 @@ def forecast(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     forecasting.show(run_folder(options.run), options)
 
 
+def review(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Print the answers that look wrong."""
+    from wsal import reviewing  # noqa: PLC0415  its library takes seconds
+
+    parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
+    parser.add_argument("--most", type=int, default=20, help="so many of them")
+    options = parser.parse_args(arguments)
+    reviewing.show(run_folder(options.run), options.most)
+
+
 READERS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], None]] = {
     "status": status,
     "rules": rules,
     "forecast": forecast,
+    "review": review,
     "compare": compare,
     "predict": predict,
 }

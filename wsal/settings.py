@@ -177,6 +177,8 @@ class ActiveSettings:
     """Added to the score of a text on which rules vote for different classes."""
     contradiction: Amount = 0.5
     """Added to the score of a text whose sure weak label the classifier contradicts."""
+    review: Count = 0
+    """Texts asked about once more, their label looks wrong; the most frequent answer counts."""
     price_per_hour: Amount = 0.0
     """What an hour of an annotator's time costs, in any currency."""
 

@@ -11,7 +11,10 @@ import polars as pl
 from wsal.active import sheet
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
+from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
+
+LOOK_ALIKES = 3  # classes that an oracle takes for the right one
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ class Oracle:
     """Answers from the gold labels that the source brought: for simulation."""
 
     noise: Share = 0.0
-    """Share of its answers that are wrong: another class, any with equal chance."""
+    """Share of its answers that are wrong."""
+    look_alikes: Share = 0.0
+    """Share of the wrong answers that fall on one of three classes it takes for the right one,
+    always the same three; the others fall on any class."""
+    abstains: Share = 0.0
+    """Share of texts that it skips."""
     seconds: Amount = 5.0
-    """The time an answer is said to take."""
+    """The time an answer is said to take, the median of all."""
+    spread: Amount = 0.0
+    """How much that time varies: the standard deviation of its logarithm."""
 
     human = False
 
@@ -61,13 +71,22 @@ class Oracle:
                 "annotator=oracle answers from gold labels, and this pool has none; "
                 "use annotator=file to have people answer"
             )
-        n = len(query.labels)
-        answers = []
-        for one in query.table["id"]:
-            known = query.gold.get(one)
-            shift = int(rng.integers(1, n)) if rng.random() < self.noise else 0
-            answers.append(None if known is None else query.labels.names[(known + shift) % n])
-        return sheet.annotations(query.table["id"], answers, "oracle", self.seconds)
+        answers = [
+            self._answer(query.gold.get(one), query.labels, rng) for one in query.table["id"]
+        ]
+        times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
+        return sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
+
+    def _answer(self, known: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
+        wrong, alike, silent = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
+        others = np.delete(np.arange(len(labels)), [] if known is None else known)
+        if alike:
+            others = stream(0, "look-alikes", -1 if known is None else known).permutation(others)
+            others = others[:LOOK_ALIKES]
+        other = int(rng.choice(others))
+        if known is None or silent:
+            return None
+        return labels.names[other if wrong else known]
 
 
 @dataclass(frozen=True)
@@ -93,4 +112,4 @@ class File:
                 f"column `label` ({sheet.SKIP} skips a text), then run the same command again"
             )
         given = [None if answer == sheet.SKIP else answer for answer in answers]
-        return sheet.annotations(query.table["id"], given, self.name, None)
+        return sheet.annotations(query.table["id"], given, self.name)

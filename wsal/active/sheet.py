@@ -16,12 +16,16 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell tha
 
 
 def annotations(
-    ids: pl.Series, answers: Sequence[str | None], annotator: str, seconds: float | None
+    ids: pl.Series,
+    answers: Sequence[str | None],
+    annotator: str,
+    seconds: Sequence[float] | None = None,
 ) -> pl.DataFrame:
-    """A table of annotations; None stands for a text that was skipped."""
+    """A table of annotations; None stands for a text that was skipped, or a time nobody took."""
     frame = pl.DataFrame({"id": ids, "label": pl.Series(answers, dtype=pl.String)})
     frame = frame.with_columns(
-        annotator=pl.lit(annotator), seconds=pl.lit(seconds, dtype=pl.Float32)
+        annotator=pl.lit(annotator),
+        seconds=pl.Series(seconds or [None] * len(frame), dtype=pl.Float32),
     )
     return frame.select(*tables.ANSWERS)
 

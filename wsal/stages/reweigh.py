@@ -54,7 +54,7 @@ def answered(
         AnnotationError: there are none.
     """
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    answers = answers.filter(pl.col("purpose") == purpose).drop_nulls("label")
+    answers = consensus(answers.filter(pl.col("purpose") == purpose))
     rows = pl.DataFrame({"id": ids}).with_row_index("row")
     joined = answers.join(rows, on="id", how="inner", maintain_order="left")
     if joined.is_empty() and purpose == tables.TRAIN:
@@ -64,3 +64,15 @@ def answered(
         )
     classes = [labels.index(name) for name in joined["label"]]
     return joined["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+
+
+def consensus(answers: pl.DataFrame) -> pl.DataFrame:
+    """One row a text, `id` and `label`: what most answers say, the newest of those that tie.
+
+    Texts come in the order in which they were first answered; skips say nothing.
+    """
+    given = answers.drop_nulls("label").with_row_index("place")
+    counted = given.group_by("id", "label").agg(n=pl.len(), last=pl.col("place").max())
+    first = given.group_by("id").agg(first=pl.col("place").min())
+    best = counted.sort("n", "last").group_by("id").agg(pl.col("label").last())
+    return best.join(first, on="id").sort("first").select("id", "label")

@@ -9,9 +9,10 @@ import polars as pl
 from wsal import tables
 from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
 from wsal.active.proxy import taught
+from wsal.active.review import suspects
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import dropout_passes
-from wsal.arrays import ABSTAIN, Probs, Rows, Scores
+from wsal.arrays import ABSTAIN, Embeddings, Probs, Rows, Scores
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -49,7 +50,8 @@ def select(
 
     Candidates are texts outside the frame that were not asked before; of more than
     `active.max_candidates` a proxy of the classifier, taught on the frame, draws up a shortlist.
-    Beside the strategy's texts stand those of the evaluation sample, drawn from the frame.
+    Beside the strategy's texts stand those of the evaluation sample, drawn from the frame, and
+    (`active.review`) answered ones whose label looks wrong.
     """
     number = len(earlier_annotations) + 1
     labels = LabelSet(tuple(pool.facts["labels"]))
@@ -90,14 +92,16 @@ def select(
         samples=_passes(strategy, model, texts.take(rows), seed, number),
     )
     chosen = strategy.select(candidates, active.query_size, rng(seed, "select", number))
+    again = _again(vectors, known, gold, labels, active.review, rng(seed, "review", number))
     query = pl.concat(
         [
+            _asked(pool, known[again.rows], probs[n + again.rows], again, tables.TRAIN),
             _asked(pool, rows[chosen.rows], probs[chosen.rows], chosen, tables.TRAIN),
             _asked(pool, frame[measured], said[measured], _measuring(measured), tables.EVALUATE),
         ]
     )
     tables.write(_interleaved(query), out / "query.parquet", tables.QUERY)
-    counts = {"n_asked": len(query), "n_evaluation": len(measured)}
+    counts = {"n_asked": len(query), "n_evaluation": len(measured), "n_again": len(again.rows)}
     return {"round": number, **counts, "n_candidates": n, "n_left": len(left)}
 
 
@@ -145,6 +149,21 @@ def _passes(
     seeds = [integer(seed, "passes", number, one) for one in range(n)]
     what = f"round {number}: passes with dropout"
     return np.stack([predict(model, texts, what, dropout=one)[0] for one in seeds])
+
+
+def _again(
+    vectors: Embeddings, known: Rows, gold: np.ndarray, labels: LabelSet, most: int,
+    rng: np.random.Generator,
+) -> Selection:  # fmt: skip
+    """Positions in `known` of the texts to be asked about once more, worst first."""
+    if not most:
+        return Selection(_nobody()[0], np.empty(0, np.float32), [])
+    rows, better, quality = suspects(vectors[known].astype(np.float32), gold, rng)
+    reasons = [
+        f"asked again: {labels.names[gold[row]]!r} looks wrong, {labels.names[other]!r} likelier"
+        for row, other in zip(rows[:most], better[:most], strict=True)
+    ]
+    return Selection(rows[:most], 1 - quality[:most], reasons)
 
 
 def _measuring(rows: Rows) -> Selection:

@@ -1,0 +1,104 @@
+"""Rounds on a pool without a gold split: what is measured is never trained on."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from wsal.data.catalog import Catalog
+
+TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6")
+DATA = (
+    "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
+    "data.layout.label=category",
+    "data.layout.test_share=0", "name=shop", "export.onnx=false",
+)  # fmt: skip
+ASKED = ("active.rounds=2", "active.query_size=10", "active.max_candidates=60")
+
+
+@pytest.fixture
+def shop(wsal, tmp_path):
+    """A function that runs wsal on 400 titles with gold in the pool, and no test split."""
+    rows = Catalog(n=400).read().unique("title", maintain_order=True)
+    rows.select("title", "brand", "category").write_csv(tmp_path / "shop.csv")
+
+    def run(command, *more):
+        return wsal(command, *DATA, *TINY, *ASKED, *more).stdout
+
+    return run
+
+
+def table(tmp_path, number, noun):
+    return pl.read_parquet(tmp_path / "runs/shop/rounds" / f"{number:03d}" / noun)
+
+
+def facts(tmp_path, place):
+    return json.loads((tmp_path / "runs/shop" / place / "manifest.json").read_text())["facts"]
+
+
+@pytest.mark.slow
+def test_an_evaluation_sample_is_asked_topped_up_and_never_trained_on(shop, tmp_path):
+    shop("run", "evaluation.size=30", "evaluation.top_up=10")
+    ids = pl.read_parquet(tmp_path / "runs/shop/pool/pool.parquet")["id"]
+    frame = set(ids[np.load(tmp_path / "runs/shop/embeddings/frame.npy").tolist()])
+    seen = set()
+    for number, n_evaluation in ((1, 30), (2, 10)):
+        answers = table(tmp_path, number, "annotations/annotations.parquet")
+        measured = set(answers.filter(pl.col("purpose") == "evaluate")["id"])
+        trained = set(answers.filter(pl.col("purpose") == "train")["id"])
+        assert len(measured) == n_evaluation
+        assert measured <= frame
+        assert len(trained) == 10
+        assert not trained & frame
+        assert not (measured | trained) & seen
+        seen |= measured | trained
+        assert facts(tmp_path, f"rounds/{number:03d}/finetuned")["n_gold"] == 10 * number
+    told = facts(tmp_path, "rounds/002/assessed")
+    assert told["n_evaluation"] == 40
+    assert told["measured_on"] == "an evaluation sample of 40"
+    assert [one["n_gold"] for one in told["rounds"]] == [0, 10, 20]
+    for one in told["rounds"]:
+        assert 0 <= one["accuracy"]["low"] <= one["accuracy"]["value"] <= one["accuracy"]["high"]
+    summary = json.loads((tmp_path / "runs/shop/summary.json").read_text())
+    assert summary["rounds"][2]["accuracy"] == told["rounds"][2]["accuracy"]["value"]
+    assert summary["rounds"][2]["annotator_seconds"] == 60 * 5
+
+
+@pytest.mark.slow
+def test_more_rounds_go_on_where_the_last_ended_and_a_stop_rule_ends_them(shop):
+    first = shop("run", "active.rounds=1")
+    assert "stops after" not in first
+    then = shop("run", "active.rounds=3", "stop.hours=0.02", "active.price_per_hour=36")
+    assert then.count("(up to date)") == 11  # six stages before rounds, five of round 1
+    assert "round 2 finetune" in then
+    assert "stops after round 2: hours of annotators 0.028 (wanted 0.02)" in then
+    assert "round 3" not in then
+
+
+@pytest.mark.slow
+def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal):
+    shop("run", "active.rounds=1", "evaluation.size=0")
+    blind = wsal("forecast", "shop", check=False)
+    assert blind.returncode == 1
+    assert "evaluation.size=100" in blind.stderr
+    shop("run", "evaluation.size=30", "active.price_per_hour=36")
+    said = wsal("forecast", "shop", "--target", "0.99", "--metric", "accuracy").stdout
+    assert "accuracy 0.99 needs" in said
+    assert "forecast (80%)" in said
+
+
+@pytest.mark.slow
+def test_copies_are_tested_and_the_verdict_is_told(shop, tmp_path):
+    shop("run", "amplify=default", "evaluation.size=30", "active.rounds=1")
+    told = facts(tmp_path, "rounds/001/finetuned")["amplified"]
+    assert told["on"] == "frame"
+    assert told["n_copies"] > 0
+    assert told["used"] == (told["low"] > -0.002)
+
+
+@pytest.mark.slow
+def test_copies_without_anything_to_test_them_on_are_refused(shop, wsal):
+    done = wsal("run", *DATA, *TINY, *ASKED, "amplify=default", check=False)
+    assert done.returncode == 1
+    assert "evaluation.size=100, or amplify=none" in done.stderr
