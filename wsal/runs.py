@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsal import processes, reports
-from wsal.active.stopping import reasons
+from wsal.active.stopping import judged
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
 from wsal.errors import BusyError, WaitingForAnnotations
 from wsal.parts import Parts
@@ -79,7 +79,9 @@ def loop(run_dir: Path, parts: Parts) -> int:
     for number in range(1, most + 1):
         outcomes = [step(run_dir, name, parts, number) for name in ROUND_STAGES]
         assessed.append(outcomes[-1].artifact.facts)
-        if why := reasons(assessed, parts["stop"]):
+        rules = judged(assessed, parts["stop"])
+        reports.say(f"round {number} stop rules {'; '.join(said for _, said in rules)}")
+        if why := [said for holds, said in rules if holds]:
             reports.say(f"stops after round {number}: {'; '.join(why)}")
             return number
     return most

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from wsal.active.stopping import judged, kappa, reasons, time_spent
+from wsal.active.stopping import judged, kappa, time_spent
 from wsal.settings import StopSettings
+
+
+def reasons(assessments, stop):
+    return [said for holds, said in judged(assessments, stop) if holds]
 
 
 def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0, cost=30.0):

@@ -36,16 +36,12 @@ def time_spent(seconds: Sequence[float | None]) -> float:
     return sum(known) + usual * (len(seconds) - len(known))
 
 
-def reasons(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list[str]:
-    """Why the loop should end, in words; empty while it should go on.
-
-    `assessments` are those of rounds 1, 2, ... (see the stage `assess`).
-    """
-    return [said for holds, said in judged(assessments, stop) if holds]
-
-
 def judged(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list[tuple[bool, str]]:
-    """Each rule that can be judged: whether it holds by the settings, and its number in words."""
+    """Each rule that can be judged: whether it holds by the settings, and its number in words.
+
+    `assessments` are those of rounds 1, 2, ... (see the stage `assess`); the loop ends when any
+    rule holds.
+    """
     last = assessments[-1]
     found = []
     if last["rounds"] and last["measured_on"]:

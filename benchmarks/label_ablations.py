@@ -1,0 +1,133 @@
+"""What each part of a round brings: the same labels, trained on in other ways.
+
+python benchmarks/label_ablations.py --sets pricerunner --rounds 2,4 [--seeds 0]
+Works on the run folders of `benchmarks/labels.py --ways wsal`.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from label_sets import configured, file_of, known
+from labels import RESULTS, read_lines
+from product_texts import DATA
+from safetensors.torch import load_file, save_file
+
+from wsal.artifacts import Artifact
+from wsal.classifier.encoder import load_classifier
+from wsal.classifier.inference import predict
+from wsal.evaluation.metrics import evaluate
+from wsal.pipeline import STAGES, read
+
+WAYS = {
+    "as shipped": (),
+    "without replay": ("finetune.replay=0",),
+    "replay weighs 1": ("finetune.replay_weight=1.0",),
+    "replay fades": ("finetune.replay_end=0.1",),
+    "400 steps": ("finetune.steps=400",),
+    "other seed": ("seed=101",),
+    "third seed": ("seed=102",),
+    "running mean of weights": ("finetune.ema=0.98",),
+    "copies, gated on dev": ("amplify=default",),
+    "copies, always": ("amplify=default", "amplify.least_gain=-1"),
+    "rules re-aggregated, pretrained anew": (),
+}
+MIXED = ("as shipped", "other seed", "third seed")
+"""Whose weights, and whose answers, are averaged over."""
+
+
+def trained(run, number, out, pretrained):
+    """The fine-tuned artifact of a round, trained as `run` has it, under `out`."""
+    stage, parts = STAGES["finetune"], run.parts
+    if (out / "done").exists():
+        return Artifact(out)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    inputs = {noun: read(run.run_dir, noun, number) for noun in stage.reads}
+    inputs["pretrained"] = pretrained
+    built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+    facts = stage.function("finetune")(out, **inputs, **built)
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    (out / "done").write_text(json.dumps(facts, default=str))
+    return Artifact(out)
+
+
+def pretrained_anew(run, number, out):
+    """The pretrained artifact if weak labels are those that gold reweighed."""
+    if not (out / "done").exists():
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        stage = STAGES["pretrain"]
+        inputs = {noun: read(run.run_dir, noun, number) for noun in ("pool", "tokens")}
+        inputs["weak_labels"] = read(run.run_dir, "reweighed", number)
+        built = {need: run.parts[need] for need in (*stage.needs, *stage.uses)}
+        stage.function("pretrain")(out, **inputs, **built)
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        (out / "done").touch()
+    return Artifact(out)
+
+
+def mean_of_weights(folders, out):
+    """A model whose weights are the mean of several."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(folders[0], out)
+    weights = [load_file(folder / "model.safetensors") for folder in folders]
+    mean = {k: sum(w[k] for w in weights) / len(weights) for k in weights[0]}
+    save_file(mean, out / "model.safetensors", metadata={"format": "pt"})
+    return out
+
+
+def points(name, seed, number, options):
+    """What each way comes to on test."""
+    file = file_of(name, options.data, options.work)
+    folder = options.work / "runs" / f"{name}-wsal-{seed}"
+    texts = known(name, file, options.work)
+    done, made = options.work / "ablations" / f"{name}-{seed}-{number}", {}
+
+    def scores(probs):
+        found = evaluate(probs, texts.test_gold, texts.test_weights, texts.labels)
+        return {k: round(found[k], 4) for k in ("macro_f1", "accuracy")}
+
+    for way, overrides in WAYS.items():
+        run = configured(name, file, folder, f"seed={seed}", "name=wsal", *overrides)
+        place = done / way.replace(" ", "-").replace(",", "")
+        start = read(folder, "pretrained", number)
+        if "anew" in way:
+            start = pretrained_anew(run, number, place.with_name("pretrained-anew"))
+        made[way] = trained(run, number, place, start).path
+        yield way, scores(np.load(made[way] / "test_probs.npy"))
+    said = [np.load(made[way] / "test_probs.npy") for way in MIXED]
+    yield "three seeds, answers averaged", scores(np.mean(said, axis=0))
+    soup = mean_of_weights([made[way] for way in MIXED], done / "soup")
+    run = configured(name, file, folder)
+    model = load_classifier(soup, run.parts["encoder"], run.parts["hardware"])
+    yield "three seeds, weights averaged", scores(predict(model, texts.test, "test")[0])
+
+
+def main():
+    """Measure what is missing."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", default="pricerunner")
+    parser.add_argument("--rounds", default="2,4")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--out", type=Path, default=RESULTS / "label_ablations.jsonl")
+    parser.add_argument("--work", type=Path, default=Path("runs") / "bench-labels")
+    options = parser.parse_args()
+    for seed in map(int, options.seeds.split(",")):
+        for name in options.sets.split(","):
+            for number in map(int, options.rounds.split(",")):
+                key = {"set": name, "seed": seed, "round": number}
+                done = [one["way"] for one in read_lines(options.out) if key.items() <= one.items()]
+                for way, found in points(name, seed, number, options):
+                    if way not in done:
+                        line = json.dumps(key | {"way": way} | found)
+                        with options.out.open("a") as out:
+                            out.write(line + "\n")
+                        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
