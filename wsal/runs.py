@@ -157,10 +157,10 @@ def _judge(rounds: list[dict[str, Any]], facts: Facts) -> None:
     """Put into each round what the newest assessment says of it."""
     rounds[-1] |= {"n_evaluation": facts["n_evaluation"], "cost": facts["cost"]}
     rounds[-1]["annotator_seconds"] = facts["seconds"]
-    for one, judged in zip(rounds, facts["rounds"], strict=False):
+    for one, now in zip(rounds, facts["rounds"], strict=False):
         for name in ("accuracy", "macro_f1"):
-            one[name] = judged[name]["value"]
-            one[f"{name}_interval"] = [judged[name]["low"], judged[name]["high"]]
+            one[name] = now[name]["value"]
+            one[f"{name}_interval"] = [now[name]["low"], now[name]["high"]]
 
 
 def _on_gold(facts: Mapping[str, Any]) -> dict[str, Any] | None:

