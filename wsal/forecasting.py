@@ -1,13 +1,15 @@
 """`wsal forecast`: labels, hours and cost that a target still needs, with intervals."""
 
 import argparse
+from collections.abc import Callable, Sequence
+from math import isinf
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from wsal.artifacts import Artifact
-from wsal.errors import MissingArtifactError
+from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
 from wsal.pipeline import STAGES
 from wsal.runs import opened
@@ -44,8 +46,11 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
     """Print the learning curve so far, and the forecast.
 
     Raises:
+        ConfigError: the target is no share.
         MissingArtifactError: nothing was measured in any round.
     """
+    if not 0 < options.target < 1:
+        raise ConfigError(f"--target is {options.target:g}; expected a share between 0 and 1")
     facts = newest(run_dir).facts
     if not facts["measured_on"]:
         raise MissingArtifactError(
@@ -61,26 +66,44 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
 
 def words(facts: dict[str, Any], told: Forecast, metric: str, target: float) -> list[str]:
     """The forecast in sentences."""
-    ends = " to ".join(_count(one) for one in (told.low, told.high))
+    if not told.high:
+        return [f"{metric} {target:g} is reached"]
+    ends = (told.labels, told.low, told.high)
     lines = [
-        f"{metric} {target:g} needs {_count(told.labels)} more labels (80%: {ends}); "
-        f"chance that it cannot be reached at all: {told.unreachable:.0%}"
+        f"{metric} {target:g} needs {_with_interval(ends, _count)}",
+        f"chance that no number of labels reaches it: {told.unreachable:.0%}",
     ]
     answered = facts["n_gold"] + facts["n_evaluation"]
     if facts["seconds"] and answered:
         each = facts["seconds"] / answered
-        hours = [one * each / 3600 for one in (told.labels, told.low, told.high)]
-        lines.append(
-            f"at {each:.1f} s a label that is {_hours(hours[0])} (80%: {_hours(hours[1])} to "
-            f"{_hours(hours[2])}) of an annotator"
-        )
+        hours = [one * each / 3600 for one in ends]
+        lines.append(f"at {each:.1f} s a label, {_with_interval(hours, _hours)}")
         if facts["cost"]:
             rate = facts["cost"] / facts["seconds"] * 3600
-            money = [f"{one * rate:,.2f}" for one in hours]
-            lines.append(f"which costs {money[0]} (80%: {money[1]} to {money[2]})")
+            money = [one * rate for one in hours]
+            lines.append(f"which costs {_with_interval(money, _money)}")
     if told.beyond:
         lines.append("that is far beyond what was seen: ask again after the next round")
     return lines
+
+
+def _with_interval(values: Sequence[float], told: Callable[[float], str]) -> str:
+    """A median, and the ends of its interval: an end without limit is said to be one."""
+    middle, low, high = values
+    ends = f"{told(low)} or more" if isinf(high) else f"{told(low)} to {told(high)}"
+    return f"{'more than can be said' if isinf(middle) else told(middle)} (80%: {ends})"
+
+
+def _count(n: float) -> str:
+    return "an unknown number of labels" if isinf(n) else f"{n:,.0f} more labels"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h"
+
+
+def _money(money: float) -> str:
+    return f"{money:,.2f}"
 
 
 def _table(facts: dict[str, Any], told: Forecast, metric: str) -> Table:
@@ -97,13 +120,3 @@ def _table(facts: dict[str, Any], told: Forecast, metric: str) -> Table:
         numbers = [f"{one:.3f}" for one in (middle, low, high)]
         table.add_row(f"{n:.0f}", *numbers, "forecast (80%)")
     return table
-
-
-def _count(n: float) -> str:
-    return "more than can be said" if n == float("inf") else f"{n:,.0f}"
-
-
-def _hours(hours: float) -> str:
-    if hours == float("inf"):
-        return "more than can be said"
-    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:.1f} h"

@@ -10,7 +10,8 @@ SCALES = np.geomspace(0.002, 1, 60)  # of the error above the floor, at the curv
 OFFSETS = np.array([0.0, 0.3, 1.0, 3.0])  # labels that pretraining is worth, by the labels so far
 BENDS = np.array([-1.6, -0.8, 0.0, 0.8, 1.6])  # standard deviations
 BENDING = 0.6  # a curve's later rate is off by so much, as a logarithm
-NOISE = 0.01  # standard deviation between two trainings on the same labels
+NOISE = 0.08  # standard deviation between two trainings on the same labels, by their error
+LEAST_NOISE = 0.001
 EARLY = 2  # first points of a curve, where few shots bring what they like
 ENOUGH = 6  # points that must remain
 TAILS = (0.1, 0.5, 0.9)  # the median between the ends of an 80% interval
@@ -155,7 +156,8 @@ def _chance(curve: Curve, kept: np.ndarray, falling: np.ndarray, rate: np.ndarra
     """
     variance = curve.variances[kept]
     common = np.sqrt(curve.shared * variance)
-    covariance = np.diag((1 - curve.shared) * variance + NOISE**2) + np.outer(common, common)
+    noise = np.maximum(NOISE * (1 - curve.values[kept]), LEAST_NOISE)
+    covariance = np.diag((1 - curve.shared) * variance + noise**2) + np.outer(common, common)
     weight = np.linalg.inv(covariance)
     left = 1 - curve.values[kept] - FLOORS[:, None]  # (floors, points)
     crossed = (left @ weight @ falling)[..., None] * SCALES
