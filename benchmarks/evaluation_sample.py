@@ -17,7 +17,7 @@ from wsal.evaluation.estimates import Sample, accuracy, gain, macro_f1
 from wsal.evaluation.sampling import top_up
 from wsal.pipeline import STAGES, folder
 from wsal.seeding import rng
-from wsal.stages.frames import frame_of, on_frame, stratum_of
+from wsal.stages.frames import on_frame, read_frame
 
 TIMES, SIZES, WAYS = 200, (100, 300), ("wsal", "random", "gain")
 
@@ -33,12 +33,12 @@ def compare(run_dir, number):
     pool, embeddings = Artifact.open(run_dir / "pool"), Artifact.open(run_dir / "embeddings")
     judged = Artifact.open(folder(run_dir, STAGES["finetune"].writes, number))
     gold_of = dict(tables.read(pool.path / "gold.parquet", tables.GOLD).iter_rows())
-    frame = frame_of(embeddings)
-    ids = tables.take(pool.path / "pool.parquet", frame)["id"]
+    frame = read_frame(pool, Artifact.open(folder(run_dir, STAGES["select"].writes, 1)))
+    ids = tables.take(pool.path / "pool.parquet", frame.rows)["id"]
     gold = np.array([gold_of[one] for one in ids], dtype=np.int64)
-    first = on_frame(embeddings, Artifact.open(run_dir / "pretrained"))
-    said = on_frame(embeddings, judged)
-    stratum, true = stratum_of(embeddings), truth_of(said.argmax(axis=1), gold)
+    first = on_frame(embeddings, Artifact.open(run_dir / "pretrained"), frame)
+    said = on_frame(embeddings, judged, frame)
+    stratum, true = frame.stratum, truth_of(said.argmax(axis=1), gold)
     before = truth_of(first.argmax(axis=1), gold)
     for n in SIZES:
         errors = {(way, m): [] for way in WAYS for m in true}
@@ -54,7 +54,7 @@ def compare(run_dir, number):
                 more = gain(sample, first, said, name, draw)
                 errors["gain", name].append(more.value - (true[name] - before[name]))
                 inside["gain", name].append(more.low <= true[name] - before[name] <= more.high)
-            simple = draw.permutation(len(frame))[:n]
+            simple = draw.permutation(len(frame.rows))[:n]
             plain = truth_of(said[simple].argmax(axis=1), gold[simple])
             for name in true:
                 errors["random", name].append(plain[name] - true[name])

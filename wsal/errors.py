@@ -28,6 +28,10 @@ class DataError(WsalError):
     """A source has no rows, lacks a column, or holds a row that cannot be read as a record."""
 
 
+class PoolExhaustedError(DataError):
+    """Every text that may be asked about was asked."""
+
+
 class ModelError(WsalError):
     """A label model cannot learn from these votes."""
 

@@ -1,6 +1,7 @@
 """`wsal forecast`: labels, hours and cost that a target still needs, with intervals."""
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from math import isinf
 from pathlib import Path
@@ -12,7 +13,7 @@ from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
 from wsal.pipeline import STAGES
-from wsal.runs import opened
+from wsal.runs import CONFIG, opened
 from wsal.stages.assess import curve_of
 from wsal.vote_report import console
 
@@ -60,11 +61,14 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
     told = forecast(curve_of(facts, options.metric), options.target)
     out = console()
     out.print(_table(facts, told, options.metric))
-    for line in words(facts, told, options.metric, options.target):
+    price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
+    for line in words(facts, told, price, options.metric, options.target):
         out.print(line, highlight=False, soft_wrap=True)
 
 
-def words(facts: dict[str, Any], told: Forecast, metric: str, target: float) -> list[str]:
+def words(
+    facts: dict[str, Any], told: Forecast, price: float, metric: str, target: float
+) -> list[str]:
     """The forecast in sentences."""
     if not told.high:
         return [f"{metric} {target:g} is reached"]
@@ -78,10 +82,11 @@ def words(facts: dict[str, Any], told: Forecast, metric: str, target: float) -> 
         each = facts["seconds"] / answered
         hours = [one * each / 3600 for one in ends]
         lines.append(f"at {each:.1f} s a label, {_with_interval(hours, _hours)}")
-        if facts["cost"]:
-            rate = facts["cost"] / facts["seconds"] * 3600
-            money = [one * rate for one in hours]
+        if price:
+            money = [one * price for one in hours]
             lines.append(f"which costs {_with_interval(money, _money)}")
+        if facts["n_evaluation"]:
+            lines.append("labels for evaluation, in each further round, come on top")
     if told.beyond:
         lines.append("that is far beyond what was seen: ask again after the next round")
     return lines

@@ -42,18 +42,18 @@ STAGES = {
     "aggregate": Stage(("pool", "votes"),                                                                 "weak_labels",           ("label_model", "aggregate")),
     "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
-    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder", "evaluation", "seed"), ("hardware",)),
-    "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
+    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
+    "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
     "annotate":  Stage(("pool", "query"),                                                                 "rounds/{}/annotations", ("annotator", "seed")),
     "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
-    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "embeddings", "annotations"),        "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
-    "assess":    Stage(("pool", "embeddings", "pretrained", "classifiers", "annotations"),                "rounds/{}/assessed",    ("active", "evaluation", "seed")),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
+    "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
     "export":    Stage(("pool", "votes", "classifier"),                                                   "exported",              ("encoder", "export")),
 }
 # fmt: on
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
 IN_ROUNDS = ("query", "reweighed")
-IN_ALL_ROUNDS = {"annotations": "annotate", "classifiers": "finetune"}
+IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
         last = number - 1 if noun.startswith("earlier_") else number
         writes = STAGES[IN_ALL_ROUNDS[noun.removeprefix("earlier_")]].writes
         return [Artifact.open(folder(run_dir, writes, n)) for n in range(1, last + 1)]
+    if noun == "first_query":
+        return Artifact.open(folder(run_dir, STAGES["select"].writes, 1))
     if noun == "classifier":
         rounds_before = number > 1
         newest = folder(run_dir, STAGES["finetune"].writes, number - 1)

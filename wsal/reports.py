@@ -45,7 +45,8 @@ def _assessment(facts: Facts) -> str:
                 f"[{gain['low']:+.3f}, {gain['high']:+.3f}]"
             )
         said.append(f"on {facts['measured_on']}")
-    said.append(f"{facts['seconds'] / 60:.1f} min of annotators, cost {facts['cost']:.2f}")
+    if facts["seconds"] is not None:
+        said.append(f"{facts['seconds'] / 60:.1f} min of annotators")
     if facts["agreement"] is not None:
         said.append(f"agreement with the round before {facts['agreement']:.3f}")
     return "; ".join(said)
@@ -72,7 +73,7 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_pieces']:,} word pieces in the pool, {f['pieces_per_text']} a text"
     ),
     "pretrain": lambda f: f"{f['n_texts']:,} weak labels, {f['n_steps']} steps; {_metrics(f)}",
-    "embed": lambda f: f"{f['n_texts']:,} texts; {f['n_frame']:,} of them set apart to measure on",
+    "embed": lambda f: f"{f['n_texts']:,} texts, {f['n_dims']} numbers each",
     "select": lambda f: (
         f"{f['n_asked']} texts, {f['n_evaluation']} of them for evaluation; "
         f"{f['n_candidates']:,} candidates of {f['n_left']:,}"

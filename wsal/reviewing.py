@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from rich.markup import escape
 from rich.table import Table
 
 from wsal import tables
@@ -44,7 +45,8 @@ def show(run_dir: Path, most: int) -> None:
         table.add_column(name, justify="right" if name == "quality" else "left", overflow="fold")
     for number, row in enumerate(rows[:most]):
         table.add_row(
-            texts["id"][number], labels.names[gold[row]], labels.names[better[number]],
-            f"{quality[number]:.2f}", texts["text"][number],
+            escape(texts["id"][number]), escape(labels.names[gold[row]]),
+            escape(labels.names[better[number]]), f"{quality[number]:.2f}",
+            escape(texts["text"][number]),
         )  # fmt: skip
     console().print(table)

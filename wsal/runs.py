@@ -10,7 +10,7 @@ from typing import Any
 from wsal import processes, reports
 from wsal.active.stopping import judged
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
-from wsal.errors import BusyError, WaitingForAnnotations
+from wsal.errors import BusyError, PoolExhaustedError, WaitingForAnnotations
 from wsal.parts import Parts
 from wsal.pipeline import (
     ROUND_STAGES,
@@ -77,9 +77,15 @@ def loop(run_dir: Path, parts: Parts) -> int:
     most: int = parts["active"].rounds
     assessed: list[Facts] = []
     for number in range(1, most + 1):
-        outcomes = [step(run_dir, name, parts, number) for name in ROUND_STAGES]
+        try:
+            outcomes = [step(run_dir, name, parts, number) for name in ROUND_STAGES]
+        except PoolExhaustedError as error:
+            if number == 1:
+                raise
+            reports.say(f"stops: {error}")
+            return number - 1
         assessed.append(outcomes[-1].artifact.facts)
-        rules = judged(assessed, parts["stop"])
+        rules = judged(assessed, parts["stop"], parts["active"].price_per_hour)
         reports.say(f"round {number} stop rules {'; '.join(said for _, said in rules)}")
         if why := [said for holds, said in rules if holds]:
             reports.say(f"stops after round {number}: {'; '.join(why)}")
@@ -155,7 +161,7 @@ def _quality(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
 
 def _judge(rounds: list[dict[str, Any]], facts: Facts) -> None:
     """Put into each round what the newest assessment says of it."""
-    rounds[-1] |= {"n_evaluation": facts["n_evaluation"], "cost": facts["cost"]}
+    rounds[-1]["n_evaluation"] = facts["n_evaluation"]
     rounds[-1]["annotator_seconds"] = facts["seconds"]
     for one, now in zip(rounds, facts["rounds"], strict=False):
         for name in ("accuracy", "macro_f1"):

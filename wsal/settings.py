@@ -174,7 +174,7 @@ class ActiveSettings:
     """The strategy chooses among so many texts: of a larger pool, those that a proxy of the
     classifier is unsure of, that rules dispute, and some drawn at random, anew in each round."""
     disagreement: Amount = 0.5
-    """Added to the score of a text on which rules vote for different classes."""
+    """Added to the score (of dbal) of a text on which rules vote for different classes."""
     contradiction: Amount = 0.5
     """Added to the score of a text whose sure weak label the classifier contradicts."""
     review: Count = 0
@@ -195,10 +195,9 @@ class EvaluationSettings:
     confidence; null: 100 of a pool of 2,000 or more without test and dev split, else 0."""
     top_up: Count = 20
     """More of them in each later round; 0 where `size` comes to 0."""
-    frame: Positive = 5_000
-    """They are drawn from so many texts of the pool, at most a fifth, none of them trained on."""
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    """Of intervals."""
+    frame: Annotated[int, Field(ge=200)] = 5_000
+    """They are drawn from so many texts of the pool, at most a fifth, which never get a gold label
+    that is trained on. Laid down with the first query."""
 
 
 @dataclass(frozen=True)

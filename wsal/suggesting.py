@@ -94,9 +94,10 @@ def _rounds(run_dir: Path) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     number = 1
     while answered := opened(run_dir, STAGES["annotate"].writes, number):
         query = folder(run_dir, STAGES["select"].writes, number)
+        learnt = pl.col("purpose") == tables.TRAIN  # what measures a model must not make its rules
         yield (
-            tables.read(answered.path / "annotations.parquet", tables.ANNOTATIONS),
-            tables.read(query / "query.parquet", tables.QUERY),
+            tables.read(answered.path / "annotations.parquet", tables.ANNOTATIONS).filter(learnt),
+            tables.read(query / "query.parquet", tables.QUERY).filter(learnt),
         )
         number += 1
 

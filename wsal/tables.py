@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.arrays import Probs, Rows, Vote
 from wsal.errors import TableError
+
+AT_ONCE = 100_000  # rows held in memory
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -31,6 +34,7 @@ ANSWERS: Schema = {
     "seconds": pl.Float32,
 }
 ANNOTATIONS: Schema = {**ANSWERS, "purpose": pl.String}
+FRAME: Schema = {"id": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
     "rule": pl.String,
@@ -147,10 +151,19 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
 
 
 def take(path: Path, rows: Rows) -> pl.DataFrame:
-    """Some rows of the table at `path`, in this order."""
-    wanted = pl.DataFrame({"row": rows}).with_columns(pl.col("row").cast(pl.UInt32)).lazy()
-    whole = pl.scan_parquet(path).with_row_index("row")
-    return wanted.join(whole, on="row", how="left", maintain_order="left").drop("row").collect()
+    """Some rows of the table at `path`, in this order; never holding more than a part of it."""
+    order = np.argsort(rows, kind="stable")
+    wanted, first, done = np.asarray(rows)[order], 0, 0
+    with pq.ParquetFile(path) as file:
+        found = [file.schema_arrow.empty_table()]
+        for part in file.iter_batches(AT_ONCE) if len(rows) else ():
+            last = done + int(np.searchsorted(wanted[done:], first + len(part)))
+            found.append(pa.Table.from_batches([part]).take(wanted[done:last] - first))
+            first, done = first + len(part), last
+            if done == len(wanted):
+                break
+    frame = pl.DataFrame(pa.concat_tables(found))
+    return frame[np.argsort(order, kind="stable")]
 
 
 def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
@@ -171,7 +184,7 @@ def write_probs(path: Path, rows: Rows, out: Path) -> Probs:
     found = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
     first = done = 0
     with pq.ParquetFile(path) as file:
-        for part in file.iter_batches(100_000, columns=["probs"]):
+        for part in file.iter_batches(AT_ONCE, columns=["probs"]):
             last = done + int(np.searchsorted(rows[done:], first + len(part)))
             if last > done:
                 probs = part.column(0).flatten().to_numpy().reshape(-1, shape[1])

@@ -25,7 +25,8 @@ def query(ids=tuple(IDS), texts=tuple(TEXTS)):
     n = len(ids)
     return pl.DataFrame(
         {"id": ids, "text": texts, "predicted": [i % len(LABELS) for i in range(n)],
-         "reason": [f"margin 0.{i}" for i in range(n)]}, schema_overrides={"predicted": pl.Int16},
+         "reason": [f"margin 0.{i}" for i in range(n)], "purpose": ["train"] * n},
+        schema_overrides={"predicted": pl.Int16},
     )  # fmt: skip
 
 
@@ -172,3 +173,17 @@ def test_people_answer_in_several_sittings_and_no_answer_is_overwritten(kind, tm
     assert found["id"].to_list() == IDS
     assert found["label"].to_list() == [None if i == "a,b" else "plain" for i in IDS]
     assert set(found["annotator"]) == {"ann"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_texts_that_measure_and_texts_asked_again_come_without_a_suggestion(tmp_path, suffix):
+    path = tmp_path / f"query.{suffix}"
+    asked = query().with_columns(
+        purpose=pl.Series(["evaluate", *["train"] * (len(IDS) - 1)]),
+        reason=pl.Series(["drawn at random", sheet.AGAIN, *["margin"] * (len(IDS) - 2)]),
+    )
+    sheet.write(asked, LABELS, path)
+    header, rows = cells(path)
+    suggested = [row[header.index("suggestion")] for row in rows]
+    assert suggested[:2] == ["", ""]
+    assert all(suggested[2:])

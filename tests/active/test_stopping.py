@@ -9,14 +9,14 @@ from wsal.settings import StopSettings
 
 
 def reasons(assessments, stop):
-    return [said for holds, said in judged(assessments, stop) if holds]
+    return [said for holds, said in judged(assessments, stop, 36.0) if holds]
 
 
-def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0, cost=30.0):
+def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0):
     quality = {"value": low + 0.02, "low": low, "high": low + 0.04, "variance": 1e-4}
     return {
         "measured_on": "the test split", "rounds": [{"macro_f1": quality, "accuracy": quality}],
-        "agreement": agreement, "changed": changed, "seconds": seconds, "cost": cost,
+        "agreement": agreement, "changed": changed, "seconds": seconds,
         "next_gain": {"macro_f1": {"value": 0.0, "low": 0.0, "high": gain}},
     }  # fmt: skip
 
@@ -32,7 +32,7 @@ def test_no_rule_is_on_by_default():
         ({"change": 0.01}, assessed(changed=0.009), assessed(changed=0.01)),
         ({"least_gain": 0.005}, assessed(gain=0.004), assessed(gain=0.006)),
         ({"hours": 1.0}, assessed(seconds=3600), assessed(seconds=3599)),
-        ({"budget": 50.0}, assessed(cost=50), assessed(cost=49.9)),
+        ({"budget": 50.0}, assessed(seconds=5000), assessed(seconds=4990)),
     ],
 )
 def test_each_rule_ends_the_loop_and_says_why(rule, reached, not_yet):
@@ -66,4 +66,10 @@ def test_kappa_is_cohens(seed):
 def test_a_break_counts_as_five_minutes_and_an_unknown_time_as_the_median():
     assert time_spent([2.0, 4.0, 9000.0]) == 306.0
     assert time_spent([2.0, 4.0, 6.0, None]) == 16.0
-    assert time_spent([None, None]) == 0.0
+    assert time_spent([None, None]) is None
+
+
+def test_a_budget_of_time_that_nobody_took_is_told_to_be_unknown():
+    stop = StopSettings(hours=0.0, budget=0.0)
+    assert reasons([assessed(seconds=None)], stop) == []
+    assert "unknown" in judged([assessed(seconds=None)], stop)[-1][1]

@@ -154,3 +154,25 @@ def test_many_classes_and_a_thousand_resamples():
     probs, gold = world(c=143, signal=12.0)
     found = macro_f1(drawn(probs, gold, 300, 0, most=40), probs, np.random.default_rng(0))
     assert found.low < true_f1(probs, gold) < found.high
+
+
+def whole(probs, gold, copies=None):
+    return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), copies)
+
+
+def test_a_text_counts_as_many_times_as_it_has_copies():
+    probs, gold = world(n=600)
+    copies = np.random.default_rng(1).integers(1, 6, len(gold)).astype(np.float64)
+    said, draw = probs.argmax(axis=1), np.random.default_rng
+    right = accuracy(whole(probs, gold, copies), probs, draw(0)).value
+    assert right == pytest.approx(accuracy_score(gold, said, sample_weight=copies), abs=1e-6)
+    f1 = macro_f1(whole(probs, gold, copies), probs, draw(0)).value
+    expected = f1_score(gold, said, average="macro", sample_weight=copies)
+    assert f1 == pytest.approx(expected, abs=1e-6)
+
+
+def test_copies_do_not_make_an_estimate_surer():
+    probs, gold = world(n=400)
+    once = accuracy(whole(probs, gold), probs, np.random.default_rng(0))
+    many = accuracy(whole(probs, gold, np.full(len(gold), 25.0)), probs, np.random.default_rng(0))
+    assert many.high - many.low == pytest.approx(once.high - once.low, rel=1e-6)

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -41,7 +40,8 @@ def facts(tmp_path, place):
 def test_an_evaluation_sample_is_asked_topped_up_and_never_trained_on(shop, tmp_path):
     shop("run", "evaluation.size=30", "evaluation.top_up=10")
     ids = pl.read_parquet(tmp_path / "runs/shop/pool/pool.parquet")["id"]
-    frame = set(ids[np.load(tmp_path / "runs/shop/embeddings/frame.npy").tolist()])
+    frame = set(table(tmp_path, 1, "query/frame.parquet")["id"])
+    assert len(frame) == len(ids) // 5
     seen = set()
     for number, n_evaluation in ((1, 30), (2, 10)):
         answers = table(tmp_path, number, "annotations/annotations.parquet")
@@ -92,7 +92,7 @@ def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal):
 def test_copies_are_tested_and_the_verdict_is_told(shop, tmp_path):
     shop("run", "amplify=default", "evaluation.size=30", "active.rounds=1")
     told = facts(tmp_path, "rounds/001/finetuned")["amplified"]
-    assert told["on"] == "frame"
+    assert told["on"] == "an evaluation sample of 30"
     assert told["n_copies"] > 0
     assert told["used"] == (told["low"] > -0.002)
 
@@ -101,4 +101,26 @@ def test_copies_are_tested_and_the_verdict_is_told(shop, tmp_path):
 def test_copies_without_anything_to_test_them_on_are_refused(shop, wsal):
     done = wsal("run", *DATA, *TINY, *ASKED, "amplify=default", check=False)
     assert done.returncode == 1
-    assert "evaluation.size=100, or amplify=none" in done.stderr
+    assert "use evaluation.size=100 from the first round on, or amplify=none" in done.stderr
+    assert "finetune " not in done.stdout  # it was refused before it was trained
+
+
+@pytest.mark.slow
+def test_answers_of_people_keep_their_frame_and_strata_when_rules_change(shop, tmp_path):
+    settings = ("annotator=file", "evaluation.size=20", "active.rounds=1")
+    assert "wait for an answer" in shop("run", *settings)
+    path = tmp_path / "runs/shop/rounds/001/query.csv"
+    pool = pl.read_parquet(tmp_path / "runs/shop/pool/pool.parquet")
+    names = json.loads((tmp_path / "runs/shop/pool/labels.json").read_text())
+    gold = pl.read_parquet(tmp_path / "runs/shop/pool/gold.parquet")
+    known = {one: names[label] for one, label in gold.iter_rows()}
+    sheet = pl.read_csv(path, schema_overrides={"id": pl.String})
+    sheet.with_columns(label=sheet["id"].replace_strict(known)).write_csv(path)
+    first = shop("run", *settings)
+    assert "on an evaluation sample of 20" in first
+    frame = table(tmp_path, 1, "query/frame.parquet")
+    again = shop("run", *settings, "~rules.phone_series", "~rules.brand_food")
+    assert "(kept)" in again
+    assert "on an evaluation sample of 20" in again
+    assert table(tmp_path, 1, "query/frame.parquet").equals(frame)
+    assert set(frame["id"]) <= set(pool["id"])

@@ -16,6 +16,8 @@ class KCenter:
     which is its weakness.
     """
 
+    everywhere = True
+
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows in the order of choice; with nothing labelled, first the one nearest the mean."""
         order = rng.permutation(len(candidates))  # the first of equals is then any of them

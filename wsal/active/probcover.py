@@ -25,6 +25,8 @@ class ProbCover:
     max_texts: Positive = 10_000
     """Only so many candidates are looked at, drawn at random."""
 
+    everywhere = True
+
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows in the order of choice; any, once everything is covered."""
         drawn = rng.permutation(len(candidates))[: max(self.max_texts, size)]  # ties: any of them

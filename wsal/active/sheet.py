@@ -11,6 +11,7 @@ from wsal.files import read_table
 from wsal.labels import LabelSet
 
 SKIP = "-"
+AGAIN = "asked again"  # the reason of a text that was answered before
 COLUMNS = ("id", "label", "text", "suggestion", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
@@ -31,8 +32,15 @@ def annotations(
 
 
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
-    """Write the sheet, whole or not at all; xlsx offers the classes in a drop-down list."""
-    suggestion = [labels.names[c] for c in query["predicted"]]
+    """Write the sheet, whole or not at all; xlsx offers the classes in a drop-down list.
+
+    Texts that measure, and those asked again, come without a suggestion: it would sway people.
+    """
+    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
+    suggestion = [
+        "" if hidden else labels.names[c]
+        for c, hidden in zip(query["predicted"], blind, strict=True)
+    ]
     rows = pl.DataFrame(
         {
             "id": query["id"],

@@ -25,18 +25,32 @@ def kappa(before: Classes, after: Classes) -> float:
     return 1.0 if by_chance >= 1 else round((same - by_chance) / (1 - by_chance), 6)
 
 
-def time_spent(seconds: Sequence[float | None]) -> float:
+def time_spent(seconds: Sequence[float | None]) -> float | None:
     """Seconds that answers took; one that is not known counts as the median of the others.
+
+    None where none is known.
 
     >>> time_spent([4.0, None, 1000.0, 6.0])
     316.0
     """
     known = [min(float(one), LONGEST) for one in seconds if one is not None]
-    usual = float(np.median(known)) if known else 0.0
-    return sum(known) + usual * (len(seconds) - len(known))
+    if not known:
+        return None
+    return round(sum(known) + float(np.median(known)) * (len(seconds) - len(known)), 1)
 
 
-def judged(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list[tuple[bool, str]]:
+def cost_of(seconds: float | None, price_per_hour: float) -> float | None:
+    """What they cost; None where no time is known.
+
+    >>> cost_of(1800, 30.0)
+    15.0
+    """
+    return None if seconds is None else round(seconds / 3600 * price_per_hour, 2)
+
+
+def judged(
+    assessments: Sequence[Mapping[str, Any]], stop: StopSettings, price_per_hour: float = 0.0
+) -> list[tuple[bool, str]]:
     """Each rule that can be judged: whether it holds by the settings, and its number in words.
 
     `assessments` are those of rounds 1, 2, ... (see the stage `assess`); the loop ends when any
@@ -55,9 +69,11 @@ def judged(assessments: Sequence[Mapping[str, Any]], stop: StopSettings) -> list
     if following := last["next_gain"].get(stop.metric):
         what = f"most that the next 100 labels bring in {stop.metric}"
         found.append(_under(following["high"], stop.least_gain, what))
+    if last["seconds"] is None:
+        return [*found, (False, "hours of annotators and cost unknown: nobody took the time")]
     found.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
-    found.append(_over(last["cost"], stop.budget, "cost"))
-    return found
+    cost = cost_of(last["seconds"], price_per_hour) or 0.0
+    return [*found, _over(cost, stop.budget, "cost")]
 
 
 def _over(value: float, least: float | None, what: str) -> tuple[bool, str]:

@@ -20,6 +20,8 @@ __all__ = [
 class Random:
     """Any text with equal chance: what every other strategy has to beat."""
 
+    everywhere = True
+
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows in random order."""
         rows = rng.permutation(len(candidates.probs))[:size]

@@ -27,6 +27,8 @@ class TypiClust:
     max_texts: Positive = 20_000
     """Only so many candidates are looked at, drawn at random."""
 
+    everywhere = True
+
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows of ever more labelled clusters; predictions play no part."""
         drawn = rng.permutation(len(candidates))[: max(self.max_texts, size)]

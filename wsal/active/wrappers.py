@@ -131,3 +131,16 @@ def _within(room: np.ndarray, classes: np.ndarray) -> np.ndarray:
         if seen[one] <= room[one]:
             places.append(place)
     return np.array(places, np.int64)
+
+
+def looks_everywhere(strategy: QueryStrategy) -> bool:
+    """Whether a strategy wants a random part of the pool for candidates, not the unsure ones.
+
+    >>> from wsal.active.strategies import Dbal, Random
+    >>> looks_everywhere(ClassCap(Random())), looks_everywhere(Dbal())
+    (True, False)
+    """
+    inner = getattr(strategy, "base", strategy)
+    if inner is not strategy:
+        return looks_everywhere(inner)
+    return bool(getattr(strategy, "everywhere", False))

@@ -34,6 +34,7 @@ class Sample:
     rows: Rows  # (query,): positions in the frame
     gold: Classes  # (query,)
     stratum: Classes  # (frame,): numbered from 0
+    copies: Weights | None = None  # (frame,): how many rows of the source a text counts as
 
     def __post_init__(self) -> None:
         if not len(self.rows) or len(self.rows) != len(self.gold):
@@ -54,6 +55,11 @@ class Sample:
     def n_joined(self) -> int:
         """Strata that had texts but no label."""
         return len(np.unique(self.stratum)) - len(np.unique(self.joined))
+
+    @cached_property
+    def counted(self) -> Weights:
+        """How many rows each text of the frame counts as, `(frame,)`: one, unless `copies` says."""
+        return np.ones(len(self.stratum)) if self.copies is None else self.copies
 
     @property
     def weights(self) -> Weights:
@@ -82,7 +88,7 @@ def accuracy(
     `probs` `(frame, classes)` are those of the classifier judged, which need not be the one that
     the strata were made by. On a wholly labelled frame it is plain accuracy.
     """
-    return _estimate(sample, probs, _accuracy(probs), rng, level, least=0)
+    return _estimate(sample, probs, _accuracy(sample, probs), rng, level, least=0)
 
 
 def macro_f1(
@@ -107,7 +113,7 @@ def gain(
 ) -> Estimate:
     """What one classifier is better by than another, in [-1, 1], both judged by the same labels."""
     if metric == "accuracy":
-        first, second = _accuracy(before), _accuracy(after)
+        first, second = _accuracy(sample, before), _accuracy(sample, after)
     else:
         first, second = _macro_f1(sample, before), _macro_f1(sample, after)
     mean: Probs = (0.5 * (before + after)).astype(np.float32)
@@ -118,28 +124,29 @@ def gain(
     return _estimate(sample, mean, difference, rng, level, least=-1)
 
 
-def _accuracy(probs: Probs) -> Statistic:
+def _accuracy(sample: Sample, probs: Probs) -> Statistic:
     said, confidence = probs.argmax(axis=1), probs.max(axis=1).astype(np.float64)
+    share = sample.counted / sample.counted.sum()
 
     def statistic(rows: Rows, gold: Classes, weights: np.ndarray) -> np.ndarray:
-        surprise = (said[rows] == gold) - confidence[rows]
-        value: np.ndarray = confidence.mean() + weights @ surprise / len(said)
+        surprise = share[rows] * ((said[rows] == gold) - confidence[rows])
+        value: np.ndarray = share @ confidence + weights @ surprise
         return value
 
     return statistic
 
 
 def _macro_f1(sample: Sample, probs: Probs) -> Statistic:
-    said, eye = probs.argmax(axis=1), np.eye(probs.shape[1])
-    predicted = eye.sum(axis=0) * np.bincount(said, minlength=len(eye))
-    expected = probs.sum(axis=0, dtype=np.float64)
-    expected_true = np.bincount(said, probs.max(axis=1), len(eye))
-    unseen = expected - probs[sample.rows].sum(axis=0)
+    said, eye, counted = probs.argmax(axis=1), np.eye(probs.shape[1]), sample.counted
+    predicted = np.bincount(said, counted, len(eye))
+    expected = counted @ probs.astype(np.float64)
+    expected_true = np.bincount(said, counted * probs.max(axis=1), len(eye))
+    unseen = probs.sum(axis=0, dtype=np.float64) - probs[sample.rows].sum(axis=0)
     present = np.bincount(sample.gold, minlength=len(eye)) > 0
     present |= unseen >= 1
 
     def statistic(rows: Rows, gold: Classes, weights: np.ndarray) -> np.ndarray:
-        surprise = eye[gold] - probs[rows]
+        surprise = counted[rows, None] * (eye[gold] - probs[rows])
         true = np.maximum(expected_true + weights @ (surprise * eye[said[rows]]), 0)
         # Held below `true`, never `true` below `predicted`: that would pull rare classes down.
         of_gold = np.maximum(expected + weights @ surprise, true)

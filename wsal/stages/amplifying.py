@@ -1,7 +1,6 @@
 """Rewritten copies of annotated records for fine-tuning, and the test that they must pass."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,14 @@ from wsal.artifacts import Artifact
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.errors import ConfigError
-from wsal.evaluation.estimates import Sample, gain
+from wsal.evaluation.estimates import gain
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 from wsal.settings import AmplifySettings
-from wsal.stages.frames import stratum_of
+from wsal.stages.frames import Frame, Judge, judge
 
 SWAPPED = 1_000  # texts of the frame on which consistency is measured
-MINED = 100_000  # texts of the pool that attributes are learnt from
+MINED = 20_000  # texts of the pool that attributes are learnt from
 LEVEL = 0.9
 
 
@@ -46,8 +45,10 @@ def copies(
     seed: int,
 ) -> Amplified:
     """Rewritten copies of the annotated rows, none equal to a text of the pool."""
-    real = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     records = tables.take(pool.path / "pool.parquet", rows)
+    made = rewrite(records, gold, lexicon, settings, rng(seed, "amplify"))
+    texts = pl.scan_parquet(pool.path / "pool.parquet").select("text")
+    real = texts.filter(pl.col("text").is_in(made.texts)).collect()["text"]
     return rewrite(records, gold, lexicon, settings, rng(seed, "amplify"), real)
 
 
@@ -65,37 +66,26 @@ def survived(
     return round(consistency(before[rows], after), 4)
 
 
-@dataclass(frozen=True)
-class Judge:
-    """Gold that is not trained on, to compare two classifiers by."""
-
-    sample: Sample
-    place: str
-    """`dev` or `frame`: what is predicted."""
-
-    def verdict(
-        self, without: Probs, given: Probs, settings: AmplifySettings, seed: int
-    ) -> dict[str, Any]:
-        """What the copies bring in macro-F1, and whether they are used."""
-        found = gain(self.sample, without, given, "macro_f1", rng(seed, "gate"), LEVEL)
-        told = {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
-        return told | {"used": found.low > settings.least_gain, "on": self.place}
+def verdict(
+    by: Judge, without: Probs, given: Probs, settings: AmplifySettings, seed: int
+) -> dict[str, Any]:
+    """What the copies bring in macro-F1, and whether they are used."""
+    found = gain(by.sample, without, given, "macro_f1", rng(seed, "gate"), LEVEL)
+    told = {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
+    return told | {"used": found.low > settings.least_gain, "on": by.name}
 
 
-def judge(pool: Artifact, embeddings: Artifact, known: Rows, gold: Classes) -> Judge:
-    """By the dev split; without one, by the evaluation sample: `known` rows of the frame.
+def gate(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Judge:
+    """The gold that copies are tested on: the evaluation sample, or dev. Never the test split.
 
     Raises:
         ConfigError: there is neither.
     """
-    if (path := Path(pool.path / "dev.parquet")).exists():
-        classes = tables.read(path)["label"].to_numpy().astype(np.int64)
-        rows = np.arange(len(classes))
-        return Judge(Sample(rows, classes, np.zeros(len(rows), np.int64)), "dev")
-    if not len(known):
+    by = judge(pool, frame, annotations, ("dev",))
+    if by is None:
         raise ConfigError(
             "amplify is used only where a paired test finds that it does no harm, and there is "
-            "neither a dev split nor an evaluation sample to test it on; use evaluation.size=100, "
-            "or amplify=none"
+            "neither an evaluation sample nor a dev split to test it on; use evaluation.size=100 "
+            "from the first round on, or amplify=none"
         )
-    return Judge(Sample(known, gold, stratum_of(embeddings)), "frame")
+    return by

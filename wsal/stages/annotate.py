@@ -5,6 +5,7 @@ from pathlib import Path
 from wsal import tables
 from wsal.active.annotators import Annotator, Query
 from wsal.artifacts import Artifact, Facts
+from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 
@@ -22,6 +23,11 @@ def annotate(
         round_dir=query.path.parent,
     )
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
+    if number == 1 and answers["label"].null_count() == len(answers):
+        raise AnnotationError(
+            "every text of the first round was skipped, so there is nothing to learn from; "
+            "answer at least one, and run the same command again"
+        )
     answers = answers.join(asked.table.select("id", "purpose"), on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()

@@ -13,11 +13,8 @@ from wsal.arrays import Probs
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.evaluation import forecast as forecasting
 from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
-from wsal.labels import LabelSet
 from wsal.seeding import rng
-from wsal.settings import ActiveSettings, EvaluationSettings
-from wsal.stages.frames import frame_of, on_frame, stratum_of
-from wsal.stages.reweigh import answered
+from wsal.stages.frames import judge, on_frame, read_frame
 
 METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
     "accuracy": accuracy,
@@ -25,6 +22,7 @@ METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
 }
 NEXT = 100  # labels whose gain is forecast
 MOST_SHARED = 0.95
+LEVEL = 0.9  # of intervals
 
 
 def assess(
@@ -33,76 +31,47 @@ def assess(
     pool: Artifact,
     embeddings: Artifact,
     pretrained: Artifact,
+    first_query: Artifact,
     classifiers: Sequence[Artifact],
     annotations: Sequence[Artifact],
-    active: ActiveSettings,
-    evaluation: EvaluationSettings,
     seed: int,
 ) -> Facts:
-    """Every classifier on the test split (dev, else the evaluation sample) -> assessment.json.
+    """Every classifier on the evaluation sample (without one: test, or dev) -> assessment.json.
 
     They are judged on the same texts, the newest sample, so that gains are paired. Where there is
-    neither a gold split nor an evaluation sample, time and agreement alone are told.
+    neither a sample nor a gold split, time and agreement alone are told.
     """
-    number, judged = len(annotations), [pretrained, *classifiers]
+    frame, judged = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    seconds = time_spent(answers["seconds"].to_list())
-    frame = [on_frame(embeddings, one).argmax(axis=1) for one in judged[-2:]]
+    before, now = (on_frame(embeddings, one, frame).argmax(axis=1) for one in judged[-2:])
+    measured = answers.filter(pl.col("purpose") == tables.EVALUATE)
     found: Facts = {
-        "round": number, "n_gold": classifiers[-1].facts["n_gold"],
-        "n_evaluation": answers.filter(pl.col("purpose") == tables.EVALUATE)["label"].count(),
-        "seconds": round(seconds, 1), "cost": round(seconds / 3600 * active.price_per_hour, 2),
-        "agreement": kappa(*frame) if len(frame[0]) else None,
-        "changed": float((frame[0] != frame[1]).mean()) if len(frame[0]) else None,
+        "round": len(annotations), "n_gold": classifiers[-1].facts["n_gold"],
+        "n_evaluation": measured["label"].count(),
+        "seconds": time_spent(answers["seconds"].to_list()),
+        "agreement": kappa(before, now) if len(now) else None,
+        "changed": float((before != now).mean()) if len(now) else None,
         "measured_on": None, "rounds": [], "gain": {}, "next_gain": {},
     }  # fmt: skip
-    where, sample, said = _measured(pool, embeddings, judged, annotations)
-    if sample is not None:
-        found |= {"measured_on": where} | _judge(sample, said, judged, evaluation.level, seed)
+    by = judge(pool, frame, annotations, ("test", "dev"))
+    if by is not None:
+        said = [by.said(embeddings, one, frame) for one in judged]
+        found |= {"measured_on": by.name} | _judged(by.sample, said, judged, seed)
         found["next_gain"] = {name: _next_gain(found, name) for name in METRICS}
     write_json(out / "assessment.json", found)
     return found
 
 
-def _measured(
-    pool: Artifact,
-    embeddings: Artifact,
-    judged: Sequence[Artifact],
-    annotations: Sequence[Artifact],
-) -> tuple[str | None, Sample | None, list[Probs]]:
-    """Where quality is measured: its name, the texts with gold, what each classifier says there."""
-    for split in ("test", "dev"):
-        if (path := pool.path / f"{split}.parquet").exists():
-            records = tables.read(path)
-            rows = np.repeat(np.arange(len(records)), records["n_copies"].to_numpy())
-            gold = records["label"].to_numpy().astype(np.int64)[rows]
-            said = [np.load(j.path / f"{split}_probs.npy", allow_pickle=False) for j in judged]
-            whole = np.zeros(len(rows), np.int64)
-            sample = Sample(np.arange(len(rows)), gold, whole)
-            return f"the {split} split", sample, [one[rows] for one in said]
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    labels = LabelSet(tuple(pool.facts["labels"]))
-    known, gold = answered(ids, annotations, labels, tables.EVALUATE)
-    if not len(known):
-        return None, None, []
-    said = [on_frame(embeddings, one) for one in judged]
-    rows = np.searchsorted(frame_of(embeddings), known)
-    sample = Sample(rows, gold, stratum_of(embeddings))
-    return f"an evaluation sample of {len(rows)}", sample, said
-
-
-def _judge(
-    sample: Sample, said: Sequence[Probs], judged: Sequence[Artifact], level: float, seed: int
-) -> Facts:
+def _judged(sample: Sample, said: Sequence[Probs], judged: Sequence[Artifact], seed: int) -> Facts:
     """Each round's quality, and the last one's gain over the one before."""
     rounds: list[dict[str, Any]] = []
     for number, (probs, one) in enumerate(zip(said, judged, strict=True)):
         told: dict[str, Any] = {"round": number, "n_gold": one.facts.get("n_gold", 0)}
         for name, estimate in METRICS.items():
-            told[name] = _plain(estimate(sample, probs, rng(seed, "assess", name), level))
+            told[name] = _plain(estimate(sample, probs, rng(seed, "assess", name), LEVEL))
         rounds.append(told)
     gains = {
-        name: _plain(gain(sample, said[-2], said[-1], name, rng(seed, "gain", name), level))
+        name: _plain(gain(sample, said[-2], said[-1], name, rng(seed, "gain", name), LEVEL))
         for name in METRICS
     }
     new = rounds[-1]["n_gold"] - rounds[-2]["n_gold"]

@@ -1,4 +1,4 @@
-"""Embed the pool once, and set the frame apart."""
+"""Look at the whole pool once with the weak-pretrained classifier."""
 
 from pathlib import Path
 
@@ -8,11 +8,9 @@ from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
-from wsal.seeding import rng
-from wsal.settings import EncoderSettings, EvaluationSettings, HardwareSettings
+from wsal.settings import EncoderSettings, HardwareSettings
 
 AT_ONCE = 200_000  # texts whose vectors are held in memory
-MOST_OF_POOL = 5  # the frame is at most one in so many texts
 
 
 def embed(
@@ -22,30 +20,23 @@ def embed(
     tokens: Artifact,
     pretrained: Artifact,
     encoder: EncoderSettings,
-    evaluation: EvaluationSettings,
-    seed: int,
     hardware: HardwareSettings,
 ) -> Facts:
-    """The pretrained classifier -> embeddings.npy `(texts, dims)`, in half precision; frame.npy.
+    """The pretrained classifier -> embeddings.npy `(texts, dims)` and probs.npy `(texts, classes)`.
 
-    The frame is a random part of the pool that is never trained on: its rows, ascending.
-    frame_probs.npy has what the classifier says of it.
+    Both in half precision, to be read through a memory map.
     """
     n = pool.facts["n_pool"]
     texts = read_tokens(tokens.path / "pool")
-    size = min(evaluation.frame, n // MOST_OF_POOL)
-    frame = np.sort(rng(seed, "frame").permutation(n)[:size])
     classifier = load_classifier(pretrained.path, encoder, hardware)
-    shape = (n, classifier.model.config.hidden_size)
-    found = np.lib.format.open_memmap(
-        out / "embeddings.npy", mode="w+", dtype=np.float16, shape=shape
+    config = classifier.model.config
+    embeddings, said = (
+        np.lib.format.open_memmap(out / f"{name}.npy", "w+", np.float16, (n, width))
+        for name, width in (("embeddings", config.hidden_size), ("probs", config.num_labels))
     )
-    in_frame = []
     for first in range(0, n, AT_ONCE):
         rows = np.arange(first, min(first + AT_ONCE, n))
-        probs, found[rows] = predict(classifier, texts.take(rows), "embed the pool")
-        in_frame.append(probs[np.isin(rows, frame)])
-    found.flush()
-    np.save(out / "frame.npy", frame)
-    np.save(out / "frame_probs.npy", np.concatenate(in_frame))
-    return {"n_texts": n, "n_dims": shape[1], "n_frame": size}
+        said[rows], embeddings[rows] = predict(classifier, texts.take(rows), "embed the pool")
+    embeddings.flush()
+    said.flush()
+    return {"n_texts": n, "n_dims": config.hidden_size}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import processes, tables
+from wsal import processes
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.course import Course
 from wsal.classifier.encoder import Classifier, load_classifier
@@ -25,8 +25,8 @@ from wsal.settings import (
     HardwareSettings,
     TrackerSettings,
 )
-from wsal.stages.amplifying import copies, judge, mined, survived
-from wsal.stages.frames import frame_of
+from wsal.stages.amplifying import copies, gate, mined, survived, verdict
+from wsal.stages.frames import read_frame
 from wsal.stages.lessons import Lesson, lesson, replayed, with_copies
 from wsal.stages.measuring import dev_score, measure
 from wsal.stages.pretrain import usable, weak_targets
@@ -40,7 +40,7 @@ def finetune(
     tokens: Artifact,
     reweighed: Artifact,
     pretrained: Artifact,
-    embeddings: Artifact,
+    first_query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     finetune: FinetuneSettings,
@@ -57,6 +57,7 @@ def finetune(
     number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
     ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     rows, gold = answered(ids, annotations, labels)
+    frame = read_frame(pool, first_query)
     texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
     drawn = np.sort(draw.permutation(usable(reweighed))[: replayed(finetune).sum()])
     weak = weak_targets(reweighed, drawn, out / CHECKPOINTS)
@@ -64,29 +65,28 @@ def finetune(
     school = _School(
         out, pretrained, pool, tokens, labels, encoder, hardware, finetune, tracker, seed, number
     )
+    by = gate(pool, frame, annotations) if amplify.copies else None
     classifier, history = school.taught(plain, "finetune")
-    frame, lexicon = frame_of(embeddings), mined(pool, reweighed, labels, seed)
     facts: Facts = {"round": number, "n_gold": len(rows), "n_replayed": len(drawn)}
-    made = copies(pool, rows, gold, lexicon, amplify, seed) if amplify.copies else None
-    if made is not None and made.texts:
-        known, truth = answered(ids, annotations, labels, tables.EVALUATE)
-        by = judge(pool, embeddings, np.searchsorted(frame, known), truth)
+    lexicon = mined(pool, reweighed, labels, seed) if by or processes.leads() else None
+    made = copies(pool, rows, gold, lexicon, amplify, seed) if by and lexicon else None
+    if by and made and made.texts:
         richer = with_copies(plain, made, classifier, rng(seed, "copies", number))
         other, other_history = school.taught(richer, "finetune-amplified")
-        verdict = None
+        found = None
         if processes.leads():
-            on = texts.take(frame) if by.place == "frame" else read_tokens(tokens.path / by.place)
+            on = texts.take(frame.rows) if by.place == "frame" else read_tokens(tokens.path / "dev")
             without, given = (predict(one, on, "test copies")[0] for one in (classifier, other))
-            verdict = by.verdict(without, given, amplify, seed) | {"n_copies": len(made.texts)}
-        facts["amplified"] = processes.tell(verdict)
+            found = verdict(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
+        facts["amplified"] = processes.tell(found)
         if facts["amplified"]["used"]:
             classifier, history = other, other_history
-    if not processes.leads():
+    if lexicon is None or not processes.leads():
         return {}
     classifier.save(out)
-    said, _ = predict(classifier, texts.take(frame), f"round {number}: frame")
+    said, _ = predict(classifier, texts.take(frame.rows), f"round {number}: frame")
     np.save(out / "frame_probs.npy", said)
-    facts["consistency"] = survived(classifier, pool, frame, said, lexicon, seed)
+    facts["consistency"] = survived(classifier, pool, frame.rows, said, lexicon, seed)
     return facts | measure(out, classifier, pool, tokens, labels, {"training": history})
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wsal import tables
-from wsal.arrays import Classes, Probs, Weights
+from wsal.arrays import Probs
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
@@ -16,6 +15,7 @@ from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
 from wsal.labels import LabelSet
 from wsal.settings import OptimizerSettings
+from wsal.stages.frames import gold_of
 
 
 def measure(
@@ -50,13 +50,6 @@ def against_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> 
     """The metrics of one split."""
     gold, weights = gold_of(pool, split)
     return evaluate(probs, gold, weights, labels)
-
-
-def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
-    """The gold label of each text of a split, and how many rows of the source it stands for."""
-    records = tables.read(pool.path / f"{split}.parquet")
-    weights = records["n_copies"].to_numpy().astype(np.float64)
-    return records["label"].to_numpy().astype(np.int64), weights
 
 
 def dev_score(

@@ -33,6 +33,11 @@ def reweigh(
     prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
     ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     rows, gold = answered(ids, annotations, labels)
+    if not len(rows):
+        raise AnnotationError(
+            "no text of the pool has a gold label to learn from; answer at least one text "
+            "(or was the data exchanged?)"
+        )
     truth = np.full(len(ids), ABSTAIN, dtype=np.int64)
     truth[rows] = gold
     fitted = label_model.fit(matrix, len(labels), prior=prior, gold=truth)
@@ -48,20 +53,12 @@ def reweigh(
 def answered(
     ids: pl.Series, annotations: Sequence[Artifact], labels: LabelSet, purpose: str = tables.TRAIN
 ) -> tuple[Rows, Classes]:
-    """The rows of the pool that got a gold label for this purpose, and the labels.
-
-    Raises:
-        AnnotationError: there are none.
-    """
-    answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    answers = consensus(answers.filter(pl.col("purpose") == purpose))
+    """The rows of the pool that got a gold label for this purpose, and the labels; maybe none."""
+    answers = [tables.read(a.path / "annotations.parquet", tables.ANNOTATIONS) for a in annotations]
+    given = pl.concat([pl.DataFrame(schema=tables.ANNOTATIONS), *answers])
+    agreed = consensus(given.filter(pl.col("purpose") == purpose))
     rows = pl.DataFrame({"id": ids}).with_row_index("row")
-    joined = answers.join(rows, on="id", how="inner", maintain_order="left")
-    if joined.is_empty() and purpose == tables.TRAIN:
-        raise AnnotationError(
-            f"{len(answers)} texts have a gold label and none of them is in the pool; "
-            "answer at least one text (or was the data exchanged?)"
-        )
+    joined = agreed.join(rows, on="id", how="inner", maintain_order="left")
     classes = [labels.index(name) for name in joined["label"]]
     return joined["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
 

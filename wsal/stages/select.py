@@ -10,23 +10,24 @@ from wsal import tables
 from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
 from wsal.active.proxy import taught
 from wsal.active.review import suspects
+from wsal.active.sheet import AGAIN
 from wsal.active.shortlist import rare_rows, shortlist
-from wsal.active.wrappers import dropout_passes
-from wsal.arrays import ABSTAIN, Embeddings, Probs, Rows, Scores
+from wsal.active.wrappers import dropout_passes, looks_everywhere
+from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
-from wsal.errors import DataError
+from wsal.errors import PoolExhaustedError
 from wsal.labels import LabelSet
 from wsal.seeding import integer, rng
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
-from wsal.stages.frames import evaluation_rows, frame_of, on_frame
+from wsal.stages.doubts import alike, contradicted, disputed_texts
+from wsal.stages.frames import evaluation_rows, new_frame, on_frame, read_frame, write_frame
 from wsal.stages.reweigh import answered
 
-SURE = 0.9  # probability of a weak label that the classifier should not contradict
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
-EVALUATION = "drawn to measure quality, not to learn from"
+EVALUATION = "drawn at random"  # and no more: people should not know which texts measure
 
 
 def select(
@@ -39,6 +40,7 @@ def select(
     embeddings: Artifact,
     classifier: Artifact,
     earlier_annotations: Sequence[Artifact],
+    earlier_queries: Sequence[Artifact],
     encoder: EncoderSettings,
     strategy: QueryStrategy,
     active: ActiveSettings,
@@ -48,37 +50,47 @@ def select(
 ) -> Facts:
     """pool.parquet, the newest classifier, earlier answers -> query.parquet.
 
-    Candidates are texts outside the frame that were not asked before; of more than
-    `active.max_candidates` a proxy of the classifier, taught on the frame, draws up a shortlist.
+    Candidates are texts outside the frame that were not asked before. Of more than
+    `active.max_candidates` a proxy of the classifier, taught on the frame, draws up a shortlist;
+    for a strategy that looks everywhere they are drawn at random.
     Beside the strategy's texts stand those of the evaluation sample, drawn from the frame, and
     (`active.review`) answered ones whose label looks wrong.
     """
     number = len(earlier_annotations) + 1
     labels = LabelSet(tuple(pool.facts["labels"]))
     ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    frame, said = frame_of(embeddings), on_frame(embeddings, classifier)
+    frame = (
+        read_frame(pool, earlier_queries[0])
+        if earlier_queries
+        else new_frame(pool, embeddings, evaluation.frame, seed)
+    )
+    write_frame(frame, pool, out / "frame.parquet")
+    said = on_frame(embeddings, classifier, frame)
     asked = [tables.read(one.path / "annotations.parquet")["id"] for one in earlier_annotations]
     free = ~ids.is_in(pl.concat([ids.head(0), *asked]).implode()).to_numpy()
-    taken = np.flatnonzero(~free[frame])
-    measured = evaluation_rows(pool, embeddings, said, taken, number, evaluation, seed)
-    free[frame] = False
+    taken = np.flatnonzero(~free[frame.rows])
+    measured = evaluation_rows(pool, frame, said, taken, number, evaluation, seed)
+    free[frame.rows] = False
     left = np.flatnonzero(free)
     if not len(left):
-        raise DataError(f"round {number}: every text of the pool was asked; ask for fewer rounds")
-    known, gold = answered(ids, earlier_annotations, labels) if number > 1 else _nobody()
+        raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
+    known, gold = answered(ids, earlier_annotations, labels)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-    disputed = _disputed(votes)
-    rows = shortlist(
-        vectors, left, active.disagreement * disputed[left],
-        vectors[known[rare_rows(gold)]].astype(np.float32), taught(vectors[frame], said),
-        active.max_candidates, rng(seed, "shortlist", number),
-    ) if len(left) > active.max_candidates else left  # fmt: skip
+    disputed, draw = disputed_texts(votes), rng(seed, "shortlist", number)
+    if looks_everywhere(strategy) or len(left) <= active.max_candidates:
+        rows = np.sort(draw.permutation(left)[: active.max_candidates])
+    else:
+        rows = shortlist(
+            vectors, left, active.disagreement * disputed[left],
+            vectors[known[rare_rows(gold)]].astype(np.float32), taught(vectors[frame.rows], said),
+            active.max_candidates, draw,
+        )  # fmt: skip
     texts = read_tokens(tokens.path / "pool")
     model = load_classifier(classifier.path, encoder, hardware)
     what = f"round {number}: score candidates"
     probs, points = predict(model, texts.take(np.concatenate([rows, known])), what)
     n = len(rows)
-    against = _contradicted(weak_labels, rows, probs[:n])
+    against = contradicted(weak_labels, rows, probs[:n])
     candidates = Candidates(
         probs[:n],
         points[:n],
@@ -88,55 +100,23 @@ def select(
             " and ".join(np.compress(doubts, DOUBTS))
             for doubts in zip(disputed[rows] > 0, against > 0, strict=True)
         ],
-        groups=_groups(pool, rows),
+        groups=alike(pool, rows),
         samples=_passes(strategy, model, texts.take(rows), seed, number),
     )
     chosen = strategy.select(candidates, active.query_size, rng(seed, "select", number))
-    again = _again(vectors, known, gold, labels, active.review, rng(seed, "review", number))
+    twice = pl.concat([ids.head(0), *asked]).value_counts().filter(pl.col("count") > 1)["id"]
+    settled = ids.gather(known).is_in(twice.implode()).to_numpy()
+    again = _again(vectors, known, gold, settled, active.review)
     query = pl.concat(
         [
             _asked(pool, known[again.rows], probs[n + again.rows], again, tables.TRAIN),
             _asked(pool, rows[chosen.rows], probs[chosen.rows], chosen, tables.TRAIN),
-            _asked(pool, frame[measured], said[measured], _measuring(measured), tables.EVALUATE),
+            _asked(pool, frame.rows[measured], said[measured], _drawn(measured), tables.EVALUATE),
         ]
     )
     tables.write(_interleaved(query), out / "query.parquet", tables.QUERY)
     counts = {"n_asked": len(query), "n_evaluation": len(measured), "n_again": len(again.rows)}
     return {"round": number, **counts, "n_candidates": n, "n_left": len(left)}
-
-
-def _nobody() -> tuple[Rows, np.ndarray]:
-    return np.empty(0, np.int64), np.empty(0, np.int64)
-
-
-def _disputed(votes: Artifact) -> Scores:
-    """1.0 for each text of the pool on which rules vote for different classes."""
-    path = votes.path / "votes.parquet"
-    least = most = None
-    for vote in tables.vote_columns(path):
-        low = np.where(vote == ABSTAIN, np.iinfo(np.int16).max, vote)
-        least = low if least is None else np.minimum(least, low)
-        most = vote if most is None else np.maximum(most, vote)
-    if least is None or most is None:
-        return np.zeros(tables.n_rows(path), np.float32)
-    scores: Scores = ((most != ABSTAIN) & (least != most)).astype(np.float32)
-    return scores
-
-
-def _contradicted(weak_labels: Artifact, rows: Rows, probs: Probs) -> Scores:
-    """1.0 for each row whose sure weak label is not the class the classifier predicts."""
-    frame = tables.take(weak_labels.path / "weak_labels.parquet", rows)
-    weak = tables.probs_array(frame)
-    sure = (weak.max(axis=1) >= SURE) & (frame["n_votes"].to_numpy() > 0)
-    scores: Scores = (sure & (weak.argmax(axis=1) != probs.argmax(axis=1))).astype(np.float32)
-    return scores
-
-
-def _groups(pool: Artifact, rows: Rows) -> np.ndarray:
-    """A number for each row, equal where texts differ in no letter."""
-    text = tables.take(pool.path / "pool.parquet", rows)["text"]
-    letters = text.str.to_lowercase().str.replace_all(r"[^\p{L}]+", " ").str.strip_chars()
-    return letters.rank("dense").to_numpy().astype(np.int64)
 
 
 def _passes(
@@ -152,21 +132,18 @@ def _passes(
 
 
 def _again(
-    vectors: Embeddings, known: Rows, gold: np.ndarray, labels: LabelSet, most: int,
-    rng: np.random.Generator,
-) -> Selection:  # fmt: skip
+    vectors: Embeddings, known: Rows, gold: Classes, settled: np.ndarray, most: int
+) -> Selection:
     """Positions in `known` of the texts to be asked about once more, worst first."""
     if not most:
-        return Selection(_nobody()[0], np.empty(0, np.float32), [])
-    rows, better, quality = suspects(vectors[known].astype(np.float32), gold, rng)
-    reasons = [
-        f"asked again: {labels.names[gold[row]]!r} looks wrong, {labels.names[other]!r} likelier"
-        for row, other in zip(rows[:most], better[:most], strict=True)
-    ]
-    return Selection(rows[:most], 1 - quality[:most], reasons)
+        return Selection(np.empty(0, np.int64), np.empty(0, np.float32), [])
+    rows, _, quality = suspects(vectors[known].astype(np.float32), gold, rng(0, "review"))
+    keep = ~settled[rows]
+    rows, quality = rows[keep][:most], quality[keep][:most]
+    return Selection(rows, 1 - quality, [AGAIN] * len(rows))
 
 
-def _measuring(rows: Rows) -> Selection:
+def _drawn(rows: Rows) -> Selection:
     return Selection(rows, np.zeros(len(rows), np.float32), [EVALUATION] * len(rows))
 
 
