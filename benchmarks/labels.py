@@ -28,12 +28,12 @@ PEERS = {
     "small_text_embedding_kmeans": partial(small_text, strategy="embedding_kmeans"),
 }
 WSAL = {
-    "wsal_without_rules": ("pretrain=none", "finetune=gold_only"),
+    "wsal_without_rules": ("pretrain=none", "finetune=gold_only", "strategy=cold_start"),
     "wsal_weak_only": ("active.rounds=0",),
     "wsal": (),
 }
 """Overrides of the set's experiment."""
-ROUNDS = ("active.rounds=11", "active.query_size=50", "export.onnx=false")
+ROUNDS = ("active.rounds=10", "active.query_size=50", "export.onnx=false")
 
 
 def read_lines(file):
@@ -43,7 +43,8 @@ def read_lines(file):
 
 def wsal_points(name, way, seed, file, work, extra):
     """Run the experiment round by round; a stopped run goes on."""
-    overrides = [f"seed={seed}", f"name={way}", *ROUNDS, *WSAL[way], *extra]
+    rate = [f"finetune.lr={LR[name]}"] if way == "wsal_without_rules" else []
+    overrides = [f"seed={seed}", f"name={way}", *ROUNDS, *WSAL[way], *rate, *extra]
     run = configured(name, file, work / "runs" / f"{name}-{way}-{seed}", *overrides)
     summary = run_command("run", run.run_dir, run.parts, run.nodes)
     for one in summary["rounds"]:

@@ -25,7 +25,14 @@ from wsal.active.typiclust import TypiClust
 from wsal.errors import DataError
 from wsal.seeding import rng
 
-DRAWN = {"random", "mix", "power_bald", "typiclust", "probcover"}  # the order of the pool matters
+DRAWN = {
+    "random",
+    "mix",
+    "power_bald",
+    "typiclust",
+    "probcover",
+    "cold_start",
+}  # the order of the pool matters
 
 
 def frozen(pool):

@@ -8,7 +8,7 @@ import numpy as np
 from wsal.active.candidates import Candidates, QueryStrategy, Selection, among, joined, noted
 from wsal.active.ranking import ranked
 from wsal.errors import ConfigError
-from wsal.settings import Amount, Share
+from wsal.settings import Amount, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,24 @@ class OnePerGroup:
             for row, reason in zip(chosen.rows, chosen.reasons, strict=True)
         ]
         return replace(chosen, reasons=reasons)
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """One strategy while few texts are labelled, then another (Hacohen et al., 2022).
+
+    Without rules, the classifier of the first round knows nothing that `base` could go by.
+    """
+
+    base: QueryStrategy
+    first: QueryStrategy
+    labels: Positive = 50
+    """`first` chooses until so many texts are labelled."""
+
+    def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
+        """What the strategy whose turn it is chooses."""
+        cold = candidates.labelled is None or len(candidates.labelled) < self.labels
+        return (self.first if cold else self.base).select(candidates, size, rng)
 
 
 def dropout_passes(strategy: QueryStrategy) -> int:

@@ -1,6 +1,6 @@
 """Which texts of a frame people label so that few labels measure quality well.
 
-A frame is a random part of the pool that is never trained on. It is cut into strata once, by the
+A frame is a random part of the pool whose gold is never trained on. It is cut into strata once, by the
 first classifier; texts drawn from a stratum later on still make a simple random sample of it.
 """
 
