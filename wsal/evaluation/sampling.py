@@ -1,7 +1,7 @@
 """Which texts of a frame people label so that few labels measure quality well.
 
-A frame is a random part of the pool whose gold is never trained on. It is cut into strata once, by the
-first classifier; texts drawn from a stratum later on still make a simple random sample of it.
+A frame is a random part of the pool whose gold is never trained on. It is cut into strata once, by
+the first classifier; texts drawn from a stratum later on still make a simple random sample of it.
 """
 
 import numpy as np
