@@ -5,7 +5,7 @@ READY := .venv/ready
 PEERS := .venv-peers
 
 .PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
-  bench-stream bench-labels fix clean
+  bench-stream bench-labels bench-rounds fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -63,6 +63,10 @@ bench-stream: $(PEERS)/ready ## memory of training data of 1 and 10 million text
 bench-labels: $(PEERS)/ready ## labels saved, against random labels, small-text and SetFit: hours; goes on where it was
 	$(PEERS)/bin/python benchmarks/labels.py
 	$(PEERS)/bin/python benchmarks/label_report.py
+
+bench-rounds: $(PEERS)/ready ## a round on millions of texts, and forecasts on real learning curves
+	$(PEERS)/bin/python benchmarks/large_pool.py
+	$(PEERS)/bin/python benchmarks/curves.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -20,7 +20,7 @@ COUNTS = (50, 100, 200, 500, 1000, 2000, 5000)
 QUERY = 50
 MOST = 500
 """Labels of the peers that choose: the first 50 at random, then 50 in each round."""
-LEAST_STEPS, EPOCHS = 400, 3
+LEAST_STEPS, STEPS_A_CLASS, EPOCHS = 400, 12, 3
 CANDIDATES = 5_000  # texts small-text chooses among, drawn anew in each round: as many as wsal
 SETFIT_STEPS = 500
 
@@ -28,19 +28,24 @@ SETFIT_STEPS = 500
 def fine_tuned(known, rows, seed, lr):
     """Plain fine-tuning of MiniLM on gold labels: nothing else is known of the pool.
 
-    Three epochs, and at least 400 steps of 32 texts.
+    Three epochs, and at least 400 steps of 32 texts, or 12 a class.
     """
     settings = OptimizerSettings(lr=lr)
     classifier = fresh(MINILM, known.labels, integer(seed, "head"))
     tokens = classifier.tokens([known.pool[row] for row in rows])
     targets = np.eye(len(known.labels), dtype=np.float32)[known.pool_gold[rows]]
     objective = LabelObjective(classifier, tokens, targets, np.ones(len(rows)))
-    n = max(LEAST_STEPS * settings.batch_size, EPOCHS * len(rows))
+    n = max(steps(known) * settings.batch_size, EPOCHS * len(rows))
     order = cycled(np.arange(len(rows)), n, rng(seed, "order"))
     with tempfile.TemporaryDirectory() as scratch:
         course = Course(settings, Path(scratch), integer(seed, "dropout"), "fine-tune")
         train(classifier, objective, by_count(order, settings.batch_size), course)
     return classifier
+
+
+def steps(known):
+    """How many steps a fresh head needs at the least: with 90 classes, 400 were too few."""
+    return max(LEAST_STEPS, STEPS_A_CLASS * len(known.labels))
 
 
 def scored(known, probs):

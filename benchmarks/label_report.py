@@ -52,7 +52,7 @@ def curves(lines, metric):
 def _curve(points):
     counts = sorted(points)
     values = [list(points[n].values()) for n in counts]
-    errors = [statistics.stdev(v) / len(v) ** 0.5 if len(v) > 1 else 0.0 for v in values]
+    errors = [statistics.stdev(v) / len(v) ** 0.5 if len(v) > 1 else np.nan for v in values]
     means = [statistics.mean(v) for v in values]
     return np.array(counts), np.array(means), np.array(errors), len(values[0])
 
@@ -111,7 +111,10 @@ def table(ways, metric, name):
 
 def _cell(curve, n):
     at = np.flatnonzero(curve[0] == n)
-    return f"{curve[1][at[0]]:.3f} ± {Z * curve[2][at[0]]:.3f}" if len(at) else ""
+    if not len(at):
+        return ""
+    half = Z * curve[2][at[0]]  # one seed alone has no interval
+    return f"{curve[1][at[0]]:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
 
 
 def plot(ways, metric, name, folder):
@@ -158,7 +161,8 @@ def main():
     for metric in METRICS:
         for name, ways in curves(lines, metric).items():
             table(ways, metric, name)
-            plot(ways, metric, name, options.plots)
+            if len(ways) > 1:
+                plot(ways, metric, name, options.plots)
             if "wsal" in ways:
                 rows += savings(ways, metric, name)
     (options.lines.with_name("labels.json")).write_text(json.dumps(rows, indent=1) + "\n")
