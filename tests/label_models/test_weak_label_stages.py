@@ -96,7 +96,7 @@ def test_gold_of_the_rounds_makes_weak_labels_better(stages):
     swapped = [f"rules.{n}.label=Laptops" for n, r in rules.items() if r.get("label") == "Phones"]
     settings = ("encoder=tiny", "strategy=random", "active.query_size=150", "pretrain.epochs=0")
     random = (*settings, *swapped)
-    stages((*RULES, "tokenise", "pretrain"), *random)
+    stages((*RULES, "tokenise", "pretrain", "embed"), *random)
     done = stages(("select", "annotate", "reweigh"), *random, number=1)
     metrics = json.loads((done.path / "metrics.json").read_text())
     before, after = metrics["before"]["test"]["covered"], metrics["test"]["covered"]
