@@ -18,8 +18,8 @@ RUN = [
     "hardware.save_seconds=0",
 ]
 STAGES = (
-    "pool", "votes", "weak_labels", "tokens", "pretrained", "rounds/001/query",
-    "rounds/001/annotations", "rounds/001/finetuned", "rounds/002/query",
+    "pool", "votes", "weak_labels", "tokens", "pretrained", "embeddings", "rounds/001/query",
+    "rounds/001/annotations", "rounds/001/finetuned", "rounds/001/assessed", "rounds/002/query",
     "rounds/002/finetuned", "exported",
 )  # fmt: skip
 
