@@ -95,8 +95,7 @@ class OptimizerSettings:
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Keep a running mean of the weights with this decay a step, and end with it; 0 is off."""
     patience: Count = 0
-    """Stop when the dev split has not got better in so many looks, and go back to the best
-    weights; 0 is off."""
+    """Stop after so many looks without gain on dev, with the best weights; 0 is off."""
     look_steps: Positive = 50
     """Steps between two looks at the dev split."""
 
@@ -113,6 +112,8 @@ class PretrainSettings(OptimizerSettings):
     """At most so many weakly labelled texts, drawn at random; null: all."""
     weighting: Literal["confidence", "none"] = "confidence"
     """Whether a text counts by its weak label's largest probability, or as one."""
+    head_first: bool = True
+    """Fit the last layer before all are trained; a fresh one wakes slowly (Kumar et al., 2022)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,8 @@ class FinetuneSettings(OptimizerSettings):
     """Weight of a replayed text in the loss; a gold text has 1."""
     head_only: bool = False
     """Train the last layer alone, on features computed once: seconds instead of minutes."""
+    head_first: bool = False
+    """Fit the last layer before all layers are trained: for a checkpoint that saw no labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +138,7 @@ class AdaptSettings(OptimizerSettings):
     """Training on the pool without any label, before weak pretraining."""
 
     objective: Literal["none", "mlm", "contrastive"] = "none"
-    """`mlm`: fill in masked word pieces (Devlin et al., 2019); `contrastive`: tell a text's two
-    dropout passes from other texts' (SimCSE, Gao et al., 2021)."""
+    """`mlm`: fill in masked word pieces (Devlin et al., 2019); `contrastive`: SimCSE (Gao)."""
     steps: Positive = 300
     masked: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of word pieces to fill in."""
@@ -172,7 +174,7 @@ class ActiveSettings:
     """Texts asked in one round, beside those for evaluation."""
     max_candidates: Positive = 5_000
     """The strategy chooses among so many texts: of a larger pool, those that a proxy of the
-    classifier is unsure of, that rules dispute, and some drawn at random, anew in each round."""
+    classifier is unsure of, those that rules dispute, and some at random."""
     disagreement: Amount = 0.5
     """Added to the score (of dbal) of a text on which rules vote for different classes."""
     contradiction: Amount = 0.5
@@ -191,13 +193,12 @@ class EvaluationSettings:
     """How quality is measured by labels of people, apart from those that are trained on."""
 
     size: Count | None = None
-    """Texts asked for evaluation in the first round, from every stratum of predicted class and
-    confidence; null: 100 of a pool of 2,000 or more without test and dev split, else 0."""
+    """Texts asked for evaluation in the first round; null: 100 of a pool of 2,000 or more without
+    test and dev split, else 0."""
     top_up: Count = 20
     """More of them in each later round; 0 where `size` comes to 0."""
     frame: Annotated[int, Field(ge=200)] = 5_000
-    """They are drawn from so many texts of the pool, at most a fifth, which never get a gold label
-    that is trained on. Laid down with the first query."""
+    """They are drawn from so many texts of the pool, at most a fifth, never trained on."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from wsal.classifier.training import train
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
+from wsal.stages.pretrain import fit_head
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +150,20 @@ def test_the_head_alone_learns_in_no_time(path, tmp_path):
     assert np.log(after).mean() > np.log(before).mean()
     now = classifier.model.base_model.parameters()
     assert all(torch.equal(a, b) for a, b in zip(inner, now, strict=True))
+
+
+def test_a_head_fitted_first_spares_the_steps_that_wake_it(path, tmp_path):
+    start = {}
+    for fitted in (False, True):
+        classifier = fresh(path)
+        targets = np.eye(3, dtype=np.float32)[GOLD]
+        objective = LabelObjective(classifier, classifier.tokens(TEXTS), targets, np.ones(36))
+        if fitted:
+            fit_head(objective, 0)
+        trained(classifier, tmp_path / str(fitted), objective, epochs=1, lr=1e-5)
+        probs, _ = predict(classifier, TEXTS, "test")
+        start[fitted] = -np.log(probs[np.arange(36), GOLD]).mean()
+    assert start[True] < 0.9 * start[False]
 
 
 def test_lora_in_every_family(path, tmp_path):

@@ -13,14 +13,20 @@ from wsal.classifier.objectives import LabelObjective
 from wsal.errors import ConfigError
 from wsal.progress import bar
 
-PULL = 1e-2  # how strongly the layer is held to where it was: gold is scarce
+PULL_TO_TRAINED = 1e-2
+"""How strongly a trained layer is held to where it was: gold is scarce."""
+PULL_TO_FRESH = 0.14
+"""How strongly a fresh one is, divided by the number of texts."""
 MOST_STEPS = 200
 
 
-def train_probe(objective: LabelObjective, counts: np.ndarray, what: str) -> dict[str, Any]:
+def train_probe(
+    objective: LabelObjective, counts: np.ndarray, what: str, pull: float = PULL_TO_TRAINED
+) -> dict[str, Any]:
     """Fit the last layer in place; a text counts `counts` times its weight. No dropout, no chance.
 
-    Gives back `loss` (before and after, as `[step, loss]`) and `n_steps`, as `train` does.
+    `pull` weighs the squared distance to where the layer was against the mean loss. Gives back
+    `loss` (before and after, as `[step, loss]`) and `n_steps`, as `train` does.
 
     Raises:
         ConfigError: the model's last layer is not linear.
@@ -40,7 +46,7 @@ def train_probe(objective: LabelObjective, counts: np.ndarray, what: str) -> dic
         solver.zero_grad()
         losses = objective.loss.losses(layer(features), targets)
         pulled = sum(((p - s) ** 2).sum() for p, s in zip(layer.parameters(), start, strict=True))
-        total: Tensor = (losses * weights).sum() / weights.sum() + PULL * pulled
+        total: Tensor = (losses * weights).sum() / weights.sum() + pull * pulled
         total.backward()  # type: ignore[no-untyped-call]
         seen.append(float(total.detach()))
         return total
@@ -61,8 +67,9 @@ def last_layer(model: Any) -> nn.Linear:  # noqa: ANN401
     found = [m for m in linear if m.out_features == model.config.num_labels]
     if not found:
         raise ConfigError(
-            f"finetune.head_only: {type(model).__name__} has no linear layer of "
-            f"{model.config.num_labels} classes at its end; use finetune=default"
+            f"the head alone cannot be trained: {type(model).__name__} has no linear layer of "
+            f"{model.config.num_labels} classes at its end; set finetune.head_only, "
+            "finetune.head_first and pretrain.head_first to false"
         )
     return found[-1]
 

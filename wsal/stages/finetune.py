@@ -13,7 +13,7 @@ from wsal.classifier.course import Course
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
-from wsal.classifier.probe import train_probe
+from wsal.classifier.probe import PULL_TO_FRESH, train_probe
 from wsal.classifier.tokens import read_tokens
 from wsal.classifier.training import train
 from wsal.labels import LabelSet
@@ -111,9 +111,11 @@ class _School:
         classifier = load_classifier(self.pretrained.path, self.encoder, self.hardware)
         objective = LabelObjective(classifier, given.tokens, given.targets, given.weights)
         what = f"round {self.number}: {name}"
+        counts = np.bincount(given.plan.order, minlength=len(given.weights))
         if self.settings.head_only:
-            counts = np.bincount(given.plan.order, minlength=len(given.weights))
             return classifier, train_probe(objective, counts, what)
+        if self.settings.head_first:
+            train_probe(objective, counts, f"{what}: head", PULL_TO_FRESH / len(counts))
         course = Course(
             self.settings, self.out / CHECKPOINTS / name,
             integer(self.seed, "dropout", self.number), what, self.tracker,

@@ -15,6 +15,7 @@ from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.objectives import LabelObjective, TextObjective
+from wsal.classifier.probe import PULL_TO_FRESH, train_probe
 from wsal.classifier.self_training import sure_targets
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.classifier.training import train
@@ -29,6 +30,8 @@ from wsal.settings import (
     TrackerSettings,
 )
 from wsal.stages.measuring import dev_score, measure
+
+HEAD_TEXTS = 20_000
 
 
 def pretrain(
@@ -63,6 +66,8 @@ def pretrain(
     if pretrain.weighting == "none":
         weights = np.ones_like(weights)
     objective = LabelObjective(classifier, texts.take(chosen), targets, weights, loss)
+    if pretrain.head_first and pretrain.epochs and len(chosen):
+        history["head"] = fit_head(objective, seed)
     plan = pretraining_plan(
         objective.lengths, pretrain.batch_size, pretrain.epochs, rng(seed, "order"),
         pretrain.max_tokens,
@@ -96,6 +101,16 @@ def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Prob
     found = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
     surest = np.max(found, axis=1, initial=0)
     return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
+
+
+def fit_head(objective: LabelObjective, seed: int) -> Facts:
+    """Fit the fresh last layer, on at most `HEAD_TEXTS` texts."""
+    rows = np.sort(rng(seed, "head").permutation(len(objective.tokens))[:HEAD_TEXTS])
+    some = replace(
+        objective, tokens=objective.tokens.take(rows), targets=objective.targets[rows],
+        weights=objective.weights[rows],
+    )  # fmt: skip
+    return train_probe(some, np.ones(len(rows)), "fit the head", PULL_TO_FRESH / len(rows))
 
 
 def adapt_to(
