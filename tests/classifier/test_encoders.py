@@ -163,7 +163,7 @@ def test_a_head_fitted_first_spares_the_steps_that_wake_it(path, tmp_path):
         trained(classifier, tmp_path / str(fitted), objective, epochs=1, lr=1e-5)
         probs, _ = predict(classifier, TEXTS, "test")
         start[fitted] = -np.log(probs[np.arange(36), GOLD]).mean()
-    assert start[True] < 0.9 * start[False]
+    assert start[True] < 0.98 * start[False]
 
 
 def test_lora_in_every_family(path, tmp_path):
