@@ -198,7 +198,7 @@ class EvaluationSettings:
     top_up: Count = 20
     """More of them in each later round; 0 where `size` comes to 0."""
     frame: Annotated[int, Field(ge=200)] = 5_000
-    """They are drawn from so many texts of the pool, a fifth at most; no gold of theirs is learnt."""
+    """They are drawn from so many texts of the pool, at most a fifth; their gold is not learnt."""
 
 
 @dataclass(frozen=True)
