@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gpu import machine
 from label_peers import random_labels, setfit, small_text, steps
 from label_sets import SETS, configured, file_of, known
 from product_texts import DATA
@@ -27,12 +28,25 @@ PEERS = {
     "small_text_breaking_ties": partial(small_text, strategy="breaking_ties"),
     "small_text_embedding_kmeans": partial(small_text, strategy="embedding_kmeans"),
 }
+WITHOUT_RULES = "wsal_without_rules"
 WSAL = {
-    "wsal_without_rules": ("pretrain=none", "finetune=gold_only", "strategy=cold_start"),
-    "wsal_weak_only": ("active.rounds=0",),
     "wsal": (),
+    WITHOUT_RULES: ("pretrain=none", "finetune=gold_only", "strategy=cold_start"),
 }
 """Overrides of the set's experiment."""
+PARTS = {
+    "head not fitted first": ("pretrain.head_first=false",),
+    "all weak labels": ("pretrain.max_texts=null",),
+    "random texts": ("strategy=random",),
+    "margin": ("strategy=margin",),
+    "entropy_clusters": ("strategy=entropy_clusters",),
+    "rules not asked whom to ask": ("active.disagreement=0", "active.contradiction=0"),
+    "without replay": ("finetune.replay=0",),
+    "replay fades": ("finetune.replay_end=0.1",),
+    "400 steps": ("finetune.steps=400",),
+    "with copies": ("amplify=default",),
+}
+"""wsal with one part changed."""
 ROUNDS = ("active.rounds=10", "active.query_size=50", "export.onnx=false")
 
 
@@ -43,11 +57,12 @@ def read_lines(file):
 
 def wsal_points(name, way, seed, file, work, extra):
     """Run the experiment round by round; a stopped run goes on."""
-    overrides = [f"seed={seed}", f"name={way}", *ROUNDS, *WSAL[way], *extra]
-    if way == "wsal_without_rules":  # as many steps, at the rate, of the peers
+    slug = way.replace(" ", "_")
+    overrides = [f"seed={seed}", f"name={slug}", *ROUNDS, *(WSAL | PARTS)[way], *extra]
+    if way == WITHOUT_RULES:  # as many steps, at the rate, of the peers
         n = steps(known(name, file, work))
         overrides += [f"finetune.lr={LR[name]}", f"finetune.steps={n}"]
-    run = configured(name, file, work / "runs" / f"{name}-{way}-{seed}", *overrides)
+    run = configured(name, file, work / "runs" / f"{name}-{slug}-{seed}", *overrides)
     summary = run_command("run", run.run_dir, run.parts, run.nodes)
     for one in summary["rounds"]:
         found = {k: round(one[k], 4) for k in ("macro_f1", "accuracy")}
@@ -59,12 +74,12 @@ def points(name, way, seed, options, done):
     file = file_of(name, options.data, options.work)
     if file is None:
         print(f"{name}: skipped, not in {options.data} (give --data or WSAL_DATA)")
-    elif way in WSAL:
+    elif way in WSAL | PARTS:
         yield from wsal_points(name, way, seed, file, options.work, options.extra)
     elif way == "setfit":
         yield from setfit(known(name, file, options.work), seed, done)
     else:
-        yield from PEERS[way](known(name, file, options.work), seed, LR[name], done=done)
+        yield from PEERS[way](known(name, file, options.work), seed, options.lr or LR[name], done=done)
 
 
 def main():
@@ -72,13 +87,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--ways", default=",".join([*WSAL, *PEERS, "setfit"]))
+    parser.add_argument("--ways", default=",".join([*WSAL, *PEERS, "setfit"]), help="or PARTS")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--out", type=Path, default=RESULTS / "labels.jsonl")
     parser.add_argument("--work", type=Path, default=Path("runs") / "bench-labels")
+    parser.add_argument("--lr", type=float, help="of peers, in place of the set's")
     parser.add_argument("--extra", nargs="*", default=[], help="further overrides of wsal's runs")
     options = parser.parse_args()
     versions = {name: version(name) for name in ("wsal", "torch", "transformers")}
+    versions["card"] = machine()
     for seed in map(int, options.seeds.split(",")):
         for way in options.ways.split(","):
             for name in options.sets.split(","):
