@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from labels import RESULTS, read_lines
+from labels import PARTS, RESULTS, read_lines
 from record import row, show
 
 NAMES = {
@@ -19,7 +19,6 @@ NAMES = {
     "small_text_embedding_kmeans": "small-text, embedding k-means",
     "setfit": "SetFit, random labels",
     "wsal_without_rules": "wsal without rules",
-    "wsal_weak_only": "wsal, weak labels only",
     "wsal": "wsal",
 }
 COLOURS = {
@@ -28,13 +27,13 @@ COLOURS = {
     "small_text_embedding_kmeans": "#cd853f",
     "setfit": "#9370db",
     "wsal_without_rules": "#2e8b57",
-    "wsal_weak_only": "#4682b4",
     "wsal": "#c0392b",
 }
 TICKS = {
     20: "none", 50: "50", 100: "100", 200: "200", 500: "500", 1000: "1k", 2000: "2k", 5000: "5k",
 }  # fmt: skip
 AT = (100, 200, 500)
+PARTS_AT = (0, 50, 100, 200, 500)
 METRICS = ("macro_f1", "accuracy")
 Z = 1.645  # of a 90% interval of a mean, by the seeds' standard deviation
 
@@ -82,13 +81,15 @@ def area(curve, most=500):
 def savings(ways, metric, name):
     """What each peer needs for the quality wsal has at 100, 200 and 500 labels."""
     ours = ways["wsal"]
-    for way in (w for w in NAMES if w in ways and w not in ("wsal", "wsal_weak_only")):
+    for way in (w for w in NAMES if w in ways and w != "wsal"):
         for n in AT:
             if n not in ours[0]:
                 continue
             level = float(ours[1][ours[0] == n][0])
             labels = needed(ways[way], level)
             most = int(ways[way][0][-1])
+            if labels is None and most <= n:
+                continue  # it was not tried with more labels than wsal had
             note = f"{metric} {level:.3f}; seeds {ours[3]} and {ways[way][3]}"
             if labels is None:
                 note += f"; not reached with {most}, where it has {ways[way][1][-1]:.3f}"
@@ -101,7 +102,7 @@ def table(ways, metric, name):
     print(f"\n{name}: {metric}, mean over seeds, and half a 90% interval")
     counts = sorted({int(n) for curve in ways.values() for n in curve[0]})
     print("| labels | " + " | ".join(NAMES[w] for w in NAMES if w in ways) + " |")
-    print("|" + "---|" * (1 + len(ways)))
+    print("|" + "---|" * (1 + sum(w in ways for w in NAMES)))
     for n in counts:
         cells = [_cell(ways[w], n) for w in NAMES if w in ways]
         print(f"| {n} | " + " | ".join(cells) + " |")
@@ -117,6 +118,27 @@ def _cell(curve, n):
     return f"{curve[1][at[0]]:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
 
 
+def parts(lines, metric, name):
+    """What one changed part brought: differences to wsal with the same seed, at the same labels."""
+    found = defaultdict(dict)
+    for one in lines:
+        found[one["way"]][one["seed"], one["n_gold"]] = one[metric]
+    changed = [way for way in PARTS if way in found]
+    if not changed:
+        return
+    print(f"\n{name}: {metric}, less that of wsal with the same seed")
+    print("| changed | seeds | " + " | ".join(map(str, PARTS_AT)) + " | mean | of labels |")
+    print("|" + "---|" * (5 + len(PARTS_AT)))
+    for way in changed:
+        less = {key: value - found["wsal"][key] for key, value in found[way].items()}
+        counts = sorted({n for _, n in less})
+        means = [statistics.mean([v for (_, m), v in less.items() if m == n]) for n in counts]
+        at = dict(zip(counts, means, strict=True))
+        cells = [f"{at[n]:+.3f}" if n in at else "" for n in PARTS_AT]
+        cells += [f"{statistics.mean(means):+.3f}", f"0 to {counts[-1]}"]
+        print(f"| {way} | {len({seed for seed, _ in less})} | " + " | ".join(cells) + " |")
+
+
 def plot(ways, metric, name, folder):
     """One learning-curve plot as SVG."""
     import matplotlib
@@ -128,9 +150,8 @@ def plot(ways, metric, name, folder):
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     for way in (w for w in NAMES if w in ways):
         counts, means, errors, _ = ways[way]
-        if way == "wsal_weak_only":
-            axes.axhline(means[0], color=COLOURS[way], linestyle=":", label=NAMES[way])
-            continue
+        if way == "wsal":  # its round 0 is what weak labels alone bring
+            axes.axhline(means[0], color=COLOURS[way], linestyle=":", linewidth=1)
         shown = np.maximum(counts, 20)  # no gold label stands at the left edge
         colour, width = COLOURS[way], 2.2 if way == "wsal" else 1.3
         axes.plot(shown, means, color=colour, label=NAMES[way], linewidth=width)
@@ -161,12 +182,14 @@ def main():
     for metric in METRICS:
         for name, ways in curves(lines, metric).items():
             table(ways, metric, name)
+            parts([one for one in lines if one["set"] == name], metric, name)
             if len(ways) > 1:
                 plot(ways, metric, name, options.plots)
             if "wsal" in ways:
                 rows += savings(ways, metric, name)
     (options.lines.with_name("labels.json")).write_text(json.dumps(rows, indent=1) + "\n")
-    show("labels", rows, ["wsal", "torch", "transformers"])
+    made = sorted({f"{one['card']}, torch {one['torch']}" for one in lines})
+    show("labels", rows, ["wsal", "transformers"], "runs made on: " + "; ".join(made))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,9 @@ def points(name, way, seed, options, done):
     elif way == "setfit":
         yield from setfit(known(name, file, options.work), seed, done)
     else:
-        yield from PEERS[way](known(name, file, options.work), seed, options.lr or LR[name], done=done)
+        yield from PEERS[way](
+            known(name, file, options.work), seed, options.lr or LR[name], done=done
+        )
 
 
 def main():

@@ -175,9 +175,9 @@ class ActiveSettings:
     max_candidates: Positive = 5_000
     """The strategy chooses among so many texts: of a larger pool, those that a proxy of the
     classifier is unsure of, those that rules dispute, and some at random."""
-    disagreement: Amount = 0.5
+    disagreement: Amount = 0.0
     """Added to the score (of dbal) of a text on which rules vote for different classes."""
-    contradiction: Amount = 0.5
+    contradiction: Amount = 0.0
     """Added to the score of a text whose sure weak label the classifier contradicts."""
     review: Count = 0
     """Texts asked about once more, their label looks wrong; the most frequent answer counts."""
