@@ -1,0 +1,113 @@
+"""The journal: every answer, skip and undo of people, appended to one SQLite file.
+
+Nothing is ever changed or deleted; what holds now is a fold over the events, in their order of
+arrival. So clocks play no part, and an event that arrives twice (its key is known) counts once.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+ANSWER, SKIP, UNSURE, AGAIN, SETTLE = "answer", "skip", "unsure", "again", "settle"
+UNDO, FLAG, NOTE, FINISH = "undo", "flag", "note", "finish"
+DECISIONS = (ANSWER, SKIP, UNSURE, AGAIN, SETTLE)
+KINDS = (*DECISIONS, UNDO, FLAG, NOTE, FINISH)
+NAME = "annotations.sqlite"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that a person did."""
+
+    key: str  # made by the client, new for each act: the same key twice is the same act
+    kind: str
+    annotator: str
+    round: int
+    id: str = ""  # of the text; empty for `undo` and `finish`
+    label: str | None = None
+    seconds: float | None = None  # that the person took
+    shown: str = ""  # what stood beside the text: "guess", "votes", both with a comma
+    note: str = ""
+
+
+COLUMNS = tuple(one.name for one in fields(Event))
+TABLE = f"""CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT,
+at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), {", ".join(COLUMNS)}, UNIQUE (key))"""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The file of a run. Several processes and threads may append to it at once."""
+
+    path: Path
+
+    def append(self, events: Sequence[Event]) -> int:
+        """Write events, all or none, to the disk; give back how many were new."""
+        marks = ", ".join("?" for _ in COLUMNS)
+        sql = f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) VALUES ({marks})"  # noqa: S608
+        with self._open() as file, file:
+            before = file.total_changes
+            file.executemany(sql, [tuple(asdict(one).values()) for one in events])
+            return file.total_changes - before
+
+    def events(self, after: int = 0) -> list[tuple[int, Event]]:
+        """Events with their numbers, in the order in which they arrived."""
+        if not self.path.exists():
+            return []
+        sql = f"SELECT seq, {', '.join(COLUMNS)} FROM events WHERE seq > ? ORDER BY seq"  # noqa: S608
+        with self._open() as file:
+            return [(seq, Event(*values)) for seq, *values in file.execute(sql, (after,))]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.path, timeout=30)) as file:
+            file.execute("PRAGMA journal_mode = WAL")
+            file.execute("PRAGMA synchronous = FULL")  # acknowledged means: on the disk
+            file.execute(TABLE)
+            yield file
+
+
+def standing(events: Iterable[Event]) -> list[Event]:
+    """The decisions that hold: an undo takes back its annotator's last one that still stood.
+
+    >>> done = [Event("1", "answer", "ann", 1, "x", "Coffee"), Event("2", "undo", "ann", 1)]
+    >>> standing(done)
+    []
+    """
+    stacks: dict[str, list[tuple[int, Event]]] = {}
+    for number, event in enumerate(events):
+        own = stacks.setdefault(event.annotator, [])
+        if event.kind == UNDO and own:
+            own.pop()
+        elif event.kind in DECISIONS:
+            own.append((number, event))
+    return [event for _, event in sorted((one for own in stacks.values() for one in own),
+                                         key=lambda one: one[0])]  # fmt: skip
+
+
+def by_text(decisions: Iterable[Event]) -> dict[str, dict[str, Event]]:
+    """For each text, each annotator's last decision; `settle` stands under its own name."""
+    found: dict[str, dict[str, Event]] = {}
+    for one in decisions:
+        if one.kind == AGAIN:
+            continue  # a second answer to one's own text, to learn how steady a person is
+        who = SETTLE if one.kind == SETTLE else one.annotator
+        found.setdefault(one.id, {})[who] = one
+    return found
+
+
+def consensus(answers: dict[str, Event]) -> tuple[bool, str | None]:
+    """Whether a text is decided, and its label: what was settled, else the most frequent answer.
+
+    None is a text that all skipped. Undecided is a tie between labels.
+    """
+    if SETTLE in answers:
+        return True, answers[SETTLE].label
+    labels = [one.label for one in answers.values() if one.label is not None]
+    if not labels:
+        return bool(answers), None
+    counts = {label: labels.count(label) for label in labels}
+    best = [label for label, n in counts.items() if n == max(counts.values())]
+    return (True, best[0]) if len(best) == 1 else (False, None)

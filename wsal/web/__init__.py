@@ -1,0 +1,1 @@
+"""The page people annotate on: one process, the run folder, a browser."""

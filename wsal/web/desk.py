@@ -1,0 +1,143 @@
+"""Who gets which text next, and what the journal says of the round: the page's working state."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wsal.active.journal import (
+    AGAIN,
+    ANSWER,
+    FINISH,
+    SETTLE,
+    Event,
+    Journal,
+    by_text,
+    consensus,
+    standing,
+)
+from wsal.seeding import rng
+from wsal.web.live import order
+from wsal.web.rounds import OpenRound
+
+EVERY = 5  # answers after which what is left is ranked anew
+WAIT = 20  # own answers before one of them may be asked again
+
+
+@dataclass
+class Desk:
+    """One open round. Leases live in memory: after a restart a text may be handed out twice,
+    and both answers count as two opinions."""
+
+    journal: Journal
+    round: OpenRound
+    lease_seconds: float = 300.0
+    overlap: float = 0.0
+    again: float = 0.0
+    leases: dict[str, dict[str, float]] = field(default_factory=dict)  # id -> annotator -> until
+    ranked: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    seen: int = 0
+    events: list[Event] = field(default_factory=list)
+    ranked_at: int = 0
+
+    def __post_init__(self) -> None:
+        self.ranked = list(self.round.items)
+        draw = rng(0, "overlap", self.round.number).random(len(self.ranked))
+        self.twice = {one for one, u in zip(self.ranked, draw, strict=True) if u < self.overlap}
+        draw = rng(0, "again", self.round.number).random(len(self.ranked))
+        self.repeated = {one for one, u in zip(self.ranked, draw, strict=True) if u < self.again}
+
+    def refresh(self) -> None:
+        """Read what was appended since; the journal is the truth, whoever wrote to it."""
+        with self.lock:
+            for seq, event in self.journal.events(self.seen):
+                self.seen = seq
+                self.events.append(event)
+
+    def append(self, events: Sequence[Event]) -> int:
+        """Journal what a person did; give back how many events were new."""
+        new = self.journal.append(events)
+        self.refresh()
+        return new
+
+    def decided(self) -> dict[str, dict[str, Event]]:
+        """For each text of the round, the decisions that stand, by annotator."""
+        own = (e for e in standing(list(self.events)) if e.round == self.round.number)
+        return {one: said for one, said in by_text(own).items() if one in self.round.items}
+
+    def wanted(self, one: str) -> int:
+        """How many people should answer a text."""
+        return 2 if one in self.twice else 1
+
+    def open_ids(self, decided: dict[str, dict[str, Event]]) -> list[str]:
+        """Texts that still need somebody."""
+        return [one for one in self.ranked if not self._settled(one, decided.get(one, {}))]
+
+    def _settled(self, one: str, said: dict[str, Event]) -> bool:
+        return SETTLE in said or len(said) >= self.wanted(one)
+
+    def ties(self, decided: dict[str, dict[str, Event]]) -> list[str]:
+        """Texts that enough people answered, and differently."""
+        return [
+            one
+            for one, said in decided.items()
+            if self._settled(one, said) and not consensus(said)[0]
+        ]
+
+    def next(self, annotator: str, n: int, have: Sequence[str]) -> list[tuple[str, bool]]:
+        """Up to `n` texts for a person, leased to them; with whether it is asked again.
+
+        What they `have` keeps its lease and does not come again.
+        """
+        self.refresh()
+        now, decided = time.monotonic(), self.decided()
+        with self.lock:
+            for one in have:
+                if one in self.round.items:
+                    self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
+            found = []
+            for one in self.open_ids(decided):
+                if len(found) == n:
+                    break
+                said = decided.get(one, {})
+                held = {w for w, until in self.leases.get(one, {}).items() if until > now}
+                if one in have or annotator in said:
+                    continue
+                if len(held - {annotator} - said.keys()) + len(said) >= self.wanted(one):
+                    continue
+                self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
+                found.append((one, False))
+        if len(found) < n:
+            found += [(one, True) for one in self._again(annotator, decided) if one not in have]
+        return found[:n]
+
+    def _again(self, annotator: str, decided: dict[str, dict[str, Event]]) -> list[str]:
+        """Own answers to be given once more, to learn how steady a person is."""
+        own = [e for e in standing(list(self.events)) if e.annotator == annotator]
+        asked = {e.id for e in own if e.kind == AGAIN}
+        early = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number][:-WAIT]
+        return [one for one in early if one in self.repeated and one not in asked]
+
+    def rank(self) -> None:
+        """Rank what is left anew once enough answers came; texts on a screen do not move."""
+        decided = self.decided()
+        if len(decided) - self.ranked_at < EVERY:
+            return
+        self.ranked_at = len(decided)
+        answers = {}
+        for one, said in decided.items():
+            label = consensus(said)[1]
+            if label is not None:
+                answers[one] = label
+        left = self.open_ids(decided)
+        new = order(self.round, answers, left)
+        with self.lock:
+            self.ranked = new + [one for one in self.ranked if one not in set(new)]
+
+    def finished(self) -> bool:
+        """Whether every text is decided, or somebody ended the round."""
+        own = [e for e in self.events if e.round == self.round.number]
+        decided = self.decided()
+        ended = any(e.kind == FINISH for e in own) and bool(decided)
+        return ended or not (self.open_ids(decided) or self.ties(decided))
