@@ -3,7 +3,7 @@
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,33 @@ def _lead(
         run_dir.mkdir(parents=True, exist_ok=True)
         with alone(run_dir):
             write_json(run_dir / CONFIG, nodes)
-            if command in STAGES:
-                step(run_dir, command, parts, round_of(run_dir, command))
-                return None
-            for name in BEFORE_ROUNDS if command == "run" else ():
-                step(run_dir, name, parts)
-            try:
-                n_rounds = loop(run_dir, parts)
-            except WaitingForAnnotations:
-                most = parts["active"].rounds
-                write_json(run_dir / "summary.json", summarise(run_dir, nodes["name"], most))
-                raise
-            if command == "run":
-                step(run_dir, "export", parts, n_rounds + 1)
-            summary = summarise(run_dir, nodes["name"], n_rounds)
-            write_json(run_dir / "summary.json", summary)
-            reports.show_summaries([summary])
-            return summary
+            if command in ("annotate", "active", "run"):
+                page = getattr(parts["annotator"], "serving", None)
+                with page(run_dir) if page else nullcontext():
+                    return _work(command, run_dir, parts, nodes)
+            return _work(command, run_dir, parts, nodes)
+
+
+def _work(
+    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    if command in STAGES:
+        step(run_dir, command, parts, round_of(run_dir, command))
+        return None
+    for name in BEFORE_ROUNDS if command == "run" else ():
+        step(run_dir, name, parts)
+    try:
+        n_rounds = loop(run_dir, parts)
+    except WaitingForAnnotations:
+        most = parts["active"].rounds
+        write_json(run_dir / "summary.json", summarise(run_dir, nodes["name"], most))
+        raise
+    if command == "run":
+        step(run_dir, "export", parts, n_rounds + 1)
+    summary = summarise(run_dir, nodes["name"], n_rounds)
+    write_json(run_dir / "summary.json", summary)
+    reports.show_summaries([summary])
+    return summary
 
 
 def loop(run_dir: Path, parts: Parts) -> int:

@@ -26,8 +26,10 @@ WAIT = 20  # own answers before one of them may be asked again
 
 @dataclass
 class Desk:
-    """One open round. Leases live in memory: after a restart a text may be handed out twice,
-    and both answers count as two opinions."""
+    """One open round.
+
+    Leases live in memory: after a restart a text may be handed out twice, and both answers count.
+    """
 
     journal: Journal
     round: OpenRound
@@ -97,22 +99,24 @@ class Desk:
                 if one in self.round.items:
                     self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
             found = []
-            for one in self.open_ids(decided):
+            still_open = self.open_ids(decided)
+            following = {o for one in still_open for o in self.round.items[one].alike}
+            for one in still_open:
                 if len(found) == n:
                     break
                 said = decided.get(one, {})
                 held = {w for w, until in self.leases.get(one, {}).items() if until > now}
-                if one in have or annotator in said:
+                if one in have or annotator in said or one in following:
                     continue
                 if len(held - {annotator} - said.keys()) + len(said) >= self.wanted(one):
                     continue
                 self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
                 found.append((one, False))
         if len(found) < n:
-            found += [(one, True) for one in self._again(annotator, decided) if one not in have]
+            found += [(one, True) for one in self._again(annotator) if one not in have]
         return found[:n]
 
-    def _again(self, annotator: str, decided: dict[str, dict[str, Event]]) -> list[str]:
+    def _again(self, annotator: str) -> list[str]:
         """Own answers to be given once more, to learn how steady a person is."""
         own = [e for e in standing(list(self.events)) if e.annotator == annotator]
         asked = {e.id for e in own if e.kind == AGAIN}

@@ -1,0 +1,118 @@
+"""`annotator=web`: people answer on a page, which stays while rounds come and go."""
+
+import contextlib
+import time
+import webbrowser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import yaml
+
+from wsal.active import sheet
+from wsal.active.annotators import Query
+from wsal.active.journal import NAME, Journal, consensus
+from wsal.errors import ConfigError
+from wsal.settings import Amount, Count, Share
+
+PAUSE = 0.3  # seconds between two looks at the journal
+
+
+@dataclass(frozen=True)
+class Web:
+    """A page on this machine. With another host, `people` must be named: each gets a token."""
+
+    host: str = "127.0.0.1"
+    port: Count = 8765
+    """0 takes any free port."""
+    browser: bool = True
+    """Whether to open the page in a browser."""
+    people: tuple[str, ...] = ()
+    """Who may answer, each by a token of their own; none: whoever has the one token."""
+    guidelines: str | None = None
+    """A YAML file from class to what belongs there, shown beside the classes."""
+    blind: Share = 0.15
+    """Share of texts on which guess and votes cannot be shown."""
+    overlap: Share = 0.0
+    """Share of texts that two people answer."""
+    again: Share = 0.0
+    """Share of texts that a person is asked a second time."""
+    lease_seconds: Amount = 300.0
+    """How long a text that somebody has on the screen is kept from others."""
+
+    human = True
+
+    def __post_init__(self) -> None:
+        from wsal.web.server import LOOPBACK  # noqa: PLC0415
+
+        if self.host not in LOOPBACK and not self.people:
+            raise ConfigError(
+                f"annotator.host={self.host} opens the page to a network: name who may answer, "
+                "annotator.people=[ann,bob]; each gets an address with a token"
+            )
+
+    def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
+        """The answers of the journal, once every text is decided or the round was ended."""
+        from wsal.web.desk import Desk  # noqa: PLC0415
+        from wsal.web.rounds import read_round  # noqa: PLC0415
+
+        run_dir, number = query.round_dir.parents[1], int(query.round_dir.name)
+        journal = Journal(run_dir / NAME)
+        desk = Desk(journal, read_round(run_dir, number, self.blind), 0.0, self.overlap)
+        while True:
+            desk.refresh()
+            if desk.finished():
+                break
+            time.sleep(PAUSE)
+        decided, answers, times, who = desk.decided(), [], [], []
+        for one in query.table["id"]:
+            said = decided.get(one, {})
+            answers.append(consensus(said)[1])
+            taken = [e.seconds for e in said.values() if e.seconds is not None]
+            times.append(sum(taken) if taken else None)
+            who.append("+".join(sorted({e.annotator for e in said.values()})) or "nobody")
+        frame = sheet.annotations(query.table["id"], answers, "")
+        return frame.with_columns(
+            annotator=pl.Series(who, dtype=pl.String), seconds=pl.Series(times, dtype=pl.Float32)
+        )
+
+    @contextlib.contextmanager
+    def serving(self, run_dir: Path) -> Iterator[None]:
+        """Keep the page up while a command works on the run."""
+        from wsal import reports  # noqa: PLC0415
+        from wsal.web.app import Site, make_app  # noqa: PLC0415
+        from wsal.web.server import LAST_LOOK, bound, running, tokens_of  # noqa: PLC0415
+
+        tokens = tokens_of(run_dir, self.people)
+        site = Site(run_dir, tokens, self._guidelines(), self.blind, self.overlap, self.again,
+                    self.lease_seconds)  # fmt: skip
+        listening = bound(self.host, self.port)
+        port = listening.getsockname()[1]
+        addresses = [f"http://{self.host}:{port}/?token={token}" for token in tokens]
+        with running(make_app(site), listening):
+            for address, name in zip(addresses, tokens.values(), strict=True):
+                reports.say(f"annotate at {address}" + (f"  ({name})" if name else ""))
+            if self.browser:
+                webbrowser.open(addresses[0])
+            try:
+                yield
+                site.over = "The run is complete."
+            finally:
+                site.over = site.over or "wsal stopped; the same command goes on."
+                end = time.monotonic() + LAST_LOOK
+                while site.polled > end - LAST_LOOK - 10 and time.monotonic() < end:
+                    time.sleep(0.1)
+
+    def _guidelines(self) -> dict[str, str]:
+        if self.guidelines is None:
+            return {}
+        try:
+            found: Any = yaml.safe_load(Path(self.guidelines).read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"annotator.guidelines={self.guidelines}: {error}") from error
+        if not isinstance(found, dict):
+            raise ConfigError(f"{self.guidelines}: expected a mapping from class to text")
+        return {str(name): str(text) for name, text in found.items()}

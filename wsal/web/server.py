@@ -1,0 +1,67 @@
+"""The server in a thread of its own: it outlives a round, and goes when the command ends."""
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from wsal.artifacts import write_json
+from wsal.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LAST_LOOK = 4.0  # seconds that open pages have to learn that the run is over
+
+
+def tokens_of(run_dir: Path, people: Sequence[str]) -> dict[str, str]:
+    """Token -> name; the same after a restart, so that open pages go on. The file is private."""
+    place = run_dir / "web.json"
+    known: dict[str, str] = {}
+    if place.exists():
+        import json  # noqa: PLC0415
+
+        known = json.loads(place.read_text())
+    by_name = {name: token for token, name in known.items()}
+    tokens = {by_name.get(name) or secrets.token_urlsafe(24): name for name in people or ("",)}
+    write_json(place, tokens)
+    os.chmod(place, 0o600)  # noqa: PTH101
+    return tokens
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ConfigError: the port is taken, or the host is not this machine's.
+    """
+    listening = socket.socket(socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror}); another page may be open there: "
+            "close it, or choose another with annotator.port="
+        ) from error
+    return listening
+
+
+@contextlib.contextmanager
+def running(app: object, listening: socket.socket) -> Iterator[None]:
+    """Serve until the block ends; requests that were accepted are answered first."""
+    import uvicorn  # noqa: PLC0415
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)
