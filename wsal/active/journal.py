@@ -70,7 +70,10 @@ class Journal:
 
 
 def standing(events: Iterable[Event]) -> list[Event]:
-    """The decisions that hold: an undo takes back its annotator's last one that still stood.
+    """The decisions that hold: an undo takes back its annotator's last act that still stood.
+
+    One act may have decided several texts (their keys differ after the last dot). An undo reaches
+    no further than into its own round: what was learnt from is not taken back.
 
     >>> done = [Event("1", "answer", "ann", 1, "x", "Coffee"), Event("2", "undo", "ann", 1)]
     >>> standing(done)
@@ -79,12 +82,19 @@ def standing(events: Iterable[Event]) -> list[Event]:
     stacks: dict[str, list[tuple[int, Event]]] = {}
     for number, event in enumerate(events):
         own = stacks.setdefault(event.annotator, [])
-        if event.kind == UNDO and own:
-            own.pop()
+        if event.kind == UNDO:
+            act = _act(own[-1][1]) if own else ""
+            while own and own[-1][1].round == event.round and _act(own[-1][1]) == act:
+                own.pop()
         elif event.kind in DECISIONS:
             own.append((number, event))
     return [event for _, event in sorted((one for own in stacks.values() for one in own),
                                          key=lambda one: one[0])]  # fmt: skip
+
+
+def _act(event: Event) -> str:
+    """The act that an event is part of: all of its key before the last dot, if there is one."""
+    return event.key.rpartition(".")[0] or event.key
 
 
 def by_text(decisions: Iterable[Event]) -> dict[str, dict[str, Event]]:

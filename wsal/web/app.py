@@ -196,7 +196,7 @@ def to_settle(request: Request, _: Person) -> dict[str, Any]:
 
 @routes.post("/api/act")
 def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
-    """Journal what a person did. Answered once it is on the disk; the same key twice counts once."""
+    """Journal what a person did: answered once it is on the disk; a key known already is not new."""
     desk = _site(request).desk()
     if desk is None or desk.round.number != one.round:
         raise HTTPException(409, f"round {one.round} takes no more answers")
@@ -213,7 +213,10 @@ def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
         for n, text in enumerate(one.ids or [""])
     ])  # fmt: skip
     threading.Thread(target=desk.rank, daemon=True).start()
-    return {"new": new, **panel.progress(desk)}
+    told = {"new": new, **panel.progress(desk)}
+    if new and one.kind == UNDO and (back := desk.undone(who)):
+        told["undone"] = _shown(desk, desk.round.items[back])
+    return told
 
 
 def _shown(desk: Desk, item: Item, *, again: bool = False) -> dict[str, Any]:

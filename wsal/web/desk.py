@@ -10,6 +10,7 @@ from wsal.active.journal import (
     ANSWER,
     FINISH,
     SETTLE,
+    UNDO,
     Event,
     Journal,
     by_text,
@@ -98,7 +99,7 @@ class Desk:
             for one in have:
                 if one in self.round.items:
                     self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
-            found = []
+            found: list[tuple[str, bool]] = []
             still_open = self.open_ids(decided)
             following = {o for one in still_open for o in self.round.items[one].alike}
             for one in still_open:
@@ -138,6 +139,14 @@ class Desk:
         new = order(self.round, answers, left)
         with self.lock:
             self.ranked = new + [one for one in self.ranked if one not in set(new)]
+
+    def undone(self, annotator: str) -> str | None:
+        """The text whose decision a person's newest undo took back."""
+        own = [e for e in self.events if e.annotator == annotator]
+        if not own or own[-1].kind != UNDO:
+            return None
+        gone = [e for e in standing(own[:-1]) if e not in standing(own)]
+        return gone[0].id if gone else None
 
     def finished(self) -> bool:
         """Whether every text is decided, or somebody ended the round."""

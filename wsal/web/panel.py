@@ -74,10 +74,10 @@ def people(events: list[Event]) -> dict[str, Any]:
             "same_again": [sum(a == b for a, b in again), len(again)],
         })  # fmt: skip
     pairs = []
-    for one, other in combinations([row["name"] for row in rows], 2):
-        both = [(said[one], said[other]) for said in shared if one in said and other in said]
+    for who, other in combinations([row["name"] for row in rows], 2):
+        both = [(said[who], said[other]) for said in shared if who in said and other in said]
         if both:
-            pairs.append([one, other, len(both), _cohen(both)])
+            pairs.append([who, other, len(both), _cohen(both)])
     classes = {str(name): alpha for name, alpha in by_class(shared).items()}
     return {"people": rows, "pairs": pairs, "alpha": krippendorff(shared), "classes": classes}
 
