@@ -196,7 +196,7 @@ def to_settle(request: Request, _: Person) -> dict[str, Any]:
 
 @routes.post("/api/act")
 def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
-    """Journal what a person did: answered once it is on the disk; a key known already is not new."""
+    """Journal what a person did: answered once it is on the disk; a known key is not new."""
     desk = _site(request).desk()
     if desk is None or desk.round.number != one.round:
         raise HTTPException(409, f"round {one.round} takes no more answers")

@@ -63,12 +63,12 @@ def people(events: list[Event]) -> dict[str, Any]:
             answers.setdefault(one.id, {})[one.annotator] = one.label
     shared = [said for said in answers.values() if len(said) > 1]
     rows = []
-    for who in sorted({one.annotator for one in stands}):
-        own = [one for one in stands if one.annotator == who]
+    for name in sorted({one.annotator for one in stands}):
+        own = [one for one in stands if one.annotator == name]
         times = sorted(one.seconds for one in own if one.seconds is not None)
-        again = [(answers.get(e.id, {}).get(who), e.label) for e in own if e.kind == AGAIN]
+        again = [(answers.get(e.id, {}).get(name), e.label) for e in own if e.kind == AGAIN]
         rows.append({
-            "name": who, "answers": sum(one.label is not None for one in own),
+            "name": name, "answers": sum(one.label is not None for one in own),
             "unsure": sum(one.kind == UNSURE for one in own),
             "seconds": times[len(times) // 2] if times else None,
             "same_again": [sum(a == b for a, b in again), len(again)],

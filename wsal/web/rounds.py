@@ -16,7 +16,7 @@ from wsal.arrays import Embeddings
 from wsal.artifacts import MANIFEST, Artifact
 from wsal.seeding import rng
 
-ALIKE = 0.985  # cosine from which two texts of a query are shown together
+ALIKE = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
 
 
@@ -83,7 +83,7 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             votes=said, marks=_marks(text, [rules.get(rule, {}) for rule, _ in said]),
             blind=bool(measures or hidden[row]), alike=[],
         )  # fmt: skip
-    _group(list(items.values()), vectors)
+    _group(list(items.values()))
     return OpenRound(number, items, vectors, labels)
 
 
@@ -117,15 +117,21 @@ def _patterns(rule: Mapping[str, Any]) -> list[str]:
     return [pattern] if isinstance(pattern, str) else []
 
 
-def _group(items: list[Item], vectors: Embeddings) -> None:
-    """Note at each first text of a group the others: near-duplicates are decided together."""
-    scale = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    near = (vectors / scale) @ (vectors / scale).T >= ALIKE
+def _group(items: list[Item]) -> None:
+    """Note at each first text of a group the others: near-duplicates are decided together.
+
+    By their words: embeddings of a trained classifier say that texts are of one class, not that
+    they are alike.
+    """
+    words = [frozenset(re.findall(r"\w+", item.text.lower())) for item in items]
     taken: set[int] = set()
     for row, item in enumerate(items):
         if row in taken or item.blind:
             continue
-        others = [int(o) for o in np.flatnonzero(near[row]) if o > row and o not in taken]
-        others = [o for o in others if not items[o].blind]
-        item.alike.extend(items[o].id for o in others)
-        taken.update(others)
+        for other in range(row + 1, len(items)):
+            if other in taken or items[other].blind:
+                continue
+            either = len(words[row] | words[other])
+            if either and len(words[row] & words[other]) >= ALIKE * either:
+                item.alike.append(items[other].id)
+                taken.add(other)
