@@ -42,6 +42,7 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
     except OSError as error:
+        listening.close()
         raise ConfigError(
             f"cannot listen on {host}:{port} ({error.strerror}); another page may be open there: "
             "close it, or choose another with annotator.port="

@@ -60,7 +60,7 @@ async function drain() {
     keep(unsent().filter((one) => one.key !== key)); // another tab may have added some
     const told = await answer.json().catch(() => ({}));
     $("saving").textContent = answer.ok ? "" : `not taken: ${told.detail || answer.status}`;
-    if (answer.ok) { showCount(told); if (told.undone) back(told.undone); }
+    if (answer.ok) { showCount(told); if (told.undone) back(told.undone); else if (!state.shown) refill(); }
   }
 }
 

@@ -1,0 +1,105 @@
+"""A run that waits for answers to its first round, and the page over it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+SMOKE = ("experiment=smoke", "name=w", "data.n=700", "active.query_size=50", "active.rounds=1")
+PAGE = ("annotator=web", "annotator.browser=false", "annotator.blind=0.2")
+
+
+def command(*arguments):
+    return [sys.executable, "-c", "from wsal.cli import main; main()", *arguments]
+
+
+@pytest.fixture(scope="session")
+def waiting(tmp_path_factory):
+    """A folder with a run whose first query is there."""
+    folder = tmp_path_factory.mktemp("web")
+    done = subprocess.run(
+        command("run", *SMOKE, "annotator=file"), cwd=folder, capture_output=True, text=True
+    )
+    assert "waiting" in done.stdout, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def run(waiting, tmp_path):
+    """A copy of it."""
+    shutil.copytree(waiting, tmp_path / "here")
+    return tmp_path / "here"
+
+
+class Page:
+    """`wsal COMMAND annotator=web` in a process of its own, which can be killed and begun anew."""
+
+    def __init__(self, folder, *overrides, name="annotate", port=0):
+        self.folder, self.overrides, self.name, self.port = folder, overrides, name, port
+        self.start()
+
+    def start(self):
+        given = [self.name, *SMOKE, *PAGE, *self.overrides, f"annotator.port={self.port}"]
+        self.log = (self.folder / "log.txt").open("w+")
+        self.process = subprocess.Popen(
+            command(*given), cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        for _ in range(600):
+            said = (self.folder / "log.txt").read_text()
+            if found := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", said):
+                self.urls = [url for url, _ in found]
+                self.port = int(found[0][1])
+                return
+            assert self.process.poll() is None, said
+            time.sleep(0.1)
+        raise AssertionError(said)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def wait(self, timeout=120):
+        code = self.process.wait(timeout)
+        assert code == 0, (self.folder / "log.txt").read_text()
+
+
+@pytest.fixture
+def page(request):
+    """A function that opens the page over a run folder."""
+    opened = []
+
+    def start(folder, *overrides, **more):
+        opened.append(Page(folder, *overrides, **more))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.kill()
+        one.log.close()
+
+
+@pytest.fixture
+def browser():
+    """A real browser, headless."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no browser here: apt-get install chromium, to test the page in one")
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def answers_of(folder, number=1):
+    """Id -> label, as the round's artifact has them."""
+    import polars as pl
+
+    place = folder / "runs" / "w" / "rounds" / f"{number:03d}" / "annotations"
+    assert json.loads((place / "manifest.json").read_text())
+    return dict(pl.read_parquet(place / "annotations.parquet").select("id", "label").iter_rows())
