@@ -38,18 +38,20 @@ def run(waiting, tmp_path):
 class Page:
     """`wsal COMMAND annotator=web` in a process of its own, which can be killed and begun anew."""
 
-    def __init__(self, folder, *overrides, name="annotate", port=0):
-        self.folder, self.overrides, self.name, self.port = folder, overrides, name, port
-        self.start()
+    def __init__(self, folder, *overrides, name="annotate", base=SMOKE, port=0):
+        self.folder, self.name, self.port = folder, name, port
+        self.overrides, self.process, self.starts = (*base, *overrides), None, 0
 
     def start(self):
-        given = [self.name, *SMOKE, *PAGE, *self.overrides, f"annotator.port={self.port}"]
-        self.log = (self.folder / "log.txt").open("w+")
-        self.process = subprocess.Popen(
-            command(*given), cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT
-        )
+        given = [self.name, *PAGE, *self.overrides, f"annotator.port={self.port}"]
+        self.starts += 1
+        self.log = self.folder / f"log_{self.starts}.txt"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command(*given), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
         for _ in range(600):
-            said = (self.folder / "log.txt").read_text()
+            said = self.log.read_text()
             if found := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", said):
                 self.urls = [url for url, _ in found]
                 self.port = int(found[0][1])
@@ -59,12 +61,13 @@ class Page:
         raise AssertionError(said)
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def wait(self, timeout=120):
         code = self.process.wait(timeout)
-        assert code == 0, (self.folder / "log.txt").read_text()
+        assert code == 0, self.log.read_text()
 
 
 @pytest.fixture
@@ -74,12 +77,12 @@ def page(request):
 
     def start(folder, *overrides, **more):
         opened.append(Page(folder, *overrides, **more))
+        opened[-1].start()
         return opened[-1]
 
     yield start
     for one in opened:
         one.kill()
-        one.log.close()
 
 
 @pytest.fixture

@@ -34,8 +34,11 @@ def settled(tab):
 
 
 def on_screen(tab, other_than=""):
+    """The text that is shown, once it is another one."""
     tab.wait_for_function(
-        "(old) => document.getElementById('text').textContent !== old", arg=other_than
+        "(old) => (({ dataset, textContent }) => dataset.shown && textContent !== old)"
+        "(document.getElementById('text'))",
+        arg=other_than,
     )
     return tab.inner_text("#text")
 
@@ -51,10 +54,7 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(run, page
     labels = facts["labels"]
     said, shown, number = {}, "", 0
     while True:
-        text = shown or on_screen(tab, "Loading…")
-        if text.startswith("No text is left"):  # near-duplicates come once the first is decided
-            shown = on_screen(tab, text)
-            continue
+        text = shown or on_screen(tab)
         number += 1
         if tab.locator("#alike li").count():
             tab.keyboard.press("d")  # each on its own, here
@@ -170,8 +170,8 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
     labels = sorted(set(gold.values()))
     served = page(
         tmp_path, "data=csv", "data.path=products.csv", "data.layout.text=[title]",
-        "data.layout.id=id", f"data.layout.labels=[{','.join(labels)}]", "active.query_size=12",
-        "active.rounds=2", "evaluation.size=0", "~data.n", name="run",
+        "data.layout.id=id", f"data.layout.labels={json.dumps(labels)}", "active.query_size=12",
+        name="run", base=("experiment=smoke", "name=w"),
     )  # fmt: skip
     tab = opened(browser, served.urls[0])
     shown, n = "", 0
@@ -180,8 +180,6 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
             shown = on_screen(tab, shown)
         except sync_api.Error:  # the page is over
             break
-        if shown not in gold:
-            continue
         tab.keyboard.press("/")
         tab.keyboard.type(gold[shown])
         tab.keyboard.press("Enter")

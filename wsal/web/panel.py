@@ -68,8 +68,8 @@ def people(events: list[Event]) -> dict[str, Any]:
         times = sorted(one.seconds for one in own if one.seconds is not None)
         again = [(answers.get(e.id, {}).get(name), e.label) for e in own if e.kind == AGAIN]
         rows.append({
-            "name": name, "answers": sum(one.label is not None for one in own),
-            "unsure": sum(one.kind == UNSURE for one in own),
+            "name": name, "answers": len({one.id for one in own if one.label is not None}),
+            "unsure": len({one.id for one in own if one.kind == UNSURE}),
             "seconds": times[len(times) // 2] if times else None,
             "same_again": [sum(a == b for a, b in again), len(again)],
         })  # fmt: skip

@@ -14,7 +14,7 @@ const UNSENT = "wsal unsent";
 
 const state = {
   queue: [], shown: null, since: 0, labels: [], guidelines: {}, round: 0, phase: "", settling: false,
-  open: false, together: true, told: false, ending: false, done: [], fetching: false, ties: 0, last: {},
+  open: false, together: true, told: false, ending: false, done: [], fetching: false, dry: false, ties: 0, last: {},
 };
 
 function make(tag, text, attributes = {}) {
@@ -75,6 +75,7 @@ async function refill() {
     const found = (await (await fetch(`/api/next?${query}`)).json()).items || [];
     const known = new Set([...have, ...waiting]);
     state.queue.push(...found.filter((one) => one.round === state.round && (one.again || !known.has(one.id))));
+    state.dry = !waiting.length && !unsent().length;
   } catch { /* the next poll tries again */ } finally { state.fetching = false; }
   if (!state.shown && state.queue.length) next();
   else if (!state.shown) showEmpty();
@@ -150,6 +151,7 @@ function render() {
   const item = state.shown;
   $("message").textContent = state.settling ? "Settle: people disagree on this text, or it carries a remark." : "";
   for (const id of ["text", "fields", "alike", "reason", "help-model", "remarks"]) fill(id);
+  $("text").dataset.shown = item ? item.id : "";
   if (!item) { showEmpty(); drawClasses(); drawCommands(); return; }
   const open = state.open && !item.blind;
   fill("text", ...marked(item.text || "(no text)", open ? item.marks : []));
@@ -176,7 +178,7 @@ function showEmpty() {
   const texts = {
     round: state.settling ? "Nothing to settle. Press a to go back."
       : state.ties ? `${state.ties} texts wait to be settled: press a.`
-        : "No text is left for you in this round; others may still be answering.",
+        : state.dry ? "No text is left for you in this round; others may still be answering." : "Loading…",
     training: `wsal is at work: ${state.round ? `learning from round ${state.round}` : "getting ready"}. The next texts come by themselves.`,
     over: state.last.over || "",
     "": "Loading…",
@@ -341,7 +343,7 @@ async function poll() {
   const labels = told.labels || state.labels;
   const relabelled = labels.join("\n") !== state.labels.join("\n");
   state.last = told;
-  if (fresh) { Object.assign(state, { phase: told.phase, round: told.round, queue: [], shown: null, settling: false }); }
+  if (fresh) { Object.assign(state, { phase: told.phase, round: told.round, queue: [], shown: null, settling: false, dry: false }); }
   Object.assign(state, { labels, guidelines: told.guidelines || state.guidelines });
   showCount(told);
   drawPanel(told);
