@@ -166,11 +166,12 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
 
     rows = Catalog(n=500).read()
     rows.select("id", "title", "brand").write_csv(tmp_path / "products.csv")
-    gold = dict(rows.select("title", "category").iter_rows())
+    gold = dict(rows.select("id", "category").iter_rows())
     labels = sorted(set(gold.values()))
     served = page(
         tmp_path, "data=csv", "data.path=products.csv", "data.layout.text=[title]",
-        "data.layout.id=id", f"data.layout.labels={json.dumps(labels)}", "active.query_size=12",
+        "data.layout.keep=[brand]", "data.layout.id=id",
+        f"data.layout.labels={json.dumps(labels)}", "active.query_size=12",
         name="run", base=("experiment=smoke", "name=w"),
     )  # fmt: skip
     tab = opened(browser, served.urls[0])
@@ -181,7 +182,7 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
         except sync_api.Error:  # the page is over
             break
         tab.keyboard.press("/")
-        tab.keyboard.type(gold[shown])
+        tab.keyboard.type(gold[tab.get_attribute("#text", "data-shown")])
         tab.keyboard.press("Enter")
         n += 1
     served.wait()
