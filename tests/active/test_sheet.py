@@ -30,6 +30,11 @@ def query(ids=tuple(IDS), texts=tuple(TEXTS)):
     )  # fmt: skip
 
 
+def read(path, ids, labels):
+    """The label of each id."""
+    return [row.label for row in sheet.checked(sheet.read(path), ids, labels, path)]
+
+
 def cells(path):
     """What a spreadsheet shows: the header, and the rows as lists of text."""
     if path.suffix == ".csv":
@@ -76,19 +81,19 @@ def test_shows_every_text_and_takes_every_answer(kind, tmp_path):
     assert [row[header.index("id")] for row in rows] == IDS
     shown = [row[header.index("text")] for row in rows]
     assert [s.removeprefix("'") for s in shown] == [t.removeprefix("'") for t in TEXTS]
-    assert sheet.read(path, ids, LABELS) == answers
+    assert read(path, ids, LABELS) == answers
     save(path, header, rows[::-1])  # people sort
-    assert sheet.read(path, ids, LABELS) == answers
+    assert read(path, ids, LABELS) == answers
     kept = [header.index("label"), header.index("id")]
     save(path, ["label", "id"], [[row[i] for i in kept] for row in rows])  # and delete columns
-    assert sheet.read(path, ids, LABELS) == answers
+    assert read(path, ids, LABELS) == answers
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_blank_means_open_and_a_dash_skips(kind, tmp_path):
     path = tmp_path / f"query.{kind}"
     ids = filled(path, {0: "plain", 1: "-", 2: "  ", 4: " plain "})
-    found = sheet.read(path, ids, LABELS)
+    found = read(path, ids, LABELS)
     assert found == ["plain", "-", "", "", "plain", *[""] * (len(IDS) - 5)]
 
 
@@ -101,7 +106,7 @@ def test_any_text_is_shown_and_answered(tmp_path_factory, shown):
     path = tmp_path_factory.mktemp("sheet") / "query.csv"
     asked = query([f"r{i}" for i in range(len(shown))], shown)
     ids = filled(path, dict.fromkeys(range(len(shown)), "plain"), asked)
-    assert sheet.read(path, ids, LABELS) == ["plain"] * len(shown)
+    assert read(path, ids, LABELS) == ["plain"] * len(shown)
     column = [row[2] for row in cells(path)[1]]
     assert [c.removeprefix("'") for c in column] == [t.removeprefix("'") for t in shown]
     assert not any(c.startswith(("=", "+", "-", "@", "\t", "\r")) for c in column)
@@ -116,13 +121,13 @@ def test_no_cell_is_a_formula(tmp_path):
     header, rows = cells(path)
     risky = [cell for row in rows for cell in row if cell.startswith(sheet.FORMULA)]
     save(path, header, [[row[0], "@b", *row[2:]] for row in rows])
-    assert sheet.read(path, asked["id"], labels) == ["@b"] * 3
+    assert read(path, asked["id"], labels) == ["@b"] * 3
     assert risky == []
 
 
 def test_an_id_with_outer_spaces_is_found_again(tmp_path):
     ids = filled(tmp_path / "query.csv", {0: "plain"}, query([" 7", "8 "], ["x", "y"]))
-    assert sheet.read(tmp_path / "query.csv", ids, LABELS) == ["plain", ""]
+    assert read(tmp_path / "query.csv", ids, LABELS) == ["plain", ""]
 
 
 def test_a_long_text_is_shown_in_xlsx(tmp_path):
@@ -149,7 +154,7 @@ def test_what_cannot_be_taken_is_named_with_row_and_id(content, words, tmp_path)
     path = tmp_path / "query.csv"
     path.write_text(content)
     with pytest.raises(AnnotationError) as refused:
-        sheet.read(path, pl.Series(IDS), LABELS)
+        read(path, pl.Series(IDS), LABELS)
     assert all(word in str(refused.value) for word in [*words, str(path)]), refused.value
 
 

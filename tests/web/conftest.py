@@ -1,12 +1,12 @@
 """A run that waits for answers to its first round, and the page over it."""
 
-import json
 import re
 import shutil
 import subprocess
 import sys
 import time
 
+import polars as pl
 import pytest
 
 SMOKE = ("experiment=smoke", "name=w", "data.n=700", "active.query_size=50", "active.rounds=1")
@@ -103,10 +103,19 @@ def browser():
         chromium.close()
 
 
-def answers_of(folder, number=1):
-    """Id -> label, as the round's artifact has them."""
-    import polars as pl
+@pytest.fixture
+def answers_of():
+    """A function: a folder's first round as id -> label, as its artifact has them."""
 
-    place = folder / "runs" / "w" / "rounds" / f"{number:03d}" / "annotations"
-    assert json.loads((place / "manifest.json").read_text())
-    return dict(pl.read_parquet(place / "annotations.parquet").select("id", "label").iter_rows())
+    def answers(folder):
+        place = folder / "runs" / "w" / "rounds" / "001" / "annotations"
+        table = pl.read_parquet(place / "annotations.parquet")
+        return dict(table.select("id", "label").iter_rows())
+
+    return answers
+
+
+@pytest.fixture
+def annotate_in_terminal():
+    """The command that asks in a terminal."""
+    return command("annotate", *SMOKE, "annotator=terminal", "annotator.name=ann")

@@ -10,12 +10,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def answers_of(folder, name="w"):
-    """Id -> label, as the first round's artifact has them."""
-    place = folder / "runs" / name / "rounds" / "001" / "annotations"
-    return dict(pl.read_parquet(place / "annotations.parquet").select("id", "label").iter_rows())
-
-
 def opened(browser, url, **context):
     tab = browser.new_context(**context).new_page()
     faults = []
@@ -47,7 +41,9 @@ def key_of(text):
     return str(1 + zlib.crc32(text.encode()) % 9)
 
 
-def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(run, page, browser):
+def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
+    run, page, browser, answers_of
+):
     served = page(run)
     tab = opened(browser, served.urls[0])
     facts = json.loads((run / "runs" / "w" / "pool" / "manifest.json").read_text())["facts"]

@@ -1,6 +1,6 @@
 """Who answers a query: the oracle that knows gold, or people with a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-from wsal.active import sheet
+from wsal.active import formats, sheet
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng as stream
@@ -91,25 +91,38 @@ class Oracle:
 
 @dataclass(frozen=True)
 class File:
-    """People fill in a sheet: written as `rounds/NNN/query.csv` (or xlsx), read when complete."""
+    """People fill in a sheet, or use another tool: `rounds/NNN/query.*` is written for them."""
 
-    format: Literal["csv", "xlsx"] = "csv"
+    format: Literal["csv", "xlsx", "label_studio", "argilla", "prodigy", "doccano"] = "csv"
+    """A sheet is filled in where it lies; a tool's export is put beside it as `answers.*`."""
     name: str = "file"
     """Who answers, for the record."""
 
     human = True
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
-        """The answers in the sheet; writes the sheet first if there is none."""
-        path = query.round_dir / f"query.{self.format}"
-        if not path.exists():
-            sheet.write(query.table, query.labels, path)
-        answers = sheet.read(path, query.table["id"], query.labels)
-        n_open = sum(answer == "" for answer in answers)
-        if n_open:
+        """The answers in the file; writes the query first if it is not there."""
+        given, what, found = self._rows(query)
+        rows = sheet.checked(found, query.table["id"], query.labels, given)
+        if n_open := sum(row.label == "" for row in rows):
             raise WaitingForAnnotations(
-                f"{n_open} of {len(answers)} texts in {path} wait for an answer: fill in the "
-                f"column `label` ({sheet.SKIP} skips a text), then run the same command again"
+                f"{n_open} of {len(rows)} texts in {given} wait for an answer: {what}, "
+                "then run the same command again"
             )
-        given = [None if answer == sheet.SKIP else answer for answer in answers]
-        return sheet.annotations(query.table["id"], given, self.name)
+        return sheet.table(rows, query.table["id"], self.name)
+
+    def _rows(self, query: Query) -> tuple[Path, str, Iterable[sheet.Row]]:
+        """Where answers stand, what people are to do, and the answers."""
+        tool = formats.FORMATS.get(self.format)
+        path = query.round_dir / f"query{tool.suffix if tool else '.' + self.format}"
+        if tool is None:
+            if not path.exists():
+                sheet.write(query.table, query.labels, path)
+            what = f"fill in the column `label` ({sheet.SKIP} skips a text)"
+            return path, what, sheet.read(path)
+        if not path.exists():
+            formats.write(query.table, query.labels, self.format, path)
+        answers = path.with_name(f"answers{tool.suffix}")
+        setup = f" (classes: {path.with_name(tool.setup[0])})" if tool.setup else ""
+        what = f"import {path} into {tool.tool}{setup}, answer, save the export as {answers}"
+        return answers, what, formats.read(answers, self.format) if answers.exists() else ()

@@ -1,7 +1,8 @@
 """The sheet that people fill in: one row a text, a column `label` to answer in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,11 +17,20 @@ COLUMNS = ("id", "label", "text", "suggestion", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
 
+class Row(NamedTuple):
+    """What one place of a file answers."""
+
+    where: str
+    id: str
+    label: str  # "" where there is no answer yet, SKIP where the text was skipped
+    seconds: float | None = None
+
+
 def annotations(
     ids: pl.Series,
     answers: Sequence[str | None],
     annotator: str,
-    seconds: Sequence[float] | None = None,
+    seconds: Sequence[float | None] | None = None,
 ) -> pl.DataFrame:
     """A table of annotations; None stands for a text that was skipped, or a time nobody took."""
     frame = pl.DataFrame({"id": ids, "label": pl.Series(answers, dtype=pl.String)})
@@ -36,17 +46,12 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
 
     Texts that measure, and those asked again, come without a suggestion: it would sway people.
     """
-    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
-    suggestion = [
-        "" if hidden else labels.names[c]
-        for c, hidden in zip(query["predicted"], blind, strict=True)
-    ]
     rows = pl.DataFrame(
         {
             "id": query["id"],
             "label": [""] * len(query),
             "text": query["text"],
-            "suggestion": suggestion,
+            "suggestion": suggestions(query, labels),
             "reason": query["reason"],
         }
     ).with_columns(pl.all().map_elements(_harmless, return_dtype=pl.String))
@@ -58,11 +63,20 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     temporary.replace(path)
 
 
-def read(path: Path, ids: pl.Series, labels: LabelSet) -> list[str]:
-    """The answer to each id, `""` where there is none yet, `SKIP` where the text was skipped.
+def suggestions(query: pl.DataFrame, labels: LabelSet) -> list[str]:
+    """The model's guess for each text; "" where it would sway people: texts that measure."""
+    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
+    return [
+        "" if hidden else labels.names[c]
+        for c, hidden in zip(query["predicted"], blind, strict=True)
+    ]
+
+
+def read(path: Path) -> Iterator[Row]:
+    """The rows of a sheet.
 
     Raises:
-        AnnotationError: a label is unknown, an id is unknown or stands twice, a column is gone.
+        AnnotationError: a column is gone.
     """
     frame = read_table(path)
     for name in ("id", "label"):
@@ -70,23 +84,39 @@ def read(path: Path, ids: pl.Series, labels: LabelSet) -> list[str]:
             raise AnnotationError(
                 f"{path} has no column {name!r}{did_you_mean(name, frame.columns)}"
             )
-    asked, answers = {one.strip() for one in ids}, dict[str, str]()
     sheet = frame.select(pl.col("id", "label").cast(pl.String).fill_null("").str.strip_chars())
     for number, cells in enumerate(sheet.iter_rows(), start=2):  # row 1 is the header
         one, label = map(_unguarded, cells)
-        if not one and not label:
-            continue
+        if one or label:
+            yield Row(f"row {number}", one, label)
+
+
+def checked(rows: Iterable[Row], ids: pl.Series, labels: LabelSet, path: object) -> list[Row]:
+    """The answer to each id asked, in this order; an empty label where there is none yet.
+
+    Raises:
+        AnnotationError: a label is unknown, an id is unknown or stands twice.
+    """
+    asked, answers = {one.strip() for one in ids}, dict[str, Row]()
+    for row in rows:
+        where, one, label = f"{path}, {row.where}", row.id.strip(), row.label
         if one not in asked:
-            raise AnnotationError(f"{path}, row {number}: id {one!r} was not asked in this round")
+            raise AnnotationError(f"{where}: id {one!r} was not asked in this round")
         if one in answers:
-            raise AnnotationError(f"{path}, row {number}: id {one!r} stands twice")
+            raise AnnotationError(f"{where}: id {one!r} stands twice")
         if label not in ("", SKIP) and label not in labels:
             raise AnnotationError(
-                f"{path}, row {number}, id {one!r}: unknown label {label!r}"
+                f"{where}, id {one!r}: unknown label {label!r}"
                 f"{did_you_mean(label, labels.names)}; correct it and run the same command again"
             )
-        answers[one] = label
-    return [answers.get(one.strip(), "") for one in ids]
+        answers[one] = row
+    return [answers.get(one.strip(), Row("", one, "")) for one in ids]
+
+
+def table(rows: Sequence[Row], ids: pl.Series, annotator: str) -> pl.DataFrame:
+    """Answers, all of them there, as annotations."""
+    given = [None if row.label == SKIP else row.label for row in rows]
+    return annotations(ids, given, annotator, [row.seconds for row in rows])
 
 
 def _harmless(text: str) -> str:

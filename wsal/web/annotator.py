@@ -6,15 +6,11 @@ import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-import yaml
 
-from wsal.active import sheet
 from wsal.active.annotators import Query
-from wsal.active.journal import NAME, Journal, consensus
 from wsal.errors import ConfigError
 from wsal.settings import Amount, Count, Share
 
@@ -56,39 +52,26 @@ class Web:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """The answers of the journal, once every text is decided or the round was ended."""
-        from wsal.web.desk import Desk  # noqa: PLC0415
-        from wsal.web.rounds import read_round  # noqa: PLC0415
+        from wsal.web.collected import answers, desk_of  # noqa: PLC0415
 
-        run_dir, number = query.round_dir.parents[1], int(query.round_dir.name)
-        journal = Journal(run_dir / NAME)
-        desk = Desk(journal, read_round(run_dir, number, self.blind), 0.0, self.overlap)
-        while True:
-            desk.refresh()
-            if desk.finished():
-                break
+        desk = desk_of(query, self.blind, self.overlap, self.again)
+        desk.refresh()
+        while not desk.finished():
             time.sleep(PAUSE)
-        decided, answers, times, who = desk.decided(), [], [], []
-        for one in query.table["id"]:
-            said = decided.get(one, {})
-            answers.append(consensus(said)[1])
-            taken = [e.seconds for e in said.values() if e.seconds is not None]
-            times.append(sum(taken) if taken else None)
-            who.append("+".join(sorted({e.annotator for e in said.values()})) or "nobody")
-        frame = sheet.annotations(query.table["id"], answers, "")
-        return frame.with_columns(
-            annotator=pl.Series(who, dtype=pl.String), seconds=pl.Series(times, dtype=pl.Float32)
-        )
+            desk.refresh()
+        return answers(desk, query)
 
     @contextlib.contextmanager
     def serving(self, run_dir: Path) -> Iterator[None]:
         """Keep the page up while a command works on the run."""
         from wsal import reports  # noqa: PLC0415
         from wsal.web.app import Site, make_app  # noqa: PLC0415
+        from wsal.web.collected import read_guidelines  # noqa: PLC0415
         from wsal.web.server import LAST_LOOK, bound, running, tokens_of  # noqa: PLC0415
 
         tokens = tokens_of(run_dir, self.people)
-        site = Site(run_dir, tokens, self._guidelines(), self.blind, self.overlap, self.again,
-                    self.lease_seconds)  # fmt: skip
+        told = read_guidelines(self.guidelines)
+        site = Site(run_dir, tokens, told, self.blind, self.overlap, self.again, self.lease_seconds)
         listening = bound(self.host, self.port)
         port = listening.getsockname()[1]
         addresses = [f"http://{self.host}:{port}/?token={token}" for token in tokens]
@@ -105,14 +88,3 @@ class Web:
                 end = time.monotonic() + LAST_LOOK
                 while site.polled > end - LAST_LOOK - 10 and time.monotonic() < end:
                     time.sleep(0.1)
-
-    def _guidelines(self) -> dict[str, str]:
-        if self.guidelines is None:
-            return {}
-        try:
-            found: Any = yaml.safe_load(Path(self.guidelines).read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"annotator.guidelines={self.guidelines}: {error}") from error
-        if not isinstance(found, dict):
-            raise ConfigError(f"{self.guidelines}: expected a mapping from class to text")
-        return {str(name): str(text) for name, text in found.items()}
