@@ -56,6 +56,12 @@ def server(tmp_path_factory):
         process.wait()
 
 
+@pytest.fixture
+def client(server):
+    with httpx.Client(base_url=server, headers={"Authorization": f"Token {KEY}"}) as one:
+        yield one
+
+
 def ask(tmp_path):
     texts = ["emoji 👩‍👩‍👧 mug", "two\nlines", "שלום עולם", 'a "quoted" <b>', "=1+1", "plain"]
     table = pl.DataFrame(
@@ -69,13 +75,12 @@ def ask(tmp_path):
 
 
 @pytest.mark.slow
-def test_pushed_once_polled_and_pulled(server, tmp_path, monkeypatch):
+def test_pushed_once_polled_and_pulled(server, client, tmp_path, monkeypatch):
     monkeypatch.setenv(TOKEN, KEY)
     annotator, asked = LabelStudio(server, wait=False), ask(tmp_path)
     for _ in range(2):  # the second push adds nothing
         with pytest.raises(WaitingForAnnotations, match="6 of 6"):
             annotator.annotate(asked, rng(0))
-    client = httpx.Client(base_url=server, headers={"Authorization": f"Token {KEY}"})
     projects = client.get("/api/projects").json()["results"]
     assert [one["title"][:14] for one in projects] == ["shop round 001"]
     path = f"/api/projects/{projects[0]['id']}/export"

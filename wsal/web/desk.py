@@ -43,6 +43,7 @@ class Desk:
     seen: int = 0
     events: list[Event] = field(default_factory=list)
     ranked_at: int = 0
+    known: tuple[int, list[Event], dict[str, dict[str, Event]]] = (-1, [], {})  # as of `seen`
 
     def __post_init__(self) -> None:
         self.ranked = list(self.round.items)
@@ -66,8 +67,17 @@ class Desk:
 
     def decided(self) -> dict[str, dict[str, Event]]:
         """For each text of the round, the decisions that stand, by annotator."""
-        own = (e for e in standing(list(self.events)) if e.round == self.round.number)
-        return {one: said for one, said in by_text(own).items() if one in self.round.items}
+        return self._standing()[2]
+
+    def _standing(self) -> tuple[int, list[Event], dict[str, dict[str, Event]]]:
+        """What stands, found anew only once something was journalled."""
+        with self.lock:
+            if self.known[0] != self.seen:
+                stands = standing(self.events)
+                own = (e for e in stands if e.round == self.round.number)
+                texts = {one: s for one, s in by_text(own).items() if one in self.round.items}
+                self.known = (self.seen, stands, texts)
+            return self.known
 
     def wanted(self, one: str) -> int:
         """How many people should answer a text."""
@@ -119,7 +129,7 @@ class Desk:
 
     def _again(self, annotator: str) -> list[str]:
         """Own answers to be given once more, to learn how steady a person is."""
-        own = [e for e in standing(list(self.events)) if e.annotator == annotator]
+        own = [e for e in self._standing()[1] if e.annotator == annotator]
         asked = {e.id for e in own if e.kind == AGAIN}
         early = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number][:-WAIT]
         return [one for one in early if one in self.repeated and one not in asked]

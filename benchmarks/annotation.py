@@ -1,0 +1,197 @@
+"""Eight people at two answers a second: what a key press waits for; nothing lost, nothing twice.
+
+python benchmarks/annotation.py [--seconds 60] [--people 8] [--label-studio PROGRAM]
+"""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import numpy as np
+from record import row, show
+
+PEOPLE, SECONDS, PAUSE = 8, 60, 0.5
+LABELS = 12
+KEY = "0123456789abcdef0123456789abcdef01234567"
+WSAL = [sys.executable, "-c", "from wsal.cli import main; main()"]
+
+
+def main():
+    """Measure wsal's page, and Label Studio's API where it is installed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--label-studio", help="its program, in an environment of its own")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ours = page(Path(folder), given.people, given.seconds)
+    theirs, name = {}, ""
+    if given.label_studio:
+        with tempfile.TemporaryDirectory() as folder:
+            theirs = studio(Path(folder), given.label_studio, given.people, given.seconds)
+        name = f"Label Studio, {theirs['texts']} answers"
+    note = (
+        f"{given.people} people, 2 answers/s each, {given.seconds:.0f} s; {ours['texts']} answers"
+    )
+    rows = [
+        row(f"key to next text, {what}", ours[what], theirs.get(what), name, "ms", note)
+        for what in ("median", "p99", "max")
+    ]
+    rows += [
+        row("answers lost", ours["lost"], theirs.get("lost"), name, "answers", note),
+        row("answers twice", ours["twice"], theirs.get("twice"), name, "answers", note),
+    ]
+    show("annotation", rows, ["wsal", "fastapi", "uvicorn"])
+
+
+def page(folder, people, seconds):
+    """The page of a round that is large enough, answered by HTTP as the browser does."""
+    n = int(people * seconds * 2 * 1.2)
+    base = ["experiment=smoke", "name=b", f"data.n={4 * n}", f"active.query_size={n}",
+            f"active.max_candidates={2 * n}", "active.rounds=1"]  # fmt: skip
+    subprocess.run([*WSAL, "run", *base, "annotator=file"], cwd=folder, check=True,
+                   capture_output=True)  # fmt: skip
+    names = [f"p{k}" for k in range(people)]
+    log = folder / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*WSAL, "annotate", *base, "annotator=web", "annotator.browser=false",
+             "annotator.port=0", f"annotator.people=[{','.join(names)}]"],
+            cwd=folder, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        urls = []
+        while len(urls) < people:
+            urls = re.findall(r"annotate at (\S+)", log.read_text())
+            time.sleep(0.1)
+        found = together(people, seconds, lambda k, end: a_person(urls[k], end))
+    finally:
+        process.send_signal(signal.SIGKILL)  # what was acknowledged must be there all the same
+        process.wait()
+    with sqlite3.connect(folder / "runs" / "b" / "annotations.sqlite") as journal:
+        there = [one for (one,) in journal.execute("SELECT id FROM events WHERE kind = 'answer'")]
+    return told(found, there)
+
+
+def a_person(url, end):
+    """Answers until time is up: ids acknowledged, milliseconds from key to next text."""
+    acknowledged, waits = [], []
+    with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
+        client.get(url, follow_redirects=True)
+        base = url.split("/?")[0]
+        labels = client.get(f"{base}/api/state").json()["labels"]
+        shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
+        while time.monotonic() < end and shown:  # the page fetches ahead; here nothing is
+            item = shown.pop()
+            ids = [item["id"], *(one["id"] for one in item["alike"])]
+            body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids,
+                    "label": labels[len(waits) % len(labels)], "seconds": 0.5}  # fmt: skip
+            start = time.perf_counter()
+            client.post(f"{base}/api/act", json=body).raise_for_status()
+            shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
+            waits.append(1000 * (time.perf_counter() - start))
+            acknowledged += ids
+            time.sleep(max(0, PAUSE - (time.perf_counter() - start)))
+    return acknowledged, waits
+
+
+def studio(folder, program, people, seconds):
+    """Label Studio's API used as its editor uses it: submit an annotation, ask for the next."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    given = {"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true", "COLLECT_ANALYTICS": "false",
+             "LABEL_STUDIO_BASE_DATA_DIR": str(folder)}  # fmt: skip
+    with (folder / "log").open("w") as out:
+        process = subprocess.Popen(
+            [program, "start", "--no-browser", "--port", str(port), "--username", "a@b.example",
+             "--password", "a-password-to-measure", "--user-token", KEY],
+            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **given},
+        )  # fmt: skip
+    try:
+        client = httpx.Client(base_url=url, headers={"Authorization": f"Token {KEY}"}, timeout=60)
+        while not _up(client):
+            time.sleep(1)
+        labels = "".join(f'<Choice value="class {k}"/>' for k in range(LABELS))
+        config = ('<View><Text name="text" value="$text"/><Choices name="label" toName="text">'
+                  f"{labels}</Choices></View>")  # fmt: skip
+        body = {"title": "measured", "label_config": config}
+        project = client.post("/api/projects", json=body).raise_for_status().json()["id"]
+        n = int(people * seconds * 2 * 1.2)
+        tasks = [{"text": f"a product title of some length, number {k}"} for k in range(n)]
+        client.post(f"/api/projects/{project}/import", json=tasks).raise_for_status()
+        found = together(people, seconds, lambda _, end: a_studio_person(url, project, end))
+        back = client.get(f"/api/projects/{project}/export", params={"exportType": "JSON"}).json()
+        there = [one["id"] for one in back for _ in one["annotations"]]
+    finally:
+        process.terminate()
+        process.wait()
+    return told(found, there)
+
+
+def _up(client):
+    try:
+        return client.get("/health").status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def a_studio_person(url, project, end):
+    """The same over Label Studio's API, with the one user that its open edition's token has."""
+    acknowledged, waits = [], []
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Token {KEY}"}, timeout=60
+    ) as client:
+        task = client.get(f"/api/projects/{project}/next").json()
+        while time.monotonic() < end:
+            choice = {"from_name": "label", "to_name": "text", "type": "choices",
+                      "value": {"choices": [f"class {len(waits) % LABELS}"]}}  # fmt: skip
+            start = time.perf_counter()
+            body = {"lead_time": 0.5, "result": [choice]}
+            client.post(f"/api/tasks/{task['id']}/annotations", json=body).raise_for_status()
+            acknowledged.append(task["id"])
+            task = client.get(f"/api/projects/{project}/next").json()
+            waits.append(1000 * (time.perf_counter() - start))
+            time.sleep(max(0, PAUSE - (time.perf_counter() - start)))
+    return acknowledged, waits
+
+
+def together(people, seconds, work):
+    """What each of several people did, at once."""
+    end, found = time.monotonic() + seconds, []
+    threads = [
+        threading.Thread(target=lambda k=k: found.append(work(k, end))) for k in range(people)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return found
+
+
+def told(found, there):
+    """Waits in milliseconds, and how many acknowledged answers are missing or stand twice."""
+    waits = np.array([wait for _, all_waits in found for wait in all_waits])
+    acknowledged = [one for ids, _ in found for one in ids]
+    return {
+        "median": round(statistics.median(waits), 1), "max": round(float(waits.max()), 1),
+        "p99": round(float(np.quantile(waits, 0.99)), 1), "texts": len(waits),
+        "lost": len(set(acknowledged) - set(there)), "twice": len(there) - len(set(there)),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
