@@ -5,7 +5,7 @@ READY := .venv/ready
 PEERS := .venv-peers
 
 .PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
-  bench-stream bench-labels bench-rounds fix clean
+  bench-stream bench-labels bench-rounds bench-annotation fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -67,6 +67,9 @@ bench-labels: $(PEERS)/ready ## labels saved, against random labels, small-text 
 bench-rounds: $(PEERS)/ready ## a round on millions of texts, and forecasts on real learning curves
 	$(PEERS)/bin/python benchmarks/large_pool.py
 	$(PEERS)/bin/python benchmarks/curves.py
+
+bench-annotation: $(READY) ## eight people on the page; beside Label Studio where LABEL_STUDIO names its program
+	$(BIN)/python benchmarks/annotation.py $(if $(LABEL_STUDIO),--label-studio $(LABEL_STUDIO))
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

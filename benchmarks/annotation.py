@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 from record import row, show
 
-PEOPLE, SECONDS, PAUSE = 8, 60, 0.5
+PEOPLE, SECONDS, PAUSE, POLL = 8, 60, 0.5, 1.5
 LABELS = 12
 KEY = "0123456789abcdef0123456789abcdef01234567"
 WSAL = [sys.executable, "-c", "from wsal.cli import main; main()"]
@@ -35,6 +35,7 @@ def main():
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--label-studio", help="its program, in an environment of its own")
     given = parser.parse_args()
+    sys.setswitchinterval(0.0005)  # these eight must not wait for each other
     with tempfile.TemporaryDirectory() as folder:
         ours = page(Path(folder), given.people, given.seconds)
     theirs, name = {}, ""
@@ -58,7 +59,7 @@ def main():
 
 def page(folder, people, seconds):
     """The page of a round that is large enough, answered by HTTP as the browser does."""
-    n = int(people * seconds * 2 * 1.2)
+    n = int(people * seconds * 2 * 1.5)
     base = ["experiment=smoke", "name=b", f"data.n={4 * n}", f"active.query_size={n}",
             f"active.max_candidates={2 * n}", "active.rounds=1"]  # fmt: skip
     subprocess.run([*WSAL, "run", *base, "annotator=file"], cwd=folder, check=True,
@@ -76,7 +77,7 @@ def page(folder, people, seconds):
         while len(urls) < people:
             urls = re.findall(r"annotate at (\S+)", log.read_text())
             time.sleep(0.1)
-        found = together(people, seconds, lambda k, end: a_person(urls[k], end))
+        found = together(people, seconds, lambda k, end, draw: a_person(urls[k], end, draw))
     finally:
         process.send_signal(signal.SIGKILL)  # what was acknowledged must be there all the same
         process.wait()
@@ -85,9 +86,9 @@ def page(folder, people, seconds):
     return told(found, there)
 
 
-def a_person(url, end):
+def a_person(url, end, draw):
     """Answers until time is up: ids acknowledged, milliseconds from key to next text."""
-    acknowledged, waits = [], []
+    acknowledged, waits, polled = [], [], 0.0
     with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
         client.get(url, follow_redirects=True)
         base = url.split("/?")[0]
@@ -103,8 +104,16 @@ def a_person(url, end):
             shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
             waits.append(1000 * (time.perf_counter() - start))
             acknowledged += ids
-            time.sleep(max(0, PAUSE - (time.perf_counter() - start)))
+            pause(start, draw)
+            if time.monotonic() > polled + POLL:
+                polled = time.monotonic()
+                client.get(f"{base}/api/state").raise_for_status()
     return acknowledged, waits
+
+
+def pause(start, draw):
+    """Think: half a second from key to key on average, and never in step with others."""
+    time.sleep(max(0, draw.uniform(0.5, 1.5) * PAUSE - (time.perf_counter() - start)))
 
 
 def studio(folder, program, people, seconds):
@@ -130,10 +139,12 @@ def studio(folder, program, people, seconds):
                   f"{labels}</Choices></View>")  # fmt: skip
         body = {"title": "measured", "label_config": config}
         project = client.post("/api/projects", json=body).raise_for_status().json()["id"]
-        n = int(people * seconds * 2 * 1.2)
+        n = int(people * seconds * 2 * 1.5)
         tasks = [{"text": f"a product title of some length, number {k}"} for k in range(n)]
         client.post(f"/api/projects/{project}/import", json=tasks).raise_for_status()
-        found = together(people, seconds, lambda _, end: a_studio_person(url, project, end))
+        found = together(
+            people, seconds, lambda _, end, draw: a_studio_person(url, project, end, draw)
+        )
         back = client.get(f"/api/projects/{project}/export", params={"exportType": "JSON"}).json()
         there = [one["id"] for one in back for _ in one["annotations"]]
     finally:
@@ -149,7 +160,7 @@ def _up(client):
         return False
 
 
-def a_studio_person(url, project, end):
+def a_studio_person(url, project, end, draw):
     """The same over Label Studio's API, with the one user that its open edition's token has."""
     acknowledged, waits = [], []
     with httpx.Client(
@@ -165,7 +176,7 @@ def a_studio_person(url, project, end):
             acknowledged.append(task["id"])
             task = client.get(f"/api/projects/{project}/next").json()
             waits.append(1000 * (time.perf_counter() - start))
-            time.sleep(max(0, PAUSE - (time.perf_counter() - start)))
+            pause(start, draw)
     return acknowledged, waits
 
 
@@ -173,7 +184,8 @@ def together(people, seconds, work):
     """What each of several people did, at once."""
     end, found = time.monotonic() + seconds, []
     threads = [
-        threading.Thread(target=lambda k=k: found.append(work(k, end))) for k in range(people)
+        threading.Thread(target=lambda k=k: found.append(work(k, end, np.random.default_rng(k))))
+        for k in range(people)
     ]
     for one in threads:
         one.start()

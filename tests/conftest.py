@@ -3,19 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from helpers import CONF, tiny_classifier
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, on models too small for two
-
-ROOT = Path(__file__).parents[1]
-CONF = ROOT / "conf"
-
-
-def options(group):
-    """The names of a group's files."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 @pytest.fixture
@@ -45,19 +37,6 @@ def wsal(tmp_path):
         return done
 
     return run
-
-
-def tiny_classifier(texts, n_classes=3, seed=0, encoder=None, **hardware):
-    """A tiny random classifier whose words are those of some texts."""
-    from wsal.classifier.encoder import new_classifier, new_tokenizer
-    from wsal.labels import LabelSet
-    from wsal.settings import EncoderSettings, HardwareSettings
-
-    settings = EncoderSettings("tiny", max_length=32, precision="fp32", **(encoder or {}))
-    labels = LabelSet(tuple(f"class {i}" for i in range(n_classes)))
-    tokenizer = new_tokenizer(settings, texts)
-    where = HardwareSettings(**{"device": "cpu", **hardware})
-    return new_classifier(settings, where, labels, tokenizer, seed)
 
 
 @pytest.fixture(scope="session")

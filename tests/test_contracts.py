@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from conftest import ROOT, options
+from helpers import ROOT, options
 from omegaconf import OmegaConf
 
 from wsal.config import COMPONENTS, SETTINGS, check

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 TINY = ["encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100"]
 GROUPS = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import tiny_classifier
+from helpers import tiny_classifier
 
 from wsal.classifier.batching import by_count
 from wsal.classifier.course import Course

@@ -90,7 +90,7 @@ sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 import torch
 import test_training as t
-from conftest import tiny_classifier
+from helpers import tiny_classifier
 from wsal import processes
 out = Path({out!r})
 with processes.together("cpu"):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 from wsal.evaluation.forecast import Curve, forecast, next_gain, posterior
 

@@ -166,8 +166,9 @@ def state(request: Request, who: Person) -> dict[str, Any]:
     }  # fmt: skip
 
 
+# These two are answered in the loop itself: handing them to a thread costs more than they take.
 @routes.get("/api/next")
-def following(request: Request, who: Person, n: int = 5, have: str = "") -> dict[str, Any]:
+async def following(request: Request, who: Person, n: int = 5, have: str = "") -> dict[str, Any]:
     """The next texts for a person, beside those that the page has."""
     desk = _site(request).desk()
     if desk is None:
@@ -195,7 +196,7 @@ def to_settle(request: Request, _: Person) -> dict[str, Any]:
 
 
 @routes.post("/api/act")
-def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
+async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
     """Journal what a person did: answered once it is on the disk; a known key is not new."""
     desk = _site(request).desk()
     if desk is None or desk.round.number != one.round:
@@ -212,7 +213,8 @@ def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
         Event(f"{one.key}.{n}", one.kind, who, one.round, text, label, each, one.shown, one.note)
         for n, text in enumerate(one.ids or [""])
     ])  # fmt: skip
-    threading.Thread(target=desk.rank, daemon=True).start()
+    if desk.due():
+        threading.Thread(target=desk.rank, daemon=True).start()
     told = {"new": new, **panel.progress(desk)}
     if new and one.kind == UNDO and (back := desk.undone(who)):
         told["undone"] = _shown(desk, desk.round.items[back])

@@ -134,12 +134,17 @@ class Desk:
         early = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number][:-WAIT]
         return [one for one in early if one in self.repeated and one not in asked]
 
+    def due(self) -> bool:
+        """Whether enough answers came to rank anew what is left; said once."""
+        n = len(self.decided())
+        if n - self.ranked_at < EVERY:
+            return False
+        self.ranked_at = n
+        return True
+
     def rank(self) -> None:
-        """Rank what is left anew once enough answers came; texts on a screen do not move."""
+        """Rank what is left anew; texts on a screen do not move."""
         decided = self.decided()
-        if len(decided) - self.ranked_at < EVERY:
-            return
-        self.ranked_at = len(decided)
         answers = {}
         for one, said in decided.items():
             label = consensus(said)[1]

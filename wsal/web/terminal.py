@@ -105,7 +105,8 @@ class Asking:
         back: str | None = None
         while not self.desk.finished():
             back = self._ask(*self._following(back))
-            self.desk.rank()
+            if self.desk.due():
+                self.desk.rank()
 
     def _following(self, back: str | None) -> tuple[Item, str]:
         """The text that comes next, and what an answer to it is."""
