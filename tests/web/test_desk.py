@@ -76,6 +76,14 @@ def test_ranked_anew_least_sure_first_and_what_is_on_a_screen_stays(tmp_path):
     assert not set(ids(at.next("ann", 3, held))) & set(held)
 
 
+def test_ranking_is_due_once_for_so_many_answers(tmp_path):
+    at = desk(tmp_path)
+    assert not at.due()
+    at.append([answer(str(n), "bob", LABELS[n % 2]) for n in range(10)])
+    assert at.due()
+    assert not at.due()
+
+
 def test_ranking_prefers_what_the_answers_leave_unsure(tmp_path):
     at = desk(tmp_path, n=40)
     at.round.vectors[39] = 0.5 * (at.round.vectors[0] + at.round.vectors[1])
