@@ -5,7 +5,7 @@ READY := .venv/ready
 PEERS := .venv-peers
 
 .PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
-  bench-stream bench-labels bench-rounds bench-annotation fix clean
+  bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -70,6 +70,9 @@ bench-rounds: $(PEERS)/ready ## a round on millions of texts, and forecasts on r
 
 bench-annotation: $(READY) ## eight people on the page; beside Label Studio where LABEL_STUDIO names its program
 	$(BIN)/python benchmarks/annotation.py $(if $(LABEL_STUDIO),--label-studio $(LABEL_STUDIO))
+
+bench-predict: $(READY) ## tables labelled and requests answered, beside transformers' pipeline; with what lies in WSAL_DATA
+	$(BIN)/python benchmarks/prediction.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -47,7 +47,7 @@ PARTS = {
     "with copies": ("amplify=default",),
 }
 """wsal with one part changed."""
-ROUNDS = ("active.rounds=10", "active.query_size=50", "export.onnx=false")
+ROUNDS = ("active.rounds=10", "active.query_size=50", "export=hf")
 
 
 def read_lines(file):

@@ -22,3 +22,14 @@ def tiny_classifier(texts, n_classes=3, seed=0, encoder=None, **hardware):
     tokenizer = new_tokenizer(settings, texts)
     where = HardwareSettings(**{"device": "cpu", **hardware})
     return new_classifier(settings, where, labels, tokenizer, seed)
+
+
+def with_head(classifier, times):
+    """The classifier with a head so large that its labels differ."""
+    import torch
+
+    from wsal.classifier.probe import last_layer
+
+    with torch.no_grad():
+        last_layer(classifier.model).weight.mul_(times)
+    return classifier

@@ -29,7 +29,7 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
         return {str(name): build(one, f"{key}.{name}", trusted) for name, one in node.items()}
     target = _find(str(node["_target_"]), key, trusted)
     values = {
-        name: _with_components(value, f"{key}.{name}", trusted)
+        name: with_components(value, f"{key}.{name}", trusted)
         for name, value in node.items()
         if name != "_target_"
     }
@@ -42,13 +42,13 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
     return construct(target, values, key)
 
 
-def _with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
-    """The value, with every node in it that names a `_target_` built."""
+def with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
+    """The value, with every node in it that names a `_target_` built; see `build`."""
     if not isinstance(value, Mapping):
         return value
     if "_target_" in value:
         return build(value, key, trusted)
-    return {name: _with_components(one, f"{key}.{name}", trusted) for name, one in value.items()}
+    return {name: with_components(one, f"{key}.{name}", trusted) for name, one in value.items()}
 
 
 def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: ANN401

@@ -38,7 +38,7 @@ stages, in their order (each skips what is up to date):
   wsal reweigh      weigh the rules anew by the gold labels, and calibrate
   wsal finetune     train on gold labels, with replay of weak ones
   wsal assess       what the round brought: quality, gain, cost, whether to stop
-  wsal export       a Hugging Face folder, ONNX, a model card
+  wsal export       a Hugging Face folder, calibrated; ONNX and others; a model card
 
 readers:
   wsal status [RUN]         which stages are done, stale or missing
@@ -48,7 +48,9 @@ readers:
   wsal forecast [RUN] --target 0.95   labels, hours and cost that it still needs
   wsal review [RUN]         answers that look wrong
   wsal compare RUN RUN ...  learning curves side by side
-  wsal predict MODEL INPUT OUTPUT   label a csv, tsv, parquet, jsonl or xlsx file
+  wsal predict MODEL INPUT OUTPUT   label csv, tsv, jsonl, parquet, xlsx, a folder, or a stream (-)
+  wsal serve MODEL          answer over HTTP: /predict, /health, /metrics
+  wsal push MODEL OWNER/NAME   upload to the Hugging Face Hub
 
 OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multirun seed=0,1
   wsal run --help           every group and key      wsal run --cfg job   the composed values

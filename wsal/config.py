@@ -17,10 +17,11 @@ from omegaconf.errors import OmegaConfBaseException
 from wsal.active.annotators import Annotator
 from wsal.active.strategies import QueryStrategy
 from wsal.artifacts import digest_of
-from wsal.building import TRUSTED, build, construct
+from wsal.building import TRUSTED, build, construct, with_components
 from wsal.classifier.losses import Loss
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, did_you_mean
+from wsal.export.exporters import ExportSettings
 from wsal.label_models.base import LabelModel
 from wsal.parts import Parts
 from wsal.rules.base import Rule
@@ -31,7 +32,6 @@ from wsal.settings import (
     AmplifySettings,
     EncoderSettings,
     EvaluationSettings,
-    ExportSettings,
     FinetuneSettings,
     HardwareSettings,
     PretrainSettings,
@@ -114,7 +114,8 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     _check_plain(nodes, trusted)
     built: dict[str, Any] = {"seed": nodes["seed"]}
     for key, settings in SETTINGS.items():
-        built[key] = construct(settings, nodes[key], key)
+        node = with_components(nodes[key], key, (*TRUSTED, *trusted))
+        built[key] = construct(settings, node, key)
     for key in COMPONENTS:
         built[key] = _component(nodes[key], key, trusted)
     run_dir = Path(nodes["run_dir"], subfolder)

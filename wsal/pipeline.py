@@ -48,7 +48,7 @@ STAGES = {
     "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
     "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
     "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
-    "export":    Stage(("pool", "votes", "classifier"),                                                   "exported",              ("encoder", "export")),
+    "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
 }
 # fmt: on
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")

@@ -26,7 +26,7 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def bar(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """A bar of `total` units; call what is yielded with the number of units just done."""
     with noted_bar(what, total, unit) as say:
         yield lambda done: say(done, "")
@@ -34,7 +34,7 @@ def bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def noted_bar(
-    what: str, total: int, unit: str, *, shown: bool = True
+    what: str, total: int | None, unit: str, *, shown: bool = True
 ) -> Iterator[Callable[[int, str], None]]:
     """The same with a remark at its end; an empty one leaves the last standing."""
     console = Console(stderr=True)

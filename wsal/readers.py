@@ -126,16 +126,26 @@ def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 def predict(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Label a table with an exported model."""
-    parser.add_argument("model", type=Path, help="the exported folder")
-    parser.add_argument("input", type=Path, help="csv, tsv, parquet, jsonl or xlsx")
-    parser.add_argument("output", type=Path, help="csv, tsv, parquet, jsonl")
-    parser.add_argument("--fields", help="columns to read, comma between; default: the model's own")
-    options = parser.parse_args(arguments)
-    from wsal.export.prediction import label_table  # noqa: PLC0415  torch
+    from wsal import predicting  # noqa: PLC0415  what it needs takes half a second
 
-    fields = options.fields.split(",") if options.fields else None
-    n = label_table(options.model, options.input, options.output, fields)
-    vote_report.console().print(f"labelled {n:,} rows: {options.output}", highlight=False)
+    predicting.add_options(parser)
+    predicting.predict(parser.parse_args(arguments))
+
+
+def serve(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Answer over HTTP with an exported model."""
+    from wsal import answering  # noqa: PLC0415  the server's libraries
+
+    answering.add_options(parser)
+    answering.serve(parser.parse_args(arguments))
+
+
+def push(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Upload an exported model to the Hugging Face Hub."""
+    from wsal import pushing  # noqa: PLC0415
+
+    pushing.add_options(parser)
+    pushing.push(parser.parse_args(arguments))
 
 
 def run_folder(name: str) -> Path:
@@ -181,6 +191,8 @@ READERS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], None]] = {
     "review": review,
     "compare": compare,
     "predict": predict,
+    "serve": serve,
+    "push": push,
 }
 
 

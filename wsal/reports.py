@@ -52,6 +52,13 @@ def _assessment(facts: Facts) -> str:
     return "; ".join(said)
 
 
+def _formats(facts: Facts) -> str:
+    """Each format and its agreement with torch, or that it was left out."""
+    said = facts["formats"].items()
+    told = (f"{n} {v if isinstance(v, str) else format(v, '.2%')}" for n, v in said)
+    return ", ".join(told) or "no further format"
+
+
 def _interval(one: Mapping[str, float]) -> str:
     return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
 
@@ -82,7 +89,7 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "reweigh": lambda f: f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}",
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "assess": _assessment,
-    "export": lambda f: f"{f['folder']}; largest difference of ONNX {f['largest_difference']}",
+    "export": lambda f: f"{f['folder']}; same labels as torch: {_formats(f)}",
 }
 
 

@@ -237,14 +237,3 @@ class AmplifySettings:
     """What a record's copies together weigh in the loss; the record itself has 1."""
     least_gain: Annotated[float, Field(ge=-1, le=1)] = -0.002
     """Copies are used in a round if the lower end of what they bring in macro-F1 is above this."""
-
-
-@dataclass(frozen=True)
-class ExportSettings:
-    """What is written for serving."""
-
-    onnx: bool = True
-    tolerance: Rate = 1e-3
-    """Largest difference allowed between a logit of ONNX and of torch."""
-    n_parity_texts: Positive = 256
-    """Test texts on which ONNX and torch are compared, beside the hard inputs."""

@@ -1,87 +1,234 @@
-"""What is exported gives what the classifier gives, and refuses to be written if it does not."""
+"""What is exported gives what the classifier gives, and is left out or refused if it does not."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
-import polars as pl
 import pytest
 import torch
-from transformers import pipeline
+from helpers import with_head
+from transformers import (
+    AlbertConfig,
+    BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    ModernBertConfig,
+    MPNetConfig,
+    RobertaConfig,
+)
+from transformers import AutoModelForSequenceClassification as Auto
 
 from wsal.classifier.inference import predict
-from wsal.errors import ConfigError, DataError, ParityError
-from wsal.export.parity import check_parity
-from wsal.export.prediction import label_table
-from wsal.export.to_onnx import to_onnx
+from wsal.classifier.lora import merged, with_lora
+from wsal.errors import ConfigError, ParityError
+from wsal.export.calibration import fold, temperature, tempered, thresholds
+from wsal.export.exporters import Onnx, OnnxFp16, OnnxInt8, OpenVino, TorchExport, Triton
+from wsal.export.given import HARD, Given
+from wsal.export.to_onnx import onnx_run, within
+from wsal.labels import LabelSet
+from wsal.stages.export import same_pieces
 
 TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid | Brand"] * 5
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+FAMILIES = {
+    "bert": (BertConfig, {**SIZES, "intermediate_size": 64}),
+    "distilbert": (DistilBertConfig, {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}),
+    "roberta": (RobertaConfig, {**SIZES, "intermediate_size": 64, "pad_token_id": 0}),
+    "electra": (ElectraConfig, {**SIZES, "intermediate_size": 64, "embedding_size": 16}),
+    "albert": (AlbertConfig, {**SIZES, "intermediate_size": 64, "embedding_size": 16}),
+    "mpnet": (MPNetConfig, {**SIZES, "intermediate_size": 64, "pad_token_id": 0}),
+    "deberta-v2": (DebertaV2Config, {**SIZES, "intermediate_size": 64}),
+    "modernbert": (ModernBertConfig, {**SIZES, "intermediate_size": 64, "pad_token_id": 0}),
+}
 
 
-@pytest.fixture(scope="module")
-def exported(tiny, tmp_path_factory):
-    """A tiny classifier whose head is sure of itself, and its ONNX file."""
+@pytest.fixture
+def given(tiny, tmp_path):
+    """What exporters are handed, of a tiny classifier that is sure of itself."""
+    return made(with_head(tiny(TEXTS), 30), tmp_path)
+
+
+def made(classifier, folder, gold=None, texts=TEXTS):
+    (folder / "out").mkdir()
+    (folder / "scratch").mkdir()
+    classifier.save(folder / "out")
+    return Given(classifier, folder / "out", folder / "scratch", texts, gold, texts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_onnx_gives_the_logits_of_torch_for_each_family(tiny, tmp_path, family):
     classifier = tiny(TEXTS)
-    with torch.no_grad():
-        classifier.model.classifier.weight *= 30
-    path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    to_onnx(classifier, path)
-    return classifier, path
+    make, sizes = FAMILIES[family]
+    torch.manual_seed(0)
+    config = make(
+        vocab_size=len(classifier.tokenizer), num_labels=3, max_position_embeddings=40, **sizes
+    )
+    model = Auto.from_config(config, attn_implementation="eager").eval()
+    told = Onnx().export(made(with_head(replace(classifier, model=model), 30), tmp_path))
+    assert told["n_texts"] == len(TEXTS) + len(HARD)
+    assert (told["agreement"], told["n_other_labels"]) == (1, 0)
+    assert told["largest_difference"] < 1e-3
+    assert told["axes"]["input_ids"] == ["batch", "length"]
+    assert told["axes"]["logits"] == ["batch", 3]
+    assert told["opset"] >= 18
 
 
 @pytest.mark.slow
-def test_onnx_gives_the_logits_of_torch_for_any_batch_and_length(exported):
-    found = check_parity(*exported, TEXTS, tolerance=1e-4)
-    assert found["n_texts"] == len(TEXTS) + 10
-    assert found["n_other_labels"] == 0
+def test_lora_is_merged_and_exported(tiny, tmp_path):
+    classifier = with_head(tiny(TEXTS), 30)
+    before, _ = predict(classifier, TEXTS, "before")
+    model = with_lora(classifier.model, 2, 0)
+    for name, values in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(values)
+    classifier = replace(classifier, model=merged(model))
+    after, _ = predict(classifier, TEXTS, "after")
+    assert np.abs(before - after).max() > 0.01
+    assert Onnx().export(made(classifier, tmp_path))["largest_difference"] < 1e-3
 
 
 @pytest.mark.slow
-def test_a_model_that_differs_is_refused(exported, tmp_path):
-    classifier, path = exported
-    model = onnx.load(path)
+def test_a_model_that_differs_is_refused(given):
+    Onnx().export(given)
+    model = onnx.load(given.out / "onnx/model.onnx")
     (head,) = (t for t in model.graph.initializer if t.name == "model.classifier.weight")
     values = onnx.numpy_helper.to_array(head) * np.float32(1.1)
     head.CopyFrom(onnx.numpy_helper.from_array(values, head.name))
-    onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ParityError, match="differs from torch by up to"):
-        check_parity(classifier, tmp_path / "other.onnx", TEXTS, tolerance=1e-3)
+    onnx.save(model, given.scratch / "other.onnx")
+    with pytest.raises(ParityError, match=r"other.onnx differs from torch by up to"):
+        within(given, onnx_run(given.scratch / "other.onnx"), 1e-3, Path("other.onnx"))
+
+
+def test_nothing_but_numbers_passes_for_near(given):
+    with pytest.raises(ParityError, match="inf in a logit"):
+        within(given, lambda ids, _: np.full((len(ids), 3), np.nan), 1e-3, Path("x"))
 
 
 @pytest.mark.slow
-def test_the_folder_loads_in_a_pipeline_and_labels_tables(exported, tmp_path):
-    classifier, _ = exported
-    reading = {"text_fields": ["title", "brand"], "separator": " | ", "max_length": 32}
-    classifier.model.config.wsal = reading
-    classifier.save(tmp_path / "model")
-    classify = pipeline("text-classification", str(tmp_path / "model"))
-    probs, _ = predict(classifier, TEXTS, "test")
-    said = [one["label"] for one in classify(TEXTS, truncation=True)]
-    assert said == [classifier.model.config.id2label[int(c)] for c in probs.argmax(axis=1)]
-    rows = pl.DataFrame(
-        {
-            "brand": ["Brand", None, None],
-            "title": ["kettle&nbsp;lid", "a novel", None],
-            "n": [1, 2, 3],
-        }
+@pytest.mark.parametrize(("wanted", "times"), [(OnnxInt8(0.5, 1), 2.5), (OnnxFp16(), 1.8)])
+def test_rounded_files_are_smaller_and_near(given, wanted, times):
+    told = wanted.export(given)
+    assert told["holds"]
+    assert 0 < told["largest_difference"] < 30
+    rounded, whole = (
+        p.stat().st_size for p in (given.out / told["file"], given.scratch / "model.onnx")
     )
-    for kind in ("csv", "parquet", "jsonl"):
-        source, target = tmp_path / f"in.{kind}", tmp_path / f"out.{kind}"
-        getattr(
-            rows, {"csv": "write_csv", "parquet": "write_parquet", "jsonl": "write_ndjson"}[kind]
-        )(source)
-        assert label_table(tmp_path / "model", source, target) == 3
-        read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "jsonl": pl.read_ndjson}[kind](
-            target
-        )
-        assert read["label"].to_list() == [said[3], said[2], None]  # composed and cleaned alike
-        assert read.columns == [*rows.columns, "label", "probability"]
-    with pytest.raises(DataError, match="no column 'brand'"):
-        rows.drop("brand").write_csv(tmp_path / "bad.csv")
-        label_table(tmp_path / "model", tmp_path / "bad.csv", tmp_path / "x.csv")
-    with pytest.raises(ConfigError, match="no exported model"):
-        label_table(tmp_path, tmp_path / "in.csv", tmp_path / "x.csv")
-    with pytest.raises(ConfigError, match="cannot be written"):
-        label_table(tmp_path / "model", tmp_path / "in.csv", tmp_path / "x.doc")
-    config = json.loads((tmp_path / "model/config.json").read_text())
-    assert config["wsal"] == reading
+    assert rounded * times < whole
+
+
+@pytest.mark.slow
+def test_int8_tries_every_way_before_it_gives_up(given):
+    told = OnnxInt8(agreement=1.1).export(given)  # nothing reaches that
+    ways = ["dynamic", "per channel", "static, calibrated", "without the worst layers"]
+    assert [one["way"] for one in told["tried"]] == ways
+    assert all("error" not in one for one in told["tried"]), told
+    assert "per channel: agrees with torch on" in told["left_out"]
+    assert not (given.out / "onnx").exists()
+
+
+@pytest.mark.slow
+def test_torch_export_openvino_and_triton(given):
+    assert TorchExport().export(given)["largest_difference"] < 1e-3
+    assert (given.out / "torch/model.pt2").exists()
+    assert OpenVino().export(given)["largest_difference"] < 1e-3
+    assert (given.out / "openvino/openvino_model.bin").exists()
+    assert Triton(name="shop").export(given)["n_other_labels"] == 0
+    config = (given.out / "triton/shop/config.pbtxt").read_text()
+    assert config.count("{") == config.count("}")
+    assert 'name: "shop"' in config
+    assert "dims: [ 3 ]" in config
+    assert (given.out / "triton/shop/1/model.onnx").exists()
+    assert (given.out / "triton/shop/labels.txt").read_text() == "class 0\nclass 1\nclass 2\n"
+
+
+@pytest.mark.slow
+def test_the_script_needs_nothing_of_wsal(given):
+    from wsal.export.card import SCRIPT
+
+    Onnx().export(given)
+    (given.out / SCRIPT.name).write_text(SCRIPT.read_text())
+    (given.out / "labels.json").write_text('["class 0", "class 1", "class 2"]')
+    config = json.loads((given.out / "config.json").read_text())
+    config["wsal"] = {"max_length": 32, "pad_id": given.classifier.tokenizer.pad_token_id}
+    (given.out / "config.json").write_text(json.dumps(config))
+    block = "import sys; sys.modules.update(dict.fromkeys(['torch', 'transformers', 'wsal']));"
+    run = f"{block} import runpy; runpy.run_path('predict_onnx.py', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", run], cwd=given.out, input="\n".join(TEXTS),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    probs, _ = predict(given.classifier, TEXTS, "test")
+    assert [row[0] for row in rows] == [f"class {c}" for c in probs.argmax(axis=1)]
+    np.testing.assert_allclose([float(r[1]) for r in rows], probs.max(axis=1), atol=6e-4)
+    assert [row[2] for row in rows] == TEXTS
+
+
+def test_other_word_pieces_are_refused(given):
+    same_pieces(given)
+    path = given.out / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["kettle"], vocabulary["novel"] = vocabulary["novel"], vocabulary["kettle"]
+    path.write_text(json.dumps(tokenizer))
+    with pytest.raises(ParityError, match=r"tokenizer\.json alone cuts 'red kettle"):
+        same_pieces(given)
+
+
+def test_a_folded_temperature_is_found_again_and_calibrates(tiny):
+    draws = np.random.default_rng(0)
+    logits = draws.normal(size=(4000, 3)) * 2
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    gold = np.array([draws.choice(3, p=row) for row in true])
+    sure = tempered(true.astype(np.float32), 1 / 2.5)
+    found = temperature(sure, gold, np.ones(4000))
+    assert found == pytest.approx(2.5, rel=0.1)
+    np.testing.assert_allclose(tempered(sure, found).argmax(1), sure.argmax(1))
+    # a wrong label on a sure text does not make all the others unsure
+    gold[sure.max(axis=1).argmax()] = (sure[sure.max(axis=1).argmax()].argmax() + 1) % 3
+    assert temperature(sure, gold, np.ones(4000)) == pytest.approx(found, rel=0.05)
+    classifier = with_head(tiny(TEXTS), 30)
+    before, _ = predict(classifier, TEXTS, "before")
+    fold(classifier.model, 2.5)
+    after, _ = predict(classifier, TEXTS, "after")
+    np.testing.assert_allclose(after, tempered(before, 2.5), atol=1e-5)
+
+
+def test_thresholds_have_the_wanted_precision_and_are_the_least():
+    draws, labels = np.random.default_rng(1), LabelSet(("a", "b", "c", "rare"))
+    sure = draws.uniform(0.3, 1, 3000)
+    said = draws.integers(0, 3, 3000)
+    said[:5] = 3
+    probs = np.zeros((3000, 4), dtype=np.float32)
+    probs[np.arange(3000), said] = sure
+    gold = np.where(draws.random(3000) < sure, said, (said + 1) % 3)
+    gold[said == 2] = 0  # never right
+    weights = draws.integers(1, 4, 3000).astype(float)
+    found = thresholds(probs, gold, weights, labels, 0.9)
+    assert found["c"]["threshold"] is None
+    overall = found["rare"]["threshold"]
+    for name, number in (("a", 0), ("b", 1)):
+        least = found[name]["threshold"]
+        mine = said == number
+
+        def precision(t, mine=mine):
+            kept = mine & (probs.max(axis=1) >= t)
+            return (weights * (said == gold))[kept].sum() / weights[kept].sum()
+
+        assert precision(least) >= 0.9
+        assert found[name]["precision"] == pytest.approx(precision(least))
+        lower = [t for t in np.unique(probs.max(axis=1)[mine]) if t < least]
+        assert all(precision(t) < 0.9 for t in lower)
+        assert overall != least
+
+
+def test_openvino_says_what_to_install(given, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match=r"wsal\[openvino\]"):
+        OpenVino().export(given)

@@ -11,7 +11,7 @@ TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps
 DATA = (
     "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
     "data.layout.label=category",
-    "data.layout.test_share=0", "name=shop", "export.onnx=false",
+    "data.layout.test_share=0", "name=shop", "export=hf",
 )  # fmt: skip
 ASKED = ("active.rounds=2", "active.query_size=10", "active.max_candidates=60")
 

@@ -10,7 +10,8 @@ import pytest
 from wsal.errors import ConfigError
 from wsal.web.annotator import Web
 from wsal.web.app import Site, make_app
-from wsal.web.server import bound, running, tokens_of
+from wsal.listening import bound
+from wsal.web.server import running, tokens_of
 
 TOKEN = "a-token-for-this-test"
 
@@ -19,7 +20,7 @@ TOKEN = "a-token-for-this-test"
 def site(run):
     """The page over a waiting run, served in this process."""
     found = Site(run / "runs" / "w", {TOKEN: ""}, blind=0.2)
-    listening = bound("127.0.0.1", 0)
+    listening = bound("127.0.0.1", 0, "annotator.port=")
     found.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with running(make_app(found), listening):
         yield found
@@ -137,7 +138,7 @@ def test_undo_brings_the_text_back(site):
 
 def test_people_disagree_and_somebody_settles(run):
     site = Site(run / "runs" / "w", {TOKEN: ""}, overlap=1.0)
-    listening = bound("127.0.0.1", 0)
+    listening = bound("127.0.0.1", 0, "annotator.port=")
     site.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with running(make_app(site), listening), person(site) as ann, person(site, "bob") as bob:
         found = ann.get("/api/next").json()["items"]
@@ -196,7 +197,7 @@ def test_a_network_wants_names():
 
 
 def test_a_taken_port_is_told():
-    with bound("127.0.0.1", 0) as taken:
+    with bound("127.0.0.1", 0, "annotator.port=") as taken:
         taken.listen()
         with pytest.raises(ConfigError, match=r"annotator\.port"):
-            bound("127.0.0.1", taken.getsockname()[1])
+            bound("127.0.0.1", taken.getsockname()[1], "annotator.port=")

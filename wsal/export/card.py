@@ -1,7 +1,11 @@
 """The model card: what a stranger needs to know to use the model, or not to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+SCRIPT = Path(__file__).with_name("predict_onnx.py")
+"""Copied beside the model; it needs nothing of wsal."""
 
 CARD = """---
 library_name: transformers
@@ -13,59 +17,158 @@ tags: [wsal, product-classification]
 
 A fine-tuned encoder with a classification head, made by [wsal](https://pypi.org/project/wsal/):
 pretrained on labels that rules gave, then fine-tuned on {n_gold} gold labels that the model
-asked for.
+asked for. It tells apart: {classes}.
+
+## Use it
 
 ```python
 from transformers import pipeline
 
-classify = pipeline("text-classification", "{folder}")
+classify = pipeline("text-classification", ".")  # this folder
 classify("a product title", truncation=True)  # without truncation, long texts fail
 ```
-
-`wsal predict {folder} INPUT OUTPUT` labels a table. The text is the fields {fields}, joined by
-`{separator}`, a missing one left out; it is cut at {max_length} word pieces.
 {onnx}
-## Data
-
-| | |
-|---|---|
-| texts in the pool | {n_pool} (each text once, {n_duplicates} duplicates merged) |
-| rules | {n_rules}, coverage {coverage:.3f} |
-| gold labels spent | {n_gold} |
+`wsal predict {folder} INPUT OUTPUT` labels a table of any size, `wsal serve {folder}` answers
+over HTTP. The text is {fields}; it is cut at {max_length} word pieces.
 
 ## Quality
 
 {quality}
 
+## Probabilities and thresholds
+
+{calibration}
+
+## Files
+
+{files}
+
+## Data
+
+| | |
+|---|---|
+| texts in the pool | {n_pool:,} (each text once, {n_duplicates:,} duplicates merged) |
+| rules | {n_rules}, coverage {coverage:.3f} |
+| gold labels spent | {n_gold} |
+
+`metrics.json` has the configuration that this was made with, and the digests of its inputs.
+
 ## Limits
 
 Trained on short product text of one catalogue: other catalogues, languages and classes need a
-measurement of their own. Probabilities are not calibrated. Classes with few texts in the table
-above are the least certain.
+measurement of their own. It knows no other class than these, and names one for any text, sense
+or nonsense. Classes with few rows in the table above are the least certain.
 """
+ONNX = """
+Or without torch, by `pip install onnxruntime tokenizers numpy`, in this folder:
+
+```bash
+python predict_onnx.py "a product title" "another one"
+```
+"""
+FILES = {
+    "model.safetensors, config.json, tokenizer.json": "the model, as transformers loads it",
+    "onnx/model.onnx": "fp32; `input_ids`, `attention_mask` (batch, length) to `logits`",
+    "onnx/model_int8.onnx": "the same, rounded to int8",
+    "onnx/model_fp16.onnx": "the same in half precision, for GPUs",
+    "torch/model.pt2": "`torch.export.load(PATH).module()(input_ids, attention_mask)`",
+    "openvino/openvino_model.xml": "for OpenVINO",
+    "labels.json": "class names in the order of the logits",
+    "thresholds.json": "for each class the least probability at which to trust it",
+    "metrics.json, parity.json": "what was measured",
+}
 
 
-def model_card(facts: Mapping[str, Any]) -> str:
-    """The card as Markdown. `facts` holds the fields of `CARD`; `metrics` may be None."""
-    metrics = facts["metrics"]
-    if metrics is None:
-        quality = "There was no gold to measure on: measure before you trust it."
-    else:
-        rows = [
-            f"| {name} | {m['precision']:.3f} | {m['recall']:.3f} | {m['f1']:.3f} | {m['n']} |"
-            for name, m in metrics["classes"].items()
-        ]
-        quality = (
-            f"On the {facts['split']} split ({metrics['n_texts']} rows, never trained on): "
-            f"macro-F1 {metrics['macro_f1']:.3f}, accuracy {metrics['accuracy']:.3f}, "
-            f"calibration error {metrics['calibration_error']:.3f}.\n\n"
-            "| class | precision | recall | F1 | rows |\n|---|---|---|---|---|\n" + "\n".join(rows)
+def model_card(
+    folder: Path,
+    about: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    parity: Mapping[str, Any],
+    max_length: int,
+) -> str:
+    """The card as Markdown, from what metrics.json, thresholds.json and parity.json hold."""
+    formats = parity["formats"]
+    fields, names = about["text_fields"], about["labels"]
+    said = f"the field `{fields[0]}`"
+    if len(fields) > 1:
+        joined = ", ".join(f"`{name}`" for name in fields)
+        said = f"the fields {joined}, joined by `{about['separator']}`, a missing one left out"
+    return CARD.format(
+        n_classes=len(names), n_gold=metrics["n_gold"], folder=folder, max_length=max_length,
+        classes=", ".join(names[:20]) + (", ..." if len(names) > 20 else ""),
+        onnx=ONNX if _written(formats, "onnx/model.onnx") else "", fields=said,
+        quality=_quality(metrics, limits), calibration=_calibration(metrics, limits),
+        files=_files(formats, parity), n_pool=about["n_pool"], n_rules=about["n_rules"],
+        n_duplicates=about["n_duplicates"], coverage=about["coverage"],
+    )  # fmt: skip
+
+
+def _quality(metrics: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+    if metrics["measured_on"] is None:
+        return "There was no gold to measure on: measure before you trust it."
+    rows = [
+        f"| {name} | {m['precision']:.3f} | {m['recall']:.3f} | {m['f1']:.3f} | {m['n']:,} "
+        f"| {_limit(limits, name)} |"
+        for name, m in metrics["classes"].items()
+    ]
+    numbers = [
+        f"{said} {metrics[name]:.3f}" + _interval(metrics.get(f"{name}_interval"))
+        for name, said in (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
+    ]
+    return (
+        f"On {metrics['measured_on']} ({metrics['n_texts']:,} rows, never trained on): "
+        f"{', '.join(numbers)}.\n\n"
+        "| class | precision | recall | F1 | rows | threshold |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+    )
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return f" (90% interval {ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
+
+
+def _limit(limits: Mapping[str, Any], name: str) -> str:
+    known = limits["classes"].get(name)
+    if known is None:
+        return ""
+    return "never" if known["threshold"] is None else f"{known['threshold']:.3f}"
+
+
+def _calibration(metrics: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+    if metrics["calibrated_on"] is None:
+        return (
+            "There was neither a dev split nor an evaluation sample: probabilities are not "
+            "calibrated, and no class has a threshold."
         )
-    onnx = ""
-    if facts["parity"]:
-        onnx = (
-            "\n`model.onnx` takes `input_ids` and `attention_mask` of any batch and length and "
-            f"gives `logits`; on {facts['parity']['n_texts']} texts it differs from torch by "
-            f"at most {facts['parity']['largest_difference']:.1e}.\n"
-        )
-    return CARD.format(**{**facts, "quality": quality, "onnx": onnx})
+    return (
+        f"Logits were divided by {metrics['temperature']:.3f}, set on {metrics['calibrated_on']}; "
+        "that is inside the last layer, so that every runtime gives calibrated probabilities. "
+        f"Expected calibration error on {metrics['measured_on']}: "
+        f"{metrics['calibration_error_before']:.3f} before, {metrics['calibration_error']:.3f} "
+        "after.\n\n"
+        f"Below its class's threshold a prediction is to be abstained on: at or above it, "
+        f"{limits['precision']:.0%} were right on {limits['measured_on']}. Never: the class does "
+        "not reach that."
+    )
+
+
+def _files(formats: Mapping[str, Any], parity: Mapping[str, Any]) -> str:
+    rows = ["| file | what it is | same label as torch | largest difference of a logit |"]
+    rows += ["|---|---|---|---|"]
+    measured = {one["file"]: one for one in formats.values()}
+    for file, what in FILES.items():
+        one = measured.get(file)
+        if one and "left_out" not in one:
+            near = f"{one['agreement']:.2%} | {one['largest_difference']:.1e}"
+            rows.append(f"| `{file}` | {what} | {near} |")
+        elif one:
+            rows.append(f"| `{file}` | left out: {one['left_out']} | | |")
+        elif "/" not in file:
+            rows.append(f"| `{file}` | {what} | | |")
+    on = f"{parity['compared_on']} and {parity['n_hard_inputs']} hard inputs"
+    return "\n".join(rows) + f"\n\nCompared on {on}, alone and in padded batches."
+
+
+def _written(formats: Mapping[str, Any], file: str) -> bool:
+    return any(one["file"] == file and "left_out" not in one for one in formats.values())

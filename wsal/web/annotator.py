@@ -12,6 +12,7 @@ import polars as pl
 
 from wsal.active.annotators import Query
 from wsal.errors import ConfigError
+from wsal.listening import LOOPBACK, bound
 from wsal.settings import Amount, Count, Share
 
 PAUSE = 0.3  # seconds between two looks at the journal
@@ -42,8 +43,6 @@ class Web:
     human = True
 
     def __post_init__(self) -> None:
-        from wsal.web.server import LOOPBACK  # noqa: PLC0415
-
         if self.host not in LOOPBACK and not self.people:
             raise ConfigError(
                 f"annotator.host={self.host} opens the page to a network: name who may answer, "
@@ -67,12 +66,12 @@ class Web:
         from wsal import reports  # noqa: PLC0415
         from wsal.web.app import Site, make_app  # noqa: PLC0415
         from wsal.web.collected import read_guidelines  # noqa: PLC0415
-        from wsal.web.server import LAST_LOOK, bound, running, tokens_of  # noqa: PLC0415
+        from wsal.web.server import LAST_LOOK, running, tokens_of  # noqa: PLC0415
 
         tokens = tokens_of(run_dir, self.people)
         told = read_guidelines(self.guidelines)
         site = Site(run_dir, tokens, told, self.blind, self.overlap, self.again, self.lease_seconds)
-        listening = bound(self.host, self.port)
+        listening = bound(self.host, self.port, "annotator.port=")
         port = listening.getsockname()[1]
         addresses = [f"http://{self.host}:{port}/?token={token}" for token in tokens]
         with running(make_app(site), listening):

@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsal.artifacts import write_json
-from wsal.errors import ConfigError
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LAST_LOOK = 4.0  # seconds that open pages have to learn that the run is over
 
 
@@ -30,27 +28,6 @@ def tokens_of(run_dir: Path, people: Sequence[str]) -> dict[str, str]:
     write_json(place, tokens)
     os.chmod(place, 0o600)  # noqa: PTH101
     return tokens
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        ConfigError: the port is taken, or the host is not this machine's.
-    """
-    # Named TCP: asyncio sends small answers at once only on a socket that says so itself; without
-    # it each costs the 40 ms of a delayed acknowledgement.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({error.strerror}); another page may be open there: "
-            "close it, or choose another with annotator.port="
-        ) from error
-    return listening
 
 
 @contextlib.contextmanager

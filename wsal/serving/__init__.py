@@ -1,0 +1,1 @@
+"""Serving: an exported folder labels tables and answers requests."""

@@ -1,0 +1,303 @@
+"""Label a table of any size: a chunk at a time, each kept on disk, so that a kill loses one."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wsal.artifacts import digest_of, write_json
+from wsal.errors import ConfigError, DataError, did_you_mean
+from wsal.progress import bar
+from wsal.serving.engines import Engine
+from wsal.serving.exported import softmax
+from wsal.serving.lines import RECORD, Chunk, Place
+from wsal.serving.sources import STREAM, Source
+from wsal.serving.writers import column_kinds, from_json, json_schema, writer
+
+TARGETS = ("csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx")
+AFTER = b"wsal"  # a part's metadata: where to go on, the file it is from, how many lines were bad
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a table is labelled."""
+
+    fields: Sequence[str] | None = None
+    """Columns that make up the text, instead of the model's own."""
+    top: int = 1
+    """So many of the likeliest classes."""
+    prefix: str = ""
+    """Before the name of each column that is added."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    n_rows: int
+    n_bad: int
+    n_abstained: int
+    bad_path: Path | None
+
+
+def label_table(engine: Engine, source: Source, target: Path, wanted: Wanted) -> Done:
+    """Write all columns of the source, in its order, and label, probability, abstain, model.
+
+    Chunks lie in `TARGET.unfinished` until all are done; the same command goes on after the last
+    of them. Lines that are no record go to `TARGET.bad.jsonl`, with their numbers.
+
+    Raises:
+        ConfigError: the kind of the target is unknown, or `top` is more than there are classes.
+        DataError: the source cannot be read, lacks a field, or has a column of an added name.
+    """
+    kind = _kind(target, source)
+    if not 1 <= wanted.top <= len(engine.exported.labels):
+        n = len(engine.exported.labels)
+        raise ConfigError(f"--top is {wanted.top}; expected 1 to {n}, the number of classes")
+    if kind == STREAM:
+        return _to_stream(engine, source, wanted)
+    work = target.with_name(target.name + ".unfinished")
+    parts = _begun(
+        work, [source.fingerprint(), engine.exported.digest, engine.name, asdict(wanted)]
+    )
+    start = _told(parts[-1])["after"] if parts else {}
+    n_done = sum(pq.read_metadata(one).num_rows for one in parts)
+    if not source.can_resume and parts:
+        shutil.rmtree(work)
+        parts = _begun(work, [])
+        start, n_done = {}, 0
+    try:
+        with bar("predict", source.n_rows(), "rows") as advance:
+            advance(n_done)
+            for chunk, table in _labelled(engine, source, wanted, Place(**start)):
+                parts.append(_keep(work, len(parts), chunk, table))
+                advance(len(table))
+    finally:
+        if not parts:
+            shutil.rmtree(work)
+    if not parts:
+        raise DataError(f"{source.path} has no rows")
+    return _finish(work, parts, kind, target, source, wanted)
+
+
+def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
+    """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
+    n, n_bad, n_abstained = 0, 0, 0
+    write = None
+    for chunk, table in _labelled(engine, source, wanted, Place()):
+        for one in chunk.bad:
+            sys.stderr.write(f"line {one.line}: {one.reason}\n")
+        if source.is_json:
+            for text in _json_lines(table):
+                sys.stdout.buffer.write(text)
+        else:
+            if write is None:
+                write = writer(source.kind, sys.stdout.buffer, table.schema).__enter__()
+            write(table, "")
+        sys.stdout.buffer.flush()
+        n, n_bad = n + len(table), n_bad + len(chunk.bad)
+        n_abstained += _abstained(table, wanted)
+    return Done(n, n_bad, n_abstained, None)
+
+
+def _labelled(
+    engine: Engine, source: Source, wanted: Wanted, start: Place
+) -> Iterator[tuple[Chunk, pa.Table]]:
+    """Each chunk with its labels; the next one is read and cut up while one is computed."""
+
+    def prepared() -> Iterator[tuple[Chunk, np.ndarray, list[np.ndarray]]]:
+        for chunk in source.chunks(start):
+            texts = _texts(engine, source, chunk, wanted)
+            different, place = np.unique(texts.to_numpy(), return_inverse=True)
+            place = np.where(texts == "", -1, place)
+            yield chunk, place, engine.exported.pieces(different.tolist())
+
+    ahead = prepared()
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(next, ahead, None)
+        while (found := waiting.result()) is not None:
+            waiting = thread.submit(next, ahead, None)
+            chunk, place, pieces = found
+            probs = softmax(engine.logits(pieces)) if pieces else np.empty((0, 1))
+            yield chunk, _with_labels(engine, chunk.table, probs, place, wanted)
+
+
+def _texts(engine: Engine, source: Source, chunk: Chunk, wanted: Wanted) -> pl.Series:
+    fields = list(wanted.fields or engine.exported.fields)
+    if source.is_json:
+        kinds = {name: {"str"} for name in fields}
+        rows: list[Any] = from_json(chunk.table[RECORD], json_schema(kinds))
+        frame = pl.DataFrame({n: pl.from_arrow(a) for n, a in zip(fields, rows, strict=True)})
+        if len(frame) and all(frame[name].is_null().all() for name in fields):
+            raise DataError(
+                f"{source.path} has no {' or '.join(fields)} in any record up to line "
+                f"{chunk.after.line}; name the keys to read with --fields"
+            )
+        return engine.exported.text_of(frame, fields)
+    for name in fields:
+        if name not in chunk.table.column_names:
+            hint = did_you_mean(name, chunk.table.column_names)
+            raise DataError(
+                f"{source.path} has no column {name!r}{hint}; name those to read with --fields"
+            )
+    frame = pl.DataFrame(pl.from_arrow(chunk.table.select(fields)))
+    return engine.exported.text_of(frame, fields)
+
+
+def _with_labels(
+    engine: Engine, table: pa.Table, probs: np.ndarray, place: np.ndarray, wanted: Wanted
+) -> pa.Table:
+    """`place` says which row of `probs` is each record's; -1: it has no text."""
+    empty = place < 0
+    order = np.argsort(-probs, axis=1, kind="stable")[:, : wanted.top]
+    names = np.array(engine.exported.labels, dtype=object)
+    added: dict[str, pa.Array] = {}
+    rows = np.where(empty, 0, place)
+    for rank in range(wanted.top):
+        suffix = f"_{rank + 1}" if rank else ""
+        classes = order[rows, rank]
+        added[f"label{suffix}"] = pa.array(names[classes], pa.string(), mask=empty)
+        sure = probs[rows, classes].astype(np.float64).round(6)
+        added[f"probability{suffix}"] = pa.array(sure, pa.float64(), mask=empty)
+    first = order[rows, 0]
+    below = engine.exported.abstains(first, probs[rows, first])
+    added["abstain"] = pa.array(below | empty)
+    added["model"] = pa.array([engine.exported.digest] * len(table), pa.string())
+    _refuse_same(table, wanted, added)
+    for name, column in added.items():
+        table = table.append_column(wanted.prefix + name, column)
+    return table
+
+
+def _refuse_same(table: pa.Table, wanted: Wanted, added: dict[str, pa.Array]) -> None:
+    mine = {wanted.prefix + name for name in added}
+    theirs = set(table.column_names)
+    if RECORD in theirs and len(theirs) == 1:
+        theirs = {name for text in table[RECORD].to_pylist() for name in json.loads(text)}
+    if same := sorted(mine & theirs):
+        raise DataError(
+            f"the table has a column {same[0]!r} of its own; give those that are added another "
+            "name with --prefix model_"
+        )
+
+
+def _kind(target: Path, source: Source) -> str:
+    """What is to be written, by the target's suffix.
+
+    Raises:
+        ConfigError: it is none that is known.
+    """
+    if str(target) == STREAM:
+        if source.kind not in ("csv", "tsv", "jsonl", "ndjson"):
+            raise ConfigError("standard output takes csv, tsv and jsonl, as the input is")
+        return STREAM
+    kind = target.suffix.lower().removeprefix(".")
+    if not kind or target.is_dir():
+        return "folder"
+    if kind not in TARGETS:
+        raise ConfigError(
+            f"{target}: a file of kind {kind!r} cannot be written{did_you_mean(kind, TARGETS)}"
+        )
+    return kind
+
+
+def _begun(work: Path, origin: list[Any]) -> list[Path]:
+    """The parts that are done, if they were begun from the same; else an empty folder."""
+    state = work / "state.json"
+    told = digest_of(origin)
+    if not state.exists() or json.loads(state.read_text()) != told:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        write_json(state, told)
+    return sorted(work.glob("*.parquet"))
+
+
+def _keep(work: Path, number: int, chunk: Chunk, table: pa.Table) -> Path:
+    bad = [asdict(one) for one in chunk.bad]
+    told = {"after": asdict(chunk.after), "file": chunk.file, "bad": bad}
+    path = work / f"{number:07d}.parquet"
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), AFTER: json.dumps(told)}
+    )
+    pq.write_table(table, path.with_suffix(".tmp"), compression="zstd")
+    path.with_suffix(".tmp").rename(path)
+    return path
+
+
+def _told(part: Path) -> dict[str, Any]:
+    metadata = pq.read_schema(part).metadata
+    found: dict[str, Any] = json.loads(metadata[AFTER])
+    return found
+
+
+def _finish(
+    work: Path, parts: Sequence[Path], kind: str, target: Path, source: Source, wanted: Wanted
+) -> Done:
+    """All parts as one file, which is seen when it is whole."""
+    whole = work / "whole"
+    shutil.rmtree(whole, ignore_errors=True) if whole.is_dir() else whole.unlink(missing_ok=True)
+    n_rows, n_abstained, n_bad = 0, 0, 0
+    bad_path = target.with_name(target.name + ".bad.jsonl")
+    with (work / "bad").open("w", encoding="utf-8") as bad:
+        for part in parts:
+            for one in _told(part)["bad"]:
+                n_bad += 1
+                bad.write(json.dumps(one, ensure_ascii=False) + "\n")
+    if source.is_json and kind in ("jsonl", "ndjson"):
+        with whole.open("wb") as file:
+            for part in parts:
+                file.writelines(_json_lines(pq.read_table(part)))
+    else:
+        read, schema = _reader(parts, source)
+        with writer(kind, whole, schema) as write:
+            for part in parts:
+                write(read(part), _told(part)["file"])
+    for part in parts:
+        table = pq.read_table(part, columns=[f"{wanted.prefix}abstain"])
+        n_rows, n_abstained = n_rows + len(table), n_abstained + _abstained(table, wanted)
+    if target.is_dir():
+        shutil.rmtree(target)
+    whole.rename(target)
+    (work / "bad").rename(bad_path) if n_bad else bad_path.unlink(missing_ok=True)
+    shutil.rmtree(work)
+    return Done(n_rows, n_bad, n_abstained, bad_path if n_bad else None)
+
+
+def _reader(parts: Sequence[Path], source: Source) -> tuple[Any, pa.Schema]:
+    """How a part becomes a table, and the schema of all of them."""
+    schema = pq.read_schema(parts[0]).remove_metadata()
+    if not source.is_json:
+        return lambda part: pq.read_table(part).cast(schema), schema
+    kinds: dict[str, set[str]] = {}
+    for part in parts:
+        column_kinds(kinds, pq.read_table(part, columns=[RECORD])[RECORD])
+    own = json_schema(kinds)
+    whole = pa.schema([*own, *list(schema)[1:]])
+
+    def read(part: Path) -> pa.Table:
+        table = pq.read_table(part)
+        return pa.Table.from_arrays(
+            [*from_json(table[RECORD], own), *table.columns[1:]], schema=whole
+        )
+
+    return read, whole
+
+
+def _json_lines(table: pa.Table) -> Iterator[bytes]:
+    """Each record as it was, with the added keys at its end."""
+    added = table.drop_columns([RECORD]).to_pylist()
+    for text, more in zip(table[RECORD].to_pylist(), added, strict=True):
+        yield (json.dumps({**json.loads(text), **more}, ensure_ascii=False) + "\n").encode()
+
+
+def _abstained(table: pa.Table, wanted: Wanted) -> int:
+    return int(np.sum(table[f"{wanted.prefix}abstain"].to_numpy()))
