@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from wsal.errors import ConfigError
+from wsal.listening import bound
 from wsal.web.annotator import Web
 from wsal.web.app import Site, make_app
-from wsal.listening import bound
 from wsal.web.server import running, tokens_of
 
 TOKEN = "a-token-for-this-test"
