@@ -5,9 +5,8 @@ import logging
 import sys
 from pathlib import Path
 
-import httpx
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from wsal.artifacts import MANIFEST
@@ -91,6 +90,6 @@ def _sent(api: HfApi, options: argparse.Namespace, files: dict[str, Path], messa
         }.get(status, "see https://status.huggingface.co, and run the same command again")
         said = error.server_message or str(error).splitlines()[0]
         raise ConfigError(f"{api.endpoint} refuses ({status}: {said}); {what}") from error
-    except httpx.HTTPError as error:
+    except HTTPError as error:
         raise ConfigError(f"{api.endpoint} cannot be reached ({error}); run it again") from error
     return str(sent.commit_url)

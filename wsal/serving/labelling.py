@@ -14,17 +14,24 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wsal.artifacts import digest_of, write_json
 from wsal.errors import ConfigError, DataError, did_you_mean
 from wsal.progress import bar
 from wsal.serving.engines import Engine
 from wsal.serving.exported import softmax
 from wsal.serving.lines import RECORD, Chunk, Place
 from wsal.serving.sources import STREAM, Source
-from wsal.serving.writers import column_kinds, from_json, json_schema, writer
+from wsal.serving.unfinished import (
+    Done,
+    begun,
+    finish,
+    json_lines,
+    keep,
+    n_abstained_in,
+    told_of,
+)
+from wsal.serving.writers import from_json, json_schema, writer
 
 TARGETS = ("csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx")
-AFTER = b"wsal"  # a part's metadata: where to go on, the file it is from, how many lines were bad
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,6 @@ class Wanted:
     """Before the name of each column that is added."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """What came of it."""
-
-    n_rows: int
-    n_bad: int
-    n_abstained: int
-    bad_path: Path | None
-
-
 def label_table(engine: Engine, source: Source, target: Path, wanted: Wanted) -> Done:
     """Write all columns of the source, in its order, and label, probability, abstain, model.
 
@@ -56,37 +53,37 @@ def label_table(engine: Engine, source: Source, target: Path, wanted: Wanted) ->
     of them. Lines that are no record go to `TARGET.bad.jsonl`, with their numbers.
 
     Raises:
-        ConfigError: the kind of the target is unknown, or `top` is more than there are classes.
+        ConfigError: the target's kind is unknown, it is the source or a folder with files; or
+            `top` is more than there are classes.
         DataError: the source cannot be read, lacks a field, or has a column of an added name.
     """
     kind = _kind(target, source)
+    _refuse_place(source, target)
     if not 1 <= wanted.top <= len(engine.exported.labels):
         n = len(engine.exported.labels)
         raise ConfigError(f"--top is {wanted.top}; expected 1 to {n}, the number of classes")
     if kind == STREAM:
         return _to_stream(engine, source, wanted)
     work = target.with_name(target.name + ".unfinished")
-    parts = _begun(
-        work, [source.fingerprint(), engine.exported.digest, engine.name, asdict(wanted)]
-    )
-    start = _told(parts[-1])["after"] if parts else {}
+    parts = begun(work, [source.fingerprint(), engine.exported.digest, engine.name, asdict(wanted)])
+    start = told_of(parts[-1])["after"] if parts else {}
     n_done = sum(pq.read_metadata(one).num_rows for one in parts)
     if not source.can_resume and parts:
         shutil.rmtree(work)
-        parts = _begun(work, [])
+        parts = begun(work, [])
         start, n_done = {}, 0
     try:
         with bar("predict", source.n_rows(), "rows") as advance:
             advance(n_done)
             for chunk, table in _labelled(engine, source, wanted, Place(**start)):
-                parts.append(_keep(work, len(parts), chunk, table))
+                parts.append(keep(work, len(parts), chunk, table))
                 advance(len(table))
     finally:
         if not parts:
             shutil.rmtree(work)
     if not parts:
         raise DataError(f"{source.path} has no rows")
-    return _finish(work, parts, kind, target, source, wanted)
+    return finish(work, parts, kind, target, is_json=source.is_json, prefix=wanted.prefix)
 
 
 def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
@@ -97,7 +94,7 @@ def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
         for one in chunk.bad:
             sys.stderr.write(f"line {one.line}: {one.reason}\n")
         if source.is_json:
-            for text in _json_lines(table):
+            for text in json_lines(table):
                 sys.stdout.buffer.write(text)
         else:
             if write is None:
@@ -105,7 +102,7 @@ def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
             write(table, "")
         sys.stdout.buffer.flush()
         n, n_bad = n + len(table), n_bad + len(chunk.bad)
-        n_abstained += _abstained(table, wanted)
+        n_abstained += n_abstained_in(table, wanted.prefix)
     return Done(n, n_bad, n_abstained, None)
 
 
@@ -190,6 +187,20 @@ def _refuse_same(table: pa.Table, wanted: Wanted, added: dict[str, pa.Array]) ->
         )
 
 
+def _refuse_place(source: Source, target: Path) -> None:
+    """Nothing that is there is written over, but for a file that an earlier command wrote."""
+    if str(target) == STREAM:
+        return
+    if source.can_resume and target.exists() and target.samefile(source.path):
+        raise ConfigError(f"{target} is the input; give the output another name")
+    if target.is_dir() and any(target.iterdir()):
+        raise ConfigError(f"folder {target} is not empty; give the output another name")
+    if not target.absolute().parent.is_dir():
+        raise ConfigError(
+            f"there is no folder {target.absolute().parent} to write {target.name} in"
+        )
+
+
 def _kind(target: Path, source: Source) -> str:
     """What is to be written, by the target's suffix.
 
@@ -208,96 +219,3 @@ def _kind(target: Path, source: Source) -> str:
             f"{target}: a file of kind {kind!r} cannot be written{did_you_mean(kind, TARGETS)}"
         )
     return kind
-
-
-def _begun(work: Path, origin: list[Any]) -> list[Path]:
-    """The parts that are done, if they were begun from the same; else an empty folder."""
-    state = work / "state.json"
-    told = digest_of(origin)
-    if not state.exists() or json.loads(state.read_text()) != told:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        write_json(state, told)
-    return sorted(work.glob("*.parquet"))
-
-
-def _keep(work: Path, number: int, chunk: Chunk, table: pa.Table) -> Path:
-    bad = [asdict(one) for one in chunk.bad]
-    told = {"after": asdict(chunk.after), "file": chunk.file, "bad": bad}
-    path = work / f"{number:07d}.parquet"
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), AFTER: json.dumps(told)}
-    )
-    pq.write_table(table, path.with_suffix(".tmp"), compression="zstd")
-    path.with_suffix(".tmp").rename(path)
-    return path
-
-
-def _told(part: Path) -> dict[str, Any]:
-    metadata = pq.read_schema(part).metadata
-    found: dict[str, Any] = json.loads(metadata[AFTER])
-    return found
-
-
-def _finish(
-    work: Path, parts: Sequence[Path], kind: str, target: Path, source: Source, wanted: Wanted
-) -> Done:
-    """All parts as one file, which is seen when it is whole."""
-    whole = work / "whole"
-    shutil.rmtree(whole, ignore_errors=True) if whole.is_dir() else whole.unlink(missing_ok=True)
-    n_rows, n_abstained, n_bad = 0, 0, 0
-    bad_path = target.with_name(target.name + ".bad.jsonl")
-    with (work / "bad").open("w", encoding="utf-8") as bad:
-        for part in parts:
-            for one in _told(part)["bad"]:
-                n_bad += 1
-                bad.write(json.dumps(one, ensure_ascii=False) + "\n")
-    if source.is_json and kind in ("jsonl", "ndjson"):
-        with whole.open("wb") as file:
-            for part in parts:
-                file.writelines(_json_lines(pq.read_table(part)))
-    else:
-        read, schema = _reader(parts, source)
-        with writer(kind, whole, schema) as write:
-            for part in parts:
-                write(read(part), _told(part)["file"])
-    for part in parts:
-        table = pq.read_table(part, columns=[f"{wanted.prefix}abstain"])
-        n_rows, n_abstained = n_rows + len(table), n_abstained + _abstained(table, wanted)
-    if target.is_dir():
-        shutil.rmtree(target)
-    whole.rename(target)
-    (work / "bad").rename(bad_path) if n_bad else bad_path.unlink(missing_ok=True)
-    shutil.rmtree(work)
-    return Done(n_rows, n_bad, n_abstained, bad_path if n_bad else None)
-
-
-def _reader(parts: Sequence[Path], source: Source) -> tuple[Any, pa.Schema]:
-    """How a part becomes a table, and the schema of all of them."""
-    schema = pq.read_schema(parts[0]).remove_metadata()
-    if not source.is_json:
-        return lambda part: pq.read_table(part).cast(schema), schema
-    kinds: dict[str, set[str]] = {}
-    for part in parts:
-        column_kinds(kinds, pq.read_table(part, columns=[RECORD])[RECORD])
-    own = json_schema(kinds)
-    whole = pa.schema([*own, *list(schema)[1:]])
-
-    def read(part: Path) -> pa.Table:
-        table = pq.read_table(part)
-        return pa.Table.from_arrays(
-            [*from_json(table[RECORD], own), *table.columns[1:]], schema=whole
-        )
-
-    return read, whole
-
-
-def _json_lines(table: pa.Table) -> Iterator[bytes]:
-    """Each record as it was, with the added keys at its end."""
-    added = table.drop_columns([RECORD]).to_pylist()
-    for text, more in zip(table[RECORD].to_pylist(), added, strict=True):
-        yield (json.dumps({**json.loads(text), **more}, ensure_ascii=False) + "\n").encode()
-
-
-def _abstained(table: pa.Table, wanted: Wanted) -> int:
-    return int(np.sum(table[f"{wanted.prefix}abstain"].to_numpy()))

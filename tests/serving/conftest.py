@@ -1,0 +1,40 @@
+"""An exported folder of a tiny random model, as `wsal export` lays it out."""
+
+import json
+
+import pytest
+from helpers import tiny_classifier, with_head
+
+from wsal.serving.engines import open_engine
+from wsal.serving.exported import Exported
+
+TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid | Brand", "blue mug"]
+LABELS = ["Kettles & Co", "laptop", "Büros"]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Two fields, three classes; the second is hardly ever named, the third never."""
+    from wsal.export.to_onnx import to_onnx
+
+    out = tmp_path_factory.mktemp("model") / "exported"
+    out.mkdir()
+    classifier = with_head(tiny_classifier(TEXTS), 30)
+    reading = {"text_fields": ["title", "brand"], "separator": " | ", "max_length": 32}
+    classifier.model.config.wsal = {**reading, "pad_id": 0, "digest": "0123456789ab"}
+    classifier.model.config.id2label = dict(enumerate(LABELS))
+    classifier.model.config.label2id = {name: i for i, name in enumerate(LABELS)}
+    classifier.save(out)
+    (out / "onnx").mkdir()
+    to_onnx(classifier, out / "onnx" / "model.onnx")
+    (out / "labels.json").write_text(json.dumps(LABELS))
+    limits = {"laptop": {"threshold": 0.999}, "Büros": {"threshold": None}}
+    (out / "thresholds.json").write_text(json.dumps({"classes": limits}))
+    (out / "README.md").write_text("# a card\n")
+    (out / "manifest.json").write_text("{}\n")
+    return out
+
+
+@pytest.fixture(scope="session")
+def engine(folder):
+    return open_engine(Exported.open(folder), "onnx")
