@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import polars as pl
 from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from wsal import __version__
-from wsal.serving.batching import Batcher, QueueFullError
+from wsal.serving.batching import Batcher, QueueFullError, Row
 from wsal.serving.engines import Engine
+from wsal.serving.exported import Exported
 from wsal.serving.limiting import Limited
 from wsal.serving.metrics import Metrics
 
@@ -119,16 +119,14 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
     @app.post("/predict", response_model=Answer, responses=REFUSALS, dependencies=guarded)
     async def predict(query: Query) -> Response:
         """Label one text or several."""
-        texts = _texts(engine, query, limits)
-        different = [one for one in texts if one]
-        probs = np.empty((0, len(exported.labels)), dtype=np.float32)
-        if different:
-            started = time.perf_counter()
-            probs = await _in_time(app.state.batcher, different, limits.seconds)
-            metrics.answered(len(different), time.perf_counter() - started)
-        said = iter(_said(engine, probs, query.top))
-        found = [next(said) if text else NOTHING for text in texts]
-        return JSONResponse({"model": exported.digest, "predictions": found})
+        rows, started = _rows(query, exported.fields, limits), time.perf_counter()
+        probs = (
+            await _in_time(app.state.batcher, rows, limits.seconds) if rows else np.empty((0, 1))
+        )
+        metrics.answered(len(rows), time.perf_counter() - started)
+        return JSONResponse(
+            {"model": exported.digest, "predictions": _said(exported, probs, query.top)}
+        )
 
     @app.get("/health", responses={503: {"model": Problem, "description": "Shutting down"}})
     async def health() -> Response:
@@ -146,7 +144,7 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
     return app
 
 
-async def _in_time(batcher: Batcher, texts: list[str], seconds: float) -> np.ndarray:
+async def _in_time(batcher: Batcher, texts: list[Row], seconds: float) -> np.ndarray:
     try:
         return await asyncio.wait_for(batcher.probs(texts), seconds)
     except QueueFullError as error:
@@ -155,23 +153,21 @@ async def _in_time(batcher: Batcher, texts: list[str], seconds: float) -> np.nda
         raise HTTPException(504, f"not answered within {seconds:g} seconds") from error
 
 
-def _texts(engine: Engine, query: Query, limits: Limits) -> list[str]:
-    """The texts of a request, cleaned and composed as they were for training."""
+def _rows(query: Query, fields: tuple[str, ...], limits: Limits) -> list[Row]:
+    """The fields of each text of a request."""
     if (query.text is None) == (query.texts is None):
         raise HTTPException(422, "expected either `text` or `texts`")
     asked = [query.text] if query.text is not None else query.texts or []
     if len(asked) > limits.texts:
         raise HTTPException(413, f"{len(asked)} texts; at most {limits.texts} are taken at once")
-    fields = engine.exported.fields
     rows = [_row(one, fields) for one in asked]
     for number, row in enumerate(rows):
         if sum(len(value or "") for value in row) > limits.characters:
             raise HTTPException(413, f"text {number} has more than {limits.characters} characters")
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(fields, pl.String), orient="row")
-    return engine.exported.text_of(frame).to_list()
+    return rows
 
 
-def _row(text: Text, fields: tuple[str, ...]) -> list[str | None]:
+def _row(text: Text, fields: tuple[str, ...]) -> Row:
     """The fields of a text; a plain string stands for all of them."""
     if isinstance(text, str):
         return [_whole(text), *[None] * (len(fields) - 1)]
@@ -186,11 +182,13 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _said(engine: Engine, probs: np.ndarray, top: int) -> list[dict[str, Any]]:
-    exported = engine.exported
+def _said(exported: Exported, probs: np.ndarray, top: int) -> list[dict[str, Any]]:
     order = np.argsort(-probs, axis=1, kind="stable")[:, :top]
     found = []
     for row, classes in zip(probs, order, strict=True):
+        if np.isnan(row[0]):
+            found.append(NOTHING)
+            continue
         best = [
             {"label": exported.labels[c], "probability": round(float(row[c]), 6)} for c in classes
         ]

@@ -6,9 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 
 from wsal.serving.engines import Engine
 from wsal.serving.exported import softmax
+
+Row = list[str | None]
+"""The fields of a text."""
 
 
 class QueueFullError(Exception):
@@ -17,24 +21,22 @@ class QueueFullError(Exception):
 
 @dataclass
 class Batcher:
-    """A queue of texts, and workers that each take what waits, up to a number of texts.
+    """A queue of texts, and a worker that takes what waits, up to a number of texts.
 
-    While workers compute, requests pile up, and the next batch is as large as there is demand. So
+    While it computes, requests pile up, and the next batch is as large as there is demand. So
     nothing is delayed when there is little to do (Clipper and Triton wait for a batch to fill).
     """
 
     engine: Engine
     most_waiting: int
     at_once: int = 64
-    n_workers: int = 1
-    queue: asyncio.Queue[tuple[Sequence[str], asyncio.Future[np.ndarray]]] = field(
+    queue: asyncio.Queue[tuple[Sequence[Row], asyncio.Future[np.ndarray]]] = field(
         default_factory=asyncio.Queue
     )
     n_waiting: int = 0
-    sizes: list[int] = field(default_factory=list)
 
-    async def probs(self, texts: Sequence[str]) -> np.ndarray:
-        """Class probabilities `(texts, classes)`.
+    async def probs(self, texts: Sequence[Row]) -> np.ndarray:
+        """Class probabilities `(texts, classes)` of the fields of some texts; NaN where none is.
 
         Raises:
             QueueFullError: too many texts wait already.
@@ -73,5 +75,11 @@ class Batcher:
                     answer.set_result(found[first : first + len(one)])
                 first += len(one)
 
-    def _compute(self, texts: Sequence[str]) -> np.ndarray:
-        return softmax(self.engine.logits(self.engine.exported.pieces(texts)))
+    def _compute(self, rows: Sequence[Row]) -> np.ndarray:
+        exported = self.engine.exported
+        frame = pl.DataFrame(rows, dict.fromkeys(exported.fields, pl.String), orient="row")
+        texts = exported.text_of(frame)
+        found = np.full((len(rows), len(exported.labels)), np.nan, dtype=np.float32)
+        if some := texts.filter(texts != "").to_list():
+            found[(texts != "").to_numpy()] = softmax(self.engine.logits(exported.pieces(some)))
+        return found

@@ -17,6 +17,7 @@ from wsal.serving.exported import Exported
 
 Backend = Literal["torch", "onnx", "onnx_int8", "openvino"]
 CPU_TOKENS, GPU_TOKENS = 1_024, 65_536  # padding included: on a CPU they stay in its cache
+LEAST_TOKENS = 64  # with fewer in a batch, products are no longer efficient
 CLOSE = {"onnx_int8": 2.0, "openvino": 1.0, "torch": 0.5}
 """A text whose two best logits lie nearer than this is computed again in fp32: so rounding, which
 moves logits by less, does not change its label."""
@@ -53,7 +54,9 @@ class Engine:
         def work(rows: np.ndarray) -> None:
             found[rows] = run(*self.exported.padded([pieces[int(row)] for row in rows]))
 
-        batches = _batches(np.array([len(one) for one in pieces]), self.max_tokens)
+        lengths = np.array([len(one) for one in pieces])
+        share = int(lengths.sum()) // self.n_threads + 1  # few texts: a part for each thread
+        batches = _batches(lengths, min(self.max_tokens, max(share, LEAST_TOKENS)))
         if self.n_threads == 1 or len(batches) == 1:
             for rows in batches:
                 work(rows)
@@ -77,14 +80,15 @@ def open_engine(exported: Exported, backend: Backend | Literal["auto"] = "auto")
 
 
 def fastest(folder: Path) -> Backend:
-    """The fastest backend, as measured: torch on a GPU; on a CPU OpenVINO, then int8.
+    """The fastest backend, as measured: torch on a GPU; on a CPU OpenVINO, then int8, then fp32.
 
-    int8 counts only where the processor multiplies it (VNNI), else it is slower than fp32.
+    Rounding counts only where the processor multiplies such numbers (VNNI, bf16); elsewhere it was
+    slower than onnxruntime in fp32, and so was OpenVINO.
     """
     if _sees_gpu():
         return "torch"
     onnx = (folder / "onnx" / "model.onnx").exists()
-    if onnx and importlib.util.find_spec("openvino"):
+    if onnx and (multiplies("vnni") or multiplies("bf16")) and importlib.util.find_spec("openvino"):
         return "openvino"
     if onnx and multiplies("vnni") and (folder / "onnx" / "model_int8.onnx").exists():
         return "onnx_int8"
