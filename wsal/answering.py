@@ -1,11 +1,16 @@
 """`wsal serve`: an exported model answers over HTTP."""
 
 import argparse
+import asyncio
 import os
+import socket
 import sys
 import threading
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -16,6 +21,8 @@ from wsal.serving.engines import ENGINES, open_engine
 from wsal.serving.exported import Exported
 
 TOKEN = "WSAL_TOKEN"  # noqa: S105  the name of a variable
+
+ARRIVING = 0.25  # seconds for requests of connections that are open already
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -93,3 +100,29 @@ class _Draining(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take the connections that the kernel has accepted already; it would reset them else."""
+        loop, kept = asyncio.get_running_loop(), [one.dup() for one in sockets or []]
+        for server in self.servers:
+            server.close()
+        protocol: Any = self.config.http_protocol_class
+        make = partial(
+            protocol, config=self.config, server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )  # fmt: skip
+        last = [connection for one in kept for connection in _accepted(one)]
+        for connection in last:
+            await loop.connect_accepted_socket(make, connection)
+        await asyncio.sleep(ARRIVING)
+        await super().shutdown(sockets)
+
+
+def _accepted(listening: socket.socket) -> list[socket.socket]:
+    """The connections that wait on a socket; then it is closed."""
+    listening.settimeout(0)
+    found = []
+    with listening, suppress(BlockingIOError):
+        while True:
+            found.append(listening.accept()[0])
+    return found

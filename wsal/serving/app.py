@@ -74,16 +74,17 @@ class Answer(BaseModel):
 
 
 class Problem(BaseModel):
-    """What is wrong."""
+    """What is wrong: a sentence, or each place in the body and what is wrong there."""
 
-    detail: str
+    detail: str | list[dict[str, Any]]
 
 
 NOTHING: dict[str, Any] = {"label": None, "probability": None, "abstain": True, "top": []}
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is no JSON"},
+    400: {"model": Problem, "description": "The body cannot be read"},
     401: {"model": Problem, "description": "No token, or a wrong one"},
     413: {"model": Problem, "description": "More bytes, texts or characters than are taken"},
+    422: {"model": Problem, "description": "The body is not as described"},
     503: {"model": Problem, "description": "Too much waits already; Retry-After says when to ask"},
     504: {"model": Problem, "description": "Not answered in time"},
 }

@@ -40,8 +40,12 @@ class Limited:
 
         if len(body) > self.most:
             await _too_large(noted, self.most)
-        else:
+            return
+        try:
             await self.app(scope, replay, noted)
+        except Exception:  # answered with 500 and logged by what is around this
+            self.metrics.responded(scope["path"], 500)
+            raise
 
 
 async def _too_large(send: Any, most: int) -> None:  # noqa: ANN401  a Send

@@ -1,0 +1,309 @@
+"""Requests to `wsal serve`: answers, refusals, batches, a shutdown under load."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from wsal.serving.app import Limits, make_app
+from wsal.serving.exported import softmax
+
+ALL = list(HealthCheck)
+CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance)
+TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid"]
+
+
+@pytest.fixture
+def asked(engine):
+    """A client of a server with given limits and token."""
+    opened = []
+
+    def client(token=None, engine=engine, **limits):
+        opened.append(TestClient(make_app(engine, Limits(**limits), token)).__enter__())
+        return opened[-1]
+
+    yield client
+    for one in opened:
+        one.__exit__(None, None, None)
+
+
+def expected(engine, texts):
+    return softmax(engine.logits(engine.exported.pieces(texts)))
+
+
+def test_one_text_and_many_get_the_classes_of_the_engine(asked, engine):
+    client, exported = asked(), engine.exported
+    probs = expected(engine, TEXTS)
+    many = client.post("/predict", json={"texts": TEXTS, "top": 3}).json()
+    assert many["model"] == exported.digest
+    for row, said in zip(probs, many["predictions"], strict=True):
+        order = np.argsort(-row, kind="stable")
+        assert [one["label"] for one in said["top"]] == [exported.labels[c] for c in order]
+        assert [one["probability"] for one in said["top"]] == pytest.approx(row[order], abs=1e-5)
+        assert (said["label"], said["probability"]) == tuple(said["top"][0].values())
+        assert said["abstain"] == (row[order[0]] < exported.thresholds[order[0]])
+    for text, said in zip(TEXTS, many["predictions"], strict=True):
+        (alone,) = client.post("/predict", json={"text": text, "top": 3}).json()["predictions"]
+        assert alone["label"] == said["label"]
+        assert alone["probability"] == pytest.approx(said["probability"], abs=1e-5)
+
+
+def test_fields_are_cleaned_and_composed_as_for_training(asked):
+    client = asked()
+    whole, fields, missing = client.post(
+        "/predict",
+        json={
+            "texts": [
+                "kettle lid | Brand",
+                {"title": " kettle \t lid ", "brand": "Brand", "price": 3.5},
+                {"brand": "Brand", "title": None},
+            ]
+        },
+    ).json()["predictions"]
+    assert fields["probability"] == pytest.approx(whole["probability"], abs=1e-5)
+    assert missing["label"] is not None
+
+
+@pytest.mark.parametrize("nothing", ["", "  \t ", {"title": None}, {"title": "", "brand": " "}])
+def test_a_text_without_characters_is_abstained_on(asked, nothing):
+    said = asked().post("/predict", json={"texts": [nothing, "a novel"]}).json()["predictions"]
+    assert said[0] == {"label": None, "probability": None, "abstain": True, "top": []}
+    assert said[1]["label"] is not None
+
+
+def test_no_texts_get_no_predictions(asked):
+    assert asked().post("/predict", json={"texts": []}).json()["predictions"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"texts": ["a"] * 9}, 413, "9 texts; at most 8 are taken at once"),
+        ({"texts": ["a", "b" * 101]}, 413, "text 1 has more than 100 characters"),
+        ({"text": {"title": "b" * 60, "brand": "b" * 60}}, 413, "text 0 has more than 100"),
+        ({"text": "a" * 3000}, 413, "the body has more than 2000 bytes"),
+        ({}, 422, "expected either `text` or `texts`"),
+        ({"text": "a", "texts": ["a"]}, 422, "expected either `text` or `texts`"),
+        ({"text": {"name": "a"}}, 422, "the fields ['name']; expected ['title', 'brand']"),
+        ({"text": "a", "top": 0}, 422, "greater than or equal to 1"),
+        ({"text": "a", "topp": 2}, 422, "Extra inputs are not permitted"),
+        (b"{", 422, "JSON decode error"),
+        (b"\xff", 400, "error parsing the body"),
+    ],
+)  # fmt: skip
+def test_what_is_not_taken_says_why(asked, body, status, said):
+    client = asked(texts=8, characters=100, body=2000)
+    given = {"content": body} if isinstance(body, bytes) else {"json": body}
+    answer = client.post("/predict", headers={"content-type": "application/json"}, **given)
+    assert answer.status_code == status
+    assert said in json.dumps(answer.json(), ensure_ascii=False).replace('\\"', '"')
+    assert client.post("/predict", json={"text": "a novel"}).status_code == 200
+
+
+def test_half_a_surrogate_pair_is_read_as_a_question_mark(asked):
+    sent = b'{"texts": ["kettle \\ud83d", "kettle ?", {"brand": "kettle \\ud83d"}]}'
+    headers = {"content-type": "application/json"}
+    first, *others = asked().post("/predict", content=sent, headers=headers).json()["predictions"]
+    assert others == [first, first]
+
+
+def slow(engine, wait):
+    """The engine, which waits before it computes."""
+
+    def run(ids, mask):
+        wait()
+        return engine.run(ids, mask)
+
+    return replace(engine, run=run)
+
+
+def test_requests_that_wait_are_computed_together(asked, engine):
+    sizes, gate = [], threading.Event()
+
+    def run(ids, mask):
+        gate.wait(10)
+        sizes.append(len(ids))
+        return engine.run(ids, mask)
+
+    client = asked(engine=replace(engine, run=run, n_threads=1))
+    with ThreadPoolExecutor(21) as threads:
+        jobs = [
+            threads.submit(client.post, "/predict", json={"text": "a novel"}) for _ in range(21)
+        ]
+        time.sleep(1)
+        gate.set()
+        assert [job.result().status_code for job in jobs] == [200] * 21
+    assert sum(sizes) == 21
+    assert len(sizes) <= 4
+
+
+def test_too_many_waiting_and_too_slow_are_refused_and_those_that_wait_are_answered(asked, engine):
+    gate = threading.Event()
+    client = asked(engine=slow(engine, lambda: gate.wait(10)), waiting=2, seconds=0.5)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(client.post, "/predict", json={"texts": ["a novel", "b"]})
+        time.sleep(0.2)
+        second = client.post("/predict", json={"text": "a novel"})
+        assert (second.status_code, second.headers["retry-after"]) == (503, "1")
+        assert first.result().status_code == 504
+    gate.set()
+    time.sleep(0.2)
+    assert client.post("/predict", json={"text": "a novel"}).status_code == 200
+
+
+def test_an_engine_that_fails_costs_only_those_that_asked(engine):
+    broken = [True]
+
+    def run(ids, mask):
+        if broken.pop() if broken else False:
+            raise RuntimeError("out of memory")
+        return engine.run(ids, mask)
+
+    with TestClient(
+        make_app(replace(engine, run=run), Limits()), raise_server_exceptions=False
+    ) as client:
+        assert client.post("/predict", json={"text": "a novel"}).status_code == 500
+        assert client.post("/predict", json={"text": "a novel"}).status_code == 200
+        counted = client.get("/metrics").text
+    assert 'wsal_requests_total{path="/predict",status="500"} 1.0' in counted
+
+
+def test_with_a_token_only_health_is_open(asked):
+    client = asked("secret")
+    for headers in ({}, {"authorization": "Bearer other"}, {"authorization": "Basic secret"}):
+        assert client.post("/predict", json={"text": "a"}, headers=headers).status_code == 401
+        assert client.get("/metrics", headers=headers).status_code == 401
+    right = {"authorization": "Bearer secret"}
+    assert client.post("/predict", json={"text": "a"}, headers=right).status_code == 200
+    assert client.get("/metrics", headers=right).status_code == 200
+    assert client.get("/health").json()["status"] == "ok"
+
+
+def test_metrics_count_requests_texts_and_seconds(asked):
+    client = asked()
+    client.post("/predict", json={"texts": TEXTS})
+    client.post("/predict", json={"text": "a", "top": 0})
+    client.get("/nowhere")
+    client.get("/nowhere/else")
+    counted = client.get("/metrics").text
+    assert 'wsal_requests_total{path="/predict",status="200"} 1.0' in counted
+    assert 'wsal_requests_total{path="/predict",status="422"} 1.0' in counted
+    assert 'wsal_requests_total{path="other",status="404"} 2.0' in counted
+    assert "wsal_texts_total 4.0" in counted
+    assert "wsal_seconds_count 1.0" in counted
+    assert "wsal_waiting_texts 0.0" in counted
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_no_request_that_the_description_allows_or_forbids_breaks_the_server(engine):
+    app = make_app(engine, Limits(texts=16, characters=2000, body=20_000))
+    for operation in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations():
+        seen = statuses(operation.ok(), GenerationMode.POSITIVE)
+        assert 200 in seen
+        if operation.ok().body:
+            assert 422 in statuses(operation.ok(), GenerationMode.NEGATIVE)
+
+
+def statuses(operation, mode):
+    """What the server answers to requests made from its description."""
+    seen = []
+
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=ALL)
+    @seed(0)
+    @given(operation.as_strategy(mode))
+    def ask(case):
+        answer = case.call()
+        case.validate_response(answer, checks=CHECKS)
+        seen.append(answer.status_code)
+
+    ask()
+    return seen
+
+
+class Server:
+    """`wsal serve` in a process of its own."""
+
+    def __init__(self, folder, out, *arguments):
+        self.out, self.err = out / f"{len(list(out.iterdir()))}.out", out / "err"
+        command = [sys.executable, "-c", "from wsal.cli import main; main()", "serve", folder]
+        with self.out.open("w") as said, self.err.open("w") as wrong:
+            self.process = subprocess.Popen(
+                [*command, "--port", "0", "--backend", "onnx", *arguments],
+                stdout=said, stderr=wrong,
+            )  # fmt: skip
+
+    @property
+    def url(self):
+        for _ in range(600):
+            if found := re.search(r"(http://[^/]+)/predict", self.out.read_text()):
+                return found[1]
+            time.sleep(0.1)
+        raise AssertionError(self.err.read_text())
+
+
+@pytest.mark.slow
+def test_sigterm_under_load_loses_no_request(folder, tmp_path):
+    server, answered, lost = Server(folder, tmp_path), [], []
+    url, until = server.url, time.monotonic() + 20
+
+    def ask():
+        with httpx.Client() as client:
+            while time.monotonic() < until:
+                try:
+                    answer = client.post(f"{url}/predict", json={"text": "red kettle"})
+                    answered.append(answer.status_code)
+                except httpx.ConnectError:
+                    return  # the server has gone
+                except httpx.HTTPError as error:
+                    lost.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for one in threads:
+        one.start()
+    time.sleep(1)
+    assert httpx.get(f"{url}/health").status_code == 200
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert httpx.get(f"{url}/health").status_code == 503
+    for one in threads:
+        one.join()
+    assert server.process.wait(10) == 0
+    assert lost == []
+    assert set(answered) == {200}
+    assert len(answered) > 32
+    assert server.err.read_text() == ""
+
+
+@pytest.mark.slow
+def test_where_it_cannot_listen_it_says_so(folder, tmp_path):
+    first = Server(folder, tmp_path)
+    port = first.url.rpartition(":")[2]
+    try:
+        taken = Server(folder, tmp_path, "--port", port)
+        assert taken.process.wait(60) == 1
+        assert f"cannot listen on 127.0.0.1:{port}" in taken.err.read_text()
+        open_to_all = Server(folder, tmp_path, "--host", "0.0.0.0")
+        assert open_to_all.process.wait(60) == 1
+        assert "set a token first" in open_to_all.err.read_text()
+    finally:
+        first.process.terminate()
+        assert first.process.wait(10) == 0
