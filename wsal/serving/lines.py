@@ -18,7 +18,7 @@ RECORD = "record"  # the column of a chunk of json lines: each record's text
 
 @dataclass(frozen=True)
 class Bad:
-    """A line that is no record."""
+    """A line that is no record, or several that are one with too few or too many fields."""
 
     line: int
     reason: str
@@ -120,10 +120,11 @@ def _csv_chunks(lines: _Lines, header: Sequence[str], separator: str) -> Iterato
     while (line := lines.next()) is not None:
         number = lines.number
         try:
-            row = _record(line, lines, separator)
+            row, whole = _record(line, lines, separator)
             if row and len(row) != len(header):
-                raise ValueError(f"{len(row)} fields; the header has {len(header)}")
-            if row:
+                reason = f"{len(row)} fields; the header has {len(header)}"
+                bad.append(Bad(number, reason, whole.rstrip("\r\n")))
+            elif row:
                 rows.append(row)
         except (ValueError, csv.Error) as error:
             bad.append(Bad(number, _said(error), _raw(line)))
@@ -134,8 +135,8 @@ def _csv_chunks(lines: _Lines, header: Sequence[str], separator: str) -> Iterato
         yield Chunk(_table(header, rows), bad, lines.place())
 
 
-def _record(first: bytes, lines: _Lines, separator: str) -> list[str]:
-    """The fields of the record that begins with this line; more lines are taken if it is quoted.
+def _record(first: bytes, lines: _Lines, separator: str) -> tuple[list[str], str]:
+    """The fields of the record that begins with this line, and its text; of several if quoted.
 
     Raises:
         ValueError, csv.Error: the line is none; no other line was taken then.
@@ -144,7 +145,7 @@ def _record(first: bytes, lines: _Lines, separator: str) -> list[str]:
     try:
         while True:
             try:
-                return next(csv.reader([text], delimiter=separator, strict=True), [])
+                return next(csv.reader([text], delimiter=separator, strict=True), []), text
             except csv.Error as error:
                 more = lines.next() if str(error) == "unexpected end of data" else None
                 if more is None:
@@ -165,7 +166,7 @@ def _header(lines: _Lines, name: str, separator: str) -> list[str]:
     if line is None:
         raise DataError(f"{name} is empty; expected a header and rows")
     try:
-        header = _record(_without_mark(line, name), lines, separator)
+        header, _ = _record(_without_mark(line, name), lines, separator)
     except (ValueError, csv.Error) as error:
         raise DataError(
             f"{name} line {lines.number} is the header, and cannot be read: {_said(error)}"
