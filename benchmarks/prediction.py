@@ -79,7 +79,8 @@ def tables(folder, rows, turns):
             rates["wsal"].append(len(rows) / seconds)
         labelled = pl.read_csv(target)
     said = dict(zip(texts, labelled["label"], strict=True))
-    how = f"{len(rows):,} rows, {len(set(texts)):,} distinct; by {re.search(r'by (\w+)', done.stdout)[1]}"
+    by = re.search(r"by (\w+)", done.stdout)[1]
+    how = f"{len(rows):,} rows, {len(set(texts)):,} distinct; by {by}"
     for name, given, found in ((alone, texts[:FEW], one), (batched, by_length, many)):
         other = sum(said[text] != one["label"] for text, one in zip(given, found, strict=True))
         pairs = sorted(a / b for a, b in zip(rates["wsal"], rates[name], strict=True))
