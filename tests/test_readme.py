@@ -4,6 +4,7 @@ The one change: commands that train get a tiny random encoder and few steps, so 
 seconds. What `make` is told to do is looked up, not done.
 """
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ from helpers import ROOT
 TINY = ["encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100"]
 GROUPS = (
     "data", "rules", "label_model", "encoder", "pretrain", "finetune", "loss", "adapt",
-    "self_training", "hardware", "tracker", "amplify", "strategy", "annotator", "experiment",
+    "self_training", "hardware", "tracker", "amplify", "export", "strategy", "annotator", "experiment",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -66,6 +67,9 @@ def test_every_block_does_what_the_text_says(tmp_path):
     assert "labelled " in whole
     assert "label: Pet Food" in (tmp_path / "suggested.yaml").read_text()
     assert (tmp_path / "labelled.csv").exists()
+    assert "would send" in whole
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert tasks[0]["predictions"][0]["result"][0]["value"]["choices"][0] in whole
 
 
 def test_the_tree_names_what_there_is():

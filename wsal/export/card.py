@@ -28,7 +28,7 @@ classify = pipeline("text-classification", ".")  # this folder
 classify("a product title", truncation=True)  # without truncation, long texts fail
 ```
 {onnx}
-`wsal predict {folder} INPUT OUTPUT` labels a table of any size, `wsal serve {folder}` answers
+`wsal predict FOLDER INPUT OUTPUT` labels a table of any size, `wsal serve FOLDER` answers
 over HTTP. The text is {fields}; it is cut at {max_length} word pieces.
 
 ## Quality
@@ -80,7 +80,6 @@ FILES = {
 
 
 def model_card(
-    folder: Path,
     about: Mapping[str, Any],
     metrics: Mapping[str, Any],
     limits: Mapping[str, Any],
@@ -95,7 +94,7 @@ def model_card(
         joined = ", ".join(f"`{name}`" for name in fields)
         said = f"the fields {joined}, joined by `{about['separator']}`, a missing one left out"
     return CARD.format(
-        n_classes=len(names), n_gold=metrics["n_gold"], folder=folder, max_length=max_length,
+        n_classes=len(names), n_gold=metrics["n_gold"], max_length=max_length,
         classes=", ".join(names[:20]) + (", ..." if len(names) > 20 else ""),
         onnx=ONNX if _written(formats, "onnx/model.onnx") else "", fields=said,
         quality=_quality(metrics, limits), calibration=_calibration(metrics, limits),

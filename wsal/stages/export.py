@@ -70,7 +70,7 @@ def export(
     write_json(out / "parity.json", parity)
     about = _about(pool, votes, labels)
     folder = out.with_name("exported")
-    card = model_card(folder, about, metrics | told, limits, parity, encoder.max_length)
+    card = model_card(about, metrics | told, limits, parity, encoder.max_length)
     (out / "README.md").write_text(card)
     formats = {
         name: one.get("left_out") or round(one["agreement"], 5)
