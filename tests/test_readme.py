@@ -17,7 +17,8 @@ from helpers import ROOT
 TINY = ["encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100"]
 GROUPS = (
     "data", "rules", "label_model", "encoder", "pretrain", "finetune", "loss", "adapt",
-    "self_training", "hardware", "tracker", "amplify", "export", "strategy", "annotator", "experiment",
+    "self_training", "hardware", "tracker", "amplify", "export", "strategy", "annotator",
+    "experiment",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -291,6 +292,25 @@ def test_sigterm_under_load_loses_no_request(folder, tmp_path):
     assert set(answered) == {200}
     assert len(answered) > 32
     assert server.err.read_text() == ""
+
+
+@pytest.mark.slow
+def test_a_body_that_does_not_come_holds_no_connection(folder, tmp_path):
+    server = Server(folder, tmp_path, "--timeout", "0.5")
+    try:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=10) as slow_client:
+            slow_client.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b'Content-Length: 100\r\n\r\n{"text": '
+            )
+            answer = slow_client.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"not there within 0.5 seconds" in answer
+        assert httpx.post(f"{server.url}/predict", json={"text": "a novel"}).status_code == 200
+    finally:
+        server.process.terminate()
+        assert server.process.wait(10) == 0
 
 
 @pytest.mark.slow

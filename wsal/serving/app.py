@@ -83,6 +83,7 @@ NOTHING: dict[str, Any] = {"label": None, "probability": None, "abstain": True, 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body cannot be read"},
     401: {"model": Problem, "description": "No token, or a wrong one"},
+    408: {"model": Problem, "description": "The body was not there in time"},
     413: {"model": Problem, "description": "More bytes, texts or characters than are taken"},
     422: {"model": Problem, "description": "The body is not as described"},
     503: {"model": Problem, "description": "Too much waits already; Retry-After says when to ask"},
@@ -106,7 +107,7 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         title=f"wsal: {len(exported.labels)} classes", version=__version__, lifespan=lifespan,
         description=f"Model {exported.digest}, backend {engine.name}.",
     )  # fmt: skip
-    app.add_middleware(Limited, most=limits.body, metrics=metrics)
+    app.add_middleware(Limited, most=limits.body, seconds=limits.seconds, metrics=metrics)
     app.state.draining = False
     bearer = HTTPBearer(auto_error=False)
 

@@ -1,5 +1,7 @@
-"""Around the server: bodies are not too large, connections end when it does, all is counted."""
+"""Around the server: bodies are neither too large nor too slow, and all is counted."""
 
+import asyncio
+import json
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,28 +10,19 @@ from wsal.serving.metrics import Metrics
 
 
 class Limited:
-    """Refuses bodies of more than `most` bytes, before they are in memory; counts by status."""
+    """Refuses bodies that are larger than `most` bytes or later than `seconds`; counts responses.
 
-    def __init__(self, app: ASGIApp, most: int, metrics: Metrics) -> None:
-        self.app, self.most, self.metrics = app, most, metrics
+    Such a body is never in memory as a whole.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, seconds: float, metrics: Metrics) -> None:
+        self.app, self.most, self.seconds, self.metrics = app, most, seconds, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body, more = bytearray(), True
-        while more and len(body) <= self.most:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-
-        whole = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-        async def replay() -> Message:
-            return whole.pop() if whole else await receive()
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -38,9 +31,23 @@ class Limited:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        if len(body) > self.most:
-            await _too_large(noted, self.most)
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = await _body(receive, self.most)
+        except TimeoutError:
+            detail = f"the body was not there within {self.seconds:g} seconds"
+            await _refuse(noted, 408, detail)
             return
+        if body is None:
+            return
+        if len(body) > self.most:
+            await _refuse(noted, 413, f"the body has more than {self.most} bytes")
+            return
+        whole = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
         try:
             await self.app(scope, replay, noted)
         except Exception:  # answered with 500 and logged by what is around this
@@ -48,8 +55,19 @@ class Limited:
             raise
 
 
-async def _too_large(send: Any, most: int) -> None:  # noqa: ANN401  a Send
-    detail = f'{{"detail": "the body has more than {most} bytes"}}'.encode()
+async def _body(receive: Receive, most: int) -> bytes | None:
+    """The body, or its beginning if that is longer than `most`; None: the client has gone."""
+    body, more = bytearray(), True
+    while more and len(body) <= most:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+async def _refuse(send: Any, status: int, detail: str) -> None:  # noqa: ANN401  a Send
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": detail})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"detail": detail}).encode()})
