@@ -213,7 +213,7 @@ def servers(folder, rows, seconds, turns):
             yield row(
                 what, int(mine[0]), int(theirs[0]), peer, "requests/s", note, less_is_better=False
             )
-            yield row(what, float(mine[2]), float(theirs[2]), peer, "ms, p99")
+            yield row(what, round(mine[2], 1), round(theirs[2], 1), peer, "ms, p99")
         for name, port in ports.items():
             stop = running[name]
             found, _ = load(port, texts, 64, 6, lambda s=stop: s.send_signal(signal.SIGTERM))
