@@ -68,9 +68,27 @@ def test_every_block_does_what_the_text_says(tmp_path):
     assert "labelled " in whole
     assert "label: Pet Food" in (tmp_path / "suggested.yaml").read_text()
     assert (tmp_path / "labelled.csv").exists()
+    pipeline_says_what_the_script_says(tmp_path / "runs/shop/exported")
     assert "would send" in whole
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     assert tasks[0]["predictions"][0]["result"][0]["value"]["choices"][0] in whole
+
+
+def pipeline_says_what_the_script_says(folder):
+    """Of texts that are longer than the model looks, too."""
+    from transformers import pipeline
+
+    texts = ["arabica beans 1 kg", "", "kibble for puppies " * 3000, "木 😀"]
+    found = pipeline("text-classification", str(folder))(texts, truncation=True)
+    code = (
+        f"import json; from predict_onnx import Model; print(json.dumps(Model().predict({texts})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    for one, (label, probability) in zip(found, json.loads(done.stdout), strict=True):
+        assert one["label"] == label
+        assert abs(one["score"] - probability) < 1e-4
 
 
 def test_the_tree_names_what_there_is():

@@ -91,6 +91,7 @@ def _save(
         "max_length": encoder.max_length, "pad_id": model.tokenizer.pad_token_id,
         "temperature": told["temperature"],
     }  # fmt: skip
+    model.tokenizer.model_max_length = encoder.max_length  # where transformers cuts, if told to
     model.save(out)
     (out / "model.safetensors").chmod(0o644)  # for whoever serves it; it is written for us alone
     digest = digest_of([file_digest(out / "model.safetensors"), pool.facts["labels"], reading])
