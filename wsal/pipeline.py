@@ -12,6 +12,7 @@ from wsal import artifacts, processes
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.errors import DiskError
 from wsal.parts import Parts
+from wsal.stages.rounds import corrected, hand_out, is_handed_out, withdraw
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Outcome:
     round: int
     state: str
     artifact: Artifact
+    note: str = ""  # what to do about it, where something can be done
 
 
 def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
@@ -83,14 +85,15 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     config = {need: parts.config(need) for need in stage.needs}
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
-        if done.made_from(config, origin):
+        again = name == "annotate" and corrected(done.facts, parts["annotator"], out.parent)
+        if done.made_from(config, origin) and not again:
             return Outcome(name, number, "up to date", done)
-        if (
-            name in ("select", "annotate")
-            and parts["annotator"].human
-            and _answered(run_dir, number)
-        ):
-            return Outcome(name, number, "kept", done)
+        if name in ("select", "annotate") and is_handed_out(out.parent) and not again:
+            anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
+            is_open = name == "select" and not _answered(run_dir, number)
+            return Outcome(name, number, "kept", done, anew if is_open else "")
+    if name == "annotate" and parts["annotator"].human:
+        hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
         built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
         if stage.reuses:
@@ -98,6 +101,8 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
         if stage.shared:
             processes.tell((name, str(work), number))
         facts.update(stage.function(name)(work, **inputs, **built))
+    if name == "select":
+        withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))
 
 
