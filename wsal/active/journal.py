@@ -31,6 +31,7 @@ class Event:
     seconds: float | None = None  # that the person took
     shown: str = ""  # what stood beside the text: "guess", "votes", both with a comma
     note: str = ""
+    text: str = ""  # that was asked: the id may come to stand for another; empty before wsal 0.2
 
 
 COLUMNS = tuple(one.name for one in fields(Event))
@@ -67,6 +68,8 @@ class Journal:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = FULL")  # acknowledged means: on the disk
             file.execute(TABLE)
+            if "text" not in {row[1] for row in file.execute("PRAGMA table_info(events)")}:
+                file.execute("ALTER TABLE events ADD COLUMN text DEFAULT ''")
             yield file
 
 

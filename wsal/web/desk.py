@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wsal.active.journal import (
     AGAIN,
@@ -18,6 +18,7 @@ from wsal.active.journal import (
     consensus,
     standing,
 )
+from wsal.active.returned import keys_of
 from wsal.seeding import rng
 from wsal.web.live import order
 from wsal.web.rounds import OpenRound
@@ -67,10 +68,13 @@ class Desk:
         with self.lock:
             for seq, event in self.journal.events(self.seen):
                 self.seen = seq
-                self.events.append(event)
+                label = self.round.renamed.get(event.label or "", event.label)
+                self.events.append(replace(event, label=label))
 
     def append(self, events: Sequence[Event]) -> int:
         """Journal what a person did; give back how many events were new."""
+        items = self.round.items
+        events = [replace(e, text=items[e.id].text) if e.id in items else e for e in events]
         new = self.journal.append(events)
         self.refresh()
         return new
@@ -88,8 +92,10 @@ class Desk:
             return self.known
 
     def _of_round(self, stands: Iterable[Event]) -> dict[str, Answers]:
-        own = (e for e in stands if e.round == self.round.number)
-        return {one: said for one, said in by_text(own).items() if one in self.round.items}
+        """The decisions on texts of this round; an id that means another text now has none."""
+        items = self.round.items
+        own = (e for e in stands if e.round == self.round.number and e.id in items)
+        return by_text(e for e in own if not e.text or _alike(e.text, items[e.id].text))
 
     def wanted(self, one: str) -> int:
         """How many people should answer a text."""
@@ -100,7 +106,7 @@ class Desk:
         return [one for one in self.ranked if not self._settled(one, decided.get(one, {}))]
 
     def _settled(self, one: str, said: Answers) -> bool:
-        return SETTLED in said or len(said) >= self.wanted(one)
+        return SETTLED in said or len(said) >= self.wanted(one) or self.round.items[one].gone
 
     def ties(self, decided: dict[str, Answers]) -> list[str]:
         """Texts that enough people answered, and differently."""
@@ -198,3 +204,11 @@ class Desk:
             consensus(said)[1] is not None and not self.round.items[one].measures
             for one, said in decided.items()
         )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts are the same to the pool."""
+    if one == other:
+        return True
+    first, second = keys_of([one, other])
+    return first == second

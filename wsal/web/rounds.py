@@ -18,6 +18,7 @@ from wsal.arrays import Embeddings
 from wsal.artifacts import MANIFEST, Artifact
 from wsal.rules.base import Pattern, flagged
 from wsal.seeding import rng
+from wsal.stages.answers import guesses, rows_of
 
 ALIKE = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
@@ -37,6 +38,7 @@ class Item:
     marks: list[str]  # words that the rules found
     blind: bool  # guess and votes are never shown: they would sway what measures
     measures: bool = False  # part of the evaluation sample; never sent to the page
+    gone: bool = False  # left the pool since it was asked: nobody waits for it
     alike: list[str] = field(default_factory=list)  # ids that one decision answers, too
 
 
@@ -48,6 +50,7 @@ class OpenRound:
     items: dict[str, Item]  # in the order of the query
     vectors: Embeddings  # (items, dims)
     labels: list[str]
+    renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
 
 
 def newest(run_dir: Path) -> tuple[int, bool]:
@@ -60,42 +63,38 @@ def newest(run_dir: Path) -> tuple[int, bool]:
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
-    """The query of a round with its fields, votes and vectors."""
-    query = tables.read(run_dir / ROUNDS / f"{number:03d}" / "query" / "query.parquet")
+    """The query of a round with its fields, votes and vectors.
+
+    The query may be older than the pool: its texts are found there as they read, whatever their
+    ids; of those that are gone there are no fields, votes and vectors.
+    """
     pool = Artifact.open(run_dir / "pool")
+    query = guesses(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
     labels = [str(name) for name in pool.facts["labels"]]
-    ids = query["id"].to_list()
-    place = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    at = dict(zip(ids, _rows(place, ids), strict=True))
-    rows = np.array([at[one] for one in ids])
+    place = rows_of(pool, query["text"])
+    here, rows = place.is_not_null().to_numpy(), place.fill_null(0).to_numpy()
     records = tables.take(pool.path / "pool.parquet", rows)
     votes = tables.take(run_dir / "votes" / "votes.parquet", rows)
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
     vectors = np.load(run_dir / "embeddings" / "embeddings.npy", mmap_mode="r")[rows]
-    vectors = vectors.astype(np.float32)
-    hidden = rng(0, "blind", number).random(len(ids)) < blind_share
+    vectors = vectors.astype(np.float32) * here[:, None]
+    hidden = rng(0, "blind", number).random(len(query)) < blind_share
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
-        said = [(rule, labels[v]) for rule in votes.columns[1:] if (v := votes[rule][row]) >= 0]
-        text = asked["text"]
-        fields = {k: v for k, v in (records["fields"][row] or {}).items() if v}
-        measures = asked["purpose"] == tables.EVALUATE
+        voted = {rule: votes[rule][row] for rule in votes.columns[1:]} if here[row] else {}
+        said = [(rule, labels[v]) for rule, v in voted.items() if v >= 0]
+        text, guess = asked["text"], asked["predicted"]
+        fields = {k: v for k, v in (records["fields"][row] or {}).items() if v and here[row]}
+        measures, gone = asked["purpose"] == tables.EVALUATE, not here[row]
+        blind = measures or asked["reason"] == AGAIN or hidden[row] or gone
         items[asked["id"]] = Item(
             id=asked["id"], text=text, fields=fields, reason=asked["reason"],
-            guess=labels[asked["predicted"]], confidence=float(asked["confidence"]),
+            guess=labels[guess] if guess >= 0 else "", confidence=float(asked["confidence"]),
             votes=said, marks=_marks(text, [rules.get(rule, {}) for rule, _ in said]),
-            blind=bool(measures or asked["reason"] == AGAIN or hidden[row]), measures=measures,
+            blind=bool(blind), measures=measures, gone=gone,
         )  # fmt: skip
     _group(list(items.values()))
-    return OpenRound(number, items, vectors, labels)
-
-
-def _rows(place: pl.Series, ids: list[str]) -> list[int]:
-    """Rows of the pool at which ids stand."""
-    wanted = pl.DataFrame({"id": ids})
-    found = pl.DataFrame({"id": place}).with_row_index("row").join(wanted, on="id", how="semi")
-    at = dict(zip(found["id"], found["row"], strict=True))
-    return [int(at[one]) for one in ids]
+    return OpenRound(number, items, vectors, labels, pool.facts.get("renamed", {}))
 
 
 def _marks(text: str, rules: list[Mapping[str, Any]]) -> list[str]:
