@@ -24,6 +24,7 @@ from wsal.pipeline import (
     run_stage,
 )
 from wsal.stages.answers import answered
+from wsal.stages.migrating import migrate
 from wsal.stages.rounds import corrected, is_handed_out
 
 BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
@@ -55,6 +56,8 @@ def _lead(
     with disk_errors(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         with alone(run_dir):
+            for line in migrate(run_dir):
+                reports.say(line)
             write_json(run_dir / CONFIG, nodes)
             if command in ("annotate", "active", "run"):
                 page = getattr(parts["annotator"], "serving", None)

@@ -117,9 +117,8 @@ class File:
         Texts that left the pool are not waited for; without an answer they are left out.
         """
         given, what, found = self._rows(query)
-        back = matched(found, query, given)
-        if back.n_earlier:
-            query.notes.append(f"{back.n_earlier} answers of earlier rounds were left out")
+        back = matched(found, query, given, others=self.format in formats.FORMATS)
+        query.notes.extend(back.notes)
         wait_for = [row.id for row in back.rows if not row.label and row.id not in query.gone]
         if wait_for:
             absent = [one for one in back.missing if one in wait_for]
@@ -128,7 +127,7 @@ class File:
                 f"{len(wait_for)} of {len(back.rows)} texts in {given} wait for an answer: {what}, "
                 "then run the same command again"
                 + (f"; {lost} of them are not in it (ids {_some(absent)})" if lost else "")
-                + "".join(f"; {note}" for note in query.notes)
+                + "".join(f"; {note}" for note in back.notes)
                 + self._others(query.round_dir, given)
             )
         rows = [row for row in back.rows if row.label]

@@ -93,7 +93,7 @@ class LabelStudio:
                 rows += formats.answers(task, known, f"task {task['id']}")
             except ValueError as error:
                 raise AnnotationError(f"{place}, task {task['id']}: {error}") from error
-        return matched(formats.keyed(rows), query, place).rows
+        return matched(formats.keyed(rows), query, place, others=True).rows
 
 
 def _export(client: httpx.Client, project: int) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ Nothing is guessed: what cannot be taken is listed, all of it at once, and is ne
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Returned(NamedTuple):
     """The answer to each text asked, in their order, and how many rows were not for this round."""
 
     rows: list[Row]  # label "" where there is none yet
-    n_earlier: int  # rows about texts of earlier rounds
+    notes: list[str]  # what was left out
     missing: list[str]  # ids asked that have no row at all
 
 
@@ -57,7 +57,7 @@ def keys_of(texts: Iterable[str]) -> list[str]:
     return [f"q{blake2b(one.encode(), digest_size=6).hexdigest()}" for one in same_text(cleaned)]
 
 
-def matched(rows: Iterable[Row], query: Query, place: object) -> Returned:
+def matched(rows: Iterable[Row], query: Query, place: object, *, others: bool = False) -> Returned:
     """The answer to each text asked.
 
     A row is found by its key (the text's), else by its id. Answers to texts of earlier rounds are
@@ -67,36 +67,47 @@ def matched(rows: Iterable[Row], query: Query, place: object) -> Returned:
         rows: what the file holds.
         query: what was asked.
         place: the file or address, for messages.
+        others: whether there may be answers to texts that wsal never asked, as in a tool's project
+            that serves other ends, too; they are left out, and counted.
 
     Raises:
         AnnotationError: something cannot be taken; the message lists all of it.
     """
-    rows = _with_keys(list(rows))
     asked, earlier = _Index(query.table), _Index(query.earlier)
     said: dict[int, list[Row]] = {}
-    problems, n_earlier = list[str](), 0
-    for row in rows:
+    problems, n_earlier, strangers = list[str](), 0, list[Row]()
+    for row in _with_keys(list(rows)):
         spots = asked.spots(row)
-        if len(spots) == 1 and asked.fits(row):
-            [spot] = spots
-            label, problem = _class_of(row, query)
-            problems += [problem] if problem else []
-            said.setdefault(spot, []).append(row._replace(label=label))
-        elif len(spots) > 1:
+        if len(spots) > 1:
             problems.append(f"{_name(row)}: {SORTED_APART}")
+        elif spots and asked.fits(row):
+            label, problem = _class_of(row, query)
+            problems += problem
+            said.setdefault(spots.pop(), []).append(row._replace(label=label))
         elif earlier.spots(row):
             n_earlier += 1
         elif row.label:
-            problems.append(f"{_name(row)}: {_stranger(row)}")
+            strangers.append(row)
     agreed = []
     for spot, one in enumerate(query.table["id"]):
         row, problem = _agreed(said.get(spot, []))
-        problems += [problem] if problem else []
+        problems += problem
         agreed.append(row._replace(id=one))
+    if not others:
+        problems += [f"{_name(row)}: {_stranger(row)}" for row in strangers]
     if problems:
         raise AnnotationError(_listed(problems, place, query.labels))
     missing = [one for spot, one in enumerate(query.table["id"]) if spot not in said]
-    return Returned(agreed, n_earlier, missing)
+    return Returned(agreed, list(_left_out(n_earlier, strangers)), missing)
+
+
+def _left_out(n_earlier: int, strangers: Sequence[Row]) -> Iterator[str]:
+    """What was left out, in words."""
+    if n_earlier:
+        yield f"{_count(n_earlier)} to texts of earlier rounds left out"
+    if strangers:
+        some = "; ".join(map(_name, strangers[:3])) + ("; ..." if len(strangers) > 3 else "")
+        yield f"{_count(len(strangers))} to texts that were not asked left out ({some})"
 
 
 class _Index:
@@ -142,21 +153,22 @@ def _bare(one: str) -> str:
     return number[1] if number else one
 
 
-def _class_of(row: Row, query: Query) -> tuple[str, str]:
+def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
     """The class that a row names, SKIP or "" for none, and what is wrong with it."""
     said = clean_text(row.label) or ""
     if not said or said in SKIPS:
-        return (SKIP if said else ""), ""
+        return (SKIP if said else ""), []
     known = {name: name for name in query.labels.names} | dict(query.renamed)
     if said in known:
-        return known[said], ""
+        return known[said], []
     folded = {new for name, new in known.items() if name.casefold() == said.casefold()}
     if len(folded) == 1:
-        return folded.pop(), ""
-    return "", f"{_name(row)}: unknown label {row.label!r}{nearest(said, query.labels.names)}"
+        return folded.pop(), []
+    near = nearest(said, query.labels.names)
+    return "", [f"{_name(row)}: unknown label {row.label!r}{near}"]
 
 
-def _agreed(rows: Sequence[Row]) -> tuple[Row, str]:
+def _agreed(rows: Sequence[Row]) -> tuple[Row, list[str]]:
     """One row for what people say of a text, and what is wrong with it."""
     newest: dict[object, Row] = {}
     for number, row in enumerate(rows):
@@ -169,13 +181,11 @@ def _agreed(rows: Sequence[Row]) -> tuple[Row, str]:
     counts = Counter(row.label for row in settled or given if row.label != SKIP)
     best = [label for label, n in counts.items() if n == max(counts.values())]
     if len(best) > 1:
-        return Row("", ""), (
-            f"{_name(given[-1])}: people disagree: "
-            f"{' and '.join(f'{label!r} ({counts[label]})' for label in best)}; settle it"
-        )
+        said = " and ".join(f"{label!r} ({counts[label]})" for label in best)
+        return Row("", ""), [f"{_name(given[-1])}: people disagree: {said}; settle it"]
     label = best[0] if best else SKIP if given else ""
     where = given[-1].where if given else ""
-    return Row(where, label, seconds=sum(times) if times else None), ""
+    return Row(where, label, seconds=sum(times) if times else None), []
 
 
 def _name(row: Row) -> str:
@@ -195,10 +205,13 @@ def _stranger(row: Row) -> str:
 
 def _listed(problems: Sequence[str], place: object, labels: LabelSet) -> str:
     more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
-    n = "1 answer" if len(problems) == 1 else f"{len(problems)} answers"
     lines = "".join(f"\n  {one}" for one in problems[:LISTED])
-    known = f"the classes are {', '.join(labels.names)}"
     return (
-        f"{place}: {n} cannot be taken:{lines}{more}\n{known}; correct the answers and run the "
-        "same command again"
+        f"{place}: {_count(len(problems))} cannot be taken:{lines}{more}\n"
+        f"the classes are {', '.join(labels.names)}; correct the answers and run the same command "
+        "again"
     )
+
+
+def _count(n: int) -> str:
+    return "1 answer" if n == 1 else f"{n} answers"
