@@ -9,7 +9,7 @@ from wsal.active.annotators import LOOK_ALIKES, Oracle, Query
 from wsal.active.review import out_of_fold, suspects
 from wsal.labels import LabelSet
 from wsal.seeding import rng
-from wsal.stages.reweigh import consensus
+from wsal.stages.answers import consensus
 
 LABELS = LabelSet(tuple(f"class {i}" for i in range(12)))
 
@@ -97,6 +97,6 @@ def test_the_most_frequent_answer_counts_and_the_newest_of_those_that_tie():
         [("a", "x"), ("b", "x"), ("c", "x"), ("a", "y"), ("b", "y"), ("a", "y"), ("c", None)],
         schema=["id", "label"], orient="row",
     )  # fmt: skip
-    found = consensus(given)
+    found = consensus(given, "id")
     assert found["id"].to_list() == ["a", "b", "c"]
     assert found["label"].to_list() == ["y", "y", "x"]

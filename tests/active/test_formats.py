@@ -1,15 +1,18 @@
 """Other tools' files: what goes out comes back, and what cannot be taken is named."""
 
+import csv
 import json
 import xml.etree.ElementTree as ET
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsal.active import formats, sheet
+from wsal.active import formats
 from wsal.active.annotators import File, Query
+from wsal.active.returned import SKIP, keys_of, matched
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -61,8 +64,10 @@ def save(tool, records, path):
     path.write_text(text, "utf-8")
 
 
-def read(tool, path, asked):
-    return sheet.checked(formats.read(path, tool), asked["id"], LABELS, path)
+def read(tool, path, asked=None, **more):
+    asked = query() if asked is None else asked
+    about = Query(asked, LABELS, {}, path.parent, **more)
+    return matched(formats.read(path, tool), about, path, others=True).rows
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -87,7 +92,7 @@ def test_every_text_goes_out_and_every_answer_comes_back(tool, tmp_path):
     ]
     save(tool, records, tmp_path / "back")
     found = read(tool, tmp_path / "back", asked)
-    expected = [sheet.SKIP if x is None else x for x in answers]
+    expected = [SKIP if x is None else x for x in answers]
     assert [row.label for row in found] == expected
     assert [row.id for row in found] == asked["id"].to_list()
 
@@ -109,9 +114,8 @@ def test_argilla_reads_settings_and_records(tmp_path):
     formats.write(query(), LABELS, "argilla", tmp_path / "query.json")
     settings_ = argilla.Settings.from_json(tmp_path / "settings.json")
     assert settings_.questions["label"].labels == list(LABELS.names)
-    records = [
-        argilla.Record.from_dict(one) for one in json.loads((tmp_path / "query.json").read_text())
-    ]
+    tasks = json.loads((tmp_path / "query.json").read_text())
+    records = [argilla.Record.from_dict({**one, "status": "completed"}) for one in tasks]
     records[1].responses.add(
         argilla.Response("label", LABELS.names[2], "00000000-0000-0000-0000-000000000001")
     )
@@ -124,7 +128,7 @@ def test_argilla_reads_settings_and_records(tmp_path):
     ("labels", "words"),
     [
         (["Kühl & C."], ["unknown label", "Kühl & Co."]),
-        (["فئة", "two\nlines"], ["disagree|more than one label", "فئة"]),
+        (["فئة", "Kühl & Co."], ["disagree|more than one label", "فئة"]),
     ],
 )
 def test_what_cannot_be_taken_is_named(tool, labels, words, tmp_path):
@@ -139,23 +143,48 @@ def test_what_cannot_be_taken_is_named(tool, labels, words, tmp_path):
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_ids_that_are_unknown_missing_or_no_text(tool, tmp_path):
-    asked = query()
-    task = formats.tasks(query([f"other {n}" for n in range(len(TEXTS))]), LABELS, tool)[1]
-    save(tool, exported(tool, task, ["فئة"]), tmp_path / "back")
-    with pytest.raises(AnnotationError, match="'other 1' was not asked"):
-        read(tool, tmp_path / "back", asked)
+def test_a_text_is_found_by_its_id_or_as_it_reads_and_others_are_left_out(tool, tmp_path):
+    """A tool's project may serve other rounds and other ends, too."""
+    asked, other = (
+        query(),
+        query([f"other {n}" for n in range(6)], [f"other {n}" for n in range(6)]),
+    )
+    tasks, others = (formats.tasks(one, LABELS, tool) for one in (asked, other))
     place = {"label_studio": "data", "prodigy": "meta"}.get(tool)
-    name = "wsal_id" if tool == "doccano" else "id"
-    for change in ("gone", 7):
-        record = json.loads(json.dumps(exported(tool, task, ["فئة"])[0]))
-        holder = record[place] if place else record
-        holder.pop(name)
-        if change != "gone":
-            holder[name] = change
-        save(tool, [record], tmp_path / "back")
-        with pytest.raises(AnnotationError, match="1: not an answer as"):
-            read(tool, tmp_path / "back", asked)
+    records = []
+    for task in (tasks[0], tasks[1], tasks[2], others[1], others[2]):
+        records += exported(tool, json.loads(json.dumps(task)), ["فئة"])
+    for name in ("id", "wsal_id"):
+        for record in records[1:3]:
+            (record[place] if place else record).pop(name, None)
+    save(tool, records, tmp_path / "back")
+    about = Query(asked, LABELS, {}, tmp_path, earlier=other.head(2))
+    back = matched(formats.read(tmp_path / "back", tool), about, "place", others=True)
+    assert [row.label for row in back.rows] == [*["فئة"] * 3, "", "", ""]
+    assert back.notes[0] == "1 answer to texts of earlier rounds left out"
+    assert "1 answer to texts that were not asked left out" in back.notes[1]
+    assert "'other 2'" in back.notes[1]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_id_that_stands_for_another_text_now_answers_nothing(tool, tmp_path):
+    """The export is of an older query: the text behind the id has been edited since."""
+    task = formats.tasks(query(texts=[f"before {n}" for n in range(6)]), LABELS, tool)[1]
+    save(tool, exported(tool, task, ["فئة"]), tmp_path / "back")
+    assert [row.label for row in read(tool, tmp_path / "back")] == [""] * 6
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_record_without_id_and_text_is_refused(tool, tmp_path):
+    task = json.loads(json.dumps(formats.tasks(query(), LABELS, tool)[1]))
+    [record] = exported(tool, task, ["فئة"])
+    for part in (record, *(v for v in record.values() if isinstance(v, dict))):
+        for name in ("text", "id", "wsal_id"):
+            part.pop(name, None)
+    save(tool, [record, record], tmp_path / "back")
+    with pytest.raises(AnnotationError, match="2 records are not as") as error:
+        read(tool, tmp_path / "back")
+    assert "no `" in str(error.value)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -167,7 +196,10 @@ def test_other_files_are_refused(tool, text, tmp_path):
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-@given(texts=st.lists(st.text(), min_size=1, max_size=5), data=st.data())
+@given(
+    texts=st.lists(st.text(), min_size=1, max_size=5, unique_by=lambda t: keys_of([t])[0]),
+    data=st.data(),
+)
 @settings(max_examples=25, deadline=None)
 def test_any_text_and_id(tool, texts, data, tmp_path_factory):
     ids = data.draw(
@@ -202,3 +234,238 @@ def test_a_tool_is_waited_for_then_taken(tmp_path):
          place / "answers.jsonl")  # fmt: skip
     found = annotator.annotate(ask, rng(0))
     assert found["label"].to_list() == ["فئة"] * 3 + [None] * 3
+
+
+# ---- what each tool exports, variant by variant -----
+
+A, B, C, D = LABELS.names
+
+
+def labels_in(tool, records, tmp_path, name="answers.json", n=6, text=None):
+    path = tmp_path / name
+    path.write_text(json.dumps(records) if text is None else text, "utf-8")
+    found = read(tool, path)
+    return [row.label for row in found][:n]
+
+
+def studio(*annotations, n=1, **more):
+    task = formats.tasks(query(), LABELS, "label_studio")[n]
+    return {"id": 50 + n, **task, "annotations": list(annotations), **more}
+
+
+def said(label, who=1, at="2024-01-01", kind="choices", name="label", **more):
+    value = {"choices": [label]} if kind == "choices" else {kind: [[label]]}
+    result = [{"from_name": name, "to_name": "text", "type": kind, "value": value}]
+    return {"completed_by": who, "updated_at": at, "result": result, "lead_time": 1.0, **more}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "label"),
+    [
+        ([said(A), said(A, 2), said(B, 3)], A),  # the most frequent
+        ([said(A), said(B, 2, ground_truth=True), said(A, 3)], B),  # before all, what settles
+        ([said(A, at="2024-01-02"), said(B, 2), said(B, 1, "2024-01-01")], None),  # one changed
+        ([said(A, at="2024-01-01"), said(B, 2), said(B, 1, "2024-01-02")], B),
+        ([said(A), said(B, 2, was_cancelled=True)], A),
+        ([said(A, was_cancelled=True)], SKIP),
+        ([], ""),
+        ([said(A, name="class")], A),  # the only choices there are
+        ([{**said(A), "result": said(B, name="mood")["result"] + said(A)["result"]}], A),
+    ],
+)
+def test_label_studio_takes_people_as_label_studio_does(annotations, label, tmp_path):
+    if label is None:
+        with pytest.raises(AnnotationError, match="people disagree"):
+            labels_in("label_studio", [studio(*annotations)], tmp_path)
+        return
+    assert labels_in("label_studio", [studio(*annotations)], tmp_path)[1] == label
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (studio(said(A, kind="taxonomy")), ["type taxonomy", "expected `choices`"]),
+        (studio({"result": []}), ["an answer without a choice"]),
+        (studio({**said(A), "result": said(B, name="x")["result"] + said(A, name="y")["result"]}),
+         ["several controls (x, y)", "`label`"]),
+        ({"id": 1, "data": {"text": "=1+1"}}, ["no list `annotations`", "has id, data"]),
+        ({"id": 1, "text": "=1+1", "taxonomy": [["x"]], "annotation_id": 3}, ["without a `label`"]),
+    ],
+)  # fmt: skip
+def test_label_studio_answers_of_another_kind_are_no_skips(record, words, tmp_path):
+    with pytest.raises(AnnotationError) as error:
+        labels_in("label_studio", [record, record], tmp_path)
+    for word in [*words, "2 records", "record 2"]:
+        assert word in str(error.value)
+
+
+def test_label_studio_flat_exports_and_old_names(tmp_path):
+    """JSON-MIN, CSV and TSV have an id of Label Studio's own; skipped tasks are not in them."""
+    old = {"id": 1, "data": {"id": "id 1/é", "text": TEXTS[1]}, "completions": [said(C)]}
+    assert labels_in("label_studio", [old], tmp_path)[1] == C
+    flat = [
+        {"id": 1, "text": TEXTS[5], "label": A, "annotation_id": 1, "annotator": 1, "lead_time": 2},
+        {"id": 7, "wsal_id": "id 1/é", "label": {"choices": [B]}, "annotation_id": 2},
+        {"id": 8, "text": TEXTS[0], "label": [C], "annotation_id": 3},
+        {"id": 9, "text": TEXTS[2]},
+    ]
+    assert labels_in("label_studio", flat, tmp_path) == [C, B, "", "", "", A]
+    with pytest.raises(AnnotationError, match="more than one label"):
+        labels_in("label_studio", [{**flat[2], "label": {"choices": [A, B]}}], tmp_path)
+    for suffix, mark in ((".csv", ","), (".tsv", "\t")):
+        rows = [
+            ["id", "text", "label", "annotation_id", "lead_time"],
+            ["1", "=1+1", "فئة", "3", "1.5"],
+            ["2", "שלום עולם", '{"choices":["فئة"]}', "4", ""],
+        ]
+        with (tmp_path / f"out{suffix}").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=mark).writerows(rows)
+        found = read("label_studio", tmp_path / f"out{suffix}")
+        assert [row.label for row in found] == ["", "", "فئة", "", "", "فئة"]
+        assert found[5].seconds == 1.5
+
+
+def record_of_argilla(responses, status="completed", n=1):
+    task = formats.tasks(query(), LABELS, "argilla")[n]
+    return {**task, "responses": responses, "status": status}
+
+
+def flat_of_argilla(values, states, n=1, question="label"):
+    end, people = f"{question}.responses", [f"u{i}" for i in range(len(values))]
+    record = {"id": f"id {n}/é", "text": TEXTS[n], "status": "pending", end: values}
+    return {**record, f"{end}.users": people, f"{end}.status": states}
+
+
+@pytest.mark.parametrize(
+    ("record", "label"),
+    [
+        (record_of_argilla({"label": [{"value": A, "user_id": "u"}]}), A),
+        (record_of_argilla({"label": [{"value": [A], "user_id": "u"}]}), A),
+        (record_of_argilla({"label": [{"value": A, "user_id": "u"}]}, "pending"), ""),
+        (record_of_argilla({}), ""),
+        (record_of_argilla({"label": [{"value": v, "user_id": v} for v in (A, B, A)]}), A),
+        (flat_of_argilla([A], ["submitted"]), A),
+        (flat_of_argilla([A, B, B], ["submitted", "draft", "discarded"]), A),
+        (flat_of_argilla([B], ["discarded"]), SKIP),
+        (flat_of_argilla([B], ["draft"]), ""),
+        ({"id": "id 1/é", "text": TEXTS[1], "status": "pending", "label.responses": None}, ""),
+    ],
+)
+def test_argilla_counts_what_was_submitted(record, label, tmp_path):
+    assert labels_in("argilla", [record], tmp_path)[1] == label
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (record_of_argilla({"category": [{"value": A}]}), "answers to category; expected them to"),
+        (flat_of_argilla([A], ["submitted"], question="kind"), "answers to kind; expected them to"),
+        (record_of_argilla({"label": [{"value": [A, B]}]}), "more than one label"),
+        (record_of_argilla({"label": [{"value": 3}]}), "is it a label question"),
+        (record_of_argilla({"label": [{"value": {"a": 1}}]}), "is it a label question"),
+        (flat_of_argilla([A], ["odd"]), "status 'odd'"),
+        ({"id": "id 1/é", "text": "x"}, "no `responses`"),
+    ],
+)
+def test_argilla_records_of_another_kind_are_refused(record, words, tmp_path):
+    with pytest.raises(AnnotationError, match=words):
+        labels_in("argilla", [record], tmp_path)
+
+
+def line_of_prodigy(n=1, **more):
+    return {**formats.tasks(query(), LABELS, "prodigy")[n], **more}
+
+
+@pytest.mark.parametrize(
+    ("lines", "label"),
+    [
+        ([{"answer": "accept", "accept": [A]}], A),
+        ([{"answer": "ignore", "accept": [A]}], SKIP),
+        ([{"answer": "reject", "accept": []}], SKIP),
+        ([{"answer": "accept", "label": A}], A),  # textcat.manual with one label
+        ([{"answer": "reject", "label": A}], ""),
+        ([{"answer": "reject", "label": A}, {"answer": "accept", "label": B}], B),
+        ([{}], ""),
+        ([{"answer": "accept", "accept": [x], "_annotator_id": "u", "_timestamp": t}
+          for x, t in ((A, 5), (B, 7))], B),  # changed
+        ([{"answer": "accept", "accept": [x], "_annotator_id": x, "_timestamp": 5}
+          for x in (A, B)], None),
+    ],
+)  # fmt: skip
+def test_prodigy_answers(lines, label, tmp_path):
+    records = [line_of_prodigy(**one) for one in lines]
+    if label is None:
+        with pytest.raises(AnnotationError, match="people disagree"):
+            labels_in("prodigy", records, tmp_path)
+        return
+    assert labels_in("prodigy", records, tmp_path)[1] == label
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"answer": "accept", "accept": []}, "accepted without a choice"),
+        ({"answer": "accept", "accept": [A, B]}, "more than one label"),
+        ({"answer": "accept", "spans": []}, "no `accept` and no `label`"),
+        ({"answer": "maybe", "accept": [A]}, "an answer 'maybe'"),
+    ],
+)
+def test_prodigy_answers_of_another_kind_are_no_skips(more, words, tmp_path):
+    with pytest.raises(AnnotationError, match=words):
+        labels_in("prodigy", [line_of_prodigy(**more)], tmp_path)
+
+
+def test_doccano_lines_csv_and_a_zip_with_a_file_for_each_person(tmp_path):
+    def line(label, n=1, **more):
+        return {"id": 7, "text": TEXTS[n], "label": label, "wsal_id": f"id {n}/é", **more}
+
+    for text in (json.dumps([line([A])]), json.dumps(line([A])), json.dumps(line(A))):
+        assert labels_in("doccano", None, tmp_path, text=text)[1] == A
+    nested = {"id": 7, "label": [B], "meta": {"wsal_id": "id 1/é"}}
+    assert labels_in("doccano", [nested], tmp_path)[1] == B
+    assert labels_in("doccano", [line([])], tmp_path)[1] == ""
+    (tmp_path / "a.csv").write_text("id,text,label,wsal_id\n0,=1+1,فئة,\n1,x,,id 1/é\n", "utf-8")
+    assert [row.label for row in read("doccano", tmp_path / "a.csv")] == [*[""] * 5, "فئة"]
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../admin.jsonl", json.dumps(line([A])) + "\n" + json.dumps(line([B], 2)))
+        archive.writestr("bob.jsonl", json.dumps(line([A])))
+        archive.writestr("unknown.jsonl", "")
+    assert [row.label for row in read("doccano", tmp_path / "a.zip")] == ["", A, B, "", "", ""]
+    with ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("admin.jsonl", json.dumps(line([A])) + "\n" + json.dumps(line([B], 2)))
+        archive.writestr("bob.jsonl", json.dumps(line([B])) + "\n" + json.dumps(line([C], 2)))
+    with pytest.raises(AnnotationError, match="2 answers cannot be taken") as error:
+        read("doccano", tmp_path / "b.zip")
+    assert "bob.jsonl, line 1" in str(error.value)
+    assert "bob.jsonl, line 2" in str(error.value)
+    (tmp_path / "c.zip").write_bytes(b"no zip")
+    with pytest.raises(AnnotationError, match=r"c\.zip cannot be read as zip"):
+        read("doccano", tmp_path / "c.zip")
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"wsal_id": "x", "annotations": [{"label": 1, "user": 2}]}, "by number"),
+        ({"wsal_id": "id 1/é", "text": "t", "label": [[0, 2, A]]}, "of a part of the text"),
+        ({"wsal_id": "id 1/é", "text": TEXTS[1], "label": [A, B]}, "more than one label"),
+    ],
+)
+def test_doccano_records_of_another_kind_are_refused(record, words, tmp_path):
+    with pytest.raises(AnnotationError, match=words):
+        labels_in("doccano", [record], tmp_path)
+
+
+def test_an_export_beside_the_right_name_is_pointed_at_and_two_are_refused(tmp_path):
+    about, people = Query(query(), LABELS, {}, tmp_path), File("label_studio")
+    (tmp_path / "project-1-at-2024.json").write_text("[]")
+    with pytest.raises(WaitingForAnnotations) as told:
+        people.annotate(about, rng(0))
+    assert "Beside it lies project-1-at-2024.json" in str(told.value)
+    assert f"save it as {tmp_path / 'answers.json'}" in str(told.value)
+    assert people.answer_files(tmp_path) == []
+    for name in ("answers.json", "answers.csv"):
+        (tmp_path / name).write_text("[]")
+    assert [path.name for path in people.answer_files(tmp_path)] == ["answers.json", "answers.csv"]
+    with pytest.raises(AnnotationError, match="both hold answers"):
+        people.annotate(about, rng(0))

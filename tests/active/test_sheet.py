@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wsal.active import sheet
 from wsal.active.annotators import File, Query
+from wsal.active.returned import keys_of, matched
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -30,9 +31,10 @@ def query(ids=tuple(IDS), texts=tuple(TEXTS)):
     )  # fmt: skip
 
 
-def read(path, ids, labels):
-    """The label of each id."""
-    return [row.label for row in sheet.checked(sheet.read(path), ids, labels, path)]
+def read(path, asked, labels=LABELS, **more):
+    """The label of each text."""
+    about = Query(asked, labels, {}, path.parent, **more)
+    return [row.label for row in matched(sheet.read(path), about, path).rows]
 
 
 def cells(path):
@@ -68,45 +70,46 @@ def filled(path, answers, asked=None):
     for number, answer in answers.items():
         rows[number][header.index("label")] = answer
     save(path, header, rows)
-    return asked["id"]
+    return asked
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_shows_every_text_and_takes_every_answer(kind, tmp_path):
     path = tmp_path / f"query.{kind}"
     answers = [LABELS.names[i % len(LABELS)] for i in range(len(IDS))]
-    ids = filled(path, dict(enumerate(answers)))
+    asked = filled(path, dict(enumerate(answers)))
     header, rows = cells(path)
     assert header == list(sheet.COLUMNS)
     assert [row[header.index("id")] for row in rows] == IDS
     shown = [row[header.index("text")] for row in rows]
     assert [s.removeprefix("'") for s in shown] == [t.removeprefix("'") for t in TEXTS]
-    assert read(path, ids, LABELS) == answers
+    assert read(path, asked) == answers
     save(path, header, rows[::-1])  # people sort
-    assert read(path, ids, LABELS) == answers
-    kept = [header.index("label"), header.index("id")]
-    save(path, ["label", "id"], [[row[i] for i in kept] for row in rows])  # and delete columns
-    assert read(path, ids, LABELS) == answers
+    assert read(path, asked) == answers
+    for column in ("id", "key", "text"):  # and delete columns: each of these is enough
+        kept = [header.index("label"), header.index(column)]
+        save(path, ["Label ", column], [[row[i] for i in kept] for row in rows])
+        assert read(path, asked) == answers, column
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_blank_means_open_and_a_dash_skips(kind, tmp_path):
     path = tmp_path / f"query.{kind}"
-    ids = filled(path, {0: "plain", 1: "-", 2: "  ", 4: " plain "})
-    found = read(path, ids, LABELS)
-    assert found == ["plain", "-", "", "", "plain", *[""] * (len(IDS) - 5)]
+    asked = filled(path, {0: "plain", 1: "-", 2: "  ", 4: " plain ", 5: "–"})
+    found = read(path, asked)
+    assert found == ["plain", "-", "", "", "plain", "-", *[""] * (len(IDS) - 6)]
 
 
 texts = st.text("ab=+-@\t\r\n,;\"' éא👍", min_size=1, max_size=8)
 
 
-@given(st.lists(texts, min_size=1, max_size=6))
+@given(st.lists(texts, min_size=1, max_size=6, unique_by=lambda t: keys_of([t])[0]))
 @settings(max_examples=50, deadline=None)
 def test_any_text_is_shown_and_answered(tmp_path_factory, shown):
     path = tmp_path_factory.mktemp("sheet") / "query.csv"
     asked = query([f"r{i}" for i in range(len(shown))], shown)
-    ids = filled(path, dict.fromkeys(range(len(shown)), "plain"), asked)
-    assert read(path, ids, LABELS) == ["plain"] * len(shown)
+    filled(path, dict.fromkeys(range(len(shown)), "plain"), asked)
+    assert read(path, asked) == ["plain"] * len(shown)
     column = [row[2] for row in cells(path)[1]]
     assert [c.removeprefix("'") for c in column] == [t.removeprefix("'") for t in shown]
     assert not any(c.startswith(("=", "+", "-", "@", "\t", "\r")) for c in column)
@@ -121,13 +124,13 @@ def test_no_cell_is_a_formula(tmp_path):
     header, rows = cells(path)
     risky = [cell for row in rows for cell in row if cell.startswith(sheet.FORMULA)]
     save(path, header, [[row[0], "@b", *row[2:]] for row in rows])
-    assert read(path, asked["id"], labels) == ["@b"] * 3
+    assert read(path, asked, labels) == ["@b"] * 3
     assert risky == []
 
 
 def test_an_id_with_outer_spaces_is_found_again(tmp_path):
-    ids = filled(tmp_path / "query.csv", {0: "plain"}, query([" 7", "8 "], ["x", "y"]))
-    assert read(tmp_path / "query.csv", ids, LABELS) == ["plain", ""]
+    asked = filled(tmp_path / "query.csv", {0: "plain"}, query([" 7", "8 "], ["x", "y"]))
+    assert read(tmp_path / "query.csv", asked) == ["plain", ""]
 
 
 def test_a_long_text_is_shown_in_xlsx(tmp_path):
@@ -137,25 +140,147 @@ def test_a_long_text_is_shown_in_xlsx(tmp_path):
 
 
 HEADER = "id,label\n"
+KEYS = keys_of(TEXTS)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (HEADER + "0042,plian\n", ["row 2", "'0042'", "'plian'", "did you mean 'plain'", "same"]),
-        (HEADER + "0042,plain\nx y,\n0042,plain\n", ["row 4", "'0042'", "stands twice"]),
-        (HEADER + "42,plain\n", ["row 2", "'42'", "was not asked"]),
-        (HEADER + ",plain\n", ["row 2", "''"]),
+        (HEADER + "x,plain\n", ["row 2", "'x'", "was not asked"]),
+        (HEADER + ",plain\n", ["row 2", "was not asked"]),
+        (HEADER + "0042,plain\n0042,فئة\n", ["row 3", "'plain' (1) and 'فئة' (1)"]),
+        (HEADER + "4.12346E+11,plain\n", ["row 2", "rounded this id", "`key`"]),
         ("id,lable\n0042,plain\n", ["no column 'label'", "did you mean 'lable'"]),
-        ("label\nplain\n", ["no column 'id'"]),
+        ("label\nplain\n", ["no column 'id', 'key' or 'text'"]),
+        (f"id,label,key\n0042,plain,{KEYS[1]}\n", ["row 2", "sorted apart"]),
+        ("id,label,text\n0042,plain,שלום עולם\n", ["row 2", "sorted apart"]),
+        (f"id,label,key\n0042,plain,{keys_of(['another text'])[0]}\n", ["row 2", "not asked"]),
     ],
 )
 def test_what_cannot_be_taken_is_named_with_row_and_id(content, words, tmp_path):
     path = tmp_path / "query.csv"
     path.write_text(content)
     with pytest.raises(AnnotationError) as refused:
-        read(path, pl.Series(IDS), LABELS)
+        read(path, query())
     assert all(word in str(refused.value) for word in [*words, str(path)]), refused.value
+
+
+def test_all_wrong_labels_are_listed_at_once(tmp_path):
+    path = tmp_path / "query.csv"
+    asked = filled(path, {0: "plian", 1: "plain", 2: "cheap", 3: "plain, فئة"})
+    with pytest.raises(AnnotationError) as refused:
+        read(path, asked)
+    said = str(refused.value)
+    assert "3 answers cannot be taken" in said
+    assert "row 2, id '0042': unknown label 'plian'; did you mean 'plain'?" in said
+    assert "row 4, id 'é-1': unknown label 'cheap'\n" in said
+    assert "row 5, id 'x y': unknown label" in said
+    filled(path, dict.fromkeys(range(len(IDS)), "Plane"))
+    with pytest.raises(AnnotationError) as refused:
+        read(path, asked)
+    assert str(refused.value).count("unknown label") == 10
+    assert f"... ({len(IDS)} in all)" in str(refused.value)
+
+
+def test_labels_are_compared_as_gold_is(tmp_path):
+    path = tmp_path / "query.csv"
+    labels = LabelSet(("Pet Food", "Coffee", "COFFEE"))
+    given = ["pet food", "Pet\u00a0Food", " Pet  Food", "Pet\u200b Food", "Coffee", "COFFEE"]
+    asked = query([f"r{i}" for i in range(6)], [f"text {i}" for i in range(6)])
+    filled(path, dict(enumerate(given)), asked)
+    assert read(path, asked, labels) == [*["Pet Food"] * 4, "Coffee", "COFFEE"]
+    filled(path, {0: "coffee"}, asked)  # may be either
+    with pytest.raises(AnnotationError, match="unknown label 'coffee'"):
+        read(path, asked, labels)
+
+
+def test_a_former_class_name_is_taken_for_the_present_one(tmp_path):
+    path = tmp_path / "query.csv"
+    asked = filled(path, {0: "Plain things", 1: "plain", 2: "plain things"})
+    found = read(path, asked, renamed={"Plain things": "plain"})
+    assert found[:3] == ["plain"] * 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_ids_that_a_spreadsheet_changed_are_found_again(kind, tmp_path):
+    """Article numbers: Excel drops zeros in front, makes floats, and rounds long ones."""
+    path = tmp_path / f"query.{kind}"
+    ids = ["0412345600133", "0412345600294", "412345600999", "7"]
+    asked = query(ids, ["a", "b", "c", "d"])
+    for spoil in (lambda i: i.lstrip("0"), lambda i: f"{i.lstrip('0')}.0", lambda _: "4.12346E+11"):
+        for gone in ((), ("text",), ("key",)):
+            filled(path, dict.fromkeys(range(4), "plain") | {1: "فئة"}, asked)
+            header, rows = cells(path)
+            kept = [i for i, name in enumerate(header) if name not in gone]
+            rows = [[spoil(row[0]), *row[1:]] for row in rows]
+            save(path, [header[i] for i in kept], [[row[i] for i in kept] for row in rows])
+            assert read(path, asked) == ["plain", "فئة", "plain", "plain"]
+    save(path, ["id", "label"], [["412345600133", "plain"], ["7.0", "plain"]])
+    assert read(path, asked) == ["plain", "", "", "plain"]
+
+
+def test_an_id_is_not_taken_for_another_that_differs_in_zeros(tmp_path):
+    path = tmp_path / "query.csv"
+    asked = query(["07", "7", "007", "08"], ["a", "b", "c", "d"])
+    path.write_text("id,label\n7,plain\n007,فئة\n8,plain\n")
+    assert read(path, asked) == ["", "plain", "فئة", "plain"]
+    with pytest.raises(AnnotationError, match="'0007': this text was not asked"):
+        path.write_text("id,label\n0007,plain\n")
+        read(path, asked)
+
+
+def test_a_sheet_of_an_earlier_round_says_so(tmp_path):
+    """Rows of texts that an earlier round asked are left out; they are not this round's answers."""
+    path = tmp_path / "query.csv"
+    filled(path, {0: "plain"}, query(["x"], ["an earlier text"]))
+    about = Query(query(), LABELS, {}, tmp_path, earlier=query(["x"], ["an earlier text"]))
+    back = matched(sheet.read(path), about, path)
+    assert back.notes == ["1 answer to texts of earlier rounds left out"]
+    assert len(back.missing) == len(IDS)
+
+
+def test_a_stale_sheet_nobody_touched_is_written_anew_and_one_with_answers_never(tmp_path):
+    path = tmp_path / "query.csv"
+    sheet.write(query(["old"], ["an old text"]), LABELS, path)
+    about = Query(query(), LABELS, {}, tmp_path)
+    with pytest.raises(WaitingForAnnotations, match=f"{len(IDS)} of {len(IDS)} texts"):
+        File().annotate(about, rng(0))
+    assert [row[0] for row in cells(path)[1]] == IDS
+    filled(path, {0: "plain"}, query(["old"], ["an old text"]))
+    before = path.read_bytes()
+    with pytest.raises(AnnotationError, match="id 'old': this text was not asked"):
+        File().annotate(about, rng(0))
+    assert path.read_bytes() == before
+
+
+def test_texts_that_left_the_pool_are_not_waited_for_and_their_answers_are_kept(tmp_path):
+    path = tmp_path / "query.csv"
+    asked = filled(path, dict.fromkeys(range(1, len(IDS)), "plain"))
+    about = Query(asked, LABELS, {}, tmp_path, gone=frozenset(IDS[:2]))
+    found = File().annotate(about, rng(0))
+    assert found["id"].to_list() == IDS[1:]  # the first is gone and unanswered
+
+
+def test_answers_beside_the_sheet_are_pointed_at(tmp_path):
+    about = Query(query(), LABELS, {}, tmp_path)
+    for name in ("query (1).csv", "answers.xlsx", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(WaitingForAnnotations) as told:
+        File().annotate(about, rng(0))
+    assert "Beside it lies answers.xlsx, query (1).csv: if the answers are in there" in str(
+        told.value
+    )
+    assert "notes.txt" not in str(told.value)
+
+
+def test_rows_that_were_deleted_are_named(tmp_path):
+    path = tmp_path / "query.csv"
+    asked = filled(path, dict.fromkeys(range(len(IDS)), "plain"))
+    header, rows = cells(path)
+    save(path, header, rows[1:])
+    with pytest.raises(WaitingForAnnotations, match=r"1 of them are not in it \(ids 0042\)"):
+        File().annotate(Query(asked, LABELS, {}, tmp_path), rng(0))
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

@@ -42,10 +42,73 @@ def test_a_row_without_text_stays_and_has_none():
     assert to_records(blank, LAYOUT)["text"].to_list() == [None, None, "x"]
 
 
-def test_rows_are_numbered_and_labels_left_open_where_no_column_says():
-    found = to_records(rows(), Layout(text=("title",)))
-    assert found["id"].to_list() == ["r0000001", "r0000002", "r0000003"]
+def test_ids_come_from_texts_and_labels_are_left_open_where_no_column_says():
+    layout = Layout(text=("title", "brand"))
+    found = to_records(rows(), layout)
+    assert found["id"].str.contains("^t[0-9a-f]{12}$").all()
+    assert found["id"].n_unique() == 3
+    other = to_records(rows(title=["red  mug", "new", None], part=["x"] * 3), layout)
+    assert other["id"][0] == found["id"][0]  # white space is cleaned away
+    assert other["id"][1] != found["id"][1]
     assert found["label"].null_count() == found["split"].null_count() == 3
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "A", "a b", None]), min_size=1, max_size=12), st.randoms()
+)
+@settings(max_examples=50, deadline=None)
+def test_ids_without_a_column_survive_sorting_adding_and_removing(titles, random):
+    """Each text has the same ids wherever its rows stand; equal texts are numbered."""
+
+    def ids_of(titles):
+        frame = to_records(pl.DataFrame({"title": titles}, schema={"title": pl.String}), layout)
+        assert frame["id"].n_unique() == len(titles)
+        by_text = frame.group_by("text").agg(pl.col("id").sort())
+        return dict(by_text.iter_rows())
+
+    layout = Layout(text=("title",))
+    before = ids_of(titles)
+    after = ids_of(random.sample([*titles, "new", "a"], len(titles) + 2))
+    for text, ids in before.items():
+        assert set(ids) <= set(after[text])
+    del after
+    fewer = ids_of(titles[1:]) if len(titles) > 1 else {}
+    assert all(set(ids) <= set(before[text]) for text, ids in fewer.items())
+
+
+def test_former_class_names_are_read_as_the_present_ones():
+    layout = Layout(
+        text=("title",), label="class", renamed={" a": "B ", "b": "B"}, labels=("B", "C")
+    )
+    found = to_records(rows(), layout)
+    assert found["label"].to_list() == ["B", "B", None]
+    assert label_set(found, layout).names == ("B", "C")
+
+
+@pytest.mark.parametrize(
+    ("renamed", "labels", "words"),
+    [
+        ({"old": "a"}, (), None),
+        ({"old": "A"}, (), ["'old'", "'A' now, which is no class", "known: a, b"]),
+        ({"a": "b"}, ("a", "b"), ["'a' is called 'b' now", "still a class", "data.layout.labels"]),
+    ],
+)
+def test_new_names_must_be_classes_and_former_ones_no_more(renamed, labels, words):
+    layout = Layout(text=("title",), label="class", renamed=renamed, labels=labels)
+    if words is None:
+        assert label_set(to_records(rows(), layout), layout).names == ("a", "b")
+        return
+    with pytest.raises(DataError) as error:
+        label_set(to_records(rows(), layout), layout)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+@pytest.mark.parametrize("dash", ["-", "–", "—"])
+def test_no_class_has_the_name_that_skips_a_text(dash):
+    layout = Layout(text=("title",), label="class")
+    found = to_records(rows(**{"class": ["a", dash, None]}), layout)
+    with pytest.raises(DataError, match=r"which means `skipped`.*data\.layout\.renamed"):
+        label_set(found, layout)
 
 
 @given(st.permutations(range(3)))

@@ -59,8 +59,6 @@ def _chosen(result: list[Record]) -> str:
 
 
 def _label_studio_flat(record: Record) -> Iterator[Row]:
-    if "text" not in record:
-        raise ValueError(f"no `data` and no `text`; the record has {_keys(record)}")
     about = _about(record, "wsal_id")  # `id` is Label Studio's own number here
     said = record.get("label", record.get("choice"))
     if said in (None, ""):

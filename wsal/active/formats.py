@@ -64,8 +64,9 @@ def read(path: Path, name: str) -> list[Row]:
             problems.append(f"{where}: {error}")
     if problems:
         more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
+        what = "1 record is" if len(problems) == 1 else f"{len(problems)} records are"
         raise AnnotationError(
-            f"{path}: {len(problems)} records are not answers as {known.tool} exports them:"
+            f"{path}: {what} not as {known.tool} exports answers:"
             + "".join(f"\n  {one}" for one in problems[:LISTED])
             + more
         )

@@ -158,7 +158,7 @@ def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
     said = clean_text(row.label) or ""
     if not said or said in SKIPS:
         return (SKIP if said else ""), []
-    known = {name: name for name in query.labels.names} | dict(query.renamed)
+    known = {clean_text(name) or name: name for name in query.labels.names} | dict(query.renamed)
     if said in known:
         return known[said], []
     folded = {new for name, new in known.items() if name.casefold() == said.casefold()}

@@ -1,7 +1,7 @@
 """What a data source is, and how its rows are to be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -25,7 +25,7 @@ class Layout:
     """Further columns that rules may read; the model does not see them."""
     labels: tuple[str, ...] = ()
     """The classes; needed where no row has a gold label."""
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] | None = None
     """Former class names and what they are called now, {Old: New}: for gold labels and for answers
     that people gave before. Several may have the same new name: they are merged."""
     test_share: Share = 0.2

@@ -81,8 +81,9 @@ def renamed(labels: pl.Series, layout: Layout) -> pl.Series:
 
 def present_names(layout: Layout) -> dict[str, str]:
     """Former class names and the present ones, cleaned as labels are."""
-    olds = clean(pl.Series(list(layout.renamed), dtype=pl.String))
-    news = clean(pl.Series(list(layout.renamed.values()), dtype=pl.String))
+    given = layout.renamed or {}
+    olds = clean(pl.Series(list(given), dtype=pl.String))
+    news = clean(pl.Series(list(given.values()), dtype=pl.String))
     return dict(zip(olds.fill_null(""), news.fill_null(""), strict=True))
 
 

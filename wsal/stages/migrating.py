@@ -88,7 +88,9 @@ def _frame(run_dir: Path, query: Path) -> None:
 
 def _labels(run_dir: Path, query: Path) -> None:
     """Note the classes that the query's guesses count, while the pool that had them is there."""
-    _seal(query, "frame.parquet", labels=_recorded(run_dir / "pool")["facts"]["labels"])
+    pool = run_dir / "pool"
+    if (pool / MANIFEST).exists():
+        _seal(query, "frame.parquet", labels=_recorded(pool)["facts"]["labels"])
 
 
 def _was_handed_out(run_dir: Path, round_dir: Path) -> bool:
