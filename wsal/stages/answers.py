@@ -5,6 +5,7 @@ other texts. The pool holds each text once (`same_text` is the key), so a text f
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
@@ -80,11 +81,13 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
         f"  {name!r}: {n} answer{'s' * (n != 1)}{nearest(name, labels.names)}"
         for name, n in counts.iter_rows()
     )
+    old = counts["label"][0]
+    new = (get_close_matches(old, labels.names, n=1) or labels.names)[0]
     raise AnnotationError(
         f"people's answers name {len(counts)} class{'es' * (len(counts) != 1)} that the data does "
         f"not have (it has {', '.join(labels.names)}):\n{listed}\n"
         "If a class was renamed or merged into another, say so, for example "
-        f"'data.layout.renamed={{{counts['label'][0]}: {labels.names[0]}}}'; if it was left out by "
+        f"'data.layout.renamed={{{old}: {new}}}'; if it was left out by "
         "mistake, add it to data.layout.labels"
     )
 
@@ -104,9 +107,11 @@ def told_aside(facts: Facts) -> str:
     n, examples = facts["n"], facts["examples"]
     if not n:
         return ""
-    what = "1 answer" if n == 1 else f"{n} answers"
     more = ", ..." if n > len(examples) else ""
-    return f"{what} set aside: their texts are no longer in the pool ({', '.join(examples)}{more})"
+    which = f"in the pool ({', '.join(examples)}{more})"
+    if n == 1:
+        return f"1 answer set aside: its text is no longer {which}"
+    return f"{n} answers set aside: their texts are no longer {which}"
 
 
 def consensus(answers: pl.DataFrame, text: str) -> pl.DataFrame:
