@@ -21,6 +21,7 @@ from wsal.rules.similarity import EmbeddingRule
 CHUNK = 100_000  # records at a time: bounds memory, keeps both cores busy
 MANY_CALLS = 2_000_000  # calls of Python functions from which other processes pay
 FEW_CORES = 2  # with these, threads pay as well: patterns run while Python holds its lock
+SHOWN = 10  # rules that are wrong, of which it is said why
 RESERVED = "id"  # the first column of every table of votes
 
 Answers = list[tuple[Vote, Failures]]
@@ -118,7 +119,6 @@ class Compiled:
                     one.check(failures[name], records)
         return votes
 
-
     def _by_meaning(self, records: pl.DataFrame) -> dict[str, Vote]:
         """The votes of rules on embeddings; each encoder embeds the texts once.
 
@@ -135,11 +135,10 @@ class Compiled:
             assert self.embed is not None  # noqa: S101  compile_rules refuses rules without it
             vectors = self.embed([*records["text"], *own], encoder)
             first = len(records)
-            for name, rule in rules:
-                last = first + len(rule.texts())
-                votes[name] = rule.vote_embedded(
-                    vectors[: len(records)], vectors[first:last], self.labels
-                )
+            for name, one in rules:
+                last = first + len(one.texts())
+                given = vectors[: len(records)], vectors[first:last]
+                votes[name] = one.vote_embedded(*given, self.labels)
                 first = last
         return votes
 
@@ -161,28 +160,53 @@ def compile_rules(
     """
     searches: dict[str, Search] = {}
     none = records.head(0)
+    wrong: list[RuleError] = []
     for name, one in rules.items():
-        with _naming(name):
-            if name == RESERVED:
-                raise RuleError(
-                    "the table of votes has a column of this name for the ids of the texts; "
-                    "give the rule another name"
-                )
-            if isinstance(one, PatternRule):
-                searches[name] = one.search()
-                check(searches[name], labels, none)
-            elif isinstance(one, EmbeddingRule):
-                if embed is None:
-                    raise RuleError(
-                        "it votes on embeddings, and nothing here makes them; give `embed`, as "
-                        "`wsal vote` and `wsal rules watch` do"
-                    )
-                no_vectors = np.empty((0, 1), dtype=np.float32)
-                one.vote_embedded(no_vectors, np.ones((len(one.texts()), 1), np.float32), labels)
-            else:
-                one.vote(none, labels)
+        try:
+            with _naming(name):
+                if search := _checked(name, one, labels, none, can_embed=embed is not None):
+                    searches[name] = search
+        except RuleError as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        raise RuleError(
+            "\n  ".join([f"{len(wrong)} rules are wrong:", *map(str, wrong[:SHOWN]), *more])
+        )
+    if wrong:
+        raise wrong[0]
     patterns = compile_searches(list(searches.values()), labels)
     return Compiled(rules, labels, list(searches), patterns, embed)
+
+
+def _checked(
+    name: str, rule: Rule, labels: LabelSet, none: pl.DataFrame, *, can_embed: bool
+) -> Search | None:
+    """What a pattern rule looks for; whatever the rule is, it is tried on no records.
+
+    Raises:
+        RuleError, UnknownNameError: it cannot vote.
+    """
+    if name == RESERVED:
+        raise RuleError(
+            "the table of votes has a column of this name for the ids of the texts; give the rule "
+            "another name"
+        )
+    if isinstance(rule, PatternRule):
+        search = rule.search()
+        check(search, labels, none)
+        return search
+    if not isinstance(rule, EmbeddingRule):
+        rule.vote(none, labels)
+    elif not can_embed:
+        raise RuleError(
+            "it votes on embeddings, and nothing here makes them; give `embed`, as `wsal vote` and "
+            "`wsal rules watch` do"
+        )
+    else:
+        own = np.ones((len(rule.texts()), 1), dtype=np.float32)
+        rule.vote_embedded(np.empty((0, 1), dtype=np.float32), own, labels)
+    return None
 
 
 def collect_votes(
