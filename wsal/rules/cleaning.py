@@ -59,7 +59,7 @@ def clean_pattern(regex: str) -> str:
     ('\\d ?m2', '(?:1⁄2)? inch', 'm[23]')
     """  # noqa: E501
     _refuse_control(regex, f"the pattern {regex!r} has a control character:")
-    verbose = re.match(r"\(\?[a-zA-Z]*x", regex)
+    verbose = bool(re.match(r"\(\?[a-zA-Z]*x", regex))
     if not verbose and re.search(r"[\n\r]", regex):
         raise RuleError(
             f"the pattern {regex!r} has a line break, and no text has any: write it on one line, "
@@ -67,7 +67,7 @@ def clean_pattern(regex: str) -> str:
         )
     if UNCHANGED.fullmatch(regex) and not re.search(rf"{CODE}|{SPACE}", regex):
         return regex
-    return "".join(_cleaned_pieces(regex))
+    return "".join(_cleaned_pieces(regex, verbose=verbose))
 
 
 def class_of(labels: LabelSet, name: str) -> int:
@@ -94,8 +94,11 @@ def _refuse_control(text: str, where: str) -> None:
             )
 
 
-def _cleaned_pieces(regex: str) -> Iterator[str]:
-    """The regex, piece by piece: literal characters together, as far as they can be cleaned so."""
+def _cleaned_pieces(regex: str, *, verbose: bool) -> Iterator[str]:
+    """The regex, piece by piece: literal characters together, as far as they can be cleaned so.
+
+    In a `verbose` one white space says nothing, but that a line break ends a comment.
+    """
     literal: list[str] = []  # clusters: a character and the marks that are set on it
     at = 0
     while at < len(regex):
@@ -103,7 +106,7 @@ def _cleaned_pieces(regex: str) -> Iterator[str]:
         assert piece is not None  # noqa: S101  the last alternative takes any character
         at = piece.end()
         found = piece[0]
-        if piece.lastgroup is None or piece["code"]:
+        if piece["code"] or (piece.lastgroup is None and not (verbose and found.isspace())):
             character = _decoded(found)
             if literal and unicodedata.combining(character):
                 literal[-1] += character
