@@ -85,6 +85,8 @@ class RunConfig:
 def from_hydra(config: DictConfig) -> RunConfig:
     """The checked configuration of the Hydra job that is running; see `check`."""
     given = list(HydraConfig.get().overrides.task)
+    if "rules={}" in given:  # Hydra merges mappings, and nothing merged in changes nothing
+        raise ConfigError("rules={} leaves the rules as they are; for no rules: rules=none")
     named = any(one.startswith(("name=", "run_dir=")) for one in given)
     sweeps = is_sweep() and not named
     trusted = list(config.trusted) if any(o.startswith("trusted=") for o in given) else []
@@ -111,6 +113,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
             not of the kind its group wants. UnknownNameError: a key is unknown.
     """
     nodes = plain(config)
+    nodes.setdefault("rules", {})  # taken out by ~rules
     _check_plain(nodes, trusted)
     built: dict[str, Any] = {"seed": nodes["seed"]}
     for key, settings in SETTINGS.items():

@@ -75,6 +75,8 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "aggregate": lambda f: (
         f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}; "
         f"{f['label_model']}"
+        if f["n_covered"]
+        else f"no rule votes on any of the {f['n_texts']:,} texts"
     ),
     "tokenise": lambda f: (
         f"{f['n_pieces']:,} word pieces in the pool, {f['pieces_per_text']} a text"
@@ -86,7 +88,11 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_candidates']:,} candidates of {f['n_left']:,}"
     ),
     "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
-    "reweigh": lambda f: f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}",
+    "reweigh": lambda f: (
+        f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}"
+        if f["n_covered"]
+        else f"{f['n_gold']} gold labels; no votes to weigh"
+    ),
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "assess": _assessment,
     "export": lambda f: f"{f['folder']}; same labels as torch: {_formats(f)}",

@@ -1,6 +1,7 @@
 """Cleaning text, against a version that takes no short cut."""
 
 import re
+import unicodedata
 
 import ftfy
 import polars as pl
@@ -8,14 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wsal.data.text import clean, compose, same_text
+from wsal.data.text import clean, clean_text, compose, same_text
 
 PIECES = [
     "café", "cafÃ©", "â€œquotedâ€", "&amp;", "&lt;b&gt;", "ﬁne", "１２", "Ⅳ", "\u00a0", "\u2003",
     "\x07",
     "\x00", "\u200b", "\ufeff", "\u202e", "\u00ad", "e\u0301", "½", "™", "👩‍👩‍👧", "עברית",
     "\x1b[31m",
-    "\r\n", "\t", "plain words", "~!$%^", "\u0085",
+    "\r\n", "\t", "plain words", "~!$%^", "\u0085", "&am", "p;", "Ã", "\xa0", "☕\ufe0f", "\u034f",
 ]  # fmt: skip
 texts = st.one_of(
     st.none(),
@@ -26,12 +27,20 @@ texts = st.one_of(
 
 
 def cleaned(text):
-    """The obvious version: repair, fold, drop what does not print, single spaces."""
-    if text is None:
-        return None
-    text = ftfy.fix_text(text, unescape_html=True, normalization="NFKC")
-    text = "".join(c if c.isprintable() or c.isspace() else " " for c in text)
-    return " ".join(text.split()) or None
+    """The obvious version: repair, remove what has no width, blank what does not print; again."""
+    before = None
+    while text is not None and text != before:
+        before = text
+        text = ftfy.fix_text(text, unescape_html=True, normalization="NFKC")
+        text = "".join(
+            "" if no_width(c) else c if c.isprintable() or c.isspace() else " " for c in text
+        )
+        text = " ".join(text.split()) or None
+    return text
+
+
+def no_width(character):
+    return unicodedata.category(character) == "Cf" or character in "\ufe0f\ufe0e\u034f\u3164\u1160"
 
 
 @given(st.lists(texts, max_size=8))
@@ -62,6 +71,40 @@ def test_what_is_clean_has_single_spaces_and_prints(value):
     [found] = clean(pl.Series([value], dtype=pl.String))
     assert found is None or (found == found.strip() and not re.search(r"\s\s|[^\S ]", found))
     assert found is None or found.isprintable()
+
+
+@given(texts)
+@example("&am\u200bp;amp;")
+@example("e\u200d\u0301")
+@example("Ã\u2003Ã\xad")
+@example("â\u200b€œ")
+@settings(max_examples=300, deadline=None)
+def test_cleaning_twice_is_cleaning_once_and_one_text_is_cleaned_as_a_column_is(value):
+    [found] = clean(pl.Series([value], dtype=pl.String))
+    assert clean(pl.Series([found], dtype=pl.String))[0] == found
+    assert value is None or clean_text(value) == found
+    assert found is None or clean_text(found) == found
+
+
+@pytest.mark.parametrize(
+    ("dirty", "plain"),
+    [
+        ("Kaffee\u00admaschine", "Kaffeemaschine"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("\ufeffid", "id"),
+        ("\u202bقهوة\u202c", "قهوة"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("👩\u200d👧", "👩👧"),
+        ("☕\ufe0f", "☕"),
+        ("S\xc3\xad, se\xc3\xb1or", "Sí, señor"),  # its soft hyphen is half of an í
+        ("form\x0cfeed\x1f", "form feed"),
+        ("\ue000logo", "logo"),
+        ("\u00ad\u200b", None),
+    ],
+)
+def test_what_has_no_width_is_removed_and_what_does_not_print_is_a_space(dirty, plain):
+    assert clean(pl.Series([dirty]))[0] == plain
+    assert clean_text(dirty) == plain
 
 
 words = st.one_of(st.none(), st.sampled_from(["mug", "red", "x y"]))
