@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_the_manifest_is_on_the_disk_before_its_artifact_is_shown(tmp_path, monk
     synced, sync = [], os.fsync
 
     def noted(handle):
-        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{handle}")))
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
