@@ -52,8 +52,9 @@ class Artifact:
             MissingArtifactError: the file is damaged.
         """
         file = self.path / MANIFEST
+        manifest: dict[str, Any] = {}
         try:
-            manifest: dict[str, Any] = json.loads(file.read_bytes())
+            manifest = json.loads(file.read_bytes())
             missing = sorted(ALWAYS_THERE - manifest.keys())
             problem = f"it lacks {', '.join(missing)}" if missing else ""
         except (ValueError, AttributeError) as error:

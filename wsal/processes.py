@@ -3,6 +3,7 @@
 Without torchrun there is one process, which leads, and nothing here imports torch.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -91,6 +92,10 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         rdzv_endpoint="localhost:0", max_restarts=0,
     )  # fmt: skip
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
+    for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # a traceback of its own beside our error
     try:
         elastic_launch(settings, work)(*arguments)
     except ChildFailedError as error:
