@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from wsal import __version__
+from wsal import __version__, processes
 
 STAGES = (
     "prepare",
@@ -59,12 +59,12 @@ OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multiru
 
 def launch(command: str) -> None:
     """Compose the configuration from conf/ and the command line, then run one command."""
+    processes.wait_without_spinning()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
     import hydra  # noqa: PLC0415  a third of a second that --help need not wait for
 
-    from wsal import processes  # noqa: PLC0415
     from wsal.config import CONF_DIR, from_hydra, is_sweep  # noqa: PLC0415
     from wsal.runs import run_command  # noqa: PLC0415
 
@@ -125,6 +125,7 @@ def main() -> None:
     elif arguments[0] in (*STAGES, "run", "active"):
         launch(sys.argv.pop(1))
     else:
+        processes.wait_without_spinning()
         from wsal.readers import read_command  # noqa: PLC0415
 
         try:
