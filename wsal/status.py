@@ -14,7 +14,7 @@ from wsal import reports
 from wsal.active.stopping import judged
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.config import parts_of
-from wsal.errors import ConfigError, DataError, MissingArtifactError, WsalError
+from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.parts import Parts
 from wsal.pipeline import ROUND_STAGES, STAGES, folder, origin_of
 from wsal.runs import BEFORE_ROUNDS, CONFIG
@@ -158,10 +158,10 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
         return "unchecked", str(run.problems[unknown[0]])
     try:
         inputs, config, digests = origin_of(run.path, name, run.parts, number)
-    except DataError as error:
-        return "input missing", str(error)
     except MissingArtifactError:
         return "stale", ""
+    except (WsalError, OSError) as error:  # a data file, a gazetteer, guidelines
+        return "input missing", str(error)
     used = [
         one for value in inputs.values() for one in (value if isinstance(value, list) else [value])
     ]
