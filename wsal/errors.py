@@ -110,7 +110,15 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 30) -> str:
     "; did you mean 'spam'? known: ham, spam"
     """
     known = sorted(known)
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
     more = f", ... ({len(known)} in all)" if len(known) > most else ""
-    return f"{hint} known: {', '.join(known[:most]) or 'none'}{more}"
+    return f"{nearest(name, known) or ';'} known: {', '.join(known[:most]) or 'none'}{more}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as the end of a message; empty where none is near.
+
+    >>> nearest("spma", ["ham", "spam"])
+    "; did you mean 'spam'?"
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

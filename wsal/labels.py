@@ -6,6 +6,8 @@ from functools import cached_property
 
 from wsal.errors import UnknownNameError
 
+SKIPS = ("-", "–", "—")  # in an answer: the text was skipped; spreadsheets make dashes of "-"
+
 
 @dataclass(frozen=True)
 class LabelSet:

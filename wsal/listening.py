@@ -5,6 +5,11 @@ import socket
 from wsal.errors import ConfigError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = {  # with an address outside, of those kept for documentation, and this machine's own
+    "0.0.0.0": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),  # noqa: S104
+    "": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
+    "::": (socket.AF_INET6, "2001:db8::1", "::1"),
+}
 
 
 def bound(host: str, port: int, option: str) -> socket.socket:
@@ -30,3 +35,24 @@ def bound(host: str, port: int, option: str) -> socket.socket:
             f"choose another port with {option}"
         ) from error
     return listening
+
+
+def reachable(host: str) -> str:
+    """What stands in an address by which others reach a server that listens on `host`.
+
+    A server on 0.0.0.0 or :: listens on all addresses of this machine, and no browser can open
+    those two: the address that leads out of the machine is given instead, and without a network
+    this machine's own.
+
+    >>> reachable("127.0.0.1"), reachable("::1"), reachable("shop.example")
+    ('127.0.0.1', '[::1]', 'shop.example')
+    """
+    if host in EVERYWHERE:
+        family, outside, own = EVERYWHERE[host]
+        with socket.socket(family, socket.SOCK_DGRAM) as route:
+            try:
+                route.connect((outside, 9))  # of a datagram socket: looks up the way, sends nothing
+                host = str(route.getsockname()[0])
+            except OSError:
+                host = own
+    return f"[{host}]" if ":" in host else host

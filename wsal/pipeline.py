@@ -12,6 +12,7 @@ from wsal import artifacts, processes
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.errors import DiskError
 from wsal.parts import Parts
+from wsal.stages.rounds import corrected, hand_out, is_handed_out, withdraw
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ STAGES = {
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
     "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
     "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
-    "annotate":  Stage(("pool", "query"),                                                                 "rounds/{}/annotations", ("annotator", "seed")),
+    "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "seed")),
     "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
     "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
     "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
@@ -64,6 +65,7 @@ class Outcome:
     round: int
     state: str
     artifact: Artifact
+    note: str = ""  # what to do about it, where something can be done
 
 
 def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
@@ -81,14 +83,15 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     inputs, config, origin = origin_of(run_dir, name, parts, number)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
-        if done.made_from(config, origin):
+        again = name == "annotate" and corrected(done.facts, parts["annotator"], out.parent)
+        if done.made_from(config, origin) and not again:
             return Outcome(name, number, "up to date", done)
-        if (
-            name in ("select", "annotate")
-            and parts["annotator"].human
-            and _answered(run_dir, number)
-        ):
-            return Outcome(name, number, "kept", done)
+        if name in ("select", "annotate") and is_handed_out(out.parent) and not again:
+            anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
+            is_open = name == "select" and not _answered(run_dir, number)
+            return Outcome(name, number, "kept", done, anew if is_open else "")
+    if name == "annotate" and parts["annotator"].human:
+        hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
         built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
         if stage.reuses:
@@ -96,6 +99,8 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
         if stage.shared:
             processes.tell((name, str(work), number))
         facts.update(stage.function(name)(work, **inputs, **built))
+    if name == "select":
+        withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from wsal.artifacts import Facts
 from wsal.pipeline import Outcome
+from wsal.stages.answers import told_aside
 from wsal.vote_report import console, show_rules
 
 
@@ -59,6 +60,19 @@ def _formats(facts: Facts) -> str:
     return ", ".join(told) or "no further format"
 
 
+def _aside(facts: Facts) -> list[str]:
+    """Answers whose texts have left the pool, or changed."""
+    told = told_aside(facts["set_aside"]) if "set_aside" in facts else ""
+    return [told] if told else []
+
+
+def _weighed(facts: Facts) -> list[str]:
+    """What gold did to the weak labels."""
+    if not facts["n_covered"]:
+        return ["no votes to weigh"]
+    return [_before_after(facts), facts["label_model"]]
+
+
 def _interval(one: Mapping[str, float]) -> str:
     return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
 
@@ -87,12 +101,10 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_asked']} texts, {f['n_evaluation']} of them for evaluation; "
         f"{f['n_candidates']:,} candidates of {f['n_left']:,}"
     ),
-    "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
-    "reweigh": lambda f: (
-        f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}"
-        if f["n_covered"]
-        else f"{f['n_gold']} gold labels; no votes to weigh"
+    "annotate": lambda f: "; ".join(
+        [f"{f['n_labels']} labels, {f['n_skipped']} skipped", *f.get("notes", [])]
     ),
+    "reweigh": lambda f: "; ".join([f"{f['n_gold']} gold labels", *_aside(f), *_weighed(f)]),
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "assess": _assessment,
     "export": lambda f: f"{f['folder']}; same labels as torch: {_formats(f)}",
@@ -111,7 +123,7 @@ def show_outcome(outcome: Outcome) -> None:
     seconds = (
         f"{outcome.artifact.manifest['seconds']:.1f} s"
         if outcome.state == "made"
-        else outcome.state
+        else ": ".join(filter(None, (outcome.state, outcome.note)))
     )
     out = console()
     out.print(f"{name:<18} {line}  ({seconds})", highlight=False, markup=False, soft_wrap=True)

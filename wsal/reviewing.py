@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,7 +14,7 @@ from wsal.labels import LabelSet
 from wsal.pipeline import STAGES
 from wsal.runs import opened
 from wsal.seeding import rng
-from wsal.stages.reweigh import answered
+from wsal.stages.answers import answered
 from wsal.vote_report import console
 
 
@@ -34,8 +33,7 @@ def show(run_dir: Path, most: int) -> None:
     if not given:
         raise MissingArtifactError(f"{run_dir} has no answers yet; run `wsal active` first")
     labels = LabelSet(tuple(pool.facts["labels"]))
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    known, gold = answered(ids, given, labels)
+    known, gold = answered(pool, given)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     rows, better, quality = suspects(vectors[known].astype(np.float32), gold, rng(0, "review"))
     texts = tables.take(pool.path / "pool.parquet", known[rows])

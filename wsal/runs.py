@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wsal import processes, reports
+from wsal.active.annotators import NO_GOLD, Oracle
 from wsal.active.stopping import judged
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
-from wsal.errors import BusyError, PoolExhaustedError, WaitingForAnnotations
+from wsal.errors import AnnotationError, BusyError, PoolExhaustedError, WaitingForAnnotations
 from wsal.parts import Parts
 from wsal.pipeline import (
     ROUND_STAGES,
@@ -22,6 +23,9 @@ from wsal.pipeline import (
     round_of,
     run_stage,
 )
+from wsal.stages.answers import answered
+from wsal.stages.migrating import migrate
+from wsal.stages.rounds import corrected, is_handed_out
 
 BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 CONFIG = "config.json"
@@ -52,6 +56,8 @@ def _lead(
     with disk_errors(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         with alone(run_dir):
+            for line in migrate(run_dir):
+                reports.say(line)
             write_json(run_dir / CONFIG, nodes)
             if command in ("annotate", "active", "run"):
                 page = getattr(parts["annotator"], "serving", None)
@@ -67,7 +73,9 @@ def _work(
         step(run_dir, command, parts, round_of(run_dir, command))
         return None
     for name in BEFORE_ROUNDS if command == "run" else ():
-        step(run_dir, name, parts)
+        outcome = step(run_dir, name, parts)
+        if name == "prepare":
+            check_answers(run_dir, parts, outcome.artifact)
     try:
         n_rounds = loop(run_dir, parts)
     except WaitingForAnnotations:
@@ -101,6 +109,25 @@ def loop(run_dir: Path, parts: Parts) -> int:
             reports.say(f"stops after round {number}: {'; '.join(why)}")
             return number
     return most
+
+
+def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
+    """Make sure that there will be answers to learn from, before hours of training.
+
+    Raises:
+        AnnotationError: an oracle is to answer and there is no gold; or people's answers so far
+            name classes that the data does not have.
+    """
+    asked = parts["active"].rounds and not opened(run_dir, STAGES["annotate"].writes, 1)
+    if asked and isinstance(parts["annotator"], Oracle) and not pool.facts["n_pool_gold"]:
+        raise AnnotationError(NO_GOLD)
+    kept, number = list[Artifact](), 1
+    while done := opened(run_dir, STAGES["annotate"].writes, number):
+        place = done.path.parent
+        if is_handed_out(place) and not corrected(done.facts, parts["annotator"], place):
+            kept.append(done)
+        number += 1
+    answered(pool, kept)
 
 
 def step(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:

@@ -17,6 +17,7 @@ from wsal.labels import LabelSet
 from wsal.pipeline import STAGES, folder
 from wsal.runs import opened
 from wsal.seeding import rng
+from wsal.stages.answers import answered, guesses, rows_of
 from wsal.suggestion.proposals import Proposal, to_yaml
 from wsal.suggestion.suggest import Known, Suggestions, suggest
 
@@ -70,13 +71,13 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
     source = _aligned(records, tables.read(pool.path / "gold.parquet", tables.GOLD), "label")
     drawn = rng(seed, "suggest gold").permutation(np.flatnonzero(source >= 0))[:n_gold]
     gold[drawn] = source[drawn]
-    for answers, query in _rounds(run_dir):
-        numbers = {name: i for i, name in enumerate(labels.names)}
-        of_class = pl.col("label").replace_strict(numbers, default=None, return_dtype=pl.Int16)
-        said = _aligned(records, answers.with_columns(of_class), "label")
-        gold = np.where(said >= 0, said, gold)
-        thought = _aligned(records, query, "predicted")
-        predicted = np.where((said >= 0) & (thought >= 0), thought, predicted)
+    for annotations, query in _rounds(run_dir):
+        rows, classes = answered(pool, [annotations])
+        gold[rows] = classes
+        thought = guesses(pool, query).filter(pl.col("predicted") >= 0)
+        thought = thought.with_columns(row=rows_of(pool, thought["text"])).drop_nulls("row")
+        asked = thought.filter(pl.col("row").is_in(rows))
+        predicted[asked["row"].to_numpy()] = asked["predicted"].to_numpy()
     n_answered = int((predicted >= 0).sum())
     others = rng(seed, "suggest texts").permutation(np.flatnonzero(gold < 0))[:SAMPLE]
     rows = np.sort(np.concatenate([np.flatnonzero(gold >= 0), others]))
@@ -89,16 +90,11 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
     return Found(known, n_answered, len(drawn), int((source >= 0).sum()))
 
 
-def _rounds(run_dir: Path) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Answers and query of each round that was answered."""
+def _rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
+    """Annotations and query of each round that was answered."""
     number = 1
-    while answered := opened(run_dir, STAGES["annotate"].writes, number):
-        query = folder(run_dir, STAGES["select"].writes, number)
-        learnt = pl.col("purpose") == tables.TRAIN  # what measures a model must not make its rules
-        yield (
-            tables.read(answered.path / "annotations.parquet", tables.ANNOTATIONS).filter(learnt),
-            tables.read(query / "query.parquet", tables.QUERY).filter(learnt),
-        )
+    while annotations := opened(run_dir, STAGES["annotate"].writes, number):
+        yield annotations, Artifact.open(folder(run_dir, STAGES["select"].writes, number))
         number += 1
 
 

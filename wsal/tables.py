@@ -33,8 +33,12 @@ ANSWERS: Schema = {
     "annotator": pl.String,
     "seconds": pl.Float32,
 }
-ANNOTATIONS: Schema = {**ANSWERS, "purpose": pl.String}
-FRAME: Schema = {"id": pl.String, "stratum": pl.Int64}
+ANNOTATIONS: Schema = {
+    **ANSWERS,
+    "text": pl.String,  # what the answer belongs to, whatever becomes of the id
+    "purpose": pl.String,
+}
+FRAME: Schema = {"id": pl.String, "text": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
     "rule": pl.String,
@@ -148,6 +152,21 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     if schema is not None and dict(frame.schema) != {k: _instance(v) for k, v in schema.items()}:
         raise TableError(f"{path}: found {dict(frame.schema)}, expected {schema}; rerun its stage")
     return frame
+
+
+def read_annotations(path: Path) -> pl.DataFrame:
+    """A table of people's answers, columns of ANNOTATIONS.
+
+    Raises:
+        TableError: wsal before 0.2 wrote it, without the texts.
+    """
+    if "text" not in pl.read_parquet_schema(path):
+        raise TableError(
+            f"{path} was written by wsal before 0.2, which kept no texts beside answers; run the "
+            "command that you run this run with (wsal run ..., or wsal active ...): it brings the "
+            "answers into the new form first"
+        )
+    return read(path, ANNOTATIONS)
 
 
 def take(path: Path, rows: Rows) -> pl.DataFrame:

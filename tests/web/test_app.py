@@ -10,8 +10,9 @@ import pytest
 from wsal.errors import ConfigError
 from wsal.listening import bound
 from wsal.web.annotator import Web
-from wsal.web.app import Site, make_app
+from wsal.web.app import make_app
 from wsal.web.server import running, tokens_of
+from wsal.web.site import Site
 
 TOKEN = "a-token-for-this-test"
 

@@ -1,7 +1,7 @@
 """Queries as files that other annotation tools read, and their answers back."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,10 @@ from xml.sax.saxutils import quoteattr
 
 import polars as pl
 
-from wsal.active.sheet import SKIP, Row, suggestions
+from wsal.active import exports
+from wsal.active.files import records
+from wsal.active.returned import LISTED, Row, keys_of
+from wsal.active.sheet import suggestions
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 
@@ -21,9 +24,10 @@ class Format:
     """How one tool wants tasks, and gives answers."""
 
     tool: str
-    suffix: str  # .json holds one list, .jsonl one object a line
+    suffix: str  # of tasks; .json holds one list, .jsonl one object a line
+    exports: tuple[str, ...]  # kinds of files that it exports, the best first
     task: Callable[[Record, LabelSet], Record]
-    answer: Callable[[Record], tuple[str, list[tuple[str, float | None]]]]  # id; labels, seconds
+    answers: Callable[[Mapping[str, Any]], Iterator[Row]]
     setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that tells it the classes
 
 
@@ -45,68 +49,47 @@ def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
     temporary.replace(path)
 
 
-def read(path: Path, name: str) -> Iterator[Row]:
-    """The answers in a file that a tool exported.
+def read(path: Path, name: str) -> list[Row]:
+    """The answers in a file that a tool exported, of each person one.
 
     Raises:
-        AnnotationError: the file is no JSON of that kind, lacks an id, or people disagree on one.
+        AnnotationError: the file is of no kind that the tool exports, or records are not
+            understood; the message has the reason for each.
     """
-    known, found = FORMATS[name], []
-    for where, record in _records(path, known.suffix):
+    known, rows, problems = FORMATS[name], list[Row](), list[str]()
+    for where, record in records(path):
         try:
-            one, said = known.answer(record)
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise AnnotationError(
-                f"{path}, {where}: not an answer as {known.tool} exports it "
-                f"({type(error).__name__}: {error})"
-            ) from error
-        found += [Row(where, one, label, seconds) for label, seconds in said or [("", None)]]
-    try:
-        yield from agreed(found)
-    except AnnotationError as error:
-        raise AnnotationError(f"{path}, {error}") from error
+            rows += answers(record, known, where)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    if problems:
+        more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
+        raise AnnotationError(
+            f"{path}: {len(problems)} records are not answers as {known.tool} exports them:"
+            + "".join(f"\n  {one}" for one in problems[:LISTED])
+            + more
+        )
+    return keyed(rows)
 
 
-def agreed(rows: Iterable[Row]) -> Iterator[Row]:
-    """One row an id: several people may answer a text, as long as they say the same.
+def answers(record: object, known: Format, where: str) -> list[Row]:
+    """The answers in one record.
 
     Raises:
-        AnnotationError: they do not.
+        ValueError: the record is not understood.
     """
-    by_id: dict[str, list[Row]] = {}
-    for row in rows:
-        by_id.setdefault(row.id, []).append(row)
-    for one, said in by_id.items():
-        given = list(dict.fromkeys(row.label for row in said if row.label not in ("", SKIP)))
-        if len(given) > 1:
-            raise AnnotationError(
-                f"{said[-1].where}: people disagree on id {one!r}: "
-                f"{' and '.join(map(repr, given))}; leave one answer"
-            )
-        skipped = SKIP if any(row.label == SKIP for row in said) else ""
-        times = [row.seconds for row in said if row.seconds is not None]
-        label = given[0] if given else skipped
-        yield Row(said[-1].where, one, label, sum(times) if times else None)
-
-
-def _records(path: Path, suffix: str) -> Iterator[tuple[str, Record]]:
+    if not isinstance(record, Mapping):
+        raise ValueError(f"expected an object, found {record!r:.60}")
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path} cannot be read: {error}") from error
-    kind = "line" if suffix == ".jsonl" else "record"
-    chunks: list[Any] = text.split("\n") if kind == "line" else [text]  # U+2028 may stand in text
-    for number, chunk in enumerate(chunks, start=1):
-        if not chunk.strip():
-            continue
-        try:
-            found = json.loads(chunk)
-        except json.JSONDecodeError as error:
-            line = number if kind == "line" else error.lineno
-            raise AnnotationError(f"{path}, line {line}: no JSON: {error.msg}") from error
-        listed = found if isinstance(found, list) else [found]
-        for place, record in enumerate(listed, start=number):
-            yield f"{kind} {place}", record
+        return [row._replace(where=where) for row in known.answers(record)]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def keyed(rows: Sequence[Row]) -> list[Row]:
+    """The rows with their texts' keys: tools give texts back as they got them."""
+    keys = iter(keys_of(row.text for row in rows if row.text is not None))
+    return [row if row.text is None else row._replace(key=next(keys), text=None) for row in rows]
 
 
 def _json(value: object, indent: int | None = None) -> str:
@@ -117,26 +100,14 @@ def _json(value: object, indent: int | None = None) -> str:
 
 
 def _label_studio_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
-    task: Record = {"data": {"id": row["id"], "text": row["text"], "reason": row["reason"]}}
+    task: Record = {"data": {"id": row["id"], "wsal_id": row["id"],
+                              "text": row["text"], "reason": row["reason"]}}  # fmt: skip
     if row["suggestion"]:
         choice = {"from_name": "label", "to_name": "text", "type": "choices",
                   "value": {"choices": [row["suggestion"]]}}  # fmt: skip
         score = row.get("confidence") or 0.0
         task["predictions"] = [{"model_version": "wsal", "score": score, "result": [choice]}]
     return task
-
-
-def _label_studio_answer(record: Record) -> tuple[str, list[tuple[str, float | None]]]:
-    said: list[tuple[str, float | None]] = []
-    for one in record.get("annotations") or []:
-        choices = [
-            c for r in one["result"] if r["type"] == "choices" for c in r["value"]["choices"]
-        ]
-        if len(choices) > 1:
-            raise ValueError(f"more than one label: {choices}")
-        label = SKIP if one.get("was_cancelled") or not choices else choices[0]
-        said.append((label, one.get("lead_time")))
-    return _id(record["data"]), said
 
 
 def label_studio_config(labels: LabelSet) -> str:
@@ -166,11 +137,6 @@ def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
     }  # fmt: skip
 
 
-def _argilla_answer(record: Record) -> tuple[str, list[tuple[str, float | None]]]:
-    said = (record.get("responses") or {}).get("label") or []
-    return _id(record), [(SKIP if one["value"] is None else one["value"], None) for one in said]
-
-
 def _argilla_settings(labels: LabelSet) -> str:
     options = [{"value": name, "text": name} for name in labels.names]
     question = {"name": "label", "title": "label", "description": None, "required": True,
@@ -195,16 +161,6 @@ def _prodigy_task(row: Record, labels: LabelSet) -> Record:
     return {"text": row["text"], "options": options, "meta": meta}
 
 
-def _prodigy_answer(record: Record) -> tuple[str, list[tuple[str, float | None]]]:
-    if "answer" not in record:
-        return _id(record["meta"]), []
-    accepted = record.get("accept") or []
-    if len(accepted) > 1:
-        raise ValueError(f"more than one label: {accepted}")
-    taken = record["answer"] == "accept" and accepted
-    return _id(record["meta"]), [(accepted[0] if taken else SKIP, None)]
-
-
 # ---- doccano: text classification, JSONL; it gives `id` a meaning of its own -----
 
 
@@ -212,33 +168,24 @@ def _doccano_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
     return {"text": row["text"], "label": [], "wsal_id": row["id"], "reason": row["reason"]}
 
 
-def _doccano_answer(record: Record) -> tuple[str, list[tuple[str, float | None]]]:
-    given = record.get("label") or []
-    if len(given) > 1:
-        raise ValueError(f"more than one label: {given}")
-    return _id({"id": record["wsal_id"]}), [(one, None) for one in given]
-
-
 def _doccano_labels(labels: LabelSet) -> str:
     return _json([{"text": name} for name in labels.names], indent=1)
 
 
-def _id(record: Mapping[str, Any]) -> str:
-    if not isinstance(record["id"], str):
-        raise TypeError(f"expected text as id, found {record['id']!r}")
-    return record["id"]
-
-
 FORMATS = {
     "label_studio": Format(
-        "Label Studio", ".json", _label_studio_task, _label_studio_answer,
-        ("labels.xml", label_studio_config),
+        "Label Studio", ".json", (".json", ".csv", ".tsv"), _label_studio_task,
+        exports.label_studio, ("labels.xml", label_studio_config),
     ),
     "argilla": Format(
-        "Argilla", ".json", _argilla_task, _argilla_answer, ("settings.json", _argilla_settings)
+        "Argilla", ".json", (".json", ".jsonl"), _argilla_task, exports.argilla,
+        ("settings.json", _argilla_settings),
     ),
-    "prodigy": Format("Prodigy", ".jsonl", _prodigy_task, _prodigy_answer),
+    "prodigy": Format(
+        "Prodigy", ".jsonl", (".jsonl", ".json"), _prodigy_task, exports.prodigy
+    ),
     "doccano": Format(
-        "doccano", ".jsonl", _doccano_task, _doccano_answer, ("labels.json", _doccano_labels)
+        "doccano", ".jsonl", (".jsonl", ".json", ".csv", ".zip"), _doccano_task, exports.doccano,
+        ("labels.json", _doccano_labels),
     ),
 }  # fmt: skip

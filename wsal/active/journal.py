@@ -15,6 +15,7 @@ UNDO, FLAG, NOTE, FINISH = "undo", "flag", "note", "finish"
 DECISIONS = (ANSWER, SKIP, UNSURE, AGAIN, SETTLE)
 KINDS = (*DECISIONS, UNDO, FLAG, NOTE, FINISH)
 NAME = "annotations.sqlite"
+SETTLED = None  # who settled answers stand under; no annotator can have it for a name
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Event:
     seconds: float | None = None  # that the person took
     shown: str = ""  # what stood beside the text: "guess", "votes", both with a comma
     note: str = ""
+    text: str = ""  # that was asked: the id may come to stand for another; empty before wsal 0.2
 
 
 COLUMNS = tuple(one.name for one in fields(Event))
@@ -66,6 +68,8 @@ class Journal:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = FULL")  # acknowledged means: on the disk
             file.execute(TABLE)
+            if "text" not in {row[1] for row in file.execute("PRAGMA table_info(events)")}:
+                file.execute("ALTER TABLE events ADD COLUMN text DEFAULT ''")
             yield file
 
 
@@ -97,27 +101,34 @@ def _act(event: Event) -> str:
     return event.key.rpartition(".")[0] or event.key
 
 
-def by_text(decisions: Iterable[Event]) -> dict[str, dict[str, Event]]:
-    """For each text, each annotator's last decision; `settle` stands under its own name."""
-    found: dict[str, dict[str, Event]] = {}
-    for one in decisions:
-        if one.kind == AGAIN:
+Answers = dict[str | None, Event]
+"""What people decided about one text: annotator -> their last decision; SETTLED -> the settled."""
+
+
+def by_text(decisions: Iterable[Event]) -> dict[str, Answers]:
+    """For each text, each annotator's last decision; what was settled stands under SETTLED."""
+    texts: dict[str, Answers] = {}
+    for event in decisions:
+        if event.kind == AGAIN:
             continue  # a second answer to one's own text, to learn how steady a person is
-        who = SETTLE if one.kind == SETTLE else one.annotator
-        found.setdefault(one.id, {})[who] = one
-    return found
+        who = SETTLED if event.kind == SETTLE else event.annotator
+        texts.setdefault(event.id, {})[who] = event
+    return texts
 
 
-def consensus(answers: dict[str, Event]) -> tuple[bool, str | None]:
+def consensus(answers: Answers) -> tuple[bool, str | None]:
     """Whether a text is decided, and its label: what was settled, else the most frequent answer.
 
     None is a text that all skipped. Undecided is a tie between labels.
     """
-    if SETTLE in answers:
-        return True, answers[SETTLE].label
+    if SETTLED in answers:
+        return True, answers[SETTLED].label
+    best = most_frequent(answers)
+    return (True, best[0]) if len(best) == 1 else (not best and bool(answers), None)
+
+
+def most_frequent(answers: Answers) -> list[str]:
+    """The labels that most people gave, in the order of the alphabet; several if they tie."""
     labels = [one.label for one in answers.values() if one.label is not None]
-    if not labels:
-        return bool(answers), None
     counts = {label: labels.count(label) for label in labels}
-    best = [label for label, n in counts.items() if n == max(counts.values())]
-    return (True, best[0]) if len(best) == 1 else (False, None)
+    return sorted(label for label, n in counts.items() if n == max(counts.values()))

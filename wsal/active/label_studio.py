@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from wsal.active import formats, sheet
-from wsal.active.annotators import Query
+from wsal.active.query import Query
+from wsal.active.returned import Row, matched
 from wsal.errors import AnnotationError, ConfigError, WaitingForAnnotations
-from wsal.labels import LabelSet
 from wsal.settings import Amount
 
 TOKEN = "LABEL_STUDIO_API_KEY"  # noqa: S105  the variable's name
@@ -40,19 +40,19 @@ class LabelStudio:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """The project's annotations, once each task has one or was skipped."""
-        ids = query.table["id"]
         try:
             with httpx.Client(base_url=self.url, auth=_Token(self.url), timeout=60) as client:
                 project = self._pushed(client, query)
                 place = f"{self.url}/projects/{project}"
                 while True:
-                    rows = self._answers(client, project, ids, query.labels, place)
-                    n_open = sum(row.label == "" for row in rows)
+                    rows = self._answers(client, project, query, place)
+                    given = [row for row in rows if row.label]
+                    n_open = sum(not row.label and row.id not in query.gone for row in rows)
                     if not n_open:
-                        return sheet.table(rows, ids, self.name)
+                        return sheet.table(given, self.name)
                     if not self.wait:
                         raise WaitingForAnnotations(
-                            f"{n_open} of {len(ids)} texts wait for an answer at {place}; "
+                            f"{n_open} of {len(rows)} texts wait for an answer at {place}; "
                             "run the same command again later"
                         )
                     time.sleep(self.poll_seconds)
@@ -85,16 +85,15 @@ class LabelStudio:
             _post(client, f"/api/projects/{project}/import", missing[start : start + AT_ONCE])
         return int(project)
 
-    def _answers(
-        self, client: httpx.Client, project: int, ids: pl.Series, labels: LabelSet, place: str
-    ) -> list[sheet.Row]:
-        known = formats.FORMATS["label_studio"]
-        found = []
+    def _answers(self, client: httpx.Client, project: int, query: Query, place: str) -> list[Row]:
+        """The project's answers so far, in the order of the query."""
+        known, rows = formats.FORMATS["label_studio"], list[Row]()
         for task in _export(client, project):
-            where = f"task {task['id']}"
-            one, said = known.answer(task)
-            found += [sheet.Row(where, one, label, took) for label, took in said or [("", None)]]
-        return sheet.checked(formats.agreed(found), ids, labels, place)
+            try:
+                rows += formats.answers(task, known, f"task {task['id']}")
+            except ValueError as error:
+                raise AnnotationError(f"{place}, task {task['id']}: {error}") from error
+        return matched(formats.keyed(rows), query, place, others=True).rows
 
 
 def _export(client: httpx.Client, project: int) -> list[dict[str, Any]]:

@@ -1,29 +1,19 @@
 """The sheet that people fill in: one row a text, a column `label` to answer in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from wsal import tables
+from wsal.active.returned import SKIP, Row, keys_of
 from wsal.errors import AnnotationError, did_you_mean
 from wsal.files import read_table
 from wsal.labels import LabelSet
 
-SKIP = "-"
 AGAIN = "asked again"  # the reason of a text that was answered before
-COLUMNS = ("id", "label", "text", "suggestion", "reason")
+COLUMNS = ("id", "label", "text", "suggestion", "reason", "key")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
-
-
-class Row(NamedTuple):
-    """What one place of a file answers."""
-
-    where: str
-    id: str
-    label: str  # "" where there is no answer yet, SKIP where the text was skipped
-    seconds: float | None = None
 
 
 def annotations(
@@ -53,6 +43,7 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
             "text": query["text"],
             "suggestion": suggestions(query, labels),
             "reason": query["reason"],
+            "key": keys_of(query["text"]),  # ids may be numbers, which spreadsheets change
         }
     ).with_columns(pl.all().map_elements(_harmless, return_dtype=pl.String))
     temporary = path.with_name(f".{path.name}")
@@ -64,10 +55,13 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
 
 
 def suggestions(query: pl.DataFrame, labels: LabelSet) -> list[str]:
-    """The model's guess for each text; "" where it would sway people: texts that measure."""
+    """The model's guess for each text.
+
+    It is "" where it would sway people (texts that measure), and where its class is gone.
+    """
     blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
     return [
-        "" if hidden else labels.names[c]
+        "" if hidden or c < 0 else labels.names[c]
         for c, hidden in zip(query["predicted"], blind, strict=True)
     ]
 
@@ -79,43 +73,29 @@ def read(path: Path) -> Iterator[Row]:
         AnnotationError: a column is gone.
     """
     frame = read_table(path)
-    for name in ("id", "label"):
-        if name not in frame.columns:
-            raise AnnotationError(
-                f"{path} has no column {name!r}{did_you_mean(name, frame.columns)}"
+    frame = frame.rename({name: name.strip().lower() for name in frame.columns if name.strip()})
+    if "label" not in frame.columns:
+        raise AnnotationError(f"{path} has no column 'label'{did_you_mean('label', frame.columns)}")
+    here = [name for name in ("key", "id", "text") if name in frame.columns]
+    if not here:
+        raise AnnotationError(
+            f"{path} has no column 'id', 'key' or 'text' to tell the rows by"
+            f"{did_you_mean('id', frame.columns)}"
+        )
+    cells = frame.select(pl.col("label", *here).cast(pl.String).fill_null(""))
+    for number, row in enumerate(cells.iter_rows(named=True), start=2):  # row 1 is the header
+        found = {name: _unguarded(cell.strip()) for name, cell in row.items()}
+        text = found.get("text") or None
+        if any(found.values()):
+            yield Row(
+                f"row {number}", found["label"], found.get("id", ""), found.get("key", ""), text
             )
-    sheet = frame.select(pl.col("id", "label").cast(pl.String).fill_null("").str.strip_chars())
-    for number, cells in enumerate(sheet.iter_rows(), start=2):  # row 1 is the header
-        one, label = map(_unguarded, cells)
-        if one or label:
-            yield Row(f"row {number}", one, label)
 
 
-def checked(rows: Iterable[Row], ids: pl.Series, labels: LabelSet, path: object) -> list[Row]:
-    """The answer to each id asked, in this order; an empty label where there is none yet.
-
-    Raises:
-        AnnotationError: a label is unknown, an id is unknown or stands twice.
-    """
-    asked, answers = {one.strip() for one in ids}, dict[str, Row]()
-    for row in rows:
-        where, one, label = f"{path}, {row.where}", row.id.strip(), row.label
-        if one not in asked:
-            raise AnnotationError(f"{where}: id {one!r} was not asked in this round")
-        if one in answers:
-            raise AnnotationError(f"{where}: id {one!r} stands twice")
-        if label not in ("", SKIP) and label not in labels:
-            raise AnnotationError(
-                f"{where}, id {one!r}: unknown label {label!r}"
-                f"{did_you_mean(label, labels.names)}; correct it and run the same command again"
-            )
-        answers[one] = row
-    return [answers.get(one.strip(), Row("", one, "")) for one in ids]
-
-
-def table(rows: Sequence[Row], ids: pl.Series, annotator: str) -> pl.DataFrame:
+def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
     """Answers, all of them there, as annotations."""
     given = [None if row.label == SKIP else row.label for row in rows]
+    ids = pl.Series([row.id for row in rows], dtype=pl.String)
     return annotations(ids, given, annotator, [row.seconds for row in rows])
 
 

@@ -1,7 +1,7 @@
 """What a data source is, and how its rows are to be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -18,13 +18,16 @@ class Layout:
     label: str | None = None
     """Column with the gold label; empty where a row has none."""
     id: str | None = None
-    """Column with a unique id; without one, rows are numbered."""
+    """Column with a unique id; without one, ids are made from the texts."""
     split: str | None = None
     """Column that says train (or pool), valid (or dev), test; without one, wsal splits."""
     keep: tuple[str, ...] = ()
     """Further columns that rules may read; the model does not see them."""
     labels: tuple[str, ...] = ()
     """The classes; needed where no row has a gold label."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Former class names and what they are called now, {Old: New}: for gold labels and for answers
+    that people gave before. Several may have the same new name: they are merged."""
     test_share: Share = 0.2
     """Share of the rows with gold that becomes the test split, if there is no split column."""
     dev_share: Share = 0.0

@@ -1,34 +1,75 @@
 """Have a round's query answered."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
+
 from wsal import tables
-from wsal.active.annotators import Annotator, Query
+from wsal.active.annotators import Annotator
+from wsal.active.query import Query
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.seeding import rng
+from wsal.stages.answers import guesses, rows_of
+from wsal.stages.rounds import answer_digests
 
 
 def annotate(
-    out: Path, *, pool: Artifact, query: Artifact, annotator: Annotator, seed: int
+    out: Path,
+    *,
+    pool: Artifact,
+    query: Artifact,
+    earlier_queries: Sequence[Artifact],
+    annotator: Annotator,
+    seed: int,
 ) -> Facts:
-    """query.parquet -> annotations.parquet, once every text asked is answered or skipped."""
-    number = query.facts["round"]
-    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    """query.parquet -> annotations.parquet, once every text asked is answered or skipped.
+
+    The query may be older than the pool: texts that left it since are not waited for.
+    """
+    number, round_dir = query.facts["round"], query.path.parent
+    table = guesses(pool, query)
+    rows = rows_of(pool, table["text"])
     asked = Query(
-        table=tables.read(query.path / "query.parquet", tables.QUERY),
+        table=table,
         labels=LabelSet(tuple(pool.facts["labels"])),
-        gold=dict(gold.iter_rows()),
-        round_dir=query.path.parent,
+        gold=_gold(pool, table["id"], rows),
+        round_dir=round_dir,
+        renamed=pool.facts.get("renamed", {}),
+        gone=frozenset(table["id"].filter(rows.is_null())),
+        earlier=pl.concat(
+            [
+                pl.DataFrame(schema={"id": pl.String, "text": pl.String}),
+                *(_asked(one) for one in earlier_queries),
+            ]
+        ),
     )
+    files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
     if number == 1 and answers["label"].null_count() == len(answers):
         raise AnnotationError(
             "every text of the first round was skipped, so there is nothing to learn from; "
             "answer at least one, and run the same command again"
         )
-    answers = answers.join(asked.table.select("id", "purpose"), on="id", maintain_order="left")
+    about = table.select("id", "text", "purpose")
+    answers = answers.join(about, on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()
-    return {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}
+    counts = {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}
+    return counts | {"answers_in": files, "notes": asked.notes}
+
+
+def _asked(query: Artifact) -> pl.DataFrame:
+    return tables.read(query.path / "query.parquet", tables.QUERY).select("id", "text")
+
+
+def _gold(pool: Artifact, ids: pl.Series, rows: pl.Series) -> dict[str, int]:
+    """The gold labels of the texts asked, by the ids that they have in the query."""
+    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    held = pl.read_parquet(pool.path / "pool.parquet", columns=["id"]).with_row_index("row")
+    places = pl.DataFrame({"asked": ids, "row": rows.cast(pl.UInt32)}).drop_nulls("row")
+    known = places.join(held, on="row", how="inner").join(gold, on="id", how="inner")
+    found: dict[str, int] = dict(known.select("asked", "label").iter_rows())
+    return found

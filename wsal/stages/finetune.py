@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from wsal import processes
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
@@ -26,11 +25,11 @@ from wsal.settings import (
     TrackerSettings,
 )
 from wsal.stages.amplifying import copies, gate, mined, survived, verdict
+from wsal.stages.answers import answered
 from wsal.stages.frames import read_frame
 from wsal.stages.lessons import Lesson, lesson, replayed, with_copies
 from wsal.stages.measuring import dev_score, measure
 from wsal.stages.pretrain import usable, weak_targets
-from wsal.stages.reweigh import answered
 
 
 def finetune(
@@ -55,8 +54,7 @@ def finetune(
     `amplify` it is trained twice, without copies of the gold and with them; they have to pay.
     """
     number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    rows, gold = answered(ids, annotations, labels)
+    rows, gold = answered(pool, annotations)
     frame = read_frame(pool, first_query)
     texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
     others = np.setdiff1d(usable(reweighed), rows)  # gold texts are not replayed with weak labels

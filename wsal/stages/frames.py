@@ -16,10 +16,9 @@ from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample
 from wsal.evaluation.sampling import strata, top_up
-from wsal.labels import LabelSet
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
-from wsal.stages.reweigh import answered
+from wsal.stages.answers import answered, rows_of
 
 MOST_OF_POOL = 5  # the frame is at most one in so many texts
 MOST_STRATA = 25  # a quarter of the labels
@@ -44,17 +43,17 @@ def new_frame(pool: Artifact, embeddings: Artifact, size: int, seed: int) -> Fra
 
 
 def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:
-    """Lay the frame down, by the texts' ids."""
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"].gather(frame.rows)
-    tables.write(pl.DataFrame({"id": ids, "stratum": frame.stratum}), path, tables.FRAME)
+    """Lay the frame down, by its texts."""
+    texts = tables.take(pool.path / "pool.parquet", frame.rows).select("id", "text")
+    tables.write(texts.with_columns(stratum=frame.stratum), path, tables.FRAME)
 
 
 def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
-    """The frame of the first query; texts that left the pool since are left out."""
+    """The frame of the first query; texts that left the pool since, or changed, are left out."""
     laid = tables.read(first_query.path / "frame.parquet", tables.FRAME)
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"]).with_row_index("row")
-    found = ids.join(laid, on="id", how="inner", maintain_order="left")
-    return Frame(found["row"].to_numpy().astype(np.int64), found["stratum"].to_numpy())
+    here = laid.with_columns(row=rows_of(pool, laid["text"])).drop_nulls("row")
+    here = here.unique("row", keep="first").sort("row")
+    return Frame(here["row"].to_numpy().astype(np.int64), here["stratum"].to_numpy())
 
 
 def said_of(embeddings: Artifact, rows: Rows) -> Probs:
@@ -118,12 +117,11 @@ def judge(
     pool: Artifact, frame: Frame, annotations: Sequence[Artifact], splits: Sequence[str]
 ) -> Judge | None:
     """By the evaluation sample, if people were asked for one; else by the first split there is."""
-    labels = LabelSet(tuple(pool.facts["labels"]))
-    records = pl.read_parquet(pool.path / "pool.parquet", columns=["id", "n_copies"])
-    known, gold = answered(records["id"], annotations, labels, tables.EVALUATE)
+    known, gold = answered(pool, annotations, tables.EVALUATE)
     inside = np.isin(known, frame.rows)
     if inside.any():
-        copies = records["n_copies"].to_numpy()[frame.rows].astype(np.float64)
+        held = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
+        copies = held.to_numpy()[frame.rows].astype(np.float64)
         rows = np.searchsorted(frame.rows, known[inside])
         return Judge("frame", Sample(rows, gold[inside], frame.stratum, copies))
     for split in splits:

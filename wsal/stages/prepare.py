@@ -7,7 +7,7 @@ import polars as pl
 from wsal import tables
 from wsal.artifacts import Facts, write_json
 from wsal.data.base import DataSource
-from wsal.data.records import label_set, to_records
+from wsal.data.records import label_set, present_names, to_records
 from wsal.data.splits import assign_splits, keep_once
 from wsal.errors import DataError
 
@@ -28,6 +28,7 @@ def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:
     numbers = {name: i for i, name in enumerate(labels.names)}
     as_class = pl.col("label").replace_strict(numbers, return_dtype=pl.Int16)
     facts: Facts = {"labels": list(labels.names), "fields": list(layout.fields)}
+    facts["renamed"] = present_names(layout)
     for split in ("pool", "dev", "test"):
         table = keep_once(records, split).with_columns(as_class)
         facts[f"n_{split}"] = len(table)

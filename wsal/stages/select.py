@@ -19,12 +19,11 @@ from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import PoolExhaustedError
-from wsal.labels import LabelSet
 from wsal.seeding import integer, rng
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
+from wsal.stages.answers import answered, given
 from wsal.stages.doubts import alike, contradicted, disputed_texts
 from wsal.stages.frames import evaluation_rows, new_frame, on_frame, read_frame, write_frame
-from wsal.stages.reweigh import answered
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
 EVALUATION = "drawn at random"  # and no more: people should not know which texts measure
@@ -57,8 +56,6 @@ def select(
     (`active.review`) answered ones whose label looks wrong.
     """
     number = len(earlier_annotations) + 1
-    labels = LabelSet(tuple(pool.facts["labels"]))
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     frame = (
         read_frame(pool, earlier_queries[0])
         if earlier_queries
@@ -66,15 +63,16 @@ def select(
     )
     write_frame(frame, pool, out / "frame.parquet")
     said = on_frame(embeddings, classifier, frame)
-    asked = [tables.read(one.path / "annotations.parquet")["id"] for one in earlier_annotations]
-    free = ~ids.is_in(pl.concat([ids.head(0), *asked]).implode()).to_numpy()
+    asked = given(pool, earlier_annotations)["row"].drop_nulls()
+    free = np.ones(pool.facts["n_pool"], dtype=bool)
+    free[asked.to_numpy()] = False
     taken = np.flatnonzero(~free[frame.rows])
     measured = evaluation_rows(pool, frame, said, taken, number, evaluation, seed)
     free[frame.rows] = False
     left = np.flatnonzero(free)
     if not len(left):
         raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
-    known, gold = answered(ids, earlier_annotations, labels)
+    known, gold = answered(pool, earlier_annotations)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     disputed, draw = disputed_texts(votes), rng(seed, "shortlist", number)
     n_random, n_unsure = candidate_sizes(strategy, len(known), active.max_candidates)
@@ -109,8 +107,7 @@ def select(
         drawn=np.isin(rows, drawn) if n_random and n_unsure else None,
     )
     chosen = strategy.select(candidates, active.query_size, rng(seed, "select", number))
-    twice = pl.concat([ids.head(0), *asked]).value_counts().filter(pl.col("count") > 1)["id"]
-    settled = ids.gather(known).is_in(twice.implode()).to_numpy()
+    settled = np.isin(known, asked.filter(asked.is_duplicated()).to_numpy())
     again = _again(vectors, known, gold, settled, active.review)
     query = pl.concat(
         [
@@ -121,7 +118,8 @@ def select(
     )
     tables.write(_interleaved(query), out / "query.parquet", tables.QUERY)
     counts = {"n_asked": len(query), "n_evaluation": len(measured), "n_again": len(again.rows)}
-    return {"round": number, **counts, "n_candidates": n, "n_left": len(left)}
+    facts = {"round": number, **counts, "n_candidates": n, "n_left": len(left)}
+    return facts | {"labels": pool.facts["labels"]}  # those that `predicted` counts
 
 
 def _passes(

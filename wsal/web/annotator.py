@@ -12,7 +12,7 @@ import polars as pl
 
 from wsal.active.annotators import Query
 from wsal.errors import ConfigError
-from wsal.listening import LOOPBACK, bound
+from wsal.listening import LOOPBACK, bound, reachable
 from wsal.settings import Amount, Count, Share
 
 PAUSE = 0.3  # seconds between two looks at the journal
@@ -64,16 +64,18 @@ class Web:
     def serving(self, run_dir: Path) -> Iterator[None]:
         """Keep the page up while a command works on the run."""
         from wsal import reports  # noqa: PLC0415
-        from wsal.web.app import Site, make_app  # noqa: PLC0415
+        from wsal.web.app import make_app  # noqa: PLC0415
         from wsal.web.collected import read_guidelines  # noqa: PLC0415
         from wsal.web.server import LAST_LOOK, running, tokens_of  # noqa: PLC0415
+        from wsal.web.site import Site  # noqa: PLC0415
 
         tokens = tokens_of(run_dir, self.people)
         told = read_guidelines(self.guidelines)
         site = Site(run_dir, tokens, told, self.blind, self.overlap, self.again, self.lease_seconds)
         listening = bound(self.host, self.port, "annotator.port=")
         port = listening.getsockname()[1]
-        addresses = [f"http://{self.host}:{port}/?token={token}" for token in tokens]
+        host = reachable(self.host)
+        addresses = [f"http://{host}:{port}/?token={token}" for token in tokens]
         with running(make_app(site), listening):
             for address, name in zip(addresses, tokens.values(), strict=True):
                 reports.say(f"annotate at {address}" + (f"  ({name})" if name else ""))

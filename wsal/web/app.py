@@ -4,20 +4,21 @@ import hmac
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, Field
 
-from wsal.active.journal import AGAIN, ANSWER, FINISH, NAME, SETTLE, UNDO, Event, Journal
+from wsal.active.journal import AGAIN, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
 from wsal.web import panel
 from wsal.web.desk import Desk
-from wsal.web.rounds import Item, newest, read_round
+from wsal.web.rounds import Item, newest
+from wsal.web.site import Site
 
 HERE = Path(__file__).parent / "static"
 COOKIE, WHO = "wsal", "wsal_name"
@@ -45,42 +46,6 @@ class Act(BaseModel):
     seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
     shown: Annotated[str, Field(max_length=40)] = ""
     note: Text = ""
-
-
-@dataclass
-class Site:
-    """What the page serves: a run folder, who may answer, and the desk of the open round."""
-
-    run_dir: Path
-    tokens: dict[str, str]  # token -> name; "" is anybody, who says who they are
-    guidelines: dict[str, str] = field(default_factory=dict)
-    blind: float = 0.15
-    overlap: float = 0.0
-    again: float = 0.0
-    lease_seconds: float = 300.0
-    open_desk: Desk | None = None
-    quality: dict[str, Any] = field(default_factory=dict)
-    over: str = ""  # why the run ended, once it did
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    polled: float = 0.0  # when a page last asked
-
-    def desk(self) -> Desk | None:
-        """The desk of the round that waits for answers; None while there is none."""
-        number, waits = newest(self.run_dir)
-        with self.lock:
-            if not waits:
-                self.open_desk = None
-            elif self.open_desk is None or self.open_desk.round.number != number:
-                found = read_round(self.run_dir, number, self.blind)
-                journal = Journal(self.run_dir / NAME)
-                self.open_desk = Desk(journal, found, self.lease_seconds, self.overlap, self.again)
-                self.open_desk.refresh()
-                threading.Thread(target=self.look, daemon=True).start()
-            return self.open_desk
-
-    def look(self) -> None:
-        """Quality and forecast, which take a second, are computed beside the requests."""
-        self.quality = panel.quality(self.run_dir)
 
 
 def person(request: Request) -> str:
@@ -166,11 +131,17 @@ def state(request: Request, who: Person) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def _desk(request: Request) -> Desk | None:
+    """The open desk; while a round is being opened, everybody else's requests go on."""
+    known, desk = _site(request).current()
+    return desk if known else await run_in_threadpool(_site(request).desk)
+
+
 # These two are answered in the loop itself, not in a thread: they take a millisecond or two.
 @routes.get("/api/next")
 async def following(request: Request, who: Person, n: int = 5, have: str = "") -> dict[str, Any]:
     """The next texts for a person, beside those that the page has."""
-    desk = _site(request).desk()
+    desk = await _desk(request)
     if desk is None:
         return {"items": []}
     found = desk.next(who, max(0, min(n, 20)), [one for one in have.split("\n") if one])
@@ -185,7 +156,7 @@ def to_settle(request: Request, _: Person) -> dict[str, Any]:
         return {"items": []}
     desk.refresh()
     decided, said = desk.decided(), panel.remarks(desk.events)
-    settled = {one for one, answers in decided.items() if SETTLE in answers}
+    settled = {one for one, answers in decided.items() if SETTLED in answers}
     wanted = dict.fromkeys([*desk.ties(decided), *(one for one in said if one in decided)])
     items = []
     for one in (one for one in wanted if one not in settled):
@@ -198,7 +169,7 @@ def to_settle(request: Request, _: Person) -> dict[str, Any]:
 @routes.post("/api/act")
 async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
     """Journal what a person did: answered once it is on the disk; a known key is not new."""
-    desk = _site(request).desk()
+    desk = await _desk(request)
     if desk is None or desk.round.number != one.round:
         raise HTTPException(409, f"round {one.round} takes no more answers")
     if one.kind in LABELLED and one.label not in desk.round.labels:
@@ -207,6 +178,8 @@ async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
         raise HTTPException(422, f"id {unknown[0]!r} was not asked in round {one.round}")
     if not one.ids and one.kind not in (UNDO, FINISH):
         raise HTTPException(422, f"{one.kind} needs the id of a text")
+    if one.kind == FINISH and not desk.enough(desk.decided()):
+        raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
     label = one.label if one.kind in LABELLED else None
     each = one.seconds / max(len(one.ids), 1) if one.seconds is not None else None
     new = desk.append([
@@ -223,8 +196,9 @@ async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
 
 def _shown(desk: Desk, item: Item, *, again: bool = False) -> dict[str, Any]:
     """An item as the page gets it: of a blind one, guess and votes never leave the server."""
+    blind = item.blind or again  # its reason stays here, too: it tells which texts measure
     told: dict[str, Any] = {"id": item.id, "text": item.text, "fields": item.fields,
-                            "reason": item.reason, "blind": item.blind or again, "again": again,
+                            "reason": "" if blind else item.reason, "blind": blind, "again": again,
                             "round": desk.round.number}  # fmt: skip
     decided = desk.decided()
     told["alike"] = [

@@ -8,8 +8,9 @@ import yaml
 
 from wsal.active import sheet
 from wsal.active.annotators import Query
-from wsal.active.journal import NAME, Journal, consensus
+from wsal.active.journal import NAME, Journal, consensus, most_frequent
 from wsal.errors import ConfigError
+from wsal.seeding import rng
 from wsal.web.desk import Desk
 from wsal.web.rounds import read_round
 
@@ -22,16 +23,35 @@ def desk_of(query: Query, blind: float, overlap: float, again: float) -> Desk:
 
 
 def answers(desk: Desk, query: Query) -> pl.DataFrame:
-    """The answers that stand, columns of tables.ANSWERS; seconds are those of all people."""
-    decided, labels, times, who = desk.decided(), [], [], []
+    """The decisions that stand, columns of tables.ANSWERS: texts that nobody decided have no row.
+
+    `label` is null where a text was skipped. `seconds` are those of all people.
+    """
+    decided, rows = desk.decided(), []
     for one in query.table["id"]:
         said = decided.get(one, {})
-        labels.append(consensus(said)[1])
-        taken = [e.seconds for e in said.values() if e.seconds is not None]
-        times.append(sum(taken) if taken else None)
-        who.append("+".join(sorted({e.annotator for e in said.values()})) or "nobody")
-    frame = sheet.annotations(query.table["id"], labels, "", times)
-    return frame.with_columns(annotator=pl.Series(who, dtype=pl.String))
+        is_decided, label = consensus(said)
+        if not is_decided and said and desk.round.items[one].measures:
+            is_decided, label = True, _one_of(most_frequent(said), desk.round.number, one)
+        if is_decided:
+            times = [e.seconds for e in said.values() if e.seconds is not None]
+            who = "+".join(sorted({e.annotator for e in said.values()}))
+            rows.append((one, label, sum(times) if times else None, who))
+    ids, labels, seconds, people = zip(*rows, strict=True) if rows else ((), (), (), ())
+    frame = sheet.annotations(pl.Series("id", ids, pl.String), labels, "", seconds)
+    return frame.with_columns(annotator=pl.Series(people, dtype=pl.String))
+
+
+def _one_of(labels: list[str], number: int, one: str) -> str:
+    """The answer that counts where people disagree and the round was ended before they settled it.
+
+    Texts people disagree on are the hard ones: without them, what is left would look easier than
+    the pool is. Drawn by chance, the answer is that of any of the people, as it is on texts that
+    one of them answered alone; taking always the first, or the one that the classifier gives,
+    would not be. A training text is left out instead, and may be asked again: nothing is measured
+    by it, and a wrong label would be learnt.
+    """
+    return labels[int(rng(0, "tie", number, one).integers(len(labels)))]
 
 
 def read_guidelines(path: str | None) -> dict[str, str]:

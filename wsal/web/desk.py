@@ -2,21 +2,23 @@
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from wsal.active.journal import (
     AGAIN,
     ANSWER,
     FINISH,
-    SETTLE,
+    SETTLED,
     UNDO,
+    Answers,
     Event,
     Journal,
     by_text,
     consensus,
     standing,
 )
+from wsal.active.returned import keys_of
 from wsal.seeding import rng
 from wsal.web.live import order
 from wsal.web.rounds import OpenRound
@@ -29,6 +31,14 @@ WAIT = 20  # own answers before one of them may be asked again
 class Desk:
     """One open round.
 
+    Texts that measure are handed out in the order of the query, which is random, whatever the
+    answers: when a round is ended early, those answered are as random as all of them, and so is
+    an estimate made of them. Only training texts are ranked anew, in the places between.
+
+    Whoever ends a round leaves a text on the screen, more likely one that takes long. That it
+    counts as not asked moves an estimate of n texts by about 1/n of how much it is out of the
+    ordinary; that fewer hard texts are answered in the same time moves it as far the other way.
+
     Leases live in memory: after a restart a text may be handed out twice, and both answers count.
     """
 
@@ -39,11 +49,12 @@ class Desk:
     again: float = 0.0
     leases: dict[str, dict[str, float]] = field(default_factory=dict)  # id -> annotator -> until
     ranked: list[str] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic  # seconds
     lock: threading.Lock = field(default_factory=threading.Lock)
     seen: int = 0
     events: list[Event] = field(default_factory=list)
     ranked_at: int = 0
-    known: tuple[int, list[Event], dict[str, dict[str, Event]]] = (-1, [], {})  # as of `seen`
+    known: tuple[int, list[Event], dict[str, Answers]] = (-1, [], {})  # as of `seen`
 
     def __post_init__(self) -> None:
         self.ranked = list(self.round.items)
@@ -57,40 +68,47 @@ class Desk:
         with self.lock:
             for seq, event in self.journal.events(self.seen):
                 self.seen = seq
-                self.events.append(event)
+                label = self.round.renamed.get(event.label or "", event.label)
+                self.events.append(replace(event, label=label))
 
     def append(self, events: Sequence[Event]) -> int:
         """Journal what a person did; give back how many events were new."""
+        items = self.round.items
+        events = [replace(e, text=items[e.id].text) if e.id in items else e for e in events]
         new = self.journal.append(events)
         self.refresh()
         return new
 
-    def decided(self) -> dict[str, dict[str, Event]]:
+    def decided(self) -> dict[str, Answers]:
         """For each text of the round, the decisions that stand, by annotator."""
         return self._standing()[2]
 
-    def _standing(self) -> tuple[int, list[Event], dict[str, dict[str, Event]]]:
+    def _standing(self) -> tuple[int, list[Event], dict[str, Answers]]:
         """What stands, found anew only once something was journalled."""
         with self.lock:
             if self.known[0] != self.seen:
                 stands = standing(self.events)
-                own = (e for e in stands if e.round == self.round.number)
-                texts = {one: s for one, s in by_text(own).items() if one in self.round.items}
-                self.known = (self.seen, stands, texts)
+                self.known = (self.seen, stands, self._of_round(stands))
             return self.known
+
+    def _of_round(self, stands: Iterable[Event]) -> dict[str, Answers]:
+        """The decisions on texts of this round; an id that means another text now has none."""
+        items = self.round.items
+        own = (e for e in stands if e.round == self.round.number and e.id in items)
+        return by_text(e for e in own if not e.text or _alike(e.text, items[e.id].text))
 
     def wanted(self, one: str) -> int:
         """How many people should answer a text."""
         return 2 if one in self.twice else 1
 
-    def open_ids(self, decided: dict[str, dict[str, Event]]) -> list[str]:
+    def open_ids(self, decided: dict[str, Answers]) -> list[str]:
         """Texts that still need somebody."""
         return [one for one in self.ranked if not self._settled(one, decided.get(one, {}))]
 
-    def _settled(self, one: str, said: dict[str, Event]) -> bool:
-        return SETTLE in said or len(said) >= self.wanted(one)
+    def _settled(self, one: str, said: Answers) -> bool:
+        return SETTLED in said or len(said) >= self.wanted(one) or self.round.items[one].gone
 
-    def ties(self, decided: dict[str, dict[str, Event]]) -> list[str]:
+    def ties(self, decided: dict[str, Answers]) -> list[str]:
         """Texts that enough people answered, and differently."""
         return [
             one
@@ -104,7 +122,7 @@ class Desk:
         What they `have` keeps its lease and does not come again.
         """
         self.refresh()
-        now, decided = time.monotonic(), self.decided()
+        now, decided = self.clock(), self.decided()
         with self.lock:
             for one in have:
                 if one in self.round.items:
@@ -143,17 +161,22 @@ class Desk:
         return True
 
     def rank(self) -> None:
-        """Rank what is left anew; texts on a screen do not move."""
-        decided = self.decided()
+        """Rank training texts that are left anew; neither screens nor what measures moves.
+
+        Answers to what measures teach the ranking nothing either: it decides what is trained on.
+        """
+        decided, items = self.decided(), self.round.items
         answers = {}
         for one, said in decided.items():
             label = consensus(said)[1]
-            if label is not None:
+            if label is not None and not items[one].measures:
                 answers[one] = label
-        left = self.open_ids(decided)
+        left = [one for one in self.open_ids(decided) if not items[one].measures]
         new = order(self.round, answers, left)
+        done = set(items).difference(new)
+        training = iter([*(x for x in items if x in done and not items[x].measures), *new])
         with self.lock:
-            self.ranked = new + [one for one in self.ranked if one not in set(new)]
+            self.ranked = [one if item.measures else next(training) for one, item in items.items()]
 
     def undone(self, annotator: str) -> str | None:
         """The text whose decision a person's newest undo took back."""
@@ -164,8 +187,28 @@ class Desk:
         return gone[0].id if gone else None
 
     def finished(self) -> bool:
-        """Whether every text is decided, or somebody ended the round."""
-        own = [e for e in self.events if e.round == self.round.number]
+        """Whether every text is decided, or somebody ended the round when that was possible."""
         decided = self.decided()
-        ended = any(e.kind == FINISH for e in own) and bool(decided)
+        ended = self.enough(decided) and any(
+            self.enough(self._of_round(standing(self.events[:place])))
+            for place, event in enumerate(self.events)
+            if event.kind == FINISH and event.round == self.round.number
+        )
         return ended or not (self.open_ids(decided) or self.ties(decided))
+
+    def enough(self, decided: dict[str, Answers]) -> bool:
+        """Whether the round may be ended early: in the first, there must be something to learn."""
+        if self.round.number > 1:
+            return bool(decided)
+        return any(
+            consensus(said)[1] is not None and not self.round.items[one].measures
+            for one, said in decided.items()
+        )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts are the same to the pool."""
+    if one == other:
+        return True
+    first, second = keys_of([one, other])
+    return first == second

@@ -10,10 +10,11 @@ LEAST = 4  # answers, and two classes: with fewer the query's own order stands
 
 
 def order(open_round: OpenRound, answers: Mapping[str, str], left: Sequence[str]) -> list[str]:
-    """The ids that are left, least sure first, by a logistic regression on the answers so far.
+    """The ids of training texts that are left, least sure first, by a logistic regression.
 
-    The place in the query counts for half: the strategy spread the texts over clusters, and a
-    probe of a few answers should not undo that.
+    It learns from `answers` (id -> label) to training texts. The place in the query counts for
+    half: the strategy spread the texts over clusters, and a probe of a few answers should not undo
+    that.
     """
     known = [one for one in answers if one in open_round.items]
     if len(known) < LEAST or len({answers[one] for one in known}) < 2 or len(left) < 2:

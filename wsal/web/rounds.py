@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from wsal import tables
 from wsal.active.sheet import AGAIN
 from wsal.arrays import Embeddings
 from wsal.artifacts import MANIFEST, Artifact
+from wsal.rules.base import Pattern, flagged
 from wsal.seeding import rng
+from wsal.stages.answers import guesses, rows_of
 
 ALIKE = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
@@ -33,7 +37,8 @@ class Item:
     votes: list[tuple[str, str]]  # rule and label
     marks: list[str]  # words that the rules found
     blind: bool  # guess and votes are never shown: they would sway what measures
-    again: bool = False
+    measures: bool = False  # part of the evaluation sample; never sent to the page
+    gone: bool = False  # left the pool since it was asked: nobody waits for it
     alike: list[str] = field(default_factory=list)  # ids that one decision answers, too
 
 
@@ -45,6 +50,7 @@ class OpenRound:
     items: dict[str, Item]  # in the order of the query
     vectors: Embeddings  # (items, dims)
     labels: list[str]
+    renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
 
 
 def newest(run_dir: Path) -> tuple[int, bool]:
@@ -57,81 +63,90 @@ def newest(run_dir: Path) -> tuple[int, bool]:
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
-    """The query of a round with its fields, votes and vectors."""
-    query = tables.read(run_dir / ROUNDS / f"{number:03d}" / "query" / "query.parquet")
+    """The query of a round with its fields, votes and vectors.
+
+    The query may be older than the pool: its texts are found there as they read, whatever their
+    ids; of those that are gone there are no fields, votes and vectors.
+    """
     pool = Artifact.open(run_dir / "pool")
+    query = guesses(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
     labels = [str(name) for name in pool.facts["labels"]]
-    ids = query["id"].to_list()
-    place = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    at = dict(zip(ids, _rows(place, ids), strict=True))
-    rows = np.array([at[one] for one in ids])
+    place = rows_of(pool, query["text"])
+    here, rows = place.is_not_null().to_numpy(), place.fill_null(0).to_numpy()
     records = tables.take(pool.path / "pool.parquet", rows)
     votes = tables.take(run_dir / "votes" / "votes.parquet", rows)
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
     vectors = np.load(run_dir / "embeddings" / "embeddings.npy", mmap_mode="r")[rows]
-    vectors = vectors.astype(np.float32)
-    hidden = rng(0, "blind", number).random(len(ids)) < blind_share
+    vectors = vectors.astype(np.float32) * here[:, None]
+    hidden = rng(0, "blind", number).random(len(query)) < blind_share
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
-        said = [(rule, labels[v]) for rule in votes.columns[1:] if (v := votes[rule][row]) >= 0]
-        text = asked["text"]
-        fields = {k: v for k, v in (records["fields"][row] or {}).items() if v}
-        measures = asked["purpose"] == tables.EVALUATE or asked["reason"] == AGAIN
+        voted = {rule: votes[rule][row] for rule in votes.columns[1:]} if here[row] else {}
+        said = [(rule, labels[v]) for rule, v in voted.items() if v >= 0]
+        text, guess = asked["text"], asked["predicted"]
+        fields = {k: v for k, v in (records["fields"][row] or {}).items() if v and here[row]}
+        measures, gone = asked["purpose"] == tables.EVALUATE, not here[row]
+        blind = measures or asked["reason"] == AGAIN or hidden[row] or gone
         items[asked["id"]] = Item(
             id=asked["id"], text=text, fields=fields, reason=asked["reason"],
-            guess=labels[asked["predicted"]], confidence=float(asked["confidence"]),
+            guess=labels[guess] if guess >= 0 else "", confidence=float(asked["confidence"]),
             votes=said, marks=_marks(text, [rules.get(rule, {}) for rule, _ in said]),
-            blind=bool(measures or hidden[row]), alike=[],
+            blind=bool(blind), measures=measures, gone=gone,
         )  # fmt: skip
     _group(list(items.values()))
-    return OpenRound(number, items, vectors, labels)
-
-
-def _rows(place: pl.Series, ids: list[str]) -> list[int]:
-    """Rows of the pool at which ids stand."""
-    wanted = pl.DataFrame({"id": ids})
-    found = pl.DataFrame({"id": place}).with_row_index("row").join(wanted, on="id", how="semi")
-    at = dict(zip(found["id"], found["row"], strict=True))
-    return [int(at[one]) for one in ids]
+    return OpenRound(number, items, vectors, labels, pool.facts.get("renamed", {}))
 
 
 def _marks(text: str, rules: list[Mapping[str, Any]]) -> list[str]:
-    """The pieces of the text that keywords and regexes of these rules found."""
-    found: dict[str, None] = {}
+    """The pieces of the text that keywords and regexes of these rules found.
+
+    Regexes of users run in the engine that the rules run in, which is linear in the text; Python's
+    own takes for ever on some of them. Words are literal, so Python's is safe.
+    """
+    marks: dict[str, None] = {}
     for rule in rules:
-        for pattern in [*map(_word, rule.get("words") or []), *_patterns(rule)]:
-            try:
-                matches = re.finditer(pattern, text, re.IGNORECASE)
-                found |= dict.fromkeys(m.group() for m in matches if m.group())
-            except re.error:  # Rust's regexes know a little more than Python's
-                continue
-    return list(found)
+        case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
+        for word in rule.get("words") or []:
+            matches = re.finditer(_word(str(word), whole=whole), text, 0 if case else re.IGNORECASE)
+            marks |= dict.fromkeys(match.group() for match in matches if match.group())
+        if isinstance(pattern := rule.get("pattern"), str):
+            marks |= dict.fromkeys(_linear(text, flagged(Pattern(pattern, case))))
+    return list(marks)
 
 
-def _word(word: str) -> str:
-    return rf"(?<!\w){re.escape(str(word))}(?!\w)"
+def _word(word: str, *, whole: bool) -> str:
+    literal = r"\s+".join(map(re.escape, word.split()))
+    return rf"(?<!\w){literal}(?!\w)" if whole else literal
 
 
-def _patterns(rule: Mapping[str, Any]) -> list[str]:
-    pattern = rule.get("pattern")
-    return [pattern] if isinstance(pattern, str) else []
+def _linear(text: str, regex: str) -> list[str]:
+    """All that a regex finds; nothing if it is none: a mark is no more than a help to the eye."""
+    try:
+        return [piece for piece in pl.Series([text]).str.extract_all(regex)[0] if piece]
+    except pl.exceptions.ComputeError:
+        return []
 
 
 def _group(items: list[Item]) -> None:
     """Note at each first text of a group the others: near-duplicates are decided together.
 
     By their words: embeddings of a trained classifier say that texts are of one class, not that
-    they are alike.
+    they are alike. Each text joins the first leader it is alike to, else it leads.
     """
     words = [frozenset(re.findall(r"\w+", item.text.lower())) for item in items]
-    taken: set[int] = set()
+    count = Counter(word for some in words for word in some)
+    leaders: dict[str, list[int]] = {}
     for row, item in enumerate(items):
-        if row in taken or item.blind:
+        if item.blind or not words[row]:
             continue
-        for other in range(row + 1, len(items)):
-            if other in taken or items[other].blind:
-                continue
-            either = len(words[row] | words[other])
-            if either and len(words[row] & words[other]) >= ALIKE * either:
-                item.alike.append(items[other].id)
-                taken.add(other)
+        # Two sets that share so much have one of their rarest words in common, whatever the others
+        # are (prefix filtering: Chaudhuri et al., 2006), so few leaders are compared.
+        rarest = sorted(words[row], key=lambda word: (count[word], word))
+        rarest = rarest[: len(rarest) - ceil(ALIKE * len(rarest) - 1e-9) + 1]
+        for leader in sorted({one for word in rarest for one in leaders.get(word, ())}):
+            if len(words[leader] & words[row]) >= ALIKE * len(words[leader] | words[row]):
+                items[leader].alike.append(item.id)
+                break
+        else:
+            for word in rarest:
+                leaders.setdefault(word, []).append(row)

@@ -1,5 +1,6 @@
 """`annotator=terminal`: the page's keys without a browser, for those on ssh."""
 
+import codecs
 import os
 import sys
 import time
@@ -81,9 +82,28 @@ def keys() -> Iterator[Read]:
     before = termios.tcgetattr(stdin)
     try:
         tty.setcbreak(stdin)  # Ctrl-C still interrupts
-        yield lambda: os.read(stdin, 1).decode(errors="ignore")
+        yield lambda: one_key(lambda: os.read(stdin, 1))
     finally:
         termios.tcsetattr(stdin, termios.TCSADRAIN, before)
+
+
+def one_key(next_byte: Callable[[], bytes]) -> str:
+    r"""One character of UTF-8, however many bytes it has.
+
+    Raises:
+        AnnotationError: no further byte will come.
+
+    >>> typed = iter([b"\xc3", b"\xbc", b"r"])
+    >>> one_key(lambda: next(typed)), one_key(lambda: next(typed))
+    ('ü', 'r')
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
+    while byte := next_byte():
+        if key := decoder.decode(byte):
+            return key
+    raise AnnotationError(
+        "the terminal was closed; the answers so far are kept: run the same command again"
+    )
 
 
 @dataclass
@@ -138,8 +158,7 @@ class Asking:
             if key == "u":
                 self._event(UNDO)
                 return self.desk.undone(self.name)
-            if key == "e" and self._sure():
-                self._event(FINISH)
+            if key == "e" and self._ended():
                 return None
             self._other(key, item)
 
@@ -155,9 +174,16 @@ class Asking:
             self._event(NOTE, item.id, note=note)
             self.said = "note kept"
 
-    def _sure(self) -> bool:
+    def _ended(self) -> bool:
+        """Whether the round was ended."""
+        if not self.desk.enough(self.desk.decided()):
+            self.said = "there is nothing to learn from yet: answer a few texts first"
+            return False
         self.console.print("press e again to end the round: what is open stays unanswered")
-        return self.read() == "e"
+        if self.read() != "e":
+            return False
+        self._event(FINISH)
+        return True
 
     def _find(self) -> str | None:
         words = self._line("find a class: ").lower().split()
@@ -205,7 +231,10 @@ class Asking:
         if item.alike and kind == ANSWER:
             how = "together with" if self.together else "apart from"
             parts.append(Text(f"{how} {len(item.alike)} near-duplicates", style="dim"))
-        parts.append(Text("asked again" if kind == AGAIN else f"why: {item.reason}", style="dim"))
+        if kind == AGAIN:
+            parts.append(Text("asked again", style="dim"))
+        elif not item.blind:  # the reason tells which texts measure
+            parts.append(Text(f"why: {item.reason}", style="dim"))
         if self.open and not item.blind and kind != AGAIN:
             votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
             parts.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))

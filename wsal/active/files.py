@@ -1,0 +1,64 @@
+"""Records of a file that an annotation tool exported: JSON, JSON lines, csv, tsv, or a zip."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from wsal.errors import AnnotationError
+from wsal.files import read_table
+
+
+def records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Where each record stands, and the record.
+
+    Raises:
+        AnnotationError: the file cannot be read.
+    """
+    if path.suffix == ".zip":
+        yield from _zipped(path)
+    elif path.suffix in (".csv", ".tsv"):
+        for number, row in enumerate(read_table(path).iter_rows(named=True), start=2):
+            yield f"row {number}", row  # row 1 is the header
+    else:
+        yield from _json(path)
+
+
+def _zipped(path: Path) -> Iterator[tuple[str, Any]]:
+    """The records of each file in the archive: doccano makes one for each person."""
+    try:
+        with ZipFile(path) as archive, TemporaryDirectory() as folder:
+            for number, name in enumerate(archive.namelist()):
+                kind = Path(name).suffix.lower()
+                if kind in (".json", ".jsonl", ".csv", ".tsv"):
+                    inside = Path(folder) / f"{number}{kind}"  # a name of our own: theirs may lie
+                    inside.write_bytes(archive.read(name))
+                    if inside.stat().st_size:
+                        yield from ((f"{name}, {where}", one) for where, one in records(inside))
+    except (BadZipFile, OSError, RuntimeError) as error:
+        raise AnnotationError(f"{path} cannot be read as zip: {error}") from error
+
+
+def _json(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each object of a list, or of the lines; which of the two it is, the text says."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(f"{path} cannot be read: {error}") from error
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        if path.suffix == ".json" and error.msg != "Extra data":
+            raise AnnotationError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from error
+    else:
+        listed = whole if isinstance(whole, list) else [whole]
+        yield from ((f"record {number}", one) for number, one in enumerate(listed, start=1))
+        return
+    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand in a text
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except json.JSONDecodeError as error:
+                raise AnnotationError(f"{path}, line {number}: no JSON: {error.msg}") from error

@@ -1,0 +1,42 @@
+"""What a round's folder tells besides its artifacts: whether people were asked, and by what files.
+
+Once a query was handed to people it stays as it is, whatever is changed: their answers, half a
+sheet of them too, must find their texts.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from wsal.active.annotators import ReadsFiles
+from wsal.artifacts import file_digest
+
+HANDED_OUT = "handed_out"  # a file in the round's folder
+
+
+def hand_out(round_dir: Path) -> None:
+    """Note that people are asked this round's query."""
+    (round_dir / HANDED_OUT).touch()
+
+
+def is_handed_out(round_dir: Path) -> bool:
+    """Whether people were asked this round's query."""
+    return (round_dir / HANDED_OUT).exists()
+
+
+def withdraw(round_dir: Path) -> None:
+    """Forget that people were asked: the round has a new query."""
+    (round_dir / HANDED_OUT).unlink(missing_ok=True)
+
+
+def answer_digests(annotator: object, round_dir: Path) -> dict[str, str]:
+    """The digest of each file in which answers lie, by its name; empty for other annotators."""
+    if not isinstance(annotator, ReadsFiles):
+        return {}
+    return {path.name: file_digest(path) for path in annotator.answer_files(round_dir)}
+
+
+def corrected(facts: dict[str, Any], annotator: object, round_dir: Path) -> bool:
+    """Whether a file that answers were read from has changed since; a deleted one has not."""
+    then = facts.get("answers_in", {})
+    now = answer_digests(annotator, round_dir)
+    return any(now.get(name, digest) != digest for name, digest in then.items())
