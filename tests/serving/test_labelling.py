@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from test_lines import mutated
+from helpers import mutated
 
 from wsal.errors import ConfigError, DataError
-from wsal.serving import lines, sources
+from wsal.files import lines
 from wsal.serving.exported import softmax
 from wsal.serving.labelling import Wanted, label_table
 from wsal.serving.sources import Source
@@ -68,7 +68,6 @@ def label(engine, source, target, **wanted):
 def small(monkeypatch):
     """Chunks of two records."""
     monkeypatch.setattr(lines, "AT_ONCE", 2)
-    monkeypatch.setattr(sources, "AT_ONCE", 2)
 
 
 @pytest.mark.parametrize("target", [*FILES, ""])

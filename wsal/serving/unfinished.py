@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.artifacts import digest_of, write_json
-from wsal.serving.lines import RECORD, Chunk
+from wsal.files.lines import RECORD, Chunk
 from wsal.serving.writers import column_kinds, from_json, json_schema, writer
 
 AFTER = b"wsal"  # a part's metadata: where to go on, the file it is from, how many lines were bad
