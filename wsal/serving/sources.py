@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from io import BufferedReader
 from pathlib import Path
@@ -81,7 +82,8 @@ class Source:
         if not self.can_resume:
             yield from self._streamed()
             return
-        is_folder, names = self.path.is_dir(), list[str]()
+        is_folder = self.path.is_dir()
+        names = self._first_columns() if is_folder else []
         for number, file in enumerate(self.files[start.file :], start=start.file):
             begin = start if number == start.file else Place()
             for chunk in chunks(file, self._kind(file), self.options, begin, to_stderr):
@@ -91,6 +93,15 @@ class Source:
                     chunk, table=chunk.table.select(names), after=replace(chunk.after, file=number),
                     file=file.name if is_folder else "",
                 )  # fmt: skip
+
+    def _first_columns(self) -> list[str]:
+        """Of a folder's first file: those of all its files, in this order."""
+        first = self.files[0]
+        with closing(
+            chunks(first, self._kind(first), self.options, Place(), lambda _: None)
+        ) as found:
+            chunk = next(found, None)
+        return list(chunk.table.column_names) if chunk else []
 
     def _kind(self, file: Path) -> Kind:
         return kind_of(file, None if self.path.is_dir() else self.kind)
