@@ -33,3 +33,26 @@ def with_head(classifier, times):
     with torch.no_grad():
         last_layer(classifier.model).weight.mul_(times)
     return classifier
+
+
+ODD = [b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe",
+       b"{", b"}", b"\\ud83d", b"NaN", b"[" * 3000, "é".encode(), b"\t", b"1e999"]  # fmt: skip
+
+
+def mutated(content, chance):
+    """The bytes with one to four changes."""
+    found = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        a, b = sorted(chance.choices(range(len(found) + 1), k=2))
+        match chance.randrange(5):
+            case 0 if a < len(found):
+                found[a] = chance.randrange(256)
+            case 1:
+                found[a:a] = chance.choice(ODD)
+            case 2:
+                del found[a : min(b, a + 8)]
+            case 3:
+                found[b:b] = found[a:b]
+            case 4 if a:
+                del found[a:]
+    return bytes(found)

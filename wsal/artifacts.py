@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,9 @@ from wsal.errors import MissingArtifactError
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # scratch inside an unfinished artifact; gone when it is sealed
+BEGUN_FROM = "begun_from"  # the origin of an unfinished artifact
+SCRATCH = {BEGUN_FROM, CHECKPOINTS}
+ALWAYS_THERE = {"artifact", "wsal", "made_from", "digest", "config", "inputs", "files", "facts"}
 Facts = dict[str, Any]  # what a stage reports of its work: counts, names, metrics
 Inputs = Mapping[str, Any]  # noun -> digest, or a list of digests
 
@@ -42,8 +46,24 @@ class Artifact:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What was written when the artifact was sealed."""
-        manifest: dict[str, Any] = json.loads((self.path / MANIFEST).read_text())
+        """What was written when the artifact was sealed.
+
+        Raises:
+            MissingArtifactError: the file is damaged.
+        """
+        file = self.path / MANIFEST
+        manifest: dict[str, Any] = {}
+        try:
+            manifest = json.loads(file.read_bytes())
+            missing = sorted(ALWAYS_THERE - manifest.keys())
+            problem = f"it lacks {', '.join(missing)}" if missing else ""
+        except (ValueError, AttributeError) as error:
+            problem = f"it is not a JSON object ({error})"
+        if problem:
+            raise MissingArtifactError(
+                f"{file} is damaged: {problem}; delete the folder {self.path} and run the same "
+                "command again: that stage is then done anew"
+            )
         return manifest
 
     @property
@@ -91,13 +111,15 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
     """Yield an unfinished folder and a dict for the facts; seal it on success, manifest last.
 
     Work goes on beside `path`, which is replaced only when the new artifact is whole. Of an
-    unfinished folder the checkpoints are kept, if it was begun from the same origin.
+    unfinished folder the checkpoints are kept, if it was begun from the same origin. They go when
+    the manifest is on the disk, not before: a kill at any moment leaves the one or the other.
     """
+    recover(path)
     work = _unfinished(path)
     origin = digest_of(_origin(config, inputs))
-    begun = work / "begun_from"
+    begun = work / BEGUN_FROM
     if begun.exists() and begun.read_text() == origin:
-        _empty_but(work, {begun.name, CHECKPOINTS})
+        _empty_but(work, SCRATCH)
     else:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -105,9 +127,10 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
     facts: Facts = {}
     start = time.perf_counter()
     yield work, facts
-    begun.unlink()
-    shutil.rmtree(work / CHECKPOINTS, ignore_errors=True)
-    files = {str(file.relative_to(work)): file_digest(file) for file in _files(work)}
+    made = [p for p in _files(work) if p.relative_to(work).parts[0] not in SCRATCH]
+    for file in made:
+        _to_disk(file)  # or a power cut could leave a manifest that vouches for empty files
+    files = {str(file.relative_to(work)): file_digest(file) for file in made}
     manifest = {
         "format": 1,
         "artifact": path.name,
@@ -121,16 +144,28 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "seconds": round(time.perf_counter() - start, 3),
     }
     write_json(work / MANIFEST, manifest)
-    shutil.rmtree(path, ignore_errors=True)
-    work.rename(path)
+    _show(work, path)
 
 
 def recover(path: Path) -> None:
-    """Finish the last step of `create` where a kill came between sealing and renaming."""
+    """Finish the last steps of `create` where a kill came after the manifest was written."""
     work = _unfinished(path)
     if (work / MANIFEST).exists():
-        shutil.rmtree(path, ignore_errors=True)
-        work.rename(path)
+        _show(work, path)
+    elif _replaced(path).exists():  # the kill came when the new artifact stood in its place already
+        shutil.rmtree(_replaced(path))
+
+
+def _show(work: Path, path: Path) -> None:
+    """Put a sealed artifact in its place. A kill at any line is mended by doing all of it again."""
+    (work / BEGUN_FROM).unlink(missing_ok=True)
+    shutil.rmtree(work / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(_replaced(path), ignore_errors=True)
+    if path.exists():
+        path.rename(_replaced(path))  # in one step: removed file by file, it could be seen in half
+    work.rename(path)
+    _to_disk(path.parent)
+    shutil.rmtree(_replaced(path), ignore_errors=True)
 
 
 def _empty_but(folder: Path, kept: set[str]) -> None:
@@ -145,11 +180,26 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(path.name + ".unfinished")
 
 
+def _replaced(path: Path) -> Path:
+    return path.with_name(path.name + ".replaced")
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  whatever JSON can hold
-    """Write `value` whole or not at all."""
+    """Write `value` whole or not at all, whatever is killed or cut off meanwhile."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")
+    _to_disk(temporary)
     temporary.replace(path)
+    _to_disk(path.parent)
 
 
 def file_digest(path: Path) -> str:

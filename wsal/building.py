@@ -1,16 +1,27 @@
 """From plain configuration to objects, each value checked against the constructor it goes to."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import is_dataclass
-from importlib import import_module
-from typing import Any, get_type_hints
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from wsal.errors import ConfigError, UnknownNameError, did_you_mean
+from wsal.coercion import by_names, hints_of
+from wsal.errors import ConfigError, UnknownNameError, WsalError
+from wsal.targets import find
 
 TRUSTED = ("wsal.",)
+EXAMPLE = "`_target_: wsal.rules.patterns.Keyword`"
+LONGEST = 100  # characters of a value in a message
+BOOLEANS = (
+    "a boolean (YAML reads yes, no, on, off, true and false so); if a name or a word is meant, "
+    'put it in quotes, as in "yes"'
+)
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
@@ -22,21 +33,28 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
     Raises:
         ConfigError: the target is not trusted or cannot be imported, a value is of the wrong
             type or out of range, a value is missing. UnknownNameError: an unknown parameter.
+            If several things are wrong, a ConfigError that names all of them.
     """
     if not isinstance(node, Mapping):
-        raise ConfigError(f"{key} is {node!r}; expected a node with a `_target_`")
+        raise ConfigError(f"{key} is {_shown(node)}; expected {_node_wanted(node, key)}")
     if "_target_" not in node:
-        return {str(name): build(one, f"{key}.{name}", trusted) for name, one in node.items()}
-    target = _find(str(node["_target_"]), key, trusted)
-    values = {
-        name: with_components(value, f"{key}.{name}", trusted)
-        for name, value in node.items()
-        if name != "_target_"
-    }
+        if not all(isinstance(value, Mapping) for value in node.values()):
+            raise ConfigError(
+                f"{key} has no `_target_`, which says what it is; add one, for example {EXAMPLE}"
+            )
+        return all_of({n: partial(build, v, f"{key}.{n}", trusted) for n, v in node.items()})
+    target = find(str(node["_target_"]), key, trusted)
+    values = all_of(
+        {
+            name: partial(with_components, value, f"{key}.{name}", trusted)
+            for name, value in node.items()
+            if name != "_target_"
+        }
+    )
     if not callable(target) or not inspect.isclass(target):
         if values:
             raise ConfigError(
-                f"{key}: {node['_target_']} is no class, so it takes no {list(values)}"
+                f"{key}: {node['_target_']} is not a class, so it takes no {', '.join(values)}"
             )
         return target  # made by a decorator: a rule written as a function
     return construct(target, values, key)
@@ -48,7 +66,24 @@ def with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noq
         return value
     if "_target_" in value:
         return build(value, key, trusted)
-    return {name: with_components(one, f"{key}.{name}", trusted) for name, one in value.items()}
+    return all_of({n: partial(with_components, v, f"{key}.{n}", trusted) for n, v in value.items()})
+
+
+def coerced(node: Any, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
+    """The node with each value as its constructor wants it; see `coercion.as_hinted`.
+
+    What cannot be found is left as it is: `build` says what is wrong with it.
+    """
+    if not isinstance(node, Mapping):
+        return node
+    inner = {name: coerced(value, trusted) for name, value in node.items()}
+    if "_target_" not in node:
+        return inner
+    try:
+        target = find(str(node["_target_"]), "", trusted)
+    except WsalError:
+        return inner
+    return by_names(target, inner) if inspect.isclass(target) else inner
 
 
 def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: ANN401
@@ -61,61 +96,107 @@ def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: 
     """
     if not isinstance(values, Mapping):
         raise ConfigError(
-            f"{key} is {values!r}; expected a mapping with the keys of {make.__name__}"
+            f"{key} is {_shown(values)}; expected a mapping with the keys of {make.__name__}"
         )
-    parameters = inspect.signature(make).parameters
-    hints = get_type_hints(make.__init__ if inspect.isclass(make) else make, include_extras=True)
-    for name in values:
-        if name not in parameters:
-            raise UnknownNameError(f"key of {key}", str(name), parameters)
-    for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and values.get(name) is None:
-            raise ConfigError(f"{key}.{name} is missing; give {key}.{name}=...")
-    given = {n: _value(hints[n], value, f"{key}.{n}") for n, value in values.items()}
-    return make(**given)
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(make).parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    hints = hints_of(make)
+    problems: list[WsalError] = [
+        UnknownNameError(f"key of {key}", str(name), parameters)
+        for name in values
+        if name not in parameters
+    ]
+    problems += [
+        ConfigError(f"{key}.{name} is missing; give {key}.{name}=...")
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and values.get(name) is None
+    ]
+    known = {n: v for n, v in values.items() if n in parameters}
+    checked = {n: partial(_value, hints.get(n, Any), v, f"{key}.{n}") for n, v in known.items()}
+    given = all_of(checked, problems)
+    try:
+        return make(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def all_of(makers: Mapping[K, Callable[[], T]], problems: Sequence[WsalError] = ()) -> dict[K, T]:
+    """What each function returns; or one error that names everything wrong, `problems` included."""
+    made: dict[K, T] = {}
+    errors = list(problems)
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except WsalError as error:
+            errors.append(error)
+    if errors:
+        raise ConfigError.of(errors)
+    return made
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401
     if is_dataclass(hint) and isinstance(value, Mapping):
         return construct(hint, value, key)  # type: ignore[arg-type]
+    if hint is Path and isinstance(value, str) and not value.strip():
+        raise ConfigError(f"{key} is empty; give {key}=FILE")
     try:
         return TypeAdapter(hint, config=_config(hint)).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        inside = value if isinstance(value, Mapping) else ()
-        place = "".join(
-            f"[{step}]" if isinstance(step, int) else f".{step}"
-            for step in first["loc"]
-            if isinstance(step, int) or step in inside
+        places: dict[str, list[dict[str, Any]]] = {}
+        for one in _deepest(error):
+            inside = value if isinstance(value, Mapping) else ()
+            place = "".join(
+                f"[{step}]" if isinstance(step, int) else f".{step}"
+                for step in one["loc"]
+                if isinstance(step, int) or step in inside
+            )
+            places.setdefault(place, []).append(one)
+        found = [ConfigError(f"{key}{at} is {_complaint(each)}") for at, each in places.items()]
+        raise ConfigError.of(found) from error
+
+
+def _deepest(error: ValidationError) -> list[Any]:
+    """Its errors; without those that only say that nothing is left beside the wrong values."""
+    errors = error.errors()
+    inner = [one for one in errors if one["type"] != "too_short"]
+    return inner or errors
+
+
+def _complaint(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong with one value; of a union, each branch has an error."""
+    value = errors[0]["input"]
+    kinds = {error["type"] for error in errors}
+    if "string_type" in kinds and isinstance(value, bool):
+        return f"{value}, {BOOLEANS}"
+    if "string_type" in kinds and (value is None or isinstance(value, float)):
+        what = "null" if value is None else repr(value)
+        return f'{what}; if text is meant, put it in quotes, as in "{what}"'
+    if kinds & {"tuple_type", "list_type"} and isinstance(value, str):
+        items = ", ".join(part.strip() for part in value.split(","))
+        return f"{_shown(value)}; expected a list: [{items}]"
+    said = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
+    return f"{_shown(value)}: {', or '.join(said)}"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _node_wanted(node: Any, key: str) -> str:  # noqa: ANN401
+    """What should stand where a component was expected."""
+    if isinstance(node, list):
+        return f"names, each with what it stands for: `NAME:` and below it {EXAMPLE}"
+    if isinstance(node, str) and "." not in key:
+        return (
+            f"a node with a `_target_`; to choose the option {node!r} in a file, write under "
+            f"`defaults:` `- override /{key}: {node}`"
         )
-        message = first["msg"][0].lower() + first["msg"][1:]
-        raise ConfigError(f"{key}{place} is {first['input']!r}: {message}") from error
+    return f"a node with a `_target_`, for example {EXAMPLE}"
 
 
 def _config(hint: Any) -> ConfigDict | None:  # noqa: ANN401
     return None if is_dataclass(hint) else ConfigDict(arbitrary_types_allowed=True)
-
-
-def _find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
-    if not any(target.startswith(_dotted(prefix)) for prefix in trusted):
-        raise ConfigError(
-            f"{key} would import {target!r}; trusted are {', '.join(map(_dotted, trusted))} "
-            "(to trust code of your own: trusted=[my_module] on the command line)"
-        )
-    module, _, name = target.rpartition(".")
-    try:
-        found = import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and not module.startswith(error.name):
-            raise  # the module is there, and lacks something of its own
-        raise ConfigError(
-            f"{key}: there is no module {module!r} for _target_ {target!r}"
-        ) from error
-    if not hasattr(found, name):
-        known = [n for n in vars(found) if not n.startswith("_")]
-        raise ConfigError(f"{key}: module {module} has no {name!r}{did_you_mean(name, known)}")
-    return getattr(found, name)
-
-
-def _dotted(prefix: str) -> str:
-    return prefix if prefix.endswith(".") else f"{prefix}."

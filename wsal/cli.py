@@ -2,9 +2,10 @@
 
 import os
 import sys
+import traceback
 from typing import Any, NoReturn
 
-from wsal import __version__
+from wsal import __version__, processes
 
 STAGES = (
     "prepare",
@@ -59,15 +60,17 @@ OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multiru
 
 def launch(command: str) -> None:
     """Compose the configuration from conf/ and the command line, then run one command."""
+    processes.wait_without_spinning()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
     import hydra  # noqa: PLC0415  a third of a second that --help need not wait for
 
-    from wsal import processes  # noqa: PLC0415
-    from wsal.config import CONF_DIR, from_hydra, is_sweep  # noqa: PLC0415
+    from wsal.config import CONF_DIR  # noqa: PLC0415
+    from wsal.jobs import from_hydra, is_sweep  # noqa: PLC0415
     from wsal.runs import run_command  # noqa: PLC0415
 
+    swept = _prepare_arguments()
     if not processes.leads():  # torchrun: one process alone makes Hydra's folder
         sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]
     failed: list[BaseException] = []
@@ -79,7 +82,7 @@ def launch(command: str) -> None:
     def job(config: Any) -> None:  # noqa: ANN401  a DictConfig
         begun.append(True)
         try:
-            run = from_hydra(config)
+            run = from_hydra(config, swept)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:
@@ -94,11 +97,32 @@ def launch(command: str) -> None:
     except BaseException as error:
         if wants_traceback:
             raise
-        if isinstance(error, ValueError) and not begun:
-            sys.exit(f"error: {error} in {' '.join(sys.argv[1:])}")  # Hydra has no class for it
-        failed.append(error)
+        failed.append(error if begun else _of_hydra(error))
     if failed:
         report(failed[0])
+
+
+def _prepare_arguments() -> frozenset[str]:
+    """Put the command line into Hydra's grammar; gives back the keys that a sweep goes over."""
+    from wsal import overrides  # noqa: PLC0415
+
+    try:
+        sys.argv[1:] = overrides.prepared(sys.argv[1:])
+    except Exception as error:  # noqa: BLE001
+        report(error)
+    return overrides.swept(sys.argv[1:])
+
+
+def _of_hydra(error: BaseException) -> BaseException:
+    """An error of Hydra's for which it has no class."""
+    from wsal.config_errors import not_utf8  # noqa: PLC0415
+    from wsal.errors import ConfigError  # noqa: PLC0415
+
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"{not_utf8(sys.argv[1:])} is not UTF-8 ({error}); save it as UTF-8")
+    if isinstance(error, ValueError | AttributeError | AssertionError | RecursionError):
+        return ConfigError(f"{error} in {' '.join(sys.argv[1:])}")
+    return error
 
 
 def work(command: str, nodes: dict[str, Any]) -> None:
@@ -125,6 +149,7 @@ def main() -> None:
     elif arguments[0] in (*STAGES, "run", "active"):
         launch(sys.argv.pop(1))
     else:
+        processes.wait_without_spinning()
         from wsal.readers import read_command  # noqa: PLC0415
 
         try:
@@ -149,9 +174,26 @@ def report(error: BaseException) -> NoReturn:
     if isinstance(error, WsalError):
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
-    if type(error).__module__.startswith(("hydra.", "omegaconf.")):
-        from wsal.config import explain  # noqa: PLC0415
-
-        sys.stderr.write(f"error: {explain(error)}\n")
+    if isinstance(error, BrokenPipeError):  # as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # 128 + SIGPIPE
+    if isinstance(error, OSError) and error.filename is not None:
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
         sys.exit(1)
-    raise error
+    if isinstance(error, MemoryError):
+        sys.stderr.write("error: there is not enough memory; close other programs, or take less\n")
+        sys.exit(1)
+    if isinstance(error, SystemExit):
+        raise error
+    if type(error).__module__.startswith(("hydra.", "omegaconf.", "yaml.")):
+        from wsal.config import CONF_DIR  # noqa: PLC0415
+        from wsal.config_errors import explain  # noqa: PLC0415
+
+        sys.stderr.write(f"error: {explain(error, CONF_DIR)}\n")
+        sys.exit(1)
+    traceback.print_exception(error)
+    sys.stderr.write(
+        f"error: this is a fault of wsal {__version__}, not yours; please report it, with the "
+        "lines above and the command that you typed\n"
+    )
+    sys.exit(1)

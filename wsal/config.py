@@ -1,26 +1,23 @@
-"""From Hydra's composed configuration to checked parts. With cli.py all that knows of Hydra."""
+"""From Hydra's composed configuration to checked parts."""
 
-import re
-import sys
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from wsal.active.annotators import Annotator
 from wsal.active.strategies import QueryStrategy
-from wsal.artifacts import digest_of
-from wsal.building import TRUSTED, build, construct, with_components
+from wsal.building import TRUSTED, all_of, build, coerced, construct, with_components
 from wsal.classifier.losses import Loss
+from wsal.coercion import by_names
+from wsal.config_errors import misread, plain, yaml_fault
 from wsal.data.base import DataSource
-from wsal.errors import ConfigError, UnknownNameError, did_you_mean
+from wsal.errors import ConfigError, UnknownNameError, WsalError
 from wsal.export.exporters import ExportSettings
 from wsal.label_models.base import LabelModel
 from wsal.parts import Parts
@@ -66,10 +63,9 @@ COMPONENTS: dict[str, type] = {
     "strategy": QueryStrategy,
     "annotator": Annotator,
 }
-PLAIN = {
-    "name": str, "seed": int, "run_dir": str, "device": str, "launcher": str, "processes": int,
-    "trusted": list,
-}  # fmt: skip
+TEXT_KEYS = ("name", "run_dir", "device", "launcher")
+WHOLE_KEYS = ("seed", "processes")
+PLAIN_KEYS = (*TEXT_KEYS, *WHOLE_KEYS, "trusted")
 LAUNCHERS = ("none", "torchrun")
 
 
@@ -80,22 +76,6 @@ class RunConfig:
     run_dir: Path
     parts: Parts
     nodes: dict[str, Any]
-
-
-def from_hydra(config: DictConfig) -> RunConfig:
-    """The checked configuration of the Hydra job that is running; see `check`."""
-    given = list(HydraConfig.get().overrides.task)
-    named = any(one.startswith(("name=", "run_dir=")) for one in given)
-    sweeps = is_sweep() and not named
-    trusted = list(config.trusted) if any(o.startswith("trusted=") for o in given) else []
-    if trusted and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a module beside the data, as with `python -m`
-    return check(config, trusted=trusted, subfolder=_folder_name(given) if sweeps else "")
-
-
-def is_sweep() -> bool:
-    """Whether the Hydra job that is running is one of several (`--multirun`)."""
-    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "") -> RunConfig:
@@ -111,15 +91,26 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
             not of the kind its group wants. UnknownNameError: a key is unknown.
     """
     nodes = plain(config)
+    _check_keys(nodes)
     _check_plain(nodes, trusted)
-    built: dict[str, Any] = {"seed": nodes["seed"]}
+    made = parts_of(nodes, trusted)
+    built = {"seed": nodes["seed"], **all_of(made)}
+    parts = Parts(built, {key: nodes[key] for key in built})
+    return RunConfig(Path(nodes["run_dir"], subfolder), parts, nodes)
+
+
+def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
+    """For each group a function that builds it. Values in `nodes` are brought into their types."""
+    prefixes = (*TRUSTED, *trusted)
     for key, settings in SETTINGS.items():
-        node = with_components(nodes[key], key, (*TRUSTED, *trusted))
-        built[key] = construct(settings, node, key)
+        if isinstance(nodes[key], Mapping):
+            nodes[key] = by_names(settings, coerced(nodes[key], prefixes))
     for key in COMPONENTS:
-        built[key] = _component(nodes[key], key, trusted)
-    run_dir = Path(nodes["run_dir"], subfolder)
-    return RunConfig(run_dir, Parts(built, {key: nodes[key] for key in built}), nodes)
+        nodes[key] = coerced(nodes[key], prefixes)
+    made: dict[str, Callable[[], Any]] = {
+        key: partial(_settings, nodes[key], key, prefixes) for key in SETTINGS
+    }
+    return made | {key: partial(_component, nodes[key], key, prefixes) for key in COMPONENTS}
 
 
 def rules_in(path: Path, trusted: Sequence[str] = ()) -> tuple[dict[str, Rule], dict[str, Any]]:
@@ -130,32 +121,88 @@ def rules_in(path: Path, trusted: Sequence[str] = ()) -> tuple[dict[str, Rule], 
     """
     try:
         config = OmegaConf.load(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise ConfigError(yaml_fault(error)) from error
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    if odd := list(misread(path)):
+        raise ConfigError.of(odd)
     if not isinstance(config, DictConfig) or "defaults" in config:
         found = "a `defaults` list" if isinstance(config, DictConfig) else "a list"
         raise ConfigError(f"{path} holds {found}; expected rules by their names")
-    nodes = plain(config)
-    return _component(nodes, "rules", trusted), nodes
+    nodes = coerced(plain(config), prefixes := (*TRUSTED, *trusted))
+    return _component(nodes, "rules", prefixes), nodes
+
+
+def _settings(node: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
+    return construct(SETTINGS[key], with_components(node, key, trusted), key)
 
 
 def _component(node: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
-    built = build(node, key, (*TRUSTED, *trusted))
-    kind = COMPONENTS[key]
-    for name, part in built.items() if key == "rules" else [(key, built)]:
-        if not isinstance(part, kind):
-            raise ConfigError(f"{key}: {name} is a {type(part).__name__}, no {kind.__name__}")
+    built, kind = build(node, key, trusted), COMPONENTS[key]
+    named = {f"{key}.{n}": part for n, part in built.items()} if key == "rules" else {key: built}
+    wrong: list[WsalError] = [
+        ConfigError(_no_component(part, name, kind))
+        for name, part in named.items()
+        if not isinstance(part, kind) or inspect.isclass(part)
+    ]
+    if wrong:
+        raise ConfigError.of(wrong)
     return built
 
 
+def _no_component(part: Any, name: str, kind: type) -> str:  # noqa: ANN401
+    if isinstance(part, Mapping):
+        return f"{name} has no `_target_`, which says what it is; expected a {kind.__name__}"
+    if inspect.isfunction(part) and kind is Rule:
+        return (
+            f"{name}: {part.__module__}.{part.__name__} is a plain function; put `@rule` before it "
+            "(from wsal.rules.functions import rule)"
+        )
+    return f"{name} is a {type(part).__name__}, not a {kind.__name__}"
+
+
+def _check_keys(nodes: dict[str, Any]) -> None:
+    """Refuse keys that are not known; one that was taken away is missed, but for the rules."""
+    for group in ("experiment", "local"):
+        if group in nodes:
+            raise ConfigError(
+                f"the file of {group} puts its keys under {group!r}: its first line is missing, "
+                "which is `# @package _global_`"
+            )
+    known = SETTINGS.keys() | COMPONENTS.keys() | set(PLAIN_KEYS)
+    nodes.setdefault("rules", {})
+    wrong: list[WsalError] = [UnknownNameError("key", key, known) for key in nodes.keys() - known]
+    wrong += [
+        ConfigError(f"{key} was taken away (~{key}, or null), and no run can do without it")
+        for key in sorted(known - nodes.keys())
+    ]
+    if wrong:
+        raise ConfigError.of(wrong)
+
+
 def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
-    known = SETTINGS.keys() | COMPONENTS.keys() | PLAIN.keys()
-    for key in nodes:
-        if key not in known:
-            raise UnknownNameError("key", key, known)
-    for key, kind in PLAIN.items():
-        if not isinstance(nodes[key], kind) or isinstance(nodes[key], bool):
-            raise ConfigError(f"{key} is {nodes[key]!r}; expected {kind.__name__}")
+    """Refuse what no run can have; numbers that stand for text, or whole ones, are made so."""
+    wrong: list[WsalError] = []
+    for key in (*TEXT_KEYS, *WHOLE_KEYS):
+        value = nodes[key]
+        if key in TEXT_KEYS and type(value) in (int, float):
+            nodes[key] = str(value)
+        elif key in WHOLE_KEYS and isinstance(value, float) and value.is_integer():
+            nodes[key] = int(value)
+        elif type(value) is not (str if key in TEXT_KEYS else int):
+            kind = "text" if key in TEXT_KEYS else "a whole number"
+            wrong.append(ConfigError(f"{key} is {value!r}; expected {kind}"))
+    if wrong:
+        raise ConfigError.of(wrong)
+    nodes["trusted"] = listed(nodes["trusted"])
+    for key in ("name", "run_dir"):
+        if nodes[key].strip() in ("", ".", "..") or not nodes[key].isprintable():
+            raise ConfigError(f"{key} is {nodes[key]!r}; expected the name of a folder")
+    _check_processes(nodes, trusted)
+
+
+def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
     if nodes["seed"] < 0:
         raise ConfigError(f"seed is {nodes['seed']}; expected a whole number from 0 up")
     if nodes["launcher"] not in LAUNCHERS:
@@ -172,37 +219,9 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
         )
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The configuration as ordinary dicts and lists, every interpolation resolved."""
-    try:
-        nodes: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None)
-        hint = f"give it, for example {key}=..." if key else str(error).splitlines()[0]
-        raise ConfigError(f"{key or 'a key'} has no value: {hint}") from error
-    return nodes
-
-
-def explain(error: BaseException) -> str:
-    """Hydra's complaint about the command line in one line, with the nearest key that exists."""
-    message = str(error)
-    if cause := error.__cause__:
-        message += f" {cause}"
-    if option := re.search(r"Could not find '(\w+)/([\w/]+)'", message):
-        known = [path.stem for path in (CONF_DIR / option[1]).glob("*.yaml")]
-        return f"unknown option {option[1]}={option[2]}{did_you_mean(option[2], known)}"
-    found = re.search(r"Key '(\w+)' is not in struct\s+full_key: ([\w.]+)", message)
-    if not found:
-        lines = [line for line in message.splitlines() if line.strip()]
-        return " ".join(lines)
-    *parents, name = found[2].split(".")
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
-        whole = compose("config")
-    siblings = OmegaConf.select(whole, ".".join(parents)) if parents else whole
-    keys = [str(k) for k in siblings] if OmegaConf.is_dict(siblings) else []
-    return f"unknown key {found[2]!r}{did_you_mean(name, keys)}"
-
-
-def _folder_name(overrides: Sequence[str]) -> str:
-    name = re.sub(r"[^\w=.,+~-]", "_", ",".join(sorted(overrides)))
-    return name if len(name) <= 80 else f"{name[:60]}-{digest_of(name)}"
+def listed(value: Any) -> list[str]:  # noqa: ANN401  a list, or one name
+    """Names of modules; `trusted=my_rules` is a list of one."""
+    names = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip() for n in names):
+        raise ConfigError(f"trusted is {value!r}; expected names of modules: trusted=[my_module]")
+    return list(names)

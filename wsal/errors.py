@@ -1,7 +1,9 @@
 """Every error wsal raises on purpose. Each says what was found, what was expected, what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+SHOWN = 10  # of the things that are wrong at once
 
 
 class WsalError(Exception):
@@ -22,6 +24,29 @@ class UnknownNameError(WsalError):
 
 class ConfigError(WsalError):
     """The configuration asks for something that cannot be built."""
+
+    problems: tuple[str, ...] = ()
+    """Where several things are wrong: a sentence for each."""
+
+    @classmethod
+    def of(cls, errors: Sequence[WsalError]) -> WsalError:
+        """One error for all: the only one as it is, of several a list of what they say.
+
+        >>> raise ConfigError.of([ConfigError("a is 1"), ConfigError("b is 2")])
+        Traceback (most recent call last):
+        wsal.errors.ConfigError: 2 things are wrong:
+          a is 1
+          b is 2
+        """
+        if len(errors) == 1:
+            return errors[0]
+        said = (getattr(error, "problems", ()) or (str(error),) for error in errors)
+        problems = tuple(dict.fromkeys(problem for each in said for problem in each))
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        lines = [f"{len(problems)} things are wrong:", *problems[:SHOWN], *more]
+        error = cls("\n  ".join(lines))
+        error.problems = problems
+        return error
 
 
 class DataError(WsalError):

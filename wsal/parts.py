@@ -1,16 +1,20 @@
 """The built configuration that stages are handed, and what of it counts for a digest."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+from wsal.contents import code_files, is_own_code, of_files
 
 
 @runtime_checkable
 class HasContent(Protocol):
     """A component that stands for more than its settings: a file's rows, a function's source."""
 
-    def content(self) -> Mapping[str, str]:
-        """What, besides the settings, makes artifacts stale if it changes."""
+    def content(self) -> Mapping[str, Any]:
+        """What, besides the settings, makes artifacts stale if it changes; see `contents`."""
         ...
 
 
@@ -30,13 +34,30 @@ class Parts:
         node = self.nodes[need]
         if aside := getattr(self.built[need], "SHAPES_NOTHING", ()):
             node = {name: value for name, value in node.items() if name not in aside}
-        return {"node": node, "content": _content(self.built[need])}
+        return {"node": _named(node), "content": _content(self.built[need])}
 
 
-def _content(part: Any) -> Any:  # noqa: ANN401  a mapping of contents, or nothing
-    if isinstance(part, HasContent):
-        return dict(part.content())
+def _content(part: Any) -> dict[str, Any]:  # noqa: ANN401  a component, settings, or any value
+    """What a component, and the components in it, stand for besides their settings."""
+    content = dict(part.content()) if isinstance(part, HasContent) else {}
+    if is_own_code(type(part).__module__) and (file := inspect.getsourcefile(type(part))):
+        content |= {"code": of_files(code_files(Path(file), type(part).__module__))}
+    found = {name: _content(one) for name, one in _inside(part)}
+    return content | {name: one for name, one in found.items() if one}
+
+
+def _inside(part: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """The parts of a part, by name."""
     if isinstance(part, Mapping):
-        found = {str(name): _content(one) for name, one in part.items()}
-        return {name: content for name, content in found.items() if content}
-    return {}
+        yield from ((str(name), one) for name, one in part.items())
+    elif isinstance(part, tuple | list):
+        yield from ((str(number), one) for number, one in enumerate(part))
+    elif is_dataclass(part) and not isinstance(part, type):
+        yield from ((one.name, getattr(part, one.name)) for one in fields(part))
+
+
+def _named(node: Any) -> Any:  # noqa: ANN401  a node of the configuration
+    """The node with names that are text: YAML reads some, such as 501, as numbers."""
+    if isinstance(node, Mapping):
+        return {str(name): _named(one) for name, one in node.items()}
+    return [_named(one) for one in node] if isinstance(node, list) else node

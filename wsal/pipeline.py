@@ -80,9 +80,7 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     stage = STAGES[name]
     out = folder(run_dir, stage.writes, number)
     artifacts.recover(out)
-    inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
-    origin = {noun: _digests(value) for noun, value in inputs.items()}
-    config = {need: parts.config(need) for need in stage.needs}
+    inputs, config, origin = origin_of(run_dir, name, parts, number)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
         again = name == "annotate" and corrected(done.facts, parts["annotator"], out.parent)
@@ -104,6 +102,20 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     if name == "select":
         withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))
+
+
+def origin_of(
+    run_dir: Path, name: str, parts: Parts, number: int
+) -> tuple[dict[str, Artifact | list[Artifact]], dict[str, Any], dict[str, Any]]:
+    """What the stage would be made from now: input artifacts, configuration, the inputs' digests.
+
+    Raises:
+        MissingArtifactError: an input is not there.
+    """
+    stage = STAGES[name]
+    inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
+    config = {need: parts.config(need) for need in stage.needs}
+    return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
 
 
 def follow(run_dir: Path, parts: Parts) -> None:

@@ -1,23 +1,36 @@
-"""Several processes that train one model: who leads, and how they add up.
+"""How processes share the machine, and how several train one model: who leads, how they add up.
 
 Without torchrun there is one process, which leads, and nothing here imports torch.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from wsal.errors import WaitingForAnnotations, WsalError
+from wsal.errors import ModelError, WaitingForAnnotations, WsalError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PATIENCE = timedelta(days=7)  # others wait this long while the leader does what one can do alone
 BUCKET = 2**24  # numbers sent at once
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # OpenMP's own names
+
+
+def wait_without_spinning() -> None:
+    """Let OpenMP's threads sleep where they wait for each other, unless the user decided that.
+
+    By default a thread that is done early turns in circles until the last is done. Where another
+    process needs a core, those circles take the time in which the last would have finished:
+    training on two cores then fell to a twentieth. libgomp, which torch's wheels for Linux bring,
+    reads the variable once, when it is loaded; so this comes before torch, scipy or sklearn.
+    """
+    if not any(name in os.environ for name in WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 def count() -> int:
@@ -69,6 +82,8 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
 
     Exits with the code of the first that failed; it has said what was wrong.
     """
+    from uuid import uuid4  # noqa: PLC0415  slow to import, for a name
+
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
@@ -77,6 +92,10 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         rdzv_endpoint="localhost:0", max_restarts=0,
     )  # fmt: skip
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
+    for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # a traceback of its own beside our error
     try:
         elastic_launch(settings, work)(*arguments)
     except ChildFailedError as error:
@@ -93,6 +112,25 @@ def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
     box = [message]
     distributed.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def by_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` gives back
+    """What `work()` gives back in the leader, in every process.
+
+    Raises:
+        ModelError: in the leader `work` raised an error of wsal's; it is raised everywhere, so that
+            no process waits for one that has stopped.
+    """
+    found = error = None
+    if leads():
+        try:
+            found = work()
+        except WsalError as failure:
+            error = failure
+    found, message = tell((found, error and str(error)))
+    if message is not None:
+        raise error or ModelError(message)
+    return found
 
 
 def add_up_gradients(weights: Sequence["Tensor"]) -> None:

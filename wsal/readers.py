@@ -1,19 +1,14 @@
 """Commands that read runs and write nothing that a stage reads: status, forecast and others."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from wsal import reports, vote_report
 from wsal.artifacts import Artifact
-from wsal.errors import MissingArtifactError, UnknownNameError
-from wsal.pipeline import ROUND_STAGES, STAGES, folder
-from wsal.runs import BEFORE_ROUNDS, CONFIG, opened
-from wsal.settings import ActiveSettings
+from wsal.errors import ConfigError, MissingArtifactError, UnknownNameError
+from wsal.pipeline import STAGES
+from wsal.runs import CONFIG
 
 RUNS = Path("runs")
 
@@ -27,57 +22,28 @@ def read_command(command: str, arguments: Sequence[str]) -> None:
     if command not in READERS:
         known = [*STAGES, "run", "active", *READERS]
         raise UnknownNameError("command", command, known)
-    READERS[command](argparse.ArgumentParser(prog=f"wsal {command}"), arguments)
+    reader = READERS[command]
+    parser = argparse.ArgumentParser(prog=f"wsal {command}", description=reader.__doc__)
+    reader(parser, arguments)
 
 
 def status(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Print which stages of a run are done, stale or missing; without a run, of every run."""
     parser.add_argument("run", nargs="*", help="a run folder, a run's name, or name=NAME")
-    given = parser.parse_args(arguments).run
-    found = [run_folder(name) for name in given] or sorted(
-        p.parent for p in RUNS.glob(f"*/{CONFIG}")
-    )
+    add_trusted(parser)
+    options = parser.parse_args(arguments)
+    found = [run_folder(name) for name in options.run] or [RUNS / name for name in known_runs()]
     if not found:
         raise MissingArtifactError(f"no run lies in {RUNS.absolute()}; start one with `wsal run`")
-    for run_dir in found:
-        table = Table(title=str(run_dir), title_justify="left")
-        for name in ("stage", "state", "seconds", "what"):
-            table.add_column(
-                name, justify="right" if name == "seconds" else "left", overflow="fold"
-            )
-        for row in states(run_dir):
-            table.add_row(*row)
-        vote_report.console().print(table)
+    from wsal.status import show  # noqa: PLC0415  Hydra's parser of configurations
+
+    show(found, options.trusted)
 
 
-def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
-    """Stage, state, seconds and facts of everything the run's last command asked for.
-
-    A stage is stale if an input was made anew after it, or its part of the configuration is not
-    that of the last command.
-    """
-    config = json.loads((run_dir / CONFIG).read_text())
-    rounds = range(1, config["active"]["rounds"] + 1)
-    plan = [(name, 0) for name in BEFORE_ROUNDS]
-    plan += [(name, number) for number in rounds for name in ROUND_STAGES]
-    rows, current = [], dict[str, str]()  # current: artifact folder -> its digest, if not stale
-    for name, number in [*plan, ("export", len(rounds) + 1)]:
-        title = f"round {number} {name}" if name in ROUND_STAGES else name
-        place = folder(run_dir, STAGES[name].writes, number)
-        done = opened(run_dir, STAGES[name].writes, number)
-        if done is None:
-            begun = place.with_name(place.name + ".unfinished").exists()
-            rows.append((title, "unfinished" if begun else "missing", "", ""))
-            continue
-        made_with = done.manifest["config"].items()
-        same = all(part["node"] == _shaping(need, config[need]) for need, part in made_with)
-        inputs = _flat(done.manifest["inputs"])
-        fresh = same and all(digest in current.values() for digest in inputs)
-        if fresh:
-            current[str(place)] = done.digest
-        seconds = f"{done.manifest['seconds']:.1f}"
-        rows.append((title, "done" if fresh else "stale", seconds, reports.LINES[name](done.facts)))
-    return rows
+def add_trusted(parser: argparse.ArgumentParser) -> None:
+    """The option that names modules of the user's own."""
+    trusted = "a module of your own that rules come from; can be given again"
+    parser.add_argument("--trusted", action="append", default=[], metavar="MODULE", help=trusted)
 
 
 def rules(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -85,6 +51,7 @@ def rules(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     further = {"suggest": _suggest, "watch": _watch}
     if arguments and arguments[0] in further:
         parser.prog += f" {arguments[0]}"
+        parser.description = further[arguments[0]].__doc__
         further[arguments[0]](parser, arguments[1:])
         return
     parser.add_argument("run", nargs="?", default="", help="a run folder, or a run's name")
@@ -115,13 +82,22 @@ def _watch(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 def compare(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Print the learning curves of several runs side by side."""
     parser.add_argument("run", nargs="+", help="run folders, or names of runs")
+    from wsal.status import AGAIN, json_in  # noqa: PLC0415  Hydra's parser of configurations
+
     summaries = []
     for name in parser.parse_args(arguments).run:
         path = run_folder(name) / "summary.json"
         if not path.exists():
             raise MissingArtifactError(f"{path} not found: that run has not come to its end")
-        summaries.append(json.loads(path.read_text()))
-    reports.show_summaries(summaries)
+        summaries.append(json_in(path, AGAIN))
+    try:
+        reports.show_summaries(summaries)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        names = ", ".join(parser.parse_args(arguments).run)
+        raise ConfigError(
+            f"damaged: the summary.json of {names} lacks what it should hold "
+            f"({type(error).__name__}: {error}); {AGAIN}"
+        ) from error
 
 
 def predict(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -152,16 +128,26 @@ def run_folder(name: str) -> Path:
     """The folder of a run by path, by name, by `name=NAME`; by nothing, if there is only one.
 
     Raises:
-        MissingArtifactError: no run of that name. UnknownNameError: with the nearest one.
+        MissingArtifactError: none is named, and there are none or several.
+        UnknownNameError: no run of that name; with the nearest one.
     """
     name = name.removeprefix("name=").removeprefix("run_dir=")
-    known = [p.parent.name for p in RUNS.glob(f"*/{CONFIG}")]
-    if not name and len(known) == 1:
-        name = known[0]
+    known = known_runs()
+    if not name and not known:
+        raise MissingArtifactError(f"no run lies in {RUNS.absolute()}; start one with `wsal run`")
+    if not name and len(known) > 1:
+        raise MissingArtifactError(f"there are several runs; name one of {', '.join(known)}")
+    name = name or known[0]
     for candidate in (Path(name), RUNS / name):
-        if name and (candidate / CONFIG).exists():
+        if "\0" not in name and (candidate / CONFIG).is_file():
             return candidate
     raise UnknownNameError("run", name, known)
+
+
+def known_runs() -> list[str]:
+    """The names of runs, those of a sweep's jobs too."""
+    found = [path for depth in ("*", "*/*") for path in RUNS.glob(f"{depth}/{CONFIG}")]
+    return sorted(str(path.parent.relative_to(RUNS)) for path in found)
 
 
 def forecast(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -194,15 +180,3 @@ READERS: dict[str, Callable[[argparse.ArgumentParser, Sequence[str]], None]] = {
     "serve": serve,
     "push": push,
 }
-
-
-def _shaping(need: str, node: Any) -> Any:  # noqa: ANN401  a node of the configuration
-    """What of a node makes artifacts stale."""
-    aside = ActiveSettings.SHAPES_NOTHING if need == "active" else ()
-    return {k: v for k, v in node.items() if k not in aside} if aside else node
-
-
-def _flat(inputs: dict[str, str | list[str]]) -> list[str]:
-    return [
-        one for value in inputs.values() for one in (value if isinstance(value, list) else [value])
-    ]

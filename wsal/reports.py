@@ -66,6 +66,13 @@ def _aside(facts: Facts) -> list[str]:
     return [told] if told else []
 
 
+def _weighed(facts: Facts) -> list[str]:
+    """What gold did to the weak labels."""
+    if not facts["n_covered"]:
+        return ["no votes to weigh"]
+    return [_before_after(facts), facts["label_model"]]
+
+
 def _interval(one: Mapping[str, float]) -> str:
     return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
 
@@ -82,6 +89,8 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "aggregate": lambda f: (
         f"{f['n_covered']:,} of {f['n_texts']:,} texts; rules alone: {_metrics(f)}; "
         f"{f['label_model']}"
+        if f["n_covered"]
+        else f"no rule votes on any of the {f['n_texts']:,} texts"
     ),
     "tokenise": lambda f: (
         f"{f['n_pieces']:,} word pieces in the pool, {f['pieces_per_text']} a text"
@@ -95,9 +104,7 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "annotate": lambda f: "; ".join(
         [f"{f['n_labels']} labels, {f['n_skipped']} skipped", *f.get("notes", [])]
     ),
-    "reweigh": lambda f: "; ".join(
-        [f"{f['n_gold']} gold labels", *_aside(f), _before_after(f), f["label_model"]]
-    ),
+    "reweigh": lambda f: "; ".join([f"{f['n_gold']} gold labels", *_aside(f), *_weighed(f)]),
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "assess": _assessment,
     "export": lambda f: f"{f['folder']}; same labels as torch: {_formats(f)}",

@@ -26,6 +26,8 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
     Not `whole`: the table of rules alone.
     """
     report = tables.read(votes.path / "rules.parquet", tables.RULES)
+    if report.is_empty():
+        _print(f"{votes.path}: there are no rules; `wsal rules suggest` proposes some")
     title = f"rules: {votes.path}"
     last = ["all", "", *(f"{votes.facts[k]:.4f}" for k in ("coverage", "overlap", "conflict"))]
     console().print(rules_table(report, title, last))

@@ -2,9 +2,9 @@
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import polars as pl
 from rich.table import Table
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes, Vote
+from wsal.arrays import ABSTAIN, Classes, Embeddings, Vote
 from wsal.artifacts import Artifact
 from wsal.config import rules_in
 from wsal.errors import MissingArtifactError, WsalError
@@ -30,6 +30,23 @@ SHOWN = 3  # texts shown of those gained, lost, flipped
 
 
 @dataclass(frozen=True)
+class Embedder:
+    """Makes embeddings, each text's once: an edit of a rule's own texts embeds only those."""
+
+    vectors: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    """Encoder -> text -> `(dims,)`."""
+
+    def __call__(self, texts: Sequence[str], encoder: str) -> Embeddings:
+        """`(texts, dims)` unit vectors by the encoder at this path."""
+        from wsal.stages.embedding import embed  # noqa: PLC0415  torch, for those who need it
+
+        known = self.vectors.setdefault(encoder, {})
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, embed(new, encoder), strict=True))
+        return np.stack([known[text] for text in texts])
+
+
+@dataclass(frozen=True)
 class Pool:
     """Texts to try rules on, with the gold that the source has for them."""
 
@@ -38,6 +55,7 @@ class Pool:
     labels: LabelSet
     n: int
     """Texts of the whole pool."""
+    embed: Embedder = field(default_factory=Embedder)
 
 
 @dataclass(frozen=True)
@@ -93,10 +111,11 @@ def open_pool(run_dir: Path, most: int) -> Pool:
 
 def look(file: Path, pool: Pool, before: View, trusted: list[str]) -> View:
     """What the file's rules say now; votes of rules that did not change are taken over."""
-    rules, nodes = rules_in(file, trusted)
-    nodes = {n: Parts({"rule": one}, {"rule": nodes[n]}).config("rule") for n, one in rules.items()}
+    rules, given = rules_in(file, trusted)
+    named = {str(name): node for name, node in given.items()}
+    nodes = {n: Parts({"rule": one}, {"rule": named[n]}).config("rule") for n, one in rules.items()}
     changed = {n: one for n, one in rules.items() if before.nodes.get(n) != nodes[n]}
-    voted = collect_votes(changed, pool.records, pool.labels)
+    voted = collect_votes(changed, pool.records, pool.labels, pool.embed)
     fresh = dict(zip(changed, voted.T, strict=True))
     return View({n: fresh[n] if n in fresh else before.votes[n] for n in rules}, nodes)
 
@@ -106,7 +125,9 @@ def show(
 ) -> None:
     """Print the table of all rules, what the edit changed, and how long it took."""
     n, names = len(pool.records), list(now.votes)
-    votes = np.asfortranarray(np.stack([*now.votes.values()] or [np.empty(0, np.int16)]).T)
+    votes = np.empty((n, len(names)), dtype=np.int16, order="F")
+    for j, column in enumerate(now.votes.values()):
+        votes[:, j] = column
     report = analysis.summarise(votes, pool.gold, names, pool.labels)
     shares = analysis.overall(votes, pool.records["n_copies"].to_numpy())
     some = "" if n == pool.n else f" of {pool.n:,}"

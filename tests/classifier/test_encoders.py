@@ -10,11 +10,17 @@ from helpers import tiny_classifier
 
 from wsal.classifier.batching import by_count
 from wsal.classifier.course import Course
-from wsal.classifier.encoder import encoder_path, load_classifier, new_classifier, new_tokenizer
+from wsal.classifier.encoder import (
+    encoder_path,
+    load_classifier,
+    load_tokenizer,
+    new_classifier,
+    new_tokenizer,
+)
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective, TextObjective
 from wsal.classifier.optimizer import depth_of
-from wsal.classifier.probe import last_layer, train_probe
+from wsal.classifier.probe import features_of, last_layer, train_probe
 from wsal.classifier.training import train
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
@@ -38,6 +44,7 @@ FAMILIES = {
     },
     "XLMRoberta": {"max_position_embeddings": 130, "pad_token_id": 0},
     "Electra": {"embedding_size": 32},
+    "GPT2": {"n_positions": 130, "pad_token_id": None},
 }  # fmt: skip
 
 
@@ -46,6 +53,9 @@ def path(request, tmp_path_factory):
     """A folder with an untrained encoder of the family, without a head, and a tokenizer."""
     folder = tmp_path_factory.mktemp(request.param)
     tokenizer = tiny_classifier(TEXTS).tokenizer
+    if request.param == "GPT2":  # which pads nothing, and hides nothing
+        tokenizer.pad_token = tokenizer.mask_token = None
+        tokenizer.eos_token = tokenizer.sep_token
     special = {
         "pad_token_id": 0,
         "bos_token_id": 2,
@@ -128,6 +138,12 @@ def test_recomputed_activations_give_the_same(path, tmp_path):
 @pytest.mark.parametrize("kind", ["mlm", "contrastive"])
 def test_learns_from_texts_alone(path, tmp_path, kind):
     classifier = fresh(path)
+    if kind == "mlm" and classifier.tokenizer.mask_token_id is None:
+        with pytest.raises(
+            ConfigError, match=r"adapt\.objective=mlm hides .* has none; use adapt="
+        ):
+            TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
+        return
     before = [w.detach().clone() for w in last_layer(classifier.model).parameters()]
     objective = TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
     history = trained(classifier, tmp_path, objective, epochs=40)
@@ -150,6 +166,33 @@ def test_the_head_alone_learns_in_no_time(path, tmp_path):
     assert np.log(after).mean() > np.log(before).mean()
     now = classifier.model.base_model.parameters()
     assert all(torch.equal(a, b) for a, b in zip(inner, now, strict=True))
+
+
+def test_features_are_what_the_last_layer_is_given_one_text_at_a_time(path):
+    classifier = fresh(path, threads=2)
+    tokens = classifier.tokens(TEXTS)
+    targets = np.eye(3, dtype=np.float32)[GOLD]
+    objective = LabelObjective(classifier, tokens, targets, np.ones(36))
+    layer, given = last_layer(classifier.model), []
+    found = features_of(objective, layer, "test")
+    hook = layer.register_forward_pre_hook(lambda _, args: given.append(args[0][0]))
+    with torch.no_grad():
+        for ids in tokens:
+            classifier.model(**classifier.pad([ids]))
+    hook.remove()
+    torch.testing.assert_close(found, torch.stack(given).reshape(found.shape), atol=1e-5, rtol=1e-5)
+
+
+def test_a_tokenizer_without_a_padding_token_pads_with_its_last_one_or_is_refused(tmp_path):
+    tokenizer = tiny_classifier(TEXTS).tokenizer
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path / "neither")
+    with pytest.raises(ConfigError, match="neither a padding token nor an end-of-text token"):
+        load_tokenizer(str(tmp_path / "neither"))
+    tokenizer.eos_token = "[SEP]"
+    tokenizer.save_pretrained(tmp_path / "end")
+    loaded = load_tokenizer(str(tmp_path / "end"))
+    assert loaded.pad_token_id == loaded.eos_token_id == tokenizer.sep_token_id
 
 
 def test_a_head_fitted_first_spares_the_steps_that_wake_it(path, tmp_path):

@@ -1,5 +1,8 @@
 """Where torch runs and how: probes that change nothing, settings that are put back."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -20,17 +23,55 @@ def test_what_was_set_is_set_again(monkeypatch):
     assert (matmul.fp32_precision, torch.get_num_threads()) == (before, threads)
 
 
+def a_backend():
+    return SimpleNamespace(matmul=SimpleNamespace(fp32_precision="ieee"))
+
+
+def test_threads_that_come_and_go_in_any_order_leave_the_setting_as_it_was():
+    backend, second_in, first_out = a_backend(), threading.Event(), threading.Event()
+    inside = []
+
+    def first():
+        with hardware._fp32_by(backend, "bf16"):
+            starts.set()
+            second_in.wait(10)
+        first_out.set()
+
+    def second():
+        starts.wait(10)
+        with hardware._fp32_by(backend, "bf16"):
+            second_in.set()
+            first_out.wait(10)
+            inside.append(backend.matmul.fp32_precision)  # the first has gone, and this one goes on
+
+    starts = threading.Event()
+    both = [threading.Thread(target=work) for work in (first, second)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert inside == ["bf16"]
+    assert backend.matmul.fp32_precision == "ieee"
+
+
+def test_backends_are_held_apart():
+    one, other = a_backend(), a_backend()
+    with hardware._fp32_by(one, "bf16"), hardware._fp32_by(other, "tf32"):
+        assert (one.matmul.fp32_precision, other.matmul.fp32_precision) == ("bf16", "tf32")
+    assert (one.matmul.fp32_precision, other.matmul.fp32_precision) == ("ieee", "ieee")
+
+
 @pytest.mark.parametrize(("gain", "wrong", "pays"), [(1.1, 0, False), (2, 0, True), (2, 1, False)])
 def test_onednn_only_where_it_is_faster_and_as_exact(monkeypatch, gain, wrong, pays):
-    product, matmul = hardware.linear, torch.backends.mkldnn.matmul
+    matmul = torch.backends.mkldnn.matmul
 
     def rounded(values, weights):
-        found = product(values, weights)
-        return found + (wrong if matmul.fp32_precision == hardware.ONEDNN else 0)
+        exact = (values.double() @ weights.double().T).float()  # on every processor the same
+        return exact + (wrong if matmul.fp32_precision == hardware.ONEDNN else 0)
 
     monkeypatch.setattr(hardware, "linear", rounded)
     monkeypatch.setattr(hardware, "_gain", lambda *_: gain)
-    assert hardware._onednn_pays.__wrapped__() == pays
+    assert hardware._probe_onednn.__wrapped__() == pays
 
 
 def test_precision_that_is_asked_for_is_used():

@@ -40,7 +40,14 @@ def cleaned(text):
 
 
 def no_width(character):
-    return unicodedata.category(character) == "Cf" or character in "\ufe0f\ufe0e\u034f\u3164\u1160"
+    """Of the characters that Unicode calls default-ignorable, those beside Cf by their blocks."""
+    beside = "\u034f\u115f\u1160\u3164\u17b4\u17b5" + "".join(map(chr, range(0x180B, 0x1810)))
+    selectors = "".join(map(chr, range(0xFE00, 0xFE10)))
+    return (
+        unicodedata.category(character) == "Cf"
+        or character in beside + selectors
+        or 0xE0000 <= ord(character) < 0xE1000
+    )
 
 
 @given(st.lists(texts, max_size=8))

@@ -1,5 +1,6 @@
 """`label_table` and `wsal predict`: all rows and columns, in their order, whatever they come as."""
 
+import gzip
 import io
 import json
 import random
@@ -8,15 +9,16 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from test_lines import mutated
+from helpers import mutated
 
 from wsal.errors import ConfigError, DataError
-from wsal.serving import lines, sources
-from wsal.serving.exported import softmax
+from wsal.files import lines, read_table
+from wsal.serving.exported import Exported, softmax
 from wsal.serving.labelling import Wanted, label_table
 from wsal.serving.sources import Source
 
@@ -68,7 +70,6 @@ def label(engine, source, target, **wanted):
 def small(monkeypatch):
     """Chunks of two records."""
     monkeypatch.setattr(lines, "AT_ONCE", 2)
-    monkeypatch.setattr(sources, "AT_ONCE", 2)
 
 
 @pytest.mark.parametrize("target", [*FILES, ""])
@@ -165,7 +166,9 @@ def test_nested_columns_of_parquet_are_kept_and_written_as_json(engine, tmp_path
 
 
 def test_bad_lines_lie_beside_the_output_with_their_numbers(engine, tmp_path):
-    (tmp_path / "in.csv").write_bytes(b"title,brand\na,b\nonly one\n\xff,b\nc,d\n")
+    (tmp_path / "in.csv").write_bytes(
+        "title,brand\né,ü\nonly one\n".encode() + b"\xff,b\n\xc3\xbc,d\n"
+    )
     done = label(engine, tmp_path / "in.csv", tmp_path / "out.csv")
     assert (done.n_rows, done.n_bad) == (2, 2)
     told = [json.loads(line) for line in done.bad_path.read_text().splitlines()]
@@ -188,6 +191,138 @@ def test_nothing_that_is_there_is_written_over(engine, tmp_path):
         with pytest.raises(ConfigError, match=said):
             label(engine, source, target)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "photos"]
+
+
+def test_what_wsal_did_not_write_is_written_over_by_force_alone(engine, tmp_path):
+    source = write(FRAME, tmp_path / "in.csv")
+    for name, content in [
+        ("out.csv", b"price list\n"), ("out.jsonl", b'{"label": "x", "model": "y"}\n'),
+        ("out.parquet", b"no parquet"), ("out.xlsx", b"PK\x03\x04"), ("out.tsv", b"\xff\x00"),
+    ]:  # fmt: skip
+        target = tmp_path / name
+        target.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"not written by wsal predict.*--force"):
+            label(engine, source, target)
+        assert target.read_bytes() == content
+        assert label_table(engine, Source.of(source), target, Wanted(), force=True).n_rows == 7
+        label(engine, source, target)  # its own, which may be written over
+        label(engine, source, target, prefix="m_")
+        label(engine, source, target)
+    (tmp_path / "empty.csv").touch()
+    label(engine, source, tmp_path / "empty.csv")
+    with pytest.raises(ConfigError, match="is the input"):
+        label_table(engine, Source.of(source), source, Wanted(), force=True)
+
+
+def test_predict_and_prepare_read_the_same_rows(engine, tmp_path):
+    """In whatever dialect: rows are those that training would get."""
+    titles = ['Monitor 27" 4K', "Café; crème", "Büro, Stuhl", "a\nb", "zero\u200bwidth"]
+    rows = [f'{i};"{title.replace(chr(34), chr(34) * 2)}";B' for i, title in enumerate(titles)]
+    text = "sep=;\r\nid;title;brand\r\n" + "\r\n;;\r\n".join(rows) + "\r\n\r\n"
+    for name, content in [
+        ("a.csv", text.encode("utf-16")), ("b.csv.gz", gzip.compress(text.encode())),
+        ("c.txt", text.replace("\u200b", "").encode("cp1252")),
+        ("d.tsv", text.replace(";;", "\t\t").replace("sep=;\r\n", "").replace(";", "\t").encode()),
+    ]:  # fmt: skip
+        path = tmp_path / name
+        path.write_bytes(content)
+        target = tmp_path / f"{name}.parquet"
+        done = label(engine, path, target)
+        assert (done.n_rows, done.n_bad) == (5, 0), name
+        assert read(target).select("id", "title", "brand").equals(read_table(path)), name
+
+
+def test_a_table_in_which_nothing_is_a_record_is_refused(engine, tmp_path):
+    for name, content, words in [
+        ("a.csv", b"title,brand\nx\ny\n", "2 lines that are no record:\n  line 2: 1 field"),
+        ("b.jsonl", b"title\nbrand\n", "2 lines that are no record:\n  line 1: Expecting value"),
+        ("c.csv", b"title,brand\n", "has no rows"),
+        ("d.csv", "title,brand\nКофе,Кофе\n".encode("cp1251"), "not UTF-8"),
+    ]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=words):
+            label(engine, path, tmp_path / "out.csv")
+        assert not [p for p in tmp_path.iterdir() if "out" in p.name]
+
+
+def test_fields_that_are_no_text_are_refused(engine, tmp_path):
+    for title, held in [([["a"], ["b"]], "lists"), ([b"a", b"b"], "bytes"),
+                        ([{"a": 1}, {"a": 2}], "objects")]:  # fmt: skip
+        frame = pl.DataFrame({"title": title, "brand": ["x", "y"]})
+        frame.write_parquet(tmp_path / "in.parquet")
+        with pytest.raises(DataError, match=rf"in\.parquet: column 'title' holds {held}"):
+            label(engine, tmp_path / "in.parquet", tmp_path / "out.csv")
+    (tmp_path / "in.jsonl").write_text('{"title": ["a"]}\n{"title": "b"}\n')
+    with pytest.raises(DataError, match=r"in\.jsonl: column 'title' holds lists"):
+        label(engine, tmp_path / "in.jsonl", tmp_path / "out.csv")
+
+
+def test_numbers_beyond_what_json_knows_cost_their_line(engine, tmp_path):
+    rows = [
+        '{"title": "a", "n": 1e400}',
+        '{"title": "b", "n": -1e400}',
+        '{"title": "c", "n": 1e30}',
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(rows))
+    done = label(engine, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    [found] = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert (found["title"], found["n"], done.n_bad) == ("c", 1e30, 2)
+    assert "Infinity" not in (tmp_path / "out.jsonl").read_text()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_folder_of_files_goes_on_after_a_kill(engine, tmp_path, small, kind):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(FRAME[:3], folder / f"a.{kind}")
+    write(FRAME[3:].select("title", "brand", "id"), folder / f"b.{kind}")
+    label(engine, folder, tmp_path / "whole")
+    names = [f"{one}.parquet" if kind == "parquet" else f"{one}.{kind}.parquet" for one in "ab"]
+    assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == names
+    expected = [str(i) for i in range(7)]
+    assert read(tmp_path / "whole")["id"].cast(pl.String).to_list() == expected
+    for moment in range(1, 4):
+        n_run = []
+
+        def run(ids, mask, n_run=n_run, moment=moment):
+            n_run.append(1)
+            if len(n_run) == moment:
+                raise KeyboardInterrupt
+            return engine.run(ids, mask)
+
+        target = tmp_path / f"out{moment}.jsonl"
+        with pytest.raises(KeyboardInterrupt):
+            label(replace(engine, run=run, n_threads=1), folder, target)
+        label(engine, folder, target)
+        assert pl.read_ndjson(target)["id"].cast(pl.String).to_list() == expected
+
+
+def test_a_folder_of_unlike_files_is_refused_by_name(engine, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    frame = FRAME.select("title", "brand", pl.lit(1).alias("n"))
+    write(frame, folder / "a.parquet")
+    write(frame.with_columns(n=pl.lit("x")), folder / "b.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet has columns of other kinds"):
+        label(engine, folder, tmp_path / "out.csv")
+    write(frame.drop("n"), folder / "b.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet has a column 'n' and .*b\.parquet has none"):
+        label(engine, folder, tmp_path / "out2.csv")
+
+
+def test_a_run_instead_of_its_exported_model_is_named(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "shop").mkdir(parents=True)
+    (tmp_path / "runs" / "shop" / "exported").symlink_to(folder)
+    (tmp_path / "runs" / "new" / "source").mkdir(parents=True)
+    for given in ("runs/shop", "shop"):
+        with pytest.raises(ConfigError, match=f"{given} .*did you mean runs/shop/exported"):
+            Exported.open(Path(given))
+    with pytest.raises(ConfigError, match="runs/new is a run that was not exported"):
+        Exported.open(Path("runs/new"))
+    with pytest.raises(ConfigError, match="there is no folder shpo"):
+        Exported.open(Path("shpo"))
 
 
 def test_order_and_neighbours_change_no_label(engine, tmp_path):
@@ -264,7 +399,7 @@ def test_streams_through_a_pipe(folder, tmp_path):
     done = predict(folder, "-", "-", "--format", "csv", sent=b"title,brand\na,b\nx\nc,d\n")
     assert done.returncode == 0, done.stderr
     assert pl.read_csv(io.BytesIO(done.stdout))["title"].to_list() == ["a", "c"]
-    assert b"line 3: 1 fields; the header has 2" in done.stderr
+    assert b"line 3: 1 field; the header has 2" in done.stderr
     done = predict(folder, "-", "-", "--format", "jsonl", sent=b'{"title": "a", "n": 1}\n')
     assert json.loads(done.stdout)["n"] == 1
     done = predict(folder, "-", tmp_path / "out.parquet", "--format", "tsv",

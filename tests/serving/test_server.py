@@ -327,3 +327,17 @@ def test_where_it_cannot_listen_it_says_so(folder, tmp_path):
     finally:
         first.process.terminate()
         assert first.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({}, "Content-Type is missing"), ({"content-type": "text/plain"}, "is text/plain")],
+)
+def test_a_body_that_is_not_called_json_is_refused_with_the_header_to_send(asked, headers, said):
+    answer = asked().post("/predict", content=b'{"text": "kettle"}', headers=headers)
+    assert answer.status_code == 415
+    assert said in answer.json()["detail"]
+    assert "`Content-Type: application/json`" in answer.json()["detail"]
+    named = {"content-type": "application/json; charset=utf-8"}
+    answer = asked().post("/predict", content=b'{"text": "kettle"}', headers=named)
+    assert answer.status_code == 200

@@ -46,6 +46,8 @@ class Candidates:
     extra_reasons: Sequence[str] | None = None  # (texts,): why; "" where nothing is added
     groups: np.ndarray | None = None  # (texts,): near-duplicates share a whole number
     samples: np.ndarray | None = None  # (passes, texts, classes): probs with dropout left on
+    drawn: np.ndarray | None = None
+    """`(texts,)` bool: drawn at random from all that are left, not listed as unsure; None: all."""
 
     def __post_init__(self) -> None:
         _check_finite("candidates: probs", self.probs)
@@ -75,6 +77,7 @@ class Candidates:
             extra_reasons=None if reasons is None else [reasons[row] for row in rows],
             groups=None if self.groups is None else self.groups[rows],
             samples=None if self.samples is None else self.samples[:, rows],
+            drawn=None if self.drawn is None else self.drawn[rows],
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from wsal.active.candidates import Candidates, QueryStrategy, Selection, among, joined, noted
 from wsal.active.ranking import ranked
+from wsal.arrays import Rows
 from wsal.errors import ConfigError
 from wsal.settings import Amount, Positive, Share
 
@@ -36,7 +37,8 @@ class Mix:
         sizes = apportion([self.shares[name] for name in self.parts], min(size, len(left)))
         for part, part_size in zip(self.parts.values(), sizes, strict=True):
             if part_size:
-                chosen.append(among(part, candidates, left, part_size, rng))
+                rows = _for_part(part, candidates, left, part_size)
+                chosen.append(among(part, candidates, rows, part_size, rng))
                 left = np.setdiff1d(left, chosen[-1].rows)
         return joined(chosen)
 
@@ -111,21 +113,56 @@ class ColdStart:
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """What the strategy whose turn it is chooses."""
-        cold = candidates.labelled is None or len(candidates.labelled) < self.labels
-        return (self.first if cold else self.base).select(candidates, size, rng)
+        return self.turn(_n_labelled(candidates)).select(candidates, size, rng)
+
+    def turn(self, n_labelled: int) -> QueryStrategy:
+        """The strategy that chooses when so many texts are labelled."""
+        return self.first if n_labelled < self.labels else self.base
 
 
-def dropout_passes(strategy: QueryStrategy) -> int:
-    """How many passes with dropout a strategy, or any it is made of, wants as samples; 0: none.
+def active_strategies(strategy: QueryStrategy, n_labelled: int) -> list[QueryStrategy]:
+    """The innermost strategies that would choose now, with so many texts labelled.
+
+    >>> from wsal.active.strategies import Dbal, Random
+    >>> active_strategies(ColdStart(Dbal(), first=ClassCap(Random()), labels=50), n_labelled=0)
+    [Random()]
+    """
+    if isinstance(strategy, ColdStart):
+        inner = [strategy.turn(n_labelled)]
+    elif isinstance(strategy, Mix):
+        inner = [part for name, part in strategy.parts.items() if strategy.shares[name]]
+    else:
+        inner = [strategy.base] if hasattr(strategy, "base") else []
+    if not inner:
+        return [strategy]
+    return [leaf for part in inner for leaf in active_strategies(part, n_labelled)]
+
+
+def dropout_passes(strategy: QueryStrategy, n_labelled: int) -> int:
+    """How many passes with dropout the strategies that would choose now want as samples; 0: none.
 
     >>> from wsal.active.bald import Bald
-    >>> dropout_passes(ClassCap(Bald(passes=7)))
+    >>> dropout_passes(ClassCap(Bald(passes=7)), n_labelled=0)
     7
     """
-    inner = list(getattr(strategy, "parts", {}).values())
-    if base := getattr(strategy, "base", None):
-        inner.append(base)
-    return max([getattr(strategy, "passes", 0), *map(dropout_passes, inner)])
+    leaves = active_strategies(strategy, n_labelled)
+    return max(getattr(leaf, "passes", 0) for leaf in leaves)
+
+
+def candidate_sizes(strategy: QueryStrategy, n_labelled: int, size: int) -> tuple[int, int]:
+    """How many candidates to draw at random, and how many to shortlist as unsure; `size` in all.
+
+    Strategies that look everywhere (random, typicality, coverage) must not choose among unsure
+    texts only, nor the others among random ones. Where both kinds choose now, each gets half.
+
+    >>> from wsal.active.strategies import Dbal, Random
+    >>> mix = Mix({"unsure": Dbal(), "random": Random()}, {"unsure": 0.8, "random": 0.2})
+    >>> [candidate_sizes(one, 0, 5000) for one in (Dbal(), Random(), mix)]
+    [(0, 5000), (5000, 0), (2500, 2500)]
+    """
+    everywhere = {_looks_everywhere(leaf) for leaf in active_strategies(strategy, n_labelled)}
+    n_random = size // 2 if len(everywhere) == 2 else size if True in everywhere else 0
+    return n_random, size - n_random
 
 
 def apportion(shares: Sequence[float], size: int) -> list[int]:
@@ -151,14 +188,17 @@ def _within(room: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.array(places, np.int64)
 
 
-def looks_everywhere(strategy: QueryStrategy) -> bool:
-    """Whether a strategy wants a random part of the pool for candidates, not the unsure ones.
-
-    >>> from wsal.active.strategies import Dbal, Random
-    >>> looks_everywhere(ClassCap(Random())), looks_everywhere(Dbal())
-    (True, False)
-    """
-    inner = getattr(strategy, "base", strategy)
-    if inner is not strategy:
-        return looks_everywhere(inner)
+def _looks_everywhere(strategy: QueryStrategy) -> bool:
     return bool(getattr(strategy, "everywhere", False))
+
+
+def _for_part(part: QueryStrategy, candidates: Candidates, left: Rows, size: int) -> Rows:
+    """The rows of `left` that a part of a mix may choose from."""
+    if candidates.drawn is None or candidate_sizes(part, _n_labelled(candidates), size)[1]:
+        return left
+    drawn = left[candidates.drawn[left]]  # among shortlisted texts, chance would favour unsure ones
+    return drawn if len(drawn) >= size else left
+
+
+def _n_labelled(candidates: Candidates) -> int:
+    return len(candidates.labelled) if candidates.labelled else 0

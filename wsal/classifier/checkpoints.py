@@ -7,7 +7,7 @@ damaged; in both cases the one before is taken, and that is said.
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from wsal.artifacts import digest_of, file_digest, write_json
+from wsal.classifier.finite import must_be_finite
 
 KEPT = 2
 TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+@dataclass
+class Progress:
+    """Where training stands: what a checkpoint holds beside tensors."""
+
+    step: int = 0
+    loss: list[list[float]] = field(default_factory=list)  # [step, mean loss since the last]
+    looks: list[list[float]] = field(default_factory=list)  # [step, score]
+    room: list[int] = field(default_factory=list)  # tokens at once; whether it recomputes
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,13 @@ class Checkpoint:
 
 
 def save(scratch: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint whole, and drop all but the newest two."""
+    """Write a checkpoint whole, and drop all but the newest two.
+
+    Raises:
+        ModelError: a tensor is not finite; nothing was written.
+    """
+    where = f"the checkpoint of step {checkpoint.step:,} was not written: a tensor of it is"
+    must_be_finite(checkpoint.tensors.values(), where)
     folder = scratch / f"{checkpoint.step:09d}"
     for later in (one for one in _folders(scratch) if one.name >= folder.name):
         shutil.rmtree(later)  # only damaged ones can stand there: training went on from before

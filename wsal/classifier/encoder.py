@@ -19,6 +19,7 @@ from transformers import (
 from transformers.utils import logging as hf_logging
 
 from wsal.classifier.attention import looks_both_ways, use_short_attention
+from wsal.classifier.finite import must_be_finite
 from wsal.classifier.hardware import device_of, uses_bf16
 from wsal.classifier.tokens import Tokens, tokenise
 from wsal.errors import ConfigError
@@ -50,8 +51,17 @@ class Classifier:
         mask = torch.from_numpy(places.astype(np.int64))
         return {"input_ids": torch.from_numpy(pieces), "attention_mask": mask}
 
+    def text(self, ids: Any) -> str:  # noqa: ANN401  word pieces, in whatever holds them
+        """The text that these word pieces stand for, nearly; for messages."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
     def save(self, folder: Path) -> None:
-        """Write a folder that `transformers` loads: safetensors, config, tokenizer."""
+        """Write a folder that `transformers` loads: safetensors, config, tokenizer.
+
+        Raises:
+            ModelError: a weight is infinite or NaN; nothing was written.
+        """
+        must_be_finite(self.model.parameters(), f"{folder} was not written: a weight is")
         with quiet():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
@@ -85,6 +95,8 @@ def new_classifier(
         model = _tiny_model(encoder, labels, len(tokenizer))
     else:
         model = _load(encoder_path(encoder.path), labels)
+    if model.config.pad_token_id is None:  # a causal model finds a text's last token by it
+        model.config.pad_token_id = tokenizer.pad_token_id
     set_attention(model, encoder, hardware)
     return Classifier(model, tokenizer, encoder, hardware)
 
@@ -157,12 +169,25 @@ def quiet() -> Iterator[None]:
 
 
 def load_tokenizer(path: str) -> Any:  # noqa: ANN401
-    """The tokenizer in this folder, or of this Hugging Face id."""
+    """The tokenizer in this folder, or of this Hugging Face id; it can pad.
+
+    Raises:
+        ConfigError: it cannot be loaded, or has no token to pad with.
+    """
     try:
         with quiet():
-            return AutoTokenizer.from_pretrained(path)
+            tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise _cannot_load(path, error) from error
+    if tokenizer.pad_token_id is None:  # as GPT's: padding is masked, so any token will do
+        if tokenizer.eos_token_id is None:
+            raise ConfigError(
+                f"encoder.path={path!r} has a tokenizer with neither a padding token nor an "
+                "end-of-text token, so texts cannot be put into one batch; add a pad_token to its "
+                "tokenizer_config.json, or choose another encoder"
+            )
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401

@@ -1,5 +1,6 @@
 """Where torch runs, in which precision, and what it does when memory runs out."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,9 @@ from wsal.settings import EncoderSettings, HardwareSettings
 WORTH_IT = 1.4  # times faster; measured were 1.1 where a way does not pay, 1.8 to 2.3 where it does
 TRIES = 40  # of a third of a millisecond
 ONEDNN = "bf16"  # torch's name for: oneDNN, and it may round
+PROBING, HOLDING = threading.Lock(), threading.Lock()
+HELD: dict[int, tuple[int, str]] = {}
+"""By backend: how many threads hold its setting, and what it was before the first."""
 PEAK = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L40": 181e12}
 """Dense bf16 operations a second, by what the card's name contains; from its maker's data sheet."""
 
@@ -57,7 +61,8 @@ def fast_products(hardware: HardwareSettings) -> Iterator[None]:
     On a GPU that is TF32; on a CPU oneDNN, where a probe finds it faster and as exact.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(hardware.threads or threads)
+    if hardware.threads:
+        torch.set_num_threads(hardware.threads)
     on_gpu = device_of(hardware).type == "cuda"
     backend = torch.backends.cuda if on_gpu else torch.backends.mkldnn
     way = "tf32" if on_gpu else ONEDNN if _onednn_pays() else None
@@ -65,7 +70,8 @@ def fast_products(hardware: HardwareSettings) -> Iterator[None]:
         with _fp32_by(backend, way) if way else nullcontext():
             yield
     finally:
-        torch.set_num_threads(threads)
+        if hardware.threads:
+            torch.set_num_threads(threads)
 
 
 def peak_flops(hardware: HardwareSettings) -> float | None:
@@ -86,8 +92,14 @@ def _bf16_pays() -> bool:
     return _gain(lambda: linear(values, weights), lambda: linear(*low)) > WORTH_IT
 
 
-@cache
 def _onednn_pays() -> bool:
+    """`_probe_onednn`, once, in one thread: it sets what others would compute by meanwhile."""
+    with PROBING:
+        return _probe_onednn()
+
+
+@cache
+def _probe_onednn() -> bool:
     """Whether torch's fp32 products by oneDNN are far faster than by default, and as exact.
 
     On some processors MKL runs at half speed. torch hands products to oneDNN where it is allowed
@@ -110,12 +122,24 @@ def _onednn_pays() -> bool:
 
 @contextmanager
 def _fp32_by(backend: Any, way: str) -> Iterator[None]:  # noqa: ANN401  a module of torch.backends
-    """Let a backend multiply fp32 in this way, for a while."""
-    before, backend.matmul.fp32_precision = backend.matmul.fp32_precision, way
+    """Let a backend multiply fp32 in this way, for a while.
+
+    torch has one such setting for all threads. So the first of several that want it sets it, and
+    the last sets it back, in whatever order they come and go.
+    """
+    with HOLDING:
+        n, before = HELD.get(id(backend), (0, backend.matmul.fp32_precision))
+        HELD[id(backend)] = n + 1, before
+        backend.matmul.fp32_precision = way
     try:
         yield
     finally:
-        backend.matmul.fp32_precision = before
+        with HOLDING:
+            n, before = HELD.pop(id(backend))
+            if n > 1:
+                HELD[id(backend)] = n - 1, before
+            else:
+                backend.matmul.fp32_precision = before
 
 
 def _probe() -> tuple[torch.Tensor, torch.Tensor]:

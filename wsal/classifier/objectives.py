@@ -13,6 +13,7 @@ from wsal.classifier.course import Batch
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.losses import Loss, SoftCrossEntropy
 from wsal.classifier.tokens import Tokens
+from wsal.errors import ConfigError
 from wsal.settings import AdaptSettings
 
 CROSS_ENTROPY = SoftCrossEntropy()
@@ -57,11 +58,24 @@ class LabelObjective:
 
 @dataclass(frozen=True)
 class TextObjective:
-    """The texts themselves, for `adapt`."""
+    """The texts themselves, for `adapt`.
+
+    Raises:
+        ConfigError: word pieces are to be hidden, and the tokenizer has none to hide them behind.
+    """
 
     classifier: Classifier
     tokens: Tokens
     settings: AdaptSettings
+
+    def __post_init__(self) -> None:
+        masks = self.settings.objective == "mlm"
+        if masks and self.classifier.tokenizer.mask_token_id is None:
+            raise ConfigError(
+                "adapt.objective=mlm hides word pieces behind a mask token, but the tokenizer of "
+                f"encoder.path={self.classifier.encoder.path!r} has none; use adapt=contrastive, "
+                "adapt=none, or another encoder"
+            )
 
     @cached_property
     def lengths(self) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from wsal.errors import ConfigError
 from wsal.settings import OptimizerSettings
 
+EMBEDS = re.compile(r"embed|\.w[tp]e\.")
 LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
 
 
@@ -24,7 +26,7 @@ def depth_of(name: str, n_layers: int) -> int:
     """
     if found := LAYER.search(name):
         return int(found[1]) + 1
-    return 0 if "embed" in name else n_layers + 1
+    return 0 if EMBEDS.search(name) else n_layers + 1
 
 
 def freeze(model: Any, settings: OptimizerSettings) -> None:  # noqa: ANN401
@@ -89,13 +91,28 @@ def set_rate(optimizer: torch.optim.AdamW, lr: float) -> None:
 def clip(optimizer: torch.optim.AdamW, weights: list[Tensor], max_norm: float) -> Tensor:
     """Let the next step scale down a gradient longer than this; gives back its length.
 
+    If that is not finite, the step changes nothing.
+
     AdamW's fused step divides by `grad_scale`, as it does for torch's GradScaler, while it reads
     the gradient anyway: `clip_grad_norm_` would read and write all of it once more.
     """
     norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
     optimizer.grad_scale = (norm / max_norm).clamp(min=1).float()  # type: ignore[attr-defined]
-    optimizer.found_inf = torch.zeros_like(optimizer.grad_scale)  # type: ignore[attr-defined]
+    optimizer.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
     return norm
+
+
+@contextmanager
+def exchanged(weights: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
+    """Let the weights hold other values for a while; if there are none, their own."""
+    own = [weight.detach().clone() for weight in weights] if others else []
+    with torch.no_grad():
+        for weight, other in zip(weights, others, strict=bool(others)):
+            weight.copy_(other)
+    yield
+    with torch.no_grad():
+        for weight, before in zip(weights, own, strict=bool(own)):
+            weight.copy_(before)
 
 
 def moments(optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:

@@ -1,17 +1,18 @@
 """Train the last layer alone, on features computed once: seconds, while a person waits."""
 
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wsal.classifier.batching import token_batches
-from wsal.classifier.hardware import autocast, device_of
-from wsal.classifier.inference import CPU_TOKENS
+from wsal.arrays import Rows
+from wsal.classifier.course import Batch
+from wsal.classifier.finite import must_be_finite
+from wsal.classifier.inference import for_each_batch
 from wsal.classifier.objectives import LabelObjective
 from wsal.errors import ConfigError
-from wsal.progress import bar
 
 PULL_TO_TRAINED = 1e-2
 """How strongly a trained layer is held to where it was: gold is scarce."""
@@ -29,13 +30,15 @@ def train_probe(
     `loss` (before and after, as `[step, loss]`) and `n_steps`, as `train` does.
 
     Raises:
-        ConfigError: the model's last layer is not linear.
+        ConfigError: the model's last layer is not linear. ModelError: the loss or a weight is
+            infinite or NaN.
     """
     classifier = objective.classifier
     layer = last_layer(classifier.model)
     features = features_of(objective, layer, what).to(layer.weight.device)
     targets = torch.from_numpy(np.asarray(objective.targets, dtype=np.float32)).to(features.device)
     weights = torch.from_numpy((objective.weights * counts).astype(np.float32)).to(features.device)
+    _losses_are_finite(objective, features, targets, weights, what)
     start = [p.detach().clone() for p in layer.parameters()]
     solver = torch.optim.LBFGS(
         layer.parameters(), max_iter=MOST_STEPS, line_search_fn="strong_wolfe"
@@ -53,6 +56,7 @@ def train_probe(
 
     solver.step(loss)  # type: ignore[no-untyped-call]
     solver.zero_grad()
+    must_be_finite(layer.parameters(), f"{what}: a weight of the last layer is")
     history = [[0, round(seen[0], 6)], [len(seen), round(seen[-1], 6)]]
     return {"loss": history, "looks": [], "n_steps": len(seen)}
 
@@ -74,23 +78,31 @@ def last_layer(model: Any) -> nn.Linear:  # noqa: ANN401
     return found[-1]
 
 
+def _losses_are_finite(
+    objective: LabelObjective, features: Tensor, targets: Tensor, weights: Tensor, what: str
+) -> None:
+    classifier = objective.classifier
+    with torch.no_grad():
+        losses = objective.loss.losses(last_layer(classifier.model)(features), targets) * weights
+    bad = np.flatnonzero(~losses.isfinite().cpu().numpy()).tolist()
+    texts = [classifier.text(objective.tokens[row]) for row in bad]
+    must_be_finite([losses], f"{what}: the loss is", texts)
+
+
 def features_of(objective: LabelObjective, layer: nn.Linear, what: str) -> Tensor:
     """What the last layer is given for each text, `(texts, dims)`, without dropout."""
-    classifier, tokens = objective.classifier, objective.tokens
-    device = device_of(classifier.hardware)
-    model = classifier.model.eval().to(device)
+    tokens, model = objective.tokens, objective.classifier.model.eval()
     features = torch.empty(len(tokens), layer.in_features)
+    given: dict[int, Tensor] = {}  # by thread: what the layer was called with last
 
-    taken: list[Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().cpu()))
+    def run(rows: Rows, batch: Batch) -> None:
+        model(**batch)
+        features[rows] = given.pop(get_ident()).float().cpu()
+
+    hook = layer.register_forward_pre_hook(lambda _, a: given.__setitem__(get_ident(), a[0]))
     try:
-        with bar(what, len(tokens), "texts") as advance:
-            for rows in token_batches(tokens.lengths, CPU_TOKENS):
-                batch = classifier.pad([tokens[row] for row in rows])
-                with torch.no_grad(), autocast(classifier.encoder, classifier.hardware):
-                    model(**{name: part.to(device) for name, part in batch.items()})
-                features[rows] = taken.pop()
-                advance(len(rows))
+        for_each_batch(objective.classifier, tokens, what, run)
     finally:
         hook.remove()
+    must_be_finite([features], f"{what}: what the last layer is given is")
     return features

@@ -9,8 +9,7 @@ was killed goes on from its last checkpoint bit for bit.
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from torch import Tensor
 from wsal import processes
 from wsal.classifier import checkpoints, optimizer
 from wsal.classifier.batching import Plan, token_batches
-from wsal.classifier.checkpoints import Checkpoint
+from wsal.classifier.checkpoints import Checkpoint, Progress
 from wsal.classifier.course import Batch, Course, Objective
 from wsal.classifier.encoder import Classifier
+from wsal.classifier.finite import DivergenceGuard
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
 from wsal.classifier.memory import Room, must_be_whole, out_of_memory
@@ -31,16 +31,6 @@ from wsal.classifier.stopping import StopSign
 from wsal.classifier.vocabulary import only_used
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
-
-
-@dataclass
-class Progress:
-    """Where training stands: what a checkpoint holds beside tensors."""
-
-    step: int = 0
-    loss: list[list[float]] = field(default_factory=list)  # [step, mean loss since the last]
-    looks: list[list[float]] = field(default_factory=list)  # [step, score]
-    room: list[int] = field(default_factory=list)  # tokens at once; whether it recomputes
 
 
 def train(
@@ -52,7 +42,7 @@ def train(
 
     Raises:
         PreemptedError: SIGTERM came; a checkpoint was written. ModelError: not even one text fits
-            into memory.
+            into memory, or a loss, gradient or weight is not finite; earlier checkpoints stay.
     """
     if not len(plan):
         return {"loss": [], "looks": [], "n_steps": 0}
@@ -93,6 +83,7 @@ class Training:
         self.room = Room(self.hardware, self.model)
         self.progress, self.running = Progress(), torch.zeros(1, device=self.device)
         self._restore()
+        self.guard = DivergenceGuard(self.optimizer, course, self.progress.step)
 
     def run(self, meter: Meter, sign: StopSign, ahead: ThreadPoolExecutor | None) -> None:
         """Every step that is left; then the running mean or the best weights, if asked for."""
@@ -143,6 +134,7 @@ class Training:
             parts = self._parts(step)
         processes.add_up_gradients(self.weights)
         norm = optimizer.clip(self.optimizer, self.weights, settings.max_grad_norm)
+        self.guard.before_step(norm)
         share = optimizer.rate(step, len(self.plan), settings)
         optimizer.set_rate(self.optimizer, settings.lr * share)
         self.optimizer.step()
@@ -155,19 +147,33 @@ class Training:
 
     def _backward(self, parts: list[Batch], step: int) -> bool:
         """Add up the gradients of a step's parts; False if memory ran out."""
-        torch.manual_seed(integer(self.course.seed, step, processes.rank()))
         n_texts, total = len(self.plan[step]), torch.zeros_like(self.running)
         with out_of_memory() as failure:
-            for part in parts:
-                batch = {k: v.to(self.device, non_blocking=True) for k, v in part.items()}
-                with autocast(self.classifier.encoder, self.hardware):
-                    losses = self.objective.losses(self.forward, batch)
-                loss = losses.float().sum() / n_texts
+            for _, losses in self._losses(parts, step):
+                loss = losses.sum() / n_texts
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         if not failure:
             self.running += total
         return not failure
+
+    def _losses(self, parts: list[Batch], step: int) -> Iterator[tuple[Batch, Tensor]]:
+        """Each part of a step with the losses of its texts; the same whenever it is asked for."""
+        torch.manual_seed(integer(self.course.seed, step, processes.rank()))
+        for part in parts:
+            batch = {k: v.to(self.device, non_blocking=True) for k, v in part.items()}
+            with autocast(self.classifier.encoder, self.hardware):
+                losses = self.objective.losses(self.forward, batch)
+            yield batch, losses.float()
+
+    def _losing(self, step: int) -> list[str]:
+        """The texts of a step, of this process's share, whose loss is not finite now."""
+        with torch.no_grad():
+            found = [
+                batch["input_ids"][~losses.isfinite()]
+                for batch, losses in self._losses(self._parts(step), step)
+            ]
+        return [self.classifier.text(ids) for part in found for ids in part]
 
     def _log(self, meter: Meter, norm: Tensor, *, stop: bool) -> bool:
         """Note the loss now and then; gives back whether all processes are to stop."""
@@ -179,6 +185,7 @@ class Training:
         processes.add_up([told])
         self.running.zero_()
         loss = float(told[0]) / (step - (self.progress.loss[-1][0] if self.progress.loss else 0))
+        self.guard.check(step, self._losing, self.weights, loss)
         self.progress.loss.append([step, round(loss, 6)])
         meter.note(step, loss, float(norm), self.optimizer.param_groups[-1]["lr"])
         return bool(told[1] > 0)
@@ -188,24 +195,14 @@ class Training:
         step, score = self.progress.step, self.course.score
         if not self.settings.patience or score is None or step % self.settings.look_steps:
             return
-        with self._running_mean():
-            found = processes.tell(score() if processes.leads() else None)
+        self.guard.check(step, self._losing, self.weights)
+        with optimizer.exchanged(self.weights, self.mean):
+            found = processes.by_leader(score)
         if all(found > earlier for _, earlier in self.progress.looks):
             with torch.no_grad():
                 torch._foreach_copy_(self.best, self.mean or self.weights)
         self.progress.looks.append([step, found])
         self.model.train()
-
-    @contextmanager
-    def _running_mean(self) -> Iterator[None]:
-        """The running mean in the place of the weights, if there is one."""
-        own = self._copies() if self.mean else []
-        with torch.no_grad():
-            for weight, mean in zip(self.weights, self.mean, strict=bool(self.mean)):
-                weight.copy_(mean)
-            yield
-            for weight, before in zip(self.weights, own, strict=bool(own)):
-                weight.copy_(before)
 
     def _past_its_best(self) -> bool:
         scores = [score for _, score in self.progress.looks]
@@ -217,6 +214,7 @@ class Training:
         return processes.count() == 1 or self.progress.step % LOG_STEPS == 0
 
     def _save(self) -> None:
+        self.guard.check(self.progress.step, self._losing, self.weights)
         if processes.leads():
             self.progress.room = [self.room.max_tokens, int(self.room.recomputes)]
             tensors = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}

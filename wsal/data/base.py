@@ -8,6 +8,9 @@ import polars as pl
 
 from wsal.settings import Share
 
+ROW = "__row__"
+"""A column that a source may add: where in its file each row stands, counted from 1."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -56,7 +59,10 @@ class DataSource(Protocol):
         ...
 
     def read(self) -> pl.DataFrame:
-        """All rows, all columns of the layout, as strings (null where a value is missing)."""
+        """All rows, all columns of the layout (null where a value is missing).
+
+        A column `ROW` beside them says which row of its file each is; messages name it.
+        """
         ...
 
     def content(self) -> Mapping[str, str]:

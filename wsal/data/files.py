@@ -7,25 +7,45 @@ from pathlib import Path
 import polars as pl
 
 from wsal.artifacts import file_digest
-from wsal.data.base import Layout
-from wsal.files import existing, read_table
+from wsal.data.base import ROW, Layout
+from wsal.errors import DataError, did_you_mean
+from wsal.files import TableOptions, existing, numbered_table
+from wsal.files.options import Delimiter, Encoding, Row
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table in one file (csv, tsv, parquet, jsonl, xlsx, told by the suffix); text is UTF-8."""
+    """A table in one file, or in a folder of files of one kind; the suffix tells the kind.
+
+    The kinds are csv, tsv, txt, jsonl, json, parquet and xlsx; text may be compressed. What the
+    last four fields leave open is detected; see `wsal.files.TableOptions`.
+    """
 
     path: Path
     layout: Layout
+    delimiter: Delimiter | None = None
+    encoding: Encoding | None = None
+    sheet: str | None = None
+    header_row: Row | None = None
 
     def read(self) -> pl.DataFrame:
-        """The rows of the file.
+        """The rows of the file, and in the column `ROW` the line or row that each stands in.
 
         Raises:
-            DataError: the file is missing, empty, of an unknown kind, broken, or not UTF-8.
+            DataError: the file is missing, empty, of an unknown kind or broken, rows are no
+                records, or it lacks a column of the layout.
         """
-        return read_table(self.path)
+        options = TableOptions(self.delimiter, self.encoding, self.sheet, self.header_row)
+        frame, rows, advice = numbered_table(self.path, options)
+        for name in self.layout.columns:
+            if name not in frame.columns:
+                raise DataError(
+                    f"{self.path} has no column {name!r}{did_you_mean(name, frame.columns)}"
+                    + (advice and f" ({advice})")
+                )
+        return frame.with_columns(pl.Series(ROW, rows, dtype=pl.Int64))
 
     def content(self) -> Mapping[str, str]:
-        """The digest of the file's bytes."""
-        return {"file": file_digest(existing(self.path))}
+        """The digest of the bytes of the file, or of all files of the folder."""
+        path = self.path if self.path.is_dir() else existing(self.path)
+        return {"file": file_digest(path)}

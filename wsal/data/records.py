@@ -4,11 +4,12 @@ from hashlib import blake2b
 
 import polars as pl
 
-from wsal.data.base import Layout
-from wsal.data.text import clean, compose
+from wsal.data.base import ROW, Layout
+from wsal.data.text import as_text, clean, compose
 from wsal.errors import DataError, did_you_mean
 from wsal.labels import SKIPS, LabelSet
 
+MOST_TOLD = 10  # rows or names that a message lists
 SPLITS = {
     "train": "pool", "pool": "pool", "unlabeled": "pool", "unlabelled": "pool",
     "valid": "dev", "validation": "dev", "val": "dev", "dev": "dev",
@@ -20,22 +21,25 @@ def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Columns `id`, `text`, `label` (name or null), `split` (name or null) and `fields`, by row.
 
     Raises:
-        DataError: a column is missing, an id stands twice, a split's name is unknown.
+        DataError: a column is missing or holds no text, an id stands twice, a split's name is
+            unknown.
     """
+    known = [name for name in rows.columns if name != ROW]
     for name in layout.columns:
-        if name not in rows.columns:
-            raise DataError(f"the data has no column {name!r}{did_you_mean(name, rows.columns)}")
-    rows = rows.select(pl.col(layout.columns).cast(pl.String))
+        if name not in known:
+            raise DataError(f"the data has no column {name!r}{did_you_mean(name, known)}")
+    places = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
+    rows = pl.DataFrame([as_text(rows[name]) for name in layout.columns])
     fields = [clean(rows[name]).alias(name) for name in layout.fields]
     cleaned = pl.DataFrame(fields) if fields else pl.DataFrame()
     text = compose(cleaned, layout.text, layout.separator)
     empty = pl.Series([None] * len(rows), dtype=pl.String)
     return pl.DataFrame(
         {
-            "id": _unique(rows[layout.id]) if layout.id else _ids(text),
+            "id": _unique(rows[layout.id], places) if layout.id else _ids(text),
             "text": text,
             "label": renamed(clean(rows[layout.label]), layout) if layout.label else empty,
-            "split": _splits(rows[layout.split]) if layout.split else empty,
+            "split": _splits(rows[layout.split], places) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
     ).with_columns(text=pl.when(pl.col("text") != "").then("text"))
@@ -60,10 +64,16 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             "column with gold labels (data.layout.label=COLUMN) or, where there are none, the "
             "classes (data.layout.labels=[A,B,...])"
         )
-    for row, name in found.with_row_index("row").select("row", "label").iter_rows():
-        if name not in labels:
-            where = f"gold label {name!r} of id {found['id'][row]!r} is not a class"
-            raise DataError(where + did_you_mean(name, labels.names))
+    unknown = found.filter(~pl.col("label").is_in(labels.names)).unique(
+        "label", maintain_order=True
+    )
+    if len(unknown):
+        name, first = unknown.select("label", "id").row(0)
+        others = ", ".join(map(repr, unknown["label"][1:MOST_TOLD]))
+        raise DataError(
+            f"gold label {name!r} of id {first!r} is not a class{did_you_mean(name, labels.names)}"
+            + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
+        )
     if taken := [name for name in labels.names if name in SKIPS]:
         raise DataError(
             f"a class is called {taken[0]!r}, which means `skipped` in the answers of people; "
@@ -116,16 +126,15 @@ def _ids(texts: pl.Series) -> pl.Series:
     return frame.select(pl.when(first).then("id").otherwise(numbered).alias("id")).to_series()
 
 
-def _unique(ids: pl.Series) -> pl.Series:
-    """The ids, if each stands once."""
-    if ids.null_count():
-        raise DataError(
-            f"row {ids.is_null().arg_true()[0] + 1} has no {ids.name!r}; every row needs an id"
-        )
+def _unique(ids: pl.Series, places: pl.Series) -> pl.Series:
+    """The ids, if each stands once; `places` are the rows of the file that they stand in."""
     ids = ids.str.strip_chars()
+    empty = ids.is_null() | (ids == "")
+    if empty.any():
+        raise DataError(f"{_rows(places.filter(empty))} no {ids.name!r}; every row needs an id")
     if ids.n_unique() < len(ids):
         twice = ids.filter(ids.is_duplicated())[0]
-        rows = [int(i) + 1 for i in (ids == twice).arg_true()[:2]]
+        rows = places.filter(ids == twice)
         raise DataError(
             f"id {twice!r} stands twice in column {ids.name!r}, rows {rows[0]} and {rows[1]}; "
             "ids must be unique (without data.layout.id, they are made from the texts)"
@@ -133,9 +142,26 @@ def _unique(ids: pl.Series) -> pl.Series:
     return ids
 
 
-def _splits(names: pl.Series) -> pl.Series:
-    folded = names.fill_null("train").str.strip_chars().str.to_lowercase()
-    for i, name in enumerate(folded):
-        if name not in SPLITS:
-            raise DataError(f"row {i + 1} has split {names[i]!r}{did_you_mean(name, SPLITS)}")
+def _rows(places: pl.Series) -> str:
+    if len(places) == 1:
+        return f"row {places[0]} has"
+    more = f" and {len(places) - MOST_TOLD:,} more" if len(places) > MOST_TOLD else ""
+    return f"rows {', '.join(map(str, places[:MOST_TOLD]))}{more} have"
+
+
+def _splits(names: pl.Series, places: pl.Series) -> pl.Series:
+    folded = names.str.strip_chars().str.to_lowercase()
+    folded = folded.set(folded.is_null() | (folded == ""), "train")
+    unknown = ~folded.is_in(list(SPLITS))
+    if unknown.any():
+        wrong = names.filter(unknown).unique(maintain_order=True)
+        raise DataError(
+            f"row {places.filter(unknown)[0]} has split {wrong[0]!r}"
+            f"{did_you_mean(wrong[0], SPLITS)}"
+            + (
+                f"; also unknown: {', '.join(map(repr, wrong[1:MOST_TOLD]))}"
+                if len(wrong) > 1
+                else ""
+            )
+        )
     return folded.replace_strict(SPLITS)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import ftfy
 import polars as pl
 
+from wsal.errors import DataError
+
 PLAIN = r"^[ -%'-~]*$"  # ASCII without & and control characters: nothing there to repair
 INVISIBLE = re.compile(  # characters without width that are not in Cf: Unicode's default-ignorable
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0000-\U000e0fff]"
@@ -51,6 +53,22 @@ def _printed(character: str) -> str:
     if character.isprintable() or character.isspace():
         return character
     return "" if unicodedata.category(character) == "Cf" else " "
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """The column with its values as text.
+
+    Raises:
+        DataError: it holds lists, objects or bytes, of which none is text.
+    """
+    if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Object):
+        kinds = {pl.Binary: "bytes", pl.Struct: "objects", pl.Object: "objects"}
+        held = next((name for kind, name in kinds.items() if values.dtype == kind), "lists")
+        raise DataError(
+            f"column {values.name!r} holds {held} ({values.dtype}), expected text; name another "
+            "column, or turn it into text first"
+        )
+    return values.cast(pl.String)
 
 
 def compose(frame: pl.DataFrame, fields: Sequence[str], separator: str) -> pl.Series:

@@ -7,6 +7,9 @@ from typing import Any
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
 
+WITH_RULES = "pretrained on labels that rules gave, then fine-tuned on"
+WITHOUT_RULES = "fine-tuned, without rules, on"
+
 CARD = """---
 library_name: transformers
 pipeline_tag: text-classification
@@ -16,7 +19,7 @@ tags: [wsal, product-classification]
 # Product text classifier, {n_classes} classes
 
 A fine-tuned encoder with a classification head, made by [wsal](https://pypi.org/project/wsal/):
-pretrained on labels that rules gave, then fine-tuned on {n_gold} gold labels that the model
+{training} {n_gold} gold labels that the model
 asked for. It tells apart: {classes}.
 
 ## Use it
@@ -99,6 +102,7 @@ def model_card(
         onnx=ONNX if _written(formats, "onnx/model.onnx") else "", fields=said,
         quality=_quality(metrics, limits), calibration=_calibration(metrics, limits),
         files=_files(formats, parity), n_pool=about["n_pool"], n_rules=about["n_rules"],
+        training=WITH_RULES if about["coverage"] else WITHOUT_RULES,
         n_duplicates=about["n_duplicates"], coverage=about["coverage"],
     )  # fmt: skip
 

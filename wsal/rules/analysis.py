@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 
@@ -45,8 +46,7 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
             "high": high,
         }
         rows.append(row)
-    kinds = dict.fromkeys(["accuracy", "low", "high"], pl.Float64)
-    return pl.DataFrame(rows, schema_overrides={**kinds, "classes": pl.List(pl.String)})
+    return pl.DataFrame(rows, schema=tables.RULES)
 
 
 def interval(n_right: int, n: int) -> tuple[float, float] | tuple[None, None]:

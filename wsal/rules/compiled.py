@@ -16,6 +16,7 @@ from wsal.arrays import ABSTAIN, Votes
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import Pattern, Search, any_of, column, flagged
+from wsal.rules.cleaning import class_of
 from wsal.rules.normal import LOWER, fold, is_ascii, single_spaced, translate
 
 AT_ONCE = 500  # words in one regex; more would pass the engine's limit of size
@@ -38,7 +39,7 @@ def compile_searches(
     searches: Sequence[Search], labels: LabelSet
 ) -> Callable[[pl.DataFrame], Votes]:
     """A function from records to votes `(texts, searches)`, for searches that `check` let pass."""
-    wanted = [labels.index(one.label) for one in searches]
+    wanted = [class_of(labels, one.label) for one in searches]
     places: dict[Place, int] = {}
     of_search = []
     for one in searches:
@@ -88,7 +89,7 @@ def check(search: Search, labels: LabelSet, records: pl.DataFrame) -> None:
     Raises:
         UnknownNameError: a class or a field is unknown. RuleError: a regex is refused.
     """
-    labels.index(search.label)
+    class_of(labels, search.label)
     for field in search.fields:
         column(records, field)
     for pattern in (search.wanted, search.unless):

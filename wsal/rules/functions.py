@@ -1,6 +1,5 @@
 """Rules written in Python: of a record, the easiest to write; of columns, as fast as any."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,9 +10,11 @@ import numpy as np
 import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
+from wsal.contents import of_function
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import field_names
+from wsal.rules.cleaning import class_of
 from wsal.settings import Count
 
 Record = Mapping[str, str | None]
@@ -27,6 +28,8 @@ class FunctionRule:
     function: Callable[[Record], str | None]
     tolerance: Count = 0
     """On how many records it may raise; it abstains there."""
+    files: tuple[str, ...] = ()
+    """Files that it reads, beside its module or in the working directory."""
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The function's answer for each record; it gets `text` and the fields by name.
@@ -57,9 +60,9 @@ class FunctionRule:
         except (ImportError, AttributeError):
             return False
 
-    def content(self) -> Mapping[str, str]:
-        """The function's source: an edited function makes the votes stale."""
-        return {"source": inspect.getsource(self.function)}
+    def content(self) -> Mapping[str, Any]:
+        """The code and the files that its votes are made from; see `of_function`."""
+        return of_function(self.function, self.files)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class ColumnRule:
     """A function of all records at once to a polars expression, or to a class name for each."""
 
     function: Callable[[pl.DataFrame], "pl.Expr | pl.Series | Sequence[str | None]"]
+    files: tuple[str, ...] = ()
+    """Files that it reads, beside its module or in the working directory."""
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """What the function answers; it gets a frame with `text` and the fields as columns.
@@ -92,24 +97,32 @@ class ColumnRule:
         known = {name: i for i, name in enumerate(labels.names)}
         classes = said.replace_strict(known, default=-2, return_dtype=pl.Int16)
         unknown = said.filter(said.is_not_null() & (classes == -2))
-        if len(unknown):
-            labels.index(unknown[0])
+        for name in unknown.unique():
+            classes = classes.scatter((said == name).arg_true(), class_of(labels, name))
         votes = np.where(said.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
         return votes.astype(np.int16)
 
-    def content(self) -> Mapping[str, str]:
-        """The function's source."""
-        return {"source": inspect.getsource(self.function)}
+    def content(self) -> Mapping[str, Any]:
+        """The code and the files that its votes are made from; see `of_function`."""
+        return of_function(self.function, self.files)
 
 
 @overload
 def rule(function: Callable[[Record], str | None]) -> FunctionRule: ...
 @overload
-def rule(*, tolerance: int) -> Callable[[Callable[[Record], str | None]], FunctionRule]: ...
 def rule(
-    function: Callable[[Record], str | None] | None = None, *, tolerance: int = 0
+    *, tolerance: int = 0, files: Sequence[str] = ()
+) -> Callable[[Callable[[Record], str | None]], FunctionRule]: ...
+def rule(
+    function: Callable[[Record], str | None] | None = None,
+    *,
+    tolerance: int = 0,
+    files: Sequence[str] = (),
 ) -> FunctionRule | Callable[[Callable[[Record], str | None]], FunctionRule]:
     """Make a rule of a function of one record (a decorator).
+
+    Votes are made anew after an edit of the function's module, of modules beside it that it
+    imports, or of a file whose name stands in them. Name other files that it reads in `files`.
 
     >>> from wsal.rules.testing import vote
     >>> @rule
@@ -119,14 +132,23 @@ def rule(
     [-1, 0]
     """
     if function is None:
-        return lambda found: FunctionRule(found, tolerance)
+        return lambda found: FunctionRule(found, tolerance, tuple(files))
     if not callable(function):
         raise RuleError(f"@rule stands before a function, without parentheses; got {function!r}")
     return FunctionRule(function)
 
 
-def column_rule(function: Callable[[pl.DataFrame], "pl.Expr | pl.Series"]) -> ColumnRule:
-    """Make a rule of a function of all records (a decorator): the fast lane.
+ColumnFunction = Callable[[pl.DataFrame], "pl.Expr | pl.Series | Sequence[str | None]"]
+
+
+@overload
+def column_rule(function: ColumnFunction) -> ColumnRule: ...
+@overload
+def column_rule(*, files: Sequence[str]) -> Callable[[ColumnFunction], ColumnRule]: ...
+def column_rule(
+    function: ColumnFunction | None = None, *, files: Sequence[str] = ()
+) -> ColumnRule | Callable[[ColumnFunction], ColumnRule]:
+    """Make a rule of a function of all records (a decorator): the fast lane; see `rule`.
 
     >>> from wsal.rules.testing import vote
     >>> @column_rule
@@ -135,6 +157,8 @@ def column_rule(function: Callable[[pl.DataFrame], "pl.Expr | pl.Series"]) -> Co
     >>> vote(long_title, "short", "a very long title", labels=("laptop", "tv"))
     [-1, 0]
     """
+    if function is None:
+        return lambda found: ColumnRule(found, tuple(files))
     if not callable(function):
         raise RuleError(f"@column_rule stands before a function; got {function!r}")
     return ColumnRule(function)
@@ -159,7 +183,7 @@ def _ask(
     try:
         for row, label in enumerate(map(function, asked)):
             if label is not None:
-                votes[row] = labels.index(label)
+                votes[row] = class_of(labels, label)
     except Exception:  # noqa: BLE001  whatever a user's code raises
         return _ask_one_by_one(function, asked, labels)
     return votes, []
@@ -172,7 +196,7 @@ def _ask_one_by_one(
     for row, record in enumerate(asked):
         try:
             label = function(record)
-            votes[row] = ABSTAIN if label is None else labels.index(label)
+            votes[row] = ABSTAIN if label is None else class_of(labels, label)
         except Exception as error:  # noqa: BLE001  whatever a user's code raises
             failures.append((row, f"{type(error).__name__}: {error}"))
     return votes, failures

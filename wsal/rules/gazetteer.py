@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
-from wsal.artifacts import file_digest
+from wsal.contents import of_files
+from wsal.data.text import clean
 from wsal.errors import RuleError, UnknownNameError
-from wsal.files import read_table
+from wsal.files import existing, read_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.compiled import find_keys
@@ -22,9 +24,9 @@ from wsal.rules.normal import fold, single_spaced
 class Gazetteer:
     r"""Votes for the class of the longest term that is found; abstains where two are as long.
 
-    Neither case nor signs count, in terms and texts alike: `Coca-Cola` and `coca - cola` are one.
-    Length is that of the term without its signs. Where the longest terms found stand for different
-    classes, it abstains. The file is read once.
+    Terms are cleaned as texts are. Neither case nor signs count, in terms and texts alike:
+    `Coca-Cola` and `coca - cola` are the same. Length is that of the term without its signs. Where
+    the longest terms found stand for different classes, it abstains. The file is read once.
 
     >>> from tempfile import TemporaryDirectory
     >>> from wsal.rules.testing import vote
@@ -66,9 +68,13 @@ class Gazetteer:
         votes[row[votes[row] != said]] = ABSTAIN  # another term as long was written over
         return votes
 
-    def content(self) -> Mapping[str, str]:
-        """The file's digest: an edited file makes the votes stale."""
-        return {"digest": file_digest(Path(self.path))}
+    def content(self) -> Mapping[str, Any]:
+        """The file: an edited one makes the votes stale.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        return of_files([existing(Path(self.path))])
 
     @cached_property
     def _terms(self) -> pl.DataFrame:
@@ -78,8 +84,8 @@ class Gazetteer:
             if name not in table.columns:
                 raise UnknownNameError(f"column of {self.path}", name, table.columns)
         terms = table[self.term].cast(pl.String)
-        folded = single_spaced(fold(terms, ascii_only=False)).str.strip_chars(" ")
-        columns = {"key": folded, "term": terms, "label": table[self.label].cast(pl.String)}
+        folded = single_spaced(fold(clean(terms), ascii_only=False)).str.strip_chars(" ")
+        columns = {"key": folded, "term": terms, "label": clean(table[self.label].cast(pl.String))}
         rows = pl.DataFrame(columns).with_row_index("row", offset=1)
         empty = rows.filter(pl.col("key").is_null() | (pl.col("key") == ""))
         if len(empty):

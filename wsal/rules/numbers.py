@@ -9,6 +9,7 @@ from wsal.arrays import ABSTAIN, Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import Pattern, column
+from wsal.rules.cleaning import class_of, clean_pattern
 from wsal.rules.compiled import refuse
 
 THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
@@ -44,26 +45,27 @@ class Number:
         """
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
-        self._check(low, high)
-        wanted = labels.index(self.label)
+        pattern = None if self.pattern is None else clean_pattern(self.pattern)
+        self._check(low, high, pattern)
+        wanted = class_of(labels, self.label)
         values = column(records, self.field).cast(pl.String)
         rows = np.arange(len(values))
-        if self.pattern is not None:
-            rows, values = _matches(f"(?i){self.pattern}", values)
+        if pattern is not None:
+            rows, values = _matches(f"(?i){pattern}", values)
         numbers = _parsed(values)
         inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
         votes = np.full(len(records), ABSTAIN, dtype=np.int16)
         votes[rows[inside]] = wanted
         return votes
 
-    def _check(self, low: float, high: float) -> None:
+    def _check(self, low: float, high: float, pattern: str | None) -> None:
         if (self.low is None and self.high is None) or not (self.field or self.pattern):
             raise RuleError("a number rule needs `low` or `high`, and `field` or `pattern`")
         if not low <= high:
             raise RuleError(f"no number lies from low={low} to high={high}; exchange them")
-        if self.pattern is not None:
-            refuse(Pattern(self.pattern, case=False))
-            groups = pl.Series([""]).str.extract_groups(f"(?i){self.pattern}").struct.fields
+        if pattern is not None:
+            refuse(Pattern(pattern, case=False))
+            groups = pl.Series([""]).str.extract_groups(f"(?i){pattern}").struct.fields
             if not groups:
                 raise RuleError(f"the pattern {self.pattern} has no group ( ) around the number")
 

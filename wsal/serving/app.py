@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import Depends, FastAPI, HTTPException, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
@@ -85,6 +85,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "No token, or a wrong one"},
     408: {"model": Problem, "description": "The body was not there in time"},
     413: {"model": Problem, "description": "More bytes, texts or characters than are taken"},
+    415: {"model": Problem, "description": "The header does not say that the body is JSON"},
     422: {"model": Problem, "description": "The body is not as described"},
     503: {"model": Problem, "description": "Too much waits already; Retry-After says when to ask"},
     504: {"model": Problem, "description": "Not answered in time"},
@@ -118,7 +119,9 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
 
     guarded = [Depends(known)] if token else []
 
-    @app.post("/predict", response_model=Answer, responses=REFUSALS, dependencies=guarded)
+    for_texts = [*guarded, Depends(_check_json)]
+
+    @app.post("/predict", response_model=Answer, responses=REFUSALS, dependencies=for_texts)
     async def predict(query: Query) -> Response:
         """Label one text or several."""
         rows, started = _rows(query, exported.fields, limits), time.perf_counter()
@@ -144,6 +147,18 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         return Response(metrics.text(app.state.batcher.n_waiting), media_type=metrics.KIND)
 
     return app
+
+
+def _check_json(request: Request) -> None:
+    """Refuse a body that is not called JSON; it would be read as one piece of text."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        what = f"Content-Type is {kind}" if kind else "the header Content-Type is missing"
+        raise HTTPException(
+            415,
+            f"{what}; send `Content-Type: application/json` (curl -H 'content-type: "
+            "application/json')",
+        )
 
 
 async def _in_time(batcher: Batcher, texts: list[Row], seconds: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import polars as pl
 from tokenizers import Tokenizer
 
 from wsal.arrays import Classes, Probs
-from wsal.data.text import clean, compose
+from wsal.data.text import as_text, clean, compose
 from wsal.errors import ConfigError
 
 
@@ -35,8 +35,10 @@ class Exported:
         """The folder that `wsal export` wrote.
 
         Raises:
-            ConfigError: it is none.
+            ConfigError: it is none; the message names the exported folder of a run, if the run
+                was given instead.
         """
+        _refuse_run(folder)
         config = _json(folder / "config.json", folder).get("wsal")
         if not isinstance(config, dict) or "digest" not in config:
             raise ConfigError(f"{folder} was not exported by wsal: its config.json has no 'wsal'")
@@ -55,9 +57,13 @@ class Exported:
         )  # fmt: skip
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:
-        """The text of each row, cleaned and composed as it was for training; "" where none is."""
+        """The text of each row, cleaned and composed as it was for training; "" where none is.
+
+        Raises:
+            DataError: a field holds lists, objects or bytes.
+        """
         wanted = list(fields or self.fields)
-        cleaned = pl.DataFrame([clean(frame[name].cast(pl.String)) for name in wanted])
+        cleaned = pl.DataFrame([clean(as_text(frame[name])) for name in wanted])
         return compose(cleaned, wanted, self.separator).fill_null("")
 
     def pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
@@ -88,6 +94,19 @@ def softmax(logits: np.ndarray) -> Probs:
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     found: Probs = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
     return found
+
+
+def _refuse_run(folder: Path) -> None:
+    """Refuse a run's folder, or its name, where the folder of its exported model is meant."""
+    if (folder / "tokenizer.json").exists():
+        return
+    for run in (folder, Path("runs") / folder):
+        if (run / "exported" / "tokenizer.json").exists():
+            raise ConfigError(f"{folder} holds no exported model; did you mean {run / 'exported'}?")
+        if (run / "manifest.json").exists() or (run / "source").is_dir():
+            raise ConfigError(f"{folder} is a run that was not exported; run `wsal export` first")
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}; expected one that `wsal export` wrote")
 
 
 def _json(path: Path, folder: Path) -> Any:  # noqa: ANN401  what JSON holds

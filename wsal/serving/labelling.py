@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.errors import ConfigError, DataError, did_you_mean
+from wsal.files.lines import RECORD, Bad, Chunk, Place, refusal
+from wsal.files.objects import columns
 from wsal.progress import bar
 from wsal.serving.engines import Engine
 from wsal.serving.exported import softmax
-from wsal.serving.lines import RECORD, Chunk, Place
+from wsal.serving.overwriting import refuse_place
 from wsal.serving.sources import STREAM, Source
 from wsal.serving.unfinished import (
     Done,
@@ -29,7 +30,7 @@ from wsal.serving.unfinished import (
     n_abstained_in,
     told_of,
 )
-from wsal.serving.writers import from_json, json_schema, writer
+from wsal.serving.writers import writer
 
 TARGETS = ("csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx")
 
@@ -46,19 +47,24 @@ class Wanted:
     """Before the name of each column that is added."""
 
 
-def label_table(engine: Engine, source: Source, target: Path, wanted: Wanted) -> Done:
+def label_table(
+    engine: Engine, source: Source, target: Path, wanted: Wanted, *, force: bool = False
+) -> Done:
     """Write all columns of the source, in its order, and label, probability, abstain, model.
 
     Chunks lie in `TARGET.unfinished` until all are done; the same command goes on after the last
-    of them. Lines that are no record go to `TARGET.bad.jsonl`, with their numbers.
+    of them. Lines that are no record go to `TARGET.bad.jsonl`, with their numbers. A file that
+    labelling did not write is written over with `force` only.
 
     Raises:
-        ConfigError: the target's kind is unknown, it is the source or a folder with files; or
-            `top` is more than there are classes.
-        DataError: the source cannot be read, lacks a field, or has a column of an added name.
+        ConfigError: the target's kind is unknown, it is the source, a folder with files or a file
+            that wsal did not write; or `top` is more than there are classes.
+        DataError: the source cannot be read, has no record at all, lacks a field, has one that is
+            no text, or has a column of an added name.
     """
     kind = _kind(target, source)
-    _refuse_place(source, target)
+    if kind != STREAM:
+        refuse_place(target, source.path if source.can_resume else None, force=force)
     if not 1 <= wanted.top <= len(engine.exported.labels):
         n = len(engine.exported.labels)
         raise ConfigError(f"--top is {wanted.top}; expected 1 to {n}, the number of classes")
@@ -81,14 +87,16 @@ def label_table(engine: Engine, source: Source, target: Path, wanted: Wanted) ->
     finally:
         if not parts:
             shutil.rmtree(work)
-    if not parts:
-        raise DataError(f"{source.path} has no rows")
+    if not any(pq.read_metadata(part).num_rows for part in parts):
+        bad = [Bad(**one) for part in parts for one in told_of(part)["bad"]]
+        shutil.rmtree(work, ignore_errors=True)
+        raise _without_rows(source, bad)
     return finish(work, parts, kind, target, is_json=source.is_json, prefix=wanted.prefix)
 
 
 def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
     """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
-    n, n_bad, n_abstained = 0, 0, 0
+    n, n_abstained, bad = 0, 0, list[Bad]()
     write = None
     for chunk, table in _labelled(engine, source, wanted, Place()):
         for one in chunk.bad:
@@ -101,9 +109,16 @@ def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
                 write = writer(source.kind, sys.stdout.buffer, table.schema).__enter__()
             write(table, "")
         sys.stdout.buffer.flush()
-        n, n_bad = n + len(table), n_bad + len(chunk.bad)
+        n, bad = n + len(table), bad + chunk.bad
         n_abstained += n_abstained_in(table, wanted.prefix)
-    return Done(n, n_bad, n_abstained, None)
+    if not n:
+        raise _without_rows(source, bad)
+    return Done(n, len(bad), n_abstained, None)
+
+
+def _without_rows(source: Source, bad: Sequence[Bad]) -> DataError:
+    name = str(source.path) if source.can_resume else "standard input"
+    return refusal(name, bad) if bad else DataError(f"{name} has no rows")
 
 
 def _labelled(
@@ -131,23 +146,26 @@ def _labelled(
 def _texts(engine: Engine, source: Source, chunk: Chunk, wanted: Wanted) -> pl.Series:
     fields = list(wanted.fields or engine.exported.fields)
     if source.is_json:
-        kinds = {name: {"str"} for name in fields}
-        rows: list[Any] = from_json(chunk.table[RECORD], json_schema(kinds))
-        frame = pl.DataFrame({n: pl.from_arrow(a) for n, a in zip(fields, rows, strict=True)})
-        if len(frame) and all(frame[name].is_null().all() for name in fields):
+        table = columns([{name: one.get(name) for name in fields} for one in chunk.objects])
+        if chunk.objects and all(table[name].null_count == len(table) for name in fields):
             raise DataError(
                 f"{source.path} has no {' or '.join(fields)} in any record up to line "
-                f"{chunk.after.line}; name the keys to read with --fields"
+                f"{chunk.rows[-1]}; name the keys to read with --fields"
             )
-        return engine.exported.text_of(frame, fields)
-    for name in fields:
-        if name not in chunk.table.column_names:
-            hint = did_you_mean(name, chunk.table.column_names)
-            raise DataError(
-                f"{source.path} has no column {name!r}{hint}; name those to read with --fields"
-            )
-    frame = pl.DataFrame(pl.from_arrow(chunk.table.select(fields)))
-    return engine.exported.text_of(frame, fields)
+    else:
+        table = chunk.table
+        for name in fields:
+            if name not in table.column_names:
+                hint = did_you_mean(name, table.column_names)
+                raise DataError(
+                    f"{source.path} has no column {name!r}{hint}; name those to read with --fields"
+                )
+    if not len(chunk.table):
+        return pl.Series(dtype=pl.String)
+    try:
+        return engine.exported.text_of(pl.DataFrame(pl.from_arrow(table.select(fields))), fields)
+    except DataError as error:
+        raise DataError(f"{source.path}: {error}") from error
 
 
 def _with_labels(
@@ -184,20 +202,6 @@ def _refuse_same(table: pa.Table, wanted: Wanted, added: dict[str, pa.Array]) ->
         raise DataError(
             f"the table has a column {same[0]!r} of its own; give those that are added another "
             "name with --prefix model_"
-        )
-
-
-def _refuse_place(source: Source, target: Path) -> None:
-    """Nothing that is there is written over, but for a file that an earlier command wrote."""
-    if str(target) == STREAM:
-        return
-    if source.can_resume and target.exists() and target.samefile(source.path):
-        raise ConfigError(f"{target} is the input; give the output another name")
-    if target.is_dir() and any(target.iterdir()):
-        raise ConfigError(f"folder {target} is not empty; give the output another name")
-    if not target.absolute().parent.is_dir():
-        raise ConfigError(
-            f"there is no folder {target.absolute().parent} to write {target.name} in"
         )
 
 

@@ -1,34 +1,37 @@
-"""What is to be labelled, a chunk of records at a time: files, folders of Parquet, a stream."""
+"""What is to be labelled, a chunk of records at a time: files, folders of files, a stream."""
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import BinaryIO, cast
 
 from wsal.artifacts import digest_of
-from wsal.errors import ConfigError, DataError, did_you_mean
-from wsal.files import existing, read_table
-from wsal.serving.lines import AT_ONCE, Chunk, Place, csv_chunks, json_chunks
+from wsal.errors import ConfigError
+from wsal.files import TableOptions
+from wsal.files.delimited import DETECT, csv_chunks
+from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
+from wsal.files.lines import Chunk, Place
+from wsal.files.objects import json_chunks
+from wsal.files.streams import Transcoded
+from wsal.files.table import chunks, files_of, parquet_file, require_same_columns, to_stderr
 
-KINDS = ("csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx")
 STREAMED = ("csv", "tsv", "jsonl", "ndjson")
 STREAM = "-"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file, a folder of Parquet files, or standard input; `kind` is one of `KINDS`."""
+    """A file, a folder of files of one kind, or standard input."""
 
     path: Path
     kind: str
+    options: TableOptions = DETECT
 
     @classmethod
-    def of(cls, path: Path, kind: str | None = None) -> "Source":
+    def of(cls, path: Path, kind: str | None = None, options: TableOptions = DETECT) -> "Source":
         """What lies at the path; its kind is told by the suffix, unless it is given.
 
         Raises:
@@ -40,22 +43,13 @@ class Source:
                 raise ConfigError(
                     f"what comes by standard input is named with --format: {STREAMED}"
                 )
-            return cls(path, kind)
-        if path.is_dir():
-            if not any(path.glob("*.parquet")):
-                raise DataError(f"folder {path} has no file *.parquet")
-            return cls(path, "parquet")
-        kind = kind or existing(path).suffix.lower().removeprefix(".")
-        if kind not in KINDS:
-            raise DataError(
-                f"{path}: a file of kind {kind!r} cannot be read{did_you_mean(kind, KINDS)}"
-            )
-        return cls(path, kind)
+            return cls(path, kind, options)
+        return cls(path, kind_of(files_of(path)[0], kind).name, options)
 
     @property
     def is_json(self) -> bool:
         """Whether chunks have one column, the text of each record."""
-        return self.kind in ("jsonl", "ndjson")
+        return self.kind in JSON
 
     @property
     def can_resume(self) -> bool:
@@ -65,73 +59,60 @@ class Source:
     def fingerprint(self) -> str:
         """Changes when the content is another: by names, sizes and times of the files."""
         files = self.files if self.can_resume else []
-        told = [[str(one), one.stat().st_size, one.stat().st_mtime_ns] for one in files]
-        return digest_of([self.kind, told])
+        seen = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        return digest_of([self.kind, asdict(self.options), seen])
 
     @property
     def files(self) -> list[Path]:
         """The file, or those of the folder by name."""
-        return sorted(self.path.glob("*.parquet")) if self.path.is_dir() else [self.path]
+        return files_of(self.path)
 
     def n_rows(self) -> int | None:
         """How many there are, where that is known without reading them."""
         if self.kind != "parquet":
             return None
-        return sum(int(_parquet(one).metadata.num_rows) for one in self.files)
+        return sum(int(parquet_file(file).metadata.num_rows) for file in self.files)
 
     def chunks(self, start: Place) -> Iterator[Chunk]:
         """Chunks of records from a place on, in their order.
 
         Raises:
-            DataError: a file is damaged, or has no header.
+            DataError: a file is damaged, or has no header; files of a folder differ in columns.
         """
-        if self.kind == "parquet":
-            yield from self._tables(start)
-        elif self.kind == "xlsx":
-            table = read_table(self.path).to_arrow()
-            for first in range(start.offset, len(table), AT_ONCE):
-                part = table.slice(first, AT_ONCE)
-                yield Chunk(part, [], Place(first + len(part)))
-        else:
-            with self._stream() as stream:
-                name = "standard input" if not self.can_resume else str(self.path)
-                if self.is_json:
-                    stream.seek(start.offset) if start.offset else None
-                    yield from json_chunks(stream, name, start)
-                else:
-                    separator = "," if self.kind == "csv" else "\t"
-                    yield from csv_chunks(stream, name, separator, start)
-
-    @contextmanager
-    def _stream(self) -> Iterator[BinaryIO]:
         if not self.can_resume:
-            yield sys.stdin.buffer
+            yield from self._streamed()
             return
-        if not self.path.stat().st_size:
-            raise DataError(f"{self.path} is empty; expected rows")
-        with self.path.open("rb") as file:
-            yield file
+        is_folder = self.path.is_dir()
+        names = self._first_columns() if is_folder else []
+        for number, file in enumerate(self.files[start.file :], start=start.file):
+            begin = start if number == start.file else Place()
+            for chunk in chunks(file, self._kind(file), self.options, begin, to_stderr):
+                names = names or chunk.table.column_names
+                require_same_columns(file, chunk.table.column_names, self.files[0], names)
+                yield replace(
+                    chunk, table=chunk.table.select(names), after=replace(chunk.after, file=number),
+                    file=file.name if is_folder else "",
+                )  # fmt: skip
 
-    def _tables(self, start: Place) -> Iterator[Chunk]:
-        done = 0
-        for path in self.files:
-            file = _parquet(path)
-            n = file.metadata.num_rows
-            if done + n <= start.offset:
-                done += n
-                continue
-            try:
-                for batch in file.iter_batches(AT_ONCE):
-                    if done >= start.offset:
-                        table = pa.Table.from_batches([batch])
-                        yield Chunk(table, [], Place(done + len(batch)), path.name)
-                    done += len(batch)
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{path} is damaged: {error}") from error
+    def _first_columns(self) -> list[str]:
+        """Of a folder's first file: those of all its files, in this order."""
+        first = self.files[0]
+        with closing(
+            chunks(first, self._kind(first), self.options, Place(), lambda _: None)
+        ) as found:
+            chunk = next(found, None)
+        return list(chunk.table.column_names) if chunk else []
 
+    def _kind(self, file: Path) -> Kind:
+        return kind_of(file, None if self.path.is_dir() else self.kind)
 
-def _parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {error}") from error
+    def _streamed(self) -> Iterator[Chunk]:
+        stream: BinaryIO = sys.stdin.buffer
+        name = "standard input"
+        if self.options.encoding:
+            decoded = Transcoded(stream, self.options.encoding, name)
+            stream = cast(BinaryIO, BufferedReader(decoded))
+        if self.is_json:
+            yield from json_chunks(stream, name, Place())
+        else:
+            yield from csv_chunks(stream, name, DELIMITED[self.kind], Place(), self.options)

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.artifacts import digest_of, write_json
-from wsal.serving.lines import RECORD, Chunk
+from wsal.errors import DataError
+from wsal.files.lines import RECORD, Chunk
 from wsal.serving.writers import column_kinds, from_json, json_schema, writer
 
 AFTER = b"wsal"  # a part's metadata: where to go on, the file it is from, how many lines were bad
@@ -96,7 +97,17 @@ def _reader(parts: Sequence[Path], *, is_json: bool) -> tuple[Any, pa.Schema]:
     """How a part becomes a table, and the schema of all of them."""
     schema = pq.read_schema(parts[0]).remove_metadata()
     if not is_json:
-        return lambda part: pq.read_table(part).cast(schema), schema
+
+        def cast(part: Path) -> pa.Table:
+            try:
+                return pq.read_table(part).cast(schema)
+            except (pa.ArrowException, ValueError) as error:
+                file = told_of(part)["file"]
+                raise DataError(
+                    f"{file} has columns of other kinds than the first file: {error}"
+                ) from error
+
+        return cast, schema
     kinds: dict[str, set[str]] = {}
     for part in parts:
         column_kinds(kinds, pq.read_table(part, columns=[RECORD])[RECORD])

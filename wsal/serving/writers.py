@@ -63,6 +63,7 @@ def _folder(target: Path, schema: pa.Schema, stack: ExitStack) -> Write:
 
     def write(table: pa.Table, name: str) -> None:
         name = name or "part-00000.parquet"
+        name = name if name.endswith(".parquet") else f"{name}.parquet"
         if name not in parts:
             parts[name] = stack.enter_context(
                 pq.ParquetWriter(target / name, schema, compression="zstd")

@@ -84,7 +84,7 @@ def on_gold(
         probs, covered = fitted.predict_proba(matrix), matrix.n_votes > 0
         gold = records["label"].to_numpy().astype(np.int64)
         weights = records["n_copies"].to_numpy().astype(np.float64)
-        shares = {"coverage": float(np.average(covered, weights=weights)), "accuracy": 0.0}
+        shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
         if covered.any():
             alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
             names = ("accuracy", "log_loss", "calibration_error")
@@ -100,10 +100,11 @@ def on_gold(
 
 
 def headline(metrics: Facts) -> Facts:
-    """What a manifest keeps of `on_gold`."""
+    """What a manifest keeps of `on_gold`: no quality of a split on which no rule votes."""
     covered = {split: numbers["covered"] for split, numbers in metrics.items()}
     names = ("accuracy", "macro_f1")
-    return {"covered": covered} | {s: {n: m[n] for n in names} for s, m in metrics.items()}
+    quality = {s: {n: m[n] for n in names} for s, m in metrics.items() if covered[s]["coverage"]}
+    return {"covered": covered} | quality
 
 
 def fill_uncovered(

@@ -57,7 +57,8 @@ def finetune(
     rows, gold = answered(pool, annotations)
     frame = read_frame(pool, first_query)
     texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
-    drawn = np.sort(draw.permutation(usable(reweighed))[: replayed(finetune).sum()])
+    others = np.setdiff1d(usable(reweighed), rows)  # gold texts are not replayed with weak labels
+    drawn = np.sort(draw.permutation(others)[: replayed(finetune).sum()])
     weak = weak_targets(reweighed, drawn, out / CHECKPOINTS)
     plain = lesson(texts.take(rows), gold, texts.take(drawn), *weak, finetune, draw)
     school = _School(
@@ -71,12 +72,13 @@ def finetune(
     if by and made and made.texts:
         richer = with_copies(plain, made, classifier, rng(seed, "copies", number))
         other, other_history = school.taught(richer, "finetune-amplified")
-        found = None
-        if processes.leads():
-            on = texts.take(frame.rows) if by.place == "frame" else read_tokens(tokens.path / "dev")
+        on = texts.take(frame.rows) if by.place == "frame" else read_tokens(tokens.path / "dev")
+
+        def compared() -> Facts:
             without, given = (predict(one, on, "test copies")[0] for one in (classifier, other))
-            found = verdict(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
-        facts["amplified"] = processes.tell(found)
+            return verdict(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
+
+        facts["amplified"] = processes.by_leader(compared)
         if facts["amplified"]["used"]:
             classifier, history = other, other_history
     if lexicon is None or not processes.leads():

@@ -1,6 +1,7 @@
 """Train the classifier on weak labels."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def self_train(
         draw = rng(seed, "self-training", number)
         some = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
         own = f"self-training {number}: predict"
-        probs = processes.tell(predict(classifier, some, own)[0] if processes.leads() else None)
+        probs = processes.by_leader(partial(_probs, classifier, some, own))
         targets, weights = sure_targets(probs, settings.threshold)
         kept = np.flatnonzero(weights)
         if not len(kept):
@@ -155,3 +156,7 @@ def self_train(
         )  # fmt: skip
         told.append(found | {"n_predicted": len(some), "n_learnt": len(kept)})
     return told
+
+
+def _probs(classifier: Classifier, texts: Tokens, what: str) -> Probs:
+    return predict(classifier, texts, what)[0]

@@ -12,7 +12,7 @@ from wsal.active.proxy import taught
 from wsal.active.review import suspects
 from wsal.active.sheet import AGAIN
 from wsal.active.shortlist import rare_rows, shortlist
-from wsal.active.wrappers import dropout_passes, looks_everywhere
+from wsal.active.wrappers import candidate_sizes, dropout_passes
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
@@ -51,7 +51,7 @@ def select(
 
     Candidates are texts outside the frame that were not asked before. Of more than
     `active.max_candidates` a proxy of the classifier, taught on the frame, draws up a shortlist;
-    for a strategy that looks everywhere they are drawn at random.
+    for strategies that look everywhere they are drawn at random (see `candidate_sizes`).
     Beside the strategy's texts stand those of the evaluation sample, drawn from the frame, and
     (`active.review`) answered ones whose label looks wrong.
     """
@@ -75,14 +75,18 @@ def select(
     known, gold = answered(pool, earlier_annotations)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     disputed, draw = disputed_texts(votes), rng(seed, "shortlist", number)
-    if looks_everywhere(strategy) or len(left) <= active.max_candidates:
-        rows = np.sort(draw.permutation(left)[: active.max_candidates])
-    else:
-        rows = shortlist(
+    n_random, n_unsure = candidate_sizes(strategy, len(known), active.max_candidates)
+    if len(left) <= active.max_candidates:
+        n_random, n_unsure = len(left), 0
+    drawn = draw.permutation(left)[:n_random]
+    rows = np.sort(drawn)
+    if n_unsure:
+        listed = shortlist(
             vectors, left, active.disagreement * disputed[left],
             vectors[known[rare_rows(gold)]].astype(np.float32), taught(vectors[frame.rows], said),
-            active.max_candidates, draw,
+            n_unsure, draw,
         )  # fmt: skip
+        rows = np.union1d(drawn, listed)
     texts = read_tokens(tokens.path / "pool")
     model = load_classifier(classifier.path, encoder, hardware)
     what = f"round {number}: score candidates"
@@ -99,7 +103,8 @@ def select(
             for doubts in zip(disputed[rows] > 0, against > 0, strict=True)
         ],
         groups=alike(pool, rows),
-        samples=_passes(strategy, model, texts.take(rows), seed, number),
+        samples=_passes(strategy, len(known), model, texts.take(rows), seed, number),
+        drawn=np.isin(rows, drawn) if n_random and n_unsure else None,
     )
     chosen = strategy.select(candidates, active.query_size, rng(seed, "select", number))
     settled = np.isin(known, asked.filter(asked.is_duplicated()).to_numpy())
@@ -118,10 +123,15 @@ def select(
 
 
 def _passes(
-    strategy: QueryStrategy, model: Classifier, texts: Tokens, seed: int, number: int
+    strategy: QueryStrategy,
+    n_labelled: int,
+    model: Classifier,
+    texts: Tokens,
+    seed: int,
+    number: int,
 ) -> Probs | None:
     """Predictions with dropout, `(passes, texts, classes)`, for a strategy that asks for them."""
-    n = dropout_passes(strategy)
+    n = dropout_passes(strategy, n_labelled)
     if not n:
         return None
     seeds = [integer(seed, "passes", number, one) for one in range(n)]

@@ -1,19 +1,18 @@
 """Let every rule vote on every text, and say how the rules do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.arrays import ABSTAIN, Classes, Embeddings, Votes
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.labels import LabelSet
 from wsal.progress import bar
 from wsal.rules import analysis, pairs, uncovered
 from wsal.rules.base import Rule
-from wsal.rules.similarity import EmbeddingRule
 from wsal.rules.voting import compile_rules
 from wsal.seeding import rng
 
@@ -90,46 +89,31 @@ def _write_votes(
     changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
     kept = [name for name in names if name not in changed]
     earlier = previous.artifact.path / votes_file(split) if previous else out
-    meanings = _embedded(changed, records, labels)
     sample: list[Votes] = []
 
     def parts() -> Iterator[pl.DataFrame]:
         first = 0
-        compiled = compile_rules(changed, labels, records)
+        compiled = compile_rules(changed, labels, records, _embed)
         with bar(f"vote on {split}", len(records), "texts") as advance:
             for votes in compiled.chunks(records):
-                for name, column in meanings.items():
-                    votes[:, list(changed).index(name)] = column[first : first + len(votes)]
-                part = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16))
+                last = first + len(votes)
+                columns = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16)).get_columns()
                 if kept:
-                    old = tables.read_rows(earlier, first, len(votes), kept)
-                    part = old.with_columns(part.get_columns())
-                part = part.select(names).with_columns(id=records["id"][first : first + len(votes)])
+                    columns += tables.read_rows(earlier, first, len(votes), kept).get_columns()
+                part = pl.DataFrame([records["id"][first:last], *columns]).select("id", *names)
                 if picked := len(range(-first % step, len(votes), step)):
                     every = part.drop("id")[-first % step :].gather_every(step)
                     sample.append(every.to_numpy().reshape(picked, len(names)))
                 yield part
-                first += len(votes)
+                first = last
                 advance(len(votes))
 
     tables.write_parts(parts(), out / votes_file(split), tables.votes_schema(names))
     return np.concatenate(sample or [np.empty((0, len(names)), np.int16)]).astype(np.int16)
 
 
-def _embedded(
-    rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet
-) -> dict[str, np.ndarray]:
-    """The votes of rules that go by meaning; each encoder embeds the texts once."""
-    found: dict[str, np.ndarray] = {}
-    by_encoder: dict[str, list[tuple[str, EmbeddingRule]]] = {}
-    for name, rule in rules.items():
-        if isinstance(rule, EmbeddingRule):
-            by_encoder.setdefault(rule.encoder, []).append((name, rule))
-    for encoder, some in by_encoder.items():
-        from wsal.stages.embedding import embed  # noqa: PLC0415  torch, for those who ask for it
+def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
+    """What similarity rules vote on; torch is imported only where there are such rules."""
+    from wsal.stages.embedding import embed  # noqa: PLC0415
 
-        embeddings = embed(records["text"].to_list(), encoder)
-        for name, one in some:
-            own = embed(one.texts(), encoder)
-            found[name] = one.vote_embedded(embeddings, own, labels)
-    return found
+    return embed(texts, encoder)

@@ -1,0 +1,85 @@
+"""How wsal's processes share a machine: with others on it, and with each other."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from wsal import processes
+from wsal.cli import STAGES
+from wsal.readers import READERS
+
+COMMANDS = (*STAGES, "run", "active", *READERS)
+EACH = """
+import contextlib, io, json, os, sys
+from wsal.cli import main
+found = {}
+for command in json.loads(sys.argv[1]):
+    os.environ.pop("OMP_WAIT_POLICY", None)
+    sys.argv = ["wsal", command, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main()
+    found[command] = os.environ.get("OMP_WAIT_POLICY")
+print(json.dumps(found))
+"""
+WORKERS = """
+import os, sys
+from wsal import processes
+
+def work(folder):
+    with open(f"{folder}/{processes.rank()}", "w") as file:
+        file.write(os.environ["OMP_WAIT_POLICY"])
+
+if __name__ == "__main__":
+    processes.wait_without_spinning()
+    processes.launch(work, 2, sys.argv[1])
+"""
+
+
+def without(*names):
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+def test_every_command_lets_threads_sleep_where_they_wait():
+    done = subprocess.run(
+        [sys.executable, "-c", EACH, json.dumps(COMMANDS)],
+        env=without(*processes.WAITING), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(COMMANDS, "PASSIVE")
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [
+        ({}, "0"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "INFINITY|[1-9][0-9]{9,}"),
+        ({"GOMP_SPINCOUNT": "4321"}, "4321"),
+        ({"KMP_BLOCKTIME": "1"}, "300000"),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp is OpenMP on Linux alone")
+def test_openmp_itself_reads_it_and_keeps_what_the_user_set(tmp_path, given, spins):
+    code = "import sys; from wsal.cli import main; sys.argv = ['wsal', 'push', 'none', 'a/b']\n"
+    code += "try: main()\nfinally: import torch"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=without(*processes.WAITING) | given | {"OMP_DISPLAY_ENV": "VERBOSE"},
+    )  # fmt: skip
+    read = re.findall("GOMP_SPINCOUNT = '(.*)'", done.stderr)
+    assert read, done.stderr
+    assert all(re.fullmatch(spins, one) for one in read)
+
+
+@pytest.mark.slow
+def test_workers_that_torchrun_starts_have_it_too(tmp_path):
+    (tmp_path / "script.py").write_text(WORKERS)
+    (tmp_path / "out").mkdir()
+    subprocess.run(
+        [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "out")],
+        env=without(*processes.WAITING), check=True, capture_output=True,
+    )  # fmt: skip
+    said = {file.name: file.read_text() for file in (tmp_path / "out").iterdir()}
+    assert said == {"0": "PASSIVE", "1": "PASSIVE"}

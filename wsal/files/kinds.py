@@ -1,0 +1,115 @@
+"""What kind of table lies in a file: by its name, and by how its bytes begin."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from wsal.errors import DataError, did_you_mean
+
+DELIMITED = {"csv": ",", "tsv": "\t", "tab": "\t", "txt": ","}
+"""Kinds of text with fields, and the delimiter of each where none is detected."""
+JSON = ("jsonl", "ndjson", "json")
+KINDS = (*DELIMITED, *JSON, "parquet", "xlsx")
+COMPRESSED = {"gz": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd",
+              "zip": b"PK\x03\x04"}  # fmt: skip
+"""Suffixes of compressed files, and how such a file begins."""
+SAVE_AS_XLSX = ("xls", "xlsb", "xlsm", "ods", "numbers")
+
+
+class Kind(NamedTuple):
+    """What a file holds, and what it is compressed with ("" for nothing)."""
+
+    name: str
+    compression: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is read line by line."""
+        return self.name in DELIMITED or self.name in JSON
+
+
+def existing(path: Path) -> Path:
+    """The path, if a file lies there.
+
+    Raises:
+        DataError: it does not; the message names the nearest file in the same folder.
+    """
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; expected a file")
+    folder = path.parent
+    if not folder.is_dir():
+        raise DataError(f"file {path} not found: there is no folder {folder.absolute()}")
+    beside = [p.name for p in folder.iterdir() if p.is_file()]
+    raise DataError(
+        f"file {path} not found in {folder.absolute()}{did_you_mean(path.name, beside)}"
+    )
+
+
+def kind_of(path: Path, kind: str | None = None) -> Kind:
+    """The kind of table in a file, by its suffix unless `kind` is given; `x.csv.gz` holds csv.
+
+    Raises:
+        DataError: the file is missing or empty, or its kind is not known.
+    """
+    with existing(path).open("rb") as file:
+        head = file.read(8)
+    if not head:
+        raise DataError(f"{path} is empty; expected a table with at least one row")
+    parts = [part.lower() for part in path.name.split(".")[1:]]
+    suffix = parts.pop() if parts else ""
+    packed = next((name for name, magic in COMPRESSED.items() if head.startswith(magic)), "")
+    if suffix in COMPRESSED:
+        suffix = parts[-1] if parts else _member_suffix(path) if packed == "zip" else suffix
+    kind = kind or suffix
+    _require_known(path, kind)
+    _require_matching(path, kind, head, packed)
+    return Kind(kind, "" if kind == "xlsx" else packed)
+
+
+def _require_known(path: Path, kind: str) -> None:
+    if kind in SAVE_AS_XLSX:
+        raise DataError(f"{path}: .{kind} cannot be read; save it as .xlsx (Excel Workbook)")
+    if kind in COMPRESSED:
+        raise DataError(
+            f"{path}: its name does not say what kind of table is in it; call it, for example, "
+            f"{path.name.split('.')[0]}.csv.{kind}"
+        )
+    if kind not in KINDS:
+        raise DataError(
+            f"{path}: a file of kind {kind!r} cannot be read{did_you_mean(kind, KINDS)}"
+        )
+
+
+def _require_matching(path: Path, kind: str, head: bytes, packed: str) -> None:
+    """Refuse a file whose bytes are of another kind than its name says."""
+    if kind in ("parquet", "xlsx"):
+        if packed and not (kind == "xlsx" and packed == "zip"):
+            raise DataError(f"{path} is compressed ({packed}); unpack it first")
+    elif head.startswith(b"PAR1"):
+        raise DataError(f"{path} holds parquet, not {kind}; call it {path.stem}.parquet")
+    elif head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise DataError(f"{path} holds an old Excel workbook, not {kind}; save it as .xlsx")
+    elif packed == "zip" and "xl/workbook.xml" in members(path):
+        raise DataError(f"{path} holds an Excel workbook, not {kind}; call it {path.stem}.xlsx")
+
+
+def members(path: Path) -> list[str]:
+    """The names of the files in a zip, without folders and what macOS adds.
+
+    Raises:
+        DataError: the zip is damaged.
+    """
+    import zipfile  # noqa: PLC0415  for this format alone
+
+    try:
+        with zipfile.ZipFile(path) as packed:
+            names = packed.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+    return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
+
+
+def _member_suffix(path: Path) -> str:
+    names = members(path)
+    return names[0].rpartition(".")[2].lower() if len(names) == 1 and "." in names[0] else "zip"

@@ -1,0 +1,109 @@
+"""The bytes of a text file as UTF-8: unpacked, and decoded from whatever encoding they have."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from wsal.errors import DataError
+from wsal.files.encodings import HEAD, encoding_of
+from wsal.files.kinds import Kind, members
+
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
+"""What reading a damaged compressed file raises."""
+OPENERS: dict[str, Callable[[Path], Any]] = {
+    "": partial(Path.open, mode="rb"), "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open,
+}  # fmt: skip
+
+
+@contextmanager
+def utf8_stream(
+    path: Path, kind: Kind, encoding: str | None, note: Callable[[str], None]
+) -> Iterator[BinaryIO]:
+    """The file as a stream of UTF-8; `note` is told which other encoding it was read as.
+
+    Raises:
+        DataError: the file is damaged, is no text, or has an encoding that cannot be told.
+    """
+    opened = partial(_unpacked, path, kind.compression)
+    try:
+        used = encoding or encoding_of(opened, str(path))
+        if not encoding and used != "utf-8":
+            note(f"{path} is not UTF-8; it was read as {used} (to change that: data.encoding)")
+        with opened() as stream:
+            head = stream.read(HEAD)
+        newline = None if b"\r" in head and b"\n" not in head else ""  # None: \r alone, of old Macs
+        with opened() as stream:
+            if used in ("utf-8", "utf-8-sig", "ascii") and newline == "":
+                yield stream
+            else:
+                decoded = Transcoded(stream, used, str(path), newline)
+                yield cast(BinaryIO, io.BufferedReader(decoded))
+    except DAMAGED as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+
+
+class Transcoded(io.RawIOBase):
+    r"""A stream in some encoding, as UTF-8; with `newline` None, each end of a line as `\n`.
+
+    Raises:
+        DataError: on reading, where bytes are none of the encoding.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, encoding: str, name: str, newline: str | None = ""
+    ) -> None:
+        self._text = io.TextIOWrapper(stream, encoding, newline=newline)
+        self._encoding, self._name = encoding, name
+        self._waiting, self._line = b"", 1
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as there are bytes; 0 at the end."""
+        if not self._waiting:
+            try:
+                text = self._text.read(1 << 16)
+            except UnicodeError as error:
+                raise DataError(
+                    f"{self._name} is not {self._encoding}: {error}, after line {self._line}; "
+                    "name its encoding (data.encoding, or --encoding with wsal predict)"
+                ) from error
+            self._line += text.count("\n")
+            self._waiting = text.encode("utf-8", errors="surrogatepass")
+        n = min(len(buffer), len(self._waiting))
+        buffer[:n], self._waiting = self._waiting[:n], self._waiting[n:]
+        return n
+
+
+@contextmanager
+def _unpacked(path: Path, compression: str) -> Iterator[BinaryIO]:
+    with ExitStack() as stack:
+        if compression == "zip":
+            yield _only_member(path, stack)
+        elif compression == "zst":
+            packed = stack.enter_context(pa.input_stream(str(path), compression="zstd"))
+            yield cast(BinaryIO, stack.enter_context(io.BufferedReader(packed)))
+        else:
+            yield stack.enter_context(OPENERS[compression](path))
+
+
+def _only_member(path: Path, stack: ExitStack) -> BinaryIO:
+    names = members(path)
+    if len(names) != 1:
+        raise DataError(f"{path} holds {len(names)} files {names[:10]}; expected one table alone")
+    try:
+        return cast(BinaryIO, stack.enter_context(zipfile.ZipFile(path)).open(names[0]))
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown method
+        raise DataError(f"{path} cannot be unpacked: {error}") from error
