@@ -23,20 +23,23 @@ from wsal.label_models.scoring import by_parts, uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.settings import Positive, Share
 
+ToScores = Callable[[np.ndarray, Prior], np.ndarray]
+"""From the probabilities that a label model gives, and the prior, to scores without the prior."""
 
-def of_shares(probs: Probs, prior: Prior) -> np.ndarray:
+
+def of_shares(probs: np.ndarray, prior: Prior) -> np.ndarray:
     """`(texts, classes)`: scores of shares of votes, a lone vote being right 3 times in 4."""
     scores: np.ndarray = np.log(EXPECTED * probs + (1 - EXPECTED) / len(prior))
     return scores
 
 
-def of_posterior(probs: Probs, prior: Prior) -> np.ndarray:
+def of_posterior(probs: np.ndarray, prior: Prior) -> np.ndarray:
     """`(texts, classes)`: scores of posteriors, without the prior that they hold."""
     scores: np.ndarray = np.log(np.clip(probs, 1e-6, 1)) - np.log(prior * len(prior))
     return scores
 
 
-OTHERS: dict[str, tuple[LabelModel, Callable[[Probs, Prior], np.ndarray]]] = {
+OTHERS: dict[str, tuple[LabelModel, ToScores]] = {
     "majority": (Majority(), of_shares),
     "specificity": (Majority("specificity"), of_shares),
     "dawid_skene": (DawidSkene(), of_posterior),
@@ -110,7 +113,7 @@ class Calibrated:
     """A fitted label model, its probabilities turned into scores and calibrated."""
 
     model: FittedLabelModel
-    to_scores: Callable[[Probs, Prior], np.ndarray]
+    to_scores: ToScores
     prior: Prior
     calibration: Calibration
 
@@ -174,14 +177,12 @@ def _by_gold(
     return FittedAuto(best, reason, models[best])
 
 
-def _right(probs: Probs, truth: Classes) -> np.ndarray:
+def _right(probs: np.ndarray, truth: Classes) -> np.ndarray:
     right: np.ndarray = (probs.argmax(axis=1) == truth).astype(float)
     return right
 
 
-def agreement(
-    votes: SparseVotes, weights: Weights, n_classes: int
-) -> tuple[float, float] | None:
+def agreement(votes: SparseVotes, weights: Weights, n_classes: int) -> tuple[float, float] | None:
     """How often two votes on one text agree, above chance: the ends of a 95% interval.
 
     Chance is how often votes of two rules would be for one class, were it not for the texts: rules

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from wsal.arrays import Classes, Prior, Probs
+from wsal.arrays import Classes, Prior
 from wsal.label_models.scoring import softmax
 
 LAPSE = 0.02
@@ -37,16 +37,16 @@ class Calibration:
         weighed: np.ndarray = self.temper * scores + np.log(prior * len(prior))
         return weighed
 
-    def probs(self, scores: np.ndarray, prior: Prior) -> Probs:
+    def probs(self, scores: np.ndarray, prior: Prior) -> np.ndarray:
         """`(texts, classes)` of scores that do not hold the prior yet; rows sum to 1.
 
-        >>> Calibration().probs(np.array([[0.0, 0.0]]), np.array([0.25, 0.75])).tolist()
+        >>> Calibration().probs(np.array([[0.0, 0.0]]), np.array([0.25, 0.75])).round(3).tolist()
         [[0.25, 0.75]]
         """
         weighed = self.weighed(scores, prior)
         if self.bonus:
             weighed = weighed + self.bonus * (likeliest(weighed) > 0)
-        probs: Probs = (1 - LAPSE) * softmax(weighed) + LAPSE * prior
+        probs: np.ndarray = (1 - LAPSE) * softmax(weighed) + LAPSE * prior
         return probs
 
 
@@ -61,7 +61,7 @@ def likeliest(scores: np.ndarray) -> np.ndarray:
     return labels
 
 
-def log_losses(probs: Probs, truth: Classes) -> np.ndarray:
+def log_losses(probs: np.ndarray, truth: Classes) -> np.ndarray:
     """`(texts,)`: -log P(true class), in nats; nothing is clipped.
 
     >>> log_losses(np.array([[0.5, 0.5]]), np.array([1])).round(3).tolist()
@@ -91,7 +91,7 @@ def folds_of(n: int) -> np.ndarray:
 
 def cross_calibrated(
     scores: np.ndarray, truth: Classes, prior: Prior, usual: float = 1.0
-) -> Probs:
+) -> np.ndarray:
     """`(texts, classes)`: each fold calibrated by the other folds."""
     probs, folds = np.empty(scores.shape), folds_of(len(truth))
     for fold in range(FOLDS):
@@ -101,7 +101,7 @@ def cross_calibrated(
     return probs
 
 
-def clearly_better(probs: Probs, than: Probs, truth: Classes) -> bool:
+def clearly_better(probs: np.ndarray, than: np.ndarray, truth: Classes) -> bool:
     """Whether log loss is lower by more than `ERRORS` standard errors.
 
     The error is the larger of what the texts show and what they would show if `than` were right.

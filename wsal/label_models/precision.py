@@ -80,7 +80,7 @@ class Precision:
         *,
         prior: Prior | None = None,
         gold: Classes | None = None,
-    ) -> "tuple[FittedPrecision, Probs]":
+    ) -> "tuple[FittedPrecision, np.ndarray]":
         """What `fit` gives, and what folds of it say of the covered gold texts.
 
         The latter `(covered gold texts, classes)` is by weights that these texts did not teach.
@@ -168,7 +168,7 @@ class FittedPrecision:
     precision: np.ndarray  # (rules, classes)
     share: Prior  # (classes,): of covered texts, by the consensus
     prior: Prior
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     n_gold: int = 0
     by_gold: bool = False
     """Whether gold texts were used, or did not show that this would be better."""
@@ -177,7 +177,7 @@ class FittedPrecision:
         """`(texts, classes)`: softmax of the tempered weights of the votes for each class."""
         return by_parts(votes, self.prior, self.judge)
 
-    def judge(self, votes: SparseVotes) -> Probs:
+    def judge(self, votes: SparseVotes) -> np.ndarray:
         """The same of texts that each have a vote."""
         return self.calibration.probs(self.scores(votes), self.prior)
 
@@ -213,9 +213,7 @@ class FittedPrecision:
         return f"each vote weighs by its precision, judged by {judges}; {scale}"
 
 
-def covered_gold(
-    votes: Votes | SparseVotes, gold: Classes | None
-) -> tuple[SparseVotes, Classes]:
+def covered_gold(votes: Votes | SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
     """The votes on texts that have a vote and a known class, and these classes."""
     known = np.flatnonzero(gold >= 0) if gold is not None else np.empty(0, np.int64)
     some = votes.take(known) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[known])

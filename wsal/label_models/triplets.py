@@ -21,8 +21,8 @@ class Triplets:
 
     Theirs takes 0 for rules that never vote together, and averages it; here only pairs with
     `least_overlap` common texts count, the median over them is taken, and a rule that is in no
-    triplet is right in `expected` of its votes. Needs rules that vote for several classes: of keyword
-    rules for one class each, agreement says little.
+    triplet is right in `expected` of its votes. Needs rules that vote for several classes: of
+    keyword rules for one class each, agreement says little.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Triplets().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -57,9 +57,7 @@ class Triplets:
             accuracy[:, c] = self._accuracies(agreement, overlap, n_classes)
         return FittedTriplets(accuracy, uniform(n_classes, prior))
 
-    def _accuracies(
-        self, agreement: np.ndarray, overlap: np.ndarray, n_classes: int
-    ) -> np.ndarray:
+    def _accuracies(self, agreement: np.ndarray, overlap: np.ndarray, n_classes: int) -> np.ndarray:
         """`(rules,)`: P(right on whether it is the class), the median over a rule's triplets."""
         usable = (overlap >= self.least_overlap) & (np.abs(agreement) > 1e-3)
         np.fill_diagonal(usable, val=False)
