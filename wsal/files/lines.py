@@ -113,10 +113,11 @@ def raw(line: bytes) -> str:
 
 def refusal(name: str, bad: Sequence[Bad]) -> DataError:
     """What is wrong with a table, its first bad lines listed."""
+    if len(bad) == 1:
+        return DataError(f"{name} line {bad[0].line}: {bad[0].reason}")
     listed = "".join(f"\n  line {one.line}: {one.reason}" for one in bad[:MOST_TOLD])
     more = f"\n  and {len(bad) - MOST_TOLD:,} more" if len(bad) > MOST_TOLD else ""
-    lines = "1 line that is" if len(bad) == 1 else f"{len(bad):,} lines that are"
-    return DataError(f"{name} has {lines} no record:{listed}{more}")
+    return DataError(f"{name} has {len(bad):,} lines that are no record:{listed}{more}")
 
 
 def said(error: Exception) -> str:
