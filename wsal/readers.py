@@ -10,6 +10,7 @@ from rich.table import Table
 
 from wsal import reports, vote_report
 from wsal.artifacts import Artifact
+from wsal.contents import edited
 from wsal.errors import MissingArtifactError, UnknownNameError
 from wsal.pipeline import ROUND_STAGES, STAGES, folder
 from wsal.runs import BEFORE_ROUNDS, CONFIG, opened
@@ -70,7 +71,10 @@ def states(run_dir: Path) -> list[tuple[str, str, str, str]]:
             rows.append((title, "unfinished" if begun else "missing", "", ""))
             continue
         made_with = done.manifest["config"].items()
-        same = all(part["node"] == _shaping(need, config[need]) for need, part in made_with)
+        same = all(
+            part["node"] == _shaping(need, config[need]) and not edited(part["content"])
+            for need, part in made_with
+        )
         inputs = _flat(done.manifest["inputs"])
         fresh = same and all(digest in current.values() for digest in inputs)
         if fresh:
