@@ -381,7 +381,7 @@ def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):
     commanded(folder, source, target, *options, "--force")
     assert read(target)["title"].to_list() == ["чайник, красный"]
     assert "labelled 1 rows" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match=r"predict\.delimiter is 'ab'.*expected one character"):
+    with pytest.raises(ConfigError, match=r"predict\.delimiter is 'ab'.*expected comma"):
         commanded(folder, source, target, "--delimiter", "ab")
     import xlsxwriter
 
