@@ -89,19 +89,22 @@ def test_a_wrong_command_is_refused(work, arguments, message):
         (GOODS, "data.path=godos.csv", "godos.csv not found.*did you mean 'goods.csv'"),
         ("", "", "goods.csv is empty; expected a table"),
         (GOODS, "data.layout.label=clas", "'clas'; did you mean 'class'"),
-        (GOODS + "7,twin,pan\n", "data.layout.id=id", "id '7' stands twice.*rows 8 and 41"),
+        (GOODS + "7,twin,pan\n", "data.layout.id=id", "id '7' stands twice.*rows 9 and 42"),
         (GOODS, "data.layout.labels=[mug,pann]", "'pan' of id 'r0000002'.*did you mean 'pann'"),
         (
             GOODS,
             "data.layout.label=null",
             "found 0 classes.*data.layout.label=.*data.layout.labels=",
         ),
-        (GOODS[:40] + "caf\xe9\n", "", "not UTF-8: line 3 has byte 0xe9.*iconv"),
+        (GOODS[:40] + "caf\x81\n", "", "not UTF-8 .line 3 has byte 0x81 .*data.encoding="),
+        (GOODS + '7,"twin,pan\n', "", "goods.csv line 42: the quote at column 3 is never closed"),
+        (GOODS, "data.delimiter=ab", "data.delimiter is 'ab'.*expected comma, semicolon"),
+        (GOODS, "data.encoding=utf-99", "data.encoding is 'utf-99'.*expected an encoding"),
     ],
 )
 def test_a_wrong_file_is_refused(work, content, arguments, message):
     before = kept(work)
-    (work / "goods.csv").write_text(content, encoding="latin1")  # ASCII, but for one é
+    (work / "goods.csv").write_text(content, encoding="latin1")  # ASCII, but for one byte
     refused(command(work, "prepare", *CSV, *arguments.split()), message)
     assert kept(work) == before
 

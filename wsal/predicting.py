@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default="", help="before the names of the added columns")
     parser.add_argument("--format", choices=STREAMED, help="what comes by standard input")
     parser.add_argument(
-        "--delimiter", help="between fields of text, or the word tab; default: detected"
+        "--delimiter", help="comma, semicolon, tab, bar, or a character; default: detected"
     )
     parser.add_argument("--encoding", help="of text, such as cp1252; default: detected")
     parser.add_argument("--sheet", help="of a workbook; default: the first")

@@ -89,7 +89,7 @@ def test_options_are_checked_and_taken(tmp_path):
     node = {"_target_": TARGET, "path": str(tmp_path / "x.csv"), "layout": {"text": ["title"]}}
     (tmp_path / "x.csv").write_text("Products\ntitle;kind\nmug, red;x\n")
     for name, value, words in [
-        ("delimiter", "ab", "expected one character"), ("delimiter", '"', "expected one character"),
+        ("delimiter", "ab", "expected comma, semicolon"), ("delimiter", '"', "expected comma"),
         ("encoding", "utf-99", "expected an encoding"), ("header_row", 0, "greater than or equal"),
         ("sheet", ["a"], "valid string"),
     ]:  # fmt: skip
@@ -98,5 +98,8 @@ def test_options_are_checked_and_taken(tmp_path):
     source = build({**node, "delimiter": "tab", "header_row": 2, "sheet": 2024}, "data")
     assert (source.delimiter, source.sheet) == ("tab", "2024")
     assert source == build({**node, "delimiter": "tab", "header_row": 2, "sheet": "2024"}, "data")
-    found = build({**node, "delimiter": ";", "header_row": 2}, "data").read()
-    assert found["title"].to_list() == ["mug, red"]
+    for delimiter in (";", "semicolon", None):
+        found = build({**node, "delimiter": delimiter, "header_row": 2}, "data").read()
+        assert found["title"].to_list() == ["mug, red"]
+    with pytest.raises(DataError, match=r"line 3: 2 fields.*data\.delimiter=.*data\.header_row=N"):
+        build(node, "data").read()

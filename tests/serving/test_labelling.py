@@ -1,5 +1,6 @@
 """`label_table` and `wsal predict`: all rows and columns, in their order, whatever they come as."""
 
+import argparse
 import gzip
 import io
 import json
@@ -18,6 +19,8 @@ from helpers import mutated
 
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
+from wsal.predicting import add_options
+from wsal.predicting import predict as predict_as_told
 from wsal.serving.exported import Exported, softmax
 from wsal.serving.labelling import Wanted, label_table
 from wsal.serving.sources import Source
@@ -358,6 +361,53 @@ def test_what_is_done_is_not_computed_again(engine, tmp_path, small):
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     with pytest.raises(DataError):  # another table begins anew
         label(engine, write(FRAME.select("id"), source), target)
+
+
+def commanded(folder, *arguments):
+    """What `wsal predict` does, in this process."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    given = [str(one) for one in (folder, *arguments, "--backend", "onnx")]
+    predict_as_told(parser.parse_args(given))
+
+
+def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes("Прайс,лист\nid/title/brand\n1/чайник, красный/x\n".encode("cp1251"))
+    target.write_text("precious\n")
+    options = ["--delimiter", "/", "--encoding", "cp1251", "--header-row", "2"]
+    with pytest.raises(ConfigError, match="--force"):
+        commanded(folder, source, target, *options)
+    commanded(folder, source, target, *options, "--force")
+    assert read(target)["title"].to_list() == ["чайник, красный"]
+    assert "labelled 1 rows" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"predict\.delimiter is 'ab'.*expected comma"):
+        commanded(folder, source, target, "--delimiter", "ab")
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(tmp_path / "in.xlsx") as book:
+        book.add_worksheet("notes").write(0, 0, "hello")
+        book.add_worksheet("data").write_column(0, 0, ["title", "mug"])
+    with pytest.raises(DataError, match=r"sheets: notes, data"):
+        commanded(folder, tmp_path / "in.xlsx", target, "--fields", "title")
+    commanded(folder, tmp_path / "in.xlsx", target, "--fields", "title", "--sheet", "data")
+    assert read(target)["title"].to_list() == ["mug"]
+
+
+def test_standard_input_in_other_dialects(folder, tmp_path, monkeypatch):
+    for sent, options in [
+        ("sep=;\nid;title;brand\n1;Büro, rot;x\n".encode("utf-16"), ["--encoding", "utf-16"]),
+        ("id|title|brand\n1|Büro, rot|x\n".encode("utf-8-sig"), []),
+    ]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sent)))
+        commanded(folder, "-", tmp_path / "out.csv", "--format", "csv", *options)
+        assert read(tmp_path / "out.csv")["title"].to_list() == ["Büro, rot"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("title\n".encode("utf-16"))))
+    with pytest.raises(DataError, match="standard input is UTF-16; name it with --encoding"):
+        commanded(folder, "-", tmp_path / "out.csv", "--format", "csv")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"title,brand\nx\ny\n")))
+    with pytest.raises(DataError, match="standard input has 2 lines that are no record"):
+        commanded(folder, "-", "-", "--format", "csv")
 
 
 COMMAND = [sys.executable, "-c", "from wsal.cli import main; main()", "predict"]

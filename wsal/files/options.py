@@ -15,16 +15,20 @@ def _text_encoding(name: str) -> str:
     return codecs.lookup(name).name
 
 
+WORDS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+"""Delimiters by their names: shells and Hydra have uses of their own for the characters."""
+
+
 def _one_character(text: str) -> str:
-    if text != "tab" and (len(text) != 1 or text.isalnum() or text in '"_\r\n'):
+    if text not in WORDS and (len(text) != 1 or text.isalnum() or text in '"_\r\n'):
         raise ValueError(
-            "expected one character that is no letter, digit or quote, or the word tab"
+            f"expected {', '.join(WORDS)}, or one character that is no letter or quote"
         )
     return text
 
 
 Delimiter = Annotated[str, AfterValidator(_one_character)]
-"""One character that is no letter, digit or quote; or the word `tab`."""
+"""A name of `WORDS`, or one character that is no letter, digit or quote."""
 Encoding = Annotated[str, AfterValidator(_text_encoding)]
 """The name of an encoding that Python knows."""
 Sheet = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
@@ -48,9 +52,9 @@ class TableOptions:
 
     @property
     def separator(self) -> str | None:
-        r"""The delimiter as it stands in the file.
+        """The delimiter as it stands in the file.
 
-        >>> TableOptions(delimiter="tab").separator
-        '\t'
+        >>> TableOptions(delimiter="semicolon").separator
+        ';'
         """
-        return "\t" if self.delimiter == "tab" else self.delimiter
+        return WORDS.get(self.delimiter, self.delimiter) if self.delimiter else None

@@ -154,6 +154,10 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
             rows.append(chunk.rows)
             bad.extend(chunk.bad)
             doubtful.extend(chunk.doubtful)
+    if (
+        bad and len(bad) >= sum(map(len, frames)) and kind.name in DELIMITED
+    ):  # it is not only these lines
+        raise DataError(f"{refusal(str(path), bad)} ({_advice(kind, path)})")
     if bad:
         raise refusal(str(path), bad)
     if doubtful:
@@ -201,5 +205,5 @@ def _advice(kind: Kind, path: Path) -> str:
         names = ", ".join(sheet_names(path))
         return f"sheets: {names} (data.sheet=NAME); the header's row: data.header_row=N"
     if kind.name in DELIMITED:
-        return "another delimiter: data.delimiter=';'; the header's line: data.header_row=N"
+        return "another delimiter: data.delimiter=semicolon; the header's line: data.header_row=N"
     return ""
