@@ -60,6 +60,51 @@ def test_an_edit_votes_anew_with_the_edited_rule_alone(pool, file, monkeypatch, 
     assert "changed by this edit" in shown
 
 
+@pytest.mark.parametrize("written", ["", "# nothing yet\n", "{}\n"])
+def test_a_file_without_rules_is_watched(pool, file, written, capsys):
+    first = look(file, pool, View({}, {}), [])
+    file.write_text(written)
+    none = look(file, pool, first, [])
+    show(pool, first, none, file, time.perf_counter())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "0 rules on 5 texts" in shown
+    assert "0.0000" in shown
+    assert {one.rule: one.what for one in changes(first, none, 5)} == {"tea": "gone", "cup": "gone"}
+
+
+def test_rules_with_names_of_two_kinds_are_watched(pool, file):
+    file.write_text(RULES.replace("tea:", "501:", 1))
+    view = look(file, pool, View({}, {}), [])
+    assert list(view.votes) == ["501", "cup"]
+    file.write_text(file.read_text() + "# a remark\n")
+    assert list(changes(view, look(file, pool, view, []), 5)) == []
+
+
+@pytest.mark.slow
+def test_rules_by_meaning_vote_while_they_are_watched(pool, file, monkeypatch):
+    from wsal.stages import embedding
+
+    texts = pool.records["text"].to_list()
+    rule = (
+        "near: {{_target_: wsal.rules.similarity.Similarity, encoder: tiny, threshold: -1, "
+        "margin: 0, seeds: {{Tea: [{}], Cup: [{}]}}}}\n"
+    )
+    file.write_text(RULES + rule.format("green tea", "cup"))
+    first = look(file, pool, View({}, {}), [])
+    vectors = embedding.embed(texts, "tiny")
+    nearest = (vectors @ vectors[[2, 0]].T).argmax(axis=1)  # 0: the cup, 1: the green tea
+    assert first.votes["near"].tolist() == nearest.tolist()
+    assert nearest[[2, 0]].tolist() == [0, 1]
+    embedded, embed = [], embedding.embed
+    monkeypatch.setattr(embedding, "embed", lambda *given: embedded.append(given) or embed(*given))
+    file.write_text(RULES + rule.format("pot", "cup"))
+    second = look(file, pool, first, [])
+    assert embedded == []  # every text was embedded before
+    nearest = (vectors @ vectors[[2, 3]].T).argmax(axis=1)
+    assert second.votes["near"].tolist() == nearest.tolist()
+    assert second.votes["tea"].tolist() == first.votes["tea"].tolist()
+
+
 def test_flipped_votes_and_rules_that_are_gone_are_said(pool, file):
     first = look(file, pool, View({}, {}), [])
     file.write_text(RULES.splitlines()[1].replace("label: Tea", "label: Cup"))

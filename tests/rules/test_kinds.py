@@ -13,6 +13,7 @@ from wsal.rules.functions import column_rule
 from wsal.rules.gazetteer import Gazetteer
 from wsal.rules.normal import fold
 from wsal.rules.numbers import Number
+from wsal.rules.patterns import Keyword
 from wsal.rules.similarity import EmbeddingRule, Similarity
 from wsal.rules.testing import vote
 from wsal.rules.voting import collect_votes
@@ -162,6 +163,47 @@ def test_similarity_votes_for_the_nearest_class_and_abstains_in_doubt():
         Similarity({"hitt": ("a",)}).vote_embedded(texts, own[:1], LABELS)
     with pytest.raises(RuleError, match="wsal vote"):
         vote(rule, "x", labels=LABELS.names)
+
+
+def test_similarity_rules_vote_wherever_votes_are_collected():
+    rng = np.random.default_rng(0)
+    words = ["tea", "pot", "cup", "tv", "hdmi"]
+    texts = [" ".join(rng.choice(words, 3)) for _ in range(30)]
+    asked = []
+
+    def embed(some, encoder):
+        """Counts of words, as unit vectors; one encoder knows half of the words."""
+        asked.append((len(some), encoder))
+        known = words if encoder == "all" else words[:3]
+        counts = np.array([[text.split().count(w) for w in known] + [0.1] for text in some])
+        return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+
+    rules = {
+        "a": Similarity({"hit": ("tea cup", "pot"), "other": ("tv",)}, 0.6, 0.1, "all"),
+        "word": Keyword("hit", ("tea",)),
+        "b": Similarity({"other": ("hdmi tv",)}, 0.9, 0, "all"),
+        "c": Similarity({"hit": ("tea",)}, 0.5, 0, "half"),
+    }
+    votes = collect_votes(rules, records(texts), LABELS, embed)
+    assert sorted(asked) == [(30 + 1, "half"), (30 + 3 + 1, "all")]
+    for column, rule in zip(votes.T, rules.values(), strict=True):
+        if isinstance(rule, Similarity):
+            given = embed(texts, rule.encoder), embed(rule.texts(), rule.encoder)
+            assert column.tolist() == rule.vote_embedded(*given, LABELS).tolist()
+            assert len(set(column)) > 1
+    assert votes[:, 1].tolist() == [1 if "tea" in text.split() else -1 for text in texts]
+
+
+def test_similarity_rules_are_not_left_out_without_a_word():
+    rules = {"near": Similarity({"hit": ("a",)})}
+    with pytest.raises(RuleError, match=r"^rule 'near': it votes on embeddings.*`wsal vote`"):
+        collect_votes(rules, records(["a"]), LABELS)
+
+
+def test_a_similarity_rule_for_an_unknown_class_is_refused_before_texts_are_embedded():
+    with pytest.raises(RuleError, match="rule 'near': unknown label 'hitt'"):
+        collect_votes({"near": Similarity({"hitt": ("a",)})}, records(["a"]), LABELS,
+                      lambda texts, encoder: 1 / 0)  # fmt: skip
 
 
 def test_column_rules_answer_with_an_expression_or_a_series():

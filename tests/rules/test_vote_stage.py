@@ -1,10 +1,15 @@
 """The vote stage: an edited rule alone is computed, and the result is that of a fresh run."""
 
+import json
+
 import polars as pl
 import pytest
 
+from wsal.artifacts import Artifact
+from wsal.errors import RuleError
 from wsal.pipeline import run_stage
 from wsal.rules.patterns import Keyword
+from wsal.stages.vote import votes_file
 
 
 @pytest.fixture
@@ -40,24 +45,76 @@ def test_an_edited_rule_alone_is_computed(voted, monkeypatch):
 
 
 def test_added_and_removed_rules_leave_the_others(voted):
-    voted("a")
-    added = voted(
-        "a", "+rules.more={_target_: wsal.rules.patterns.Regex, label: Phones, pattern: x}"
-    )
+    def table(outcome):
+        return pl.read_parquet(outcome.artifact.path / "votes.parquet")
+
+    more = "+rules.more={_target_: wsal.rules.patterns.Regex, label: Phones, pattern: phone}"
+    first = table(voted("a"))
+    outcome = voted("a", more)
+    added = table(outcome)  # read before the folder is replaced
+    assert added.columns == [*first.columns, "more"]
+    assert added.drop("more").equals(first)
+    texts = pl.read_parquet(outcome.artifact.path.parent / "pool" / "pool.parquet")["text"]
+    fires = texts.str.to_lowercase().str.contains("phone")
+    assert ((added["more"] >= 0) == fires).all()
+    assert 0 < fires.sum() < len(fires)
+    assert outcome.artifact.digest == voted("b", more).artifact.digest
     removed = voted("a", "~rules.phone_words")
-    table = pl.read_parquet(added.artifact.path / "votes.parquet")
-    assert table.columns[-1] != "phone_words"
-    assert "phone_words" not in table.columns
-    assert removed.artifact.digest == voted("b", "~rules.phone_words").artifact.digest
+    assert table(removed).equals(first.drop("phone_words"))
+    assert removed.artifact.digest == voted("c", "~rules.phone_words").artifact.digest
+
+
+@pytest.mark.parametrize("without", ["rules=none", "~rules"])
+def test_without_rules_every_text_stands_in_the_table_of_votes(voted, without):
+    outcome = voted("a", without)
+    pool = outcome.artifact.path.parent / "pool"
+    for split in ("pool", "dev", "test"):
+        table = pl.read_parquet(outcome.artifact.path / votes_file(split))
+        assert table.columns == ["id"]
+        assert table["id"].equals(pl.read_parquet(pool / f"{split}.parquet")["id"])
+    assert outcome.artifact.facts["coverage"] == 0
+    for name in ("rules", "examples", "pairs", "clashes"):
+        assert pl.read_parquet(outcome.artifact.path / f"{name}.parquet").is_empty()
+    left = pl.read_parquet(outcome.artifact.path / "uncovered.parquet")
+    assert left["n_texts"].sum() == len(pl.read_parquet(pool / "pool.parquet"))
+
+
+def test_a_rule_has_a_name_of_its_own_in_the_table_of_votes(voted):
+    rule = "+rules.id={_target_: wsal.rules.patterns.Regex, label: Phones, pattern: phone}"
+    with pytest.raises(RuleError, match="rule 'id': the table of votes has a column of this name"):
+        voted("a", rule)
 
 
 @pytest.mark.slow
-def test_rules_by_meaning_vote_in_the_stage(voted):
-    rule = (
-        "+rules.near={_target_: wsal.rules.similarity.Similarity, threshold: -1, margin: 0, "
-        "encoder: tiny, seeds: {Phones: [a phone], Coffee: [some beans]}}"
-    )
-    outcome = voted("near", rule)
-    table = pl.read_parquet(outcome.artifact.path / "votes.parquet")
-    assert set(table["near"].unique()) <= {-1, *range(20)}
-    assert (table["near"] >= 0).all()
+def test_rules_by_meaning_vote_in_the_stage_as_one_by_one(voted, tmp_path):
+    from wsal.stages.embedding import embed  # torch, for this test alone
+
+    voted("near", "rules=none")
+    folder = tmp_path / "near" / "pool"
+    texts = pl.read_parquet(folder / "pool.parquet")["text"].to_list()
+    seeds = {"Phones": texts[7], "Coffee": texts[3], "Laptops": texts[11]}
+    quoted = ", ".join(f"{label}: [{json.dumps(seed)}]" for label, seed in seeds.items())
+    rules = [
+        f"+rules.{name}={{_target_: wsal.rules.similarity.Similarity, encoder: tiny, "
+        f"threshold: -1, margin: {margin}, seeds: {{{quoted}}}}}"
+        for name, margin in {"near": 0, "sure": 0.02}.items()
+    ]
+    outcome = voted("near", "rules=none", *rules)
+    names = Artifact.open(folder).facts["labels"]
+    of_seed = [names.index(label) for label in seeds]
+    for split in ("pool", "dev"):
+        table = pl.read_parquet(outcome.artifact.path / votes_file(split))
+        texts = pl.read_parquet(folder / f"{split}.parquet")["text"].to_list()
+        vectors = embed([*texts, *(2 * [*seeds.values()])], "tiny")
+        cosines = vectors[: len(texts)] @ vectors[len(texts) : len(texts) + 3].T
+        for name, margin in {"near": 0, "sure": 0.02}.items():
+            expected = []
+            for row in cosines:
+                best, second = sorted(row.tolist(), reverse=True)[:2]
+                sure = best - second >= margin
+                expected.append(of_seed[int(row.argmax())] if sure else -1)
+            assert table[name].to_list() == expected
+        assert table["near"].n_unique() == 3
+        assert -1 in table["sure"].to_list()
+    voted_pool = pl.read_parquet(outcome.artifact.path / "votes.parquet")["near"]
+    assert [voted_pool[row] for row in (7, 3, 11)] == of_seed

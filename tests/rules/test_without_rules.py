@@ -1,0 +1,62 @@
+"""A whole run without rules: the classifier learns from people's answers alone."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from helpers import options
+
+from wsal.config import check
+from wsal.pipeline import run_stage
+
+
+@pytest.mark.parametrize("name", options("label_model"))
+def test_every_label_model_takes_no_votes(composed, tmp_path, name):
+    run = check(composed("data=catalog_small", "rules=none", f"label_model={name}"))
+    for stage in ("prepare", "vote", "aggregate"):
+        outcome = run_stage(tmp_path, stage, run.parts)
+    weak = pl.read_parquet(outcome.artifact.path / "weak_labels.parquet")
+    gold = pl.read_parquet(tmp_path / "pool" / "gold.parquet")
+    assert len(weak) == len(gold)
+    assert not weak["used"].any()
+    assert np.isfinite(weak["probs"].to_numpy()).all()
+    assert set(outcome.artifact.facts) & {"test", "dev"} == set()
+    n_classes = weak["probs"].to_numpy().shape[1]
+    none = np.empty((len(weak), 0), dtype=np.int16)
+    known = np.where(np.arange(len(weak)) < 20, np.arange(len(weak)) % n_classes, -1)
+    fitted = run.parts["label_model"].fit(none, n_classes, gold=known)
+    probs = fitted.predict_proba(none)
+    assert np.isfinite(probs).all()
+    assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_every_stage_and_reader_goes_through(wsal, tmp_path):
+    run = ("run", "experiment=smoke", "rules=none", "export=hf")
+    said = wsal(*run).stdout
+    folder = tmp_path / "runs" / "smoke"
+    n_pool = len(pl.read_parquet(folder / "pool" / "pool.parquet"))
+    assert "there are no rules; `wsal rules suggest` proposes some" in said
+    assert f"no rule votes on any of the {n_pool} texts" in said
+    assert "pretrain           0 weak labels, 0 steps" in said
+    assert "20 gold labels; no votes to weigh" in said
+    weak = pl.read_parquet(folder / "weak_labels" / "weak_labels.parquet")
+    assert not weak["used"].any()
+    assert (weak["n_votes"] == 0).all()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["rules"] == {"coverage": 0.0, "accuracy": None}
+    assert summary["rules_alone"] is None
+    assert [one["n_gold"] for one in summary["rounds"]] == [0, 10, 20]
+    card = (folder / "exported" / "README.md").read_text()
+    assert "fine-tuned, without rules, on 20 gold labels" in " ".join(card.split())
+    assert "rules gave" not in card
+    assert "| rules | 0, coverage 0.000 |" in card
+    assert "(made" not in wsal(*run).stdout
+    assert "there are no rules" in wsal("rules", "smoke").stdout
+    suggested = wsal("rules", "suggest", "smoke").stdout
+    assert "0 rules so far" in suggested
+    assert "_target_" in suggested
+    states = wsal("status", "smoke").stdout
+    assert "stale" not in states
+    assert "missing" not in states
