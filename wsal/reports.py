@@ -85,7 +85,10 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_asked']} texts, {f['n_evaluation']} of them for evaluation; "
         f"{f['n_candidates']:,} candidates of {f['n_left']:,}"
     ),
-    "annotate": lambda f: f"{f['n_labels']} labels, {f['n_skipped']} skipped",
+    "annotate": lambda f: (
+        f"{f['n_labels']} labels, {f['n_skipped']} skipped"
+        + (f", {f['n_unseen']} not asked: they may be chosen again" if f.get("n_unseen") else "")
+    ),
     "reweigh": lambda f: f"{f['n_gold']} gold labels; {_before_after(f)}; {f['label_model']}",
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",
     "assess": _assessment,

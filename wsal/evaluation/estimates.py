@@ -187,10 +187,10 @@ def _bootstrap(
     """The statistic of stratified resamples, `(draws,)`, and that of what they are drawn from.
 
     Two right answers in a stratum are no proof that it has no errors: each stratum is resampled
-    together with a few texts whose answer is borrowed from the classifier. Resamples lie too near to
-    what they are drawn from, most of all in small strata, so they are moved away from it (Rao & Wu,
-    1988). As the frame is itself a sample of the pool, no correction is made for how much of it was
-    labelled.
+    together with a few texts whose answer is borrowed from the classifier. Resamples lie too near
+    to what they are drawn from, most of all in small strata, so they are moved away from it (Rao &
+    Wu, 1988). As the frame is itself a sample of the pool, no correction is made for how much of it
+    was labelled.
     """
     more, borrowed, chance = _borrowed(sample, probs, rng)
     order = np.argsort(sample.rows, kind="stable")  # so that the order of labels changes nothing

@@ -31,4 +31,6 @@ def annotate(
     answers = answers.join(asked.table.select("id", "purpose"), on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()
-    return {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}
+    n_unseen = len(asked.table) - len(answers)  # the round was ended before anybody decided them
+    counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
+    return {"round": number, **counts}
