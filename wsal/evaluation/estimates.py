@@ -15,7 +15,7 @@ ENTRIES = 20_000_000  # weights drawn in one bootstrap, about
 AT_ONCE = 4_000_000  # of them held in memory
 PSEUDO = 2.0  # observations that a stratum's resample borrows from the classifier's probabilities
 BORROWED = 20  # texts they are spread over
-AT_LEAST = 0.5  # errors among all that are borrowed, however sure the classifier is
+AT_LEAST = 0.75  # errors among all that are borrowed, however sure the classifier is
 
 Statistic = Callable[[Rows, Classes, np.ndarray], np.ndarray]
 """From rows `(query,)`, their gold and weights `(draws, query)`, a value a draw."""
