@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
@@ -55,8 +56,8 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
     facts = newest(run_dir).facts
     if not facts["measured_on"]:
         raise MissingArtifactError(
-            f"{run_dir} has neither a gold split nor an evaluation sample, so there is no "
-            "learning curve to go by; use evaluation.size=100"
+            f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
+            f"curve to go by, and the test split is kept for the end; {HOW_TO_MEASURE}"
         )
     told = forecast(curve_of(facts, options.metric), options.target)
     out = console()

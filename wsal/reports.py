@@ -66,6 +66,11 @@ def _aside(facts: Facts) -> list[str]:
     return [told] if told else []
 
 
+def _unseen(facts: Facts) -> list[str]:
+    n = facts.get("n_unseen")
+    return [f"{n} not asked: they may be chosen again"] if n else []
+
+
 def _weighed(facts: Facts) -> list[str]:
     """What gold did to the weak labels."""
     if not facts["n_covered"]:
@@ -102,7 +107,7 @@ LINES: dict[str, Callable[[Facts], str]] = {
         f"{f['n_candidates']:,} candidates of {f['n_left']:,}"
     ),
     "annotate": lambda f: "; ".join(
-        [f"{f['n_labels']} labels, {f['n_skipped']} skipped", *f.get("notes", [])]
+        [f"{f['n_labels']} labels, {f['n_skipped']} skipped", *_unseen(f), *f.get("notes", [])]
     ),
     "reweigh": lambda f: "; ".join([f"{f['n_gold']} gold labels", *_aside(f), *_weighed(f)]),
     "finetune": lambda f: f"{f['n_gold']} gold labels; {_metrics(f)}",

@@ -9,9 +9,15 @@ from typing import Any
 
 from wsal import processes, reports
 from wsal.active.annotators import NO_GOLD, Oracle
-from wsal.active.stopping import judged
+from wsal.active.stopping import judged, unmeasurable
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
-from wsal.errors import AnnotationError, BusyError, PoolExhaustedError, WaitingForAnnotations
+from wsal.errors import (
+    AnnotationError,
+    BusyError,
+    ConfigError,
+    PoolExhaustedError,
+    WaitingForAnnotations,
+)
 from wsal.parts import Parts
 from wsal.pipeline import (
     ROUND_STAGES,
@@ -24,6 +30,7 @@ from wsal.pipeline import (
     run_stage,
 )
 from wsal.stages.answers import answered
+from wsal.stages.frames import first_size
 from wsal.stages.migrating import migrate
 from wsal.stages.rounds import corrected, is_handed_out
 
@@ -73,9 +80,11 @@ def _work(
         step(run_dir, command, parts, round_of(run_dir, command))
         return None
     for name in BEFORE_ROUNDS if command == "run" else ():
-        outcome = step(run_dir, name, parts)
+        step(run_dir, name, parts)
         if name == "prepare":
-            check_answers(run_dir, parts, outcome.artifact)
+            check_rounds(run_dir, parts)
+    if command == "active":
+        check_rounds(run_dir, parts)
     try:
         n_rounds = loop(run_dir, parts)
     except WaitingForAnnotations:
@@ -88,6 +97,27 @@ def _work(
     write_json(run_dir / "summary.json", summary)
     reports.show_summaries([summary])
     return summary
+
+
+def check_rounds(run_dir: Path, parts: Parts) -> None:
+    """Refuse rounds that could not come to an end; see `check_answers` and `check_stop_rules`."""
+    if pool := opened(run_dir, "pool"):
+        check_answers(run_dir, parts, pool)
+        check_stop_rules(run_dir, parts, pool)
+
+
+def check_stop_rules(run_dir: Path, parts: Parts, pool: Artifact) -> None:
+    """Refuse stop rules that could never be judged, before hours of training.
+
+    Raises:
+        ConfigError: a rule about quality is on, and there is nothing that it may be measured on.
+    """
+    asked = opened(run_dir, STAGES["select"].writes, 1)
+    if pool.facts["n_dev"] or (asked and asked.facts["n_evaluation"]):
+        return
+    why = unmeasurable(parts["stop"])
+    if why and not first_size(pool, parts["evaluation"]):
+        raise ConfigError(why)
 
 
 def loop(run_dir: Path, parts: Parts) -> int:
@@ -140,7 +170,8 @@ def step(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
 def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
     """The run in one dict, from the manifests alone: what summary.json holds.
 
-    Numbers are of the test split (of dev where there is no test); None where there is no gold.
+    Numbers are of the test split; where there is none, those of rounds are of the evaluation
+    sample, else of dev. None where there is no gold.
     """
     found = {stage: opened(run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
     pool, weak, pretrained = found["prepare"], found["aggregate"], found["pretrain"]
@@ -154,7 +185,7 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
                 if stage == "finetune":
                     rounds.append(_quality(number, done.facts["n_gold"], done))
                 elif stage == "assess":
-                    _judge(rounds, done.facts)
+                    _judge(rounds, done.facts, tested=bool(pool and pool.facts["n_test"]))
     if exported := opened(run_dir, STAGES["export"].writes):
         seconds["export"] = exported.manifest["seconds"]
     rules = _on_gold(weak.facts.get("covered", {})) if weak else None
@@ -196,12 +227,12 @@ def _quality(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
     return {"round": number, "n_gold": n_gold, **numbers}
 
 
-def _judge(rounds: list[dict[str, Any]], facts: Facts) -> None:
-    """Put into each round what the newest assessment says of it."""
+def _judge(rounds: list[dict[str, Any]], facts: Facts, *, tested: bool) -> None:
+    """Put into each round what the newest assessment says of it; figures of a test split stay."""
     rounds[-1]["n_evaluation"] = facts["n_evaluation"]
     rounds[-1]["annotator_seconds"] = facts["seconds"]
     for one, now in zip(rounds, facts["rounds"], strict=False):
-        for name in ("accuracy", "macro_f1"):
+        for name in () if tested else ("accuracy", "macro_f1"):
             one[name] = now[name]["value"]
             one[f"{name}_interval"] = [now[name]["low"], now[name]["high"]]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from wsal.active.stopping import judged, kappa, time_spent
+from wsal.active.stopping import judged, kappa, time_spent, unmeasurable
 from wsal.settings import StopSettings
 
 
@@ -15,7 +15,7 @@ def reasons(assessments, stop):
 def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0):
     quality = {"value": low + 0.02, "low": low, "high": low + 0.04, "variance": 1e-4}
     return {
-        "measured_on": "the test split", "rounds": [{"macro_f1": quality, "accuracy": quality}],
+        "measured_on": "the dev split", "rounds": [{"macro_f1": quality, "accuracy": quality}],
         "agreement": agreement, "changed": changed, "seconds": seconds,
         "next_gain": {"macro_f1": {"value": 0.0, "low": 0.0, "high": gain}},
     }  # fmt: skip
@@ -52,7 +52,15 @@ def test_agreement_is_that_of_three_rounds():
 def test_what_was_not_measured_is_not_judged():
     blind = assessed() | {"measured_on": None, "rounds": [], "next_gain": {}, "agreement": None}
     told = [said for _, said in judged([blind], StopSettings(target=0.1, agreement=0.1))]
-    assert [line.split()[0] for line in told] == ["hours", "cost"]
+    assert [line.split()[0] for line in told] == ["macro_f1", "hours", "cost"]
+    assert "evaluation.size=100" in told[0] and "data.layout.dev_share=0.1" in told[0]
+
+
+def test_rules_about_quality_that_are_on_are_named_where_nothing_is_measured():
+    assert unmeasurable(StopSettings(agreement=0.99, change=0.1, hours=1.0, budget=5.0)) is None
+    said = unmeasurable(StopSettings(target=0.9, least_gain=0.005))
+    assert "stop.target=0.9 and stop.least_gain=0.005 are" in said
+    assert "evaluation.size=100" in said
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -93,6 +93,51 @@ def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal):
 
 
 @pytest.mark.slow
+def test_the_test_split_is_reported_and_decides_nothing(shop, wsal, tmp_path):
+    """Not when to stop, and not what is forecast: dev does, or an evaluation sample."""
+    tested = "data.layout.test_share=0.2"
+    refused = wsal("run", *DATA, *TINY, *ASKED, tested, "stop.target=0.9", check=False)
+    assert refused.returncode == 1
+    for words in ("stop.target=0.9", "evaluation.size=100", "data.layout.dev_share=0.1"):
+        assert words in refused.stderr
+    assert (tmp_path / "runs/shop/pool").exists()
+    assert not (tmp_path / "runs/shop/votes").exists()  # nothing was done that would be in vain
+
+    said = shop("run", tested, "active.rounds=1")
+    assert "macro_f1 unknown: there is neither an evaluation sample nor a dev split" in said
+    told = facts(tmp_path, "rounds/001/assessed")
+    assert (told["measured_on"], told["rounds"], told["next_gain"]) == (None, [], {})
+    on_test = facts(tmp_path, "rounds/001/finetuned")["test"]
+    summary = json.loads((tmp_path / "runs/shop/summary.json").read_text())
+    assert summary["rounds"][1]["macro_f1"] == on_test["macro_f1"]
+    blind = wsal("forecast", "shop", check=False)
+    assert blind.returncode == 1
+    assert "the test split is kept for the end" in blind.stderr
+
+    more = (tested, "data.layout.dev_share=0.2", "stop.metric=accuracy", "stop.target=0.01")
+    assert "stops after round 1: lower bound of accuracy" in shop("run", *more)
+    told = facts(tmp_path, "rounds/001/assessed")
+    both = facts(tmp_path, "rounds/001/finetuned")
+    assert told["measured_on"] == "the dev split"
+    assert told["rounds"][1]["macro_f1"]["value"] == pytest.approx(both["dev"]["macro_f1"])
+    summary = json.loads((tmp_path / "runs/shop/summary.json").read_text())
+    assert summary["rounds"][1]["macro_f1"] == both["test"]["macro_f1"] != both["dev"]["macro_f1"]
+
+
+@pytest.mark.slow
+def test_skipped_evaluation_texts_are_counted_and_told(shop, tmp_path):
+    said = shop("run", "evaluation.size=40", "annotator.abstains=0.3", "active.rounds=1")
+    told = facts(tmp_path, "rounds/001/assessed")
+    answers = table(tmp_path, 1, "annotations/annotations.parquet")
+    asked = answers.filter(pl.col("purpose") == "evaluate")
+    n_skipped = asked["label"].null_count()
+    assert 0 < n_skipped < 40
+    assert (told["n_evaluation"], told["n_evaluation_skipped"]) == (40 - n_skipped, n_skipped)
+    assert f"on an evaluation sample of {40 - n_skipped} ({n_skipped} more skipped" in said
+    assert facts(tmp_path, "rounds/001/annotations")["n_unseen"] == 0
+
+
+@pytest.mark.slow
 def test_copies_are_tested_and_the_verdict_is_told(shop, tmp_path):
     shop("run", "amplify=default", "evaluation.size=30", "active.rounds=1")
     told = facts(tmp_path, "rounds/001/finetuned")["amplified"]

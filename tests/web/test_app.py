@@ -1,29 +1,38 @@
 """What keeps strangers out, and what no client can break."""
 
+import contextlib
 import stat
 import threading
 import time
 
 import httpx
+import polars as pl
 import pytest
 
 from wsal.errors import ConfigError
-from wsal.listening import bound
+from wsal.listening import bound, reachable
 from wsal.web.annotator import Web
 from wsal.web.app import make_app
+from wsal.web.rounds import read_round
 from wsal.web.server import running, tokens_of
 from wsal.web.site import Site
 
 TOKEN = "a-token-for-this-test"
 
 
+@contextlib.contextmanager
+def served(site, host="127.0.0.1"):
+    """The page, served in this process."""
+    listening = bound(host, 0, "annotator.port=")
+    site.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with running(make_app(site), listening):
+        yield site
+
+
 @pytest.fixture
 def site(run):
-    """The page over a waiting run, served in this process."""
-    found = Site(run / "runs" / "w", {TOKEN: ""}, blind=0.2)
-    listening = bound("127.0.0.1", 0, "annotator.port=")
-    found.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with running(make_app(found), listening):
+    """The page over a waiting run."""
+    with served(Site(run / "runs" / "w", {TOKEN: ""}, blind=0.2)) as found:
         yield found
 
 
@@ -126,6 +135,68 @@ def test_what_is_blind_never_leaves_the_server(site):
         assert blind
         assert all("guess" not in one and "votes" not in one for one in blind)
         assert all("guess" in one for one in items if not one["blind"])
+        assert all(one["reason"] == "" for one in blind)  # it would tell which texts measure
+        assert all(one["reason"] for one in items if not one["blind"])
+
+
+def test_which_texts_measure_never_leaves_the_server(run):
+    place = run / "runs" / "w" / "rounds" / "001" / "query" / "query.parquet"
+    query = pl.read_parquet(place)
+    half = pl.int_range(pl.len()) % 2 == 0
+    query.with_columns(
+        purpose=pl.when(half).then(pl.lit("evaluate")).otherwise("purpose")
+    ).write_parquet(place)
+    with served(Site(run / "runs" / "w", {TOKEN: ""}, blind=1.0)) as site, person(site) as client:
+        items = client.get("/api/next?n=20").json()["items"]
+        assert len(items) == 20
+        assert {one["id"] for one in items} & set(query.filter(half)["id"])
+        shapes = {(tuple(one), one["reason"], one["blind"], one["again"]) for one in items}
+        assert len(shapes) == 1
+
+
+def test_a_round_cannot_be_ended_before_the_first_answer(site):
+    with person(site) as client:
+        first = act(client, "", kind="finish", label=None, ids=[])
+        assert first.status_code == 409
+        assert "nothing to learn from yet" in first.json()["detail"]
+        found = client.get("/api/next").json()["items"][0]["id"]
+        assert not act(client, found).json()["finished"]
+        assert act(client, "", kind="finish", label=None, ids=[], key="another-key").json()[
+            "finished"
+        ]
+
+
+def test_while_a_round_is_being_opened_the_server_answers(run, monkeypatch):
+    """Opening reads much of a large run: nobody else's request may wait for that."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read(*arguments):
+        reading.set()
+        assert go_on.wait(30)
+        return read_round(*arguments)
+
+    monkeypatch.setattr("wsal.web.site.read_round", read)
+    found = []
+    with served(Site(run / "runs" / "w", {TOKEN: ""})) as site, person(site) as ann:
+        first = threading.Thread(target=lambda: found.append(ann.get("/api/next").json()["items"]))
+        first.start()
+        try:
+            assert reading.wait(30)
+            page = httpx.get(f"{site.url}/static/page.css", timeout=20)
+            assert page.status_code == 200
+            assert not found
+        finally:
+            go_on.set()
+            first.join()
+    assert len(found[0]) == 5
+
+
+def test_the_address_of_a_page_for_a_network_can_be_opened(run):
+    with served(Site(run / "runs" / "w", {TOKEN: ""}), "0.0.0.0") as site:
+        port = site.url.rpartition(":")[2]
+        address = f"http://{reachable('0.0.0.0')}:{port}"
+        assert "0.0.0.0" not in address
+        assert httpx.get(f"{address}/?token={TOKEN}").status_code == 303
 
 
 def test_undo_brings_the_text_back(site):
@@ -138,10 +209,8 @@ def test_undo_brings_the_text_back(site):
 
 
 def test_people_disagree_and_somebody_settles(run):
-    site = Site(run / "runs" / "w", {TOKEN: ""}, overlap=1.0)
-    listening = bound("127.0.0.1", 0, "annotator.port=")
-    site.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with running(make_app(site), listening), person(site) as ann, person(site, "bob") as bob:
+    overlapping = Site(run / "runs" / "w", {TOKEN: ""}, overlap=1.0)
+    with served(overlapping) as site, person(site) as ann, person(site, "bob") as bob:
         found = ann.get("/api/next").json()["items"]
         assert [o["id"] for o in bob.get("/api/next").json()["items"]] == [o["id"] for o in found]
         for n, one in enumerate(found):

@@ -9,6 +9,10 @@ import time
 
 import pytest
 
+from wsal.active.journal import NAME, NOTE, Journal
+from wsal.errors import AnnotationError
+from wsal.web.terminal import one_key
+
 pytestmark = pytest.mark.slow
 
 
@@ -79,13 +83,30 @@ def test_a_round_with_undo_search_skip_and_a_kill(run, sit_down, answers_of):
     ann = sit_down(run)
     assert int(ann.until(r"round 1: (\d+) of 50")[1]) == n  # nothing that was answered is lost
     ann.press("s")
-    ann.until(rf"round 1: (?!{n} )\d+ of 50")
-    ann.press("eeee")
-    ann.until(r"annotate\s+\d+ labels, \d+ skipped", 120)
+    ann.until(rf"round 1: {n + 1} of 50")
+    ann.press("ntür für Öl\n")
+    ann.until("note kept")
+    ann.press("ee")
+    ann.until(rf"annotate\s+{n} labels, 1 skipped, {50 - n - 1} not asked", 120)
     assert ann.process.wait(60) == 0
-    answers = list(answers_of(run).values())
-    assert "Vacuum Cleaners" in answers
-    assert answers.count(None) > 40
+    answers = list(answers_of(run).values())  # of those that were decided, and no others
+    assert answers == ["Vacuum Cleaners"] * n + [None]
+    events = Journal(run / "runs" / "w" / NAME).events()
+    assert [one.note for _, one in events if one.kind == NOTE] == ["tür für Öl"]
+
+
+def test_a_round_that_nobody_answered_is_not_ended(run, sit_down):
+    ann = sit_down(run)
+    ann.until("round 1: 0 of 50.*undo")
+    ann.press("e")
+    ann.until("nothing to learn from yet")
+    ann.press("1")
+    ann.until(r"round 1: [1-9]\d* of 50")
+
+
+def test_a_terminal_that_is_closed_is_told():
+    with pytest.raises(AnnotationError, match="the answers so far are kept"):
+        one_key(lambda: b"")
 
 
 def test_without_a_terminal_it_says_so(run, annotate_in_terminal):

@@ -1,7 +1,7 @@
 """However people work, few labels measure quality without bias, and intervals hold.
 
-Simulated people answer at a real desk, into a real journal (its file in memory), until everything is
-decided or somebody ends the round; what is collected is judged by the estimators of `assess`.
+Simulated people answer at a real desk, into a real journal (its file in memory), until everything
+is decided or somebody ends the round; what is collected is judged by the estimators of `assess`.
 """
 
 import heapq

@@ -10,6 +10,10 @@ from wsal.settings import StopSettings
 
 ROUNDS = 3  # agreement is averaged over so many
 LONGEST = 300.0  # seconds: an answer that took longer was a break
+HOW_TO_MEASURE = (
+    "use evaluation.size=100 (so many random texts more to label, never trained on) or, where the "
+    "data has gold labels, data.layout.dev_share=0.1"
+)
 
 
 def kappa(before: Classes, after: Classes) -> float:
@@ -23,6 +27,23 @@ def kappa(before: Classes, after: Classes) -> float:
     shares = [np.bincount(one, minlength=classes) / max(len(one), 1) for one in (before, after)]
     by_chance = float(shares[0] @ shares[1])
     return 1.0 if by_chance >= 1 else round((same - by_chance) / (1 - by_chance), 6)
+
+
+def unmeasurable(stop: StopSettings) -> str | None:
+    """Why rules that are on can never hold where nothing is measured; None if none of them is on.
+
+    >>> print(unmeasurable(StopSettings(target=0.95)))  # doctest: +ELLIPSIS
+    stop.target=0.95 is judged by an evaluation sample or a dev split, never by the test split...
+    """
+    rules = {"target": stop.target, "least_gain": stop.least_gain}
+    given = [f"stop.{name}={value:g}" for name, value in rules.items() if value is not None]
+    if not given:
+        return None
+    verb = "is" if len(given) == 1 else "are"
+    return (
+        f"{' and '.join(given)} {verb} judged by an evaluation sample or a dev split, never by the "
+        f"test split, and this run would have neither; {HOW_TO_MEASURE}"
+    )
 
 
 def time_spent(seconds: Sequence[float | None]) -> float | None:
@@ -61,6 +82,9 @@ def judged(
     if last["rounds"] and last["measured_on"]:
         quality = last["rounds"][-1][stop.metric]
         found.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
+    else:
+        what = f"{stop.metric} unknown: there is neither an evaluation sample nor a dev split"
+        found.append((False, f"{what}; {HOW_TO_MEASURE}"))
     agreed = [one["agreement"] for one in assessments if one["agreement"] is not None][-ROUNDS:]
     if agreed:
         steady = len(agreed) == ROUNDS

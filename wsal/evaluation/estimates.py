@@ -15,7 +15,7 @@ ENTRIES = 20_000_000  # weights drawn in one bootstrap, about
 AT_ONCE = 4_000_000  # of them held in memory
 PSEUDO = 2.0  # observations that a stratum's resample borrows from the classifier's probabilities
 BORROWED = 20  # texts they are spread over
-AT_LEAST = 0.5  # errors among all that are borrowed, however sure the classifier is
+AT_LEAST = 0.75  # errors among all that are borrowed, however sure the classifier is
 
 Statistic = Callable[[Rows, Classes, np.ndarray], np.ndarray]
 """From rows `(query,)`, their gold and weights `(draws, query)`, a value a draw."""
@@ -187,10 +187,10 @@ def _bootstrap(
     """The statistic of stratified resamples, `(draws,)`, and that of what they are drawn from.
 
     Two right answers in a stratum are no proof that it has no errors: each stratum is resampled
-    together with a few texts whose answer is borrowed from the classifier. Resamples lie too near to
-    what they are drawn from, most of all in small strata, so they are moved away from it (Rao & Wu,
-    1988). As the frame is itself a sample of the pool, no correction is made for how much of it was
-    labelled.
+    together with a few texts whose answer is borrowed from the classifier. Resamples lie too near
+    to what they are drawn from, most of all in small strata, so they are moved away from it (Rao &
+    Wu, 1988). As the frame is itself a sample of the pool, no correction is made for how much of it
+    was labelled.
     """
     more, borrowed, chance = _borrowed(sample, probs, rng)
     order = np.argsort(sample.rows, kind="stable")  # so that the order of labels changes nothing

@@ -57,8 +57,10 @@ def annotate(
     answers = answers.join(about, on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()
-    counts = {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}
-    return counts | {"answers_in": files, "notes": asked.notes}
+    still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
+    n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
+    counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
+    return {"round": number, **counts, "answers_in": files, "notes": asked.notes}
 
 
 def _asked(query: Artifact) -> pl.DataFrame:

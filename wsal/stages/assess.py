@@ -36,10 +36,11 @@ def assess(
     annotations: Sequence[Artifact],
     seed: int,
 ) -> Facts:
-    """Every classifier on the evaluation sample (without one: test, or dev) -> assessment.json.
+    """Every classifier on the evaluation sample (without one: on dev) -> assessment.json.
 
     They are judged on the same texts, the newest sample, so that gains are paired. Where there is
-    neither a sample nor a gold split, time and agreement alone are told.
+    neither a sample nor a dev split, time and agreement alone are told. Never on test: stop rules
+    and forecasts go by this, and a split that decides when to stop is no test any more.
     """
     frame, judged = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
@@ -47,19 +48,31 @@ def assess(
     measured = answers.filter(pl.col("purpose") == tables.EVALUATE)
     found: Facts = {
         "round": len(annotations), "n_gold": classifiers[-1].facts["n_gold"],
-        "n_evaluation": measured["label"].count(),
+        "n_evaluation": measured["label"].count(), "n_evaluation_skipped": _n_skipped(measured),
         "seconds": time_spent(answers["seconds"].to_list()),
         "agreement": kappa(before, now) if len(now) else None,
         "changed": float((before != now).mean()) if len(now) else None,
         "measured_on": None, "rounds": [], "gain": {}, "next_gain": {},
     }  # fmt: skip
-    by = judge(pool, frame, annotations, ("test", "dev"))
+    by = judge(pool, frame, annotations, ("dev",))
     if by is not None:
         said = [by.said(embeddings, one, frame) for one in judged]
-        found |= {"measured_on": by.name} | _judged(by.sample, said, judged, seed)
+        skipped = found["n_evaluation_skipped"] if by.place == "frame" else 0
+        found["measured_on"] = by.name + (_beside(skipped) if skipped else "")
+        found |= _judged(by.sample, said, judged, seed)
         found["next_gain"] = {name: _next_gain(found, name) for name in METRICS}
     write_json(out / "assessment.json", found)
     return found
+
+
+def _n_skipped(measured: pl.DataFrame) -> int:
+    """Evaluation texts that nobody labelled, whoever saw them."""
+    labelled = measured.drop_nulls("label")["id"].unique()
+    return int(measured["id"].n_unique()) - len(labelled)
+
+
+def _beside(n: int) -> str:
+    return f" ({n} more skipped: it speaks of texts that people can label)"
 
 
 def _judged(sample: Sample, said: Sequence[Probs], judged: Sequence[Artifact], seed: int) -> Facts:

@@ -80,13 +80,18 @@ def evaluation_rows(
 
     `said` is what the newest classifier says of the frame: where it errs more, more is asked.
     """
-    split = pool.facts["n_test"] or pool.facts["n_dev"]
-    wanted = 0 if split or pool.facts["n_pool"] < WORTHWHILE else FIRST
-    first = wanted if settings.size is None else settings.size
+    first = first_size(pool, settings)
     n = first if number == 1 else settings.top_up if first else 0
     if not n or not len(frame.rows):
         return np.empty(0, np.int64)
     return top_up(frame.stratum, said, n, taken, rng(seed, "evaluation", number))
+
+
+def first_size(pool: Artifact, settings: EvaluationSettings) -> int:
+    """Texts that the first round asks for evaluation; 0: there will be no evaluation sample."""
+    split = pool.facts["n_test"] or pool.facts["n_dev"]
+    wanted = 0 if split or pool.facts["n_pool"] < WORTHWHILE else FIRST
+    return wanted if settings.size is None else settings.size
 
 
 @dataclass(frozen=True)
