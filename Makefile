@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
 
-.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-embed bench-weak \
+.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed bench-weak \
   bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,9 @@ bench-suggestion: $(PEERS)/ready ## suggested rules beside hand-written ones, on
 
 bench-train: $(PEERS)/ready ## training, timed and scored against transformers' Trainer
 	$(PEERS)/bin/python benchmarks/training.py
+
+bench-busy: $(READY) ## training on two cores beside another busy process
+	$(BIN)/python benchmarks/busy_machine.py
 
 bench-embed: $(PEERS)/ready ## embedding and scoring a pool, against sentence-transformers and pipeline
 	$(PEERS)/bin/python benchmarks/embedding.py
