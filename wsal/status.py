@@ -14,6 +14,7 @@ from wsal import reports
 from wsal.active.stopping import judged
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.config import parts_of
+from wsal.contents import edited
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.parts import Parts
 from wsal.pipeline import ROUND_STAGES, STAGES, folder, origin_of
@@ -155,6 +156,9 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
     """The state of an artifact that is there, and what to say of it."""
     unknown = [need for need in STAGES[name].needs if need in run.problems]
     if unknown:
+        changed = edited(done.manifest["config"].get(unknown[0], {}).get("content"))
+        if changed:  # known without running any code
+            return "stale", f"edited since: {', '.join(changed)}"
         return "unchecked", str(run.problems[unknown[0]])
     try:
         inputs, config, digests = origin_of(run.path, name, run.parts, number)

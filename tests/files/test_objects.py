@@ -73,5 +73,5 @@ def test_lists_and_objects_are_no_text_but_may_stand_beside_it(nested, at, tmp_p
     table = read_table(tmp_path / "x.jsonl")
     found = to_records(table, Layout(text=("title",), id="id"))
     assert found["text"].to_list() == [row["title"] for row in rows]
-    with pytest.raises(DataError, match=r"column 'tags' holds lists .*expected text"):
+    with pytest.raises(DataError, match=r"column 'tags' holds lists.*expected text"):
         to_records(table, Layout(text=("title", "tags")))

@@ -12,7 +12,7 @@ from wsal.label_models.moments import Moments
 from wsal.label_models.patterns import distinct, evidence
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.triplets import Triplets
+from wsal.label_models.triplets import FittedTriplets, Triplets, accuracy_of
 
 MODELS = {
     "majority": Majority(),
@@ -330,6 +330,41 @@ def test_triplets_recover_accuracies_and_pass_over_rules_that_never_meet():
     fitted = Triplets().fit(np.concatenate([votes, lonely], axis=1), 2)
     np.testing.assert_allclose(fitted.accuracy[:4].mean(axis=1), accuracy, atol=0.03)
     assert (fitted.accuracy[4] == 0.75).all()
+
+
+def exact_posterior(votes, precision, n_classes):
+    """Bayes' rule text by text: rules independent given the class, wrong votes alike for all."""
+    rows = []
+    for row in votes:
+        joint = np.ones(n_classes)
+        for j, vote in enumerate(row):
+            if vote >= 0:
+                wrong = (1 - precision[j]) / (n_classes - 1)
+                joint = joint * np.where(np.arange(n_classes) == vote, precision[j], wrong)
+        rows.append(joint / joint.sum())
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 10])
+def test_triplets_give_the_exact_posterior(n_classes):
+    precision = np.array([0.75, 0.9, 0.6])
+    accuracy = np.array([[accuracy_of(p, n_classes)] * n_classes for p in precision])
+    fitted = FittedTriplets(accuracy, np.full(n_classes, 1 / n_classes))
+    votes = np.random.default_rng(0).integers(-1, n_classes, size=(50, 3)).astype(np.int16)
+    votes[0] = [1, -1, -1]
+    found = fitted.predict_proba(votes)
+    assert found[0, 1] == pytest.approx(0.75)  # a lone vote is as sure as its rule is precise
+    np.testing.assert_allclose(found, exact_posterior(votes, precision, n_classes), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_probabilities_of_triplets_say_how_often_they_are_right(n_classes):
+    votes, truth = simulated(30_000, np.full(4, 0.75), np.full(4, 0.6), n_classes)
+    probs = Triplets().fit(votes, n_classes).predict_proba(votes)
+    for n_votes in (1, 2, 3):
+        rows = (votes >= 0).sum(axis=1) == n_votes
+        right = (probs.argmax(axis=1) == truth)[rows].mean()
+        assert probs[rows].max(axis=1).mean() == pytest.approx(right, abs=0.03)
 
 
 def test_being_right_on_the_commonest_class_weighs_less():

@@ -8,8 +8,11 @@ from helpers import ROOT
 from omegaconf import OmegaConf
 
 from wsal import tables
-from wsal.errors import ConfigError
+from wsal.errors import ConfigError, ModelError
+from wsal.label_models.majority import FittedMajority, Majority
 from wsal.pipeline import run_stage
+from wsal.settings import AggregateSettings
+from wsal.stages.aggregate import aggregate
 
 
 @pytest.fixture
@@ -87,6 +90,30 @@ def test_a_prior_of_some_classes_or_of_unknown_ones_is_refused(stages, name):
     said = {"Coffee": "no share above 0", "Cofee": "did you mean 'Coffee'"}[name]
     with pytest.raises(ConfigError, match=said):
         stages(RULES, prior={name: 1})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.1, 0.5])
+def test_what_is_no_probability_stops_the_run_where_it_appears(stages, tmp_path, wrong):
+    """A model whose numbers went wrong: for one text of the covered ones."""
+
+    class Broken(FittedMajority):
+        def predict_proba(self, votes):
+            probs = super().predict_proba(votes)
+            probs[np.flatnonzero(votes.n_votes)[3], 0] = wrong
+            return probs
+
+    class Breaks(Majority):
+        def fit(self, votes, n_classes, **_):
+            fitted = super().fit(votes, n_classes)
+            return Broken(fitted.weights, fitted.prior)
+
+    pool, votes = stages(["prepare"]), stages(["vote"])
+    out = tmp_path / "out"
+    out.mkdir()
+    given = {"pool": pool, "votes": votes, "aggregate": AggregateSettings()}
+    with pytest.raises(ModelError, match=r"for 1 of \d+ texts.*row \d+.*label_model=auto"):
+        aggregate(out, label_model=Breaks(), **given)
+    aggregate(out, label_model=Majority(), **given)
 
 
 @pytest.mark.slow

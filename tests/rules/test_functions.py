@@ -107,11 +107,6 @@ def test_a_failure_names_the_rule_the_record_and_the_error(failing, words):
     assert all(word in str(refused.value) for word in words), refused.value
 
 
-def test_content_is_the_source_so_that_an_edit_is_noticed():
-    assert "Acme" in by_brand.content()["source"]
-    assert by_brand.content() != by_text.content()
-
-
 def test_the_decorator_refuses_what_is_no_function():
     with pytest.raises(RuleError, match=r"without parentheses; got 'mug'"):
         rule("mug")

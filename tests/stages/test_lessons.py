@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wsal.amplify.amplifier import Amplified
 from wsal.seeding import rng
 from wsal.settings import FinetuneSettings
-from wsal.stages.lessons import lesson, with_copies
+from wsal.stages.lessons import lesson, replayed, rows_to_replay, with_copies
 
 TEXTS = ["red mug", "blue mug", "green cup", "weak one", "weak two"]
 
@@ -49,3 +51,18 @@ def test_a_quarter_of_each_step_is_replayed(tiny):
     plain, _ = lessons(tiny, 0.5)
     for step in range(0, 400, 40):
         assert (plain.plan[step] >= 3).sum() == 2
+
+
+ROWS = st.sets(st.integers(0, 60)).map(sorted).map(lambda rows: np.array(rows, dtype=np.int64))
+
+
+@given(ROWS, ROWS, st.integers(1, 4), st.integers(0, 3))
+def test_texts_with_gold_are_not_replayed_and_of_the_others_so_many_as_steps_need(
+    usable, gold, steps, seed
+):
+    settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.5)
+    rows = rows_to_replay(usable, gold, settings, rng(seed)).tolist()
+    others = set(usable.tolist()) - set(gold.tolist())
+    assert len(set(rows)) == len(rows) == min(len(others), replayed(settings).sum())
+    assert set(rows) <= others
+    assert rows == sorted(rows)

@@ -38,11 +38,11 @@ def facts(tmp_path, place):
 
 @pytest.mark.slow
 def test_an_evaluation_sample_is_asked_topped_up_and_never_trained_on(shop, tmp_path):
-    shop("run", "evaluation.size=30", "evaluation.top_up=10")
+    shop("run", "evaluation.size=30", "evaluation.top_up=10", "finetune.steps=40")
     ids = pl.read_parquet(tmp_path / "runs/shop/pool/pool.parquet")["id"]
     frame = set(table(tmp_path, 1, "query/frame.parquet")["id"])
     assert len(frame) == len(ids) // 5
-    seen = set()
+    seen, gold = set(), set()
     for number, n_evaluation in ((1, 30), (2, 10)):
         answers = table(tmp_path, number, "annotations/annotations.parquet")
         measured = set(answers.filter(pl.col("purpose") == "evaluate")["id"])
@@ -53,7 +53,11 @@ def test_an_evaluation_sample_is_asked_topped_up_and_never_trained_on(shop, tmp_
         assert not trained & frame
         assert not (measured | trained) & seen
         seen |= measured | trained
-        assert facts(tmp_path, f"rounds/{number:03d}/finetuned")["n_gold"] == 10 * number
+        gold |= trained
+        finetuned = facts(tmp_path, f"rounds/{number:03d}/finetuned")
+        assert finetuned["n_gold"] == 10 * number
+        weak = table(tmp_path, number, "reweighed/weak_labels.parquet").filter("used")
+        assert finetuned["n_replayed"] == len(set(weak["id"]) - gold)  # every weak text but those
     told = facts(tmp_path, "rounds/002/assessed")
     assert told["n_evaluation"] == 40
     assert told["measured_on"] == "an evaluation sample of 40"

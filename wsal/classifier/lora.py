@@ -28,6 +28,7 @@ def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
     )
     with warnings.catch_warnings():  # of names that transformers is about to change
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # it finds out by itself
         return get_peft_model(model, settings)
 
 

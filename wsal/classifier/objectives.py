@@ -52,7 +52,7 @@ class LabelObjective:
 
     def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
         """The loss of each text times its weight."""
-        logits = model(batch["input_ids"], batch["attention_mask"]).logits.float()
+        logits = model(**inputs(batch)).logits.float()
         return self.loss.losses(logits, batch["targets"]) * batch["weights"]
 
 
@@ -111,7 +111,7 @@ class TextObjective:
         hidden = torch.rand(pieces.shape, device=pieces.device) < self.settings.masked
         hidden &= ~torch.isin(pieces, special)
         covered = pieces.masked_fill(hidden, tokenizer.mask_token_id)
-        states = encoder_of(model)(covered, batch["attention_mask"]).last_hidden_state
+        states = encoder_of(model)(**inputs(batch) | {"input_ids": covered}).last_hidden_state
         table = model.get_input_embeddings().weight
         logits = nn.functional.linear(states[hidden], table.to(states.dtype)).float()
         found = nn.functional.cross_entropy(logits, pieces[hidden], reduction="none")
@@ -128,9 +128,14 @@ class TextObjective:
         return nn.functional.cross_entropy(alike, own, reduction="none")
 
     def _embedded(self, encoder: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        states = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
+        states = encoder(**inputs(batch)).last_hidden_state.float()
         mask = batch["attention_mask"].unsqueeze(-1).float()
         return nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
+
+
+def inputs(batch: Batch) -> Batch:
+    """What of a batch a model is called with; by name, since models differ in the order."""
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
 
 
 def encoder_of(model: Any) -> Any:  # noqa: ANN401

@@ -97,7 +97,12 @@ def features_of(objective: LabelObjective, layer: nn.Linear, what: str) -> Tenso
 
     def run(rows: Rows, batch: Batch) -> None:
         model(**batch)
-        features[rows] = given.pop(get_ident()).float().cpu()
+        taken = given.pop(get_ident())
+        if taken.ndim == 3:  # a causal model scores every token, and takes the text's last
+            here = batch["input_ids"] != model.config.pad_token_id
+            last = (here * torch.arange(here.shape[1], device=here.device)).argmax(1)
+            taken = taken[torch.arange(len(taken), device=taken.device), last]
+        features[rows] = taken.float().cpu()
 
     hook = layer.register_forward_pre_hook(lambda _, a: given.__setitem__(get_ident(), a[0]))
     try:

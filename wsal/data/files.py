@@ -10,7 +10,7 @@ from wsal.artifacts import file_digest
 from wsal.data.base import ROW, Layout
 from wsal.errors import DataError, did_you_mean
 from wsal.files import TableOptions, existing, numbered_table
-from wsal.files.options import Delimiter, Encoding, Row
+from wsal.files.options import Delimiter, Encoding, Row, Sheet
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TableFile:
     layout: Layout
     delimiter: Delimiter | None = None
     encoding: Encoding | None = None
-    sheet: str | None = None
+    sheet: Sheet | None = None
     header_row: Row | None = None
 
     def read(self) -> pl.DataFrame:

@@ -50,16 +50,16 @@ class HubDataset:
         import datasets  # noqa: PLC0415  a second to import, for this source alone
 
         folder = Path(self.path)
-        if (folder / "state.json").exists():
-            state = json.loads((folder / "state.json").read_text())
-            if not state["_data_files"]:
-                raise DataError(f"dataset {self.path} has no rows")
         try:
             if (folder / "state.json").exists():
+                if not json.loads((folder / "state.json").read_text())["_data_files"]:
+                    raise DataError(f"dataset {self.path} has no rows")
                 return {"train": datasets.load_from_disk(self.path)}
             if (folder / "dataset_dict.json").exists():
                 return dict(datasets.load_from_disk(self.path))
             return dict(datasets.load_dataset(self.path, self.config, revision=self.revision))
+        except DataError:
+            raise
         except Exception as error:  # the library raises what its readers raise
             raise DataError(
                 f"dataset {self.path!r} cannot be loaded: {type(error).__name__}: {error}; "

@@ -6,6 +6,7 @@ import polars as pl
 
 from wsal.data.base import Layout
 from wsal.data.text import same_text
+from wsal.errors import DataError
 
 
 def assign_splits(records: pl.DataFrame, layout: Layout, seed: int) -> pl.DataFrame:
@@ -63,6 +64,20 @@ def keep_once(records: pl.DataFrame, split: str) -> pl.DataFrame:
         ["group", "label"], keep="first", maintain_order=True
     )
     return once.select("id", "text", "n_copies", "fields", "label")
+
+
+def empty_pool(layout: Layout) -> DataError:
+    """What to say where no row is left for the pool."""
+    if layout.split:
+        return DataError(
+            f"column {layout.split!r} (data.layout.split) puts every row that has text and gold "
+            "into dev or test, and none into the pool; write 'train' in some rows, or leave "
+            "data.layout.split out, and wsal splits the rows"
+        )
+    return DataError(
+        "no row is left for the pool; lower data.layout.test_share and data.layout.dev_share "
+        f"(now {layout.test_share} and {layout.dev_share})"
+    )
 
 
 def _uniform(text: str) -> float:

@@ -63,10 +63,10 @@ def as_text(values: pl.Series) -> pl.Series:
     """
     if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Object):
         kinds = {pl.Binary: "bytes", pl.Struct: "objects", pl.Object: "objects"}
-        held = next((name for kind, name in kinds.items() if values.dtype == kind), "lists")
+        held = next((n for kind, n in kinds.items() if values.dtype == kind), "lists or objects")
         raise DataError(
-            f"column {values.name!r} holds {held} ({values.dtype}), expected text; name another "
-            "column, or turn it into text first"
+            f"column {values.name!r} holds {held}, expected text; name another column, or turn it "
+            "into text first"
         )
     return values.cast(pl.String)
 

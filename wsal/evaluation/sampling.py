@@ -40,13 +40,20 @@ def top_up(
 ) -> Rows:
     """`n` more rows of the frame (all that are left, if fewer), never one of `taken_rows`.
 
-    `probs` are the newest classifier's: where it errs more, more is asked.
+    `probs` are the newest classifier's: where it errs more, more is asked. Should only the first k
+    be answered, they are what would have been drawn had k been asked for: each stratum has its
+    share of them, at random. In an order that is random as a whole some strata would have none,
+    and other strata's answers would have to stand for them.
     """
     sizes = np.bincount(stratum)
     right = np.bincount(stratum, probs.max(axis=1)) / np.maximum(sizes, 1)
     taken = np.bincount(stratum[taken_rows], minlength=len(sizes))
     spreads = np.sqrt(np.clip(right * (1 - right), 0, None) + FLOOR)
-    return draw(stratum, allocate(sizes, spreads, n, taken), taken_rows, rng)
+    turns = _turns(sizes, spreads, n, taken)
+    rows = draw(stratum, np.bincount(turns, minlength=len(sizes)), taken_rows, rng)
+    ordered = np.empty_like(rows)
+    ordered[np.argsort(turns, kind="stable")] = rows[np.argsort(stratum[rows], kind="stable")]
+    return ordered
 
 
 def allocate(sizes: Classes, spreads: np.ndarray, n: int, taken: Classes) -> Classes:
@@ -60,20 +67,26 @@ def allocate(sizes: Classes, spreads: np.ndarray, n: int, taken: Classes) -> Cla
     >>> allocate(np.array([100, 100]), np.array([0.1, 0.3]), 20, nothing).tolist()
     [5, 15]
     """
-    counts, left = taken.astype(np.int64), sizes - taken
-    for _ in range(min(n, int(left.sum()))):
+    return np.bincount(_turns(sizes, spreads, n, taken), minlength=len(sizes))
+
+
+def _turns(sizes: Classes, spreads: np.ndarray, n: int, taken: Classes) -> Classes:
+    """Which stratum each of the further texts comes from, in turn: `(n,)`, or all that are left."""
+    counts, turns = taken.astype(np.int64), []
+    for _ in range(min(n, int((sizes - taken).sum()))):
         wanted = sizes * spreads / np.sqrt(np.maximum(counts, 1) * (counts + 1.0))
         wanted = np.where(sizes > counts, wanted, -1.0)
         fewest = np.where(sizes > counts, np.minimum(counts, 2), 3)
         wanted[fewest > fewest.min()] = -1.0
-        counts[wanted.argmax()] += 1
-    return counts - taken
+        turns.append(wanted.argmax())
+        counts[turns[-1]] += 1
+    return np.array(turns, dtype=np.int64)
 
 
 def draw(stratum: Classes, counts: Classes, taken_rows: Rows, rng: np.random.Generator) -> Rows:
     """`counts[h]` rows of each stratum h (all that are left, if fewer), never one of `taken_rows`.
 
-    They come in random order: the first of them, should only those be answered, are as random.
+    They come in random order.
     """
     rows = rng.permutation(np.setdiff1d(np.arange(len(stratum)), taken_rows))
     chosen = [rows[stratum[rows] == h][:count] for h, count in enumerate(counts)]

@@ -62,6 +62,10 @@ Trained on short product text of one catalogue: other catalogues, languages and 
 measurement of their own. It knows no other class than these, and names one for any text, sense
 or nonsense. Classes with few rows in the table above are the least certain.
 """
+CROSS_FITTED = (
+    "\n\nThere was no test split: the same texts set the temperature and the thresholds. For the "
+    "numbers above, each fifth of them was therefore judged by what the other four fifths set."
+)
 ONNX = """
 Or without torch, by `pip install onnxruntime tokenizers numpy`, in this folder:
 
@@ -150,10 +154,19 @@ def _calibration(metrics: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
         f"Expected calibration error on {metrics['measured_on']}: "
         f"{metrics['calibration_error_before']:.3f} before, {metrics['calibration_error']:.3f} "
         "after.\n\n"
-        f"Below its class's threshold a prediction is to be abstained on: at or above it, "
-        f"{limits['precision']:.0%} were right on {limits['measured_on']}. Never: the class does "
-        "not reach that."
+        "Treat a prediction below its class's threshold as an abstention. Thresholds were set "
+        f"so that at or above them {limits['precision']:.0%} of the predictions on "
+        f"{limits['measured_on']} were right. {_at_thresholds(metrics)} Never: the class does not "
+        "reach that." + (CROSS_FITTED if metrics["cross_fitted"] else "")
     )
+
+
+def _at_thresholds(metrics: Mapping[str, Any]) -> str:
+    reached = metrics["at_thresholds"]
+    share = f"On {metrics['measured_on']}, {reached['share']:.1%} of the texts reach theirs"
+    if reached["precision"] is None:
+        return f"{share}."
+    return f"{share}, and {reached['precision']:.1%} of these are right."
 
 
 def _files(formats: Mapping[str, Any], parity: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from wsal.files import lines as reading
 from wsal.files.headers import Header, read_header
 from wsal.files.lines import MOST_CHARACTERS, Bad, Chunk, Lines, Place, raw, said
 from wsal.files.options import TableOptions
-from wsal.files.quoting import MOST_LINES, fits, number_of_fields, record
+from wsal.files.quoting import MOST_LINES, fits, may_swallow, number_of_fields, record
 
 DETECT = TableOptions()
 
@@ -63,7 +63,7 @@ def _chunk(block: list[bytes], lines: Lines, header: Header) -> Chunk:
     last = first + len(block)
     while lines.number + 1 < last and (line := lines.next()) is not None:
         found.read_with_care(line, lines)
-    return Chunk(found.table(), found.bad, lines.place(), rows=found.lines)
+    return Chunk(found.table(), found.bad, lines.place(), rows=found.lines, doubtful=found.doubtful)
 
 
 def _plain(block: list[bytes], header: Header) -> tuple[pa.Table, np.ndarray] | None:
@@ -121,21 +121,25 @@ class _Found:
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
+    doubtful: list[int] = field(default_factory=list)
 
     def read_at_once(self, block: Sequence[bytes], first: int) -> int:
         """Take records up to the first that is none; how many lines they are."""
         try:
-            text = io.StringIO(b"".join(block).decode("utf-8"), newline="\n")
+            lines = io.StringIO(b"".join(block).decode("utf-8"), newline="\n")
         except UnicodeDecodeError:
             return 0
-        reader = csv.reader(text, delimiter=self.header.delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=self.header.delimiter, strict=True)
         n_read, n = 0, len(self.header.names)
-        most = 1 if '\\"' in text.getvalue() else MOST_LINES  # escaped: one line may be enough
+        most = 1 if '\\"' in lines.getvalue() else MOST_LINES  # escaped: one line may be enough
         try:
             for row in reader:
                 if (len(row) != n and not fits(row, n)) or reader.line_num - n_read > most:
                     break
                 self._take(row, first + n_read)
+                if reader.line_num - n_read > 1:
+                    text = b"".join(block[n_read : reader.line_num]).decode("utf-8")
+                    self._doubt(text, first + n_read)
                 n_read = reader.line_num
         except csv.Error:
             pass
@@ -151,6 +155,7 @@ class _Found:
             return
         if fits(row, len(self.header.names)):
             self._take(row, number)
+            self._doubt(text, number)
         else:
             reason = number_of_fields(row, self.header.names)
             self.bad.append(Bad(number, reason, text.rstrip("\r\n")))
@@ -159,6 +164,10 @@ class _Found:
         if "".join(row).strip():
             self.rows.append(row)
             self.lines.append(number)
+
+    def _doubt(self, text: str, number: int) -> None:
+        if may_swallow(text, self.header.delimiter, len(self.header.names)):
+            self.doubtful.append(number)
 
     def table(self) -> pa.Table:
         """The records."""

@@ -46,6 +46,8 @@ class Chunk:
     """Of a folder: which file the records are from."""
     rows: Sequence[int] | np.ndarray = ()
     """The line, or the row of the sheet, in which each record begins; counted from 1."""
+    doubtful: Sequence[int] = ()
+    """The lines of records that may have swallowed others; see `quoting.may_swallow`."""
     objects: Sequence[Mapping[str, Any]] = ()
     """Of json: the records."""
 
@@ -113,10 +115,20 @@ def raw(line: bytes) -> str:
 
 def refusal(name: str, bad: Sequence[Bad]) -> DataError:
     """What is wrong with a table, its first bad lines listed."""
+    if len(bad) == 1:
+        return DataError(f"{name} line {bad[0].line}: {bad[0].reason}")
     listed = "".join(f"\n  line {one.line}: {one.reason}" for one in bad[:MOST_TOLD])
     more = f"\n  and {len(bad) - MOST_TOLD:,} more" if len(bad) > MOST_TOLD else ""
-    lines = "1 line that is" if len(bad) == 1 else f"{len(bad):,} lines that are"
-    return DataError(f"{name} has {lines} no record:{listed}{more}")
+    return DataError(f"{name} has {len(bad):,} lines that are no record:{listed}{more}")
+
+
+def doubt(name: str, lines: Sequence[int]) -> str:
+    """What to note of records that may have swallowed others."""
+    more = f", as do {len(lines) - 1:,} others" if len(lines) > 1 else ""
+    return (
+        f"{name} line {lines[0]}: a quoted field goes on over lines that each look like a row"
+        f"{more}; if a closing quote is missing there, rows are lost in that field"
+    )
 
 
 def said(error: Exception) -> str:

@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 
 def _text_encoding(name: str) -> str:
@@ -27,6 +27,8 @@ Delimiter = Annotated[str, AfterValidator(_one_character)]
 """One character that is no letter, digit or quote; or the word `tab`."""
 Encoding = Annotated[str, AfterValidator(_text_encoding)]
 """The name of an encoding that Python knows."""
+Sheet = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
+"""The name of a sheet; 2024 is one, too."""
 Row = Annotated[int, Field(ge=1)]
 """A row or line, counted from 1."""
 
@@ -39,7 +41,7 @@ class TableOptions:
     """Stands between two fields of csv, tsv and txt; detected: comma, semicolon, tab, bar."""
     encoding: Encoding | None = None
     """Detected: UTF-8, UTF-16, UTF-32; and Windows-1252, if the file is none of these."""
-    sheet: str | None = None
+    sheet: Sheet | None = None
     """Of a workbook, by name; the first, if it is None."""
     header_row: Row | None = None
     """The line or row that names the columns; the first that is not empty, if it is None."""

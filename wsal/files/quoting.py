@@ -14,17 +14,18 @@ def record(first: bytes, lines: Lines, delimiter: str, n: int | None) -> tuple[l
 
     `n` is how many fields the header has. A quote within an unquoted field is a character
     (`27" screen`). A quote after a backslash is one, too, where the record is none otherwise
-    (`"27\" screen"`).
+    (`"27\" screen"`); so a field that ends in a backslash is ambiguous if the record goes on in
+    the next line.
 
     Raises:
         ValueError: the line is no record, or no UTF-8; no other line was taken then.
     """
-    text, taken = first.decode("utf-8"), list[bytes]()
+    text, taken, number = first.decode("utf-8"), list[bytes](), lines.number
     try:
-        while (row := _fields(text, delimiter, n)) is None:
+        while (row := _fields(text, delimiter, n, number)) is None:
             more = lines.next() if len(taken) < MOST_LINES - 1 else None
             if more is None:
-                raise ValueError(trouble(text, delimiter))
+                raise ValueError(trouble(text, delimiter, number))
             taken.append(more)
             text += more.decode("utf-8")
     except ValueError:
@@ -33,7 +34,7 @@ def record(first: bytes, lines: Lines, delimiter: str, n: int | None) -> tuple[l
     return row, text
 
 
-def _fields(text: str, delimiter: str, n: int | None) -> list[str] | None:
+def _fields(text: str, delimiter: str, n: int | None, number: int) -> list[str] | None:
     """The fields of a record; None if it goes on in the next line."""
     readings = [text, text.replace('\\"', '""')] if '\\"' in text else [text]
     wrong: list[str] | None = None
@@ -48,7 +49,7 @@ def _fields(text: str, delimiter: str, n: int | None) -> list[str] | None:
             return row
         wrong = wrong or row
     if wrong is None and not unfinished:
-        raise ValueError(trouble(text, delimiter))
+        raise ValueError(trouble(text, delimiter, number))
     return None if unfinished else wrong
 
 
@@ -59,14 +60,34 @@ def fits(row: list[str], n: int) -> bool:
     return len(row) == n or not "".join(row).strip()
 
 
-def trouble(text: str, delimiter: str) -> str:
-    r"""What is wrong with the quotes of a text that is no record.
+def may_swallow(text: str, delimiter: str, n: int) -> bool:
+    r"""Whether each line of a record would be one itself, if its quotes were characters.
 
-    >>> trouble('a,"27 inch\n', ",")
-    'the quote at column 3 is never closed'
-    >>> trouble('a,"b"c,d\n', ",")
-    "the quote at column 3 is closed at column 5, and 'c' follows; expected ',' or the line's end"
+    Then a quote that is never closed may have met one in a later row, and the rows between them
+    are taken for its text.
+
+    >>> may_swallow('1,"27 inch,TV\n2,mug,Mug\n3,Screen 24",TV\n', ",", 3)
+    True
     """
+    lines = text.splitlines()
+    counts = {line.count(delimiter) + 1 for line in lines}
+    return len(lines) > 1 and n > 1 and counts == {n}
+
+
+def trouble(text: str, delimiter: str, number: int) -> str:
+    r"""What is wrong with the quotes of a text that is no record; it begins in line `number`.
+
+    >>> trouble('a,"27 inch\n', ",", 12)
+    'the quote at column 3 is never closed'
+    >>> trouble('a,"b\n"c,d\n', ",", 12)[:55]
+    'the quote at column 3 is closed at line 13, column 1, a'
+    """
+
+    def place(at: int) -> str:
+        line = text.count("\n", 0, at)
+        column = f"column {at - text.rfind(chr(10), 0, at)}"
+        return f"line {number + line}, {column}" if line else column
+
     opened, start = -1, 0
     while start < len(text):
         if text[start] != '"':  # an unquoted field: no quote in it opens anything
@@ -75,12 +96,12 @@ def trouble(text: str, delimiter: str) -> str:
             continue
         opened, closed = start, _closing(text, start)
         if closed < 0:
-            return f"the quote at {_place(text, opened)} is never closed"
+            return f"the quote at {place(opened)} is never closed"
         after = text[closed + 1 : closed + 2]
         if after not in ("", delimiter, "\r", "\n"):
             return (
-                f"the quote at {_place(text, opened)} is closed at {_place(text, closed)}, and "
-                f"{after!r} follows; expected {delimiter!r} or the line's end"
+                f"the quote at {place(opened)} is closed at {place(closed)}, and "
+                f"{after!r} follows; expected {delimiter!r} or a line's end"
             )
         start = closed + 2
     return "a line end (\\r) that is not followed by \\n stands in it"
@@ -92,12 +113,6 @@ def _closing(text: str, opened: int) -> int:
     while text.startswith('""', at) and at >= 0:
         at = text.find('"', at + 2)
     return at
-
-
-def _place(text: str, at: int) -> str:
-    line = text.count("\n", 0, at)
-    column = at - text.rfind("\n", 0, at)
-    return f"column {column}" + (f" of the line {line} below it" if line else "")
 
 
 def number_of_fields(row: Sequence[str], header: Sequence[str]) -> str:

@@ -38,7 +38,10 @@ def utf8_stream(
     try:
         used = encoding or encoding_of(opened, str(path))
         if not encoding and used != "utf-8":
-            note(f"{path} is not UTF-8; it was read as {used} (to change that: data.encoding)")
+            note(
+                f"{path} is not UTF-8; it was read as {used} (to read it otherwise: "
+                "data.encoding=NAME, or --encoding NAME with wsal predict)"
+            )
         with opened() as stream:
             head = stream.read(HEAD)
         newline = None if b"\r" in head and b"\n" not in head else ""  # None: \r alone, of old Macs

@@ -15,7 +15,7 @@ from wsal.errors import DataError
 from wsal.files import lines as reading
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
-from wsal.files.lines import Bad, Chunk, Place, refusal
+from wsal.files.lines import Bad, Chunk, Place, doubt, refusal
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
 from wsal.files.sheets import read_sheet, sheet_names
@@ -146,14 +146,18 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
     frames: list[pl.DataFrame] = []
     rows: list[Sequence[int] | np.ndarray] = []
     bad: list[Bad] = []
+    doubtful: list[int] = []
     with closing(chunks(path, kind, options, Place(), note)) as found:
         for chunk in found:
             table = columns(chunk.objects) if kind.name in JSON else chunk.table
             frames.append(pl.DataFrame(pl.from_arrow(table)))
             rows.append(chunk.rows)
             bad.extend(chunk.bad)
+            doubtful.extend(chunk.doubtful)
     if bad:
         raise refusal(str(path), bad)
+    if doubtful:
+        note(doubt(str(path), doubtful))
     frame = _joined(frames)
     if frame.is_empty():
         raise DataError(f"{path} has no rows, only columns {frame.columns}")

@@ -1,39 +1,68 @@
-"""Choose among label models, and never fall below majority vote where that can be told."""
+"""Choose among label models, all of them calibrated; never below majority vote knowingly."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wsal.arrays import ABSTAIN, Classes, Prior, Probs, Votes
+from wsal.arrays import Classes, Prior, Probs, Votes, Weights
 from wsal.label_models.base import FittedLabelModel, LabelModel
+from wsal.label_models.calibration import (
+    ERRORS,
+    Calibration,
+    calibrate,
+    clearly_better,
+    cross_calibrated,
+    log_losses,
+)
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
 from wsal.label_models.patterns import evidence
-from wsal.label_models.precision import FOLDS, Precision
+from wsal.label_models.precision import EXPECTED, Precision, covered_gold
+from wsal.label_models.scoring import by_parts, uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.settings import Positive, Share
 
-CANDIDATES: dict[str, LabelModel] = {
-    "majority": Majority(),
-    "specificity": Majority("specificity"),
-    "dawid_skene": DawidSkene(),
-    "precision": Precision(),
+ToScores = Callable[[np.ndarray, Prior], np.ndarray]
+"""From the probabilities that a label model gives, and the prior, to scores without the prior."""
+
+
+def of_shares(probs: np.ndarray, prior: Prior) -> np.ndarray:
+    """`(texts, classes)`: scores of shares of votes, a lone vote being right 3 times in 4."""
+    scores: np.ndarray = np.log(EXPECTED * probs + (1 - EXPECTED) / len(prior))
+    return scores
+
+
+def of_posterior(probs: np.ndarray, prior: Prior) -> np.ndarray:
+    """`(texts, classes)`: scores of posteriors, without the prior that they hold."""
+    scores: np.ndarray = np.log(np.clip(probs, 1e-6, 1)) - np.log(prior * len(prior))
+    return scores
+
+
+OTHERS: dict[str, tuple[LabelModel, ToScores]] = {
+    "majority": (Majority(), of_shares),
+    "specificity": (Majority("specificity"), of_shares),
+    "dawid_skene": (DawidSkene(), of_posterior),
 }
+"""What is compared with `Precision`, and how its probabilities become scores to be calibrated."""
 
 
 @dataclass(frozen=True)
 class Auto:
-    """By gold if there are `least_gold` covered gold texts, else by whether rules agree.
+    """`Precision`, unless gold, or how rules agree, shows that another model is better.
 
-    With gold: `Precision`, unless on gold texts that did not teach it (5 folds) another has less
-    log loss by over two standard errors, or majority vote is right on more by over one. Without:
-    `Precision`, unless rules that vote together agree hardly more often than by chance: then there
-    is no consensus to learn from, and majority vote is all there is.
+    With at least `least_gold` covered gold texts: the model that has the least log loss on gold
+    texts that did not teach it, if that is clearly less (`clearly_better`); or majority vote, if
+    it is right on more of them by over two standard errors. The others learn without gold, which
+    then calibrates them. Without: majority vote, if rules that vote together clearly agree no more
+    often than by chance; then there is no consensus to learn from.
     """
 
     least_gold: Positive = 50
-    least_agreement: Share = 0.05
-    """Agreement of two votes on one text, above chance: 0 is chance, 1 always."""
+    least_agreement: Share = 0.02
+    """Agreement of two votes on one text, above chance: 0 is chance, 1 always; 0.02 is that of two
+    rules of two classes, each right on 57 texts of 100. Majority vote is taken if agreement is
+    less even at the upper end of its confidence interval."""
 
     def fit(
         self,
@@ -43,53 +72,19 @@ class Auto:
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> "FittedAuto":
-        """Choose, then fit what was chosen with all there is."""
-        covered = _covered_gold(votes, gold)
-        if gold is not None and len(covered) >= self.least_gold:
-            name, reason = self._by_gold(votes, n_classes, prior, gold, covered)
+        """Fit what there is to choose from, and choose."""
+        if gold is not None and len(covered_gold(votes, gold)[1]) >= self.least_gold:
+            return _by_gold(votes, n_classes, prior, gold)
+        if (agreed := agreement(*evidence(votes, 100_000, least=0), n_classes)) is None:
+            name, reason = "precision", "no two rules that vote for one class vote together"
         else:
-            name, reason = self._by_agreement(votes, n_classes)
-        model = CANDIDATES[name].fit(votes, n_classes, prior=prior, gold=gold)
+            least, most = agreed
+            name = "majority" if most < self.least_agreement else "precision"
+            reason = f"two votes on a text agree {least:.2f} to {most:.2f} above chance"
+        if name == "majority":
+            return FittedAuto(name, reason, fitted_other(name, votes, n_classes, prior))
+        model = Precision().fit(votes, n_classes, prior=prior, gold=gold)
         return FittedAuto(name, reason, model)
-
-    def _by_agreement(self, votes: Votes | SparseVotes, n_classes: int) -> tuple[str, str]:
-        agreed = agreement(evidence(votes, 100_000, least=0)[0], n_classes)
-        if agreed is None:
-            return "precision", "no two rules vote together"
-        said = f"two votes on a text agree {agreed:.2f} above chance"
-        return ("majority" if agreed < self.least_agreement else "precision"), said
-
-    def _by_gold(
-        self,
-        votes: Votes | SparseVotes,
-        n_classes: int,
-        prior: Prior | None,
-        gold: Classes,
-        covered: np.ndarray,
-    ) -> tuple[str, str]:
-        truth, folds = gold[covered], np.arange(len(covered)) % FOLDS
-        asked = _take(votes, covered)
-        loss, right = {}, {}
-        for name, model in CANDIDATES.items():
-            probs = np.empty((len(covered), n_classes))
-            for fold in range(FOLDS):
-                seen = np.full(len(gold), ABSTAIN, dtype=np.int64)
-                seen[covered[folds != fold]] = truth[folds != fold]
-                fitted = model.fit(votes, n_classes, prior=prior, gold=seen)
-                held = np.flatnonzero(folds == fold)
-                probs[held] = fitted.predict_proba(asked.take(held))
-            of_truth = np.clip(probs[np.arange(len(truth)), truth], 1e-3, 1)
-            loss[name], right[name] = -np.log(of_truth), (probs.argmax(1) == truth).astype(float)
-        best = min(loss, key=lambda name: loss[name].mean())
-        if not _exceeds(loss["precision"] - loss[best], errors=2):
-            best = "precision"
-        lead = right["majority"] - right[best]
-        guarded = _exceeds(lead, errors=1)
-        said = ", ".join(f"{name} {value.mean():.3f}" for name, value in loss.items())
-        reason = f"log loss on {len(truth)} gold texts: {said}"
-        if guarded:
-            reason += f"; majority is right on {lead.mean():.3f} more than {best}"
-        return ("majority" if guarded else best), reason
 
 
 @dataclass(frozen=True)
@@ -113,32 +108,113 @@ class FittedAuto:
         return f"chose {self.name} ({self.reason}): {self.model.why()}"
 
 
-def agreement(votes: SparseVotes, n_classes: int) -> float | None:
-    """How often two votes on one text agree, above chance; None if no text has two votes.
+@dataclass(frozen=True)
+class Calibrated:
+    """A fitted label model, its probabilities turned into scores and calibrated."""
 
-    >>> agreement(SparseVotes.of(np.array([[0, 0], [1, 1]], dtype=np.int16)), 2)
-    1.0
+    model: FittedLabelModel
+    to_scores: ToScores
+    prior: Prior
+    calibration: Calibration
+
+    def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
+        """`(texts, classes)`: softmax of the tempered scores."""
+        return by_parts(
+            votes, self.prior, lambda some: self.calibration.probs(self.scores(some), self.prior)
+        )
+
+    def scores(self, votes: SparseVotes) -> np.ndarray:
+        """`(texts, classes)`: without the prior."""
+        return self.to_scores(self.model.predict_proba(votes).astype(np.float64), self.prior)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Those of the model, `temper` and `bonus`."""
+        by = self.calibration
+        return self.model.arrays() | {"temper": np.array(by.temper), "bonus": np.array(by.bonus)}
+
+    def why(self) -> str:
+        """What the model says of itself, and how sure it may be."""
+        by = self.calibration
+        scale = f"log-odds x {by.temper:.2f}, {by.bonus:.2g} more for the likeliest class"
+        return f"{self.model.why()}; {scale}"
+
+
+def fitted_other(
+    name: str,
+    votes: Votes | SparseVotes,
+    n_classes: int,
+    prior: Prior | None,
+    calibration: Calibration | None = None,
+) -> Calibrated:
+    """One of `OTHERS`, fitted without gold."""
+    model, to_scores = OTHERS[name]
+    fitted = model.fit(votes, n_classes, prior=prior)
+    return Calibrated(fitted, to_scores, uniform(n_classes, prior), calibration or Calibration())
+
+
+def _by_gold(
+    votes: Votes | SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
+) -> FittedAuto:
+    model, held = Precision().fit_and_judge(votes, n_classes, prior=prior, gold=gold)
+    some, truth = covered_gold(votes, gold)
+    models: dict[str, FittedLabelModel] = {"precision": model}
+    probs = {"precision": held}
+    for name in OTHERS:
+        other = fitted_other(name, votes, n_classes, prior)
+        scores = other.scores(some)
+        probs[name] = cross_calibrated(scores, truth, other.prior)
+        models[name] = replace(other, calibration=calibrate(scores, truth, other.prior))
+    loss = {name: float(log_losses(said, truth).mean()) for name, said in probs.items()}
+    best = min(loss, key=lambda name: loss[name])
+    if best != "precision" and not clearly_better(probs[best], held, truth):
+        best = "precision"
+    told = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
+    reason = f"log loss on {len(truth)} gold texts: {told}"
+    lead = _right(probs["majority"], truth) - _right(probs[best], truth)
+    if lead.mean() > ERRORS * lead.std() / np.sqrt(len(lead)):
+        reason += f"; majority is right on {lead.mean():.3f} more than {best}"
+        best = "majority"
+    return FittedAuto(best, reason, models[best])
+
+
+def _right(probs: np.ndarray, truth: Classes) -> np.ndarray:
+    right: np.ndarray = (probs.argmax(axis=1) == truth).astype(float)
+    return right
+
+
+def agreement(votes: SparseVotes, weights: Weights, n_classes: int) -> tuple[float, float] | None:
+    """How often two votes on one text agree, above chance: the ends of a 95% interval.
+
+    Chance is how often votes of two rules would be for one class, were it not for the texts: rules
+    as broad as these, that vote as often for each class. Votes for a class that a single rule
+    votes for can only conflict, and do not count. None if no text has two votes that do.
+
+    Four pairs, half of them alike, count besides (Agresti and Coull, 1998): so one text says
+    little, whatever it says.
+
+    >>> votes = np.array([[0, 0], [1, 1]] * 500, dtype=np.int16)
+    >>> agreement(SparseVotes.of(votes), np.ones(1000), 2)[0] > 0.9
+    True
     """
     texts = np.repeat(np.arange(len(votes)), votes.n_votes)
-    _, counts = np.unique(texts * n_classes + votes.classes, return_counts=True)
-    alike = (counts * (counts - 1.0)).sum()
-    pairs = (votes.n_votes * (votes.n_votes - 1.0)).sum()
-    if not pairs:
+    cells = votes.rules.astype(np.int64) * n_classes + votes.classes
+    cast = np.bincount(cells, weights[texts], votes.n_rules * n_classes)
+    cast = cast.reshape(votes.n_rules, n_classes)
+    counts = ((cast > 0).sum(axis=0) > 1)[votes.classes]
+    texts, classes, cast = texts[counts], votes.classes[counts], cast * ((cast > 0).sum(axis=0) > 1)
+    n_votes = np.bincount(texts, minlength=len(votes)).astype(float)
+    of_class = np.unique(texts * n_classes + classes, return_counts=True)
+    alike = np.bincount(
+        of_class[0] // n_classes, of_class[1] * (of_class[1] - 1.0), minlength=len(votes)
+    )
+    pairs = n_votes * (n_votes - 1)
+    by_chance = (cast.sum(axis=0) ** 2).sum() - (cast**2).sum()
+    at_all = cast.sum() ** 2 - (cast.sum(axis=1) ** 2).sum()
+    if not pairs.any() or by_chance >= at_all:
         return None
-    chance = 1 / n_classes
-    return float((alike / pairs - chance) / (1 - chance))
-
-
-def _exceeds(lead: np.ndarray, errors: int) -> bool:
-    """Whether the mean of a lead, text by text, is over so many of its standard errors."""
-    return bool(lead.mean() > errors * lead.std() / np.sqrt(len(lead)))
-
-
-def _covered_gold(votes: Votes | SparseVotes, gold: Classes | None) -> np.ndarray:
-    known = np.flatnonzero(gold >= 0) if gold is not None else np.empty(0, np.int64)
-    covered: np.ndarray = known[_take(votes, known).n_votes > 0]
-    return covered
-
-
-def _take(votes: Votes | SparseVotes, rows: np.ndarray) -> SparseVotes:
-    return votes.take(rows) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[rows])
+    chance, total = by_chance / at_all, (weights * pairs).sum() + 8
+    share = ((weights * alike).sum() + 4) / total
+    apart = ((weights * (alike - share * pairs)) ** 2).sum() + 2 * (2 - 2 * share) ** 2
+    error = np.sqrt(apart + 2 * (2 * share) ** 2) / total
+    low, high = (share - ERRORS * error, share + ERRORS * error)
+    return float((low - chance) / (1 - chance)), float((high - chance) / (1 - chance))

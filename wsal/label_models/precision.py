@@ -5,20 +5,28 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from scipy.special import betaln
 
 from wsal.arrays import Classes, Prior, Probs, Votes
+from wsal.label_models.calibration import (
+    FOLDS,
+    Calibration,
+    calibrate,
+    clearly_better,
+    cross_calibrated,
+    folds_of,
+    likeliest,
+)
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
 from wsal.label_models.majority import FittedMajority, rarity
 from wsal.label_models.patterns import distinct, evidence
-from wsal.label_models.scoring import by_parts, softmax, uniform
+from wsal.label_models.scoring import by_parts, uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.settings import Count, Positive, Rate
 
 STRENGTH, EXPECTED = 10.0, 0.75  # pseudo-votes, and their precision, before any is seen
-TEMPERS, BONUSES = np.geomspace(0.1, 4.0, 25), np.linspace(0, 3, 7)
-USUAL, DOUBT, BONUS_DOUBT = 0.8, 0.5, 0.1  # how firmly temper is held near USUAL, the bonus near 0
-FOLDS = 5
 RESTS = 1e-3  # share of the texts that may still change class when the consensus is said to rest
+WORTHS = np.geomspace(0.5, 16, 6)  # of a consensus, by that which is expected
 
 
 @dataclass(frozen=True)
@@ -30,11 +38,11 @@ class Precision:
     a consensus: where Dawid-Skene and the vote by specificity agree or one is surer, then, round
     by round, where the weighted votes themselves point, until hardly a text changes.
 
-    A rule's precision on the consensus counts like `gold_strength` gold texts against those there
-    are. From `least_gold` covered gold texts on, they also settle how sure the probabilities may
-    be, on folds that the weights have not seen: a temperature (Guo et al., 2017), and a bonus for
-    the likeliest class, which lifts what is right more often than its votes say. A low temperature
-    with a bonus says: all texts are about as sure, whatever their votes weigh.
+    From `least_gold` covered gold texts on, these correct each rule's precision, the more, the
+    further precisions by gold lie from those by the consensus (empirical Bayes); and they settle
+    how sure the probabilities may be (`Calibration`), on folds that the weights have not seen. All
+    that is used only if it clearly betters the log loss of gold texts that did not teach it: else
+    the model is the one without gold.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Precision().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -49,8 +57,9 @@ class Precision:
     """Scale of the log-odds without enough gold. At 1 a lone vote is as sure as its rule is
     precise; rules that repeat one another ask for less."""
     gold_strength: Rate = 20.0
-    """How many gold texts a rule's precision on the consensus is worth."""
-    least_gold: Annotated[int, Field(ge=10)] = 30
+    """How many gold texts a rule's precision on the consensus is expected to be worth."""
+    least_gold: Annotated[int, Field(ge=10)] = 10
+    """Fewer covered gold texts show nothing, and are not used."""
     max_texts: Positive = 100_000
 
     def fit(
@@ -61,20 +70,35 @@ class Precision:
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> "FittedPrecision":
-        """Consensus first; then each rule's precision, by class voted for; then temperature."""
-        first = self.consensus.fit(votes, n_classes, prior=prior, gold=gold)
+        """Consensus first; then each rule's precision, by class voted for; then gold."""
+        return self.fit_and_judge(votes, n_classes, prior=prior, gold=gold)[0]
+
+    def fit_and_judge(
+        self,
+        votes: Votes | SparseVotes,
+        n_classes: int,
+        *,
+        prior: Prior | None = None,
+        gold: Classes | None = None,
+    ) -> "tuple[FittedPrecision, np.ndarray]":
+        """What `fit` gives, and what folds of it say of the covered gold texts.
+
+        The latter `(covered gold texts, classes)` is by weights that these texts did not teach.
+        """
+        first = self.consensus.fit(votes, n_classes, prior=prior)
         unlearned = self._without_gold(first, votes, uniform(n_classes, prior))
-        known = np.flatnonzero(gold >= 0) if gold is not None else np.empty(0, np.int64)
-        some = votes.take(known) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[known])
-        judged = np.flatnonzero(some.n_votes)
-        if gold is None or not len(judged):
-            return unlearned
-        some, truth = some.take(judged), gold[known[judged]]
-        temper, bonus = self.temper, 0.0
-        if len(judged) >= self.least_gold:
-            temper, bonus = _calibrate(self._held_out(some, truth, unlearned), truth)
+        some, truth = covered_gold(votes, gold)
+        before = unlearned.judge(some)
+        if len(truth) < self.least_gold:
+            return unlearned, before
+        scores = self._held_out(some, truth, unlearned)
+        after = cross_calibrated(scores, truth, unlearned.prior, self.temper)
+        if not clearly_better(after, before, truth):
+            return replace(unlearned, n_gold=len(truth)), before
         learned = self._with_gold(some, truth, unlearned)
-        return replace(learned, temper=temper, bonus=bonus, n_gold=len(judged))
+        scale = calibrate(scores, truth, unlearned.prior, self.temper)
+        learned = replace(learned, calibration=scale, n_gold=len(truth), by_gold=True)
+        return learned, after
 
     def _without_gold(
         self, first: FittedDawidSkene, votes: Votes | SparseVotes, prior: Prior
@@ -85,10 +109,10 @@ class Precision:
         counts = np.bincount(which, weights, len(patterns))
         cast = np.bincount(sample.rules, np.repeat(weights, sample.n_votes), sample.n_rules)
         specific = FittedMajority(rarity(cast, len(votes)), prior)
-        labels = _likeliest(first.predict_proba(patterns) + specific.predict_proba(patterns))
+        labels = likeliest(first.predict_proba(patterns) + specific.predict_proba(patterns))
         fitted = self._judge(patterns, counts, labels, prior)
         for _ in range(self.rounds):
-            before, labels = labels, _likeliest(fitted.scores(patterns) + np.log(prior))
+            before, labels = labels, likeliest(fitted.weighed(patterns))
             if np.abs(labels - before).sum(axis=1) @ counts <= 2 * RESTS * counts.sum():
                 break
             fitted = self._judge(patterns, counts, labels, prior)
@@ -100,21 +124,36 @@ class Precision:
         right, cast = _tally(patterns, counts, labels)
         precision = (right + STRENGTH * EXPECTED) / (cast + STRENGTH)
         of_class = counts @ labels + 1
-        return FittedPrecision(precision, of_class / of_class.sum(), prior, self.temper)
+        return FittedPrecision(
+            precision, of_class / of_class.sum(), prior, Calibration(self.temper)
+        )
 
     def _with_gold(
         self, some: SparseVotes, truth: Classes, unlearned: "FittedPrecision"
     ) -> "FittedPrecision":
+        """Each precision between that by the consensus and that by gold.
+
+        How many gold texts the consensus is worth maximises the likelihood of all rules' gold
+        votes (beta-binomial), with a prior around `gold_strength`.
+        """
         right, cast = _tally(some, np.ones(len(some)), np.eye(len(unlearned.prior))[truth])
-        expected = self.gold_strength * unlearned.precision
-        return replace(unlearned, precision=(right + expected) / (cast + self.gold_strength))
+        expected = np.clip(unlearned.precision, 1e-3, 1 - 1e-3)
+
+        def likelihood(worth: float) -> float:
+            a, b = worth * expected, worth * (1 - expected)
+            seen = betaln(a + right, b + cast - right) - betaln(a, b)
+            return float(seen.sum() - np.log(worth / self.gold_strength) ** 2 / 4)
+
+        worth = max(self.gold_strength * WORTHS, key=likelihood)
+        precision = (right + worth * unlearned.precision) / (cast + worth)
+        return replace(unlearned, precision=precision)
 
     def _held_out(
         self, some: SparseVotes, truth: Classes, unlearned: "FittedPrecision"
     ) -> np.ndarray:
         """`(texts, classes)`: scores of gold texts by weights that these texts did not teach."""
         scores = np.empty((len(some), len(unlearned.prior)))
-        folds = np.arange(len(some)) % FOLDS
+        folds = folds_of(len(some))
         for fold in range(FOLDS):
             train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             learned = self._with_gold(some.take(train), truth[train], unlearned)
@@ -129,19 +168,22 @@ class FittedPrecision:
     precision: np.ndarray  # (rules, classes)
     share: Prior  # (classes,): of covered texts, by the consensus
     prior: Prior
-    temper: float = 1.0
-    bonus: float = 0.0
+    calibration: Calibration = field(default_factory=Calibration)
     n_gold: int = 0
+    by_gold: bool = False
+    """Whether gold texts were used, or did not show that this would be better."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: softmax of the tempered weights of the votes for each class."""
-        log_prior = np.log(self.prior * len(self.prior))
+        return by_parts(votes, self.prior, self.judge)
 
-        def judge(some: SparseVotes) -> np.ndarray:
-            scores = self.temper * self.scores(some) + log_prior
-            return softmax(scores + self.bonus * (_likeliest(scores) > 0))
+    def judge(self, votes: SparseVotes) -> np.ndarray:
+        """The same of texts that each have a vote."""
+        return self.calibration.probs(self.scores(votes), self.prior)
 
-        return by_parts(votes, self.prior, judge)
+    def weighed(self, votes: SparseVotes) -> np.ndarray:
+        """`(texts, classes)`: the logs of what `judge` gives, without bonus, up to a constant."""
+        return self.calibration.weighed(self.scores(votes), self.prior)
 
     def scores(self, votes: SparseVotes) -> np.ndarray:
         """`(texts, classes)`: the sum of the weights of the votes for each class."""
@@ -155,43 +197,29 @@ class FittedPrecision:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`precision` (rules, classes), `share` and `prior` (classes,), `temper` and `bonus`."""
-        scale = {"temper": np.array(self.temper), "bonus": np.array(self.bonus)}
+        by = self.calibration
+        scale = {"temper": np.array(by.temper), "bonus": np.array(by.bonus)}
         return {"precision": self.precision, "share": self.share, "prior": self.prior} | scale
 
     def why(self) -> str:
         """What the precisions were judged by."""
-        by = f"the consensus and {self.n_gold} gold texts" if self.n_gold else "the consensus"
-        scale = f"log-odds x {self.temper:.2f}, {self.bonus:g} more for the likeliest class"
-        return f"each vote weighs by its precision, judged by {by}; {scale}"
+        judges = "the consensus"
+        if self.by_gold:
+            judges += f" and {self.n_gold} gold texts"
+        elif self.n_gold:
+            judges += f" alone, as {self.n_gold} gold texts show nothing clearly better"
+        by = self.calibration
+        scale = f"log-odds x {by.temper:.2f}, {by.bonus:.2g} more for the likeliest class"
+        return f"each vote weighs by its precision, judged by {judges}; {scale}"
 
 
-def log_loss(scores: np.ndarray, truth: Classes) -> float:
-    """Mean negative log-likelihood of the true classes, in nats."""
-    of_truth = softmax(scores)[np.arange(len(truth)), truth]
-    return float(-np.log(np.clip(of_truth, 1e-12, 1)).mean())
-
-
-def _calibrate(scores: np.ndarray, truth: Classes) -> tuple[float, float]:
-    """The temper and the bonus of the least log loss."""
-    found, likeliest = [], _likeliest(scores) > 0
-    for bonus in BONUSES:
-        for temper in TEMPERS:
-            doubt = (DOUBT * np.log(temper / USUAL) ** 2 + BONUS_DOUBT * bonus**2) / 2
-            loss = log_loss(temper * scores + bonus * likeliest, truth)
-            found.append((len(truth) * loss + doubt, temper, bonus))
-    _, temper, bonus = min(found)
-    return float(temper), float(bonus)
-
-
-def _likeliest(scores: np.ndarray) -> np.ndarray:
-    """`(texts, classes)`: 1 for the class of the highest score; classes that tie share.
-
-    >>> _likeliest(np.array([[3.0, 1.0], [2.0, 2.0]])).tolist()
-    [[1.0, 0.0], [0.5, 0.5]]
-    """
-    top = scores >= scores.max(axis=1, keepdims=True, initial=-np.inf) - 1e-6
-    labels: np.ndarray = top / top.sum(axis=1, keepdims=True)
-    return labels
+def covered_gold(votes: Votes | SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
+    """The votes on texts that have a vote and a known class, and these classes."""
+    known = np.flatnonzero(gold >= 0) if gold is not None else np.empty(0, np.int64)
+    some = votes.take(known) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[known])
+    rows = np.flatnonzero(some.n_votes)
+    truth = gold[known[rows]] if gold is not None else np.empty(0, np.int64)
+    return some.take(rows), truth
 
 
 def _tally(

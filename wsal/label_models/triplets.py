@@ -21,8 +21,8 @@ class Triplets:
 
     Theirs takes 0 for rules that never vote together, and averages it; here only pairs with
     `least_overlap` common texts count, the median over them is taken, and a rule that is in no
-    triplet has the `expected` accuracy. Needs rules that vote for several classes: of keyword
-    rules for one class each, agreement says little.
+    triplet is right in `expected` of its votes. Needs rules that vote for several classes: of
+    keyword rules for one class each, agreement says little.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Triplets().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -31,6 +31,7 @@ class Triplets:
 
     least_overlap: Positive = 20
     expected: Annotated[Share, Field(gt=0.5, lt=1)] = 0.75
+    """How precise a vote is of which agreement tells nothing."""
     max_texts: Positive = 1_000_000
 
     def fit(
@@ -53,14 +54,14 @@ class Triplets:
             signs = (2 * cells[:, c::n_classes] - fires).tocsr()
             together = (signs.T @ signs.multiply(weights[:, None])).toarray()
             agreement = np.divide(together, both, out=np.zeros_like(together), where=both > 0)
-            accuracy[:, c] = self._accuracies(agreement, overlap)
+            accuracy[:, c] = self._accuracies(agreement, overlap, n_classes)
         return FittedTriplets(accuracy, uniform(n_classes, prior))
 
-    def _accuracies(self, agreement: np.ndarray, overlap: np.ndarray) -> np.ndarray:
-        """`(rules,)`: P(vote is right), the median over all triplets that a rule is in."""
+    def _accuracies(self, agreement: np.ndarray, overlap: np.ndarray, n_classes: int) -> np.ndarray:
+        """`(rules,)`: P(right on whether it is the class), the median over a rule's triplets."""
         usable = (overlap >= self.least_overlap) & (np.abs(agreement) > 1e-3)
         np.fill_diagonal(usable, val=False)
-        found = np.full(len(agreement), self.expected)
+        found = np.full(len(agreement), accuracy_of(self.expected, n_classes))
         for i in range(len(agreement)):
             others = np.flatnonzero(usable[i])
             pairs = usable[np.ix_(others, others)]
@@ -71,8 +72,20 @@ class Triplets:
                 agreement[np.ix_(others, others)][pairs]
             )
             found[i] = (1 + np.sqrt(min(float(np.median(squares)), 1.0))) / 2
-        clipped: np.ndarray = np.clip(found, 0.5, SURE)
+        clipped: np.ndarray = np.clip(found, 0.5, accuracy_of(SURE, n_classes))
         return clipped
+
+
+def accuracy_of(precision: float, n_classes: int) -> float:
+    """P(right on whether a text is of one class) of a rule whose votes are right so often.
+
+    Classes being equally common, and wrong votes falling on all others alike. Of two classes that
+    is its precision; of more, most of its votes rightly deny most classes.
+
+    >>> accuracy_of(0.75, 2), accuracy_of(0.75, 4)
+    (0.75, 0.875)
+    """
+    return 1 - 2 * (1 - precision) / n_classes
 
 
 @dataclass(frozen=True)
@@ -83,11 +96,14 @@ class FittedTriplets:
     prior: Prior
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: the sum of the log-odds for each class, and against the others."""
+        """`(texts, classes)`: by Bayes' rule, from how precise votes of such accuracies are.
+
+        A vote is evidence for its class once: that it denies the others is the same evidence.
+        """
         n_classes = len(self.prior)
-        odds = np.log(self.accuracy / (1 - self.accuracy))
-        weights = np.where(np.eye(n_classes, dtype=bool), odds[:, None, :], -odds[:, None, :] / 2)
-        weights = weights.reshape(-1, n_classes)
+        precision = np.clip(1 - n_classes * (1 - self.accuracy) / 2, 1 / n_classes, SURE)
+        odds = np.log(precision / (1 - precision) * max(n_classes - 1, 1))
+        weights = (odds[:, :, None] * np.eye(n_classes)).reshape(-1, n_classes)
 
         def judge(some: SparseVotes) -> np.ndarray:
             return softmax(some.indicators(n_classes) @ weights + np.log(self.prior))

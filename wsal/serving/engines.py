@@ -20,7 +20,8 @@ CPU_TOKENS, GPU_TOKENS = 1_024, 65_536  # padding included: on a CPU they stay i
 LEAST_TOKENS = 64  # with fewer in a batch, products are no longer efficient
 CLOSE = {"onnx_int8": 2.0, "openvino": 1.0, "torch": 0.5}
 """A text whose two best logits lie nearer than this is computed again in fp32: so rounding, which
-moves logits by less, does not change its label."""
+moves logits by less, does not change its label. In units of the model's logits as it was trained:
+the exported ones were divided by the temperature, and rounding moves these as many times less."""
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From `input_ids` and `attention_mask` `(texts, length)` to logits `(texts, classes)`."""
@@ -43,7 +44,8 @@ class Engine:
         if self.exact is None or found.shape[1] < 2:
             return found
         best = np.partition(found, -2, axis=1)[:, -2:]
-        close = np.flatnonzero(best[:, 1] - best[:, 0] < CLOSE[self.name])
+        near = CLOSE[self.name] / self.exported.temperature
+        close = np.flatnonzero(best[:, 1] - best[:, 0] < near)
         if len(close):
             found[close] = self._all(self.exact, [pieces[int(row)] for row in close])
         return found

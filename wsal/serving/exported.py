@@ -29,6 +29,8 @@ class Exported:
     thresholds: np.ndarray
     """`(classes,)`: the least probability at which a class is named; 0 where no gold set one."""
     tokenizer: Any
+    temperature: float = 1.0
+    """What the logits were divided by."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -54,6 +56,7 @@ class Exported:
         return cls(
             folder, labels, tuple(config["text_fields"]), config["separator"], config["pad_id"],
             config["digest"], np.array(least, dtype=np.float64), tokenizer,
+            float(config.get("temperature", 1.0)),
         )  # fmt: skip
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:

@@ -13,7 +13,7 @@ from wsal.errors import ConfigError
 from wsal.files import TableOptions
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
-from wsal.files.lines import Chunk, Place
+from wsal.files.lines import Chunk, Place, doubt
 from wsal.files.objects import json_chunks
 from wsal.files.streams import Transcoded
 from wsal.files.table import chunks, files_of, parquet_file, require_same_columns, to_stderr
@@ -87,6 +87,8 @@ class Source:
         for number, file in enumerate(self.files[start.file :], start=start.file):
             begin = start if number == start.file else Place()
             for chunk in chunks(file, self._kind(file), self.options, begin, to_stderr):
+                if chunk.doubtful:
+                    to_stderr(doubt(str(file), chunk.doubtful))
                 names = names or chunk.table.column_names
                 require_same_columns(file, chunk.table.column_names, self.files[0], names)
                 yield replace(

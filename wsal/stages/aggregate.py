@@ -9,13 +9,16 @@ from safetensors.numpy import save_file
 from wsal import tables
 from wsal.arrays import Prior, Probs
 from wsal.artifacts import Artifact, Facts, write_json
-from wsal.errors import ConfigError, did_you_mean
+from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.settings import AggregateSettings
 from wsal.stages.vote import votes_file
+
+SUM_ERROR = 1e-3
+"""By how much the probabilities of a text, in float32, may miss 1."""
 
 
 def aggregate(
@@ -52,7 +55,7 @@ def write_weak_labels(
     """weak_labels.parquet and label_model.safetensors."""
     ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     covered = matrix.n_votes > 0
-    probs = fill_uncovered(fitted.predict_proba(matrix), covered, settings, labels)
+    probs = fill_uncovered(probs_of(fitted, matrix), covered, settings, labels)
     used = covered | (settings.uncovered != "drop")
     kind = pl.Array(pl.Float32, len(labels))
     columns = {"probs": pl.Series(probs, dtype=kind), "n_votes": matrix.n_votes, "used": used}
@@ -81,7 +84,7 @@ def on_gold(
         if not (path := pool.path / f"{split}.parquet").exists():
             continue
         records, matrix = tables.read(path), read_votes(votes, split)
-        probs, covered = fitted.predict_proba(matrix), matrix.n_votes > 0
+        probs, covered = probs_of(fitted, matrix), matrix.n_votes > 0
         gold = records["label"].to_numpy().astype(np.int64)
         weights = records["n_copies"].to_numpy().astype(np.float64)
         shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
@@ -97,6 +100,26 @@ def on_gold(
         )  # fmt: skip
         metrics[split] = evaluate(probs, gold, weights, labels) | {"covered": shares}
     return metrics
+
+
+def probs_of(fitted: FittedLabelModel, matrix: SparseVotes) -> Probs:
+    """`(texts, classes)`: what a label model says of the votes, once seen to be probabilities.
+
+    Raises:
+        ModelError: some are not: NaN, infinite, below 0, or not 1 in sum.
+    """
+    probs = fitted.predict_proba(matrix)
+    good = np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1)
+    good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise ModelError(
+            f"the label model ({fitted.why()}) gives no probabilities for {int((~good).sum()):,} "
+            f"of {len(good):,} texts: {[float(p) for p in probs[row, :5]]} for the text in row "
+            f"{row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use another "
+            "(label_model=auto), or check the settings of this one"
+        )
+    return probs
 
 
 def headline(metrics: Facts) -> Facts:

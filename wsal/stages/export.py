@@ -50,7 +50,8 @@ def export(
     labels = LabelSet(tuple(pool.facts["labels"]))
     known = for_calibration(pool, classifier, earlier_queries, earlier_annotations)
     by, limits = calibrated(known, labels, export.precision)
-    metrics = quality(for_measuring(pool, classifier, known), by, labels, seed)
+    measured = for_measuring(pool, classifier, known)
+    metrics = quality(measured, known, by, limits, labels, seed)
     n_gold = classifier.facts.get("n_gold", 0)
     told = {"temperature": by, "calibrated_on": known.name if known else None, "n_gold": n_gold}
     origin = {"pool": pool, "votes": votes, "classifier": classifier}

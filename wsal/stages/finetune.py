@@ -27,7 +27,7 @@ from wsal.settings import (
 from wsal.stages.amplifying import copies, gate, mined, survived, verdict
 from wsal.stages.answers import answered
 from wsal.stages.frames import read_frame
-from wsal.stages.lessons import Lesson, lesson, replayed, with_copies
+from wsal.stages.lessons import Lesson, lesson, rows_to_replay, with_copies
 from wsal.stages.measuring import dev_score, measure
 from wsal.stages.pretrain import usable, weak_targets
 
@@ -57,8 +57,7 @@ def finetune(
     rows, gold = answered(pool, annotations)
     frame = read_frame(pool, first_query)
     texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
-    others = np.setdiff1d(usable(reweighed), rows)  # gold texts are not replayed with weak labels
-    drawn = np.sort(draw.permutation(others)[: replayed(finetune).sum()])
+    drawn = rows_to_replay(usable(reweighed), rows, finetune, draw)
     weak = weak_targets(reweighed, drawn, out / CHECKPOINTS)
     plain = lesson(texts.take(rows), gold, texts.take(drawn), *weak, finetune, draw)
     school = _School(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wsal.amplify.amplifier import Amplified
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes, Probs, Rows
 from wsal.classifier.batching import Plan, replay_plan
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
@@ -62,6 +62,17 @@ def with_copies(
         np.concatenate([plain.weights, np.ones(len(copies.parent))]),
         replace(plain.plan, order=np.where(gives_way, first + chosen, order)),
     )
+
+
+def rows_to_replay(
+    usable: Rows, gold: Rows, settings: FinetuneSettings, rng: np.random.Generator
+) -> Rows:
+    """As many of the usable rows as the steps need, ascending, by chance; none that has gold.
+
+    A person may have contradicted the weak label of a text that has gold.
+    """
+    drawn = rng.permutation(np.setdiff1d(usable, gold))[: replayed(settings).sum()]
+    return np.sort(drawn)
 
 
 def replayed(settings: FinetuneSettings) -> np.ndarray:

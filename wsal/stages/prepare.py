@@ -8,7 +8,7 @@ from wsal import tables
 from wsal.artifacts import Facts, write_json
 from wsal.data.base import DataSource
 from wsal.data.records import label_set, present_names, to_records
-from wsal.data.splits import assign_splits, keep_once
+from wsal.data.splits import assign_splits, empty_pool, keep_once
 from wsal.errors import DataError
 
 
@@ -34,7 +34,7 @@ def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:
         facts[f"n_{split}"] = len(table)
         if split == "pool":
             if table.is_empty():
-                raise DataError("no row is left for the pool; lower the test and dev shares")
+                raise empty_pool(layout)
             gold = table.drop_nulls("label")
             tables.write(gold, out / "gold.parquet", tables.GOLD)
             facts["n_pool_gold"] = len(gold)

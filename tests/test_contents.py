@@ -1,0 +1,223 @@
+"""What votes are made from besides settings: code, helper modules, word lists, gazetteers."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module, invalidate_caches
+from pathlib import Path
+
+import pytest
+
+from wsal.artifacts import file_digest
+from wsal.contents import code_files, edited, of_files, of_function
+from wsal.errors import DataError, RuleError
+from wsal.parts import Parts
+from wsal.rules.functions import FunctionRule, column_rule, rule
+from wsal.rules.gazetteer import Gazetteer
+from wsal.rules.similarity import Similarity
+
+MODULES = {
+    "shop_rules.py": """
+import json, polars as pl
+from dataclasses import dataclass
+from pathlib import Path
+import wsal.rules.patterns
+from wsal.rules.functions import column_rule, rule
+from shop_lists import WORDS
+from shop_parts import sizes as s
+
+STOP = Path(__file__).with_name("stop.txt").read_text().split()
+
+@rule
+def tea(record):
+    import shop_late
+    return "Tea" if set(record["text"].split()) & set(WORDS) else None
+
+@rule(files=["lists/more"])
+def more(record):
+    return None
+
+@column_rule(files=["lists"])
+def columns(frame):
+    return pl.lit(None)
+
+@dataclass(frozen=True)
+class Own:
+    label: str
+    def vote(self, records, labels):
+        return len(records) * [0]
+""",
+    "shop_lists.py": "from pathlib import Path\nWORDS = Path('words.txt').read_text().split()\n",
+    "shop_late.py": "",
+    "shop_alone.py": "",
+    "shop_parts/__init__.py": "",
+    "shop_parts/sizes.py": "from .deeper.more import X\n",
+    "shop_parts/units.py": "",
+    "shop_parts/unused.py": "",
+    "shop_parts/deeper/__init__.py": "",
+    "shop_parts/deeper/more.py": "from .. import units\nX = 1\n",
+    "words.txt": "tea",
+    "stop.txt": "a the",
+    "lists/more": "oolong",
+}
+CODE = {
+    "shop_rules.py", "shop_lists.py", "shop_late.py", "shop_parts/__init__.py",
+    "shop_parts/sizes.py", "shop_parts/units.py", "shop_parts/deeper/__init__.py",
+    "shop_parts/deeper/more.py",
+}  # fmt: skip
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """The module of somebody's rules, in the working directory."""
+    for name, text in MODULES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    invalidate_caches()
+    yield import_module("shop_rules")
+    for name in [name for name in sys.modules if name.startswith("shop_")]:
+        del sys.modules[name]
+
+
+def files_of(part):
+    """The names of files in a component's content."""
+    content = Parts({"rules": {"r": part}}, {"rules": {"r": {}}}).config("rules")["content"]["r"]
+    return set((content if "files" in content else content["code"])["files"])
+
+
+def test_a_python_rule_is_made_from_its_module_its_helpers_and_the_files_they_name(shop):
+    assert files_of(shop.tea) == CODE | {"words.txt", "stop.txt"}
+    assert files_of(shop.more) == CODE | {"words.txt", "stop.txt", "lists/more"}
+    assert files_of(shop.columns) == CODE | {"words.txt", "stop.txt", "lists"}
+
+
+def test_so_is_a_rule_of_a_class_of_ones_own(shop):
+    assert files_of(shop.Own("Tea")) == CODE | {"words.txt", "stop.txt"}
+
+
+@pytest.mark.parametrize("name", sorted(CODE | {"words.txt", "stop.txt", "lists/more"}))
+def test_an_edit_of_any_of_it_is_seen_with_and_without_the_rule(shop, name):
+    before = shop.more.content()
+    assert edited({"more": before, "other": {}}) == []
+    Path(name).write_text(Path(name).read_text() + "\n")
+    assert shop.more.content() != before
+    assert edited({"more": before, "other": {}}) == [name]
+    Path(name).unlink()
+    assert edited({"more": before}) == [name]
+
+
+def test_edits_of_other_files_are_nothing(shop):
+    before = shop.columns.content()
+    for name in ("shop_alone.py", "shop_parts/unused.py"):
+        Path(name).write_text("changed = 1\n")
+    assert shop.columns.content() == before
+    Path("lists/new.txt").write_text("")
+    assert edited(before) == ["lists"]
+
+
+def test_neither_wsal_nor_installed_packages_count(shop):
+    import pytest as installed
+
+    found = code_files(Path(shop.__file__), "shop_rules")
+    assert not [path for path in found if "polars" in path.parts or "wsal" in path.parts]
+    of_installed = code_files(Path(installed.__file__), "pytest")
+    assert {path.parent.name for path in of_installed} == {"pytest"}
+
+
+def test_a_helper_that_is_no_python_is_followed_no_further(shop):
+    Path("shop_late.py").write_text("print 'python 2'\n")
+    assert "shop_late.py" in files_of(shop.tea)
+
+
+def test_a_file_that_is_missing_is_said(shop):
+    def reads(record):
+        return None
+
+    with pytest.raises(RuleError, match=r"reads: its file 'no\.txt' is not in .* nor in "):
+        rule(files=["no.txt"])(reads).content()
+    with pytest.raises(RuleError, match=r"its file 'no\.txt'"):
+        column_rule(files=["no.txt"])(reads).content()
+    with pytest.raises(DataError, match=r"terms\.csv not found .*"):
+        Gazetteer("terms.csv").content()
+
+
+def test_a_function_that_is_in_no_file_is_its_source(monkeypatch):
+    scope = {"__name__": "notebook"}
+    exec(compile("def f(record): return None", "<cell 1>", "exec"), scope)  # noqa: S102
+    with pytest.raises(RuleError, match="its source cannot be read"):
+        of_function(scope["f"], ())
+    lines = ["def f(record): return None\n"]
+    monkeypatch.setitem(sys.modules["linecache"].cache, "<cell 1>", (26, None, lines, "<cell 1>"))
+    assert FunctionRule(scope["f"]).content() == {"source": lines[0]}
+
+
+def test_an_encoder_in_a_folder_counts_for_a_similarity_rule(tmp_path):
+    (tmp_path / "model.safetensors").write_text("weights")
+    near = Similarity({"Tea": ("oolong",)}, encoder=str(tmp_path))
+    before = near.content()
+    assert edited(before) == []
+    (tmp_path / "model.safetensors").write_text("other weights")
+    assert edited(before) == [str(tmp_path)]
+    assert Similarity({"Tea": ("oolong",)}).content() == {}
+
+
+@dataclass(frozen=True)
+class Wraps:
+    parts: tuple[object, ...]
+    first: object
+
+
+def test_components_within_components_count(tmp_path):
+    terms = tmp_path / "terms.csv"
+    terms.write_text("term,label\ntea,Tea\n")
+    inner = Gazetteer(str(terms))
+    content = Parts({"x": Wraps((1, inner), inner)}, {"x": {}}).config("x")["content"]
+    expected = of_files([terms])
+    assert expected == {"files": {str(terms): file_digest(terms)}}
+    assert content["parts"] == {"1": expected}
+    assert content["first"] == expected
+    assert list(content["code"]["files"]) == ["tests/test_contents.py"]
+
+
+def test_names_that_yaml_reads_as_numbers_are_text():
+    node = {501: {"values": {1: "a"}}, "tea": [{2: "b"}]}
+    built = {"501": None, "tea": None}
+    assert Parts({"rules": built}, {"rules": node}).config("rules")["node"] == {
+        "501": {"values": {"1": "a"}}, "tea": [{"2": "b"}],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_votes_and_status_notice_an_edited_helper_word_list_and_gazetteer(wsal, tmp_path):
+    (tmp_path / "mine" / "rules").mkdir(parents=True)
+    for name, text in {
+        "mine/rules/r.yaml": "by_code: {_target_: my_rules.tea}\n"
+        "by_term: {_target_: wsal.rules.gazetteer.Gazetteer, path: terms.csv}\n",
+        "my_rules.py": "from wsal.rules.functions import rule\nfrom helper import hit\n"
+        "WORDS = set(open('words.txt').read().split())\n"
+        "@rule\ndef tea(record):\n    return hit(record['text'], WORDS)\n",
+        "helper.py": "def hit(text, words):\n"
+        "    return 'Coffee' if words & set(text.split()) else None\n",
+        "words.txt": "coffee", "terms.csv": "term,label\ncoffee,Coffee\n",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+
+    def vote():
+        said = wsal("vote", "--config-dir", "mine", "name=s", "data=catalog_small", "rules=r",
+                    "trusted=[my_rules]").stdout.splitlines()[0]  # fmt: skip
+        state = next(line for line in wsal("status", "s").stdout.splitlines() if "vote" in line)
+        assert "done" in state
+        return said
+
+    wsal("prepare", "name=s", "data=catalog_small")
+    first = vote()
+    assert "2 rules" in first
+    assert "up to date" in vote()
+    edits = {"helper.py": "# edited\n", "words.txt": " beans", "terms.csv": "beans,Coffee\n"}
+    for name, more in edits.items():
+        (tmp_path / name).write_text((tmp_path / name).read_text() + more)
+        state = next(line for line in wsal("status", "s").stdout.splitlines() if "vote" in line)
+        assert "stale" in state, name
+        assert "up to date" not in vote(), name
+        assert "up to date" in vote(), name
