@@ -68,10 +68,12 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         "label", maintain_order=True
     )
     if len(unknown):
-        name, first = unknown.select("label", "id").row(0)
+        name, first, text = unknown.select("label", "id", "text").row(0)
         others = ", ".join(map(repr, unknown["label"][1:MOST_TOLD]))
         raise DataError(
-            f"gold label {name!r} of id {first!r} is not a class{did_you_mean(name, labels.names)}"
+            f"gold label {name!r} of {text[:60]!r} (id {first!r}) is not a class"
+            f"{did_you_mean(name, labels.names)}; a former name of one is given as "
+            f"data.layout.renamed='{{{name}: ...}}'"
             + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
         )
     if taken := [name for name in labels.names if name in SKIPS]:
