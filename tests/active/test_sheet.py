@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wsal.active import sheet
 from wsal.active.annotators import File, Query
 from wsal.active.returned import keys_of, matched
+from wsal.data.text import clean_text
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -100,7 +101,7 @@ def test_blank_means_open_and_a_dash_skips(kind, tmp_path):
     assert found == ["plain", "-", "", "", "plain", "-", *[""] * (len(IDS) - 6)]
 
 
-texts = st.text("ab=+-@\t\r\n,;\"' éא👍", min_size=1, max_size=8)
+texts = st.text("ab=+-@\t\r\n,;\"' éא👍", min_size=1, max_size=8).filter(clean_text)
 
 
 @given(st.lists(texts, min_size=1, max_size=6, unique_by=lambda t: keys_of([t])[0]))

@@ -71,16 +71,16 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         name, first, text = unknown.select("label", "id", "text").row(0)
         others = ", ".join(map(repr, unknown["label"][1:MOST_TOLD]))
         raise DataError(
-            f"gold label {name!r} of {text[:60]!r} (id {first!r}) is not a class"
-            f"{did_you_mean(name, labels.names)}; a former name of one is given as "
-            f"data.layout.renamed='{{{name}: ...}}'"
+            f"gold label {name!r} of id {first!r} ({text[:60]!r}) is not a class"
+            f"{did_you_mean(name, labels.names)}; if it is what a class was called "
+            f"before, say so: 'data.layout.renamed={{{name}: {labels.names[0]}}}'"
             + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
         )
     if taken := [name for name in labels.names if name in SKIPS]:
         raise DataError(
             f"a class is called {taken[0]!r}, which means `skipped` in the answers of people; "
-            "give it another name in the data, or say data.layout.renamed="
-            f"'{{\"{taken[0]}\": other}}'"
+            "give it another name in the data, or say "
+            f"'data.layout.renamed={{{taken[0]}: other}}'"
         )
     _check_renamed(layout, labels)
     return labels
