@@ -25,7 +25,7 @@ from wsal.pipeline import (
 )
 from wsal.stages.answers import answered
 from wsal.stages.migrating import migrate
-from wsal.stages.rounds import corrected, is_handed_out
+from wsal.stages.rounds import is_corrected, is_handed_out
 
 BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 CONFIG = "config.json"
@@ -123,8 +123,7 @@ def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
         raise AnnotationError(NO_GOLD)
     kept, number = list[Artifact](), 1
     while done := opened(run_dir, STAGES["annotate"].writes, number):
-        place = done.path.parent
-        if is_handed_out(place) and not corrected(done.facts, parts["annotator"], place):
+        if is_handed_out(done.path.parent) and not is_corrected(done, parts["annotator"]):
             kept.append(done)
         number += 1
     answered(pool, kept)

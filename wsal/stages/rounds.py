@@ -5,10 +5,9 @@ sheet of them too, must find their texts.
 """
 
 from pathlib import Path
-from typing import Any
 
 from wsal.active.annotators import ReadsFiles
-from wsal.artifacts import file_digest
+from wsal.artifacts import Artifact, file_digest
 
 HANDED_OUT = "handed_out"  # a file in the round's folder
 
@@ -35,8 +34,8 @@ def answer_digests(annotator: object, round_dir: Path) -> dict[str, str]:
     return {path.name: file_digest(path) for path in annotator.answer_files(round_dir)}
 
 
-def corrected(facts: dict[str, Any], annotator: object, round_dir: Path) -> bool:
+def is_corrected(annotations: Artifact, annotator: object) -> bool:
     """Whether a file that answers were read from has changed since; a deleted one has not."""
-    then = facts.get("answers_in", {})
-    now = answer_digests(annotator, round_dir)
+    then = annotations.facts.get("answers_in", {})
+    now = answer_digests(annotator, annotations.path.parent)
     return any(now.get(name, digest) != digest for name, digest in then.items())
