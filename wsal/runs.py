@@ -25,7 +25,7 @@ from wsal.pipeline import (
 )
 from wsal.stages.answers import answered
 from wsal.stages.migrating import migrate
-from wsal.stages.rounds import is_corrected, is_handed_out
+from wsal.stages.rounds import is_corrected, is_peoples
 
 BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 CONFIG = "config.json"
@@ -123,7 +123,7 @@ def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
         raise AnnotationError(NO_GOLD)
     kept, number = list[Artifact](), 1
     while done := opened(run_dir, STAGES["annotate"].writes, number):
-        if is_handed_out(done.path.parent) and not is_corrected(done, parts["annotator"]):
+        if is_peoples("annotate", done) and not is_corrected(done, parts["annotator"]):
             kept.append(done)
         number += 1
     answered(pool, kept)

@@ -19,7 +19,7 @@ from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.parts import Parts
 from wsal.pipeline import ROUND_STAGES, STAGES, folder, origin_of
 from wsal.runs import BEFORE_ROUNDS, CONFIG
-from wsal.stages.rounds import is_corrected, is_handed_out
+from wsal.stages.rounds import is_corrected, is_peoples
 from wsal.vote_report import console
 
 AGAIN = "run the command of that run again, which writes it anew"
@@ -178,9 +178,8 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
     ):
         doubtful = any(run.current[one.path] == "unchecked" for one in used)
         return ("unchecked", "") if doubtful else ("done", "")
-    asked = name in ("select", "annotate") and is_handed_out(done.path.parent)
     why = "the file with the answers was changed since: it will be read again" if reread else ""
-    return ("kept", "") if asked and not reread else ("stale", why)
+    return ("kept", "") if is_peoples(name, done) and not reread else ("stale", why)
 
 
 def _planned(run: Run) -> int:

@@ -305,6 +305,24 @@ def test_a_corrected_sheet_is_read_again_and_a_deleted_one_is_not_missed(tmp_pat
     assert not path.exists()
 
 
+def test_answers_of_an_oracle_are_not_taken_for_those_of_people(tmp_path):
+    source = tmp_path / "shop.csv"
+    source.write_text("id,title,label\na,red mug,Cat\nb,big pan,Dog\n")
+    run, layout = tmp_path / "run", {"label": "label", "test_share": 0.0}
+    run_stage(run, "prepare", parts(source, True, Oracle(), **layout))
+    asked(run)
+    assert run_stage(run, "annotate", parts(source, True, Oracle(), **layout), 1).state == "made"
+    people = parts(source, True, **layout)
+    for _ in range(2):
+        with pytest.raises(WaitingForAnnotations, match="2 of 2"):
+            run_stage(run, "annotate", people, 1)
+    answer(run, {"red mug": "Fish", "big pan": "Fish"})
+    made = run_stage(run, "annotate", people, 1)
+    table = tables.read(made.artifact.path / "annotations.parquet")
+    assert table["label"].to_list() == ["Fish", "Fish"]
+    assert run_stage(run, "annotate", parts(source, True, Oracle(), **layout), 1).state == "kept"
+
+
 def test_an_oracle_answers_the_texts_of_a_query_whatever_their_ids(tmp_path):
     source = tmp_path / "shop.csv"
     source.write_text("id,title,label\na,red mug,Cat\nb,big pan,Dog\nc,lid,Fish\n")

@@ -63,7 +63,7 @@ def annotate(
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     n_skipped = answers["label"].null_count()
     counts = {"round": number, "n_labels": len(answers) - n_skipped, "n_skipped": n_skipped}
-    return counts | {"answers_in": files, "notes": asked.notes}
+    return counts | {"human": annotator.human, "answers_in": files, "notes": asked.notes}
 
 
 def _asked(query: Artifact) -> pl.DataFrame:

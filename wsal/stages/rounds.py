@@ -22,6 +22,15 @@ def is_handed_out(round_dir: Path) -> bool:
     return (round_dir / HANDED_OUT).exists()
 
 
+def is_peoples(stage: str, done: Artifact) -> bool:
+    """Whether a stage's artifact is a query that people were asked, or what people answered.
+
+    Answers of an oracle may lie where people are asked now.
+    """
+    asked = stage in ("select", "annotate") and is_handed_out(done.path.parent)
+    return asked and bool(done.facts.get("human", True))
+
+
 def withdraw(round_dir: Path) -> None:
     """Forget that people were asked: the round has a new query."""
     (round_dir / HANDED_OUT).unlink(missing_ok=True)
