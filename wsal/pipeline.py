@@ -12,7 +12,7 @@ from wsal import artifacts, processes
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.errors import DiskError
 from wsal.parts import Parts
-from wsal.stages.rounds import corrected, hand_out, is_handed_out, withdraw
+from wsal.stages.rounds import hand_out, is_corrected, is_peoples, withdraw
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     inputs, config, origin = origin_of(run_dir, name, parts, number)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
-        again = name == "annotate" and corrected(done.facts, parts["annotator"], out.parent)
+        again = name == "annotate" and is_corrected(done, parts["annotator"])
         if done.made_from(config, origin) and not again:
             return Outcome(name, number, "up to date", done)
-        if name in ("select", "annotate") and is_handed_out(out.parent) and not again:
+        if is_peoples(name, done) and not again:
             anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
             is_open = name == "select" and not _answered(run_dir, number)
             return Outcome(name, number, "kept", done, anew if is_open else "")

@@ -32,7 +32,7 @@ from wsal.pipeline import (
 from wsal.stages.answers import answered
 from wsal.stages.frames import first_size
 from wsal.stages.migrating import migrate
-from wsal.stages.rounds import corrected, is_handed_out
+from wsal.stages.rounds import is_corrected, is_peoples
 
 BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 CONFIG = "config.json"
@@ -153,8 +153,7 @@ def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
         raise AnnotationError(NO_GOLD)
     kept, number = list[Artifact](), 1
     while done := opened(run_dir, STAGES["annotate"].writes, number):
-        place = done.path.parent
-        if is_handed_out(place) and not corrected(done.facts, parts["annotator"], place):
+        if is_peoples("annotate", done) and not is_corrected(done, parts["annotator"]):
             kept.append(done)
         number += 1
     answered(pool, kept)

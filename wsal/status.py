@@ -19,6 +19,7 @@ from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.parts import Parts
 from wsal.pipeline import ROUND_STAGES, STAGES, folder, origin_of
 from wsal.runs import BEFORE_ROUNDS, CONFIG
+from wsal.stages.rounds import is_corrected, is_peoples
 from wsal.vote_report import console
 
 AGAIN = "run the command of that run again, which writes it anew"
@@ -169,21 +170,16 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
     used = [
         one for value in inputs.values() for one in (value if isinstance(value, list) else [value])
     ]
-    if all(one.path in run.current for one in used) and done.made_from(config, digests):
+    reread = name == "annotate" and is_corrected(done, run.parts["annotator"])
+    if (
+        not reread
+        and all(one.path in run.current for one in used)
+        and done.made_from(config, digests)
+    ):
         doubtful = any(run.current[one.path] == "unchecked" for one in used)
         return ("unchecked", "") if doubtful else ("done", "")
-    return ("kept", "") if _stays(run, name, number) else ("stale", "")
-
-
-def _stays(run: Run, name: str, number: int) -> bool:
-    """Whether it is kept though stale: what people were asked, and what they answered."""
-    answers = folder(run.path, STAGES["annotate"].writes, number) / MANIFEST
-    return (
-        name in ("select", "annotate")
-        and "annotator" not in run.problems
-        and run.parts["annotator"].human
-        and answers.exists()
-    )
+    why = "the file with the answers was changed since: it will be read again" if reread else ""
+    return ("kept", "") if is_peoples(name, done) and not reread else ("stale", why)
 
 
 def _planned(run: Run) -> int:

@@ -1,6 +1,7 @@
 """An answer belongs to the text it was given for, whatever becomes of the table between rounds."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsal import artifacts, tables
+from wsal import artifacts, reports, tables
 from wsal.active import sheet
 from wsal.active.annotators import File, Oracle
 from wsal.active.journal import Event
@@ -22,6 +23,7 @@ from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.parts import Parts
 from wsal.pipeline import run_stage
+from wsal.runs import check_answers
 from wsal.settings import ActiveSettings
 from wsal.stages.answers import answered, guesses, set_aside, told_aside
 from wsal.stages.frames import read_frame
@@ -57,8 +59,8 @@ def artifact(place, facts=None, **files):
     return Artifact.open(place)
 
 
-def asked(run, texts=None, predicted=0):
-    """A first query for all of the pool, or for some texts, and a frame of all of it."""
+def asked(run, texts=None, predicted=0, number=1):
+    """A query for all of the pool, or for some texts, and a frame of all of it."""
     pool = Artifact.open(run / "pool")
     records = tables.read(pool.path / "pool.parquet").select("id", "text")
     wanted = records if texts is None else records.filter(pl.col("text").is_in(texts))
@@ -68,7 +70,7 @@ def asked(run, texts=None, predicted=0):
     )  # fmt: skip
     frame = records.with_columns(stratum=pl.int_range(pl.len()))
     return artifact(
-        run / "rounds/001/query", {"round": 1, "labels": pool.facts["labels"]},
+        run / f"rounds/{number:03d}/query", {"round": number, "labels": pool.facts["labels"]},
         query=(query, tables.QUERY), frame=(frame, tables.FRAME),
     )  # fmt: skip
 
@@ -180,6 +182,7 @@ def test_an_edited_text_does_not_take_its_answer_along_and_it_comes_back_with_th
 
 
 def renamed_run(tmp_path):
+    tmp_path.mkdir(exist_ok=True)
     run, source = tmp_path / "run", tmp_path / "shop.csv"
     rows = [("a", "red mug"), ("b", "big pan"), ("c", "jar"), ("d", "lid")]
     answered_round(run, source, rows, True, lambda t: LABELS[len(t) % 3])
@@ -302,6 +305,24 @@ def test_a_corrected_sheet_is_read_again_and_a_deleted_one_is_not_missed(tmp_pat
     assert not path.exists()
 
 
+def test_answers_of_an_oracle_are_not_taken_for_those_of_people(tmp_path):
+    source = tmp_path / "shop.csv"
+    source.write_text("id,title,label\na,red mug,Cat\nb,big pan,Dog\n")
+    run, layout = tmp_path / "run", {"label": "label", "test_share": 0.0}
+    run_stage(run, "prepare", parts(source, True, Oracle(), **layout))
+    asked(run)
+    assert run_stage(run, "annotate", parts(source, True, Oracle(), **layout), 1).state == "made"
+    people = parts(source, True, **layout)
+    for _ in range(2):
+        with pytest.raises(WaitingForAnnotations, match="2 of 2"):
+            run_stage(run, "annotate", people, 1)
+    answer(run, {"red mug": "Fish", "big pan": "Fish"})
+    made = run_stage(run, "annotate", people, 1)
+    table = tables.read(made.artifact.path / "annotations.parquet")
+    assert table["label"].to_list() == ["Fish", "Fish"]
+    assert run_stage(run, "annotate", parts(source, True, Oracle(), **layout), 1).state == "kept"
+
+
 def test_an_oracle_answers_the_texts_of_a_query_whatever_their_ids(tmp_path):
     source = tmp_path / "shop.csv"
     source.write_text("id,title,label\na,red mug,Cat\nb,big pan,Dog\nc,lid,Fish\n")
@@ -315,6 +336,61 @@ def test_an_oracle_answers_the_texts_of_a_query_whatever_their_ids(tmp_path):
     answers = tables.read(made.artifact.path / "annotations.parquet")
     assert dict(answers.select("text", "label").iter_rows()) == {
         "red mug": "Cat", "big pan": "Dog", "lid": "Fish"}  # fmt: skip
+
+
+def test_one_project_of_a_tool_serves_all_rounds_and_a_wrong_control_is_no_skip(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    now = parts(source, True, File("label_studio"))
+    write_csv(source, [("a", "red mug"), ("b", "big pan"), ("c", "jar"), ("d", "lid")])
+    run_stage(run, "prepare", now)
+
+    def task(one, text, kind, value):
+        result = [{"from_name": "label", "to_name": "text", "type": kind, "value": {kind: value}}]
+        return {
+            "id": 1,
+            "data": {"wsal_id": one, "text": text},
+            "annotations": [{"result": result}],
+        }
+
+    first = [task("a", "red mug", "choices", ["Cat"]), task("b", "big pan", "choices", ["Dog"])]
+    for number, texts in ((1, ["red mug", "big pan"]), (2, ["jar", "lid"])):
+        asked(run, texts, number=number)
+        with pytest.raises(WaitingForAnnotations):
+            run_stage(run, "annotate", now, number)
+        if number == 1:
+            (run / "rounds/001/answers.json").write_text(json.dumps(first))
+            run_stage(run, "annotate", now, 1)
+    path = run / "rounds/002/answers.json"
+    wrong = [task("c", "jar", "taxonomy", [["Fish"]]), task("d", "lid", "taxonomy", [["Cat"]])]
+    path.write_text(json.dumps(first + wrong))
+    with pytest.raises(AnnotationError, match="2 records are not as Label Studio") as error:
+        run_stage(run, "annotate", now, 2)
+    assert "record 3: a result of type taxonomy" in str(error.value)
+    right = [task("c", "jar", "choices", ["Fish"]), task("d", "lid", "choices", ["Cat"])]
+    path.write_text(json.dumps(first + right))
+    facts = run_stage(run, "annotate", now, 2).artifact.facts
+    assert (facts["n_labels"], facts["n_skipped"]) == (2, 0)
+    assert facts["notes"] == ["2 answers to texts of earlier rounds left out"]
+    assert reports.LINES["annotate"](facts).endswith(
+        "; 2 answers to texts of earlier rounds left out"
+    )
+
+
+def test_an_oracle_without_gold_and_lost_classes_are_refused_before_anything_is_trained(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    write_csv(source, [("a", "red mug"), ("b", "big pan")])
+    pool = run_stage(run, "prepare", parts(source, True)).artifact
+    with pytest.raises(AnnotationError, match="answers from gold labels, and this pool has none"):
+        check_answers(run, parts(source, True, Oracle()), pool)
+    check_answers(run, parts(source, True), pool)  # people may answer
+    run, source = renamed_run(tmp_path / "other")
+    now = parts(source, True, labels=("Hound", "Cat", "Fish"))
+    pool = run_stage(run, "prepare", now).artifact
+    with pytest.raises(AnnotationError, match=r"'Dog': 2 answers(.|\n)*renamed={Dog:"):
+        check_answers(run, now, pool)
+    path = run / "rounds/001/query.csv"
+    path.write_text(path.read_text().replace("Dog", "Hound"))
+    check_answers(run, now, pool)  # the sheet will be read again
 
 
 # ---- the page and its journal -----

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from wsal.data.catalog import Catalog
+from wsal.data.text import clean
 
 TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6")
 DATA = (
@@ -173,6 +174,21 @@ def test_answers_of_people_keep_their_frame_and_strata_when_rules_change(shop, t
     assert "on an evaluation sample of 20" in again
     assert table(tmp_path, 1, "query/frame.parquet").equals(frame)
     assert set(frame["id"]) <= set(pool["id"])
+    shop_file = tmp_path / "shop.csv"
+    rows = pl.read_csv(shop_file).sort("brand", "title")
+    asked = table(tmp_path, 1, "annotations/annotations.parquet")
+    gone = asked.filter(pl.col("purpose") == "train")["text"][0]
+    composed = pl.concat_str("title", "brand", separator=" | ", ignore_nulls=True)
+    left = rows.filter(clean(rows.select(composed.alias("t"))["t"]) != gone)
+    assert len(left) < len(rows)
+    new = pl.DataFrame({"title": ["a new thing"], "brand": ["x"], "category": rows["category"][0]})
+    pl.concat([new.select(rows.columns), left]).write_csv(shop_file)
+    sorted_ = shop("run", *settings)
+    assert "on an evaluation sample of 20" in sorted_
+    assert "1 answer set aside: its text is no longer in the pool (t" in sorted_
+    assert facts(tmp_path, "rounds/001/finetuned")["n_gold"] == 9
+    kept = table(tmp_path, 1, "annotations/annotations.parquet")
+    assert kept.equals(asked)  # nothing of what people did is thrown away
 
 
 @pytest.mark.slow

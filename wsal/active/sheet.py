@@ -1,18 +1,22 @@
 """The sheet that people fill in: one row a text, a column `label` to answer in."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
 from wsal import tables
 from wsal.active.returned import SKIP, Row, keys_of
-from wsal.errors import AnnotationError, did_you_mean
-from wsal.files import read_table
+from wsal.errors import AnnotationError, DataError, did_you_mean
+from wsal.files import NumberedTable, TableOptions, numbered_table
+from wsal.files.sheets import sheet_names
 from wsal.labels import LabelSet
 
 AGAIN = "asked again"  # the reason of a text that was answered before
 COLUMNS = ("id", "label", "text", "suggestion", "reason", "key")
+SHEET = "query"  # of a workbook
+TITLE_ROWS = 10  # the header is looked for in so many
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
 
@@ -67,29 +71,54 @@ def suggestions(query: pl.DataFrame, labels: LabelSet) -> list[str]:
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of a sheet.
+    """The rows of a sheet, as any spreadsheet saved it: what separates columns is detected.
 
     Raises:
+        DataError: the file cannot be read.
         AnnotationError: a column is gone.
     """
-    frame = read_table(path)
-    frame = frame.rename({name: name.strip().lower() for name in frame.columns if name.strip()})
-    if "label" not in frame.columns:
-        raise AnnotationError(f"{path} has no column 'label'{did_you_mean('label', frame.columns)}")
-    here = [name for name in ("key", "id", "text") if name in frame.columns]
+    found = _table(path)
+    names = [name.strip().lower() for name in found.frame.columns]
+    if twice := [name for name in COLUMNS if names.count(name) > 1]:
+        raise AnnotationError(f"{path} has two columns {twice[0]!r}; delete one of them")
+    frame = found.frame.rename(dict(zip(found.frame.columns, names, strict=True)))
+    if "label" not in names:
+        raise AnnotationError(f"{path} has no column 'label'{did_you_mean('label', names)}")
+    here = [name for name in ("key", "id", "text") if name in names]
     if not here:
         raise AnnotationError(
             f"{path} has no column 'id', 'key' or 'text' to tell the rows by"
-            f"{did_you_mean('id', frame.columns)}"
+            f"{did_you_mean('id', names)}"
         )
     cells = frame.select(pl.col("label", *here).cast(pl.String).fill_null(""))
-    for number, row in enumerate(cells.iter_rows(named=True), start=2):  # row 1 is the header
-        found = {name: _unguarded(cell.strip()) for name, cell in row.items()}
-        text = found.get("text") or None
-        if any(found.values()):
-            yield Row(
-                f"row {number}", found["label"], found.get("id", ""), found.get("key", ""), text
-            )
+    for number, row in zip(found.rows, cells.iter_rows(named=True), strict=True):
+        given = {name: _unguarded(cell.strip()) for name, cell in row.items()}
+        yield Row(
+            f"row {number}", given["label"], given.get("id", ""), given.get("key", ""),
+            given.get("text") or None,
+        )  # fmt: skip
+
+
+def _table(path: Path) -> NumberedTable:
+    """The table with answers: people move sheets, and some programs put a title above the header.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    sheets: list[str | None] = [None]
+    if path.suffix == ".xlsx":
+        sheets = sorted(sheet_names(path), key=lambda name: name != SHEET)  # ours first
+    for row in (None, *range(2, TITLE_ROWS)):
+        for sheet in sheets:
+            with suppress(DataError):
+                found = numbered_table(path, TableOptions(sheet=sheet, header_row=row), _unnoted)
+                if "label" in {name.strip().lower() for name in found.frame.columns}:
+                    return found
+    return numbered_table(path, TableOptions(sheet=sheets[0]), _unnoted)
+
+
+def _unnoted(_sentence: str) -> None:
+    """How the file was decoded is of no interest: what is in it is compared with what was asked."""
 
 
 def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
@@ -114,7 +143,7 @@ def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     with xlsxwriter.Workbook(
         path, {"strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        page, classes = book.add_worksheet("query"), book.add_worksheet("classes")
+        page, classes = book.add_worksheet(SHEET), book.add_worksheet("classes")
         classes.write_column(0, 0, [*labels.names, SKIP])
         page.write_row(0, 0, rows.columns)
         for number, row in enumerate(rows.iter_rows(), start=1):

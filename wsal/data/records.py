@@ -68,17 +68,19 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         "label", maintain_order=True
     )
     if len(unknown):
-        name, first = unknown.select("label", "id").row(0)
+        name, first, text = unknown.select("label", "id", "text").row(0)
         others = ", ".join(map(repr, unknown["label"][1:MOST_TOLD]))
         raise DataError(
-            f"gold label {name!r} of id {first!r} is not a class{did_you_mean(name, labels.names)}"
+            f"gold label {name!r} of id {first!r} ({text[:60]!r}) is not a class"
+            f"{did_you_mean(name, labels.names)}; if it is what a class was called "
+            f"before, say so: 'data.layout.renamed={{{name}: {labels.names[0]}}}'"
             + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
         )
     if taken := [name for name in labels.names if name in SKIPS]:
         raise DataError(
             f"a class is called {taken[0]!r}, which means `skipped` in the answers of people; "
-            "give it another name in the data, or say data.layout.renamed="
-            f"'{{\"{taken[0]}\": other}}'"
+            "give it another name in the data, or say "
+            f"'data.layout.renamed={{{taken[0]}: other}}'"
         )
     _check_renamed(layout, labels)
     return labels

@@ -49,6 +49,11 @@ def annotate(
     files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
     if number == 1 and answers["label"].null_count() == len(answers):
+        if len(asked.gone) == len(table):
+            raise AnnotationError(
+                "every text of the first query has left the pool; to choose others, delete the "
+                f"folder {round_dir}"
+            )
         raise AnnotationError(
             "every text of the first round was skipped, so there is nothing to learn from; "
             "answer at least one, and run the same command again"
@@ -60,7 +65,10 @@ def annotate(
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
-    return {"round": number, **counts, "answers_in": files, "notes": asked.notes}
+    return {
+        "round": number, **counts, "human": annotator.human, "answers_in": files,
+        "notes": asked.notes,
+    }  # fmt: skip
 
 
 def _asked(query: Artifact) -> pl.DataFrame:

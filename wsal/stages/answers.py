@@ -87,8 +87,8 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
         f"people's answers name {len(counts)} class{'es' * (len(counts) != 1)} that the data does "
         f"not have (it has {', '.join(labels.names)}):\n{listed}\n"
         "If a class was renamed or merged into another, say so, for example "
-        f"'data.layout.renamed={{{old}: {new}}}'; if it was left out by "
-        "mistake, add it to data.layout.labels"
+        f"'data.layout.renamed={{{old}: {new}}}' (names with signs such as & go into a YAML file); "
+        "if it was left out by mistake, add it to data.layout.labels"
     )
 
 

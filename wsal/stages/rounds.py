@@ -5,10 +5,9 @@ sheet of them too, must find their texts.
 """
 
 from pathlib import Path
-from typing import Any
 
 from wsal.active.annotators import ReadsFiles
-from wsal.artifacts import file_digest
+from wsal.artifacts import Artifact, file_digest
 
 HANDED_OUT = "handed_out"  # a file in the round's folder
 
@@ -23,6 +22,15 @@ def is_handed_out(round_dir: Path) -> bool:
     return (round_dir / HANDED_OUT).exists()
 
 
+def is_peoples(stage: str, done: Artifact) -> bool:
+    """Whether a stage's artifact is a query that people were asked, or what people answered.
+
+    Answers of an oracle may lie where people are asked now.
+    """
+    asked = stage in ("select", "annotate") and is_handed_out(done.path.parent)
+    return asked and bool(done.facts.get("human", True))
+
+
 def withdraw(round_dir: Path) -> None:
     """Forget that people were asked: the round has a new query."""
     (round_dir / HANDED_OUT).unlink(missing_ok=True)
@@ -35,8 +43,8 @@ def answer_digests(annotator: object, round_dir: Path) -> dict[str, str]:
     return {path.name: file_digest(path) for path in annotator.answer_files(round_dir)}
 
 
-def corrected(facts: dict[str, Any], annotator: object, round_dir: Path) -> bool:
+def is_corrected(annotations: Artifact, annotator: object) -> bool:
     """Whether a file that answers were read from has changed since; a deleted one has not."""
-    then = facts.get("answers_in", {})
-    now = answer_digests(annotator, round_dir)
+    then = annotations.facts.get("answers_in", {})
+    now = answer_digests(annotator, annotations.path.parent)
     return any(now.get(name, digest) != digest for name, digest in then.items())
