@@ -5,8 +5,8 @@ import json
 TOKENS = (
     b'"', b"'", b'""', b",", b";", b"\t", b"\n", b"\r\n", b"\r", b"\\", b"\x00", b"\xff\xfe",
     b"\xef\xbb\xbf", b"\xe9", "é".encode(), "动".encode(), "👩‍👧".encode(), b"[", b"]", b"{", b"}",
-    b"${", b"${1}", b": ", b"- ", b"#", b"&a ", b"*a", b"!!python/object:os.system ", b"null", b"yes",
-    b"~", b"-1", b"1e999", b"NaN", b"007", b"99999999999999999999", b"%", b"(", b")", b"@", b"=",
+    b"${", b"${1}", b": ", b"- ", b"#", b"&a ", b"*a", b"!!python/object:os.system ", b"null",
+    b"yes", b"~", b"-1", b"1e999", b"NaN", b"007", b"99999999999999999999", b"%", b"(", b")", b"@", b"=",
     b"<<: ", b"|", b"???", b"sep=;\n", b"_target_: ", b" ", "\u200b".encode(), "\u2028".encode(),
 )  # fmt: skip
 ODD_VALUES = (
@@ -27,24 +27,21 @@ def damaged(data, random):
 
 def _edited(data, random):
     at, length = random.randint(0, len(data)), random.randint(1, 20)
+    before, cut, after = data[:at], data[at : at + length], data[at + length :]
     lines = data.split(b"\n")
-    edit = random.randrange(9)
-    if edit == 0:
-        return data[:at]
-    if edit == 1:
-        return data[:at] + data[at + length :]
-    if edit == 2:
-        return data[:at] + data[at : at + length] * random.randint(2, 4) + data[at + length :]
-    if edit == 3:
-        return data[:at] + bytes([random.randrange(256)]) + data[at + 1 :]
-    if edit == 4:
-        random.shuffle(lines)
-        return b"\n".join(lines)
-    if edit == 5:
-        return random.choice(TOKENS) + data
-    if edit == 6 and data.isascii():
-        return data.decode().encode(random.choice(["utf-16", "utf-16-be", "utf-8-sig", "utf-32"]))
-    return data[:at] + random.choice(TOKENS) + data[at:]
+    random.shuffle(lines)
+    coding = random.choice(["utf-16", "utf-16-be", "utf-8-sig", "utf-32"])
+    edits = [
+        before,
+        before + after,
+        before + cut * random.randint(2, 4) + after,
+        before + bytes([random.randrange(256)]) + cut[1:] + after,
+        b"\n".join(lines),
+        random.choice(TOKENS) + data,
+        before + random.choice(TOKENS) + cut + after,
+        data.decode("ascii", "ignore").encode(coding) if data.isascii() else before,
+    ]
+    return random.choice(edits)
 
 
 def damaged_json(data, random, part=""):

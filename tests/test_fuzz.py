@@ -26,7 +26,7 @@ TINY = (
 )  # fmt: skip
 FAULT = "this is a fault of wsal"
 ROWS = [(f"a{n}", f"Arabica beans {n} kg", ("Coffee", "Pets")[n % 2]) for n in range(12)]
-RULES = r"""
+RULES = rb"""
 beans: {_target_: wsal.rules.patterns.Keyword, label: Coffee, words: [beans, 501], unless: [dog]}
 size:
   _target_: wsal.rules.patterns.Regex
@@ -34,7 +34,7 @@ size:
   pattern: '\b\d+ ?kg\b'
   fields: [title]
 brand: {_target_: wsal.rules.lookup.Lookup, field: title, values: {x: Coffee, y: Pets}}
-""".encode()
+"""
 EXPERIMENT = b"""# @package _global_
 defaults:
   - override /strategy: margin
@@ -121,7 +121,7 @@ def test_data_files_through_prepare(tmp_path):
         prepare(out, data=TableFile(path, layout), seed=0)
 
     def cases():
-        for n in range(1_300):
+        for _ in range(1_300):
             kind = random.choice(["csv", "csv", "tsv", "jsonl", "jsonl", "parquet", "xlsx"])
             data = damaged(made[kind], random)
             path = tmp_path / f"d.{kind}"
@@ -193,8 +193,8 @@ def test_files_of_configuration_through_the_command(tmp_path):
 OVERRIDES = (
     "data=csv", "data.path=my file (1).csv", "data.layout.text=[title,brand]", "~rules.a",
     "data.layout.labels=[Tea & Coffee,'Pets, all',Café]", "seed=3", "+active.rounds=3", "name=x",
-    "pretrain={lr: 0.1}", "rules.a.pattern='\\d+'", "--multirun", "seed=0,1", "--config-dir", "mine",
-    "data.n=100", "--cfg", "job", "active=default",
+    "pretrain={lr: 0.1}", "rules.a.pattern='\\d+'", "--multirun", "seed=0,1", "--config-dir",
+    "mine", "data.n=100", "--cfg", "job", "active=default",
 )  # fmt: skip
 
 
@@ -374,12 +374,12 @@ def test_manifests_and_configurations_of_runs(place, tmp_path):
 
     def cases():
         for n in range(600):
-            name = WHAT_RUNS_HOLD[n % len(WHAT_RUNS_HOLD)]
+            name = random.choice(WHAT_RUNS_HOLD)
             path = tmp_path / "runs/done" / name
             whole = path.read_bytes()
-            data = (damaged_json(whole, random, "facts") if n % 2 else damaged(whole, random))
+            data = damaged_json(whole, random, "facts") if n % 2 else damaged(whole, random)
             path.write_bytes(data)
-            words = readers[n // 2 % len(readers)]
+            words = random.choice(readers)
             yield (words, name, data), partial(run_here, tmp_path, *words)
             path.write_bytes(whole)
 

@@ -42,8 +42,21 @@ class Artifact:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What was written when the artifact was sealed."""
-        manifest: dict[str, Any] = json.loads((self.path / MANIFEST).read_text())
+        """What was written when the artifact was sealed.
+
+        Raises:
+            MissingArtifactError: the file is damaged.
+        """
+        try:
+            manifest: dict[str, Any] = json.loads((self.path / MANIFEST).read_bytes())
+            whole = manifest.pop("checksum") == digest_of(manifest)
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            whole, manifest = False, {}
+        if not whole:
+            raise MissingArtifactError(
+                f"{self.path / MANIFEST} is damaged, or of an older wsal; delete the folder "
+                f"{self.path} and run the same command again: that stage is then done anew"
+            )
         return manifest
 
     @property
@@ -120,7 +133,8 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "facts": facts,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    write_json(work / MANIFEST, manifest)
+    manifest = json.loads(json.dumps(manifest, default=str))
+    write_json(work / MANIFEST, {**manifest, "checksum": digest_of(manifest)})
     shutil.rmtree(path, ignore_errors=True)
     work.rename(path)
 
