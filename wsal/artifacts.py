@@ -57,7 +57,10 @@ class Artifact:
             manifest = json.loads(file.read_bytes())
             missing = sorted(ALWAYS_THERE - manifest.keys())
             problem = f"it lacks {', '.join(missing)}" if missing else ""
-        except (ValueError, AttributeError) as error:
+            checksum = manifest.pop("checksum", None)  # manifests of before 0.2 have none
+            if checksum is not None and checksum != digest_of(manifest):
+                problem = "it is not as it was written"
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             problem = f"it is not a JSON object ({error})"
         if problem:
             raise MissingArtifactError(
@@ -143,7 +146,8 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "facts": facts,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    write_json(work / MANIFEST, manifest)
+    manifest = json.loads(json.dumps(manifest, default=str))  # as it will be read
+    write_json(work / MANIFEST, {**manifest, "checksum": digest_of(manifest)})
     _show(work, path)
 
 

@@ -197,7 +197,7 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
         raise ConfigError.of(wrong)
     nodes["trusted"] = listed(nodes["trusted"])
     for key in ("name", "run_dir"):
-        if nodes[key].strip() in ("", ".", "..") or not nodes[key].isprintable():
+        if nodes[key].strip() in ("", ".", "..") or any(ord(c) < 32 for c in nodes[key]):
             raise ConfigError(f"{key} is {nodes[key]!r}; expected the name of a folder")
     _check_processes(nodes, trusted)
 

@@ -1,6 +1,7 @@
 """What is typed after `wsal run`, made ready for Hydra: options last, odd values in quotes."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -87,7 +88,7 @@ def _ready(override: str, *, sweeps: bool) -> str:
     plus, key, value = found.groups()
     if value == "~" or value.startswith("~/"):
         value = str(Path.home()) + value[1:]
-    if not all(c.isprintable() or c in "\t\n" for c in value):
+    if any(unicodedata.category(c) == "Cc" and c not in "\t\n" for c in value):
         raise ConfigError(f"{key}={value!r} has a control character; take it out")
     if key in TEXT and not value.strip(" '\""):
         raise ConfigError(f"{key}= is empty; give a value, as in {key}=shop, or leave it out")
