@@ -98,6 +98,12 @@ def test_the_header_tells_the_delimiter_though_cells_are_full_of_others(delimite
     assert read_table(path).rows() == ROWS
 
 
+def test_a_header_with_more_of_another_delimiter_is_judged_by_the_rows(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,size (cm; kg; l)\n1,mug\n2,cup\n")
+    assert read_table(path).rows() == [("1", "mug"), ("2", "cup")]
+
+
 def test_what_excel_adds_is_no_row(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text('sep=;\r\nid;title;;\r\n1;"Mug; red";;\r\n;;;\r\n2;Cup;;\r\n', newline="")
@@ -250,6 +256,7 @@ field = st.sampled_from(
     st.integers(1, 4),
 )
 @example(['"a",b', 'c,"d'], "\n", 4)
+@example(['a,"x\\""', 'b"'], "\n", 4)
 @settings(max_examples=500, deadline=None)
 def test_the_fast_ways_and_the_careful_way_agree(records, end, at_once):
     content = f"t,u{end}{end.join(records)}".encode()
