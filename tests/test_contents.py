@@ -1,5 +1,6 @@
 """What votes are made from besides settings: code, helper modules, word lists, gazetteers."""
 
+import json
 import sys
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
@@ -189,7 +190,7 @@ def test_names_that_yaml_reads_as_numbers_are_text():
 
 
 @pytest.mark.slow
-def test_votes_and_status_notice_an_edited_helper_word_list_and_gazetteer(wsal, tmp_path):
+def test_votes_notice_an_edited_helper_word_list_and_gazetteer(wsal, tmp_path, monkeypatch):
     (tmp_path / "mine" / "rules").mkdir(parents=True)
     for name, text in {
         "mine/rules/r.yaml": "by_code: {_target_: my_rules.tea}\n"
@@ -204,20 +205,41 @@ def test_votes_and_status_notice_an_edited_helper_word_list_and_gazetteer(wsal, 
         (tmp_path / name).write_text(text)
 
     def vote():
-        said = wsal("vote", "--config-dir", "mine", "name=s", "data=catalog_small", "rules=r",
+        return wsal("vote", "--config-dir", "mine", "name=s", "data=catalog_small", "rules=r",
                     "trusted=[my_rules]").stdout.splitlines()[0]  # fmt: skip
-        state = next(line for line in wsal("status", "s").stdout.splitlines() if "vote" in line)
-        assert "done" in state
-        return said
+
+    def changed():
+        content = json.loads(manifest.read_text())["config"]["rules"]["content"]
+        return sorted({Path(name).name for name in edited(content)})
 
     wsal("prepare", "name=s", "data=catalog_small")
+    manifest = tmp_path / "runs" / "s" / "votes" / "manifest.json"
+    monkeypatch.chdir(tmp_path)
     first = vote()
     assert "2 rules" in first
+    assert changed() == []
     assert "up to date" in vote()
     edits = {"helper.py": "# edited\n", "words.txt": " beans", "terms.csv": "beans,Coffee\n"}
     for name, more in edits.items():
         (tmp_path / name).write_text((tmp_path / name).read_text() + more)
-        state = next(line for line in wsal("status", "s").stdout.splitlines() if "vote" in line)
-        assert "stale" in state, name
+        assert changed() == [name]
         assert "up to date" not in vote(), name
         assert "up to date" in vote(), name
+
+
+def test_status_notices_an_edited_gazetteer(wsal, tmp_path):
+    (tmp_path / "mine" / "rules").mkdir(parents=True)
+    (tmp_path / "mine" / "rules" / "r.yaml").write_text(
+        "by_term: {_target_: wsal.rules.gazetteer.Gazetteer, path: terms.csv}\n"
+    )
+    (tmp_path / "terms.csv").write_text("term,label\ncoffee,Coffee\n")
+    options = ("--config-dir", "mine", "name=s", "data=catalog_small", "rules=r")
+    wsal("prepare", *options)
+    wsal("vote", *options)
+
+    def state():
+        return next(line for line in wsal("status", "s").stdout.splitlines() if "vote" in line)
+
+    assert "done" in state()
+    (tmp_path / "terms.csv").write_text("term,label\nbeans,Coffee\n")
+    assert "stale" in state()
