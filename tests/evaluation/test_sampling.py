@@ -125,3 +125,23 @@ def test_more_is_asked_where_the_newest_classifier_is_unsure():
     probs = np.repeat(np.array([[0.99, 0.01], [0.6, 0.4]], np.float32), 500, axis=0)
     rows = top_up(stratum, probs, 60, NOBODY, np.random.default_rng(0))
     assert (stratum[rows] == 1).sum() > 2 * (stratum[rows] == 0).sum()
+
+
+@given(n=st.integers(0, 120), k=st.integers(0, 120), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_the_first_answers_are_spread_over_strata_as_if_no_more_had_been_asked(n, k, seed):
+    probs = said(150, 5, seed)
+    stratum, k = strata(probs, 12), min(k, n)
+    taken = np.random.default_rng(seed).permutation(150)[: seed % 50]
+    rows = top_up(stratum, probs, n, taken, np.random.default_rng(seed))
+    fewer = top_up(stratum, probs, k, taken, np.random.default_rng(seed))
+    assert np.array_equal(np.bincount(stratum[rows[:k]]), np.bincount(stratum[fewer]))
+
+
+def test_the_first_answers_of_a_stratum_are_any_of_its_texts():
+    stratum, probs = np.repeat([0, 1], [6, 20]), said(26, 3)
+    first = np.zeros(26)
+    for seed in range(3_000):
+        first[top_up(stratum, probs, 8, NOBODY, np.random.default_rng(seed))[:2]] += 1
+    assert first[:6] == pytest.approx(500, abs=100)
+    assert first[6:] == pytest.approx(150, abs=50)
