@@ -27,6 +27,10 @@ from wsal.labels import LabelSet
 from wsal.settings import EncoderSettings, HardwareSettings
 
 TINY_WORDS = 2000
+CANNOT_PAD = (
+    "its tokenizer has neither a padding token nor an end-of-text token, so texts cannot be put "
+    "into one batch; add a pad_token to its tokenizer_config.json, or choose another encoder"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,13 @@ class Classifier:
         return tokenise(self.tokenizer, texts, self.encoder.max_length)
 
     def pad(self, ids: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
-        """`input_ids` and `attention_mask`, `(texts, longest)`."""
+        """`input_ids` and `attention_mask`, `(texts, longest)`.
+
+        Raises:
+            ConfigError: the tokenizer has no token to pad with.
+        """
+        if self.tokenizer.pad_token_id is None:
+            raise ConfigError(f"the classifier cannot be run: {CANNOT_PAD}")
         lengths = np.array([len(one) for one in ids])
         places = np.arange(lengths.max()) < lengths[:, None]
         pieces = np.full(places.shape, self.tokenizer.pad_token_id, dtype=np.int64)
@@ -181,11 +191,7 @@ def load_tokenizer(path: str) -> Any:  # noqa: ANN401
         raise _cannot_load(path, error) from error
     if tokenizer.pad_token_id is None:  # as GPT's: padding is masked, so any token will do
         if tokenizer.eos_token_id is None:
-            raise ConfigError(
-                f"encoder.path={path!r} has a tokenizer with neither a padding token nor an "
-                "end-of-text token, so texts cannot be put into one batch; add a pad_token to its "
-                "tokenizer_config.json, or choose another encoder"
-            )
+            raise ConfigError(f"encoder.path is {path!r}, but {CANNOT_PAD}")
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
