@@ -6,9 +6,8 @@ TOKENS = (
     b'"', b"'", b'""', b",", b";", b"\t", b"\n", b"\r\n", b"\r", b"\\", b"\x00", b"\xff\xfe",
     b"\xef\xbb\xbf", b"\xe9", "é".encode(), "动".encode(), "👩‍👧".encode(), b"[", b"]", b"{", b"}",
     b"${", b"${1}", b": ", b"- ", b"#", b"&a ", b"*a", b"!!python/object:os.system ", b"null",
-    b"yes", b"~", b"-1", b"1e999", b"NaN", b"007", b"99999999999999999999", b"%", b"(", b")", b"@",
-    b"=", b"<<: ", b"|", b"???", b"sep=;\n", b"_target_: ", b" ", "\u200b".encode(),
-    "\u2028".encode(),
+    b"yes", b"~", b"-1", b"1e999", b"NaN", b"007", b"9" * 20, b"%", b"(", b")", b"@", b"=",
+    b"<<: ", b"|", b"???", b"sep=;\n", b"_target_: ", b" ", "\u200b".encode(), "\u2028".encode(),
 )  # fmt: skip
 ODD_VALUES = (
     None, True, 0, -1, 10**30, 1.5, float("nan"), "", "x", "é\x00", [], [1], {}, {"a": 1}, [[]],

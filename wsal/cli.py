@@ -72,7 +72,7 @@ def launch(command: str) -> None:
 
     swept = _prepare_arguments()
     if not processes.leads():  # torchrun: one process alone makes Hydra's folder
-        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]
+        sys.argv[1:1] = ["hydra.run.dir=.", "hydra.output_subdir=null"]  # options come last
     failed: list[BaseException] = []
     begun: list[bool] = []
 
