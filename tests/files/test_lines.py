@@ -131,7 +131,7 @@ def test_reading_goes_on_where_it_stopped(monkeypatch, at_once):
     monkeypatch.setattr(reader, "AT_ONCE", at_once)
     for chunks, content in (
         (csv_chunks, CSV + 'bad\n"x\ny",z\n'), (csv_chunks, "\ufeff" + CSV),
-        (json_chunks, JSON + "bad\n{}"), (json_chunks, "\ufeff" + JSON),
+        (json_chunks, JSON + "bad\n{}"), (json_chunks, "\ufeff" + JSON + "bad\n{}"),
     ):  # fmt: skip
         args = ("x", ",") if chunks is csv_chunks else ("x",)
         whole = list(chunks(io.BytesIO(content.encode()), *args, Place()))
