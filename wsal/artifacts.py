@@ -146,9 +146,14 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "facts": facts,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    manifest = json.loads(json.dumps(manifest, default=str))  # as it will be read
-    write_json(work / MANIFEST, {**manifest, "checksum": digest_of(manifest)})
+    write_manifest(work, manifest)
     _show(work, path)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of an artifact with its checksum, whole or not at all."""
+    read = json.loads(json.dumps(manifest, default=str))  # as it will be read
+    write_json(folder / MANIFEST, {**read, "checksum": digest_of(read)})
 
 
 def recover(path: Path) -> None:

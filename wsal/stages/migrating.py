@@ -4,7 +4,6 @@ Everything computed is made anew by the present version anyway; what people did 
 carried over: their answers, the queries they were handed, and the frame that measures.
 """
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.journal import NAME as JOURNAL
-from wsal.artifacts import MANIFEST, digest_of, file_digest, write_json
+from wsal.artifacts import MANIFEST, Artifact, digest_of, file_digest, write_manifest
 from wsal.errors import TableError
 from wsal.stages.rounds import hand_out
 
@@ -112,8 +111,7 @@ def _by_people(recorded: dict[str, Any]) -> bool:
 
 
 def _recorded(place: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((place / MANIFEST).read_text())
-    return found
+    return Artifact.open(place).manifest
 
 
 def _replace(frame: pl.DataFrame, path: Path, schema: tables.Schema) -> None:
@@ -128,4 +126,4 @@ def _seal(place: Path, name: str, **facts: Any) -> None:  # noqa: ANN401  whatev
     files = recorded["files"] | {name: file_digest(place / name)}
     digest = digest_of([recorded["made_from"], files])
     changed = {"files": files, "digest": digest, "facts": recorded["facts"] | facts}
-    write_json(place / MANIFEST, recorded | changed)
+    write_manifest(place, recorded | changed)
