@@ -8,7 +8,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from wsal.errors import AnnotationError
-from wsal.files import read_table
+from wsal.files import numbered_table
 
 
 def records(path: Path) -> Iterator[tuple[str, Any]]:
@@ -20,8 +20,9 @@ def records(path: Path) -> Iterator[tuple[str, Any]]:
     if path.suffix == ".zip":
         yield from _zipped(path)
     elif path.suffix in (".csv", ".tsv"):
-        for number, row in enumerate(read_table(path).iter_rows(named=True), start=2):
-            yield f"row {number}", row  # row 1 is the header
+        table = numbered_table(path)
+        for number, row in zip(table.rows, table.frame.iter_rows(named=True), strict=True):
+            yield f"row {number}", row
     else:
         yield from _json(path)
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from wsal.active.annotators import Query
 from wsal.errors import ConfigError
 from wsal.listening import LOOPBACK, bound, reachable
 from wsal.settings import Amount, Count, Share
+from wsal.web.guidelines import check_guidelines, guidelines_content
 
 PAUSE = 0.3  # seconds between two looks at the journal
 
@@ -43,11 +44,16 @@ class Web:
     human = True
 
     def __post_init__(self) -> None:
+        check_guidelines(self.guidelines)
         if self.host not in LOOPBACK and not self.people:
             raise ConfigError(
                 f"annotator.host={self.host} opens the page to a network: name who may answer, "
                 "annotator.people=[ann,bob]; each gets an address with a token"
             )
+
+    def content(self) -> Mapping[str, str]:
+        """The digest of the guidelines; answers that were given by older ones are kept."""
+        return guidelines_content(self.guidelines)
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """The answers of the journal, once every text is decided or the round was ended."""
@@ -65,7 +71,7 @@ class Web:
         """Keep the page up while a command works on the run."""
         from wsal import reports  # noqa: PLC0415
         from wsal.web.app import make_app  # noqa: PLC0415
-        from wsal.web.collected import read_guidelines  # noqa: PLC0415
+        from wsal.web.guidelines import read_guidelines  # noqa: PLC0415
         from wsal.web.server import LAST_LOOK, running, tokens_of  # noqa: PLC0415
         from wsal.web.site import Site  # noqa: PLC0415
 

@@ -1,15 +1,11 @@
-"""What page and terminal share: the desk of a query, its answers, the guidelines."""
+"""What page and terminal share: the desk of a query, and its answers."""
 
-from pathlib import Path
-from typing import Any
 
 import polars as pl
-import yaml
 
 from wsal.active import sheet
 from wsal.active.annotators import Query
 from wsal.active.journal import NAME, Journal, consensus, most_frequent
-from wsal.errors import ConfigError
 from wsal.seeding import rng
 from wsal.web.desk import Desk
 from wsal.web.rounds import read_round
@@ -52,20 +48,3 @@ def _one_of(labels: list[str], number: int, one: str) -> str:
     by it, and a wrong label would be learnt.
     """
     return labels[int(rng(0, "tie", number, one).integers(len(labels)))]
-
-
-def read_guidelines(path: str | None) -> dict[str, str]:
-    """Class -> what belongs there, from a YAML file.
-
-    Raises:
-        ConfigError: the file cannot be read, or is no mapping.
-    """
-    if path is None:
-        return {}
-    try:
-        found: Any = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"annotator.guidelines={path}: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: expected a mapping from class to text")
-    return {str(name): str(text) for name, text in found.items()}

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -31,8 +31,9 @@ from wsal.active.journal import (
 )
 from wsal.errors import AnnotationError
 from wsal.settings import Share
-from wsal.web.collected import answers, desk_of, read_guidelines
+from wsal.web.collected import answers, desk_of
 from wsal.web.desk import Desk
+from wsal.web.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.web.rounds import Item
 
 KEYS = "123456789bchijklmopqrtwxyz"  # those of the page: letters that are no command
@@ -54,6 +55,13 @@ class Terminal:
     """Share of texts that are asked a second time."""
 
     human = True
+
+    def __post_init__(self) -> None:
+        check_guidelines(self.guidelines)
+
+    def content(self) -> Mapping[str, str]:
+        """The digest of the guidelines; answers that were given by older ones are kept."""
+        return guidelines_content(self.guidelines)
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """Ask for each text in turn; a kill loses nothing, the same command goes on.

@@ -1,0 +1,42 @@
+"""What annotators are shown of each class: a YAML file from class to text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wsal.artifacts import file_digest
+from wsal.errors import ConfigError
+
+
+def check_guidelines(path: str | None) -> None:
+    """Refuse a file that is not there, before any work.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"annotator.guidelines={path}: there is no such file")
+
+
+def guidelines_content(path: str | None) -> Mapping[str, str]:
+    """What a query is stale by, if it was not handed to people yet; answers given are kept."""
+    return {} if path is None else {"guidelines": file_digest(Path(path))}
+
+
+def read_guidelines(path: str | None) -> dict[str, str]:
+    """Class -> what belongs there, from a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no mapping.
+    """
+    if path is None:
+        return {}
+    try:
+        found: Any = yaml.safe_load(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"annotator.guidelines={path}: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: expected a mapping from class to text")
+    return {str(name): str(text) for name, text in found.items()}
