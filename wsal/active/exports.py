@@ -29,7 +29,7 @@ def label_studio(record: Record) -> Iterator[Row]:
     for entry in entries:
         person = str(entry.get("completed_by") or "")
         row = about._replace(
-            seconds=entry.get("lead_time"),
+            seconds=_seconds(entry.get("lead_time")),
             person=person,
             at=str(entry.get("updated_at") or entry.get("created_at") or ""),
             settles=bool(entry.get("ground_truth")),
@@ -77,13 +77,17 @@ def _label_studio_flat(record: Record) -> Iterator[Row]:
         said = _only([str(one) for one in said])
     if not isinstance(said, str):
         raise ValueError(f"expected one choice as `label`, found {said!r}")
-    took = record.get("lead_time")
     yield about._replace(
         label=said,
-        seconds=float(took) if took not in (None, "") else None,
+        seconds=_seconds(record.get("lead_time")),
         person=str(record.get("annotator") or ""),
         at=str(record.get("updated_at") or record.get("created_at") or ""),
     )
+
+
+def _seconds(lead_time: Any) -> float | None:  # noqa: ANN401  whatever the file holds
+    """Raises TypeError or ValueError where it is no number."""
+    return None if lead_time in (None, "") else float(lead_time)
 
 
 def argilla(record: Record) -> Iterator[Row]:
