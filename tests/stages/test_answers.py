@@ -142,7 +142,7 @@ def edits(draw, rows):
 
 
 @given(data=st.data(), titles=st.lists(words, min_size=3, max_size=8), by_id=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_answers_and_frame_follow_their_texts(data, titles, by_id, tmp_path_factory):
     folder = tmp_path_factory.mktemp("edits")
     run, source = folder / "run", folder / "shop.csv"
