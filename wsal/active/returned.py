@@ -50,8 +50,9 @@ class Returned(NamedTuple):
 def keys_of(texts: Iterable[str]) -> list[str]:
     """A key for each text that no spreadsheet takes for a number or a date; alike texts share it.
 
-    >>> keys_of(["Red Mug, 300ml", "red mug 300ML"])
-    ['q9b9f1bbf2d21', 'q9b9f1bbf2d21']
+    >>> first, second, other = keys_of(["Red Mug, 300ml", "red mug 300ML", "blue mug"])
+    >>> first, first == second, first == other
+    ('q3f042635ce32', True, False)
     """
     cleaned = clean(pl.Series(list(texts), dtype=pl.String)).fill_null("")
     return [f"q{blake2b(one.encode(), digest_size=6).hexdigest()}" for one in same_text(cleaned)]

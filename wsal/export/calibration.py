@@ -33,7 +33,7 @@ def temperature(probs: Probs, gold: Classes, weights: Weights) -> float:
     >>> round(temperature(probs, np.array([0, 0, 0, 1] * 100), np.ones(400)), 1)  # right in 3 of 4
     4.0
     >>> round(temperature(probs, np.zeros(400, dtype=int), np.ones(400)), 1)  # always right
-    0.9
+    0.7
     """
     right = np.eye(probs.shape[1])[gold]
 
