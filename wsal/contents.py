@@ -85,7 +85,13 @@ def code_files(file: Path, module: str) -> list[Path]:
             inside = imported.partition(".")[0] == top
             if imported.partition(".")[0] != "wsal" and (inside or not _installed(root)):
                 left += _found(imported, roots)
-    named = [data for path in seen for data in _data_files(path, path.stat().st_mtime_ns)]
+    named = [
+        place.resolve()
+        for path in seen
+        for name in _file_names(path, path.stat().st_mtime_ns)
+        for place in (path.parent / name, Path.cwd() / name)
+        if place.is_file()
+    ]
     return [*seen, *named]
 
 
@@ -111,16 +117,16 @@ def _imports(path: Path, _edited_at: int, name: str) -> frozenset[str]:
 
 
 @cache
-def _data_files(path: Path, _edited_at: int) -> tuple[Path, ...]:
-    """Files with a suffix whose names stand in the code of a module."""
+def _file_names(path: Path, _edited_at: int) -> tuple[str, ...]:
+    """Strings in the code of a module that may be names of files: they have a suffix."""
     strings = {
         node.value
         for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    names = [s for s in strings if s.isprintable() and len(s) <= LONGEST_NAME and Path(s).suffix]
-    places = [place / name for name in names for place in (path.parent, Path.cwd())]
-    return tuple(place.resolve() for place in places if place.is_file())
+    return tuple(
+        s for s in strings if s.isprintable() and len(s) <= LONGEST_NAME and Path(s).suffix
+    )
 
 
 def _parsed(path: Path) -> ast.AST:
