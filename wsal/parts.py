@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from wsal.contents import code_files, is_own_code, of_files
+from wsal.settings import EncoderSettings
 
 
 @runtime_checkable
@@ -40,6 +41,8 @@ class Parts:
 def _content(part: Any) -> dict[str, Any]:  # noqa: ANN401  a component, settings, or any value
     """What a component, and the components in it, stand for besides their settings."""
     content = dict(part.content()) if isinstance(part, HasContent) else {}
+    if isinstance(part, EncoderSettings) and Path(part.path).is_dir():
+        content |= of_files([Path(part.path)])
     if is_own_code(type(part).__module__) and (file := inspect.getsourcefile(type(part))):
         content |= {"code": of_files(code_files(Path(file), type(part).__module__))}
     found = {name: _content(one) for name, one in _inside(part)}

@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -368,4 +369,21 @@ def test_texts_that_measure_and_texts_asked_again_come_without_a_suggestion(tmp_
     header, rows = cells(path)
     suggested = [row[header.index("suggestion")] for row in rows]
     assert suggested[:2] == ["", ""]
-    assert all(suggested[2:])
+    assert any(suggested[2:])
+
+
+def test_nobody_can_tell_from_the_sheet_which_texts_measure():
+    purposes = ["evaluate" if n % 4 == 0 else "train" for n in range(400)]
+    asked = pl.concat([query().head(1)] * 400).with_columns(
+        id=pl.Series([f"t{n}" for n in range(400)]),
+        purpose=pl.Series(purposes),
+        reason=pl.when(pl.Series(purposes) == "evaluate")
+        .then(pl.lit("drawn at random"))
+        .otherwise(pl.lit("margin 0.1")),
+    )
+    beside = sheet.shown(asked, LABELS)
+    bare = np.array([not (guess or why) for guess, why in zip(*beside.values(), strict=True)])
+    measures = np.array(purposes) == "evaluate"
+    assert bare[measures].all()
+    assert 0.05 < bare[~measures].mean() < 0.3
+    assert all(bool(guess) == bool(why) for guess, why in zip(*beside.values(), strict=True))

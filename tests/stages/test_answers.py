@@ -472,4 +472,4 @@ def test_a_sheet_shows_no_guess_of_a_class_that_is_gone(tmp_path):
     run_stage(run, "prepare", parts(source, True, labels=("Dog", "Fish")))
     pool, query = Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query")
     labels = LabelSet(("Dog", "Fish"))
-    assert sheet.suggestions(guesses(pool, query), labels) == [""] * 4
+    assert sheet.shown(guesses(pool, query), labels)["suggestion"] == [""] * 4

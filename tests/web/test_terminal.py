@@ -11,7 +11,7 @@ import pytest
 
 from wsal.active.journal import NAME, NOTE, Journal
 from wsal.errors import AnnotationError
-from wsal.web.terminal import one_key
+from wsal.web.keyboard import one_key
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import polars as pl
 from wsal.active import exports
 from wsal.active.files import records
 from wsal.active.returned import LISTED, Row, keys_of
-from wsal.active.sheet import suggestions
+from wsal.active.sheet import shown
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 
@@ -32,8 +32,11 @@ class Format:
 
 
 def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
-    """The query as a tool's tasks; texts that measure come without a suggestion."""
-    rows = query.with_columns(suggestion=pl.Series(suggestions(query, labels), dtype=pl.String))
+    """The query as a tool's tasks; what is shown beside a text: see `sheet.shown`."""
+    beside = pl.DataFrame(
+        shown(query, labels), schema={"suggestion": pl.String, "reason": pl.String}
+    )
+    rows = query.with_columns(beside)
     return [FORMATS[name].task(row, labels) for row in rows.iter_rows(named=True)]
 
 
@@ -133,7 +136,7 @@ def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
     guess = {"value": row["suggestion"], "score": row.get("confidence"), "agent": "wsal"}
     return {
         "id": row["id"], "fields": {"text": row["text"]}, "metadata": {"reason": row["reason"]},
-        "suggestions": {"label": guess} if row["suggestion"] else {}, "responses": {},
+        "shown": {"label": guess} if row["suggestion"] else {}, "responses": {},
         "vectors": {},
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from wsal import tables
@@ -12,10 +13,12 @@ from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
 from wsal.files.sheets import sheet_names
 from wsal.labels import LabelSet
+from wsal.seeding import rng
 
 AGAIN = "asked again"  # the reason of a text that was answered before
 COLUMNS = ("id", "label", "text", "suggestion", "reason", "key")
 SHEET = "query"  # of a workbook
+BLIND = 0.15  # share of the texts that train which people judge without a guess
 TITLE_ROWS = 10  # the header is looked for in so many
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 
@@ -38,15 +41,14 @@ def annotations(
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     """Write the sheet, whole or not at all; xlsx offers the classes in a drop-down list.
 
-    Texts that measure, and those asked again, come without a suggestion: it would sway people.
+    What is shown beside a text: see `shown`.
     """
     rows = pl.DataFrame(
         {
             "id": query["id"],
             "label": [""] * len(query),
             "text": query["text"],
-            "suggestion": suggestions(query, labels),
-            "reason": query["reason"],
+            **shown(query, labels),
             "key": keys_of(query["text"]),  # ids may be numbers, which spreadsheets change
         }
     ).with_columns(pl.all().map_elements(_harmless, return_dtype=pl.String))
@@ -58,16 +60,20 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     temporary.replace(path)
 
 
-def suggestions(query: pl.DataFrame, labels: LabelSet) -> list[str]:
-    """The model's guess for each text.
+def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
+    """For each text the model's guess as `suggestion`, and the `reason` why it was chosen.
 
-    It is "" where it would sway people (texts that measure), and where its class is gone.
+    Both are "" for texts that measure or are asked again, since a guess would sway people, and for
+    a random share of the others, so that nobody can tell which texts measure. A guess is also ""
+    where its class is gone.
     """
     blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
-    return [
-        "" if hidden or c < 0 else labels.names[c]
-        for c, hidden in zip(query["predicted"], blind, strict=True)
-    ]
+    hidden = blind.to_numpy() | (rng(0, "blind", *query["id"]).random(len(query)) < BLIND)
+    guesses = [labels.names[c] if c >= 0 else "" for c in query["predicted"]]
+    return {
+        "suggestion": np.where(hidden, "", guesses).tolist(),
+        "reason": np.where(hidden, "", query["reason"].to_list()).tolist(),
+    }
 
 
 def read(path: Path) -> Iterator[Row]:

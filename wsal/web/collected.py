@@ -1,6 +1,5 @@
 """What page and terminal share: the desk of a query, and its answers."""
 
-
 import polars as pl
 
 from wsal.active import sheet

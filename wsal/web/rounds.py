@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -16,7 +17,9 @@ from wsal import tables
 from wsal.active.sheet import AGAIN
 from wsal.arrays import Embeddings
 from wsal.artifacts import MANIFEST, Artifact
+from wsal.errors import RuleError
 from wsal.rules.base import Pattern, flagged
+from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.seeding import rng
 from wsal.stages.answers import guesses, rows_of
 
@@ -105,13 +108,21 @@ def _marks(text: str, rules: list[Mapping[str, Any]]) -> list[str]:
     """
     marks: dict[str, None] = {}
     for rule in rules:
-        case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
-        for word in rule.get("words") or []:
-            matches = re.finditer(_word(str(word), whole=whole), text, 0 if case else re.IGNORECASE)
-            marks |= dict.fromkeys(match.group() for match in matches if match.group())
-        if isinstance(pattern := rule.get("pattern"), str):
-            marks |= dict.fromkeys(_linear(text, flagged(Pattern(pattern, case))))
+        with suppress(RuleError):  # edited since the votes, and wrong: marks are a help to the eye
+            marks |= dict.fromkeys(_matches(text, rule))
     return list(marks)
+
+
+def _matches(text: str, rule: Mapping[str, Any]) -> list[str]:
+    case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
+    words, pattern = rule.get("words") or [], rule.get("pattern")
+    pieces = []
+    for word in clean_words([str(word) for word in words], "words"):
+        matches = re.finditer(_word(word, whole=whole), text, 0 if case else re.IGNORECASE)
+        pieces += [match.group() for match in matches if match.group()]
+    if isinstance(pattern, str):
+        pieces += _linear(text, flagged(Pattern(clean_pattern(pattern), case)))
+    return pieces
 
 
 def _word(word: str, *, whole: bool) -> str:

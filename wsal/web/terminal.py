@@ -1,12 +1,9 @@
 """`annotator=terminal`: the page's keys without a browser, for those on ssh."""
 
-import codecs
-import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,11 +31,11 @@ from wsal.settings import Share
 from wsal.web.collected import answers, desk_of
 from wsal.web.desk import Desk
 from wsal.web.guidelines import check_guidelines, guidelines_content, read_guidelines
+from wsal.web.keyboard import Read, keys
 from wsal.web.rounds import Item
 
 KEYS = "123456789bchijklmopqrtwxyz"  # those of the page: letters that are no command
 HELP = "u undo  s skip  ? unsure  f flag  n note  v guess and votes  d together  / find  e end"
-Read = Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -78,40 +75,6 @@ class Terminal:
         with keys() as read:
             Asking(desk, self.name, read_guidelines(self.guidelines), read).round()
         return answers(desk, query)
-
-
-@contextmanager
-def keys() -> Iterator[Read]:
-    """A function that waits for one key."""
-    import termios  # noqa: PLC0415  not on Windows
-    import tty  # noqa: PLC0415
-
-    stdin = sys.stdin.fileno()
-    before = termios.tcgetattr(stdin)
-    try:
-        tty.setcbreak(stdin)  # Ctrl-C still interrupts
-        yield lambda: one_key(lambda: os.read(stdin, 1))
-    finally:
-        termios.tcsetattr(stdin, termios.TCSADRAIN, before)
-
-
-def one_key(next_byte: Callable[[], bytes]) -> str:
-    r"""One character of UTF-8, however many bytes it has.
-
-    Raises:
-        AnnotationError: no further byte will come.
-
-    >>> typed = iter([b"\xc3", b"\xbc", b"r"])
-    >>> one_key(lambda: next(typed)), one_key(lambda: next(typed))
-    ('ü', 'r')
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
-    while byte := next_byte():
-        if key := decoder.decode(byte):
-            return key
-    raise AnnotationError(
-        "the terminal was closed; the answers so far are kept: run the same command again"
-    )
 
 
 @dataclass
