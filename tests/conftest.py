@@ -43,3 +43,8 @@ def wsal(tmp_path):
 def tiny():
     """The function that makes a tiny random classifier for some texts."""
     return tiny_classifier
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests first: at the end, one of them would keep one of two processes waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

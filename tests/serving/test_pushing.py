@@ -151,7 +151,7 @@ def test_a_dry_run_asks_the_hub_nothing_and_needs_no_token(push, hub):
         (["titles"], {}, "error: expected OWNER/NAME, found 'titles'"),
         (["me/ti tles"], {}, "error: 'me/ti tles' cannot be a repository"),
         (["me/titles"], {"url": "http://127.0.0.1:9"}, "cannot be reached"),
-        (["me/titles"], {"model": "/nowhere"}, "error: /nowhere holds no exported model"),
+        (["me/titles"], {"model": "/nowhere"}, "error: there is no folder /nowhere; expected"),
     ],
 )
 def test_what_cannot_be_sent_says_why_and_commits_nothing(push, hub, arguments, given, said):
