@@ -32,7 +32,8 @@ def fine(done):
 def refused(done, pattern):
     """The command failed, with one plain message in which the pattern is found."""
     assert done.returncode > 0, done.stdout
-    assert re.fullmatch(rf"error: .*{pattern}.*\n(  .*\n)*", done.stderr), done.stderr
+    assert re.fullmatch(rf"error: .*{pattern}.*\n(.+\n)*", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def kept(folder):
