@@ -52,7 +52,7 @@ def outcome(call):
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
-            if done := call():
+            if isinstance(done := call(), subprocess.CompletedProcess):
                 said.write(done.stderr)
         except KeyboardInterrupt:
             raise

@@ -114,6 +114,15 @@ def test_several_runs_and_none_are_told_apart(work, tmp_path):
     shutil.copytree(work / "runs/x", work / "runs/y")
     for command in ("rules", "forecast", "review"):
         assert "there are several runs; name one of x, y" in run_here(work, command).stderr
+    shutil.rmtree(work / "runs/y")
+    for model in ("pretrained", "exported"):
+        (work / "runs/x" / model).mkdir()
+        (work / "runs/x" / model / "config.json").write_text("{}")  # a model's, and no run's
+    assert run_here(work, "rules").returncode == 0
+    assert run_here(work, "status").stderr == ""
+    (work / "runs/sweep").mkdir()
+    (work / "runs/x").rename(work / "runs/sweep/0")
+    assert "sweep/0" in run_here(work, "status").stdout
     (tmp_path / "empty").mkdir()
     for command in ("status", "rules", "forecast", "review"):
         done = run_here(tmp_path / "empty", command)

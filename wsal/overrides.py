@@ -134,6 +134,11 @@ def _in_grammar(plus: str, key: str, value: str, *, sweeps: bool) -> str:
         candidate = f"{plus}{key}={_quoted(value)}"
     if candidate and _parsed(candidate):
         return candidate
+    if value[:1] == "{" and value[-1:] == "}":
+        raise ConfigError(
+            f"{as_typed!r} cannot be read: between braces, names and values are of ASCII letters, "
+            f"digits, spaces and signs such as - and /; for others, {YAML_WAY}"
+        )
     raise ConfigError(
         f"{as_typed!r} cannot be read: put each value with special characters in quotes, as in "
         f"\"{key}=['Tea & Coffee','Pets (all)']\", or {YAML_WAY}"

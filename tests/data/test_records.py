@@ -2,12 +2,15 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wsal.data.base import Layout
-from wsal.data.records import label_set, to_records
+from wsal.data.records import label_set, renaming, to_records
 from wsal.errors import DataError
+from wsal.overrides import prepared
 
 LAYOUT = Layout(text=("title", "brand"), label="class", id="id", split="part", keep=("price",))
 
@@ -177,3 +180,20 @@ def test_the_same_name_in_gold_and_in_the_layout_is_the_same_class():
 def test_a_class_named_twice_is_refused():
     with pytest.raises(DataError, match="twice"):
         classes(labelled("a"), "a", "b", "a")
+
+
+names = st.text("aB é1&':,{}()\\\"/ +-.$#", min_size=1, max_size=8).filter(lambda n: n == n.strip())
+
+
+@given(names, names)
+@example("Tea & Coffee", "Pet's")
+@example("Wi-Fi", "TV / Hi-Fi")
+@settings(max_examples=150, deadline=None)
+def test_what_a_message_says_to_type_renames_as_it_says(old, new):
+    typed = renaming(old, [new])
+    if typed.startswith("'"):
+        (override,) = prepared([typed[1:-1]])
+        found = OverridesParser.create().parse_override(override).value()
+        assert {str(key): str(value) for key, value in found.items()} == {old: new}
+    else:
+        assert yaml.safe_load(typed.partition("YAML file: ")[2]) == {"renamed": {old: new}}

@@ -87,6 +87,8 @@ def test_what_is_no_table_is_refused():
         ("title\n".encode("utf-16"), "is UTF-16"),
         (b"\n \n", "is empty"),
         (b"a,b,a\n1,2,3\n", "two columns 'a'"),
+        (b"a,b\0c\n1,2\n", "name of column 2 has a NUL.*UTF-16"),
+        (b"\0a,\0b\n1,2\n", "name of column 1 has a NUL"),
         (b"\xe9,b\n1,2\n", "line 1 is the header"),
     ]:
         with pytest.raises(DataError, match=said):

@@ -49,6 +49,8 @@ def test_lines_and_arrays_are_read_back(tmp_path_factory, rows, style):
         ('[{"a": 1},\n {"a": }]', ["json array", "line 2, column 8"]),
         ('[{"a": 1}\n {"a": 2}]', ["json array", "expected ',' or ']' at line 2, column 2"]),
         ('[{"a": 1},\n {"a": NaN}]', ["line 2: NaN is no number"]),
+        ('{"a": 1}\n{"a\\u0000b": 1, "a": 2}\n', ["line 2: the name 'a\\x00b' has a NUL"]),
+        ('[{"a": 1},\n {"\\u0000b": 1}]', ["line 2: the name '\\x00b' has a NUL"]),
         ('[{"a": 1}]\n[{"a": 2}]', ["array has ended, and more follows at line 2, column 1"]),
         ('[{"a": 1},\n 5]', ["line 2: a json int; expected an object"]),
         ("[" * 100_000, ["nested too deeply"]),

@@ -1,5 +1,9 @@
 """From a source's rows to records: composed, cleaned, checked."""
 
+import json
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from hashlib import blake2b
 
 import polars as pl
@@ -10,6 +14,7 @@ from wsal.errors import DataError, did_you_mean
 from wsal.labels import SKIPS, LabelSet
 
 MOST_TOLD = 10  # rows or names that a message lists
+TYPED = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # Hydra's keys in {}
 SPLITS = {
     "train": "pool", "pool": "pool", "unlabeled": "pool", "unlabelled": "pool",
     "valid": "dev", "validation": "dev", "val": "dev", "dev": "dev",
@@ -73,14 +78,13 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         raise DataError(
             f"gold label {name!r} of id {first!r} ({text[:60]!r}) is not a class"
             f"{did_you_mean(name, labels.names)}; if it is what a class was called "
-            f"before, say so: 'data.layout.renamed={{{name}: {labels.names[0]}}}'"
+            f"before, say so: {renaming(name, labels.names)}"
             + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
         )
     if taken := [name for name in labels.names if name in SKIPS]:
         raise DataError(
             f"a class is called {taken[0]!r}, which means `skipped` in the answers of people; "
-            "give it another name in the data, or say "
-            f"'data.layout.renamed={{{taken[0]}: other}}'"
+            f"give it another name in the data, or say {renaming(taken[0], ['other'])}"
         )
     _check_renamed(layout, labels)
     return labels
@@ -89,6 +93,21 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:
     """Class names, former ones replaced by what the layout says they are called now."""
     return labels.replace(present_names(layout))
+
+
+def renaming(old: str, labels: Sequence[str]) -> str:
+    """What to type so that a former class name stands for the nearest of the present ones.
+
+    >>> renaming("Coffees", ["Pets", "Coffee"])
+    "'data.layout.renamed={Coffees: Coffee}'"
+    >>> renaming("Tea & Coffee", ["Tea"])
+    'data.layout.renamed, in a YAML file: renamed: {"Tea & Coffee": "Tea"}'
+    """
+    new = (get_close_matches(old, labels, n=1) or labels)[0]
+    if TYPED.fullmatch(old) and TYPED.fullmatch(new):
+        return f"'data.layout.renamed={{{old}: {new}}}'"
+    old, new = (json.dumps(name, ensure_ascii=False) for name in (old, new))
+    return f"data.layout.renamed, in a YAML file: renamed: {{{old}: {new}}}"
 
 
 def present_names(layout: Layout) -> dict[str, str]:

@@ -87,6 +87,12 @@ def _sep_line(line: bytes) -> str | None:
 def _named(names: Sequence[str], name: str) -> list[str]:
     """The names without space around them; where several are empty, each gets one."""
     names = [one.strip() for one in names]
+    if odd := [number for number, one in enumerate(names, start=1) if "\0" in one]:
+        # Arrow ends a name at the first NUL: several names could become one
+        raise DataError(
+            f"{name}: the name of column {odd[0]} has a NUL character, so this is damaged, or text "
+            "in another encoding, such as UTF-16; save it as UTF-8"
+        )
     if names.count("") > 1:
         names = [one or f"column {number}" for number, one in enumerate(names, start=1)]
     if twice := sorted({one for one in names if names.count(one) > 1}):

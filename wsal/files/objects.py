@@ -96,6 +96,8 @@ def _checked(text: str, found: Any) -> Mapping[str, Any]:  # noqa: ANN401  what 
     if not isinstance(found, dict):
         raise ValueError(f"a json {type(found).__name__}; expected an object")
     if "\\u" in text:
+        if odd := [key for key in found if "\0" in key]:  # Arrow ends a name there
+            raise ValueError(f"the name {odd[0]!r} has a NUL character; expected text")
         json.dumps(found, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is none
     return found
 

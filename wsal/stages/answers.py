@@ -5,7 +5,6 @@ other texts. The pool holds each text once (`same_text` is the key), so a text f
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
@@ -13,6 +12,7 @@ import polars as pl
 from wsal import tables
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
+from wsal.data.records import renaming
 from wsal.data.text import same_text
 from wsal.errors import AnnotationError, nearest
 from wsal.labels import LabelSet
@@ -81,13 +81,11 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
         f"  {name!r}: {n} answer{'s' * (n != 1)}{nearest(name, labels.names)}"
         for name, n in counts.iter_rows()
     )
-    old = counts["label"][0]
-    new = (get_close_matches(old, labels.names, n=1) or labels.names)[0]
     raise AnnotationError(
         f"people's answers name {len(counts)} class{'es' * (len(counts) != 1)} that the data does "
         f"not have (it has {', '.join(labels.names)}):\n{listed}\n"
         "If a class was renamed or merged into another, say so, for example "
-        f"'data.layout.renamed={{{old}: {new}}}' (names with signs such as & go into a YAML file); "
+        f"{renaming(counts['label'][0], labels.names)}; "
         "if it was left out by mistake, add it to data.layout.labels"
     )
 
