@@ -160,6 +160,20 @@ def finish(key="f1.0", number=1):
     return Event(key, "finish", "ann", number)
 
 
+def test_the_end_of_a_round_is_not_the_end_of_another_query_of_the_same_number(tmp_path):
+    at = desk(tmp_path, n=4)
+    at.round = replace(at.round, query="first")
+    at.append([answer("0"), finish()])
+    assert at.finished()
+    anew = desk(tmp_path, n=6)  # the folder was deleted, and other texts were chosen beside these
+    anew.round = replace(anew.round, query="second")
+    anew.refresh()
+    assert list(anew.decided()) == ["0"]
+    assert not anew.finished()
+    at.refresh()
+    assert at.finished()
+
+
 def test_a_round_cannot_be_ended_before_there_is_something_to_learn_from(tmp_path):
     at = measuring(tmp_path, {2})
     at.append([finish()])

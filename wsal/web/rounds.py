@@ -16,7 +16,7 @@ import polars as pl
 from wsal import tables
 from wsal.active.sheet import AGAIN
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact, require_rows_of
+from wsal.artifacts import MANIFEST, Artifact, digest_of, require_rows_of
 from wsal.errors import RuleError
 from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
@@ -55,6 +55,7 @@ class OpenRound:
     vectors: Embeddings  # (items, dims)
     labels: list[str]
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
+    query: str = ""  # a digest of the texts asked
 
 
 def newest(run_dir: Path) -> tuple[int, bool]:
@@ -104,7 +105,8 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             blind=bool(blind), measures=measures, gone=gone,
         )  # fmt: skip
     _group(list(items.values()))
-    return OpenRound(number, items, vectors, labels, pool.facts.get("renamed", {}))
+    former, texts = pool.facts.get("renamed", {}), digest_of(query["text"].to_list())
+    return OpenRound(number, items, vectors, labels, former, texts)
 
 
 def _marks(text: str, rules: list[Mapping[str, Any]]) -> list[str]:
