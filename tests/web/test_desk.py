@@ -14,6 +14,7 @@ from wsal.labels import LabelSet
 from wsal.web import rounds
 from wsal.web.collected import answers
 from wsal.web.desk import Desk
+from wsal.web.guidelines import read_guidelines
 from wsal.web.rounds import Item, OpenRound
 
 LABELS = ["Coffee", "Tea"]
@@ -291,3 +292,9 @@ def test_marks_are_what_the_rules_found_in_linear_time():
     assert rounds._marks(text, rules) == ["tea  pot", "ash", "250 ml", "300ml"]
     hangs = {"pattern": r"(\w+\s?)+:"}  # for days, in an engine that tries all ways
     assert rounds._marks("a" * 60 + "!", [hangs]) == []
+
+
+def test_guidelines_may_name_a_class_as_the_source_writes_it(tmp_path):
+    file = tmp_path / "classes.yaml"
+    file.write_text("Kids\u2019 toys: for children", "utf-8")
+    assert read_guidelines(str(file)) == {"Kids' toys": "for children"}
