@@ -189,6 +189,12 @@ def test_answers_of_people_keep_their_frame_and_strata_when_rules_change(shop, t
     assert facts(tmp_path, "rounds/001/finetuned")["n_gold"] == 9
     kept = table(tmp_path, 1, "annotations/annotations.parquet")
     assert kept.equals(asked)  # nothing of what people did is thrown away
+    more = [f"another new thing {n}" for n in range(100)]
+    added = pl.DataFrame({"title": more, "brand": "x", "category": rows["category"][0]})
+    pl.concat([added.select(rows.columns), left]).write_csv(shop_file)
+    grown = " ".join(shop("run", *settings).split())
+    n = len(pool)
+    assert f"an evaluation sample of 20 (drawn when the pool had {n} texts; of the" in grown
 
 
 @pytest.mark.slow
