@@ -189,8 +189,8 @@ def test_an_unknown_label_is_refused_and_once_corrected_the_same_command_goes_on
     folder, again, sheet = waiting
     ids = answer(sheet, "Phones", "Cofee", "-")
     before = kept(folder)
-    where = f"query.csv, row 3, id '{ids[1]}'"
-    message = f"{where}: unknown label 'Cofee'; did you mean 'Coffee'.*again"
+    where = f"query.csv: 1 answer cannot be taken:\n  row 3, id '{ids[1]}'"
+    message = f"{where}: unknown label 'Cofee'; did you mean 'Coffee'.*\n.*again"
     refused(again("annotator=file"), message)
     assert kept(folder) == before
     answer(sheet, "Phones", "Coffee", "-")

@@ -62,7 +62,7 @@ def test_a_bad_gazetteer_says_which_row(tmp_path):
     wrong = gazetteer(tmp_path, ("a", "food"), (), ("b", "foood"), ("c", "foood"), ("d", "drnk"))
     with pytest.raises(RuleError) as error:
         vote(wrong, "x", labels=NAMES)
-    first, second = str(error.value).splitlines()
+    _, first, second = str(error.value).splitlines()
     assert "row 4: unknown label 'foood'; did you mean 'food'" in first  # line 3 is blank
     assert "row 6: unknown label 'drnk'; did you mean 'drink'" in second
     with pytest.raises(RuleError, match="row 3: 'B' stands for 'food' and 'drink'"):

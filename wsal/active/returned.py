@@ -13,11 +13,10 @@ import polars as pl
 
 from wsal.active.query import Query
 from wsal.data.text import clean, clean_text, same_text
-from wsal.errors import AnnotationError, nearest
+from wsal.errors import AnnotationError, listed, nearest
 from wsal.labels import SKIPS, LabelSet
 
 SKIP = SKIPS[0]
-LISTED = 10  # problems of a file that a message lists
 SORTED_APART = (
     "its key, id and text belong to different texts; were columns sorted apart from each other? "
     "sort whole rows"
@@ -212,10 +211,8 @@ def _stranger(row: Row) -> str:
 
 
 def _listed(problems: Sequence[str], place: object, labels: LabelSet) -> str:
-    more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
-    lines = "".join(f"\n  {one}" for one in problems[:LISTED])
     return (
-        f"{place}: {_count(len(problems))} cannot be taken:{lines}{more}\n"
+        f"{place}: {_count(len(problems))} cannot be taken:{listed(problems)}\n"
         f"the classes are {', '.join(labels.names)}; correct the answers and run the same command "
         "again"
     )

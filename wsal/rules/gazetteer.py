@@ -12,7 +12,7 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Vote
 from wsal.contents import of_files
 from wsal.data.text import clean
-from wsal.errors import SHOWN, RuleError, UnknownNameError
+from wsal.errors import RuleError, UnknownNameError, listed
 from wsal.files import existing, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
@@ -118,9 +118,10 @@ class Gazetteer:
         if len(unknown):
             wrong = self._terms[unknown].unique("label", maintain_order=True)
             told = [
-                f"{self.path}, row {row}: {UnknownNameError('label', name, labels.names)}"
-                for row, name in wrong.select("row", "label").head(SHOWN).iter_rows()
+                f"row {row}: {UnknownNameError('label', name, labels.names)}"
+                for row, name in wrong.select("row", "label").iter_rows()
             ]
-            more = [f"... and {len(wrong) - SHOWN:,} more"] if len(wrong) > SHOWN else []
-            raise RuleError("\n".join([*told, *more]))
+            raise RuleError(
+                f"{self.path}, {told[0]}" if len(told) == 1 else f"{self.path}:{listed(told)}"
+            )
         return classes.to_numpy()
