@@ -6,6 +6,16 @@ from difflib import get_close_matches
 SHOWN = 10  # of the things that are wrong at once
 
 
+def listed(problems: Sequence[str]) -> str:
+    r"""Each on a line of its own; of more than `SHOWN` the first ones, and how many follow.
+
+    >>> listed(["a", "b"]), listed(["x"] * 12)[-17:]
+    ('\n  a\n  b', '\n  ... and 2 more')
+    """
+    more = [f"... and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
+    return "".join(f"\n  {one}" for one in [*problems[:SHOWN], *more])
+
+
 class WsalError(Exception):
     """Base class: catch this to catch anything wsal raises on purpose."""
 
@@ -42,9 +52,7 @@ class ConfigError(WsalError):
             return errors[0]
         said = (getattr(error, "problems", ()) or (str(error),) for error in errors)
         problems = tuple(dict.fromkeys(problem for each in said for problem in each))
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        lines = [f"{len(problems)} things are wrong:", *problems[:SHOWN], *more]
-        error = cls("\n  ".join(lines))
+        error = cls(f"{len(problems)} things are wrong:{listed(problems)}")
         error.problems = problems
         return error
 

@@ -1,7 +1,7 @@
 """The whole framework in one table: what each stage reads, writes, and is configured by."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,6 +54,8 @@ STAGES = {
 # fmt: on
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
 IN_ROUNDS = ("query", "reweighed")
+WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
+"""What finds its texts in any pool; the rows of everything else are those of one pool."""
 IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
 
 
@@ -74,7 +76,7 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
     `number` is the round: for stages outside rounds, the first round not yet finished.
 
     Raises:
-        MissingArtifactError: an input is not there.
+        MissingArtifactError: an input is not there, or was made from another pool than another.
         DiskError: there is no space left.
     """
     stage = STAGES[name]
@@ -90,6 +92,8 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
             anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
             is_open = name == "select" and not _answered(run_dir, number)
             return Outcome(name, number, "kept", done, anew if is_open else "")
+    if isinstance(pool := inputs.get("pool"), Artifact):
+        artifacts.require_rows_of(pool, _of_pool_rows(inputs))
     if name == "annotate" and parts["annotator"].human:
         hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
@@ -182,6 +186,12 @@ def disk_errors(out: Path) -> Iterator[None]:
                 "command again: what was finished is kept"
             ) from error
         raise
+
+
+def _of_pool_rows(inputs: Mapping[str, Artifact | list[Artifact]]) -> list[Artifact]:
+    """The inputs whose rows are those of the pool."""
+    found = [value for noun, value in inputs.items() if noun not in WITH_TEXTS]
+    return [one for value in found for one in (value if isinstance(value, list) else [value])]
 
 
 def _answered(run_dir: Path, number: int) -> bool:

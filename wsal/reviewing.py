@@ -8,7 +8,7 @@ from rich.table import Table
 
 from wsal import tables
 from wsal.active.review import suspects
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, require_rows_of
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
 from wsal.pipeline import STAGES
@@ -26,6 +26,7 @@ def show(run_dir: Path, most: int) -> None:
     """
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     embeddings = Artifact.open(run_dir / STAGES["embed"].writes)
+    require_rows_of(pool, [embeddings])
     given, number = [], 1
     while done := opened(run_dir, STAGES["annotate"].writes, number):
         given.append(done)

@@ -11,7 +11,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, require_rows_of
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.pipeline import STAGES, folder
@@ -83,6 +83,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
     rows = np.sort(np.concatenate([np.flatnonzero(gold >= 0), others]))
     votes, nodes = np.empty((len(rows), 0), dtype=np.int16), {}
     if voted := opened(run_dir, STAGES["vote"].writes):
+        require_rows_of(pool, [voted])
         nodes = voted.manifest["config"]["rules"]["node"]
         columns = [one[rows] for one in tables.vote_columns(voted.path / "votes.parquet")]
         votes = np.column_stack([votes, *columns])

@@ -167,6 +167,20 @@ def test_a_text_is_found_by_its_id_or_as_it_reads_and_others_are_left_out(tool, 
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+def test_an_earlier_answer_is_none_to_the_same_text_asked_again(tool, tmp_path):
+    """One project serves all rounds, so its export holds both."""
+    earlier, asked = query(["a", "b"], ["mug", "pan"]), query(["a-again-2"], ["mug"])
+    tasks = [formats.tasks(one, LABELS, tool) for one in (earlier, asked)]
+    old = [one for task in tasks[0] for one in exported(tool, task, ["فئة"])]
+    about = Query(asked, LABELS, {}, tmp_path, earlier=earlier.select("id", "text"))
+    for new, label in (([], ""), (exported(tool, tasks[1][0], [LABELS.names[0]]), LABELS.names[0])):
+        save(tool, [*old, *new], tmp_path / "back")
+        back = matched(formats.read(tmp_path / "back", tool), about, "place", others=True)
+        assert [row.label for row in back.rows] == [label]
+        assert back.notes == ["2 answers to texts of earlier rounds left out"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_an_id_that_stands_for_another_text_now_answers_nothing(tool, tmp_path):
     """The export is of an older query: the text behind the id has been edited since."""
     task = formats.tasks(query(texts=[f"before {n}" for n in range(6)]), LABELS, tool)[1]

@@ -112,7 +112,7 @@ def test_all_bad_lines_are_listed_with_what_is_wrong(tmp_path):
     assert lines[2] == "  line 5: 1 field; the header has 2, so column 'title' has no field"
     assert lines[3] == "  line 6: the quote at column 3 is never closed"
     assert lines[4].startswith("  line 7: 1 field")
-    assert lines[11].startswith("  and 13 more (another delimiter: data.delimiter=")
+    assert lines[11].startswith("  ... and 13 more (another delimiter: data.delimiter=")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from omegaconf import OmegaConf
 from wsal import tables
 from wsal.errors import ConfigError, ModelError
 from wsal.label_models.majority import FittedMajority, Majority
+from wsal.labels import LabelSet
 from wsal.pipeline import run_stage
 from wsal.settings import AggregateSettings
-from wsal.stages.aggregate import aggregate
+from wsal.stages.aggregate import aggregate, class_prior, fill_uncovered
 
 
 @pytest.fixture
@@ -133,3 +134,15 @@ def test_gold_of_the_rounds_makes_weak_labels_better(stages):
     frame, probs = weak(done)
     assert len(frame) == stages(["prepare"]).facts["n_pool"]
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
+
+
+def test_settings_may_name_a_class_as_the_source_writes_it():
+    labels = LabelSet(("Kids' toys", "Caf\u00e9 & Tea"))  # cleaned, as those of the data are
+    given = AggregateSettings(
+        uncovered="default",
+        default_class="Kids\u2019 toys",
+        prior={"Kids\u2019 toys": 0.25, "Cafe\u0301  & Tea": 0.75},
+    )
+    assert class_prior(given, labels).tolist() == [0.25, 0.75]
+    probs = fill_uncovered(np.zeros((1, 2)), np.array([False]), given, labels)
+    assert probs.argmax() == 0

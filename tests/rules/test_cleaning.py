@@ -194,4 +194,4 @@ def test_all_rules_that_are_wrong_are_listed():
     assert lines[0] == "12 rules are wrong:"
     assert lines[1].startswith("  rule 'r0': unknown label 'hti 0'")
     assert len(lines) == 12
-    assert lines[-1] == "  and 2 more"
+    assert lines[-1] == "  ... and 2 more"

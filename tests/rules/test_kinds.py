@@ -59,11 +59,15 @@ def test_a_gazetteer_equals_a_loop(tmp_path):
 
 
 def test_a_bad_gazetteer_says_which_row(tmp_path):
-    with pytest.raises(RuleError, match=r"row 2: unknown label 'foood'; did you mean 'food'"):
-        vote(gazetteer(tmp_path, ("a", "food"), ("b", "foood")), "x", labels=NAMES)
-    with pytest.raises(RuleError, match="row 2: 'B' stands for 'food' and 'drink'"):
+    wrong = gazetteer(tmp_path, ("a", "food"), (), ("b", "foood"), ("c", "foood"), ("d", "drnk"))
+    with pytest.raises(RuleError) as error:
+        vote(wrong, "x", labels=NAMES)
+    _, first, second = str(error.value).splitlines()
+    assert "row 4: unknown label 'foood'; did you mean 'food'" in first  # line 3 is blank
+    assert "row 6: unknown label 'drnk'; did you mean 'drink'" in second
+    with pytest.raises(RuleError, match="row 3: 'B' stands for 'food' and 'drink'"):
         vote(gazetteer(tmp_path, ("b", "food"), ("B", "drink")), "x", labels=NAMES)
-    with pytest.raises(RuleError, match="row 1: the term is empty"):
+    with pytest.raises(RuleError, match="row 2: the term is empty"):
         vote(gazetteer(tmp_path, ("++", "food")), "x", labels=NAMES)
     with pytest.raises(UnknownNameError, match=r"'term'.*did you mean 'terms'"):
         vote(gazetteer(tmp_path, ("b", "food"), header="terms,label"), "x", labels=NAMES)
@@ -100,7 +104,7 @@ def test_signs_and_case_count_neither_in_terms_nor_in_texts(tmp_path):
 
 
 def test_one_term_written_in_two_ways_stands_for_one_class(tmp_path):
-    with pytest.raises(RuleError, match=r"row 3: 'A--b' stands for 'food' and 'drink'.*row 1"):
+    with pytest.raises(RuleError, match=r"row 4: 'A--b' stands for 'food' and 'drink'.*row 2"):
         vote(gazetteer(tmp_path, ("a-b", "food"), ("a", "other"), ("A--b", "drink")), "x",
              labels=NAMES)  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -402,10 +401,9 @@ def desk(run, source, **more):
     run_stage(run, "prepare", now)
     pool = Artifact.open(run / "pool")
     ids = tables.read(pool.path / "pool.parquet").select("id")
-    Path(run / "votes").mkdir(exist_ok=True)
-    ids.write_parquet(run / "votes/votes.parquet")
-    Path(run / "embeddings").mkdir(exist_ok=True)
-    np.save(run / "embeddings/embeddings.npy", np.ones((len(ids), 2), np.float16))
+    artifact(run / "votes", votes=(ids, {"id": pl.String}))
+    with artifacts.create(run / "embeddings", {}, {"pool": pool.digest}) as (work, _):
+        np.save(work / "embeddings.npy", np.ones((len(ids), 2), np.float16))
     (run / "config.json").write_text('{"rules": {}}')
     query = Artifact.open(run / "rounds/001/query")
     one = Query(guesses(pool, query), LabelSet(tuple(pool.facts["labels"])), {}, query.path.parent)

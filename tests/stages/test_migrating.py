@@ -166,3 +166,17 @@ def test_a_journal_of_before_keeps_its_query_and_gets_the_new_column(tmp_path):
     journal.append([Event("k2", "answer", "ann", 1, "r1", "Dog", text="big pan")])
     assert [(e.id, e.label, e.text) for _, e in journal.events()] == [
         ("r0", "Cat", ""), ("r1", "Dog", "big pan")]  # fmt: skip
+
+
+def test_texts_that_were_cleaned_otherwise_are_found(tmp_path):
+    """Before 0.2 the selector of an emoji's form was kept."""
+    run = old_run(tmp_path / "run")
+    migrate(run)
+    done = Artifact.open(run / "rounds/001/annotations")
+    path = done.path / "annotations.parquet"
+    table = tables.read_annotations(path)
+    kept = table.with_columns(text=pl.col("text").replace("red mug", "I \u2764\ufe0f mugs"))
+    tables.write(kept, path, tables.ANNOTATIONS)
+    pool = old_pool(run, ["jar", "i \u2764 mugs"], ["x", "y"], None)
+    rows, classes = answered(pool, [done])
+    assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {1: 0}

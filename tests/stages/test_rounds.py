@@ -189,15 +189,23 @@ def test_answers_of_people_keep_their_frame_and_strata_when_rules_change(shop, t
     assert facts(tmp_path, "rounds/001/finetuned")["n_gold"] == 9
     kept = table(tmp_path, 1, "annotations/annotations.parquet")
     assert kept.equals(asked)  # nothing of what people did is thrown away
+    more = [f"another new thing {n}" for n in range(100)]
+    added = pl.DataFrame({"title": more, "brand": "x", "category": rows["category"][0]})
+    pl.concat([added.select(rows.columns), left]).write_csv(shop_file)
+    grown = " ".join(shop("run", *settings).split())
+    n = len(pool)
+    assert f"an evaluation sample of 20 (drawn when the pool had {n} texts; of the" in grown
 
 
 @pytest.mark.slow
 def test_answers_that_look_wrong_are_asked_again_and_count_once(shop, tmp_path):
     shop("run", "annotator.noise=0.3", "active.query_size=60", "active.review=5")
-    before = table(tmp_path, 1, "annotations/annotations.parquet")["id"].to_list()
+    before = table(tmp_path, 1, "annotations/annotations.parquet")
     query = table(tmp_path, 2, "query/query.parquet")
     again = query.filter(pl.col("reason") == "asked again")
     assert 1 <= len(again) <= 5
-    assert set(again["id"]) <= set(before)
-    assert not set(query.filter(pl.col("reason") != "asked again")["id"]) & set(before)
+    assert set(again["text"]) <= set(before["text"])
+    assert not set(query["id"]) & set(before["id"])
+    others = query.filter(pl.col("reason") != "asked again")
+    assert not set(others["text"]) & set(before["text"])
     assert facts(tmp_path, "rounds/002/finetuned")["n_gold"] == 60 + 60

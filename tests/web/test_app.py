@@ -9,8 +9,10 @@ import httpx
 import polars as pl
 import pytest
 
+from wsal.artifacts import Artifact, write_manifest
 from wsal.errors import ConfigError
 from wsal.listening import bound, reachable
+from wsal.stages.rounds import HANDED_OUT, hand_out
 from wsal.web.annotator import Web
 from wsal.web.app import make_app
 from wsal.web.rounds import read_round
@@ -189,6 +191,30 @@ def test_while_a_round_is_being_opened_the_server_answers(run, monkeypatch):
             go_on.set()
             first.join()
     assert len(found[0]) == 5
+
+
+def test_a_query_that_nobody_was_handed_yet_is_not_shown(run):
+    """It is chosen anew if anything before it changed: answers to it could be lost."""
+    folder = run / "runs" / "w"
+    (folder / "rounds/001" / HANDED_OUT).unlink()
+    with served(Site(folder, {TOKEN: ""})) as site, person(site) as ann:
+        assert ann.get("/api/next").json()["items"] == []
+        assert ann.get("/api/state").json()["phase"] == "training"
+        hand_out(folder / "rounds/001")
+        assert len(ann.get("/api/next").json()["items"]) == 5
+
+
+def test_while_the_pool_is_new_and_its_votes_are_not_no_text_is_shown(run):
+    """Row n of the votes would be shown beside another text."""
+    folder = run / "runs" / "w"
+    with served(Site(folder, {TOKEN: ""})) as site, person(site) as ann:
+        assert len(ann.get("/api/next").json()["items"]) == 5
+        pool = Artifact.open(folder / "pool")
+        write_manifest(pool.path, pool.manifest | {"digest": "of another pool"})
+        assert ann.get("/api/next").json()["items"] == []
+        assert act(ann, "0").status_code == 409
+        write_manifest(pool.path, pool.manifest)
+        assert len(ann.get("/api/next").json()["items"]) == 5
 
 
 def test_the_address_of_a_page_for_a_network_can_be_opened(run):

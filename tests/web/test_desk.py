@@ -14,6 +14,7 @@ from wsal.labels import LabelSet
 from wsal.web import rounds
 from wsal.web.collected import answers
 from wsal.web.desk import Desk
+from wsal.web.guidelines import read_guidelines
 from wsal.web.rounds import Item, OpenRound
 
 LABELS = ["Coffee", "Tea"]
@@ -160,6 +161,20 @@ def finish(key="f1.0", number=1):
     return Event(key, "finish", "ann", number)
 
 
+def test_the_end_of_a_round_is_not_the_end_of_another_query_of_the_same_number(tmp_path):
+    at = desk(tmp_path, n=4)
+    at.round = replace(at.round, query="first")
+    at.append([answer("0"), finish()])
+    assert at.finished()
+    anew = desk(tmp_path, n=6)  # the folder was deleted, and other texts were chosen beside these
+    anew.round = replace(anew.round, query="second")
+    anew.refresh()
+    assert list(anew.decided()) == ["0"]
+    assert not anew.finished()
+    at.refresh()
+    assert at.finished()
+
+
 def test_a_round_cannot_be_ended_before_there_is_something_to_learn_from(tmp_path):
     at = measuring(tmp_path, {2})
     at.append([finish()])
@@ -277,3 +292,9 @@ def test_marks_are_what_the_rules_found_in_linear_time():
     assert rounds._marks(text, rules) == ["tea  pot", "ash", "250 ml", "300ml"]
     hangs = {"pattern": r"(\w+\s?)+:"}  # for days, in an engine that tries all ways
     assert rounds._marks("a" * 60 + "!", [hangs]) == []
+
+
+def test_guidelines_may_name_a_class_as_the_source_writes_it(tmp_path):
+    file = tmp_path / "classes.yaml"
+    file.write_text("Kids\u2019 toys: for children", "utf-8")
+    assert read_guidelines(str(file)) == {"Kids' toys": "for children"}

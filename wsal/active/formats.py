@@ -11,9 +11,9 @@ import polars as pl
 
 from wsal.active import exports
 from wsal.active.files import records
-from wsal.active.returned import LISTED, Row, keys_of
+from wsal.active.returned import Row, keys_of
 from wsal.active.sheet import shown
-from wsal.errors import AnnotationError
+from wsal.errors import AnnotationError, listed
 from wsal.labels import LabelSet
 
 Record = dict[str, Any]
@@ -66,12 +66,9 @@ def read(path: Path, name: str) -> list[Row]:
         except ValueError as error:
             problems.append(f"{where}: {error}")
     if problems:
-        more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
         what = "1 record is" if len(problems) == 1 else f"{len(problems)} records are"
         raise AnnotationError(
-            f"{path}: {what} not as {known.tool} exports answers:"
-            + "".join(f"\n  {one}" for one in problems[:LISTED])
-            + more
+            f"{path}: {what} not as {known.tool} exports answers:" + listed(problems)
         )
     return keyed(rows)
 

@@ -13,11 +13,10 @@ import polars as pl
 
 from wsal.active.query import Query
 from wsal.data.text import clean, clean_text, same_text
-from wsal.errors import AnnotationError, nearest
+from wsal.errors import AnnotationError, listed, nearest
 from wsal.labels import SKIPS, LabelSet
 
 SKIP = SKIPS[0]
-LISTED = 10  # problems of a file that a message lists
 SORTED_APART = (
     "its key, id and text belong to different texts; were columns sorted apart from each other? "
     "sort whole rows"
@@ -79,7 +78,9 @@ def matched(rows: Iterable[Row], query: Query, place: object, *, others: bool = 
     problems, n_earlier, strangers = list[str](), 0, list[Row]()
     for row in _with_keys(list(rows)):
         spots = asked.spots(row)
-        if len(spots) > 1:
+        if not asked.has(row) and earlier.has(row):  # its text may be asked again in this round
+            n_earlier += 1
+        elif len(spots) > 1:
             problems.append(f"{_name(row)}: {SORTED_APART}")
         elif spots and asked.fits(row):
             label, problem = _class_of(row, query)
@@ -116,7 +117,7 @@ class _Index:
 
     def __init__(self, table: pl.DataFrame) -> None:
         ids = [one.strip() for one in table["id"]]
-        keys = keys_of(table["text"])
+        self.key_of = dict(zip(ids, keys := keys_of(table["text"]), strict=True))
         self.known, often = set(keys), Counter(keys)
         self.keys = {key: spot for spot, key in enumerate(keys) if often[key] == 1}
         self.ids = {one: spot for spot, one in enumerate(ids)}
@@ -131,6 +132,11 @@ class _Index:
         found = {spot for spot in given if spot is not None}
         bare = self.bare.get(_bare(row.id))
         return found or ({bare} if bare is not None else set())
+
+    def has(self, row: Row) -> bool:
+        """Whether both the row's id and its text are those of one text."""
+        key = self.key_of.get(row.id.strip())
+        return key is not None and key in (row.key, row.text)
 
     def fits(self, row: Row) -> bool:
         """Whether the row's key, if it has one, is known: else it is of another text."""
@@ -205,10 +211,8 @@ def _stranger(row: Row) -> str:
 
 
 def _listed(problems: Sequence[str], place: object, labels: LabelSet) -> str:
-    more = f"\n  ... ({len(problems)} in all)" if len(problems) > LISTED else ""
-    lines = "".join(f"\n  {one}" for one in problems[:LISTED])
     return (
-        f"{place}: {_count(len(problems))} cannot be taken:{lines}{more}\n"
+        f"{place}: {_count(len(problems))} cannot be taken:{listed(problems)}\n"
         f"the classes are {', '.join(labels.names)}; correct the answers and run the same command "
         "again"
     )

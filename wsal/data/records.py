@@ -10,10 +10,9 @@ import polars as pl
 
 from wsal.data.base import ROW, Layout
 from wsal.data.text import as_text, clean, compose
-from wsal.errors import DataError, did_you_mean
+from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import SKIPS, LabelSet
 
-MOST_TOLD = 10  # rows or names that a message lists
 TYPED = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # Hydra's keys in {}
 SPLITS = {
     "train": "pool", "pool": "pool", "unlabeled": "pool", "unlabelled": "pool",
@@ -74,7 +73,7 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
     )
     if len(unknown):
         name, first, text = unknown.select("label", "id", "text").row(0)
-        others = ", ".join(map(repr, unknown["label"][1:MOST_TOLD]))
+        others = ", ".join(map(repr, unknown["label"][1:SHOWN]))
         raise DataError(
             f"gold label {name!r} of id {first!r} ({text[:60]!r}) is not a class"
             f"{did_you_mean(name, labels.names)}; if it is what a class was called "
@@ -166,8 +165,8 @@ def _unique(ids: pl.Series, places: pl.Series) -> pl.Series:
 def _rows(places: pl.Series) -> str:
     if len(places) == 1:
         return f"row {places[0]} has"
-    more = f" and {len(places) - MOST_TOLD:,} more" if len(places) > MOST_TOLD else ""
-    return f"rows {', '.join(map(str, places[:MOST_TOLD]))}{more} have"
+    more = f" and {len(places) - SHOWN:,} more" if len(places) > SHOWN else ""
+    return f"rows {', '.join(map(str, places[:SHOWN]))}{more} have"
 
 
 def _splits(names: pl.Series, places: pl.Series) -> pl.Series:
@@ -179,10 +178,6 @@ def _splits(names: pl.Series, places: pl.Series) -> pl.Series:
         raise DataError(
             f"row {places.filter(unknown)[0]} has split {wrong[0]!r}"
             f"{did_you_mean(wrong[0], SPLITS)}"
-            + (
-                f"; also unknown: {', '.join(map(repr, wrong[1:MOST_TOLD]))}"
-                if len(wrong) > 1
-                else ""
-            )
+            + (f"; also unknown: {', '.join(map(repr, wrong[1:SHOWN]))}" if len(wrong) > 1 else "")
         )
     return folded.replace_strict(SPLITS)

@@ -21,11 +21,6 @@ class Kind(NamedTuple):
     name: str
     compression: str
 
-    @property
-    def is_text(self) -> bool:
-        """Whether it is read line by line."""
-        return self.name in DELIMITED or self.name in JSON
-
 
 def existing(path: Path) -> Path:
     """The path, if a file lies there.

@@ -7,13 +7,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from wsal.errors import DataError
+from wsal.errors import DataError, listed
 
 AT_ONCE = 10_000  # records in a chunk
 MOST_CHARACTERS = 10_000_000  # of one field, and of a line
 RECORD = "record"  # the column of a chunk of json: each record's text
 MOST_BYTES = 1 << 26  # of the lines that are read at once
-MOST_TOLD = 10  # bad records that a message lists
 
 
 @dataclass(frozen=True)
@@ -117,9 +116,8 @@ def refusal(name: str, bad: Sequence[Bad]) -> DataError:
     """What is wrong with a table, its first bad lines listed."""
     if len(bad) == 1:
         return DataError(f"{name} line {bad[0].line}: {bad[0].reason}")
-    listed = "".join(f"\n  line {one.line}: {one.reason}" for one in bad[:MOST_TOLD])
-    more = f"\n  and {len(bad) - MOST_TOLD:,} more" if len(bad) > MOST_TOLD else ""
-    return DataError(f"{name} has {len(bad):,} lines that are no record:{listed}{more}")
+    reasons = [f"line {one.line}: {one.reason}" for one in bad]
+    return DataError(f"{name} has {len(bad):,} lines that are no record:{listed(reasons)}")
 
 
 def doubt(name: str, lines: Sequence[int]) -> str:

@@ -12,8 +12,8 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Vote
 from wsal.contents import of_files
 from wsal.data.text import clean
-from wsal.errors import RuleError, UnknownNameError
-from wsal.files import existing, read_table
+from wsal.errors import RuleError, UnknownNameError, listed
+from wsal.files import existing, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.compiled import find_keys
@@ -78,15 +78,15 @@ class Gazetteer:
 
     @cached_property
     def _terms(self) -> pl.DataFrame:
-        """Each folded term once, its class, and the `row` it first stands in, from 1 up."""
-        table = read_table(Path(self.path))
+        """Each folded term once, its class, and the `row` of the file it first stands in."""
+        table, places, _ = numbered_table(Path(self.path))
         for name in (self.term, self.label):
             if name not in table.columns:
                 raise UnknownNameError(f"column of {self.path}", name, table.columns)
         terms = table[self.term].cast(pl.String)
         folded = single_spaced(fold(clean(terms), ascii_only=False)).str.strip_chars(" ")
         columns = {"key": folded, "term": terms, "label": clean(table[self.label].cast(pl.String))}
-        rows = pl.DataFrame(columns).with_row_index("row", offset=1)
+        rows = pl.DataFrame({"row": places} | columns)
         empty = rows.filter(pl.col("key").is_null() | (pl.col("key") == ""))
         if len(empty):
             row, term = empty["row"][0], empty["term"][0]
@@ -116,8 +116,12 @@ class Gazetteer:
         classes = names.replace_strict(known, default=-1, return_dtype=pl.Int16)
         unknown = np.flatnonzero(classes.fill_null(-1).to_numpy() < 0)
         if len(unknown):
-            row, name = self._terms["row"][int(unknown[0])], names[int(unknown[0])]
+            wrong = self._terms[unknown].unique("label", maintain_order=True)
+            told = [
+                f"row {row}: {UnknownNameError('label', name, labels.names)}"
+                for row, name in wrong.select("row", "label").iter_rows()
+            ]
             raise RuleError(
-                f"{self.path}, row {row}: {UnknownNameError('label', name, labels.names)}"
+                f"{self.path}, {told[0]}" if len(told) == 1 else f"{self.path}:{listed(told)}"
             )
         return classes.to_numpy()

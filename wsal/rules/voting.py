@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from wsal.arrays import ABSTAIN, Embeddings, Vote, Votes
-from wsal.errors import RuleError, WsalError
+from wsal.errors import RuleError, WsalError, listed
 from wsal.labels import LabelSet
 from wsal.rules.base import PatternRule, Rule, Search
 from wsal.rules.compiled import check, compile_searches
@@ -21,7 +21,6 @@ from wsal.rules.similarity import EmbeddingRule
 CHUNK = 100_000  # records at a time: bounds memory, keeps both cores busy
 MANY_CALLS = 2_000_000  # calls of Python functions from which other processes pay
 FEW_CORES = 2  # with these, threads pay as well: patterns run while Python holds its lock
-SHOWN = 10  # rules that are wrong, of which it is said why
 RESERVED = "id"  # the first column of every table of votes
 
 Answers = list[tuple[Vote, Failures]]
@@ -169,10 +168,7 @@ def compile_rules(
         except RuleError as error:
             wrong.append(error)
     if len(wrong) > 1:
-        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
-        raise RuleError(
-            "\n  ".join([f"{len(wrong)} rules are wrong:", *map(str, wrong[:SHOWN]), *more])
-        )
+        raise RuleError(f"{len(wrong)} rules are wrong:{listed([*map(str, wrong)])}")
     if wrong:
         raise wrong[0]
     patterns = compile_searches(list(searches.values()), labels)

@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 from wsal import tables
 from wsal.arrays import Prior, Probs
 from wsal.artifacts import Artifact, Facts, write_json
+from wsal.data.text import clean_text
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel, LabelModel
@@ -140,7 +141,9 @@ def fill_uncovered(
                 "aggregate.uncovered=default needs aggregate.default_class=CLASS, the class of "
                 f"texts that no rule votes on; classes: {', '.join(labels.names)}"
             )
-        probs[~covered] = _mostly(labels.index(settings.default_class), len(labels))
+        probs[~covered] = _mostly(
+            labels.index(clean_text(settings.default_class) or settings.default_class), len(labels)
+        )
     return probs
 
 
@@ -152,17 +155,18 @@ def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
     """
     if settings.prior is None:
         return None
-    for name in settings.prior:
+    given = {clean_text(name) or name: share for name, share in settings.prior.items()}
+    for name in given:
         if name not in labels:
             raise ConfigError(
                 f"aggregate.prior has class {name!r}{did_you_mean(name, labels.names)}"
             )
-    missing = [name for name in labels.names if not settings.prior.get(name)]
+    missing = [name for name in labels.names if not given.get(name)]
     if missing:
         raise ConfigError(
             f"aggregate.prior has no share above 0 for {missing}; give one for every class"
         )
-    shares = np.array([settings.prior[name] for name in labels.names])
+    shares = np.array([given[name] for name in labels.names])
     prior: Prior = shares / shares.sum()
     return prior
 

@@ -13,7 +13,7 @@ from wsal import tables
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.data.records import renaming
-from wsal.data.text import same_text
+from wsal.data.text import clean, same_text
 from wsal.errors import AnnotationError, nearest
 from wsal.labels import LabelSet
 
@@ -22,11 +22,14 @@ SHOWN = 60  # characters of a text in a message
 
 
 def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
-    """The row of the pool at which each text stands; null where it is there no longer."""
+    """The row of the pool at which each text stands; null where it is there no longer.
+
+    Texts may be kept from an earlier version of wsal, which cleaned texts a little differently.
+    """
     held = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     rows = _places(held, texts)
     if rows.null_count():  # keys of the whole pool take a while, and are seldom needed
-        again = _places(same_text(held), same_text(texts))
+        again = _places(same_text(held), same_text(clean(texts)))
         rows = pl.select(pl.coalesce(rows, again)).to_series()
     return rows
 

@@ -23,6 +23,7 @@ METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
 NEXT = 100  # labels whose gain is forecast
 MOST_SHARED = 0.95
 LEVEL = 0.9  # of intervals
+GROWN = 1.1  # times as many texts as when the sample was drawn
 
 
 def assess(
@@ -59,6 +60,7 @@ def assess(
         said = [by.said(embeddings, one, frame) for one in judged]
         skipped = found["n_evaluation_skipped"] if by.place == "frame" else 0
         found["measured_on"] = by.name + (_beside(skipped) if skipped else "")
+        found["measured_on"] += _grown(pool, first_query) if by.place == "frame" else ""
         found |= _judged(by.sample, said, judged, seed)
         found["next_gain"] = {name: _next_gain(found, name) for name in METRICS}
     write_json(out / "assessment.json", found)
@@ -73,6 +75,15 @@ def _n_skipped(measured: pl.DataFrame) -> int:
 
 def _beside(n: int) -> str:
     return f" ({n} more skipped: it speaks of texts that people can label)"
+
+
+def _grown(pool: Artifact, first_query: Artifact) -> str:
+    """A warning where many texts came after the frame was drawn: it does not speak for them."""
+    n_frame = tables.n_rows(first_query.path / "frame.parquet")
+    then, now = first_query.facts.get("n_left", 0) + n_frame, pool.facts["n_pool"]
+    if not n_frame or now <= GROWN * then:
+        return ""
+    return f" (drawn when the pool had {then:,} texts; of the {now - then:,} more it says nothing)"
 
 
 def _judged(sample: Sample, said: Sequence[Probs], judged: Sequence[Artifact], seed: int) -> Facts:

@@ -109,9 +109,10 @@ def select(
     chosen = strategy.select(candidates, active.query_size, rng(seed, "select", number))
     settled = np.isin(known, asked.filter(asked.is_duplicated()).to_numpy())
     again = _again(vectors, known, gold, settled, active.review)
+    repeated = _asked(pool, known[again.rows], probs[n + again.rows], again, tables.TRAIN)
     query = pl.concat(
-        [
-            _asked(pool, known[again.rows], probs[n + again.rows], again, tables.TRAIN),
+        [  # what is asked again has an id of its own, so that an old answer is not taken for a new
+            repeated.with_columns(id=pl.format("{}-again-{}", "id", pl.lit(number))),
             _asked(pool, rows[chosen.rows], probs[chosen.rows], chosen, tables.TRAIN),
             _asked(pool, frame.rows[measured], said[measured], _drawn(measured), tables.EVALUATE),
         ]

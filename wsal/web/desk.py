@@ -73,11 +73,17 @@ class Desk:
 
     def append(self, events: Sequence[Event]) -> int:
         """Journal what a person did; give back how many events were new."""
-        items = self.round.items
-        events = [replace(e, text=items[e.id].text) if e.id in items else e for e in events]
+        events = [replace(event, text=self._about(event)) for event in events]
         new = self.journal.append(events)
         self.refresh()
         return new
+
+    def _about(self, event: Event) -> str:
+        """The text that an event is about; of a round's end, which query was ended."""
+        if event.kind == FINISH:
+            return self.round.query
+        item = self.round.items.get(event.id)
+        return item.text if item else event.text
 
     def decided(self) -> dict[str, Answers]:
         """For each text of the round, the decisions that stand, by annotator."""
@@ -193,6 +199,7 @@ class Desk:
             self.enough(self._of_round(standing(self.events[:place])))
             for place, event in enumerate(self.events)
             if event.kind == FINISH and event.round == self.round.number
+            if event.text in ("", self.round.query)  # else the round was begun anew since
         )
         return ended or not (self.open_ids(decided) or self.ties(decided))
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from wsal.artifacts import file_digest
+from wsal.data.text import clean_text
 from wsal.errors import ConfigError
 
 
@@ -39,4 +40,4 @@ def read_guidelines(path: str | None) -> dict[str, str]:
         raise ConfigError(f"annotator.guidelines={path}: {error}") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: expected a mapping from class to text")
-    return {str(name): str(text) for name, text in found.items()}
+    return {clean_text(str(name)) or "": str(text) for name, text in found.items()}

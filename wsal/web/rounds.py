@@ -16,12 +16,13 @@ import polars as pl
 from wsal import tables
 from wsal.active.sheet import AGAIN
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact
+from wsal.artifacts import MANIFEST, Artifact, digest_of, require_rows_of
 from wsal.errors import RuleError
 from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.seeding import rng
 from wsal.stages.answers import guesses, rows_of
+from wsal.stages.rounds import is_handed_out
 
 ALIKE = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
@@ -54,15 +55,17 @@ class OpenRound:
     vectors: Embeddings  # (items, dims)
     labels: list[str]
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
+    query: str = ""  # a digest of the texts asked
 
 
 def newest(run_dir: Path) -> tuple[int, bool]:
-    """The newest round with a query, and whether it still waits for answers; 0 if there is none."""
+    """The newest round with a query, and whether people are asked it now; 0 if there is none."""
     found = sorted(run_dir.glob(f"{ROUNDS}/*/query/{MANIFEST}"))
     if not found:
         return 0, False
     place = found[-1].parents[1]
-    return int(place.name), not (place / "annotations" / MANIFEST).exists()
+    waits = is_handed_out(place) and not (place / "annotations" / MANIFEST).exists()
+    return int(place.name), waits
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
@@ -70,16 +73,21 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
 
     The query may be older than the pool: its texts are found there as they read, whatever their
     ids; of those that are gone there are no fields, votes and vectors.
+
+    Raises:
+        MissingArtifactError: votes or embeddings are not there, or are those of another pool.
     """
     pool = Artifact.open(run_dir / "pool")
+    votes_of, embeddings = (Artifact.open(run_dir / name) for name in ("votes", "embeddings"))
+    require_rows_of(pool, [votes_of, embeddings])
     query = guesses(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
     labels = [str(name) for name in pool.facts["labels"]]
     place = rows_of(pool, query["text"])
     here, rows = place.is_not_null().to_numpy(), place.fill_null(0).to_numpy()
     records = tables.take(pool.path / "pool.parquet", rows)
-    votes = tables.take(run_dir / "votes" / "votes.parquet", rows)
+    votes = tables.take(votes_of.path / "votes.parquet", rows)
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
-    vectors = np.load(run_dir / "embeddings" / "embeddings.npy", mmap_mode="r")[rows]
+    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r")[rows]
     vectors = vectors.astype(np.float32) * here[:, None]
     hidden = rng(0, "blind", number).random(len(query)) < blind_share
     items = {}
@@ -97,7 +105,8 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             blind=bool(blind), measures=measures, gone=gone,
         )  # fmt: skip
     _group(list(items.values()))
-    return OpenRound(number, items, vectors, labels, pool.facts.get("renamed", {}))
+    former, texts = pool.facts.get("renamed", {}), digest_of(query["text"].to_list())
+    return OpenRound(number, items, vectors, labels, former, texts)
 
 
 def _marks(text: str, rules: list[Mapping[str, Any]]) -> list[str]:

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from wsal.active.journal import NAME, Journal
+from wsal.artifacts import MANIFEST
+from wsal.errors import MissingArtifactError
 from wsal.web import panel
 from wsal.web.desk import Desk
-from wsal.web.rounds import newest, read_round
+from wsal.web.rounds import ROUNDS, newest, read_round
+
+SHOWN = ("pool", "votes", "embeddings")  # artifacts that a round is shown with
 
 
 @dataclass
@@ -23,6 +27,7 @@ class Site:
     again: float = 0.0
     lease_seconds: float = 300.0
     open_desk: Desk | None = None
+    opened: tuple[object, ...] = ()  # what the desk was made of
     quality: dict[str, Any] = field(default_factory=dict)
     over: str = ""  # why the run ended, once it did
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -30,29 +35,40 @@ class Site:
 
     def current(self) -> tuple[bool, Desk | None]:
         """Whether it is known at once which desk is open, and the desk; waits for nothing."""
-        number, waits = newest(self.run_dir)
-        desk = self.open_desk
-        if not waits:
-            return True, None
-        return desk is not None and desk.round.number == number, desk
+        _, waits, made_of = self._newest()
+        return (self.opened == made_of, self.open_desk) if waits else (True, None)
 
     def desk(self) -> Desk | None:
         """The desk of the round that waits for answers; None while there is none.
 
-        A round is opened by reading much of the run: never call this in the event loop.
+        While what lies before the round is made anew there is none, either. A round is opened by
+        reading much of the run: never call this in the event loop.
         """
-        number, waits = newest(self.run_dir)
         with self.lock:
+            number, waits, made_of = self._newest()
             if not waits:
-                self.open_desk = None
-            elif self.open_desk is None or self.open_desk.round.number != number:
-                found = read_round(self.run_dir, number, self.blind)
-                journal = Journal(self.run_dir / NAME)
-                desk = Desk(journal, found, self.lease_seconds, self.overlap, self.again)
-                desk.refresh()
-                self.open_desk = desk
+                self.open_desk, self.opened = None, ()
+            elif self.opened != made_of:
+                self.open_desk, self.opened = self._opened(number), made_of
                 threading.Thread(target=self.look, daemon=True).start()
             return self.open_desk
+
+    def _newest(self) -> tuple[int, bool, tuple[object, ...]]:
+        """The newest round, whether it waits for answers, and what its desk would be made of."""
+        number, waits = newest(self.run_dir)
+        parts = (*SHOWN, f"{ROUNDS}/{number:03d}/query")
+        files = [self.run_dir / part / MANIFEST for part in parts]
+        return number, waits, (number, *(f.stat().st_mtime_ns for f in files if f.exists()))
+
+    def _opened(self, number: int) -> Desk | None:
+        try:
+            found = read_round(self.run_dir, number, self.blind)
+        except (MissingArtifactError, OSError):  # some of it is being made anew
+            return None
+        journal = Journal(self.run_dir / NAME)
+        desk = Desk(journal, found, self.lease_seconds, self.overlap, self.again)
+        desk.refresh()
+        return desk
 
     def look(self) -> None:
         """Quality and forecast, which take a second, are computed beside the requests."""
