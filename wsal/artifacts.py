@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,25 +83,6 @@ class Artifact:
     def made_from(self, config: Mapping[str, Any], inputs: Inputs) -> bool:
         """Whether this configuration and these inputs are the ones it was made from."""
         return bool(self.manifest["made_from"] == digest_of(_origin(config, inputs)))
-
-
-def require_rows_of(pool: Artifact, others: Iterable[Artifact]) -> None:
-    """Make sure that row n of each of these artifacts is row n of the pool as it is now.
-
-    Raises:
-        MissingArtifactError: some were made from a pool that has been replaced since.
-    """
-    old = [
-        str(one.path)
-        for one in others
-        if one.manifest["inputs"].get("pool", pool.digest) != pool.digest
-    ]
-    if old:
-        raise MissingArtifactError(
-            f"{', '.join(old)}: made from another pool than {pool.path} is now, so its rows would "
-            "be taken for those of other texts; run the stages between them first (`wsal run` does "
-            "all in order, `wsal status` lists what is stale)"
-        )
 
 
 @dataclass(frozen=True)

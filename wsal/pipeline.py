@@ -13,6 +13,7 @@ from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.errors import DiskError
 from wsal.parts import Parts
 from wsal.stages.rounds import hand_out, is_corrected, is_peoples, withdraw
+from wsal.stages.same_rows import require_rows_of
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
             is_open = name == "select" and not _answered(run_dir, number)
             return Outcome(name, number, "kept", done, anew if is_open else "")
     if isinstance(pool := inputs.get("pool"), Artifact):
-        artifacts.require_rows_of(pool, _of_pool_rows(inputs))
+        require_rows_of(pool, _of_pool_rows(inputs))
     if name == "annotate" and parts["annotator"].human:
         hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):

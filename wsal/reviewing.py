@@ -8,13 +8,14 @@ from rich.table import Table
 
 from wsal import tables
 from wsal.active.review import suspects
-from wsal.artifacts import Artifact, require_rows_of
+from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
 from wsal.pipeline import STAGES
 from wsal.runs import opened
 from wsal.seeding import rng
 from wsal.stages.answers import answered
+from wsal.stages.same_rows import require_rows_of
 from wsal.vote_report import console
 
 

@@ -11,13 +11,14 @@ import polars as pl
 
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes
-from wsal.artifacts import Artifact, require_rows_of
+from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.pipeline import STAGES, folder
 from wsal.runs import opened
 from wsal.seeding import rng
 from wsal.stages.answers import answered, guesses, rows_of
+from wsal.stages.same_rows import require_rows_of
 from wsal.suggestion.proposals import Proposal, to_yaml
 from wsal.suggestion.suggest import Known, Suggestions, suggest
 

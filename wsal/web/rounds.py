@@ -16,13 +16,14 @@ import polars as pl
 from wsal import tables
 from wsal.active.sheet import AGAIN
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact, digest_of, require_rows_of
+from wsal.artifacts import MANIFEST, Artifact, digest_of
 from wsal.errors import RuleError
 from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.seeding import rng
 from wsal.stages.answers import guesses, rows_of
 from wsal.stages.rounds import is_handed_out
+from wsal.stages.same_rows import require_rows_of
 
 ALIKE = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
