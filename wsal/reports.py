@@ -75,7 +75,7 @@ def _weighed(facts: Facts) -> list[str]:
     """What gold did to the weak labels."""
     if not facts["n_covered"]:
         return ["no votes to weigh"]
-    return [_before_after(facts), facts["label_model"]]
+    return [facts["checked"], _before_after(facts), facts["label_model"]]
 
 
 def _interval(one: Mapping[str, float]) -> str:

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from helpers import ROOT
 from omegaconf import OmegaConf
@@ -134,6 +135,33 @@ def test_gold_of_the_rounds_makes_weak_labels_better(stages):
     frame, probs = weak(done)
     assert len(frame) == stages(["prepare"]).facts["n_pool"]
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_gold_that_a_strategy_chose_where_rules_are_wrong_does_not_spoil_weak_labels(stages):
+    """Answers on the texts on which the rules err say that all of them are bad."""
+    settings = ("encoder=tiny", "strategy=random", "active.query_size=120", "pretrain.epochs=0")
+    stages((*RULES, "tokenise", "pretrain", "embed"), *settings)
+    weak_labels, probs = weak(stages(["aggregate"], *settings))
+    pool = stages(["prepare"], *settings).path
+    gold = pl.read_parquet(pool / "gold.parquet").join(
+        weak_labels.with_columns(said=pl.Series(probs.argmax(axis=1))), on="id"
+    )
+    wrong = gold.filter((pl.col("said") != pl.col("label")) & (pl.col("n_votes") > 0))
+    assert len(wrong) > 30
+    query = stages(["select"], *settings, number=1).path / "query.parquet"
+    texts = pl.read_parquet(pool / "pool.parquet").join(wrong.select("id"), on="id", how="semi")
+    asked = (
+        pl.read_parquet(query)
+        .head(len(texts))
+        .with_columns(texts.select("id", "text").head(120).get_columns())
+    )
+    asked.write_parquet(query)
+    done = stages(("annotate", "reweigh"), *settings, number=1)
+    metrics = json.loads((done.path / "metrics.json").read_text())
+    assert not done.facts["gold_used"]
+    assert "not used: log loss" in done.facts["checked"]
+    assert metrics["test"]["covered"] == metrics["before"]["test"]["covered"]
 
 
 def test_settings_may_name_a_class_as_the_source_writes_it():

@@ -53,9 +53,9 @@ class Auto:
 
     With at least `least_gold` covered gold texts: the model that has the least log loss on gold
     texts that did not teach it, if that is clearly less (`clearly_better`); or majority vote, if
-    it is right on more of them by over two standard errors. The others learn without gold, which
-    then calibrates them. Without: majority vote, if rules that vote together clearly agree no more
-    often than by chance; then there is no consensus to learn from.
+    it is right on more of them by over two standard errors, at no higher log loss. The others
+    learn without gold, which then calibrates them. Without: majority vote, if rules that vote
+    together clearly agree no more often than by chance; then there is no consensus to learn from.
     """
 
     least_gold: Positive = 50
@@ -171,7 +171,8 @@ def _by_gold(
     told = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
     reason = f"log loss on {len(truth)} gold texts: {told}"
     lead = _right(probs["majority"], truth) - _right(probs[best], truth)
-    if lead.mean() > ERRORS * lead.std() / np.sqrt(len(lead)):
+    no_loss = loss["majority"] <= loss[best]  # being right more often does not make up for it
+    if no_loss and lead.mean() > ERRORS * lead.std() / np.sqrt(len(lead)):
         reason += f"; majority is right on {lead.mean():.3f} more than {best}"
         best = "majority"
     return FittedAuto(best, reason, models[best])
