@@ -120,9 +120,9 @@ def test_several_runs_and_none_are_told_apart(work, tmp_path):
         (work / "runs/x" / model / "config.json").write_text("{}")  # a model's, and no run's
     assert run_here(work, "rules").returncode == 0
     assert run_here(work, "status").stderr == ""
-    (work / "runs/sweep").mkdir()
-    (work / "runs/x").rename(work / "runs/sweep/0")
-    assert "sweep/0" in run_here(work, "status").stdout
+    (work / "runs/deep/sweep").mkdir(parents=True)
+    (work / "runs/x").rename(work / "runs/deep/sweep/0")
+    assert "deep/sweep/0" in run_here(work, "status").stdout
     (tmp_path / "empty").mkdir()
     for command in ("status", "rules", "forecast", "review"):
         done = run_here(tmp_path / "empty", command)

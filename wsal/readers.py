@@ -146,10 +146,9 @@ def run_folder(name: str) -> Path:
 
 def known_runs() -> list[str]:
     """The names of runs, those of a sweep's jobs too; models inside of a run are none."""
-    runs = {path.parent for path in RUNS.glob(f"*/{CONFIG}")}
-    jobs = {path.parent for path in RUNS.glob(f"*/*/{CONFIG}")}
-    jobs = {job for job in jobs if job.parent not in runs}  # a model's folder has a CONFIG, too
-    return sorted(str(run.relative_to(RUNS)) for run in runs | jobs)
+    found = {path.parent for path in RUNS.rglob(CONFIG)} - {RUNS}
+    runs = (run for run in found if found.isdisjoint(run.parents))  # a model has a CONFIG, too
+    return sorted(str(run.relative_to(RUNS)) for run in runs)
 
 
 def forecast(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

@@ -24,7 +24,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from wsal.serving.app import Limits, make_app
+from wsal.files.objects import columns
+from wsal.serving.app import Limits, _row, make_app
 from wsal.serving.exported import softmax
 
 ALL = list(HealthCheck)
@@ -107,6 +108,9 @@ def test_no_texts_get_no_predictions(asked):
         ({"text": "a", "top": 0}, 422, "greater than or equal to 1"),
         ({"text": "a", "topp": 2}, 422, "Extra inputs are not permitted"),
         (b"{", 422, "JSON decode error"),
+        (b'{"text": {"title": NaN}}', 422, "title is nan, which is not a JSON number"),
+        (b'{"texts": ["a", {"title": -Infinity}]}', 422, "title is -inf"),
+        (b'{"text": {"title": 1e400}}', 422, "title is inf"),
         (b"\xff", 400, "error parsing the body"),
     ],
 )  # fmt: skip
@@ -117,6 +121,12 @@ def test_what_is_not_taken_says_why(asked, body, status, said):
     assert answer.status_code == status
     assert said in json.dumps(answer.json(), ensure_ascii=False).replace('\\"', '"')
     assert client.post("/predict", json={"text": "a novel"}).status_code == 200
+
+
+def test_values_that_are_no_text_are_read_as_in_a_file():
+    values = {"a": True, "b": 1.50, "c": 7, "d": None, "e": "x"}
+    in_a_file = columns([values]).to_pylist()[0]
+    assert _row(values, tuple(values)) == list(in_a_file.values())
 
 
 def test_half_a_surrogate_pair_is_read_as_a_question_mark(asked):

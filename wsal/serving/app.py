@@ -1,6 +1,7 @@
 """The HTTP server over an exported folder: /predict, /health, /metrics, and its OpenAPI page."""
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from wsal import __version__
+from wsal.files.objects import as_text
 from wsal.serving.batching import Batcher, QueueFullError, Row
 from wsal.serving.engines import Engine
 from wsal.serving.exported import Exported
@@ -191,7 +193,13 @@ def _row(text: Text, fields: tuple[str, ...]) -> Row:
     if not any(name in text for name in fields):
         raise HTTPException(422, f"a text has the fields {list(text)}; expected {list(fields)}")
     values = [text.get(name) for name in fields]
-    return [None if value is None else _whole(str(value)) for value in values]
+    for name, value in zip(fields, values, strict=True):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise HTTPException(
+                422,
+                f"the field {name} is {value}, which is not a JSON number; expected text or null",
+            )
+    return [None if value is None else _whole(as_text(value) or "") for value in values]
 
 
 def _whole(text: str) -> str:
