@@ -113,6 +113,7 @@ def test_options_may_stand_between_overrides_and_a_name_may_be_a_number(work):
         (["~hardware", "~stop"], ["hardware was taken away", "stop was taken away"]),
         (["seed=1.5"], ["seed is 1.5; expected a whole number"]),
         (["run_dir=.."], ["run_dir is '..'; expected the name of a folder"]),
+        (["name=../other"], ["name is '../other', outside of runs/; use run_dir=FOLDER"]),
         (["pretrain.lr=abc", "active.rounds=-1", "+finetune.typo=1"],
          ["3 things", "pretrain.lr is 'abc'", "active.rounds is -1", "'typo'"]),
         (["data=csv"], ["data.layout.text has no value, data.path has no value: give them"]),

@@ -199,6 +199,10 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
     for key in ("name", "run_dir"):
         if nodes[key].strip() in ("", ".", "..") or any(ord(c) < 32 for c in nodes[key]):
             raise ConfigError(f"{key} is {nodes[key]!r}; expected the name of a folder")
+    if ".." in Path(nodes["name"]).parts:  # `wsal status` would never see it
+        raise ConfigError(
+            f"name is {nodes['name']!r}, outside of runs/; use run_dir=FOLDER for that"
+        )
     _check_processes(nodes, trusted)
 
 
