@@ -175,7 +175,7 @@ RULE = "{_target_: wsal.rules.patterns.Keyword, label: A, words: [beans]}"
         (f"no: {RULE}\nb: {RULE}\n", ["line 1: YAML reads no as a boolean", "'no'"]),
         (RULE.join(("a: ", "\n")).replace("beans", "007, 0123"),
          ["line 1: YAML reads 007 as 7", "'007'", "YAML reads 0123 as 83"]),
-        (f"a: {RULE}\na: {RULE}\n", ["r.yaml, line 2", "each name may stand once"]),
+        (f"a: {RULE}\na: {RULE}\n", ["r.yaml, line 2", "each name may appear only once"]),
         ("a:\n\tb: 1\n", ["r.yaml, line 2", "spaces, not tabs"]),
     ],
 )  # fmt: skip

@@ -50,11 +50,11 @@ def yaml_fault(error: yaml.YAMLError) -> str:
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     hint = ""
     if "escape character" in what:
-        hint = "; a backslash stays one in single quotes only, as in pattern: '\\d+g'"
+        hint = "; a backslash is taken literally only in single quotes, as in pattern: '\\d+g'"
     elif "\\t" in what:
         hint = "; indent with spaces, not tabs"
     elif "duplicate key" in what:
-        hint = "; each name may stand once"
+        hint = "; each name may appear only once"
     at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     name = mark.name if mark else getattr(error, "name", "a YAML file")
     return f"{name}{at}: {' '.join(what.split())}{hint}"

@@ -22,7 +22,7 @@ from wsal.runs import BEFORE_ROUNDS, CONFIG
 from wsal.stages.rounds import is_corrected, is_peoples
 from wsal.vote_report import console
 
-AGAIN = "run the command of that run again, which writes it anew"
+AGAIN = "run that run's command again to rewrite it"
 UNREADABLE = (WsalError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 

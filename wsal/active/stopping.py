@@ -11,8 +11,8 @@ from wsal.settings import StopSettings
 ROUNDS = 3  # agreement is averaged over so many
 LONGEST = 300.0  # seconds: an answer that took longer was a break
 HOW_TO_MEASURE = (
-    "use evaluation.size=100 (so many random texts more to label, never trained on) or, where the "
-    "data has gold labels, data.layout.dev_share=0.1"
+    "use evaluation.size=100 (that many more random texts to label, never trained on) or, where "
+    "the data has gold labels, data.layout.dev_share=0.1"
 )
 
 
@@ -91,10 +91,10 @@ def judged(
         found.append(_over(float(np.mean(agreed)), stop.agreement if steady else None, "agreement"))
         found.append(_under(last["changed"], stop.change, "share of predictions that changed"))
     if following := last["next_gain"].get(stop.metric):
-        what = f"most that the next 100 labels bring in {stop.metric}"
+        what = f"most the next 100 labels could add to {stop.metric}"
         found.append(_under(following["high"], stop.least_gain, what))
     if last["seconds"] is None:
-        return [*found, (False, "hours of annotators and cost unknown: nobody took the time")]
+        return [*found, (False, "annotators' hours and cost unknown: no answer was timed")]
     found.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
     cost = cost_of(last["seconds"], price_per_hour) or 0.0
     return [*found, _over(cost, stop.budget, "cost")]

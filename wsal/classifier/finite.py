@@ -67,7 +67,7 @@ class DivergenceGuard:
         else:
             return
         raise ModelError(
-            f"{self.course.what}: {problem}; nothing of it was kept. Set a smaller lr (it is "
+            f"{self.course.what}: {problem}; none of this was saved. Set a smaller lr (now "
             f"{self.course.settings.lr:g}), or encoder.precision=fp32 if it is not"
         )
 

@@ -102,7 +102,9 @@ def require_same_columns(
     """
     if odd := sorted(set(names) ^ set(expected)):
         has, lacks = (file, first) if odd[0] in names else (first, file)
-        raise DataError(f"{has} has a column {odd[0]!r} and {lacks} has none; expected the same")
+        raise DataError(
+            f"{has} has a column {odd[0]!r} but {lacks} does not; all files need the same columns"
+        )
 
 
 def chunks(

@@ -41,7 +41,7 @@ def reweigh(
         raise AnnotationError(
             "no text of the pool has a gold label to learn from; "
             + (told_aside(aside) or "answer at least one text")
-            + ("; is it other data, or other data.layout.text fields?" if aside["n"] else "")
+            + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
     truth = np.full(pool.facts["n_pool"], ABSTAIN, dtype=np.int64)
     truth[rows] = gold
