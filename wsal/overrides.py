@@ -136,8 +136,8 @@ def _in_grammar(plus: str, key: str, value: str, *, sweeps: bool) -> str:
         return candidate
     if value[:1] == "{" and value[-1:] == "}":
         raise ConfigError(
-            f"{as_typed!r} cannot be read: between braces, names and values may have only ASCII letters, "
-            f"digits, spaces and signs such as - and /; for others, {YAML_WAY}"
+            f"{as_typed!r} cannot be read: between braces, names and values may have only "
+            f"ASCII letters, digits, spaces and signs such as - and /; for others, {YAML_WAY}"
         )
     raise ConfigError(
         f"{as_typed!r} cannot be read: put each value with special characters in quotes, as in "
