@@ -20,6 +20,6 @@ def require_rows_of(pool: Artifact, others: Iterable[Artifact]) -> None:
     if old:
         raise MissingArtifactError(
             f"{', '.join(old)}: made from another pool than the present {pool.path}, so its rows "
-            "would be taken for those of other texts; run the stages between them first (`wsal run` "
-            "does all in order, `wsal status` lists what is stale)"
+            "would be taken for those of other texts; run the stages between them first "
+            "(`wsal run` does all in order, `wsal status` lists what is stale)"
         )
