@@ -179,8 +179,9 @@ class Round:
         end = self.habits.ends * hours / sum(1 / one.pace for one in self.people)
         kill = end / 2 if self.habits.killed else np.inf
         while not self.desk.finished():
-            if not self.busy:
-                for one in self.desk.ties(self.desk.decided()):
+            decided = self.desk.decided()
+            if not self.desk.open_ids(decided):  # what is left are ties
+                for one in self.desk.ties(decided):
                     self.say("settle", "p0", one, world().gold[self.row[one]])
                 continue
             self.now, n = heapq.heappop(self.busy)
