@@ -17,12 +17,12 @@ from pathlib import Path
 from record import in_child, row, show
 from rich.progress import track
 
-from wsal.processes import WAITING, wait_without_spinning
+from wsal.processes import WAITING, wait_with_few_spins
 
 CORES = sorted(os.sched_getaffinity(0))[:2]
 QUIET = 0.05  # share of the two cores that others take
 LOOK = 2.0  # seconds
-WAYS = {"sleeps": "threads sleep where they wait", "spins": "threads spin, as by default"}
+WAYS = {"sleeps": "threads sleep soon where they wait", "spins": "threads spin, as by default"}
 
 
 def busy():
@@ -45,7 +45,7 @@ def used(pid):
 def one_turn(way, texts, beside):
     """Texts a second of MiniLM in training, and the share of both cores that others took."""
     if way == "sleeps":
-        wait_without_spinning()
+        wait_with_few_spins()
     from product_texts import titles
     from training import MINILM, ours
 

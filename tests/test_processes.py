@@ -18,11 +18,11 @@ import contextlib, io, json, os, sys
 from wsal.cli import main
 found = {}
 for command in json.loads(sys.argv[1]):
-    os.environ.pop("OMP_WAIT_POLICY", None)
+    os.environ.pop("GOMP_SPINCOUNT", None)
     sys.argv = ["wsal", command, "--help"]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         main()
-    found[command] = os.environ.get("OMP_WAIT_POLICY")
+    found[command] = os.environ.get("GOMP_SPINCOUNT")
 print(json.dumps(found))
 """
 WORKERS = """
@@ -31,10 +31,10 @@ from wsal import processes
 
 def work(folder):
     with open(f"{folder}/{processes.rank()}", "w") as file:
-        file.write(os.environ["OMP_WAIT_POLICY"])
+        file.write(os.environ["GOMP_SPINCOUNT"])
 
 if __name__ == "__main__":
-    processes.wait_without_spinning()
+    processes.wait_with_few_spins()
     processes.launch(work, 2, sys.argv[1])
 """
 
@@ -43,18 +43,18 @@ def without(*names):
     return {name: value for name, value in os.environ.items() if name not in names}
 
 
-def test_every_command_lets_threads_sleep_where_they_wait():
+def test_every_command_lets_threads_sleep_soon_where_they_wait():
     done = subprocess.run(
         [sys.executable, "-c", EACH, json.dumps(COMMANDS)],
         env=without(*processes.WAITING), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(COMMANDS, "PASSIVE")
+    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(COMMANDS, processes.SPINS)
 
 
 @pytest.mark.parametrize(
     ("given", "spins"),
     [
-        ({}, "0"),
+        ({}, processes.SPINS),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, "INFINITY|[1-9][0-9]{9,}"),
         ({"GOMP_SPINCOUNT": "4321"}, "4321"),
         ({"KMP_BLOCKTIME": "1"}, "300000"),
@@ -82,4 +82,4 @@ def test_workers_that_torchrun_starts_have_it_too(tmp_path):
         env=without(*processes.WAITING), check=True, capture_output=True,
     )  # fmt: skip
     said = {file.name: file.read_text() for file in (tmp_path / "out").iterdir()}
-    assert said == {"0": "PASSIVE", "1": "PASSIVE"}
+    assert said == {"0": processes.SPINS, "1": processes.SPINS}

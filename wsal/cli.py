@@ -60,7 +60,7 @@ OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multiru
 
 def launch(command: str) -> None:
     """Compose the configuration from conf/ and the command line, then run one command."""
-    processes.wait_without_spinning()
+    processes.wait_with_few_spins()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
@@ -149,7 +149,7 @@ def main() -> None:
     elif arguments[0] in (*STAGES, "run", "active"):
         launch(sys.argv.pop(1))
     else:
-        processes.wait_without_spinning()
+        processes.wait_with_few_spins()
         from wsal.readers import read_command  # noqa: PLC0415
 
         try:
