@@ -100,7 +100,7 @@ def test_a_damaged_manifest_is_a_line_of_the_table_and_of_the_next_command(work,
 def test_a_damaged_configuration_is_named_after_the_other_runs(work, text):
     shutil.copytree(work / "runs/x", work / "runs/y")
     (work / "runs/x/config.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"damaged: .*x/config\.json.*run the command"):
+    with pytest.raises(ConfigError, match=r"damaged: .*x/config\.json.*run that run.s command"):
         states(work / "runs/x")
     done = run_here(work, "status")
     assert done.returncode == 1

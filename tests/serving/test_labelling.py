@@ -310,7 +310,7 @@ def test_a_folder_of_unlike_files_is_refused_by_name(engine, tmp_path):
     with pytest.raises(DataError, match=r"b\.parquet has columns of other kinds"):
         label(engine, folder, tmp_path / "out.csv")
     write(frame.drop("n"), folder / "b.parquet")
-    with pytest.raises(DataError, match=r"a\.parquet has a column 'n' and .*b\.parquet has none"):
+    with pytest.raises(DataError, match=r"a\.parquet has a column 'n' but .*b\.parquet does not"):
         label(engine, folder, tmp_path / "out2.csv")
 
 
