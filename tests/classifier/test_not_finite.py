@@ -63,7 +63,7 @@ def test_a_bad_target_is_named_with_its_step_and_text_and_the_last_good_checkpoi
     said = str(error.value)
     assert "pretrain: the gradient of step 8 is not finite" in said
     assert f"not finite, on {TEXTS[61]!r};" in said
-    assert "smaller lr (it is 0.001)" in said
+    assert "smaller lr (now 0.001)" in said
     kept = checkpoints.newest(tmp_path)
     assert kept.step == 7
     assert all_finite(kept.tensors.values())
@@ -88,7 +88,7 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(tiny, tmp_path, bad_ste
     layer.bias.register_hook(
         lambda g: torch.full_like(g, value) if next(n_calls) == bad_step else g
     )
-    with pytest.raises(ModelError, match=f"gradient of step {bad_step} is not finite; nothing"):
+    with pytest.raises(ModelError, match=f"gradient of step {bad_step} is not finite; none"):
         training(classifier, objective_of(classifier), tmp_path)
     assert all_finite(classifier.model.parameters())
     assert checkpoints.newest(tmp_path) is None
