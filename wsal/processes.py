@@ -21,8 +21,8 @@ BUCKET = 2**24  # numbers sent at once
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # OpenMP's own names
 SPINS = "1000"
 """How often a waiting thread looks before it sleeps. Measured: on an idle machine as fast as the
-default of 300,000, where not spinning at all costs up to a fifth; beside a busy process nearly as fast
-as not spinning."""
+default of 300,000, where not spinning at all costs up to a fifth; beside a busy process nearly as
+fast as not spinning."""
 
 
 def wait_with_few_spins() -> None:
@@ -30,7 +30,7 @@ def wait_with_few_spins() -> None:
 
     By default a thread that is done early spins until the last is done. Where another
     process needs a core, those spins take the time in which the last would have finished:
-    training on two cores then fell to a third, as measured. libgomp, which torch's wheels for Linux bring,
+    training on two cores then fell to a third. libgomp, which torch's wheels for Linux bring,
     reads the variable once, when it is loaded; so this comes before torch, scipy or sklearn.
     """
     if not any(name in os.environ for name in WAITING):
