@@ -20,9 +20,9 @@ from sklearn.metrics import f1_score
 
 from wsal.active.candidates import Candidates
 from wsal.active.strategies import Dbal, Entropy, Margin, Random
+from wsal.classifier.text_embedding import embed
 from wsal.evaluation.forecast import Curve, forecast, next_gain
 from wsal.seeding import rng
-from wsal.stages.embedding import embed
 
 CURVES = Path(__file__).parent / "results" / "curves.json"
 STRATEGIES = {"random": Random(), "dbal": Dbal(), "margin": Margin(), "entropy": Entropy()}

@@ -15,9 +15,9 @@ from wsal import tables
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample, accuracy, gain, macro_f1
 from wsal.evaluation.sampling import top_up
-from wsal.pipeline import STAGES, folder
+from wsal.rounds.evaluation_frame import on_frame, read_frame
+from wsal.run.pipeline import STAGES, folder
 from wsal.seeding import rng
-from wsal.stages.frames import on_frame, read_frame
 
 TIMES, SIZES, WAYS = 200, (100, 300), ("wsal", "random", "gain")
 

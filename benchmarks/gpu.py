@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from wsal.classifier.hardware import peak_flops
-from wsal.classifier.meter import operations
+from wsal.classifier.throughput import operations
 
 
 def on_gpu():

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from training import MINILM, fresh
 
-from wsal.classifier.batching import by_count, cycled
-from wsal.classifier.course import Course
 from wsal.classifier.encoder import encoder_path
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count, cycled
+from wsal.classifier.training_run import Course
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import integer, rng
 from wsal.settings import OptimizerSettings

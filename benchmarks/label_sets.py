@@ -8,9 +8,9 @@ import polars as pl
 from hydra import compose, initialize_config_dir
 
 from wsal import tables
-from wsal.config import CONF_DIR, check
+from wsal.config.composed import CONF_DIR, check
 from wsal.labels import LabelSet
-from wsal.pipeline import run_stage
+from wsal.run.pipeline import run_stage
 
 SETS = {
     "pricerunner": ("pricerunner.parquet", "category"),

@@ -18,7 +18,7 @@ from label_peers import random_labels, setfit, small_text, steps
 from label_sets import SETS, configured, file_of, known
 from product_texts import DATA
 
-from wsal.runs import run_command
+from wsal.run.loop import run_command
 
 RESULTS = Path(__file__).parent / "results"
 LR = {"pricerunner": 1e-4, "bigbasket": 5e-4, "fashion": 5e-4, "banking77": 5e-4}

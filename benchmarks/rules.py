@@ -19,11 +19,11 @@ from bench_rules import EXPRESSIONS, FUNCTIONS, plain
 from record import in_child, peak_mib, row, show, timed
 from titles import keyword_lists, records, regexes, titles
 
+from wsal.commands.rules_watch import Pool, View, look
+from wsal.commands.rules_watch import show as show_view
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import compile_rules
-from wsal.watching import Pool, View, look
-from wsal.watching import show as show_view
 
 LABELS = LabelSet(tuple(f"c{i}" for i in range(10)))
 SNORKEL_ROWS = 20_000

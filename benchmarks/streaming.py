@@ -14,9 +14,9 @@ from record import in_child, peak_mib, row, show, timed
 from rich.progress import track
 from training import MINILM, fresh
 
-from wsal.classifier.batching import pretraining_plan
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import read_tokens, write_tokens
+from wsal.classifier.training_plan import pretraining_plan
 
 ONCE = 10_000
 

@@ -15,12 +15,12 @@ from record import row, show, timed
 from weak_sets import DATA, OWN
 
 from wsal.artifacts import Artifact
-from wsal.config import CONF_DIR, check, rules_in
+from wsal.commands.rules_suggest import gather
+from wsal.config.composed import CONF_DIR, check, rules_in
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
-from wsal.pipeline import run_stage
 from wsal.rules.voting import collect_votes
-from wsal.suggesting import gather
+from wsal.run.pipeline import run_stage
 from wsal.suggestion.proposals import to_yaml
 from wsal.suggestion.suggest import suggest
 

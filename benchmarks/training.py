@@ -16,12 +16,12 @@ from record import row, show, timed
 from rich.progress import track
 from trainer_peer import WAYS, trained
 
-from wsal.classifier.batching import pretraining_plan
-from wsal.classifier.course import Course
 from wsal.classifier.encoder import encoder_path, load_tokenizer, new_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import pretraining_plan
+from wsal.classifier.training_run import Course
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import rng
 from wsal.settings import EncoderSettings, HardwareSettings, OptimizerSettings

@@ -16,12 +16,12 @@ from rich.progress import track
 from training import MINILM, fresh
 from weak_sets import DATA, PUBLISHED, accuracy, covered, guess
 
-from wsal.classifier.batching import pretraining_plan
-from wsal.classifier.course import Course
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import GeneralisedCrossEntropy, SymmetricCrossEntropy
 from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import pretraining_plan
+from wsal.classifier.training_run import Course
 from wsal.data.text import clean
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet

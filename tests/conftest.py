@@ -7,6 +7,8 @@ import sys
 import pytest
 from helpers import CONF, tiny_classifier
 
+pytest_plugins = ["page_fixtures", "exported_fixtures"]
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, on models too small for two
 
 

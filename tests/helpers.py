@@ -34,7 +34,7 @@ def with_head(classifier, times):
     """The classifier with a head so large that its labels differ."""
     import torch
 
-    from wsal.classifier.probe import last_layer
+    from wsal.classifier.head import last_layer
 
     with torch.no_grad():
         last_layer(classifier.model).weight.mul_(times)

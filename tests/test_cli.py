@@ -125,7 +125,7 @@ def test_every_option_composes_from_the_built_wheel(tmp_path):
     )
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-        "import wsal.config as c, wsal.cli\n"
+        "import wsal.config.composed as c, wsal.cli\n"
         "assert c.CONF_DIR.parent.name == 'wsal', c.CONF_DIR\n"
         "sys.argv = ['wsal', 'data.n=200']; wsal.cli.launch('prepare')\n"
     )

@@ -7,8 +7,8 @@ from helpers import run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wsal.config.overrides import prepared, swept
 from wsal.errors import ConfigError
-from wsal.overrides import prepared, swept
 
 CSV = ("data=csv", "data.path=d.csv", "data.layout.text=[title]", "name=x")
 
@@ -218,7 +218,7 @@ def test_a_wrong_module_of_rules_is_refused_with_file_and_line(work, module, sou
 
 
 def test_a_class_of_a_foreign_module_is_not_built_by_way_of_a_trusted_one(work):
-    (work / "mine/rules/r.yaml").write_text("a: {_target_: wsal.config.Path}\n")
+    (work / "mine/rules/r.yaml").write_text("a: {_target_: wsal.config.composed.Path}\n")
     refused(run_here(work, "vote", "--config-dir", "mine", "rules=r", *CSV), "not trusted")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from wsal.artifacts import file_digest
+from wsal.components import Parts
 from wsal.contents import code_files, edited, of_files, of_function
 from wsal.errors import DataError, RuleError
-from wsal.parts import Parts
 from wsal.rules.functions import FunctionRule, column_rule, rule
 from wsal.rules.gazetteer import Gazetteer
 from wsal.rules.similarity import Similarity

@@ -7,8 +7,8 @@ import pytest
 from helpers import ROOT, options
 from omegaconf import OmegaConf
 
-from wsal.config import COMPONENTS, SETTINGS, check
-from wsal.pipeline import ROUND_STAGES, STAGES
+from wsal.config.composed import COMPONENTS, SETTINGS, check
+from wsal.run.pipeline import ROUND_STAGES, STAGES
 
 
 def needed(option):

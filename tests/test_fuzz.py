@@ -110,7 +110,7 @@ def tables():
 
 def test_data_files_through_prepare(tmp_path):
     from wsal.data.base import Layout
-    from wsal.data.files import TableFile
+    from wsal.data.table_file import TableFile
     from wsal.stages.prepare import prepare
 
     made, random = tables(), Random(1)
@@ -132,7 +132,7 @@ def test_data_files_through_prepare(tmp_path):
 
 
 def test_rule_files(tmp_path, place):
-    from wsal.config import rules_in
+    from wsal.config.composed import rules_in
     from wsal.labels import LabelSet
     from wsal.rules.voting import collect_votes
 
@@ -156,7 +156,7 @@ def test_rule_files(tmp_path, place):
 def test_settings(composed):
     from omegaconf import OmegaConf
 
-    from wsal.config import check as checked
+    from wsal.config.composed import check as checked
 
     random = Random(3)
     whole = OmegaConf.to_container(composed("rules=catalog", *TINY))
@@ -201,8 +201,8 @@ OVERRIDES = (
 def test_overrides():
     from hydra import compose, initialize_config_dir
 
-    from wsal.config import check as checked
-    from wsal.overrides import prepared, swept
+    from wsal.config.composed import check as checked
+    from wsal.config.overrides import prepared, swept
 
     random = Random(5)
 
@@ -299,8 +299,8 @@ def filled_in(form, folder, labels):
 
 @pytest.mark.parametrize("form", ["csv", "xlsx", "label_studio", "argilla", "prodigy", "doccano"])
 def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
-    from wsal.config import check as checked
-    from wsal.pipeline import run_stage
+    from wsal.config.composed import check as checked
+    from wsal.run.pipeline import run_stage
 
     run_dir = shutil.copytree(place / "runs/open", tmp_path / "run")
     folder = run_dir / "rounds/001"

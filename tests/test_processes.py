@@ -10,7 +10,7 @@ import pytest
 
 from wsal import processes
 from wsal.cli import STAGES
-from wsal.readers import READERS
+from wsal.commands.readers import READERS
 
 COMMANDS = (*STAGES, "run", "active", *READERS)
 EACH = """

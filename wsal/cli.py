@@ -66,9 +66,9 @@ def launch(command: str) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
     import hydra  # noqa: PLC0415  a third of a second that --help need not wait for
 
-    from wsal.config import CONF_DIR  # noqa: PLC0415
-    from wsal.jobs import from_hydra, is_sweep  # noqa: PLC0415
-    from wsal.runs import run_command  # noqa: PLC0415
+    from wsal.config.composed import CONF_DIR  # noqa: PLC0415
+    from wsal.config.job import from_hydra, is_sweep  # noqa: PLC0415
+    from wsal.run.loop import run_command  # noqa: PLC0415
 
     swept = _prepare_arguments()
     if not processes.leads():  # torchrun: one process alone makes Hydra's folder
@@ -104,7 +104,7 @@ def launch(command: str) -> None:
 
 def _prepare_arguments() -> frozenset[str]:
     """Put the command line into Hydra's grammar; gives back the keys that a sweep goes over."""
-    from wsal import overrides  # noqa: PLC0415
+    from wsal.config import overrides  # noqa: PLC0415
 
     try:
         sys.argv[1:] = overrides.prepared(sys.argv[1:])
@@ -115,7 +115,7 @@ def _prepare_arguments() -> frozenset[str]:
 
 def _of_hydra(error: BaseException) -> BaseException:
     """An error of Hydra's for which it has no class."""
-    from wsal.config_errors import not_utf8  # noqa: PLC0415
+    from wsal.config.errors import not_utf8  # noqa: PLC0415
     from wsal.errors import ConfigError  # noqa: PLC0415
 
     if isinstance(error, UnicodeDecodeError):
@@ -129,8 +129,8 @@ def work(command: str, nodes: dict[str, Any]) -> None:
     """What each of several processes does with a configuration that was composed once."""
     from omegaconf import OmegaConf  # noqa: PLC0415
 
-    from wsal.config import check  # noqa: PLC0415
-    from wsal.runs import run_command  # noqa: PLC0415
+    from wsal.config.composed import check  # noqa: PLC0415
+    from wsal.run.loop import run_command  # noqa: PLC0415
 
     try:
         run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
@@ -150,7 +150,7 @@ def main() -> None:
         launch(sys.argv.pop(1))
     else:
         processes.wait_with_few_spins()
-        from wsal.readers import read_command  # noqa: PLC0415
+        from wsal.commands.readers import read_command  # noqa: PLC0415
 
         try:
             read_command(arguments[0], arguments[1:])
@@ -186,8 +186,8 @@ def report(error: BaseException) -> NoReturn:
     if isinstance(error, SystemExit):
         raise error
     if type(error).__module__.startswith(("hydra.", "omegaconf.", "yaml.")):
-        from wsal.config import CONF_DIR  # noqa: PLC0415
-        from wsal.config_errors import explain  # noqa: PLC0415
+        from wsal.config.composed import CONF_DIR  # noqa: PLC0415
+        from wsal.config.errors import explain  # noqa: PLC0415
 
         sys.stderr.write(f"error: {explain(error, CONF_DIR)}\n")
         sys.exit(1)

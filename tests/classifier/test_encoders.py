@@ -8,8 +8,6 @@ import torch
 import transformers
 from helpers import tiny_classifier
 
-from wsal.classifier.batching import by_count
-from wsal.classifier.course import Course
 from wsal.classifier.encoder import (
     encoder_path,
     load_classifier,
@@ -17,11 +15,13 @@ from wsal.classifier.encoder import (
     new_classifier,
     new_tokenizer,
 )
+from wsal.classifier.head import features_of, last_layer, train_probe
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective, TextObjective
 from wsal.classifier.optimizer import depth_of
-from wsal.classifier.probe import features_of, last_layer, train_probe
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count
+from wsal.classifier.training_run import Course
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsal.classifier import checkpoints
-from wsal.classifier.batching import by_count
-from wsal.classifier.course import Course
 from wsal.classifier.finite import all_finite
+from wsal.classifier.head import last_layer, train_probe
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective, TextObjective
-from wsal.classifier.probe import last_layer, train_probe
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count
+from wsal.classifier.training_run import Course
 from wsal.errors import ModelError
 from wsal.settings import AdaptSettings, OptimizerSettings
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from test_training import SETTINGS, objective_of, plan_of, task
 
-from wsal.classifier.course import Course
 from wsal.classifier.training import train
+from wsal.classifier.training_run import Course
 from wsal.errors import ConfigError
 from wsal.settings import TrackerSettings
 

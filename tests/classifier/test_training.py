@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from wsal.classifier import checkpoints, meter, training
-from wsal.classifier.batching import by_count
-from wsal.classifier.course import Course
+from wsal.classifier import checkpoints, throughput, training
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count
+from wsal.classifier.training_run import Course
 from wsal.errors import ConfigError, ModelError, PreemptedError
 from wsal.settings import OptimizerSettings
 
@@ -230,7 +230,7 @@ def test_sigterm_writes_a_checkpoint_and_the_same_call_goes_on(tiny, tmp_path, m
         monkeypatch.context() as patched,
         pytest.raises(PreemptedError, match="after step 2 of 18"),
     ):
-        patched.setattr(meter.Meter, "advance", asked_to_stop)
+        patched.setattr(throughput.Meter, "advance", asked_to_stop)
         trained(tiny, tmp_path / "cut")
     assert checkpoints.newest(tmp_path / "cut").step == 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -7,13 +7,13 @@ import pytest
 
 from wsal.building import build
 from wsal.data.base import Layout
-from wsal.data.files import TableFile
+from wsal.data.table_file import TableFile
 from wsal.errors import ConfigError, DataError
 from wsal.stages.prepare import prepare
 
 ROWS = [(f"a{i}", f"{kind} number {i}", kind) for i in range(20) for kind in ("mug", "pan")]
 LAYOUT = Layout(text=("title",), label="kind", test_share=0.0)
-TARGET = "wsal.data.files.TableFile"
+TARGET = "wsal.data.table_file.TableFile"
 
 
 def pool(folder, path, layout=LAYOUT, **options):

@@ -7,10 +7,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from wsal.config.overrides import prepared
 from wsal.data.base import Layout
 from wsal.data.records import label_set, renaming, to_records
 from wsal.errors import DataError
-from wsal.overrides import prepared
 
 LAYOUT = Layout(text=("title", "brand"), label="class", id="id", split="part", keep=("price",))
 

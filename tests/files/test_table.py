@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal.data.base import ROW, DataSource, Layout
-from wsal.data.files import TableFile
+from wsal.data.table_file import TableFile
 from wsal.errors import DataError
 from wsal.files import numbered_table, read_table
 

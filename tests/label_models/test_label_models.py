@@ -9,10 +9,10 @@ from wsal.label_models.auto import Auto
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
 from wsal.label_models.moments import Moments
-from wsal.label_models.patterns import distinct, evidence
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.label_models.triplets import FittedTriplets, Triplets, accuracy_of
+from wsal.label_models.vote_patterns import distinct, evidence
 
 MODELS = {
     "majority": Majority(),

@@ -12,7 +12,7 @@ from wsal import tables
 from wsal.errors import ConfigError, ModelError
 from wsal.label_models.majority import FittedMajority, Majority
 from wsal.labels import LabelSet
-from wsal.pipeline import run_stage
+from wsal.run.pipeline import run_stage
 from wsal.settings import AggregateSettings
 from wsal.stages.aggregate import aggregate, class_prior, fill_uncovered
 
@@ -20,7 +20,7 @@ from wsal.stages.aggregate import aggregate, class_prior, fill_uncovered
 @pytest.fixture
 def stages(composed, tmp_path):
     """A function that runs stages with overrides, and gives back the last one's outcome."""
-    from wsal.config import check
+    from wsal.config.composed import check
 
     def run(names, *overrides, number=0, prior=None):
         config = composed("data=catalog_small", "data.n=600", *overrides)

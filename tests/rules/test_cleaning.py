@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_patterns import records
 
-from wsal.config import rules_in
+from wsal.config.composed import rules_in
 from wsal.data.text import clean, clean_text
 from wsal.errors import RuleError, UnknownNameError
 from wsal.labels import LabelSet

@@ -7,15 +7,15 @@ import pytest
 
 from wsal.artifacts import Artifact
 from wsal.errors import RuleError
-from wsal.pipeline import run_stage
 from wsal.rules.patterns import Keyword
+from wsal.run.pipeline import run_stage
 from wsal.stages.vote import votes_file
 
 
 @pytest.fixture
 def voted(composed, tmp_path):
     """A function that votes in the folder of a name, with overrides, and says what it wrote."""
-    from wsal.config import check
+    from wsal.config.composed import check
 
     def vote(name, *overrides):
         run = check(composed("data=catalog_small", *overrides))
@@ -87,7 +87,7 @@ def test_a_rule_has_a_name_of_its_own_in_the_table_of_votes(voted):
 
 @pytest.mark.slow
 def test_rules_by_meaning_vote_in_the_stage_as_one_by_one(voted, tmp_path):
-    from wsal.stages.embedding import embed  # torch, for this test alone
+    from wsal.classifier.text_embedding import embed  # torch, for this test alone
 
     voted("near", "rules=none")
     folder = tmp_path / "near" / "pool"

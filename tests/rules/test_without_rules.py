@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from helpers import options
 
-from wsal.config import check
-from wsal.pipeline import run_stage
+from wsal.config.composed import check
+from wsal.run.pipeline import run_stage
 
 
 @pytest.mark.parametrize("name", options("label_model"))

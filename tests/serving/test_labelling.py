@@ -17,10 +17,10 @@ import polars as pl
 import pytest
 from helpers import mutated
 
+from wsal.commands.predict import add_options
+from wsal.commands.predict import predict as predict_as_told
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
-from wsal.predicting import add_options
-from wsal.predicting import predict as predict_as_told
 from wsal.serving.exported import Exported, softmax
 from wsal.serving.labelling import Wanted, label_table
 from wsal.serving.sources import Source

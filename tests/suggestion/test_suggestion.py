@@ -14,11 +14,11 @@ from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import collect_votes
 from wsal.suggestion.amendments import amend
 from wsal.suggestion.beliefs import believe
-from wsal.suggestion.candidates import cover, estimate, judge
 from wsal.suggestion.mining import Term, mine, terms_in
 from wsal.suggestion.names import forms_of, name_rules, seed_votes
 from wsal.suggestion.proposals import Proposal, to_yaml
 from wsal.suggestion.suggest import Known, suggest
+from wsal.suggestion.terms import cover, estimate, judge
 
 WORDS = ["tea", "Tea", "kg", "5", "12kg", "kgn36", "usb-c", "é", "İ", "a", "_", "l", "2", "ß"]
 SIGNS = [" ", " ", " ", "  ", "-", " / ", ", ", ".", "\u00a0", "\n"]

@@ -9,13 +9,13 @@ import httpx
 import polars as pl
 import pytest
 
+from wsal.annotation.open_round import read_round
 from wsal.artifacts import Artifact, write_manifest
 from wsal.errors import ConfigError
-from wsal.listening import bound, reachable
-from wsal.stages.rounds import HANDED_OUT, hand_out
+from wsal.rounds.handed_out import HANDED_OUT, hand_out
+from wsal.sockets import bound, reachable
 from wsal.web.annotator import Web
 from wsal.web.app import make_app
-from wsal.web.rounds import read_round
 from wsal.web.server import running, tokens_of
 from wsal.web.site import Site
 

@@ -1,1 +1,1 @@
-"""Active learning: which texts to put before people next, and who answers."""
+"""Active learning: which texts to ask people about next. Strategies work on arrays alone."""

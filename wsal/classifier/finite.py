@@ -7,7 +7,7 @@ from textwrap import shorten
 import torch
 from torch import Tensor
 
-from wsal.classifier.course import Course
+from wsal.classifier.training_run import Course
 from wsal.errors import ModelError
 
 NAMED = 3  # texts that an error shows

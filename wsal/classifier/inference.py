@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from wsal.arrays import Embeddings, Probs, Rows
-from wsal.classifier.batching import token_batches
-from wsal.classifier.course import Batch
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.finite import must_be_finite
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.tokens import Tokens
+from wsal.classifier.training_plan import token_batches
+from wsal.classifier.training_run import Batch
 from wsal.progress import bar
 
 CPU_TOKENS = 1024  # small batches: they stay in the processor's cache

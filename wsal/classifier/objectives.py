@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from wsal.arrays import Probs, Rows
-from wsal.classifier.course import Batch
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.losses import Loss, SoftCrossEntropy
 from wsal.classifier.tokens import Tokens
+from wsal.classifier.training_run import Batch
 from wsal.errors import ConfigError
 from wsal.settings import AdaptSettings
 

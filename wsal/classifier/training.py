@@ -18,17 +18,17 @@ from torch import Tensor
 
 from wsal import processes
 from wsal.classifier import checkpoints, optimizer
-from wsal.classifier.batching import Plan, token_batches
 from wsal.classifier.checkpoints import Checkpoint, Progress
-from wsal.classifier.course import Batch, Course, Objective
+from wsal.classifier.embedding_subset import only_used
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.finite import DivergenceGuard
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
-from wsal.classifier.memory import Room, must_be_whole, out_of_memory
-from wsal.classifier.meter import LOG_STEPS, Meter, metered
-from wsal.classifier.stopping import StopSign
-from wsal.classifier.vocabulary import only_used
+from wsal.classifier.memory_budget import Room, must_be_whole, out_of_memory
+from wsal.classifier.sigterm import StopSign
+from wsal.classifier.throughput import LOG_STEPS, Meter, metered
+from wsal.classifier.training_plan import Plan, token_batches
+from wsal.classifier.training_run import Batch, Course, Objective
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
 

@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from wsal.arrays import Classes, Probs, Weights
-from wsal.classifier.probe import last_layer
+from wsal.classifier.head import last_layer
 from wsal.labels import LabelSet
 
 FEWEST = 20

@@ -11,9 +11,9 @@ import torch
 from sklearn.metrics import f1_score
 
 from wsal.arrays import Classes, Rows
-from wsal.classifier.batching import token_batches
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens
+from wsal.classifier.training_plan import token_batches
 
 HARD = (
     "",

@@ -17,10 +17,10 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
-from wsal.label_models.patterns import evidence
 from wsal.label_models.precision import EXPECTED, Precision, covered_gold
 from wsal.label_models.scoring import by_parts, uniform
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import evidence
 from wsal.settings import Positive, Share
 
 ToScores = Callable[[np.ndarray, Prior], np.ndarray]

@@ -9,9 +9,9 @@ from scipy import sparse
 
 from wsal.arrays import Classes, Confusion, Prior, Probs, Votes
 from wsal.label_models.majority import Majority
-from wsal.label_models.patterns import distinct, evidence
 from wsal.label_models.scoring import by_parts, softmax, uniform
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import distinct, evidence
 from wsal.settings import Positive, Rate, Share
 
 DENSE = 2**23  # cells up to which a dense product is faster than a sparse one

@@ -9,9 +9,9 @@ from scipy.optimize import minimize
 
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.errors import ModelError
-from wsal.label_models.patterns import evidence
 from wsal.label_models.scoring import by_parts, softmax, uniform
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import evidence
 from wsal.settings import Positive, Rate
 
 LEAST = 1e-6  # a probability never is 0

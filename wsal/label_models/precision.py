@@ -19,9 +19,9 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
 from wsal.label_models.majority import FittedMajority, rarity
-from wsal.label_models.patterns import distinct, evidence
 from wsal.label_models.scoring import by_parts, uniform
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import distinct, evidence
 from wsal.settings import Count, Positive, Rate
 
 STRENGTH, EXPECTED = 10.0, 0.75  # pseudo-votes, and their precision, before any is seen

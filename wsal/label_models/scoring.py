@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsal.arrays import Prior, Probs, Votes
-from wsal.label_models.patterns import distinct
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import distinct
 
 PART = 250_000  # texts at once: bounds memory, and costs nothing
 

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from wsal.arrays import Classes, Prior, Probs, Votes
-from wsal.label_models.patterns import evidence
 from wsal.label_models.scoring import by_parts, softmax, uniform
 from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.vote_patterns import evidence
 from wsal.settings import Positive, Share
 
 SURE = 0.99

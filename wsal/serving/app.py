@@ -22,7 +22,7 @@ from wsal.serving.batching import Batcher, QueueFullError, Row
 from wsal.serving.engines import Engine
 from wsal.serving.exported import Exported
 from wsal.serving.limiting import Limited
-from wsal.serving.metrics import Metrics
+from wsal.serving.monitoring import Metrics
 
 Text = str | dict[str, str | int | float | bool | None]
 

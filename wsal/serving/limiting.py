@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wsal.serving.metrics import Metrics
+from wsal.serving.monitoring import Metrics
 
 
 class Limited:

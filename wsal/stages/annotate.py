@@ -6,14 +6,14 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
-from wsal.active.annotators import Annotator
-from wsal.active.query import Query
+from wsal.annotation.annotators import Annotator
+from wsal.annotation.query import Query
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
+from wsal.rounds.answers import guesses, rows_of
+from wsal.rounds.handed_out import answer_digests
 from wsal.seeding import rng
-from wsal.stages.answers import guesses, rows_of
-from wsal.stages.rounds import answer_digests
 
 
 def annotate(

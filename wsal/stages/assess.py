@@ -13,8 +13,8 @@ from wsal.arrays import Probs
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.evaluation import forecast as forecasting
 from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
+from wsal.rounds.evaluation_frame import judge, on_frame, read_frame
 from wsal.seeding import rng
-from wsal.stages.frames import judge, on_frame, read_frame
 
 METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
     "accuracy": accuracy,

@@ -19,9 +19,9 @@ from wsal.export.card import SCRIPT, model_card
 from wsal.export.exporters import ExportSettings
 from wsal.export.given import HARD, Given
 from wsal.labels import LabelSet
+from wsal.rounds.export_calibration import calibrated, for_calibration, for_measuring, quality
 from wsal.seeding import rng
 from wsal.settings import EncoderSettings, HardwareSettings
-from wsal.stages.calibrating import calibrated, for_calibration, for_measuring, quality
 
 N_CALIBRATION = 1_000
 """Texts of the pool that exporters may look at."""

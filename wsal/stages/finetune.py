@@ -8,14 +8,19 @@ import numpy as np
 
 from wsal import processes
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
-from wsal.classifier.course import Course
 from wsal.classifier.encoder import Classifier, load_classifier
+from wsal.classifier.head import PULL_TO_FRESH, train_probe
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
-from wsal.classifier.probe import PULL_TO_FRESH, train_probe
 from wsal.classifier.tokens import read_tokens
 from wsal.classifier.training import train
+from wsal.classifier.training_run import Course
 from wsal.labels import LabelSet
+from wsal.rounds.amplification import copies, gate, mined, survived, verdict
+from wsal.rounds.answers import answered
+from wsal.rounds.evaluation_frame import read_frame
+from wsal.rounds.scoring import dev_score, measure
+from wsal.rounds.training_set import Lesson, lesson, rows_to_replay, with_copies
 from wsal.seeding import integer, rng
 from wsal.settings import (
     AmplifySettings,
@@ -24,11 +29,6 @@ from wsal.settings import (
     HardwareSettings,
     TrackerSettings,
 )
-from wsal.stages.amplifying import copies, gate, mined, survived, verdict
-from wsal.stages.answers import answered
-from wsal.stages.frames import read_frame
-from wsal.stages.lessons import Lesson, lesson, rows_to_replay, with_copies
-from wsal.stages.measuring import dev_score, measure
 from wsal.stages.pretrain import usable, weak_targets
 
 

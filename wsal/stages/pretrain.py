@@ -10,17 +10,18 @@ import polars as pl
 from wsal import processes, tables
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
-from wsal.classifier.batching import by_count, cycled, pretraining_plan
-from wsal.classifier.course import Course
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
+from wsal.classifier.head import PULL_TO_FRESH, train_probe
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.objectives import LabelObjective, TextObjective
-from wsal.classifier.probe import PULL_TO_FRESH, train_probe
 from wsal.classifier.self_training import sure_targets
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
+from wsal.classifier.training_run import Course
 from wsal.labels import LabelSet
+from wsal.rounds.scoring import dev_score, measure
 from wsal.seeding import integer, rng
 from wsal.settings import (
     AdaptSettings,
@@ -30,7 +31,6 @@ from wsal.settings import (
     SelfTrainingSettings,
     TrackerSettings,
 )
-from wsal.stages.measuring import dev_score, measure
 
 HEAD_TEXTS = 20_000
 

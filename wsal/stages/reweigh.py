@@ -13,9 +13,9 @@ from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.rounds.answers import answered, set_aside, told_aside
 from wsal.settings import AggregateSettings
 from wsal.stages.aggregate import class_prior, headline, on_gold, read_votes, write_weak_labels
-from wsal.stages.answers import answered, set_aside, told_aside
 
 
 def reweigh(

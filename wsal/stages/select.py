@@ -8,22 +8,28 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
+from wsal.active.label_issues import suspects
 from wsal.active.proxy import taught
-from wsal.active.review import suspects
-from wsal.active.sheet import AGAIN
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import PoolExhaustedError
+from wsal.rounds.answers import answered, given
+from wsal.rounds.disagreement import alike, contradicted, disputed_texts
+from wsal.rounds.evaluation_frame import (
+    evaluation_rows,
+    new_frame,
+    on_frame,
+    read_frame,
+    write_frame,
+)
 from wsal.seeding import integer, rng
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
-from wsal.stages.answers import answered, given
-from wsal.stages.doubts import alike, contradicted, disputed_texts
-from wsal.stages.frames import evaluation_rows, new_frame, on_frame, read_frame, write_frame
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
 EVALUATION = "drawn at random"  # and no more: people should not know which texts measure

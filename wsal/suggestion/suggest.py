@@ -16,10 +16,10 @@ from wsal.rules.patterns import Keyword
 from wsal.rules.voting import collect_votes
 from wsal.suggestion.amendments import amend
 from wsal.suggestion.beliefs import believe
-from wsal.suggestion.candidates import Judged, cover, judge
 from wsal.suggestion.mining import Term, mine
 from wsal.suggestion.names import name_rules, seed_votes
 from wsal.suggestion.proposals import PATTERNS, Proposal, rule_name
+from wsal.suggestion.terms import Judged, cover, judge
 
 SEED = 0.5  # how far a text is believed to be of the class that names and rules say
 

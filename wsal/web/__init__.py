@@ -1,1 +1,1 @@
-"""The page people annotate on: one process, the run folder, a browser."""
+"""The annotation page: HTTP, and what the browser shows."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal.active.annotators import Query
+from wsal.annotation.annotators import Query
+from wsal.annotation.guidelines import check_guidelines, guidelines_content
 from wsal.errors import ConfigError
-from wsal.listening import LOOPBACK, bound, reachable
 from wsal.settings import Amount, Count, Share
-from wsal.web.guidelines import check_guidelines, guidelines_content
+from wsal.sockets import LOOPBACK, bound, reachable
 
 PAUSE = 0.3  # seconds between two looks at the journal
 
@@ -57,7 +57,7 @@ class Web:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """The answers of the journal, once every text is decided or the round was ended."""
-        from wsal.web.collected import answers, desk_of  # noqa: PLC0415
+        from wsal.annotation.collect import answers, desk_of  # noqa: PLC0415
 
         desk = desk_of(query, self.blind, self.overlap, self.again)
         desk.refresh()
@@ -69,9 +69,9 @@ class Web:
     @contextlib.contextmanager
     def serving(self, run_dir: Path) -> Iterator[None]:
         """Keep the page up while a command works on the run."""
-        from wsal import reports  # noqa: PLC0415
+        from wsal.annotation.guidelines import read_guidelines  # noqa: PLC0415
+        from wsal.run import stage_lines  # noqa: PLC0415
         from wsal.web.app import make_app  # noqa: PLC0415
-        from wsal.web.guidelines import read_guidelines  # noqa: PLC0415
         from wsal.web.server import LAST_LOOK, running, tokens_of  # noqa: PLC0415
         from wsal.web.site import Site  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ class Web:
         addresses = [f"http://{host}:{port}/?token={token}" for token in tokens]
         with running(make_app(site), listening):
             for address, name in zip(addresses, tokens.values(), strict=True):
-                reports.say(f"annotate at {address}" + (f"  ({name})" if name else ""))
+                stage_lines.say(f"annotate at {address}" + (f"  ({name})" if name else ""))
             if self.browser:
                 webbrowser.open(addresses[0])
             try:

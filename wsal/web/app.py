@@ -14,10 +14,10 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, Field
 
-from wsal.active.journal import AGAIN, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
+from wsal.annotation.journal import AGAIN, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
+from wsal.annotation.open_round import Item, newest
+from wsal.annotation.task_queue import Desk
 from wsal.web import panel
-from wsal.web.desk import Desk
-from wsal.web.rounds import Item, newest
 from wsal.web.site import Site
 
 HERE = Path(__file__).parent / "static"

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsal.active.journal import NAME, Journal
+from wsal.annotation.journal import NAME, Journal
+from wsal.annotation.open_round import ROUNDS, newest, read_round
+from wsal.annotation.task_queue import Desk
 from wsal.artifacts import MANIFEST
 from wsal.errors import MissingArtifactError
 from wsal.web import panel
-from wsal.web.desk import Desk
-from wsal.web.rounds import ROUNDS, newest, read_round
 
 SHOWN = ("pool", "votes", "embeddings")  # artifacts that a round is shown with
 

@@ -1,0 +1,68 @@
+"""Copies of gold in a lesson: each in its parent's place, and never more than half of the time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsal.amplify.amplifier import Amplified
+from wsal.rounds.training_set import lesson, replayed, rows_to_replay, with_copies
+from wsal.seeding import rng
+from wsal.settings import FinetuneSettings
+
+TEXTS = ["red mug", "blue mug", "green cup", "weak one", "weak two"]
+
+
+def lessons(tiny, weight, steps=400):
+    classifier = tiny(TEXTS)
+    tokens = classifier.tokens(TEXTS)
+    settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.25)
+    gold, weak = tokens.take(np.arange(3)), tokens.take(np.arange(3, 5))
+    targets = np.full((2, 3), 1 / 3, np.float32)
+    plain = lesson(gold, np.array([0, 1, 2]), weak, targets, np.ones(2), settings, rng(0))
+    made = Amplified(
+        ["mug red", "mug", "cup"], np.array([0, 0, 2]), ["swap"] * 3,
+        np.array([weight / 2, weight / 2, weight]),
+    )  # fmt: skip
+    return plain, with_copies(plain, made, classifier, rng(1))
+
+
+def test_a_copy_stands_where_its_parent_stood_with_its_class(tiny):
+    plain, richer = lessons(tiny, 0.5)
+    parent = np.concatenate([np.arange(5), [0, 0, 2]])
+    assert (parent[richer.plan.order] == plain.plan.order).all()
+    assert (richer.targets == plain.targets[parent]).all()
+    assert len(richer.tokens) == 8
+    assert richer.plan.ends.tolist() == plain.plan.ends.tolist()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_copies_are_drawn_by_their_weight_and_texts_without_copies_stay(tiny, weight):
+    plain, richer = lessons(tiny, weight)
+    drawn = np.bincount(richer.plan.order, minlength=8)
+    before = np.bincount(plain.plan.order, minlength=8)
+    assert drawn[[1, 3, 4]].tolist() == before[[1, 3, 4]].tolist()
+    assert drawn[5] + drawn[6] == pytest.approx(before[0] * weight / (1 + weight), rel=0.1)
+    assert drawn[7] == pytest.approx(before[2] * weight / (1 + weight), rel=0.1)
+    assert abs(int(drawn[5]) - int(drawn[6])) <= 0.15 * before[0]
+
+
+def test_a_quarter_of_each_step_is_replayed(tiny):
+    plain, _ = lessons(tiny, 0.5)
+    for step in range(0, 400, 40):
+        assert (plain.plan[step] >= 3).sum() == 2
+
+
+ROWS = st.sets(st.integers(0, 60)).map(sorted).map(lambda rows: np.array(rows, dtype=np.int64))
+
+
+@given(ROWS, ROWS, st.integers(1, 4), st.integers(0, 3))
+def test_texts_with_gold_are_not_replayed_and_of_the_others_so_many_as_steps_need(
+    usable, gold, steps, seed
+):
+    settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.5)
+    rows = rows_to_replay(usable, gold, settings, rng(seed)).tolist()
+    others = set(usable.tolist()) - set(gold.tolist())
+    assert len(set(rows)) == len(rows) == min(len(others), replayed(settings).sum())
+    assert set(rows) <= others
+    assert rows == sorted(rows)

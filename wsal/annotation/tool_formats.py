@@ -1,0 +1,193 @@
+"""Queries as files that other annotation tools read, and their answers back."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import polars as pl
+
+from wsal.annotation import tool_exports
+from wsal.annotation.returned_sheet import Row, keys_of
+from wsal.annotation.sheet import shown
+from wsal.annotation.tool_files import records
+from wsal.errors import AnnotationError, listed
+from wsal.labels import LabelSet
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one tool wants tasks, and gives answers."""
+
+    tool: str
+    suffix: str  # of tasks; .json holds one list, .jsonl one object a line
+    exports: tuple[str, ...]  # kinds of files that it exports, the best first
+    task: Callable[[Record, LabelSet], Record]
+    answers: Callable[[Mapping[str, Any]], Iterator[Row]]
+    setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that tells it the classes
+
+
+def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
+    """The query as a tool's tasks; what is shown beside a text: see `sheet.shown`."""
+    beside = pl.DataFrame(
+        shown(query, labels), schema={"suggestion": pl.String, "reason": pl.String}
+    )
+    rows = query.with_columns(beside)
+    return [FORMATS[name].task(row, labels) for row in rows.iter_rows(named=True)]
+
+
+def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
+    """Write the tasks, whole or not at all, and beside them what tells the tool the classes."""
+    known, found = FORMATS[name], tasks(query, labels, name)
+    if known.setup is not None:
+        path.with_name(known.setup[0]).write_text(known.setup[1](labels), "utf-8")
+    lines = known.suffix == ".jsonl"
+    text = "".join(f"{_json(one)}\n" for one in found) if lines else _json(found, indent=1)
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)
+
+
+def read(path: Path, name: str) -> list[Row]:
+    """The answers in a file that a tool exported, of each person one.
+
+    Raises:
+        AnnotationError: the file is of no kind that the tool exports, or records are not
+            understood; the message has the reason for each.
+    """
+    known, rows, problems = FORMATS[name], list[Row](), list[str]()
+    for where, record in records(path):
+        try:
+            rows += answers(record, known, where)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    if problems:
+        what = "1 record is" if len(problems) == 1 else f"{len(problems)} records are"
+        raise AnnotationError(
+            f"{path}: {what} not as {known.tool} exports answers:" + listed(problems)
+        )
+    return keyed(rows)
+
+
+def answers(record: object, known: Format, where: str) -> list[Row]:
+    """The answers in one record.
+
+    Raises:
+        ValueError: the record is not understood.
+    """
+    if not isinstance(record, Mapping):
+        raise ValueError(f"expected an object, found {record!r:.60}")
+    try:
+        return [row._replace(where=where) for row in known.answers(record)]
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def keyed(rows: Sequence[Row]) -> list[Row]:
+    """The rows with their texts' keys: tools give texts back as they got them."""
+    keys = iter(keys_of(row.text for row in rows if row.text is not None))
+    return [row if row.text is None else row._replace(key=next(keys), text=None) for row in rows]
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+# ---- Label Studio: https://labelstud.io/guide/export -----
+
+
+def _label_studio_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+    task: Record = {"data": {"id": row["id"], "wsal_id": row["id"],
+                              "text": row["text"], "reason": row["reason"]}}  # fmt: skip
+    if row["suggestion"]:
+        choice = {"from_name": "label", "to_name": "text", "type": "choices",
+                  "value": {"choices": [row["suggestion"]]}}  # fmt: skip
+        score = row.get("confidence") or 0.0
+        task["predictions"] = [{"model_version": "wsal", "score": score, "result": [choice]}]
+    return task
+
+
+def label_studio_config(labels: LabelSet) -> str:
+    """The labelling interface, to paste into a project's settings."""
+    keys = "123456789"
+    choices = "\n".join(
+        f"    <Choice value={quoteattr(name, {chr(10): '&#10;'})}"
+        + (f' hotkey="{keys[n]}"/>' if n < len(keys) else "/>")
+        for n, name in enumerate(labels.names)
+    )
+    return (
+        '<View>\n  <Text name="text" value="$text"/>\n'
+        '  <Choices name="label" toName="text" choice="single" required="true">\n'
+        f"{choices}\n  </Choices>\n</View>\n"
+    )
+
+
+# ---- Argilla 2: dataset.records.to_json, Settings.from_json -----
+
+
+def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+    guess = {"value": row["suggestion"], "score": row.get("confidence"), "agent": "wsal"}
+    return {
+        "id": row["id"], "fields": {"text": row["text"]}, "metadata": {"reason": row["reason"]},
+        "shown": {"label": guess} if row["suggestion"] else {}, "responses": {},
+        "vectors": {},
+    }  # fmt: skip
+
+
+def _argilla_settings(labels: LabelSet) -> str:
+    options = [{"value": name, "text": name} for name in labels.names]
+    question = {"name": "label", "title": "label", "description": None, "required": True,
+                "settings": {"type": "label_selection", "options": options,
+                             "visible_options": min(len(options), 20)}}  # fmt: skip
+    field = {"name": "text", "title": "text", "required": True,
+             "settings": {"type": "text", "use_markdown": False}}  # fmt: skip
+    reason = {"name": "reason", "title": "reason", "visible_for_annotators": True,
+              "settings": {"type": "terms"}}  # fmt: skip
+    return _json({"guidelines": None, "questions": [question], "fields": [field], "vectors": [],
+                  "metadata": [reason], "allow_extra_metadata": False}, indent=1)  # fmt: skip
+
+
+# ---- Prodigy: the choice interface, `prodigy db-out` -----
+
+
+def _prodigy_task(row: Record, labels: LabelSet) -> Record:
+    meta = {"id": row["id"], "reason": row["reason"]}
+    if row["suggestion"]:
+        meta["guess"] = row["suggestion"]
+    options = [{"id": name, "text": name} for name in labels.names]
+    return {"text": row["text"], "options": options, "meta": meta}
+
+
+# ---- doccano: text classification, JSONL; it gives `id` a meaning of its own -----
+
+
+def _doccano_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+    return {"text": row["text"], "label": [], "wsal_id": row["id"], "reason": row["reason"]}
+
+
+def _doccano_labels(labels: LabelSet) -> str:
+    return _json([{"text": name} for name in labels.names], indent=1)
+
+
+FORMATS = {
+    "label_studio": Format(
+        "Label Studio", ".json", (".json", ".csv", ".tsv"), _label_studio_task,
+        tool_exports.label_studio, ("labels.xml", label_studio_config),
+    ),
+    "argilla": Format(
+        "Argilla", ".json", (".json", ".jsonl"), _argilla_task, tool_exports.argilla,
+        ("settings.json", _argilla_settings),
+    ),
+    "prodigy": Format(
+        "Prodigy", ".jsonl", (".jsonl", ".json"), _prodigy_task, tool_exports.prodigy
+    ),
+    "doccano": Format(
+        "doccano", ".jsonl", (".jsonl", ".json", ".csv", ".zip"), _doccano_task,
+        tool_exports.doccano,
+        ("labels.json", _doccano_labels),
+    ),
+}  # fmt: skip

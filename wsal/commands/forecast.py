@@ -1,0 +1,128 @@
+"""`wsal forecast`: labels, hours and cost that a target still needs, with intervals."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from math import isinf
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from wsal.active.stopping import HOW_TO_MEASURE
+from wsal.artifacts import Artifact
+from wsal.errors import ConfigError, MissingArtifactError
+from wsal.evaluation.forecast import Forecast, forecast
+from wsal.run.loop import CONFIG, opened
+from wsal.run.pipeline import STAGES
+from wsal.run.vote_report import console
+from wsal.stages.assess import curve_of
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    target = "the metric to reach, in [0, 1] (default: 0.95)"
+    parser.add_argument("--target", type=float, default=0.95, metavar="SHARE", help=target)
+    metrics = ("macro_f1", "accuracy")
+    parser.add_argument("--metric", choices=metrics, default=metrics[0], help="which metric")
+
+
+def newest(run_dir: Path) -> Artifact:
+    """The assessment of the last round that has one.
+
+    Raises:
+        MissingArtifactError: no round was assessed.
+    """
+    found, number = None, 1
+    while done := opened(run_dir, STAGES["assess"].writes, number):
+        found, number = done, number + 1
+    if found is None:
+        raise MissingArtifactError(
+            f"{run_dir} has no round that was assessed, and a forecast goes by what rounds "
+            "brought; run `wsal active` first"
+        )
+    return found
+
+
+def show(run_dir: Path, options: argparse.Namespace) -> None:
+    """Print the learning curve so far, and the forecast.
+
+    Raises:
+        ConfigError: the target is no share.
+        MissingArtifactError: nothing was measured in any round.
+    """
+    if not 0 < options.target < 1:
+        raise ConfigError(f"--target is {options.target:g}; expected a share between 0 and 1")
+    facts = newest(run_dir).facts
+    if not facts["measured_on"]:
+        raise MissingArtifactError(
+            f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
+            f"curve to go by, and the test split is kept for the end; {HOW_TO_MEASURE}"
+        )
+    told = forecast(curve_of(facts, options.metric), options.target)
+    out = console()
+    out.print(_table(facts, told, options.metric))
+    price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
+    for line in words(facts, told, price, options.metric, options.target):
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def words(
+    facts: dict[str, Any], told: Forecast, price: float, metric: str, target: float
+) -> list[str]:
+    """The forecast in sentences."""
+    if not told.high:
+        return [f"{metric} {target:g} is reached"]
+    ends = (told.labels, told.low, told.high)
+    lines = [
+        f"{metric} {target:g} needs {_with_interval(ends, _count)}",
+        f"chance that no number of labels reaches it: {told.unreachable:.0%}",
+    ]
+    answered = facts["n_gold"] + facts["n_evaluation"]
+    if facts["seconds"] and answered:
+        each = facts["seconds"] / answered
+        hours = [one * each / 3600 for one in ends]
+        lines.append(f"at {each:.1f} s a label, {_with_interval(hours, _hours)}")
+        if price:
+            money = [one * price for one in hours]
+            lines.append(f"which costs {_with_interval(money, _money)}")
+        if facts["n_evaluation"]:
+            lines.append("labels for evaluation, in each further round, come on top")
+    if told.beyond:
+        lines.append("that is far beyond what was seen: ask again after the next round")
+    return lines
+
+
+def _with_interval(values: Sequence[float], told: Callable[[float], str]) -> str:
+    """A median, and the ends of its interval: an end without limit is said to be one."""
+    middle, low, high = values
+    ends = f"{told(low)} or more" if isinf(high) else f"{told(low)} to {told(high)}"
+    return f"{'more than can be said' if isinf(middle) else told(middle)} (80%: {ends})"
+
+
+def _count(n: float) -> str:
+    return "an unknown number of labels" if isinf(n) else f"{n:,.0f} more labels"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h"
+
+
+def _money(money: float) -> str:
+    return f"{money:,.2f}"
+
+
+def _table(facts: dict[str, Any], told: Forecast, metric: str) -> Table:
+    title = f"{metric} on {facts['measured_on']}"
+    table = Table(title=title, title_justify="left")
+    for name in ("gold labels", metric, "low", "high", ""):
+        table.add_column(name, justify="right" if name else "left")
+    for one in facts["rounds"]:
+        numbers = [f"{one[metric][name]:.3f}" for name in ("value", "low", "high")]
+        table.add_row(str(one["n_gold"]), *numbers, f"round {one['round']}")
+    for n, low, middle, high in zip(
+        told.counts, told.lows, told.medians, told.highs, strict=True
+    ):  # fmt: skip
+        numbers = [f"{one:.3f}" for one in (middle, low, high)]
+        table.add_row(f"{n:.0f}", *numbers, "forecast (80%)")
+    return table

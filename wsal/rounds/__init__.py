@@ -1,0 +1,1 @@
+"""What several stages share: answers, evaluation frame, training set, scores."""

@@ -1,0 +1,91 @@
+"""Rewritten copies of annotated records for fine-tuning, and the test that they must pass."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.amplify.amplifier import Amplified, rewrite
+from wsal.amplify.consistency import consistency, swapped
+from wsal.amplify.lexicon import Lexicon, mine
+from wsal.arrays import ABSTAIN, Classes, Probs, Rows
+from wsal.artifacts import Artifact
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.errors import ConfigError
+from wsal.evaluation.estimates import gain
+from wsal.labels import LabelSet
+from wsal.rounds.evaluation_frame import Frame, Judge, judge
+from wsal.seeding import rng
+from wsal.settings import AmplifySettings
+
+SWAPPED = 1_000  # texts of the frame on which consistency is measured
+MINED = 20_000  # texts of the pool that attributes are learnt from
+LEVEL = 0.9
+
+
+def mined(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
+    """What may be exchanged for what, by the pool and its weak labels."""
+    n = pool.facts["n_pool"]
+    rows = np.sort(rng(seed, "lexicon").permutation(n)[:MINED])
+    weak = tables.take(weak_labels.path / "weak_labels.parquet", rows)
+    classes = np.where(weak["n_votes"] > 0, tables.probs_array(weak).argmax(axis=1), ABSTAIN)
+    texts = tables.take(pool.path / "pool.parquet", rows)["text"]
+    return mine(texts, classes, labels.names, rng(seed, "mine"))
+
+
+def copies(
+    pool: Artifact,
+    rows: Rows,
+    gold: Classes,
+    lexicon: Lexicon,
+    settings: AmplifySettings,
+    seed: int,
+) -> Amplified:
+    """Rewritten copies of the annotated rows, none equal to a text of the pool."""
+    records = tables.take(pool.path / "pool.parquet", rows)
+    made = rewrite(records, gold, lexicon, settings, rng(seed, "amplify"))
+    texts = pl.scan_parquet(pool.path / "pool.parquet").select("text")
+    real = texts.filter(pl.col("text").is_in(made.texts)).collect()["text"]
+    return rewrite(records, gold, lexicon, settings, rng(seed, "amplify"), real)
+
+
+def survived(
+    classifier: Classifier, pool: Artifact, frame: Rows, said: Probs, lexicon: Lexicon, seed: int
+) -> float | None:
+    """Share of the frame's texts whose predicted class survives other attributes; None of none."""
+    some = np.sort(rng(seed, "swapped").permutation(len(frame))[:SWAPPED])
+    texts = tables.take(pool.path / "pool.parquet", frame[some])["text"].to_list()
+    before = said[some].argmax(axis=1)
+    rows, changed = swapped(texts, before, lexicon, rng(seed, "swap"))
+    if not changed:
+        return None
+    after = predict(classifier, changed, "consistency")[0].argmax(axis=1)
+    return round(consistency(before[rows], after), 4)
+
+
+def verdict(
+    by: Judge, without: Probs, given: Probs, settings: AmplifySettings, seed: int
+) -> dict[str, Any]:
+    """What the copies bring in macro-F1, and whether they are used."""
+    found = gain(by.sample, without, given, "macro_f1", rng(seed, "gate"), LEVEL)
+    told = {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
+    return told | {"used": found.low > settings.least_gain, "on": by.name}
+
+
+def gate(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Judge:
+    """The gold that copies are tested on: the evaluation sample, or dev. Never the test split.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    by = judge(pool, frame, annotations, ("dev",))
+    if by is None:
+        raise ConfigError(
+            "amplify is used only where a paired test finds that it does no harm, and there is "
+            "neither an evaluation sample nor a dev split to test it on; use evaluation.size=100 "
+            "from the first round on, or amplify=none"
+        )
+    return by

@@ -1,0 +1,73 @@
+"""Score a classifier on the splits that have gold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsal.arrays import Probs
+from wsal.artifacts import Artifact, Facts, write_json
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.classifier.tokens import read_tokens
+from wsal.errors import ConfigError
+from wsal.evaluation.metrics import evaluate
+from wsal.labels import LabelSet
+from wsal.rounds.evaluation_frame import gold_of
+from wsal.settings import OptimizerSettings
+
+
+def measure(
+    out: Path,
+    classifier: Classifier,
+    pool: Artifact,
+    tokens: Artifact,
+    labels: LabelSet,
+    more: Facts,
+) -> Facts:
+    """Write metrics.json for dev and test, where they exist; give back the headline numbers.
+
+    What the classifier says of a split is kept in `dev_probs.npy`, `test_probs.npy`.
+    """
+    metrics: Facts = dict(more)
+    for split in ("dev", "test"):
+        if (pool.path / f"{split}.parquet").exists():
+            probs = on_split(classifier, tokens, split)
+            np.save(out / f"{split}_probs.npy", probs)
+            metrics[split] = against_gold(probs, pool, labels, split)
+    write_json(out / "metrics.json", metrics)
+    names = ("accuracy", "macro_f1")
+    return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
+
+
+def on_split(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
+    """What the classifier says of each text of a split."""
+    return predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")[0]
+
+
+def against_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> dict[str, Any]:
+    """The metrics of one split."""
+    gold, weights = gold_of(pool, split)
+    return evaluate(probs, gold, weights, labels)
+
+
+def dev_score(
+    classifier: Classifier, pool: Artifact, tokens: Artifact, labels: LabelSet,
+    settings: OptimizerSettings,
+) -> Callable[[], float] | None:  # fmt: skip
+    """What early stopping looks at: macro-F1 on dev; None where it is off.
+
+    Raises:
+        ConfigError: it is on, and there is no dev split.
+    """
+    if not settings.patience:
+        return None
+    if not (pool.path / "dev.parquet").exists():
+        raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
+
+    def score() -> float:
+        found = against_gold(on_split(classifier, tokens, "dev"), pool, labels, "dev")
+        return float(found["macro_f1"])
+
+    return score

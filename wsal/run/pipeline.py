@@ -1,0 +1,203 @@
+"""The whole framework in one table: what each stage reads, writes, and is configured by."""
+
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from wsal import artifacts, processes
+from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.components import Parts
+from wsal.errors import DiskError
+from wsal.rounds.handed_out import hand_out, is_corrected, is_peoples, withdraw
+from wsal.rounds.same_rows import require_rows_of
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function from finished artifacts to one new artifact. It lies in the module of its name."""
+
+    reads: tuple[str, ...]
+    writes: str
+    needs: tuple[str, ...]
+    uses: tuple[str, ...] = ()
+    """What it is handed, too, but is not made from: it may change and the artifact stays."""
+    shared: bool = False
+    """Whether all processes of a torchrun work on it; the leader alone does the others."""
+    reuses: str = ""
+    """A mapping among its needs; entries that have not changed keep what was made of them."""
+
+    def function(self, name: str) -> Callable[..., Facts]:
+        """The stage's function; imported only now, so that rules never wait for torch."""
+        found: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
+        return found
+
+
+# fmt: off
+STAGES = {
+    #                  reads                                                                              writes                   configured by
+    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
+    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
+    "aggregate": Stage(("pool", "votes"),                                                                 "weak_labels",           ("label_model", "aggregate")),
+    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
+    "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
+    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
+    "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
+    "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "seed")),
+    "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
+    "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
+    "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
+}
+# fmt: on
+ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
+IN_ROUNDS = ("query", "reweighed")
+WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
+"""What finds its texts in any pool; the rows of everything else are those of one pool."""
+IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage: `made`, `up to date`, or `kept` (people's answers, though stale)."""
+
+    stage: str
+    round: int
+    state: str
+    artifact: Artifact
+    note: str = ""  # what to do about it, where something can be done
+
+
+def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
+    """Open what the stage reads, run it if need be, seal what it wrote.
+
+    `number` is the round: for stages outside rounds, the first round not yet finished.
+
+    Raises:
+        MissingArtifactError: an input is not there, or was made from another pool than another.
+        DiskError: there is no space left.
+    """
+    stage = STAGES[name]
+    out = folder(run_dir, stage.writes, number)
+    artifacts.recover(out)
+    inputs, config, origin = origin_of(run_dir, name, parts, number)
+    if (out / MANIFEST).exists():
+        done = Artifact.open(out)
+        again = name == "annotate" and is_corrected(done, parts["annotator"])
+        if done.made_from(config, origin) and not again:
+            return Outcome(name, number, "up to date", done)
+        if is_peoples(name, done) and not again:
+            anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
+            is_open = name == "select" and not _answered(run_dir, number)
+            return Outcome(name, number, "kept", done, anew if is_open else "")
+    if isinstance(pool := inputs.get("pool"), Artifact):
+        require_rows_of(pool, _of_pool_rows(inputs))
+    if name == "annotate" and parts["annotator"].human:
+        hand_out(out.parent)
+    with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
+        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+        if stage.reuses:
+            built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
+        if stage.shared:
+            processes.tell((name, str(work), number))
+        facts.update(stage.function(name)(work, **inputs, **built))
+    if name == "select":
+        withdraw(out.parent)
+    return Outcome(name, number, "made", Artifact.open(out))
+
+
+def origin_of(
+    run_dir: Path, name: str, parts: Parts, number: int
+) -> tuple[dict[str, Artifact | list[Artifact]], dict[str, Any], dict[str, Any]]:
+    """What the stage would be made from now: input artifacts, configuration, the inputs' digests.
+
+    Raises:
+        MissingArtifactError: an input is not there.
+    """
+    stage = STAGES[name]
+    inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
+    config = {need: parts.config(need) for need in stage.needs}
+    return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
+
+
+def follow(run_dir: Path, parts: Parts) -> None:
+    """Take part in each stage that the leader of several processes says; write nothing."""
+    while told := processes.tell():
+        name, work, number = told
+        stage = STAGES[name]
+        inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
+        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+        stage.function(name)(Path(work), **inputs, **built)
+
+
+def folder(run_dir: Path, writes: str, number: int) -> Path:
+    """Where a stage's artifact lies in the run.
+
+    >>> folder(Path("runs/a"), "rounds/{}/query", 3).as_posix()
+    'runs/a/rounds/003/query'
+    """
+    return run_dir / writes.format(f"{number:03d}")
+
+
+def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
+    """The artifact that a noun in `reads` stands for, in this round."""
+    if noun.removeprefix("earlier_") in IN_ALL_ROUNDS:
+        last = number - 1 if noun.startswith("earlier_") else number
+        writes = STAGES[IN_ALL_ROUNDS[noun.removeprefix("earlier_")]].writes
+        return [Artifact.open(folder(run_dir, writes, n)) for n in range(1, last + 1)]
+    if noun == "first_query":
+        return Artifact.open(folder(run_dir, STAGES["select"].writes, 1))
+    if noun == "classifier":
+        rounds_before = number > 1
+        newest = folder(run_dir, STAGES["finetune"].writes, number - 1)
+        return Artifact.open(newest if rounds_before else run_dir / "pretrained")
+    return Artifact.open(
+        folder(run_dir, f"rounds/{{}}/{noun}" if noun in IN_ROUNDS else noun, number)
+    )
+
+
+def open_round(run_dir: Path) -> int:
+    """The first round without a fine-tuned classifier."""
+    number = 1
+    while (folder(run_dir, STAGES["finetune"].writes, number) / MANIFEST).exists():
+        number += 1
+    return number
+
+
+def round_of(run_dir: Path, name: str) -> int:
+    """The round that a stage called by itself works on."""
+    number = open_round(run_dir)
+    of_last = ("assess",) if _answered(run_dir, number) else ("reweigh", "finetune", "assess")
+    return max(number - 1, 1) if name in of_last else number
+
+
+@contextmanager
+def disk_errors(out: Path) -> Iterator[None]:
+    """Say plainly that the disk is full, whichever library noticed."""
+    try:
+        yield
+    except Exception as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        if full or "No space left" in str(error) or "os error 28" in str(error):
+            raise DiskError(
+                f"no space is left on the disk while writing {out}; free some and run the same "
+                "command again: what was finished is kept"
+            ) from error
+        raise
+
+
+def _of_pool_rows(inputs: Mapping[str, Artifact | list[Artifact]]) -> list[Artifact]:
+    """The inputs whose rows are those of the pool."""
+    found = [value for noun, value in inputs.items() if noun not in WITH_TEXTS]
+    return [one for value in found for one in (value if isinstance(value, list) else [value])]
+
+
+def _answered(run_dir: Path, number: int) -> bool:
+    return (folder(run_dir, STAGES["annotate"].writes, number) / MANIFEST).exists()
+
+
+def _digests(value: Artifact | list[Artifact]) -> Any:  # noqa: ANN401  a digest, or a list
+    return [one.digest for one in value] if isinstance(value, list) else value.digest
