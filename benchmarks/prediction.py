@@ -25,7 +25,6 @@ from record import in_child, peak_mib, row, show, timed
 from transformers import pipeline
 
 from wsal.classifier.encoder import new_classifier, new_tokenizer
-from wsal.data.text import clean
 from wsal.export.to_onnx import to_onnx
 from wsal.labels import LabelSet
 from wsal.serving.engines import ENGINES, open_engine
@@ -33,6 +32,7 @@ from wsal.serving.exported import Exported
 from wsal.serving.labelling import Wanted, label_table
 from wsal.serving.sources import Source
 from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.text import clean
 
 HERE = Path(__file__).parent
 FEW, MORE = 2_000, 10_000  # texts that the pipeline is given one by one, and in batches

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from wsal.data.catalog import Catalog
-from wsal.data.text import clean
 from wsal.labels import LabelSet
+from wsal.text import clean
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("WSAL_DATA", ROOT.parent / "shared" / "data"))

@@ -12,9 +12,9 @@ from product_texts import DATA, ROOT
 from snorkel.utils import probs_to_preds
 
 from wsal.building import build
-from wsal.data.text import clean, compose
 from wsal.labels import LabelSet
 from wsal.rules.voting import collect_votes
+from wsal.text import clean, compose
 
 CACHE = Path(tempfile.gettempdir()) / "wsal-weak-sets"
 PUBLISHED = ("trec", "youtube", "sms", "agnews_test")

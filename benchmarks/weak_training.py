@@ -22,12 +22,12 @@ from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import pretraining_plan
 from wsal.classifier.training_run import Course
-from wsal.data.text import clean
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 from wsal.stages.pretrain import adapt_to, self_train
+from wsal.text import clean
 
 OFF, ALONE = AdaptSettings(), SelfTrainingSettings()
 WAYS = {

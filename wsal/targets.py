@@ -9,6 +9,15 @@ from typing import Any
 
 from wsal.errors import ConfigError, did_you_mean
 
+MOVED = {
+    "wsal.active.annotators.File": "wsal.annotation.annotators.File",
+    "wsal.active.annotators.Oracle": "wsal.annotation.annotators.Oracle",
+    "wsal.active.label_studio.LabelStudio": "wsal.annotation.label_studio.LabelStudio",
+    "wsal.data.files.TableFile": "wsal.data.table_file.TableFile",
+    "wsal.web.terminal.Terminal": "wsal.annotation.terminal.Terminal",
+}
+"""Former names of components, for configuration files written for earlier versions."""
+
 
 def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401  whatever has a name
     """What a module has under this name.
@@ -21,6 +30,7 @@ def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401 
     Raises:
         ConfigError: the name is not trusted, is not there, or its module cannot be imported.
     """
+    target = MOVED.get(target, target)
     allowed = tuple(prefix if prefix.endswith(".") else f"{prefix}." for prefix in trusted)
     if not target.startswith(allowed):
         raise ConfigError(

@@ -7,8 +7,8 @@ import pytest
 from wsal import tables
 from wsal.active.label_issues import out_of_fold, suspects
 from wsal.annotation.annotators import LOOK_ALIKES, Oracle, Query
+from wsal.annotation.answers import consensus
 from wsal.labels import LabelSet
-from wsal.rounds.answers import consensus
 from wsal.seeding import rng
 
 LABELS = LabelSet(tuple(f"class {i}" for i in range(12)))

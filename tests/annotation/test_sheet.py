@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Query
 from wsal.annotation.returned_sheet import keys_of, matched
-from wsal.data.text import clean_text
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
+from wsal.text import clean_text
 
 LABELS = LabelSet(("Kühl & Co.", 'The "best", ones', "فئة", "plain"))
 TEXTS = [

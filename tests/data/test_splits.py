@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from wsal.data.base import Layout
 from wsal.data.splits import assign_splits, keep_once
-from wsal.data.text import same_text
 from wsal.evaluation.metrics import evaluate
 from wsal.labels import LabelSet
+from wsal.text import same_text
 
 SPLITS = ("pool", "dev", "test")
 GIVEN = Layout(text=("title",), split="split")

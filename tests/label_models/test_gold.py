@@ -9,7 +9,6 @@ from simulations import broad_rules, keyword_rules, log_loss, repeated, some_gol
 
 from wsal.building import build
 from wsal.data.catalog import Catalog
-from wsal.data.text import clean, compose
 from wsal.label_models.auto import Auto
 from wsal.label_models.calibration import (
     Calibration,
@@ -21,6 +20,7 @@ from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rules.voting import collect_votes
+from wsal.text import clean, compose
 
 SETS = {
     "one rule a class": lambda: keyword_rules(4000, 4, 4, (0.2, 0.6), (0.005, 0.1), 7),

@@ -12,9 +12,10 @@ from wsal import tables
 from wsal.errors import ConfigError, ModelError
 from wsal.label_models.majority import FittedMajority, Majority
 from wsal.labels import LabelSet
+from wsal.rounds.weak_labels import class_prior, fill_uncovered
 from wsal.run.pipeline import run_stage
 from wsal.settings import AggregateSettings
-from wsal.stages.aggregate import aggregate, class_prior, fill_uncovered
+from wsal.stages.aggregate import aggregate
 
 
 @pytest.fixture

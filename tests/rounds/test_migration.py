@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from wsal import artifacts, tables
+from wsal.annotation.answers import answered
+from wsal.annotation.handed_out import is_handed_out
 from wsal.artifacts import Artifact, file_digest
 from wsal.errors import TableError
-from wsal.rounds.answers import answered
 from wsal.rounds.evaluation_frame import read_frame
-from wsal.rounds.handed_out import is_handed_out
 from wsal.rounds.migration import migrate
 
 ANSWERS = {"id": pl.String, "label": pl.String, "annotator": pl.String, "seconds": pl.Float32,

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from test_patterns import records
 
 from wsal.config.composed import rules_in
-from wsal.data.text import clean, clean_text
 from wsal.errors import RuleError, UnknownNameError
 from wsal.labels import LabelSet
 from wsal.rules.cleaning import clean_pattern
@@ -22,6 +21,7 @@ from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.similarity import Similarity
 from wsal.rules.testing import vote
 from wsal.rules.voting import collect_votes
+from wsal.text import clean, clean_text
 
 LABELS = LabelSet(("hit", "other"))
 WRITTEN = [

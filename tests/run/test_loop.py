@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from wsal.data.catalog import Catalog
-from wsal.data.text import clean
+from wsal.text import clean
 
 TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6")
 DATA = (

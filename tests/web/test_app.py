@@ -9,10 +9,10 @@ import httpx
 import polars as pl
 import pytest
 
+from wsal.annotation.handed_out import HANDED_OUT, hand_out
 from wsal.annotation.open_round import read_round
 from wsal.artifacts import Artifact, write_manifest
 from wsal.errors import ConfigError
-from wsal.rounds.handed_out import HANDED_OUT, hand_out
 from wsal.sockets import bound, reachable
 from wsal.web.annotator import Web
 from wsal.web.app import make_app

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from wsal.artifacts import file_digest
-from wsal.data.text import clean_text
 from wsal.errors import ConfigError
+from wsal.text import clean_text
 
 
 def check_guidelines(path: str | None) -> None:

@@ -14,13 +14,12 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.answers import guesses, rows_of
+from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact, digest_of
+from wsal.artifacts import MANIFEST, Artifact, digest_of, require_rows_of
 from wsal.errors import RuleError
-from wsal.rounds.answers import guesses, rows_of
-from wsal.rounds.handed_out import is_handed_out
-from wsal.rounds.same_rows import require_rows_of
 from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.seeding import rng

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import polars as pl
 
 from wsal.annotation.query import Query
-from wsal.data.text import clean, clean_text, same_text
 from wsal.errors import AnnotationError, listed, nearest
 from wsal.labels import SKIPS, LabelSet
+from wsal.text import clean, clean_text, same_text
 
 SKIP = SKIPS[0]
 SORTED_APART = (

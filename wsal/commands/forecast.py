@@ -2,8 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
+from wsal.rounds.learning_curve import curve_of, words
 from wsal.run.loop import CONFIG, opened
 from wsal.run.pipeline import STAGES
 from wsal.run.vote_report import console
-from wsal.stages.assess import curve_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,51 +63,6 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
     price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
     for line in words(facts, told, price, options.metric, options.target):
         out.print(line, highlight=False, soft_wrap=True)
-
-
-def words(
-    facts: dict[str, Any], told: Forecast, price: float, metric: str, target: float
-) -> list[str]:
-    """The forecast in sentences."""
-    if not told.high:
-        return [f"{metric} {target:g} is reached"]
-    ends = (told.labels, told.low, told.high)
-    lines = [
-        f"{metric} {target:g} needs {_with_interval(ends, _count)}",
-        f"chance that no number of labels reaches it: {told.unreachable:.0%}",
-    ]
-    answered = facts["n_gold"] + facts["n_evaluation"]
-    if facts["seconds"] and answered:
-        each = facts["seconds"] / answered
-        hours = [one * each / 3600 for one in ends]
-        lines.append(f"at {each:.1f} s a label, {_with_interval(hours, _hours)}")
-        if price:
-            money = [one * price for one in hours]
-            lines.append(f"which costs {_with_interval(money, _money)}")
-        if facts["n_evaluation"]:
-            lines.append("labels for evaluation, in each further round, come on top")
-    if told.beyond:
-        lines.append("that is far beyond what was seen: ask again after the next round")
-    return lines
-
-
-def _with_interval(values: Sequence[float], told: Callable[[float], str]) -> str:
-    """A median, and the ends of its interval: an end without limit is said to be one."""
-    middle, low, high = values
-    ends = f"{told(low)} or more" if isinf(high) else f"{told(low)} to {told(high)}"
-    return f"{'more than can be said' if isinf(middle) else told(middle)} (80%: {ends})"
-
-
-def _count(n: float) -> str:
-    return "an unknown number of labels" if isinf(n) else f"{n:,.0f} more labels"
-
-
-def _hours(hours: float) -> str:
-    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h"
-
-
-def _money(money: float) -> str:
-    return f"{money:,.2f}"
 
 
 def _table(facts: dict[str, Any], told: Forecast, metric: str) -> Table:

@@ -8,11 +8,10 @@ from rich.table import Table
 
 from wsal import tables
 from wsal.active.label_issues import suspects
-from wsal.artifacts import Artifact
+from wsal.annotation.answers import answered
+from wsal.artifacts import Artifact, require_rows_of
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
-from wsal.rounds.answers import answered
-from wsal.rounds.same_rows import require_rows_of
 from wsal.run.loop import opened
 from wsal.run.pipeline import STAGES
 from wsal.run.vote_report import console

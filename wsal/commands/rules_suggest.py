@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.answers import answered, guesses, rows_of
 from wsal.arrays import ABSTAIN, Classes
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, require_rows_of
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
-from wsal.rounds.answers import answered, guesses, rows_of
-from wsal.rounds.same_rows import require_rows_of
 from wsal.run.loop import opened
 from wsal.run.pipeline import STAGES, folder
 from wsal.seeding import rng

@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsal.active.stopping import judged
+from wsal.annotation.handed_out import is_corrected, is_peoples
 from wsal.artifacts import MANIFEST, Artifact, Facts
 from wsal.components import Parts
 from wsal.config.composed import parts_of
 from wsal.contents import edited
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
-from wsal.rounds.handed_out import is_corrected, is_peoples
 from wsal.run import stage_lines
 from wsal.run.loop import BEFORE_ROUNDS, CONFIG
 from wsal.run.pipeline import ROUND_STAGES, STAGES, folder, origin_of

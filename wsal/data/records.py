@@ -9,9 +9,9 @@ from hashlib import blake2b
 import polars as pl
 
 from wsal.data.base import ROW, Layout
-from wsal.data.text import as_text, clean, compose
 from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import SKIPS, LabelSet
+from wsal.text import as_text, clean, compose
 
 TYPED = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # Hydra's keys in {}
 SPLITS = {

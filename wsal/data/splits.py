@@ -5,8 +5,8 @@ from hashlib import blake2b
 import polars as pl
 
 from wsal.data.base import Layout
-from wsal.data.text import same_text
 from wsal.errors import DataError
+from wsal.text import same_text
 
 
 def assign_splits(records: pl.DataFrame, layout: Layout, seed: int) -> pl.DataFrame:

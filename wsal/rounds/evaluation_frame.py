@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.answers import answered, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample
 from wsal.evaluation.sampling import strata, top_up
-from wsal.rounds.answers import answered, rows_of
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.handed_out import hand_out
 from wsal.annotation.journal import NAME as JOURNAL
 from wsal.artifacts import MANIFEST, Artifact, digest_of, file_digest, write_manifest
 from wsal.errors import TableError
-from wsal.rounds.handed_out import hand_out
 
 GIVEN = ("query.csv", "query.xlsx", "query.json", "query.jsonl")  # what people were handed
 FILLED = ("query.csv", "query.xlsx", "answers.json", "answers.jsonl")  # where they answered

@@ -9,9 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from wsal.data.text import clean_text
 from wsal.errors import RuleError, UnknownNameError
 from wsal.labels import LabelSet
+from wsal.text import clean_text
 
 UNCHANGED = re.compile(r"(?! )(?!.*  )[ -%'-~]*")  # ASCII without & or a double space
 CODE = r"\\(?:[xuU]\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})"

@@ -11,13 +11,13 @@ import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
 from wsal.contents import of_files
-from wsal.data.text import clean
 from wsal.errors import RuleError, UnknownNameError, listed
 from wsal.files import existing, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.compiled import find_keys
 from wsal.rules.normal import fold, single_spaced
+from wsal.text import clean
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any
 from wsal import processes
 from wsal.active.stopping import judged, unmeasurable
 from wsal.annotation.annotators import NO_GOLD, Oracle
+from wsal.annotation.answers import answered
+from wsal.annotation.handed_out import is_corrected, is_peoples
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
 from wsal.components import Parts
 from wsal.errors import (
@@ -19,9 +21,7 @@ from wsal.errors import (
     PoolExhaustedError,
     WaitingForAnnotations,
 )
-from wsal.rounds.answers import answered
 from wsal.rounds.evaluation_frame import first_size
-from wsal.rounds.handed_out import is_corrected, is_peoples
 from wsal.rounds.migration import migrate
 from wsal.run import stage_lines
 from wsal.run.pipeline import (

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wsal import artifacts, processes
-from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.annotation.handed_out import hand_out, is_corrected, is_peoples, withdraw
+from wsal.artifacts import MANIFEST, Artifact, Facts, require_rows_of
 from wsal.components import Parts
 from wsal.errors import DiskError
-from wsal.rounds.handed_out import hand_out, is_corrected, is_peoples, withdraw
-from wsal.rounds.same_rows import require_rows_of
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from wsal.annotation.answers import told_aside
 from wsal.artifacts import Facts
-from wsal.rounds.answers import told_aside
 from wsal.run.pipeline import Outcome
 from wsal.run.vote_report import console, show_rules
 

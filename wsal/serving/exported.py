@@ -11,8 +11,8 @@ import polars as pl
 from tokenizers import Tokenizer
 
 from wsal.arrays import Classes, Probs
-from wsal.data.text import as_text, clean, compose
 from wsal.errors import ConfigError
+from wsal.text import as_text, clean, compose
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.annotators import Annotator
+from wsal.annotation.answers import guesses, rows_of
+from wsal.annotation.handed_out import answer_digests
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
-from wsal.rounds.answers import guesses, rows_of
-from wsal.rounds.handed_out import answer_digests
 from wsal.seeding import rng
 
 

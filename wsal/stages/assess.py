@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from wsal import tables
@@ -14,6 +13,7 @@ from wsal.artifacts import Artifact, Facts, write_json
 from wsal.evaluation import forecast as forecasting
 from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
 from wsal.rounds.evaluation_frame import judge, on_frame, read_frame
+from wsal.rounds.learning_curve import curve_of
 from wsal.seeding import rng
 
 METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
@@ -21,7 +21,6 @@ METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
     "macro_f1": macro_f1,
 }
 NEXT = 100  # labels whose gain is forecast
-MOST_SHARED = 0.95
 LEVEL = 0.9  # of intervals
 GROWN = 1.1  # times as many texts as when the sample was drawn
 
@@ -108,23 +107,6 @@ def _next_gain(facts: Facts, metric: str) -> dict[str, float] | None:
     """What the next 100 labels are forecast to bring, with an 80% interval."""
     curve = curve_of(facts, metric)
     return _plain(forecasting.next_gain(curve, NEXT)) if len(curve.counts) else None
-
-
-def curve_of(facts: Facts, metric: str) -> forecasting.Curve:
-    """The learning curve that the rounds make.
-
-    They were measured on the same texts, so they err together: how much so, the last gain says,
-    which varies less than the two ends would if they were independent.
-    """
-    with_gold = [one for one in facts["rounds"] if one["n_gold"]]
-    ends = sum(one[metric]["variance"] for one in facts["rounds"][-2:])
-    apart = facts["gain"][metric]["variance"] / ends if ends else 1.0
-    return forecasting.Curve(
-        np.array([one["n_gold"] for one in with_gold], dtype=np.float64),
-        np.array([one[metric]["value"] for one in with_gold]),
-        np.array([one[metric]["variance"] for one in with_gold]),
-        shared=float(np.clip(1 - apart, 0, MOST_SHARED)),
-    )
 
 
 def _plain(one: Estimate | forecasting.Gain) -> dict[str, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
+from wsal.annotation.answers import answered
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.head import PULL_TO_FRESH, train_probe
@@ -17,10 +18,10 @@ from wsal.classifier.training import train
 from wsal.classifier.training_run import Course
 from wsal.labels import LabelSet
 from wsal.rounds.amplification import copies, gate, mined, survived, verdict
-from wsal.rounds.answers import answered
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.rounds.scoring import dev_score, measure
 from wsal.rounds.training_set import Lesson, lesson, rows_to_replay, with_copies
+from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer, rng
 from wsal.settings import (
     AmplifySettings,
@@ -29,7 +30,6 @@ from wsal.settings import (
     HardwareSettings,
     TrackerSettings,
 )
-from wsal.stages.pretrain import usable, weak_targets
 
 
 def finetune(

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from wsal import processes, tables
-from wsal.arrays import Probs, Rows
+from wsal import processes
+from wsal.arrays import Probs
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.head import PULL_TO_FRESH, train_probe
@@ -22,6 +21,7 @@ from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
 from wsal.classifier.training_run import Course
 from wsal.labels import LabelSet
 from wsal.rounds.scoring import dev_score, measure
+from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer, rng
 from wsal.settings import (
     AdaptSettings,
@@ -88,20 +88,6 @@ def pretrain(
     facts = {"n_texts": len(chosen), "n_steps": history["training"]["n_steps"]}
     told = {name: one for name, one in history.items() if one}
     return facts | measure(out, classifier, pool, tokens, labels, told)
-
-
-def usable(weak_labels: Artifact) -> Rows:
-    """The rows of the pool whose weak label is trained on."""
-    used = pl.read_parquet(weak_labels.path / "weak_labels.parquet", columns=["used"])["used"]
-    return np.flatnonzero(used.to_numpy())
-
-
-def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Probs, np.ndarray]:
-    """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average."""
-    name = f"targets-{processes.rank()}.npy"
-    found = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
-    surest = np.max(found, axis=1, initial=0)
-    return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
 
 
 def fit_head(objective: LabelObjective, seed: int) -> Facts:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import tables
+from wsal.annotation.answers import answered, set_aside, told_aside
 from wsal.arrays import ABSTAIN, Classes
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.errors import AnnotationError
@@ -13,9 +14,8 @@ from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
-from wsal.rounds.answers import answered, set_aside, told_aside
+from wsal.rounds.weak_labels import class_prior, headline, on_gold, read_votes, write_weak_labels
 from wsal.settings import AggregateSettings
-from wsal.stages.aggregate import class_prior, headline, on_gold, read_votes, write_weak_labels
 
 
 def reweigh(

@@ -12,6 +12,7 @@ from wsal.active.label_issues import suspects
 from wsal.active.proxy import taught
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.annotation.answers import answered, given
 from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
@@ -19,7 +20,6 @@ from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import PoolExhaustedError
-from wsal.rounds.answers import answered, given
 from wsal.rounds.disagreement import alike, contradicted, disputed_texts
 from wsal.rounds.evaluation_frame import (
     evaluation_rows,

@@ -11,6 +11,7 @@ from wsal.arrays import ABSTAIN, Classes, Embeddings, Votes
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.labels import LabelSet
 from wsal.progress import bar
+from wsal.rounds.weak_labels import votes_file
 from wsal.rules import analysis, pairs, uncovered
 from wsal.rules.base import Rule
 from wsal.rules.voting import compile_rules
@@ -62,11 +63,6 @@ def write_report(
     bare = np.flatnonzero(analysis.tally(votes)[0] == 0)
     left = uncovered.groups(shown["text"].gather(bare), gold[bare], labels, rng(seed, "uncovered"))
     tables.write(left, out / "uncovered.parquet", tables.UNCOVERED)
-
-
-def votes_file(split: str) -> str:
-    """The name of a split's table of votes."""
-    return "votes.parquet" if split == "pool" else f"votes_{split}.parquet"
 
 
 def _gold(ids: pl.Series, gold: pl.DataFrame) -> Classes:

@@ -10,11 +10,10 @@ from wsal.active.stopping import judged, kappa
 from wsal.annotation.journal import AGAIN, FLAG, NOTE, UNSURE, Event, consensus, standing
 from wsal.annotation.task_queue import Desk
 from wsal.artifacts import MANIFEST, Artifact
-from wsal.commands.forecast import words
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
+from wsal.rounds.learning_curve import curve_of, words
 from wsal.settings import StopSettings
-from wsal.stages.assess import curve_of
 
 
 def quality(run_dir: Path) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from wsal import tables
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.data.records import renaming
-from wsal.data.text import clean, same_text
 from wsal.errors import AnnotationError, nearest
 from wsal.labels import LabelSet
+from wsal.text import clean, same_text
 
 EXAMPLES = 5  # answers set aside that the facts of a stage name
 SHOWN = 60  # characters of a text in a message

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wsal.data.text import clean, clean_text, compose, same_text
+from wsal.text import clean, clean_text, compose, same_text
 
 PIECES = [
     "café", "cafÃ©", "â€œquotedâ€", "&amp;", "&lt;b&gt;", "ﬁne", "１２", "Ⅳ", "\u00a0", "\u2003",

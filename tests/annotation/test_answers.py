@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wsal import artifacts, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
+from wsal.annotation.answers import answered, guesses, set_aside, told_aside
 from wsal.annotation.collect import answers, desk_of
 from wsal.annotation.journal import Event
 from wsal.annotation.query import Query
@@ -19,15 +20,14 @@ from wsal.artifacts import Artifact
 from wsal.components import Parts
 from wsal.data.base import Layout
 from wsal.data.table_file import TableFile
-from wsal.data.text import clean, same_text
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
-from wsal.rounds.answers import answered, guesses, set_aside, told_aside
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
 from wsal.run.loop import check_answers
 from wsal.run.pipeline import run_stage
 from wsal.settings import ActiveSettings
+from wsal.text import clean, same_text
 
 LABELS = ("Cat", "Dog", "Fish")
 

@@ -1,0 +1,178 @@
+"""Votes as the label model reads them; weak labels as the label model writes them."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import save_file
+
+from wsal import processes, tables
+from wsal.arrays import Prior, Probs, Rows
+from wsal.artifacts import Artifact, Facts
+from wsal.errors import ConfigError, ModelError, did_you_mean
+from wsal.evaluation.metrics import evaluate
+from wsal.label_models.base import FittedLabelModel
+from wsal.label_models.sparse import SparseVotes
+from wsal.labels import LabelSet
+from wsal.settings import AggregateSettings
+from wsal.text import clean_text
+
+SUM_ERROR = 1e-3
+"""By how much the probabilities of a text, in float32, may miss 1."""
+
+
+def write_weak_labels(
+    out: Path,
+    pool: Artifact,
+    matrix: SparseVotes,
+    fitted: FittedLabelModel,
+    settings: AggregateSettings,
+    labels: LabelSet,
+) -> Facts:
+    """weak_labels.parquet and label_model.safetensors."""
+    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
+    covered = matrix.n_votes > 0
+    probs = fill_uncovered(probs_of(fitted, matrix), covered, settings, labels)
+    used = covered | (settings.uncovered != "drop")
+    kind = pl.Array(pl.Float32, len(labels))
+    columns = {"probs": pl.Series(probs, dtype=kind), "n_votes": matrix.n_votes, "used": used}
+    weak = pl.DataFrame({"id": ids, **columns})
+    tables.write(weak, out / "weak_labels.parquet", tables.weak_schema(len(labels)))
+    arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
+    save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
+    n_covered = int(covered.sum())
+    return {"n_texts": len(ids), "n_covered": n_covered, "label_model": fitted.why()}
+
+
+def on_gold(
+    fitted: FittedLabelModel,
+    pool: Artifact,
+    votes: Artifact,
+    settings: AggregateSettings,
+    labels: LabelSet,
+) -> Facts:
+    """How good the rules are without a classifier, on dev and test where they exist.
+
+    An uncovered text counts as the default class or, without one, as the class that weak labels
+    have most; `covered` has the numbers of texts with a vote alone.
+    """
+    metrics = {}
+    for split in ("dev", "test"):
+        if not (path := pool.path / f"{split}.parquet").exists():
+            continue
+        records, matrix = tables.read(path), read_votes(votes, split)
+        probs, covered = probs_of(fitted, matrix), matrix.n_votes > 0
+        gold = records["label"].to_numpy().astype(np.int64)
+        weights = records["n_copies"].to_numpy().astype(np.float64)
+        shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
+        if covered.any():
+            alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
+            names = ("accuracy", "log_loss", "calibration_error")
+            shares |= {name: alone[name] for name in names}
+            if settings.uncovered != "default":
+                guess = int(probs[covered].sum(axis=0).argmax())
+                probs[~covered] = _mostly(guess, len(labels))
+        probs = probs if settings.uncovered != "default" else fill_uncovered(
+            probs, covered, settings, labels
+        )  # fmt: skip
+        metrics[split] = evaluate(probs, gold, weights, labels) | {"covered": shares}
+    return metrics
+
+
+def probs_of(fitted: FittedLabelModel, matrix: SparseVotes) -> Probs:
+    """`(texts, classes)`: what a label model says of the votes, once seen to be probabilities.
+
+    Raises:
+        ModelError: some are not: NaN, infinite, below 0, or not 1 in sum.
+    """
+    probs = fitted.predict_proba(matrix)
+    good = np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1)
+    good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise ModelError(
+            f"the label model ({fitted.why()}) gives no probabilities for {int((~good).sum()):,} "
+            f"of {len(good):,} texts: {[float(p) for p in probs[row, :5]]} for the text in row "
+            f"{row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use another "
+            "(label_model=auto), or check the settings of this one"
+        )
+    return probs
+
+
+def headline(metrics: Facts) -> Facts:
+    """What a manifest keeps of `on_gold`: no quality of a split on which no rule votes."""
+    covered = {split: numbers["covered"] for split, numbers in metrics.items()}
+    names = ("accuracy", "macro_f1")
+    quality = {s: {n: m[n] for n in names} for s, m in metrics.items() if covered[s]["coverage"]}
+    return {"covered": covered} | quality
+
+
+def fill_uncovered(
+    probs: Probs, covered: np.ndarray, settings: AggregateSettings, labels: LabelSet
+) -> Probs:
+    """Weak labels with those of uncovered texts as the settings want them."""
+    if settings.uncovered == "default":
+        if settings.default_class is None:
+            raise ConfigError(
+                "aggregate.uncovered=default needs aggregate.default_class=CLASS, the class of "
+                f"texts that no rule votes on; classes: {', '.join(labels.names)}"
+            )
+        probs[~covered] = _mostly(
+            labels.index(clean_text(settings.default_class) or settings.default_class), len(labels)
+        )
+    return probs
+
+
+def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
+    """The prior `(classes,)` in the order of the classes.
+
+    Raises:
+        ConfigError: a class is missing, unknown, or has no share.
+    """
+    if settings.prior is None:
+        return None
+    given = {clean_text(name) or name: share for name, share in settings.prior.items()}
+    for name in given:
+        if name not in labels:
+            raise ConfigError(
+                f"aggregate.prior has class {name!r}{did_you_mean(name, labels.names)}"
+            )
+    missing = [name for name in labels.names if not given.get(name)]
+    if missing:
+        raise ConfigError(
+            f"aggregate.prior has no share above 0 for {missing}; give one for every class"
+        )
+    shares = np.array([given[name] for name in labels.names])
+    prior: Prior = shares / shares.sum()
+    return prior
+
+
+def read_votes(votes: Artifact, split: str) -> SparseVotes:
+    """A split's votes; read a rule at a time, so that a thousand rules take little memory."""
+    path = votes.path / votes_file(split)
+    return SparseVotes.of_columns(tables.vote_columns(path), tables.n_rows(path))
+
+
+def _mostly(label: int, n_classes: int) -> Probs:
+    """Half of the mass on one class, half on all."""
+    half: Probs = np.eye(n_classes, dtype=np.float32)[label] * 0.5 + 0.5 / n_classes
+    return half
+
+
+def votes_file(split: str) -> str:
+    """The name of a split's table of votes."""
+    return "votes.parquet" if split == "pool" else f"votes_{split}.parquet"
+
+
+def usable(weak_labels: Artifact) -> Rows:
+    """The rows of the pool whose weak label is trained on."""
+    used = pl.read_parquet(weak_labels.path / "weak_labels.parquet", columns=["used"])["used"]
+    return np.flatnonzero(used.to_numpy())
+
+
+def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Probs, np.ndarray]:
+    """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average."""
+    name = f"targets-{processes.rank()}.npy"
+    found = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
+    surest = np.max(found, axis=1, initial=0)
+    return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
