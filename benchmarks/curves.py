@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 
 from wsal.active.candidates import Candidates
 from wsal.active.strategies import Dbal, Entropy, Margin, Random
-from wsal.classifier.text_embedding import embed
+from wsal.classifier.text_embedding import embed_texts
 from wsal.evaluation.forecast import Curve, forecast, next_gain
 from wsal.seeding import rng
 
@@ -57,8 +57,8 @@ def recorded(options):
         texts = known(name, file, options.work)
         pool = rng(0, "curves").permutation(len(texts.pool))[:POOL]
         test = rng(0, "test").permutation(len(texts.test))[:TEST]
-        points = embed([texts.pool[i] for i in pool], options.encoder)
-        held = embed([texts.test[i] for i in test], options.encoder)
+        points = embed_texts([texts.pool[i] for i in pool], options.encoder)
+        held = embed_texts([texts.test[i] for i in test], options.encoder)
         gold, truth = texts.pool_gold[pool], texts.test_gold[test]
         for strategy, chooser in STRATEGIES.items():
             for seed in track(range(options.seeds), f"{name} {strategy}", transient=True):

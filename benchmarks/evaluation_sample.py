@@ -15,7 +15,7 @@ from wsal import tables
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample, accuracy, gain, macro_f1
 from wsal.evaluation.sampling import top_up
-from wsal.rounds.evaluation_frame import on_frame, read_frame
+from wsal.rounds.evaluation_frame import frame_probs, read_frame
 from wsal.run.pipeline import STAGES, folder
 from wsal.seeding import rng
 
@@ -36,8 +36,8 @@ def compare(run_dir, number):
     frame = read_frame(pool, Artifact.open(folder(run_dir, STAGES["select"].writes, 1)))
     ids = tables.take(pool.path / "pool.parquet", frame.rows)["id"]
     gold = np.array([gold_of[one] for one in ids], dtype=np.int64)
-    first = on_frame(embeddings, Artifact.open(run_dir / "pretrained"), frame)
-    said = on_frame(embeddings, judged, frame)
+    first = frame_probs(embeddings, Artifact.open(run_dir / "pretrained"), frame)
+    said = frame_probs(embeddings, judged, frame)
     stratum, true = frame.stratum, truth_of(said.argmax(axis=1), gold)
     before = truth_of(first.argmax(axis=1), gold)
     for n in SIZES:

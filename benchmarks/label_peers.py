@@ -11,7 +11,7 @@ from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count, cycled
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import integer, rng
 from wsal.settings import OptimizerSettings
@@ -38,7 +38,7 @@ def fine_tuned(known, rows, seed, lr):
     n = max(steps(known) * settings.batch_size, EPOCHS * len(rows))
     order = cycled(np.arange(len(rows)), n, rng(seed, "order"))
     with tempfile.TemporaryDirectory() as scratch:
-        course = Course(settings, Path(scratch), integer(seed, "dropout"), "fine-tune")
+        course = TrainingRun(settings, Path(scratch), integer(seed, "dropout"), "fine-tune")
         train(classifier, objective, by_count(order, settings.batch_size), course)
     return classifier
 

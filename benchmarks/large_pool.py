@@ -12,7 +12,7 @@ import numpy as np
 from record import in_child, peak_mib, row, show
 
 from wsal.active.candidates import Candidates, Labelled
-from wsal.active.proxy import scan, taught
+from wsal.active.proxy import fit_proxy, scan
 from wsal.active.shortlist import shortlist
 from wsal.active.strategies import Dbal
 from wsal.seeding import rng
@@ -46,7 +46,7 @@ def a_round(path):
     left = np.setdiff1d(np.arange(n), frame)
     doubts = (rng(0, "doubts").random(len(left)) < 0.05).astype(np.float32)
     start = time.perf_counter()
-    proxy = taught(vectors[frame], said)
+    proxy = fit_proxy(vectors[frame], said)
     rare = vectors[:100].astype(np.float32)
     rows = shortlist(vectors, left, doubts, rare, proxy, CANDIDATES, rng(0, "shortlist"))
     listed = time.perf_counter() - start

@@ -29,7 +29,7 @@ from wsal.export.to_onnx import to_onnx
 from wsal.labels import LabelSet
 from wsal.serving.engines import ENGINES, open_engine
 from wsal.serving.exported import Exported
-from wsal.serving.labelling import Wanted, label_table
+from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import Source
 from wsal.settings import EncoderSettings, HardwareSettings
 from wsal.text import clean
@@ -158,7 +158,7 @@ def memory(rows):
 def child(folder, source):
     """Label, and say how much memory that took."""
     engine = open_engine(Exported.open(folder), "onnx")
-    label_table(engine, Source.of(source), source.with_suffix(".out.csv"), Wanted())
+    label_table(engine, Source.of(source), source.with_suffix(".out.csv"), PredictOptions())
     print(peak_mib())
 
 

@@ -21,7 +21,7 @@ from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import pretraining_plan
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import rng
 from wsal.settings import EncoderSettings, HardwareSettings, OptimizerSettings
@@ -58,7 +58,7 @@ def ours(path, known, n, settings, epochs, seed):
     objective = LabelObjective(classifier, tokens, targets, np.ones(n))
     plan = pretraining_plan(tokens.lengths, settings.batch_size, epochs, rng(seed, "order"))
     with tempfile.TemporaryDirectory() as scratch:
-        course = Course(settings, Path(scratch), seed, "train")
+        course = TrainingRun(settings, Path(scratch), seed, "train")
         _, seconds = timed(lambda: train(classifier, objective, plan, course))
     return classifier, tokens, seconds
 

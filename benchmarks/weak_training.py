@@ -21,7 +21,7 @@ from wsal.classifier.losses import GeneralisedCrossEntropy, SymmetricCrossEntrop
 from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import pretraining_plan
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -73,7 +73,7 @@ def scored(texts, weak, test, n_classes, way, seed):
     tokens, settings = classifier.tokens(texts), PretrainSettings()
     has = np.flatnonzero(weak.max(axis=1) > 0)
     with tempfile.TemporaryDirectory() as scratch:
-        course = Course(settings, Path(scratch), seed, "pretrain")
+        course = TrainingRun(settings, Path(scratch), seed, "pretrain")
         adapt_to(classifier, tokens, adapt, course, seed)
         surest = weak[has].max(axis=1)
         objective = LabelObjective(

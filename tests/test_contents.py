@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wsal.artifacts import file_digest
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.contents import code_files, edited, of_files, of_function
 from wsal.errors import DataError, RuleError
 from wsal.rules.functions import FunctionRule, column_rule, rule
@@ -83,7 +83,9 @@ def shop(tmp_path, monkeypatch):
 
 def files_of(part):
     """The names of files in a component's content."""
-    content = Parts({"rules": {"r": part}}, {"rules": {"r": {}}}).config("rules")["content"]["r"]
+    content = Components({"rules": {"r": part}}, {"rules": {"r": {}}}).config("rules")["content"][
+        "r"
+    ]
     return set((content if "files" in content else content["code"])["files"])
 
 
@@ -173,7 +175,7 @@ def test_components_within_components_count(tmp_path):
     terms = tmp_path / "terms.csv"
     terms.write_text("term,label\ntea,Tea\n")
     inner = Gazetteer(str(terms))
-    content = Parts({"x": Wraps((1, inner), inner)}, {"x": {}}).config("x")["content"]
+    content = Components({"x": Wraps((1, inner), inner)}, {"x": {}}).config("x")["content"]
     expected = of_files([terms])
     assert expected == {"files": {str(terms): file_digest(terms)}}
     assert content["parts"] == {"1": expected}
@@ -184,7 +186,7 @@ def test_components_within_components_count(tmp_path):
 def test_names_that_yaml_reads_as_numbers_are_text():
     node = {501: {"values": {1: "a"}}, "tea": [{2: "b"}]}
     built = {"501": None, "tea": None}
-    assert Parts({"rules": built}, {"rules": node}).config("rules")["node"] == {
+    assert Components({"rules": built}, {"rules": node}).config("rules")["node"] == {
         "501": {"values": {"1": "a"}}, "tea": [{"2": "b"}],
     }  # fmt: skip
 

@@ -335,7 +335,7 @@ def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
 def test_files_through_predict(place, tmp_path):
     from wsal.serving.engines import open_engine
     from wsal.serving.exported import Exported
-    from wsal.serving.labelling import Wanted, label_table
+    from wsal.serving.labelling import PredictOptions, label_table
     from wsal.serving.sources import Source
 
     engine = open_engine(Exported.open(place / "runs/done/exported"), "auto")
@@ -346,7 +346,7 @@ def test_files_through_predict(place, tmp_path):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         source = Source.of(path, None)
-        label_table(engine, source, out / f"o.{kind}", Wanted(["title"], 1, "p_"))
+        label_table(engine, source, out / f"o.{kind}", PredictOptions(["title"], 1, "p_"))
 
     def cases():
         for _ in range(350):

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -235,22 +235,3 @@ def _origin(config: Mapping[str, Any], inputs: Inputs) -> list[Any]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-
-
-def require_rows_of(pool: Artifact, others: Iterable[Artifact]) -> None:
-    """Make sure that row n of each of these artifacts is row n of the pool as it is now.
-
-    Raises:
-        MissingArtifactError: some were made from a pool that has been replaced since.
-    """
-    old = [
-        str(one.path)
-        for one in others
-        if one.manifest["inputs"].get("pool", pool.digest) != pool.digest
-    ]
-    if old:
-        raise MissingArtifactError(
-            f"{', '.join(old)}: made from another pool than the present {pool.path}, so its rows "
-            "would be taken for those of other texts; run the stages between them first "
-            "(`wsal run` does all in order, `wsal status` lists what is stale)"
-        )

@@ -20,7 +20,7 @@ class HasContent(Protocol):
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """For each node of the configuration, the object it stands for and its plain values."""
 
     built: Mapping[str, Any]

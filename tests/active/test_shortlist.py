@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsal.active.proxy import scan, taught
+from wsal.active.proxy import fit_proxy, scan
 from wsal.active.scores import margin
 from wsal.active.shortlist import nearness, rare_rows, shortlist
 from wsal.seeding import rng
@@ -21,7 +21,7 @@ def pool(n=4000, n_classes=5, dims=16, seed=0):
 
 def test_a_proxy_taught_on_a_part_ranks_the_rest_as_the_classifier_does():
     points, probs = pool()
-    scores, classes = scan(taught(points[:800], probs[:800]), points, np.arange(800, 4000))
+    scores, classes = scan(fit_proxy(points[:800], probs[:800]), points, np.arange(800, 4000))
     assert (classes == probs[800:].argmax(axis=1)).mean() > 0.95
     unsure = np.argsort(-margin(probs[800:]))[:300]
     assert len(np.intersect1d(unsure, np.argsort(-scores)[:600])) > 270
@@ -29,7 +29,7 @@ def test_a_proxy_taught_on_a_part_ranks_the_rest_as_the_classifier_does():
 
 def test_scan_in_parts_is_scan_at_once(monkeypatch):
     points, probs = pool(500)
-    proxy, rows = taught(points, probs), np.arange(0, 500, 3)
+    proxy, rows = fit_proxy(points, probs), np.arange(0, 500, 3)
     whole = scan(proxy, points, rows)
     monkeypatch.setattr("wsal.active.proxy.AT_ONCE", 7)
     np.testing.assert_allclose(scan(proxy, points, rows)[0], whole[0], rtol=1e-5)
@@ -40,7 +40,13 @@ def listed(size, doubts=None, rare=(), seed=0):
     left = np.arange(500, 4000)
     doubts = np.zeros(len(left), np.float32) if doubts is None else doubts
     return shortlist(
-        points, left, doubts, points[list(rare)], taught(points[:500], probs[:500]), size, rng(seed)
+        points,
+        left,
+        doubts,
+        points[list(rare)],
+        fit_proxy(points[:500], probs[:500]),
+        size,
+        rng(seed),
     )
 
 
@@ -63,7 +69,7 @@ def test_least_sure_texts_are_listed_and_so_are_disputed_ones():
     doubts[sure - 500] = 0.5
     rows = listed(400, doubts)
     assert np.isin(sure, rows).all()
-    proxied, _ = scan(taught(points[:500], probs[:500]), points, np.arange(500, 4000))
+    proxied, _ = scan(fit_proxy(points[:500], probs[:500]), points, np.arange(500, 4000))
     assert np.isin(500 + np.argsort(-proxied)[:190], rows).all()
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from wsal.active.stopping import judged, kappa, time_spent, unmeasurable
+from wsal.active.stopping import kappa, stop_verdicts, time_spent, unmeasurable_rules
 from wsal.settings import StopSettings
 
 
 def reasons(assessments, stop):
-    return [said for holds, said in judged(assessments, stop, 36.0) if holds]
+    return [said for holds, said in stop_verdicts(assessments, stop, 36.0) if holds]
 
 
 def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0):
@@ -51,14 +51,16 @@ def test_agreement_is_that_of_three_rounds():
 
 def test_what_was_not_measured_is_not_judged():
     blind = assessed() | {"measured_on": None, "rounds": [], "next_gain": {}, "agreement": None}
-    told = [said for _, said in judged([blind], StopSettings(target=0.1, agreement=0.1))]
+    told = [said for _, said in stop_verdicts([blind], StopSettings(target=0.1, agreement=0.1))]
     assert [line.split()[0] for line in told] == ["macro_f1", "hours", "cost"]
     assert "evaluation.size=100" in told[0] and "data.layout.dev_share=0.1" in told[0]
 
 
 def test_rules_about_quality_that_are_on_are_named_where_nothing_is_measured():
-    assert unmeasurable(StopSettings(agreement=0.99, change=0.1, hours=1.0, budget=5.0)) is None
-    said = unmeasurable(StopSettings(target=0.9, least_gain=0.005))
+    assert (
+        unmeasurable_rules(StopSettings(agreement=0.99, change=0.1, hours=1.0, budget=5.0)) is None
+    )
+    said = unmeasurable_rules(StopSettings(target=0.9, least_gain=0.005))
     assert "stop.target=0.9 and stop.least_gain=0.005 are" in said
     assert "evaluation.size=100" in said
 
@@ -80,4 +82,4 @@ def test_a_break_counts_as_five_minutes_and_an_unknown_time_as_the_median():
 def test_a_budget_of_time_that_nobody_took_is_told_to_be_unknown():
     stop = StopSettings(hours=0.0, budget=0.0)
     assert reasons([assessed(seconds=None)], stop) == []
-    assert "unknown" in judged([assessed(seconds=None)], stop)[-1][1]
+    assert "unknown" in stop_verdicts([assessed(seconds=None)], stop)[-1][1]

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from wsal import tables
-from wsal.active.label_issues import out_of_fold, suspects
+from wsal.active.label_issues import find_issues, out_of_fold
 from wsal.annotation.annotators import LOOK_ALIKES, Oracle, Query
-from wsal.annotation.answers import consensus
+from wsal.annotation.answers import majority_labels
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 
@@ -70,7 +70,7 @@ def blobs(n=400, wrong=0.1, seed=0):
 
 def test_wrong_labels_are_found_and_the_right_ones_named():
     points, gold, truth, flipped = blobs()
-    rows, better, quality = suspects(points, gold, rng(0))
+    rows, better, quality = find_issues(points, gold, rng(0))
     assert flipped[rows].mean() > 0.85  # few of those named are right
     assert np.isin(np.flatnonzero(flipped), rows).mean() > 0.85  # few of the wrong are missed
     assert (better == truth[rows])[flipped[rows]].mean() > 0.95
@@ -79,9 +79,9 @@ def test_wrong_labels_are_found_and_the_right_ones_named():
 
 def test_clean_labels_are_left_alone_and_few_labels_are_not_judged():
     points, gold, _, _ = blobs(wrong=0.0)
-    assert len(suspects(points, gold, rng(0))[0]) <= 4
-    assert len(suspects(points[:5], gold[:5], rng(0))[0]) == 0
-    assert len(suspects(points, np.zeros_like(gold), rng(0))[0]) == 0
+    assert len(find_issues(points, gold, rng(0))[0]) <= 4
+    assert len(find_issues(points[:5], gold[:5], rng(0))[0]) == 0
+    assert len(find_issues(points, np.zeros_like(gold), rng(0))[0]) == 0
 
 
 def test_no_text_is_judged_by_a_proxy_that_saw_its_label():
@@ -97,6 +97,6 @@ def test_the_most_frequent_answer_counts_and_the_newest_of_those_that_tie():
         [("a", "x"), ("b", "x"), ("c", "x"), ("a", "y"), ("b", "y"), ("a", "y"), ("c", None)],
         schema=["id", "label"], orient="row",
     )  # fmt: skip
-    found = consensus(given, "id")
+    found = majority_labels(given, "id")
     assert found["id"].to_list() == ["a", "b", "c"]
     assert found["label"].to_list() == ["y", "y", "x"]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from wsal import artifacts, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
-from wsal.annotation.answers import answered, guesses, set_aside, told_aside
-from wsal.annotation.collect import answers, desk_of
+from wsal.annotation.answers import gold_answers, read_query, set_aside, set_aside_message
+from wsal.annotation.collect import collected_answers, queue_of
 from wsal.annotation.journal import Event
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.data.base import Layout
 from wsal.data.table_file import TableFile
 from wsal.errors import AnnotationError, WaitingForAnnotations
@@ -47,7 +47,7 @@ def parts(path, by_id, annotator=None, labels=LABELS, seed=0, **layout):
     built = {"data": TableFile(path, layout), "annotator": annotator or File(), "seed": seed}
     built |= dict.fromkeys(("encoder", "strategy", "evaluation", "hardware"))
     built |= {"active": ActiveSettings()}
-    return Parts(built, {name: {"is": repr(one)} for name, one in built.items()})
+    return Components(built, {name: {"is": repr(one)} for name, one in built.items()})
 
 
 def artifact(place, facts=None, **files):
@@ -102,14 +102,14 @@ def check(run, given):
     pool = Artifact.open(run / "pool")
     annotations = [Artifact.open(run / "rounds/001/annotations")]
     texts = tables.read(pool.path / "pool.parquet")["text"].to_list()
-    rows, classes = answered(pool, annotations)
+    rows, classes = gold_answers(pool, annotations)
     used = {key(texts[row]): LABELS[gold] for row, gold in zip(rows, classes, strict=True)}
     by_key = {key(text): label for text, label in given.items()}
     here = {key(text) for text in texts}
     assert used == {one: label for one, label in by_key.items() if one in here}
     aside = set_aside(pool, annotations)
     assert aside["n"] == sum(one not in here for one in by_key)
-    assert (told_aside(aside) == "") == (aside["n"] == 0)
+    assert (set_aside_message(aside) == "") == (aside["n"] == 0)
     return aside
 
 
@@ -173,7 +173,7 @@ def test_an_edited_text_does_not_take_its_answer_along_and_it_comes_back_with_th
     write_csv(source, [("a", "toothbrush"), ("b", "Big pan")])
     run_stage(run, "prepare", parts(source, True))
     aside = check(run, given)
-    assert told_aside(aside) == (
+    assert set_aside_message(aside) == (
         "1 answer set aside: its text is no longer in the pool (a 'red mug')"
     )
     write_csv(source, [("other", "red mug"), ("b", "Big pan")])
@@ -190,7 +190,7 @@ def renamed_run(tmp_path):
 
 
 def labels_now(run, names):
-    rows, classes = answered(
+    rows, classes = gold_answers(
         Artifact.open(run / "pool"), [Artifact.open(run / "rounds/001/annotations")]
     )
     return {int(row): names[gold] for row, gold in zip(rows, classes, strict=True)}
@@ -205,7 +205,7 @@ def test_answers_follow_renamed_and_merged_classes(tmp_path):
     ):
         run_stage(run, "prepare", parts(source, True, labels=labels, renamed=renamed))
         assert labels_now(run, labels) == expected
-        shown = guesses(Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query"))
+        shown = read_query(Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query"))
         old = LABELS[0]
         assert [labels[c] for c in shown["predicted"]] == [renamed.get(old, old)] * 4
     run_stage(run, "prepare", parts(source, True, labels=("Dog", "Fish"), renamed={"Cat": "Dog"}))
@@ -214,7 +214,7 @@ def test_answers_follow_renamed_and_merged_classes(tmp_path):
         labels_now(run, ())
     for words in ("2 classes", "'Dog': 2 answers", "'Cat': 2 answers", "data.layout.renamed={Dog:"):
         assert words in str(error.value)
-    gone = guesses(Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query"))
+    gone = read_query(Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query"))
     assert set(gone["predicted"]) == {-1}
 
 
@@ -333,8 +333,8 @@ def test_an_oracle_answers_the_texts_of_a_query_whatever_their_ids(tmp_path):
     source.write_text("id,title,label\nb,red mug,Cat\nc,big pan,Dog\na,lid,Fish\n")
     run_stage(run, "prepare", now)
     made = run_stage(run, "annotate", now, 1)
-    answers = tables.read(made.artifact.path / "annotations.parquet")
-    assert dict(answers.select("text", "label").iter_rows()) == {
+    collected_answers = tables.read(made.artifact.path / "annotations.parquet")
+    assert dict(collected_answers.select("text", "label").iter_rows()) == {
         "red mug": "Cat", "big pan": "Dog", "lid": "Fish"}  # fmt: skip
 
 
@@ -407,8 +407,10 @@ def desk(run, source, **more):
         np.save(work / "embeddings.npy", np.ones((len(ids), 2), np.float16))
     (run / "config.json").write_text('{"rules": {}}')
     query = Artifact.open(run / "rounds/001/query")
-    one = Query(guesses(pool, query), LabelSet(tuple(pool.facts["labels"])), {}, query.path.parent)
-    at = desk_of(one, 0, 0, 0)
+    one = Query(
+        read_query(pool, query), LabelSet(tuple(pool.facts["labels"])), {}, query.path.parent
+    )
+    at = queue_of(one, 0, 0, 0)
     at.refresh()
     return at, one
 
@@ -429,7 +431,7 @@ def test_a_half_answered_round_on_the_page_goes_on_after_the_data_changed(tmp_pa
     for one in ("c", "d"):
         decide(at, one, "Fish", f"k-{one}")
     assert at.finished()
-    found = answers(at, query)
+    found = collected_answers(at, query)
     assert dict(found.select("id", "label").iter_rows()) == {
         "a": "Cat", "b": "Dog", "c": "Fish", "d": "Fish"}  # fmt: skip
 
@@ -443,7 +445,7 @@ def test_an_open_text_that_left_the_pool_is_not_waited_for_on_the_page(tmp_path)
     decide(at, "a", "Cat", "k1")
     decide(at, "d", "Cat", "k2")
     assert at.finished()
-    assert answers(at, query)["id"].to_list() == ["a", "d"]
+    assert collected_answers(at, query)["id"].to_list() == ["a", "d"]
 
 
 def test_a_journal_of_a_query_that_was_thrown_away_does_not_speak_for_other_texts(tmp_path):
@@ -463,7 +465,7 @@ def test_the_journal_follows_renamed_classes(tmp_path):
     at, _ = desk(run, source)
     decide(at, "a", "Dog", "k1")
     at, query = desk(run, source, labels=("Hound", "Cat", "Fish"), renamed={"Dog": "Hound"})
-    assert answers(at, query)["label"].to_list() == ["Hound"]
+    assert collected_answers(at, query)["label"].to_list() == ["Hound"]
 
 
 def test_a_sheet_shows_no_guess_of_a_class_that_is_gone(tmp_path):
@@ -471,4 +473,4 @@ def test_a_sheet_shows_no_guess_of_a_class_that_is_gone(tmp_path):
     run_stage(run, "prepare", parts(source, True, labels=("Dog", "Fish")))
     pool, query = Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query")
     labels = LabelSet(("Dog", "Fish"))
-    assert sheet.shown(guesses(pool, query), labels)["suggestion"] == [""] * 4
+    assert sheet.shown(read_query(pool, query), labels)["suggestion"] == [""] * 4

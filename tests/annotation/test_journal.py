@@ -9,7 +9,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsal.annotation.journal import Event, Journal, by_text, consensus, standing
+from wsal.annotation.journal import Event, Journal, by_text, decision, standing
 
 
 def event(key, kind="answer", who="ann", text="x", label="Coffee", number=1):
@@ -90,10 +90,10 @@ def test_standing_is_what_a_stack_holds(kinds):
 def test_consensus_is_the_most_frequent_answer_and_what_was_settled_wins():
     told = [event("1", who="ann"), event("2", who="bob", label="Tea"), event("3", who="cy")]
     said = by_text(told)["x"]
-    assert consensus(said) == (True, "Coffee")
+    assert decision(said) == (True, "Coffee")
     tie = by_text(told[:2])["x"]
-    assert consensus(tie) == (False, None)
+    assert decision(tie) == (False, None)
     settled = by_text([*told[:2], Event("4", "settle", "dee", 1, "x", "Tea")])["x"]
-    assert consensus(settled) == (True, "Tea")
-    assert consensus(by_text([event("5", "skip")])["x"]) == (True, None)
-    assert consensus({}) == (False, None)
+    assert decision(settled) == (True, "Tea")
+    assert decision(by_text([event("5", "skip")])["x"]) == (True, None)
+    assert decision({}) == (False, None)

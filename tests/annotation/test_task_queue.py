@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from wsal.annotation import open_round
 from wsal.annotation.annotators import Query
-from wsal.annotation.collect import answers
+from wsal.annotation.collect import collected_answers
 from wsal.annotation.guidelines import read_guidelines
 from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.labels import LabelSet
 
 LABELS = ["Coffee", "Tea"]
@@ -31,7 +31,7 @@ def desk(tmp_path, n=30, **more):
     vectors = draw.normal(size=(n, 8)).astype(np.float32)
     vectors[:, 0] += 6 * side
     items = {str(number): item(number) for number in range(n)}
-    return Desk(Journal(tmp_path / "a.sqlite"), OpenRound(1, items, vectors, LABELS), **more)
+    return TaskQueue(Journal(tmp_path / "a.sqlite"), OpenRound(1, items, vectors, LABELS), **more)
 
 
 def answer(text, who="ann", label="Tea", key=None, kind="answer"):
@@ -206,7 +206,9 @@ def test_a_person_called_settle_is_a_person(tmp_path):
 
 
 def collected(at):
-    table = answers(at, Query(pl.DataFrame({"id": list(at.round.items)}), LabelSet(()), {}, None))
+    table = collected_answers(
+        at, Query(pl.DataFrame({"id": list(at.round.items)}), LabelSet(()), {}, None)
+    )
     return {one: (label, who) for one, label, who, _ in table.iter_rows()}
 
 

@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 from wsal.annotation import journal as journals
 from wsal.annotation import task_queue as desks
 from wsal.annotation.annotators import Query
-from wsal.annotation.collect import answers
+from wsal.annotation.collect import collected_answers
 from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.evaluation import estimates
 from wsal.evaluation.sampling import strata, top_up
 from wsal.labels import LabelSet
@@ -133,7 +133,7 @@ class Round:
     def open(self):
         """Begin, or begin again: nothing but the journal is left."""
         overlap = self.habits.overlap
-        self.desk = Desk(self.journal, self.round, overlap=overlap, clock=lambda: self.now)
+        self.desk = TaskQueue(self.journal, self.round, overlap=overlap, clock=lambda: self.now)
         self.desk.refresh()
         self.busy.clear()
         for n, person in enumerate(self.people):
@@ -202,7 +202,7 @@ class Round:
     def collected(self):
         """Rows of the frame and their gold, as they come out of the round."""
         query = Query(pl.DataFrame({"id": list(self.row)}), LabelSet(LABELS), {}, Path())
-        table = answers(self.desk, query).drop_nulls("label")
+        table = collected_answers(self.desk, query).drop_nulls("label")
         table = table.filter(pl.col("id").str.starts_with("e"))
         return table["id"].str.slice(1).cast(pl.Int64).to_numpy(), np.array(
             [LABELS.index(label) for label in table["label"]]

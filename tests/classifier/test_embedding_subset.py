@@ -9,10 +9,10 @@ import torch
 from test_training import SETTINGS, objective_of, plan_of, task
 
 from wsal.classifier import training
-from wsal.classifier.embedding_subset import UsedPieces, only_used
+from wsal.classifier.embedding_subset import SubsetEmbedding, only_used
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def trained(tiny, scratch, settings):
     classifier = tiny(task()[0] + MORE)
     before = table_of(classifier)
     objective = objective_of(classifier)
-    train(classifier, objective, plan_of(2), Course(settings, scratch, 7, "test"))
+    train(classifier, objective, plan_of(2), TrainingRun(settings, scratch, 7, "test"))
     return classifier, before, objective.used()
 
 
@@ -52,7 +52,7 @@ def test_what_does_not_occur_stays_bit_for_bit(tiny, tmp_path):
 
 def test_every_piece_is_known_when_it_is_looked_up():
     whole = torch.nn.Embedding(20, 4, padding_idx=0)
-    some = UsedPieces(whole, np.array([0, 3, 7]))
+    some = SubsetEmbedding(whole, np.array([0, 3, 7]))
     ids = torch.arange(20).reshape(4, 5)
     assert torch.equal(some.eval()(ids), whole(ids))
     assert some.weight.shape == (3, 4)

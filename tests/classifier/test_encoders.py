@@ -15,13 +15,13 @@ from wsal.classifier.encoder import (
     new_classifier,
     new_tokenizer,
 )
-from wsal.classifier.head import features_of, last_layer, train_probe
+from wsal.classifier.head import features_of, fit_last_layer, last_layer
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective, TextObjective
 from wsal.classifier.optimizer import depth_of
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
@@ -83,7 +83,9 @@ def trained(classifier, scratch, objective=None, epochs=40, lr=3e-3):
     )
     rng = np.random.default_rng(0)
     plan = by_count(np.concatenate([rng.permutation(36) for _ in range(epochs)]), 12)
-    return train(classifier, objective, plan, Course(OptimizerSettings(lr=lr), scratch, 0, "t"))
+    return train(
+        classifier, objective, plan, TrainingRun(OptimizerSettings(lr=lr), scratch, 0, "t")
+    )
 
 
 def test_learns_and_comes_back_from_disk(path, tmp_path):
@@ -161,7 +163,7 @@ def test_the_head_alone_learns_in_no_time(path, tmp_path):
     objective = LabelObjective(
         classifier, classifier.tokens(TEXTS), np.eye(3, dtype=np.float32)[GOLD], np.ones(36)
     )
-    history = train_probe(objective, np.ones(36), "test")
+    history = fit_last_layer(objective, np.ones(36), "test")
     after = predict(classifier, TEXTS, "test")[0][np.arange(36), GOLD]
     assert history["loss"][1][1] < history["loss"][0][1]
     assert np.log(after).mean() > np.log(before).mean()

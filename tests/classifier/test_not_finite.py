@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from wsal.classifier import checkpoints
 from wsal.classifier.finite import all_finite
-from wsal.classifier.head import last_layer, train_probe
+from wsal.classifier.head import fit_last_layer, last_layer
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective, TextObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ModelError
 from wsal.settings import AdaptSettings, OptimizerSettings
 
@@ -35,7 +35,7 @@ def objective_of(classifier, bad_row=None, value=float("nan")):
 
 def training(classifier, objective, scratch, settings=SETTINGS, n_steps=24):
     plan = by_count(np.arange(n_steps * 8) % 64, 8)
-    return train(classifier, objective, plan, Course(settings, scratch, 0, "pretrain"))
+    return train(classifier, objective, plan, TrainingRun(settings, scratch, 0, "pretrain"))
 
 
 def weights_of(classifier):
@@ -126,7 +126,7 @@ def test_early_stopping_never_looks_at_weights_that_are_not_finite(tiny, tmp_pat
         return 0.5
 
     settings = replace(SETTINGS, lr=1e38, patience=9, look_steps=1)
-    course = Course(settings, tmp_path, 0, "pretrain", score=score)
+    course = TrainingRun(settings, tmp_path, 0, "pretrain", score=score)
     with pytest.raises(ModelError):
         train(classifier, objective_of(classifier), by_count(np.arange(64), 8), course)
     assert all(looks)
@@ -169,7 +169,7 @@ def test_probabilities_that_are_not_numbers_name_their_text(tiny, threads):
 def test_fitting_the_head_to_a_bad_target_stops(tiny, value):
     classifier = tiny(TEXTS)
     with pytest.raises(ModelError, match="fit the head: the loss is not finite, on "):
-        train_probe(objective_of(classifier, 5, value), np.ones(64), "fit the head")
+        fit_last_layer(objective_of(classifier, 5, value), np.ones(64), "fit the head")
 
 
 def test_fitting_the_head_on_features_that_are_not_finite_stops(tiny):
@@ -177,7 +177,7 @@ def test_fitting_the_head_on_features_that_are_not_finite_stops(tiny):
     with torch.no_grad():
         classifier.model.bert.pooler.dense.weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match="what the last layer is given is not finite"):
-        train_probe(objective_of(classifier), np.ones(64), "fit the head")
+        fit_last_layer(objective_of(classifier), np.ones(64), "fit the head")
 
 
 SMOKE = ("experiment=smoke", "name=t", "pretrain.lr=1e38", "pretrain.head_first=false")

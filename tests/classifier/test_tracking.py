@@ -6,7 +6,7 @@ import pytest
 from test_training import SETTINGS, objective_of, plan_of, task
 
 from wsal.classifier.training import train
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError
 from wsal.settings import TrackerSettings
 
@@ -18,7 +18,7 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
 
     classifier = tiny(task()[0])
     tracker = TrackerSettings("tensorboard", str(tmp_path / "tracker"))
-    course = Course(SETTINGS, tmp_path / "scratch", 0, "round 1: finetune", tracker)
+    course = TrainingRun(SETTINGS, tmp_path / "scratch", 0, "round 1: finetune", tracker)
     history = train(classifier, objective_of(classifier), plan_of(5), course)
     events = EventAccumulator(str(tmp_path / "tracker/round_1-finetune")).Reload()
     told = {name: events.Scalars(name) for name in events.Tags()["scalars"]}
@@ -31,6 +31,6 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
 
 def test_a_tracker_that_is_not_there_is_said_before_training(tiny, tmp_path):
     classifier = tiny(task()[0])
-    course = Course(SETTINGS, tmp_path, 0, "t", replace(TrackerSettings(), kind="trackio"))
+    course = TrainingRun(SETTINGS, tmp_path, 0, "t", replace(TrackerSettings(), kind="trackio"))
     with pytest.raises(ConfigError, match="trackio, but it is not installed; run `pip install"):
         train(classifier, objective_of(classifier), plan_of(1), course)

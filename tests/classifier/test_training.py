@@ -18,7 +18,7 @@ from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError, ModelError, PreemptedError
 from wsal.settings import OptimizerSettings
 
@@ -59,7 +59,9 @@ def first_step(tiny, scratch, max_tokens=10_000):
     classifier = without_dropout(tiny(task()[0], max_tokens=max_tokens))
     settings = OptimizerSettings(lr=1e-3, warmup=0, weight_decay=0)
     plan = by_count(np.arange(16), 16)
-    history = train(classifier, objective_of(classifier), plan, Course(settings, scratch, 0, "t"))
+    history = train(
+        classifier, objective_of(classifier), plan, TrainingRun(settings, scratch, 0, "t")
+    )
     return history, weights_of(classifier)
 
 
@@ -128,7 +130,7 @@ SETTINGS = OptimizerSettings(lr=3e-3, warmup=0.1, weight_decay=0.01)
 
 def trained(tiny, scratch, settings=SETTINGS, n_epochs=3, score=None, **more):
     classifier = tiny(task()[0], **more)
-    course = Course(settings, scratch, 7, "test", score=score)
+    course = TrainingRun(settings, scratch, 7, "test", score=score)
     history = train(classifier, objective_of(classifier), plan_of(n_epochs), course)
     return classifier, history
 
@@ -257,7 +259,7 @@ def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_pat
     found = []
     for most in (10_000, 60):
         classifier = small_machine(without_dropout(tiny(task()[0], max_tokens=400)), most)
-        course = Course(settings, tmp_path / str(most), 0, "t")
+        course = TrainingRun(settings, tmp_path / str(most), 0, "t")
         history = train(classifier, objective_of(classifier), plan, course)
         found.append((history["loss"][-1][1], weights_of(classifier)))
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
@@ -269,7 +271,7 @@ def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_pat
 
 def test_where_not_one_text_fits_it_says_what_to_do(tiny, tmp_path):
     classifier = small_machine(tiny(task()[0]), 2)
-    course = Course(SETTINGS, tmp_path, 0, "t")
+    course = TrainingRun(SETTINGS, tmp_path, 0, "t")
     with pytest.raises(ModelError, match=r"smaller encoder\.max_length"):
         train(classifier, objective_of(classifier), plan_of(1), course)
     assert classifier.model.is_activation_checkpointing
@@ -293,7 +295,7 @@ def test_early_stopping_ends_with_the_best_weights(tiny, tmp_path):
 
     classifier = [tiny(task()[0])]
     settings = replace(SETTINGS, patience=3, look_steps=2)
-    course = Course(settings, tmp_path, 7, "test", score=score)
+    course = TrainingRun(settings, tmp_path, 7, "test", score=score)
     history = train(classifier[0], objective_of(classifier[0]), plan_of(12), course)
     assert [step for step, _ in history["looks"]] == [2, 4, 6, 8, 10]
     assert history["n_steps"] == 10

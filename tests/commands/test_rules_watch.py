@@ -91,11 +91,11 @@ def test_rules_by_meaning_vote_while_they_are_watched(pool, file, monkeypatch):
     )
     file.write_text(RULES + rule.format("green tea", "cup"))
     first = look(file, pool, View({}, {}), [])
-    vectors = text_embedding.embed(texts, "tiny")
+    vectors = text_embedding.embed_texts(texts, "tiny")
     nearest = (vectors @ vectors[[2, 0]].T).argmax(axis=1)  # 0: the cup, 1: the green tea
     assert first.votes["near"].tolist() == nearest.tolist()
     assert nearest[[2, 0]].tolist() == [0, 1]
-    embedded, embed = [], text_embedding.embed
+    embedded, embed = [], text_embedding.embed_texts
     monkeypatch.setattr(
         text_embedding, "embed", lambda *given: embedded.append(given) or embed(*given)
     )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from wsal.errors import DataError
 from wsal.files import TableOptions, delimited, lines, read_table
 from wsal.files.delimited import csv_chunks
-from wsal.files.lines import Place
+from wsal.files.lines import Offset
 
 ROWS = [
     ("1", "Mug, red", "Küche"),
@@ -234,7 +234,7 @@ def both_ways(content):
             else:
                 patch.setattr(delimited, "_plain", plain)
             try:
-                chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Place()))
+                chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Offset()))
             except DataError as error:
                 found.append(str(error))
                 continue

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wsal.errors import DataError
 from wsal.files import lines as reader
 from wsal.files.delimited import csv_chunks
-from wsal.files.lines import RECORD, Place
+from wsal.files.lines import RECORD, Offset
 from wsal.files.objects import json_chunks
 
 CSV = 'title,brand\nred kettle,Acme\n"a ""novel"", long","B\nC"\n\n木,ü\n'
@@ -22,13 +22,13 @@ JSON = '{"title": "red kettle"}\n{"title": "\\ud83d\\ude00", "n": [1, {"a": 2}]}
 
 def rows_of(content, separator=","):
     """Rows, bad lines, and the last place."""
-    chunks = list(csv_chunks(io.BytesIO(content), "x.csv", separator, Place()))
+    chunks = list(csv_chunks(io.BytesIO(content), "x.csv", separator, Offset()))
     rows = [tuple(row.values()) for one in chunks for row in one.table.to_pylist()]
     return rows, [bad for one in chunks for bad in one.bad], chunks[-1].after if chunks else None
 
 
 def records_of(content):
-    chunks = list(json_chunks(io.BytesIO(content), "x.jsonl", Place()))
+    chunks = list(json_chunks(io.BytesIO(content), "x.jsonl", Offset()))
     records = [text for one in chunks for text in one.table[RECORD].to_pylist()]
     return records, [bad for one in chunks for bad in one.bad], chunks[-1].after if chunks else None
 
@@ -136,7 +136,7 @@ def test_reading_goes_on_where_it_stopped(monkeypatch, at_once):
         (json_chunks, JSON + "bad\n{}"), (json_chunks, "\ufeff" + JSON + "bad\n{}"),
     ):  # fmt: skip
         args = ("x", ",") if chunks is csv_chunks else ("x",)
-        whole = list(chunks(io.BytesIO(content.encode()), *args, Place()))
+        whole = list(chunks(io.BytesIO(content.encode()), *args, Offset()))
         assert len(whole) >= 2
         for number, one in enumerate(whole):
             rest = list(chunks(io.BytesIO(content.encode()), *args, one.after))
@@ -156,7 +156,7 @@ def test_of_9000_mutated_tables_no_line_is_lost():
     for _ in range(9_000):
         content = mutated(CSV.encode() * chance.randint(1, 3), chance)
         try:
-            chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Place()))
+            chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Offset()))
         except DataError:
             refused += 1
             continue

@@ -6,7 +6,7 @@ import pytest
 from wsal.evaluation.estimates import Sample
 from wsal.export.calibration import tempered
 from wsal.labels import LabelSet
-from wsal.rounds.export_calibration import Known, _named, calibrated, quality
+from wsal.rounds.export_calibration import LabelledSample, _named, calibrated, quality
 
 LABELS = LabelSet(("a", "b", "c"))
 
@@ -19,7 +19,7 @@ def known(n_frame, n_gold, seed):
     truth = (right.cumsum(axis=1) > rng.random((n_frame, 1))).argmax(axis=1)
     rows = np.sort(rng.choice(n_frame, n_gold, replace=False))
     sample = Sample(rows, truth[rows], np.zeros(n_frame, dtype=np.int64))
-    return Known("an evaluation sample", tempered(right, 0.5), sample), truth
+    return LabelledSample("an evaluation sample", tempered(right, 0.5), sample), truth
 
 
 def test_without_a_test_split_quality_is_that_of_new_texts():

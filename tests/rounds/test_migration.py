@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from wsal import artifacts, tables
-from wsal.annotation.answers import answered
+from wsal.annotation.answers import gold_answers
 from wsal.annotation.handed_out import is_handed_out
 from wsal.artifacts import Artifact, file_digest
 from wsal.errors import TableError
@@ -82,7 +82,7 @@ def test_answers_and_frame_get_their_texts(tmp_path):
     assert is_handed_out(run / "rounds/001")
     assert is_handed_out(run / "rounds/002")
     moved = old_pool(run, ["new", *TEXTS[::-1]], [f"r{n}" for n in range(5)], None)
-    rows, classes = answered(moved, [done])
+    rows, classes = gold_answers(moved, [done])
     assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {4: 0, 3: 1, 1: 0}
     frame = read_frame(moved, Artifact.open(run / "rounds/001/query"))
     assert (frame.rows.tolist(), frame.stratum.tolist()) == ([1, 2], [8, 7])
@@ -178,5 +178,5 @@ def test_texts_that_were_cleaned_otherwise_are_found(tmp_path):
     kept = table.with_columns(text=pl.col("text").replace("red mug", "I \u2764\ufe0f mugs"))
     tables.write(kept, path, tables.ANNOTATIONS)
     pool = old_pool(run, ["jar", "i \u2764 mugs"], ["x", "y"], None)
-    rows, classes = answered(pool, [done])
+    rows, classes = gold_answers(pool, [done])
     assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {1: 0}

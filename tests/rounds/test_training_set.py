@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsal.amplify.amplifier import Amplified
-from wsal.rounds.training_set import lesson, replayed, rows_to_replay, with_copies
+from wsal.rounds.training_set import make_training_set, replay_counts, rows_to_replay, with_copies
 from wsal.seeding import rng
 from wsal.settings import FinetuneSettings
 
@@ -19,7 +19,9 @@ def lessons(tiny, weight, steps=400):
     settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.25)
     gold, weak = tokens.take(np.arange(3)), tokens.take(np.arange(3, 5))
     targets = np.full((2, 3), 1 / 3, np.float32)
-    plain = lesson(gold, np.array([0, 1, 2]), weak, targets, np.ones(2), settings, rng(0))
+    plain = make_training_set(
+        gold, np.array([0, 1, 2]), weak, targets, np.ones(2), settings, rng(0)
+    )
     made = Amplified(
         ["mug red", "mug", "cup"], np.array([0, 0, 2]), ["swap"] * 3,
         np.array([weight / 2, weight / 2, weight]),
@@ -63,6 +65,6 @@ def test_texts_with_gold_are_not_replayed_and_of_the_others_so_many_as_steps_nee
     settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.5)
     rows = rows_to_replay(usable, gold, settings, rng(seed)).tolist()
     others = set(usable.tolist()) - set(gold.tolist())
-    assert len(set(rows)) == len(rows) == min(len(others), replayed(settings).sum())
+    assert len(set(rows)) == len(rows) == min(len(others), replay_counts(settings).sum())
     assert set(rows) <= others
     assert rows == sorted(rows)

@@ -87,7 +87,7 @@ def test_a_rule_has_a_name_of_its_own_in_the_table_of_votes(voted):
 
 @pytest.mark.slow
 def test_rules_by_meaning_vote_in_the_stage_as_one_by_one(voted, tmp_path):
-    from wsal.classifier.text_embedding import embed  # torch, for this test alone
+    from wsal.classifier.text_embedding import embed_texts  # torch, for this test alone
 
     voted("near", "rules=none")
     folder = tmp_path / "near" / "pool"
@@ -105,7 +105,7 @@ def test_rules_by_meaning_vote_in_the_stage_as_one_by_one(voted, tmp_path):
     for split in ("pool", "dev"):
         table = pl.read_parquet(outcome.artifact.path / votes_file(split))
         texts = pl.read_parquet(folder / f"{split}.parquet")["text"].to_list()
-        vectors = embed([*texts, *(2 * [*seeds.values()])], "tiny")
+        vectors = embed_texts([*texts, *(2 * [*seeds.values()])], "tiny")
         cosines = vectors[: len(texts)] @ vectors[len(texts) : len(texts) + 3].T
         for name, margin in {"near": 0, "sure": 0.02}.items():
             expected = []

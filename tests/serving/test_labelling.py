@@ -22,7 +22,7 @@ from wsal.commands.predict import predict as predict_as_told
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
 from wsal.serving.exported import Exported, softmax
-from wsal.serving.labelling import Wanted, label_table
+from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import Source
 
 TITLES = ["red kettle 2 l", "gaming laptop", "", "a novel", "kettle lid", "red kettle 2 l", None]
@@ -66,7 +66,7 @@ def read(path):
 
 
 def label(engine, source, target, **wanted):
-    return label_table(engine, Source.of(source), target, Wanted(**wanted))
+    return label_table(engine, Source.of(source), target, PredictOptions(**wanted))
 
 
 @pytest.fixture
@@ -207,14 +207,16 @@ def test_what_wsal_did_not_write_is_written_over_by_force_alone(engine, tmp_path
         with pytest.raises(ConfigError, match=r"not written by wsal predict.*--force"):
             label(engine, source, target)
         assert target.read_bytes() == content
-        assert label_table(engine, Source.of(source), target, Wanted(), force=True).n_rows == 7
+        assert (
+            label_table(engine, Source.of(source), target, PredictOptions(), force=True).n_rows == 7
+        )
         label(engine, source, target)  # its own, which may be written over
         label(engine, source, target, prefix="m_")
         label(engine, source, target)
     (tmp_path / "empty.csv").touch()
     label(engine, source, tmp_path / "empty.csv")
     with pytest.raises(ConfigError, match="is the input"):
-        label_table(engine, Source.of(source), source, Wanted(), force=True)
+        label_table(engine, Source.of(source), source, PredictOptions(), force=True)
 
 
 def test_predict_and_prepare_read_the_same_rows(engine, tmp_path):

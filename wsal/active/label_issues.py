@@ -4,14 +4,14 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
-from wsal.active.proxy import taught
+from wsal.active.proxy import fit_proxy
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 
 FOLDS = 5
 SURE = 0.95  # probability that a proxy is taught to give a text's gold label
 
 
-def suspects(
+def find_issues(
     embeddings: Embeddings, gold: Classes, rng: np.random.Generator
 ) -> tuple[Rows, Classes, Scores]:
     """Rows whose gold label is likely wrong, worst first, with what is known of them.
@@ -40,5 +40,5 @@ def out_of_fold(embeddings: Embeddings, classes: Classes, rng: np.random.Generat
     probs = np.empty((n, n_classes), np.float32)
     for fold in np.array_split(rng.permutation(n), FOLDS):
         others = np.setdiff1d(np.arange(n), fold)
-        probs[fold] = taught(embeddings[others], targets[others]).predict(embeddings[fold])
+        probs[fold] = fit_proxy(embeddings[others], targets[others]).predict(embeddings[fold])
     return probs

@@ -27,7 +27,7 @@ class Proxy:
         return probs
 
 
-def taught(embeddings: Embeddings, probs: Probs) -> Proxy:
+def fit_proxy(embeddings: Embeddings, probs: Probs) -> Proxy:
     """The proxy that comes nearest to a classifier's answers `probs` on some texts.
 
     Least squares on centred log-probabilities, held to be small: a closed form.

@@ -29,7 +29,7 @@ def kappa(before: Classes, after: Classes) -> float:
     return 1.0 if by_chance >= 1 else round((same - by_chance) / (1 - by_chance), 6)
 
 
-def unmeasurable(stop: StopSettings) -> str | None:
+def unmeasurable_rules(stop: StopSettings) -> str | None:
     """Why rules that are on can never hold where nothing is measured; None if none of them is on.
 
     >>> print(unmeasurable(StopSettings(target=0.95)))  # doctest: +ELLIPSIS
@@ -69,7 +69,7 @@ def cost_of(seconds: float | None, price_per_hour: float) -> float | None:
     return None if seconds is None else round(seconds / 3600 * price_per_hour, 2)
 
 
-def judged(
+def stop_verdicts(
     assessments: Sequence[Mapping[str, Any]], stop: StopSettings, price_per_hour: float = 0.0
 ) -> list[tuple[bool, str]]:
     """Each rule that can be judged: whether it holds by the settings, and its number in words.

@@ -41,7 +41,7 @@ def _places(held: pl.Series, wanted: pl.Series) -> pl.Series:
     return keys.join(once, on="key", how="left", maintain_order="left")["row"].cast(pl.Int64)
 
 
-def given(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
+def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
     """All answers, oldest first: tables.ANNOTATIONS, labels by their present names, and `row`.
 
     `row` is the text's place in the pool; null where the text is there no longer.
@@ -54,7 +54,7 @@ def given(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
     )
 
 
-def answered(
+def gold_answers(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = tables.TRAIN
 ) -> tuple[Rows, Classes]:
     """The rows of the pool that got a gold label for this purpose, and the labels; maybe none.
@@ -63,9 +63,9 @@ def answered(
         AnnotationError: answers to texts of the pool name classes that it does not have.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    here = given(pool, annotations).drop_nulls("row")
+    here = all_answers(pool, annotations).drop_nulls("row")
     check_classes(here, labels)
-    agreed = consensus(here.filter(pl.col("purpose") == purpose), "row")
+    agreed = majority_labels(here.filter(pl.col("purpose") == purpose), "row")
     classes = [labels.index(name) for name in agreed["label"]]
     return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
 
@@ -95,15 +95,17 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
 
 def set_aside(pool: Artifact, annotations: Sequence[Artifact]) -> Facts:
     """How many answers belong to no text of the pool any more, and some of those texts."""
-    gone = given(pool, annotations).filter(pl.col("row").is_null() & pl.col("label").is_not_null())
+    gone = all_answers(pool, annotations).filter(
+        pl.col("row").is_null() & pl.col("label").is_not_null()
+    )
     some = gone.unique("text", keep="first", maintain_order=True).head(EXAMPLES)
     return {
         "n": len(gone),
-        "examples": [f"{one} {short(text)!r}" for one, text in some.select("id", "text").rows()],
+        "examples": [f"{i} {shortened(text)!r}" for i, text in some.select("id", "text").rows()],
     }
 
 
-def told_aside(facts: Facts) -> str:
+def set_aside_message(facts: Facts) -> str:
     """What `set_aside` found, as part of a line; empty where every answer has its text."""
     n, examples = facts["n"], facts["examples"]
     if not n:
@@ -115,20 +117,20 @@ def told_aside(facts: Facts) -> str:
     return f"{n} answers set aside: their texts are no longer {which}"
 
 
-def consensus(answers: pl.DataFrame, text: str) -> pl.DataFrame:
+def majority_labels(answers: pl.DataFrame, text: str) -> pl.DataFrame:
     """One row a text, columns `text` (its name is given) and `label`: what most answers say.
 
     Of labels that tie, the newest counts. Texts come in the order in which they were first
     answered; skips say nothing.
     """
-    given = answers.drop_nulls("label").with_row_index("place")
-    counted = given.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
-    first = given.group_by(text).agg(first=pl.col("place").min())
+    all_answers = answers.drop_nulls("label").with_row_index("place")
+    counted = all_answers.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
+    first = all_answers.group_by(text).agg(first=pl.col("place").min())
     best = counted.sort("n", "last").group_by(text).agg(pl.col("label").last())
     return best.join(first, on=text).sort("first").select(text, "label")
 
 
-def guesses(pool: Artifact, query: Artifact) -> pl.DataFrame:
+def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
     """The query's table with `predicted` as a class of the pool as it is now.
 
     A query handed to people is kept while classes are renamed, added or removed. -1 where the
@@ -147,7 +149,7 @@ def guesses(pool: Artifact, query: Artifact) -> pl.DataFrame:
     )
 
 
-def short(text: str) -> str:
+def shortened(text: str) -> str:
     """The text's beginning.
 
     >>> len(short("a very long title " * 9))

@@ -4,20 +4,20 @@ import polars as pl
 
 from wsal.annotation import sheet
 from wsal.annotation.annotators import Query
-from wsal.annotation.journal import NAME, Journal, consensus, most_frequent
+from wsal.annotation.journal import NAME, Journal, decision, most_frequent
 from wsal.annotation.open_round import read_round
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.seeding import rng
 
 
-def desk_of(query: Query, blind: float, overlap: float, again: float) -> Desk:
+def queue_of(query: Query, blind: float, overlap: float, again: float) -> TaskQueue:
     """The desk at which a query is answered."""
     run_dir, number = query.round_dir.parents[1], int(query.round_dir.name)
     found = read_round(run_dir, number, blind)
-    return Desk(Journal(run_dir / NAME), found, overlap=overlap, again=again)
+    return TaskQueue(Journal(run_dir / NAME), found, overlap=overlap, again=again)
 
 
-def answers(desk: Desk, query: Query) -> pl.DataFrame:
+def collected_answers(desk: TaskQueue, query: Query) -> pl.DataFrame:
     """The decisions that stand, columns of tables.ANSWERS: texts that nobody decided have no row.
 
     `label` is null where a text was skipped. `seconds` are those of all people.
@@ -25,7 +25,7 @@ def answers(desk: Desk, query: Query) -> pl.DataFrame:
     decided, rows = desk.decided(), []
     for one in query.table["id"]:
         said = decided.get(one, {})
-        is_decided, label = consensus(said)
+        is_decided, label = decision(said)
         if not is_decided and said and desk.round.items[one].measures:
             is_decided, label = True, _one_of(most_frequent(said), desk.round.number, one)
         if is_decided:

@@ -22,7 +22,7 @@ def is_handed_out(round_dir: Path) -> bool:
     return (round_dir / HANDED_OUT).exists()
 
 
-def is_peoples(stage: str, done: Artifact) -> bool:
+def is_work_of_people(stage: str, done: Artifact) -> bool:
     """Whether a stage's artifact is a query that people were asked, or what people answered.
 
     Answers of an oracle may lie where people are asked now.

@@ -116,7 +116,7 @@ def by_text(decisions: Iterable[Event]) -> dict[str, Answers]:
     return texts
 
 
-def consensus(answers: Answers) -> tuple[bool, str | None]:
+def decision(answers: Answers) -> tuple[bool, str | None]:
     """Whether a text is decided, and its label: what was settled, else the most frequent answer.
 
     None is a text that all skipped. Undecided is a tie between labels.

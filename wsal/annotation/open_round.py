@@ -14,14 +14,15 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.answers import guesses, rows_of
+from wsal.annotation.answers import read_query, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact, digest_of, require_rows_of
+from wsal.artifacts import MANIFEST, Artifact, digest_of
 from wsal.errors import RuleError
 from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
+from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
 ALIKE = 0.8  # share of words in common from which two texts are decided together
@@ -80,7 +81,7 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     pool = Artifact.open(run_dir / "pool")
     votes_of, embeddings = (Artifact.open(run_dir / name) for name in ("votes", "embeddings"))
     require_rows_of(pool, [votes_of, embeddings])
-    query = guesses(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
+    query = read_query(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
     labels = [str(name) for name in pool.facts["labels"]]
     place = rows_of(pool, query["text"])
     here, rows = place.is_not_null().to_numpy(), place.fill_null(0).to_numpy()

@@ -15,7 +15,7 @@ from wsal.annotation.journal import (
     Event,
     Journal,
     by_text,
-    consensus,
+    decision,
     standing,
 )
 from wsal.annotation.live_ranking import order
@@ -28,7 +28,7 @@ WAIT = 20  # own answers before one of them may be asked again
 
 
 @dataclass
-class Desk:
+class TaskQueue:
     """One open round.
 
     Texts that measure are handed out in the order of the query, which is random, whatever the
@@ -119,7 +119,7 @@ class Desk:
         return [
             one
             for one, said in decided.items()
-            if self._settled(one, said) and not consensus(said)[0]
+            if self._settled(one, said) and not decision(said)[0]
         ]
 
     def next(self, annotator: str, n: int, have: Sequence[str]) -> list[tuple[str, bool]]:
@@ -174,7 +174,7 @@ class Desk:
         decided, items = self.decided(), self.round.items
         answers = {}
         for one, said in decided.items():
-            label = consensus(said)[1]
+            label = decision(said)[1]
             if label is not None and not items[one].measures:
                 answers[one] = label
         left = [one for one in self.open_ids(decided) if not items[one].measures]
@@ -208,7 +208,7 @@ class Desk:
         if self.round.number > 1:
             return bool(decided)
         return any(
-            consensus(said)[1] is not None and not self.round.items[one].measures
+            decision(said)[1] is not None and not self.round.items[one].measures
             for one, said in decided.items()
         )
 

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from wsal.annotation.annotators import Query
-from wsal.annotation.collect import answers, desk_of
+from wsal.annotation.collect import collected_answers, queue_of
 from wsal.annotation.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.annotation.journal import (
     AGAIN,
@@ -30,7 +30,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.keyboard import Read, keys
 from wsal.annotation.open_round import Item
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.errors import AnnotationError
 from wsal.settings import Share
 
@@ -71,17 +71,17 @@ class Terminal:
                 "annotator=terminal reads keys, and standard input is no terminal; "
                 "use annotator=web, or annotator=file"
             )
-        desk = desk_of(query, self.blind, 0.0, self.again)
+        desk = queue_of(query, self.blind, 0.0, self.again)
         with keys() as read:
             Asking(desk, self.name, read_guidelines(self.guidelines), read).round()
-        return answers(desk, query)
+        return collected_answers(desk, query)
 
 
 @dataclass
 class Asking:
     """A round asked text by text."""
 
-    desk: Desk
+    desk: TaskQueue
     name: str
     guidelines: dict[str, str]
     read: Read

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 
-class UsedPieces(nn.Module):
+class SubsetEmbedding(nn.Module):
     """An embedding table of some rows of a whole one, called with ids of the whole one."""
 
     places: Tensor  # (whole,): where each piece stands here; -1 for those left out
@@ -52,7 +52,7 @@ def only_used(model: Any, used: np.ndarray | None) -> Iterator[None]:  # noqa: A
         yield
         return
     padding = [] if whole.padding_idx is None else [whole.padding_idx]
-    some = UsedPieces(whole, np.union1d(used, padding).astype(np.int64))
+    some = SubsetEmbedding(whole, np.union1d(used, padding).astype(np.int64))
     model.set_input_embeddings(some)
     try:
         yield

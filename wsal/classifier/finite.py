@@ -7,7 +7,7 @@ from textwrap import shorten
 import torch
 from torch import Tensor
 
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ModelError
 
 NAMED = 3  # texts that an error shows
@@ -33,7 +33,7 @@ class DivergenceGuard:
     weights stay as they were before it. That needs no wait for a GPU; `check` does, now and then.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, course: Course, n_done: int) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, course: TrainingRun, n_done: int) -> None:
         self.optimizer, self.course = optimizer, course
         device = optimizer.param_groups[0]["params"][0].device
         self.failed = torch.zeros((), device=device)  # 1 from the first bad gradient on

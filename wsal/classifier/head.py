@@ -21,7 +21,7 @@ PULL_TO_FRESH = 0.14
 MOST_STEPS = 200
 
 
-def train_probe(
+def fit_last_layer(
     objective: LabelObjective, counts: np.ndarray, what: str, pull: float = PULL_TO_TRAINED
 ) -> dict[str, Any]:
     """Fit the last layer in place; a text counts `counts` times its weight. No dropout, no chance.

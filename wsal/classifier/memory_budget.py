@@ -15,7 +15,7 @@ from wsal.settings import HardwareSettings
 CPU_SAYS = "can't allocate memory"
 
 
-class Room:
+class MemoryBudget:
     """How many tokens go through the model at once, and whether activations are kept."""
 
     def __init__(self, hardware: HardwareSettings, model: Any) -> None:  # noqa: ANN401

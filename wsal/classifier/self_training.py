@@ -5,7 +5,7 @@ import numpy as np
 from wsal.arrays import Probs
 
 
-def sure_targets(probs: Probs, threshold: float) -> tuple[Probs, np.ndarray]:
+def confident_targets(probs: Probs, threshold: float) -> tuple[Probs, np.ndarray]:
     """Sharpened predictions `(texts, classes)` and how much each text counts, 0 where unsure.
 
     A prediction is squared, divided by how common its class is, and normalised anew; its sureness

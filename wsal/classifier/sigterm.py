@@ -6,7 +6,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 
-class StopSign:
+class SigtermGuard:
     """While it is held up, SIGTERM ends nothing: it is noted in `seen`."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from wsal.labels import LabelSet
 from wsal.settings import EncoderSettings, HardwareSettings
 
 
-def embed(texts: Sequence[str], encoder: str) -> Embeddings:
+def embed_texts(texts: Sequence[str], encoder: str) -> Embeddings:
     """`(texts, dims)` unit vectors by the encoder at this path (as in `encoder.path`)."""
     settings, hardware = EncoderSettings(encoder), HardwareSettings()
     tokenizer = new_tokenizer(settings, texts)

@@ -14,7 +14,7 @@ from wsal.classifier.hardware import peak_flops
 from wsal.classifier.optimizer import LAYER
 from wsal.classifier.tracking import Tell, tracked
 from wsal.classifier.training_plan import Plan
-from wsal.classifier.training_run import Course, Objective
+from wsal.classifier.training_run import Objective, TrainingRun
 from wsal.progress import noted_bar
 
 LOG_STEPS = 10
@@ -66,7 +66,7 @@ def operations(model: Any) -> tuple[float, float]:  # noqa: ANN401
 
 @contextmanager
 def metered(
-    classifier: Classifier, plan: Plan, objective: Objective, course: Course
+    classifier: Classifier, plan: Plan, objective: Objective, course: TrainingRun
 ) -> Iterator[Meter]:
     """A meter with its bar and its tracker."""
     with (

@@ -24,17 +24,17 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.finite import DivergenceGuard
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
-from wsal.classifier.memory_budget import Room, must_be_whole, out_of_memory
-from wsal.classifier.sigterm import StopSign
+from wsal.classifier.memory_budget import MemoryBudget, must_be_whole, out_of_memory
+from wsal.classifier.sigterm import SigtermGuard
 from wsal.classifier.throughput import LOG_STEPS, Meter, metered
 from wsal.classifier.training_plan import Plan, token_batches
-from wsal.classifier.training_run import Batch, Course, Objective
+from wsal.classifier.training_run import Batch, Objective, TrainingRun
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
 
 
 def train(
-    classifier: Classifier, objective: Objective, plan: Plan, course: Course
+    classifier: Classifier, objective: Objective, plan: Plan, course: TrainingRun
 ) -> dict[str, Any]:
     """Train in place; go on from the last whole checkpoint in `course.scratch` if there is one.
 
@@ -55,7 +55,7 @@ def train(
         metered(classifier, plan, objective, course) as meter,
     ):
         training = Training(classifier, model, objective, plan, course)
-        with StopSign() as sign, ThreadPoolExecutor(1) as ahead:
+        with SigtermGuard() as sign, ThreadPoolExecutor(1) as ahead:
             training.run(meter, sign, ahead if training.device.type == "cuda" else None)
     merged(model)
     classifier.model.eval().requires_grad_(requires_grad=True)
@@ -67,7 +67,8 @@ class Training:
     """Model, optimizer and progress, from the last checkpoint on."""
 
     def __init__(
-        self, classifier: Classifier, model: Any, objective: Objective, plan: Plan, course: Course  # noqa: ANN401
+        self, classifier: Classifier, model: Any, objective: Objective, plan: Plan,  # noqa: ANN401
+        course: TrainingRun,
     ) -> None:  # fmt: skip
         self.classifier, self.objective = classifier, objective
         self.plan, self.course = plan, course
@@ -80,12 +81,12 @@ class Training:
         self.mean = self._copies() if self.settings.ema else []
         self.best = self._copies() if self.settings.patience else []
         self.forward = torch.compile(model, dynamic=True) if self.hardware.compile else model
-        self.room = Room(self.hardware, self.model)
+        self.room = MemoryBudget(self.hardware, self.model)
         self.progress, self.running = Progress(), torch.zeros(1, device=self.device)
         self._restore()
         self.guard = DivergenceGuard(self.optimizer, course, self.progress.step)
 
-    def run(self, meter: Meter, sign: StopSign, ahead: ThreadPoolExecutor | None) -> None:
+    def run(self, meter: Meter, sign: SigtermGuard, ahead: ThreadPoolExecutor | None) -> None:
         """Every step that is left; then the running mean or the best weights, if asked for."""
         saved, save_seconds = time.monotonic(), self.hardware.save_seconds
         coming: Future[list[Batch]] | None = None

@@ -42,7 +42,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingRun:
     """What a training is told beside its texts."""
 
     settings: OptimizerSettings

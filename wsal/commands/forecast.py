@@ -11,7 +11,7 @@ from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
-from wsal.rounds.learning_curve import curve_of, words
+from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 from wsal.run.loop import CONFIG, opened
 from wsal.run.pipeline import STAGES
 from wsal.run.vote_report import console
@@ -57,11 +57,11 @@ def show(run_dir: Path, options: argparse.Namespace) -> None:
             f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
             f"curve to go by, and the test split is kept for the end; {HOW_TO_MEASURE}"
         )
-    told = forecast(curve_of(facts, options.metric), options.target)
+    told = forecast(learning_curve(facts, options.metric), options.target)
     out = console()
     out.print(_table(facts, told, options.metric))
     price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
-    for line in words(facts, told, price, options.metric, options.target):
+    for line in forecast_sentences(facts, told, price, options.metric, options.target):
         out.print(line, highlight=False, soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ from wsal.building import construct
 from wsal.files import TableOptions
 from wsal.serving.engines import ENGINES, open_engine
 from wsal.serving.exported import Exported
-from wsal.serving.labelling import Wanted, label_table
+from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import STREAMED, Source
 
 
@@ -48,7 +48,7 @@ def predict(options: argparse.Namespace) -> None:
     source = Source.of(options.input, options.format, construct(TableOptions, given, "predict"))
     engine = open_engine(Exported.open(options.model), options.backend)
     fields = options.fields.split(",") if options.fields else None
-    wanted = Wanted(fields, options.top, options.prefix)
+    wanted = PredictOptions(fields, options.top, options.prefix)
     done = label_table(engine, source, options.output, wanted, force=options.force)
     out = sys.stderr if str(options.output) == "-" else sys.stdout
     out.write(

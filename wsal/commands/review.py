@@ -7,14 +7,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsal import tables
-from wsal.active.label_issues import suspects
-from wsal.annotation.answers import answered
-from wsal.artifacts import Artifact, require_rows_of
+from wsal.active.label_issues import find_issues
+from wsal.annotation.answers import gold_answers
+from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
 from wsal.run.loop import opened
 from wsal.run.pipeline import STAGES
 from wsal.run.vote_report import console
+from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
 
@@ -34,9 +35,9 @@ def show(run_dir: Path, most: int) -> None:
     if not given:
         raise MissingArtifactError(f"{run_dir} has no answers yet; run `wsal active` first")
     labels = LabelSet(tuple(pool.facts["labels"]))
-    known, gold = answered(pool, given)
+    known, gold = gold_answers(pool, given)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-    rows, better, quality = suspects(vectors[known].astype(np.float32), gold, rng(0, "review"))
+    rows, better, quality = find_issues(vectors[known].astype(np.float32), gold, rng(0, "review"))
     texts = tables.take(pool.path / "pool.parquet", known[rows])
     title = f"{len(rows)} of {len(known)} answers look wrong; `active.review=N` asks again"
     table = Table(title=title, title_justify="left")

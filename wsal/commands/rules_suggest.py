@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.answers import answered, guesses, rows_of
+from wsal.annotation.answers import gold_answers, read_query, rows_of
 from wsal.arrays import ABSTAIN, Classes
-from wsal.artifacts import Artifact, require_rows_of
+from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.run.loop import opened
 from wsal.run.pipeline import STAGES, folder
+from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.suggestion.proposals import Proposal, to_yaml
 from wsal.suggestion.suggest import Known, Suggestions, suggest
@@ -72,9 +73,9 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
     drawn = rng(seed, "suggest gold").permutation(np.flatnonzero(source >= 0))[:n_gold]
     gold[drawn] = source[drawn]
     for annotations, query in _rounds(run_dir):
-        rows, classes = answered(pool, [annotations])
+        rows, classes = gold_answers(pool, [annotations])
         gold[rows] = classes
-        thought = guesses(pool, query).filter(pl.col("predicted") >= 0)
+        thought = read_query(pool, query).filter(pl.col("predicted") >= 0)
         thought = thought.with_columns(row=rows_of(pool, thought["text"])).drop_nulls("row")
         asked = thought.filter(pl.col("row").is_in(rows))
         predicted[asked["row"].to_numpy()] = asked["predicted"].to_numpy()

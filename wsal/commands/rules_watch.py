@@ -15,7 +15,7 @@ from rich.table import Table
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Embeddings, Vote
 from wsal.artifacts import Artifact
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
@@ -38,11 +38,11 @@ class Embedder:
 
     def __call__(self, texts: Sequence[str], encoder: str) -> Embeddings:
         """`(texts, dims)` unit vectors by the encoder at this path."""
-        from wsal.classifier.text_embedding import embed  # noqa: PLC0415  torch, for those who need it
+        from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415  torch, for those who need it
 
         known = self.vectors.setdefault(encoder, {})
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, embed(new, encoder), strict=True))
+            known.update(zip(new, embed_texts(new, encoder), strict=True))
         return np.stack([known[text] for text in texts])
 
 
@@ -113,7 +113,9 @@ def look(file: Path, pool: Pool, before: View, trusted: list[str]) -> View:
     """What the file's rules say now; votes of rules that did not change are taken over."""
     rules, given = rules_in(file, trusted)
     named = {str(name): node for name, node in given.items()}
-    nodes = {n: Parts({"rule": one}, {"rule": named[n]}).config("rule") for n, one in rules.items()}
+    nodes = {
+        n: Components({"rule": one}, {"rule": named[n]}).config("rule") for n, one in rules.items()
+    }
     changed = {n: one for n, one in rules.items() if before.nodes.get(n) != nodes[n]}
     voted = collect_votes(changed, pool.records, pool.labels, pool.embed)
     fresh = dict(zip(changed, voted.T, strict=True))

@@ -10,10 +10,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from wsal.active.stopping import judged
-from wsal.annotation.handed_out import is_corrected, is_peoples
+from wsal.active.stopping import stop_verdicts
+from wsal.annotation.handed_out import is_corrected, is_work_of_people
 from wsal.artifacts import MANIFEST, Artifact, Facts
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.config.composed import parts_of
 from wsal.contents import edited
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
@@ -43,7 +43,7 @@ class Run:
     """What is known of a run while its stages are gone through."""
 
     path: Path
-    parts: Parts
+    parts: Components
     problems: Mapping[str, WsalError]
     """Parts of the configuration that cannot be built."""
     current: dict[Path, str] = field(default_factory=dict)
@@ -114,7 +114,7 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
             built[need] = make()
         except WsalError as error:
             problems[need] = error
-    return Run(run_dir, Parts(built, nodes), problems)
+    return Run(run_dir, Components(built, nodes), problems)
 
 
 def json_in(path: Path, again: str = AGAIN) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
         doubtful = any(run.current[one.path] == "unchecked" for one in used)
         return ("unchecked", "") if doubtful else ("done", "")
     why = "the file with the answers was changed since: it will be read again" if reread else ""
-    return ("kept", "") if is_peoples(name, done) and not reread else ("stale", why)
+    return ("kept", "") if is_work_of_people(name, done) and not reread else ("stale", why)
 
 
 def _planned(run: Run) -> int:
@@ -195,7 +195,7 @@ def _stopped(run: Run) -> tuple[int, str] | None:
     while (place := folder(run.path, STAGES["assess"].writes, len(assessed) + 1)).is_dir():
         try:
             assessed.append(Artifact.open(place).facts)
-            rules = judged(assessed, run.parts["stop"], run.parts["active"].price_per_hour)
+            rules = stop_verdicts(assessed, run.parts["stop"], run.parts["active"].price_per_hour)
         except UNREADABLE:
             return None
         if why := [said for holds, said in rules if holds]:

@@ -15,7 +15,7 @@ from wsal.annotation.annotators import Annotator
 from wsal.building import TRUSTED, all_of, build, coerced, construct, with_components
 from wsal.classifier.losses import Loss
 from wsal.coercion import by_names
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.config.errors import misread, plain, yaml_fault
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
@@ -77,7 +77,7 @@ class RunConfig:
     """A whole run's configuration: where it goes, and the parts its stages are handed."""
 
     run_dir: Path
-    parts: Parts
+    parts: Components
     nodes: dict[str, Any]
 
 
@@ -98,7 +98,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     _check_plain(nodes, trusted)
     made = parts_of(nodes, trusted)
     built = {"seed": nodes["seed"], **all_of(made)}
-    parts = Parts(built, {key: nodes[key] for key in built})
+    parts = Components(built, {key: nodes[key] for key in built})
     return RunConfig(Path(nodes["run_dir"], subfolder), parts, nodes)
 
 

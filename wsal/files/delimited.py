@@ -18,7 +18,7 @@ from pyarrow import csv as arrow_csv
 
 from wsal.files import lines as reading
 from wsal.files.headers import Header, read_header
-from wsal.files.lines import MOST_CHARACTERS, Bad, Chunk, Lines, Place, raw, said
+from wsal.files.lines import MOST_CHARACTERS, Bad, Chunk, Lines, Offset, raw, said
 from wsal.files.options import TableOptions
 from wsal.files.quoting import MOST_LINES, fits, may_swallow, number_of_fields, record
 
@@ -26,7 +26,7 @@ DETECT = TableOptions()
 
 
 def csv_chunks(
-    stream: BinaryIO, name: str, usual: str, start: Place, options: TableOptions = DETECT
+    stream: BinaryIO, name: str, usual: str, start: Offset, options: TableOptions = DETECT
 ) -> Iterator[Chunk]:
     """Chunks with the header's columns, all of text; an empty field is null.
 

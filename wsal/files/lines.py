@@ -25,7 +25,7 @@ class Bad:
 
 
 @dataclass(frozen=True)
-class Place:
+class Offset:
     """Where to go on reading: after so many bytes (as UTF-8) and lines, or after so many rows."""
 
     offset: int = 0
@@ -40,7 +40,7 @@ class Chunk:
 
     table: pa.Table
     bad: list[Bad]
-    after: Place
+    after: Offset
     file: str = ""
     """Of a folder: which file the records are from."""
     rows: Sequence[int] | np.ndarray = ()
@@ -86,7 +86,7 @@ class Lines:
         self.offset -= sum(map(len, lines))
         self.number -= len(lines)
 
-    def go_to(self, place: Place) -> None:
+    def go_to(self, place: Offset) -> None:
         """On to a place that lies ahead."""
         if self.stream.seekable() and place.offset > self.offset:
             self.stream.seek(place.offset)
@@ -94,9 +94,9 @@ class Lines:
         while self.offset < place.offset and self.next() is not None:
             pass
 
-    def place(self) -> Place:
+    def place(self) -> Offset:
         """After the last line that was taken."""
-        return Place(self.offset, self.number)
+        return Offset(self.offset, self.number)
 
 
 def _without_mark(line: bytes) -> tuple[int, bytes]:

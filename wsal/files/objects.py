@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from wsal.errors import DataError
 from wsal.files import lines as reading
-from wsal.files.lines import RECORD, Bad, Chunk, Lines, Place, raw, said
+from wsal.files.lines import RECORD, Bad, Chunk, Lines, Offset, raw, said
 
 ONE_A_LINE = "expected one object a line, or one array of objects"
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -29,7 +29,7 @@ def _finite(number: str) -> float:
 DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
-def json_chunks(stream: BinaryIO, name: str, start: Place) -> Iterator[Chunk]:
+def json_chunks(stream: BinaryIO, name: str, start: Offset) -> Iterator[Chunk]:
     """Chunks of one column `record`: the text of each json object. An array is read whole.
 
     Raises:
@@ -74,7 +74,7 @@ class _Records:
         self.objects.append(found)
         self.rows.append(line)
 
-    def chunk(self, bad: list[Bad], after: Place) -> Chunk:
+    def chunk(self, bad: list[Bad], after: Offset) -> Chunk:
         """All of them."""
         table = pa.table({RECORD: pa.array(self.texts, pa.string())})
         return Chunk(table, bad, after, rows=self.rows, objects=self.objects)
@@ -102,7 +102,7 @@ def _checked(text: str, found: Any) -> Mapping[str, Any]:  # noqa: ANN401  what 
     return found
 
 
-def _array_chunks(lines: Lines, name: str, start: Place) -> Iterator[Chunk]:
+def _array_chunks(lines: Lines, name: str, start: Offset) -> Iterator[Chunk]:
     """Places are numbers of elements."""
     content = b"".join(iter(lines.next, None))
     try:
@@ -117,7 +117,7 @@ def _array_chunks(lines: Lines, name: str, start: Place) -> Iterator[Chunk]:
                 records.add(element, _checked(element, found), line)
             except ValueError as error:
                 bad.append(Bad(line, _reason(error), element))
-        yield records.chunk(bad, Place(min(first + reading.AT_ONCE, len(elements))))
+        yield records.chunk(bad, Offset(min(first + reading.AT_ONCE, len(elements))))
 
 
 def _elements(text: str) -> Iterator[tuple[str, Any, int]]:

@@ -15,7 +15,7 @@ from wsal.errors import DataError
 from wsal.files import lines as reading
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
-from wsal.files.lines import Bad, Chunk, Place, doubt, refusal
+from wsal.files.lines import Bad, Chunk, Offset, doubt, refusal
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
 from wsal.files.sheets import read_sheet, sheet_names
@@ -108,7 +108,7 @@ def require_same_columns(
 
 
 def chunks(
-    path: Path, kind: Kind, options: TableOptions, start: Place, note: Note
+    path: Path, kind: Kind, options: TableOptions, start: Offset, note: Note
 ) -> Generator[Chunk]:
     """The records of one file from a place on, chunk by chunk, and the lines that are none.
 
@@ -122,7 +122,7 @@ def chunks(
         table = frame.to_arrow()
         for first in range(start.offset, len(table), reading.AT_ONCE):
             after = min(first + reading.AT_ONCE, len(table))
-            yield Chunk(table[first:after], [], Place(after), rows=rows[first:after])
+            yield Chunk(table[first:after], [], Offset(after), rows=rows[first:after])
     else:
         with utf8_stream(path, kind, options.encoding, note) as stream:
             if kind.name in JSON:
@@ -149,7 +149,7 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
     rows: list[Sequence[int] | np.ndarray] = []
     bad: list[Bad] = []
     doubtful: list[int] = []
-    with closing(chunks(path, kind, options, Place(), note)) as found:
+    with closing(chunks(path, kind, options, Offset(), note)) as found:
         for chunk in found:
             table = columns(chunk.objects) if kind.name in JSON else chunk.table
             frames.append(pl.DataFrame(pl.from_arrow(table)))
@@ -185,14 +185,14 @@ def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(text, how="diagonal")
 
 
-def _parquet_chunks(path: Path, start: Place) -> Iterator[Chunk]:
+def _parquet_chunks(path: Path, start: Offset) -> Iterator[Chunk]:
     file, done = parquet_file(path), 0
     try:
         for batch in file.iter_batches(reading.AT_ONCE):
             n, done = done, done + len(batch)
             if done > start.offset:
                 rows = range(n + 1, done + 1)
-                yield Chunk(pa.Table.from_batches([batch]), [], Place(done), path.name, rows)
+                yield Chunk(pa.Table.from_batches([batch]), [], Offset(done), path.name, rows)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is damaged: {error}") from error
 

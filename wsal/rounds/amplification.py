@@ -17,7 +17,7 @@ from wsal.classifier.inference import predict
 from wsal.errors import ConfigError
 from wsal.evaluation.estimates import gain
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Frame, Judge, judge
+from wsal.rounds.evaluation_frame import Frame, Reference, choose_reference
 from wsal.seeding import rng
 from wsal.settings import AmplifySettings
 
@@ -26,7 +26,7 @@ MINED = 20_000  # texts of the pool that attributes are learnt from
 LEVEL = 0.9
 
 
-def mined(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
+def mined_lexicon(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
     """What may be exchanged for what, by the pool and its weak labels."""
     n = pool.facts["n_pool"]
     rows = np.sort(rng(seed, "lexicon").permutation(n)[:MINED])
@@ -36,7 +36,7 @@ def mined(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) ->
     return mine(texts, classes, labels.names, rng(seed, "mine"))
 
 
-def copies(
+def make_copies(
     pool: Artifact,
     rows: Rows,
     gold: Classes,
@@ -52,7 +52,7 @@ def copies(
     return rewrite(records, gold, lexicon, settings, rng(seed, "amplify"), real)
 
 
-def survived(
+def consistency_facts(
     classifier: Classifier, pool: Artifact, frame: Rows, said: Probs, lexicon: Lexicon, seed: int
 ) -> float | None:
     """Share of the frame's texts whose predicted class survives other attributes; None of none."""
@@ -66,8 +66,8 @@ def survived(
     return round(consistency(before[rows], after), 4)
 
 
-def verdict(
-    by: Judge, without: Probs, given: Probs, settings: AmplifySettings, seed: int
+def compare_copies(
+    by: Reference, without: Probs, given: Probs, settings: AmplifySettings, seed: int
 ) -> dict[str, Any]:
     """What the copies bring in macro-F1, and whether they are used."""
     found = gain(by.sample, without, given, "macro_f1", rng(seed, "gate"), LEVEL)
@@ -75,13 +75,13 @@ def verdict(
     return told | {"used": found.low > settings.least_gain, "on": by.name}
 
 
-def gate(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Judge:
+def copies_reference(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Reference:
     """The gold that copies are tested on: the evaluation sample, or dev. Never the test split.
 
     Raises:
         ConfigError: there is neither.
     """
-    by = judge(pool, frame, annotations, ("dev",))
+    by = choose_reference(pool, frame, annotations, ("dev",))
     if by is None:
         raise ConfigError(
             "amplify is used only where a paired test finds that it does no harm, and there is "

@@ -23,7 +23,7 @@ def disputed_texts(votes: Artifact) -> Scores:
     return scores
 
 
-def contradicted(weak_labels: Artifact, rows: Rows, probs: Probs) -> Scores:
+def contradicted_rules(weak_labels: Artifact, rows: Rows, probs: Probs) -> Scores:
     """1.0 for each row whose sure weak label is not the class the classifier predicts."""
     frame = tables.take(weak_labels.path / "weak_labels.parquet", rows)
     weak = tables.probs_array(frame)
@@ -32,7 +32,7 @@ def contradicted(weak_labels: Artifact, rows: Rows, probs: Probs) -> Scores:
     return scores
 
 
-def alike(pool: Artifact, rows: Rows) -> np.ndarray:
+def near_duplicates(pool: Artifact, rows: Rows) -> np.ndarray:
     """A number for each row, equal where texts differ in no letter."""
     text = tables.take(pool.path / "pool.parquet", rows)["text"]
     letters = text.str.to_lowercase().str.replace_all(r"[^\p{L}]+", " ").str.strip_chars()

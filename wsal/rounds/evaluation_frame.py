@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.answers import answered, rows_of
+from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample
@@ -38,7 +38,7 @@ def new_frame(pool: Artifact, embeddings: Artifact, size: int, seed: int) -> Fra
     """A random part of the pool, in strata of what the weak-pretrained classifier says of it."""
     n = pool.facts["n_pool"]
     rows = np.sort(rng(seed, "frame").permutation(n)[: min(size, n // MOST_OF_POOL)])
-    said = said_of(embeddings, rows)
+    said = weak_probs(embeddings, rows)
     return Frame(rows, strata(said, MOST_STRATA) if len(rows) else np.empty(0, np.int64))
 
 
@@ -56,18 +56,18 @@ def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
     return Frame(here["row"].to_numpy().astype(np.int64), here["stratum"].to_numpy())
 
 
-def said_of(embeddings: Artifact, rows: Rows) -> Probs:
+def weak_probs(embeddings: Artifact, rows: Rows) -> Probs:
     """What the weak-pretrained classifier says of rows of the pool, `(rows, classes)`."""
     whole = np.load(embeddings.path / "probs.npy", mmap_mode="r", allow_pickle=False)
     probs: Probs = whole[rows].astype(np.float32)
     return probs
 
 
-def on_frame(embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
+def frame_probs(embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
     """What a classifier says of the frame, `(frame, classes)`."""
     own = classifier.path / "frame_probs.npy"
     if not own.exists():
-        return said_of(embeddings, frame.rows)
+        return weak_probs(embeddings, frame.rows)
     probs: Probs = np.load(own, allow_pickle=False)
     return probs
 
@@ -80,14 +80,14 @@ def evaluation_rows(
 
     `said` is what the newest classifier says of the frame: where it errs more, more is asked.
     """
-    first = first_size(pool, settings)
+    first = first_sample_size(pool, settings)
     n = first if number == 1 else settings.top_up if first else 0
     if not n or not len(frame.rows):
         return np.empty(0, np.int64)
     return top_up(frame.stratum, said, n, taken, rng(seed, "evaluation", number))
 
 
-def first_size(pool: Artifact, settings: EvaluationSettings) -> int:
+def first_sample_size(pool: Artifact, settings: EvaluationSettings) -> int:
     """Texts that the first round asks for evaluation; 0: there will be no evaluation sample."""
     split = pool.facts["n_test"] or pool.facts["n_dev"]
     wanted = 0 if split or pool.facts["n_pool"] < WORTHWHILE else FIRST
@@ -95,7 +95,7 @@ def first_size(pool: Artifact, settings: EvaluationSettings) -> int:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Reference:
     """Gold that quality is measured by; `place` says what is predicted: test, dev or frame."""
 
     place: str
@@ -112,28 +112,28 @@ class Judge:
     def said(self, embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
         """What a classifier says of the texts that the sample is drawn from."""
         if self.place == "frame":
-            return on_frame(embeddings, classifier, frame)
+            return frame_probs(embeddings, classifier, frame)
         path = classifier.path / f"{self.place}_probs.npy"
         probs: Probs = np.load(path, allow_pickle=False)
         return probs
 
 
-def judge(
+def choose_reference(
     pool: Artifact, frame: Frame, annotations: Sequence[Artifact], splits: Sequence[str]
-) -> Judge | None:
+) -> Reference | None:
     """By the evaluation sample, if people were asked for one; else by the first split there is."""
-    known, gold = answered(pool, annotations, tables.EVALUATE)
+    known, gold = gold_answers(pool, annotations, tables.EVALUATE)
     inside = np.isin(known, frame.rows)
     if inside.any():
         held = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
         copies = held.to_numpy()[frame.rows].astype(np.float64)
         rows = np.searchsorted(frame.rows, known[inside])
-        return Judge("frame", Sample(rows, gold[inside], frame.stratum, copies))
+        return Reference("frame", Sample(rows, gold[inside], frame.stratum, copies))
     for split in splits:
         if (pool.path / f"{split}.parquet").exists():
             gold, copies = gold_of(pool, split)
             whole = np.zeros(len(gold), np.int64)
-            return Judge(split, Sample(np.arange(len(gold)), gold, whole, copies))
+            return Reference(split, Sample(np.arange(len(gold)), gold, whole, copies))
     return None
 
 

@@ -13,14 +13,14 @@ from wsal.evaluation.estimates import Sample, accuracy, macro_f1
 from wsal.evaluation.metrics import calibration_error, evaluate
 from wsal.export.calibration import temperature, tempered, thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Frame, gold_of, judge, read_frame
+from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame
 from wsal.seeding import rng
 
 LEVEL, FOLDS = 0.9, 5
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelledSample:
     """What the classifier says of texts with gold; `said` and `sample` are of a whole frame."""
 
     name: str
@@ -50,24 +50,28 @@ def for_calibration(
     classifier: Artifact,
     queries: Sequence[Artifact],
     annotations: Sequence[Artifact],
-) -> Known | None:
+) -> LabelledSample | None:
     """The evaluation sample, else the dev split, else nothing: never the test split."""
     nothing = Frame(np.empty(0, np.int64), np.empty(0, np.int64))
     frame = read_frame(pool, queries[0]) if queries else nothing
-    by = judge(pool, frame, annotations, ("dev",))
-    return Known(by.name, _said(classifier, by.place), by.sample) if by else None
+    by = choose_reference(pool, frame, annotations, ("dev",))
+    return LabelledSample(by.name, _said(classifier, by.place), by.sample) if by else None
 
 
-def for_measuring(pool: Artifact, classifier: Artifact, known: Known | None) -> Known | None:
+def for_measuring(
+    pool: Artifact, classifier: Artifact, known: LabelledSample | None
+) -> LabelledSample | None:
     """The test split, else what calibrates, too."""
     if not (pool.path / "test.parquet").exists():
         return known
     gold, copies = gold_of(pool, "test")
     sample = Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), copies)
-    return Known("the test split", _said(classifier, "test"), sample)
+    return LabelledSample("the test split", _said(classifier, "test"), sample)
 
 
-def calibrated(known: Known | None, labels: LabelSet, precision: float) -> tuple[float, Facts]:
+def calibrated(
+    known: LabelledSample | None, labels: LabelSet, precision: float
+) -> tuple[float, Facts]:
     """The temperature, and for each class the threshold for a precision, if gold tells them."""
     if known is None:
         return 1.0, {"precision": precision, "measured_on": None, "classes": {}}
@@ -77,7 +81,8 @@ def calibrated(known: Known | None, labels: LabelSet, precision: float) -> tuple
 
 
 def quality(
-    known: Known | None, calibrated_on: Known | None, by: float, limits: Facts, labels: LabelSet,
+    known: LabelledSample | None, calibrated_on: LabelledSample | None, by: float, limits: Facts,
+    labels: LabelSet,
     seed: int,
 ) -> Facts:  # fmt: skip
     """Metrics of the classifier once its temperature is folded in, of a sample with intervals.
@@ -114,7 +119,7 @@ def quality(
 
 
 def _cross_fitted(
-    known: Known, precision: float, labels: LabelSet, seed: int
+    known: LabelledSample, precision: float, labels: LabelSet, seed: int
 ) -> tuple[Probs, np.ndarray]:
     """Probabilities of all texts `(frame, classes)`, and whether each gold text's class is named.
 

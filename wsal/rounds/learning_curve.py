@@ -12,7 +12,7 @@ from wsal.evaluation.forecast import Curve, Forecast
 MOST_SHARED = 0.95
 
 
-def curve_of(facts: Facts, metric: str) -> Curve:
+def learning_curve(facts: Facts, metric: str) -> Curve:
     """The learning curve that the rounds make.
 
     They were measured on the same texts, so they err together: how much so, the last gain says,
@@ -29,7 +29,7 @@ def curve_of(facts: Facts, metric: str) -> Curve:
     )
 
 
-def words(
+def forecast_sentences(
     facts: dict[str, Any], told: Forecast, price: float, metric: str, target: float
 ) -> list[str]:
     """The forecast in sentences."""

@@ -18,7 +18,7 @@ from wsal.rounds.evaluation_frame import gold_of
 from wsal.settings import OptimizerSettings
 
 
-def measure(
+def score_splits(
     out: Path,
     classifier: Classifier,
     pool: Artifact,
@@ -33,20 +33,20 @@ def measure(
     metrics: Facts = dict(more)
     for split in ("dev", "test"):
         if (pool.path / f"{split}.parquet").exists():
-            probs = on_split(classifier, tokens, split)
+            probs = split_probs(classifier, tokens, split)
             np.save(out / f"{split}_probs.npy", probs)
-            metrics[split] = against_gold(probs, pool, labels, split)
+            metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
     names = ("accuracy", "macro_f1")
     return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
 
 
-def on_split(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
+def split_probs(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
     """What the classifier says of each text of a split."""
     return predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")[0]
 
 
-def against_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> dict[str, Any]:
+def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> dict[str, Any]:
     """The metrics of one split."""
     gold, weights = gold_of(pool, split)
     return evaluate(probs, gold, weights, labels)
@@ -67,7 +67,7 @@ def dev_score(
         raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
 
     def score() -> float:
-        found = against_gold(on_split(classifier, tokens, "dev"), pool, labels, "dev")
+        found = score_on_gold(split_probs(classifier, tokens, "dev"), pool, labels, "dev")
         return float(found["macro_f1"])
 
     return score

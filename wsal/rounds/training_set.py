@@ -13,7 +13,7 @@ from wsal.settings import FinetuneSettings
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """Texts with the distribution and the weight of each, and the plan of steps over them."""
 
     tokens: Tokens
@@ -22,25 +22,25 @@ class Lesson:
     plan: Plan
 
 
-def lesson(
+def make_training_set(
     gold: Tokens, classes: Classes, weak: Tokens, targets: Probs, trust: np.ndarray,
     settings: FinetuneSettings, rng: np.random.Generator,
-) -> Lesson:  # fmt: skip
-    """Gold texts first, then weak ones; in every step so many of them as `replayed` says."""
+) -> TrainingSet:  # fmt: skip
+    """Gold texts first, then weak ones; in every step so many of them as `replay_counts` says."""
     ours = np.eye(targets.shape[1], dtype=np.float32)[classes]
     tokens = joined([*gold, *weak])
     n, total = len(gold), len(tokens)
     plan = replay_plan(
         np.arange(n), np.arange(n, total), tokens.lengths, settings.batch_size,
-        replayed(settings), rng,
+        replay_counts(settings), rng,
     )  # fmt: skip
     weights = np.concatenate([np.ones(n), settings.replay_weight * trust])
-    return Lesson(tokens, np.concatenate([ours, targets]), weights, plan)
+    return TrainingSet(tokens, np.concatenate([ours, targets]), weights, plan)
 
 
 def with_copies(
-    plain: Lesson, copies: Amplified, classifier: Classifier, rng: np.random.Generator
-) -> Lesson:
+    plain: TrainingSet, copies: Amplified, classifier: Classifier, rng: np.random.Generator
+) -> TrainingSet:
     """The same steps, but that a gold text is now and then replaced by a copy of it.
 
     A text with copies of weight `w` gives way to one of them with chance `w / (1 + w)`, so real
@@ -56,7 +56,7 @@ def with_copies(
     gives_way = rng.random(len(order)) < (weight / (1 + weight))[order]
     which = (rng.random(len(order)) * counts[order]).astype(np.int64)
     chosen = by_parent[np.minimum(starts[order] + which, len(by_parent) - 1)]
-    return Lesson(
+    return TrainingSet(
         tokens,
         np.concatenate([plain.targets, plain.targets[copies.parent]]),
         np.concatenate([plain.weights, np.ones(len(copies.parent))]),
@@ -71,11 +71,11 @@ def rows_to_replay(
 
     A person may have contradicted the weak label of a text that has gold.
     """
-    drawn = rng.permutation(np.setdiff1d(usable, gold))[: replayed(settings).sum()]
+    drawn = rng.permutation(np.setdiff1d(usable, gold))[: replay_counts(settings).sum()]
     return np.sort(drawn)
 
 
-def replayed(settings: FinetuneSettings) -> np.ndarray:
+def replay_counts(settings: FinetuneSettings) -> np.ndarray:
     """How many texts of each step are replayed, `(steps,)`.
 
     >>> replayed(FinetuneSettings(steps=3, batch_size=32, replay=0.5, replay_end=0.0)).tolist()

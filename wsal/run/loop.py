@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from wsal import processes
-from wsal.active.stopping import judged, unmeasurable
+from wsal.active.stopping import stop_verdicts, unmeasurable_rules
 from wsal.annotation.annotators import NO_GOLD, Oracle
-from wsal.annotation.answers import answered
-from wsal.annotation.handed_out import is_corrected, is_peoples
+from wsal.annotation.answers import gold_answers
+from wsal.annotation.handed_out import is_corrected, is_work_of_people
 from wsal.artifacts import MANIFEST, Artifact, Facts, write_json
-from wsal.components import Parts
+from wsal.components import Components
 from wsal.errors import (
     AnnotationError,
     BusyError,
@@ -21,7 +21,7 @@ from wsal.errors import (
     PoolExhaustedError,
     WaitingForAnnotations,
 )
-from wsal.rounds.evaluation_frame import first_size
+from wsal.rounds.evaluation_frame import first_sample_size
 from wsal.rounds.migration import migrate
 from wsal.run import stage_lines
 from wsal.run.pipeline import (
@@ -40,7 +40,7 @@ CONFIG = "config.json"
 
 
 def run_command(
-    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+    command: str, run_dir: Path, parts: Components, nodes: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """Run a stage by name, `active` (the loop) or `run` (everything); the last two sum up.
 
@@ -59,13 +59,13 @@ def run_command(
 
 
 def _lead(
-    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+    command: str, run_dir: Path, parts: Components, nodes: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     with disk_errors(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         with alone(run_dir):
             for line in migrate(run_dir):
-                stage_lines.say(line)
+                stage_lines.print_line(line)
             write_json(run_dir / CONFIG, nodes)
             if command in ("annotate", "active", "run"):
                 page = getattr(parts["annotator"], "serving", None)
@@ -75,7 +75,7 @@ def _lead(
 
 
 def _work(
-    command: str, run_dir: Path, parts: Parts, nodes: Mapping[str, Any]
+    command: str, run_dir: Path, parts: Components, nodes: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     if command in STAGES:
         step(run_dir, command, parts, round_of(run_dir, command))
@@ -100,14 +100,14 @@ def _work(
     return summary
 
 
-def check_rounds(run_dir: Path, parts: Parts) -> None:
-    """Refuse rounds that could not come to an end; see `check_answers` and `check_stop_rules`."""
+def check_rounds(run_dir: Path, parts: Components) -> None:
+    """Refuse rounds that could not come to an end, before any work."""
     if pool := opened(run_dir, "pool"):
         check_answers(run_dir, parts, pool)
-        check_stop_rules(run_dir, parts, pool)
+        refuse_unmeasurable_rules(run_dir, parts, pool)
 
 
-def check_stop_rules(run_dir: Path, parts: Parts, pool: Artifact) -> None:
+def refuse_unmeasurable_rules(run_dir: Path, parts: Components, pool: Artifact) -> None:
     """Refuse stop rules that could never be judged, before hours of training.
 
     Raises:
@@ -116,12 +116,12 @@ def check_stop_rules(run_dir: Path, parts: Parts, pool: Artifact) -> None:
     asked = opened(run_dir, STAGES["select"].writes, 1)
     if pool.facts["n_dev"] or (asked and asked.facts["n_evaluation"]):
         return
-    why = unmeasurable(parts["stop"])
-    if why and not first_size(pool, parts["evaluation"]):
+    why = unmeasurable_rules(parts["stop"])
+    if why and not first_sample_size(pool, parts["evaluation"]):
         raise ConfigError(why)
 
 
-def loop(run_dir: Path, parts: Parts) -> int:
+def loop(run_dir: Path, parts: Components) -> int:
     """Round after round, until a rule of `stop` holds; gives back how many there were."""
     most: int = parts["active"].rounds
     assessed: list[Facts] = []
@@ -131,18 +131,18 @@ def loop(run_dir: Path, parts: Parts) -> int:
         except PoolExhaustedError as error:
             if number == 1:
                 raise
-            stage_lines.say(f"stops: {error}")
+            stage_lines.print_line(f"stops: {error}")
             return number - 1
         assessed.append(outcomes[-1].artifact.facts)
-        rules = judged(assessed, parts["stop"], parts["active"].price_per_hour)
-        stage_lines.say(f"round {number} stop rules {'; '.join(said for _, said in rules)}")
+        rules = stop_verdicts(assessed, parts["stop"], parts["active"].price_per_hour)
+        stage_lines.print_line(f"round {number} stop rules {'; '.join(said for _, said in rules)}")
         if why := [said for holds, said in rules if holds]:
-            stage_lines.say(f"stops after round {number}: {'; '.join(why)}")
+            stage_lines.print_line(f"stops after round {number}: {'; '.join(why)}")
             return number
     return most
 
 
-def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
+def check_answers(run_dir: Path, parts: Components, pool: Artifact) -> None:
     """Make sure that there will be answers to learn from, before hours of training.
 
     Raises:
@@ -154,13 +154,13 @@ def check_answers(run_dir: Path, parts: Parts, pool: Artifact) -> None:
         raise AnnotationError(NO_GOLD)
     kept, number = list[Artifact](), 1
     while done := opened(run_dir, STAGES["annotate"].writes, number):
-        if is_peoples("annotate", done) and not is_corrected(done, parts["annotator"]):
+        if is_work_of_people("annotate", done) and not is_corrected(done, parts["annotator"]):
             kept.append(done)
         number += 1
-    answered(pool, kept)
+    gold_answers(pool, kept)
 
 
-def step(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
+def step(run_dir: Path, name: str, parts: Components, number: int = 0) -> Outcome:
     """Run one stage and say what became of it."""
     outcome = run_stage(run_dir, name, parts, number)
     stage_lines.show_outcome(outcome)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from wsal import artifacts, processes
-from wsal.annotation.handed_out import hand_out, is_corrected, is_peoples, withdraw
-from wsal.artifacts import MANIFEST, Artifact, Facts, require_rows_of
-from wsal.components import Parts
+from wsal.annotation.handed_out import hand_out, is_corrected, is_work_of_people, withdraw
+from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.components import Components
 from wsal.errors import DiskError
+from wsal.same_rows import require_rows_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Outcome:
     note: str = ""  # what to do about it, where something can be done
 
 
-def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcome:
+def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> Outcome:
     """Open what the stage reads, run it if need be, seal what it wrote.
 
     `number` is the round: for stages outside rounds, the first round not yet finished.
@@ -88,7 +89,7 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
         again = name == "annotate" and is_corrected(done, parts["annotator"])
         if done.made_from(config, origin) and not again:
             return Outcome(name, number, "up to date", done)
-        if is_peoples(name, done) and not again:
+        if is_work_of_people(name, done) and not again:
             anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
             is_open = name == "select" and not _answered(run_dir, number)
             return Outcome(name, number, "kept", done, anew if is_open else "")
@@ -109,7 +110,7 @@ def run_stage(run_dir: Path, name: str, parts: Parts, number: int = 0) -> Outcom
 
 
 def origin_of(
-    run_dir: Path, name: str, parts: Parts, number: int
+    run_dir: Path, name: str, parts: Components, number: int
 ) -> tuple[dict[str, Artifact | list[Artifact]], dict[str, Any], dict[str, Any]]:
     """What the stage would be made from now: input artifacts, configuration, the inputs' digests.
 
@@ -122,7 +123,7 @@ def origin_of(
     return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
 
 
-def follow(run_dir: Path, parts: Parts) -> None:
+def follow(run_dir: Path, parts: Components) -> None:
     """Take part in each stage that the leader of several processes says; write nothing."""
     while told := processes.tell():
         name, work, number = told

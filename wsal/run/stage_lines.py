@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from wsal.annotation.answers import told_aside
+from wsal.annotation.answers import set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.pipeline import Outcome
 from wsal.run.vote_report import console, show_rules
@@ -62,7 +62,7 @@ def _formats(facts: Facts) -> str:
 
 def _aside(facts: Facts) -> list[str]:
     """Answers whose texts have left the pool, or changed."""
-    told = told_aside(facts["set_aside"]) if "set_aside" in facts else ""
+    told = set_aside_message(facts["set_aside"]) if "set_aside" in facts else ""
     return [told] if told else []
 
 
@@ -170,6 +170,6 @@ def _f1(numbers: Mapping[str, Any] | None) -> str:
     return f"{numbers['macro_f1']:.3f}"
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line as it is."""
     console().print(line, highlight=False, markup=False, soft_wrap=True)

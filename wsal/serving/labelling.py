@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.errors import ConfigError, DataError, did_you_mean
-from wsal.files.lines import RECORD, Bad, Chunk, Place, refusal
+from wsal.files.lines import RECORD, Bad, Chunk, Offset, refusal
 from wsal.files.objects import columns
 from wsal.progress import bar
 from wsal.serving.engines import Engine
@@ -22,7 +22,7 @@ from wsal.serving.exported import softmax
 from wsal.serving.overwriting import refuse_place
 from wsal.serving.sources import STREAM, Source
 from wsal.serving.unfinished import (
-    Done,
+    PredictSummary,
     begun,
     finish,
     json_lines,
@@ -36,7 +36,7 @@ TARGETS = ("csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PredictOptions:
     """How a table is labelled."""
 
     fields: Sequence[str] | None = None
@@ -48,8 +48,8 @@ class Wanted:
 
 
 def label_table(
-    engine: Engine, source: Source, target: Path, wanted: Wanted, *, force: bool = False
-) -> Done:
+    engine: Engine, source: Source, target: Path, wanted: PredictOptions, *, force: bool = False
+) -> PredictSummary:
     """Write all columns of the source, in its order, and label, probability, abstain, model.
 
     Chunks lie in `TARGET.unfinished` until all are done; the same command goes on after the last
@@ -81,7 +81,7 @@ def label_table(
     try:
         with bar("predict", source.n_rows(), "rows") as advance:
             advance(n_done)
-            for chunk, table in _labelled(engine, source, wanted, Place(**start)):
+            for chunk, table in _labelled(engine, source, wanted, Offset(**start)):
                 parts.append(keep(work, len(parts), chunk, table))
                 advance(len(table))
     finally:
@@ -94,11 +94,11 @@ def label_table(
     return finish(work, parts, kind, target, is_json=source.is_json, prefix=wanted.prefix)
 
 
-def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
+def _to_stream(engine: Engine, source: Source, wanted: PredictOptions) -> PredictSummary:
     """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
     n, n_abstained, bad = 0, 0, list[Bad]()
     write = None
-    for chunk, table in _labelled(engine, source, wanted, Place()):
+    for chunk, table in _labelled(engine, source, wanted, Offset()):
         for one in chunk.bad:
             sys.stderr.write(f"line {one.line}: {one.reason}\n")
         if source.is_json:
@@ -113,7 +113,7 @@ def _to_stream(engine: Engine, source: Source, wanted: Wanted) -> Done:
         n_abstained += n_abstained_in(table, wanted.prefix)
     if not n:
         raise _without_rows(source, bad)
-    return Done(n, len(bad), n_abstained, None)
+    return PredictSummary(n, len(bad), n_abstained, None)
 
 
 def _without_rows(source: Source, bad: Sequence[Bad]) -> DataError:
@@ -122,7 +122,7 @@ def _without_rows(source: Source, bad: Sequence[Bad]) -> DataError:
 
 
 def _labelled(
-    engine: Engine, source: Source, wanted: Wanted, start: Place
+    engine: Engine, source: Source, wanted: PredictOptions, start: Offset
 ) -> Iterator[tuple[Chunk, pa.Table]]:
     """Each chunk with its labels; the next one is read and cut up while one is computed."""
 
@@ -143,7 +143,7 @@ def _labelled(
             yield chunk, _with_labels(engine, chunk.table, probs, place, wanted)
 
 
-def _texts(engine: Engine, source: Source, chunk: Chunk, wanted: Wanted) -> pl.Series:
+def _texts(engine: Engine, source: Source, chunk: Chunk, wanted: PredictOptions) -> pl.Series:
     fields = list(wanted.fields or engine.exported.fields)
     if source.is_json:
         table = columns([{name: one.get(name) for name in fields} for one in chunk.objects])
@@ -169,7 +169,7 @@ def _texts(engine: Engine, source: Source, chunk: Chunk, wanted: Wanted) -> pl.S
 
 
 def _with_labels(
-    engine: Engine, table: pa.Table, probs: np.ndarray, place: np.ndarray, wanted: Wanted
+    engine: Engine, table: pa.Table, probs: np.ndarray, place: np.ndarray, wanted: PredictOptions
 ) -> pa.Table:
     """`place` says which row of `probs` is each record's; -1: it has no text."""
     empty = place < 0
@@ -193,7 +193,7 @@ def _with_labels(
     return table
 
 
-def _refuse_same(table: pa.Table, wanted: Wanted, added: dict[str, pa.Array]) -> None:
+def _refuse_same(table: pa.Table, wanted: PredictOptions, added: dict[str, pa.Array]) -> None:
     mine = {wanted.prefix + name for name in added}
     theirs = set(table.column_names)
     if RECORD in theirs and len(theirs) == 1:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from wsal.errors import ConfigError, DataError
 from wsal.files import TableOptions
 from wsal.files.kinds import kind_of
-from wsal.files.lines import Place
+from wsal.files.lines import Offset
 from wsal.files.table import chunks
 
 ADDED = ("label", "probability", "abstain", "model")
@@ -54,7 +54,7 @@ def _columns(path: Path) -> list[str]:
             return list(pq.read_schema(path).names)
         except (OSError, ValueError) as error:  # Arrow's errors are of either
             raise DataError(f"{path} is damaged: {error}") from error
-    found = chunks(path, kind, TableOptions(), Place(), lambda _: None)
+    found = chunks(path, kind, TableOptions(), Offset(), lambda _: None)
     with closing(found):
         chunk = next(found, None)
     if chunk is None:

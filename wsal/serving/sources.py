@@ -13,7 +13,7 @@ from wsal.errors import ConfigError
 from wsal.files import TableOptions
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
-from wsal.files.lines import Chunk, Place, doubt
+from wsal.files.lines import Chunk, Offset, doubt
 from wsal.files.objects import json_chunks
 from wsal.files.streams import Transcoded
 from wsal.files.table import chunks, files_of, parquet_file, require_same_columns, to_stderr
@@ -73,7 +73,7 @@ class Source:
             return None
         return sum(int(parquet_file(file).metadata.num_rows) for file in self.files)
 
-    def chunks(self, start: Place) -> Iterator[Chunk]:
+    def chunks(self, start: Offset) -> Iterator[Chunk]:
         """Chunks of records from a place on, in their order.
 
         Raises:
@@ -85,7 +85,7 @@ class Source:
         is_folder = self.path.is_dir()
         names = self._first_columns() if is_folder else []
         for number, file in enumerate(self.files[start.file :], start=start.file):
-            begin = start if number == start.file else Place()
+            begin = start if number == start.file else Offset()
             for chunk in chunks(file, self._kind(file), self.options, begin, to_stderr):
                 if chunk.doubtful:
                     to_stderr(doubt(str(file), chunk.doubtful))
@@ -100,7 +100,7 @@ class Source:
         """Of a folder's first file: those of all its files, in this order."""
         first = self.files[0]
         with closing(
-            chunks(first, self._kind(first), self.options, Place(), lambda _: None)
+            chunks(first, self._kind(first), self.options, Offset(), lambda _: None)
         ) as found:
             chunk = next(found, None)
         return list(chunk.table.column_names) if chunk else []
@@ -115,6 +115,6 @@ class Source:
             decoded = Transcoded(stream, self.options.encoding, name)
             stream = cast(BinaryIO, BufferedReader(decoded))
         if self.is_json:
-            yield from json_chunks(stream, name, Place())
+            yield from json_chunks(stream, name, Offset())
         else:
-            yield from csv_chunks(stream, name, DELIMITED[self.kind], Place(), self.options)
+            yield from csv_chunks(stream, name, DELIMITED[self.kind], Offset(), self.options)

@@ -20,7 +20,7 @@ AFTER = b"wsal"  # a part's metadata: where to go on, the file it is from, how m
 
 
 @dataclass(frozen=True)
-class Done:
+class PredictSummary:
     """What came of it."""
 
     n_rows: int
@@ -62,7 +62,7 @@ def told_of(part: Path) -> dict[str, Any]:
 
 def finish(
     work: Path, parts: Sequence[Path], kind: str, target: Path, *, is_json: bool, prefix: str
-) -> Done:
+) -> PredictSummary:
     """All parts as one file, which is seen when it is whole."""
     whole = work / "whole"
     shutil.rmtree(whole, ignore_errors=True) if whole.is_dir() else whole.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ def finish(
     whole.rename(target)
     (work / "bad").rename(bad_path) if n_bad else bad_path.unlink(missing_ok=True)
     shutil.rmtree(work)
-    return Done(n_rows, n_bad, n_abstained, bad_path if n_bad else None)
+    return PredictSummary(n_rows, n_bad, n_abstained, bad_path if n_bad else None)
 
 
 def _reader(parts: Sequence[Path], *, is_json: bool) -> tuple[Any, pa.Schema]:

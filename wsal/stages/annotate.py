@@ -7,7 +7,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import guesses, rows_of
+from wsal.annotation.answers import read_query, rows_of
 from wsal.annotation.handed_out import answer_digests
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact, Facts
@@ -30,7 +30,7 @@ def annotate(
     The query may be older than the pool: texts that left it since are not waited for.
     """
     number, round_dir = query.facts["round"], query.path.parent
-    table = guesses(pool, query)
+    table = read_query(pool, query)
     rows = rows_of(pool, table["text"])
     asked = Query(
         table=table,

@@ -12,8 +12,8 @@ from wsal.arrays import Probs
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.evaluation import forecast as forecasting
 from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
-from wsal.rounds.evaluation_frame import judge, on_frame, read_frame
-from wsal.rounds.learning_curve import curve_of
+from wsal.rounds.evaluation_frame import choose_reference, frame_probs, read_frame
+from wsal.rounds.learning_curve import learning_curve
 from wsal.seeding import rng
 
 METRICS: dict[Literal["accuracy", "macro_f1"], Callable[..., Estimate]] = {
@@ -44,7 +44,7 @@ def assess(
     """
     frame, judged = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    before, now = (on_frame(embeddings, one, frame).argmax(axis=1) for one in judged[-2:])
+    before, now = (frame_probs(embeddings, one, frame).argmax(axis=1) for one in judged[-2:])
     measured = answers.filter(pl.col("purpose") == tables.EVALUATE)
     found: Facts = {
         "round": len(annotations), "n_gold": classifiers[-1].facts["n_gold"],
@@ -54,7 +54,7 @@ def assess(
         "changed": float((before != now).mean()) if len(now) else None,
         "measured_on": None, "rounds": [], "gain": {}, "next_gain": {},
     }  # fmt: skip
-    by = judge(pool, frame, annotations, ("dev",))
+    by = choose_reference(pool, frame, annotations, ("dev",))
     if by is not None:
         said = [by.said(embeddings, one, frame) for one in judged]
         skipped = found["n_evaluation_skipped"] if by.place == "frame" else 0
@@ -105,7 +105,7 @@ def _judged(sample: Sample, said: Sequence[Probs], judged: Sequence[Artifact], s
 
 def _next_gain(facts: Facts, metric: str) -> dict[str, float] | None:
     """What the next 100 labels are forecast to bring, with an 80% interval."""
-    curve = curve_of(facts, metric)
+    curve = learning_curve(facts, metric)
     return _plain(forecasting.next_gain(curve, NEXT)) if len(curve.counts) else None
 
 

@@ -7,20 +7,26 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.annotation.answers import answered
+from wsal.annotation.answers import gold_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
-from wsal.classifier.head import PULL_TO_FRESH, train_probe
+from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import read_tokens
 from wsal.classifier.training import train
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.labels import LabelSet
-from wsal.rounds.amplification import copies, gate, mined, survived, verdict
+from wsal.rounds.amplification import (
+    compare_copies,
+    consistency_facts,
+    copies_reference,
+    make_copies,
+    mined_lexicon,
+)
 from wsal.rounds.evaluation_frame import read_frame
-from wsal.rounds.scoring import dev_score, measure
-from wsal.rounds.training_set import Lesson, lesson, rows_to_replay, with_copies
+from wsal.rounds.scoring import dev_score, score_splits
+from wsal.rounds.training_set import TrainingSet, make_training_set, rows_to_replay, with_copies
 from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer, rng
 from wsal.settings import (
@@ -54,20 +60,20 @@ def finetune(
     `amplify` it is trained twice, without copies of the gold and with them; they have to pay.
     """
     number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
-    rows, gold = answered(pool, annotations)
+    rows, gold = gold_answers(pool, annotations)
     frame = read_frame(pool, first_query)
     texts, draw = read_tokens(tokens.path / "pool"), rng(seed, "replay", number)
     drawn = rows_to_replay(usable(reweighed), rows, finetune, draw)
     weak = weak_targets(reweighed, drawn, out / CHECKPOINTS)
-    plain = lesson(texts.take(rows), gold, texts.take(drawn), *weak, finetune, draw)
+    plain = make_training_set(texts.take(rows), gold, texts.take(drawn), *weak, finetune, draw)
     school = _School(
         out, pretrained, pool, tokens, labels, encoder, hardware, finetune, tracker, seed, number
     )
-    by = gate(pool, frame, annotations) if amplify.copies else None
+    by = copies_reference(pool, frame, annotations) if amplify.copies else None
     classifier, history = school.taught(plain, "finetune")
     facts: Facts = {"round": number, "n_gold": len(rows), "n_replayed": len(drawn)}
-    lexicon = mined(pool, reweighed, labels, seed) if by or processes.leads() else None
-    made = copies(pool, rows, gold, lexicon, amplify, seed) if by and lexicon else None
+    lexicon = mined_lexicon(pool, reweighed, labels, seed) if by or processes.leads() else None
+    made = make_copies(pool, rows, gold, lexicon, amplify, seed) if by and lexicon else None
     if by and made and made.texts:
         richer = with_copies(plain, made, classifier, rng(seed, "copies", number))
         other, other_history = school.taught(richer, "finetune-amplified")
@@ -75,7 +81,7 @@ def finetune(
 
         def compared() -> Facts:
             without, given = (predict(one, on, "test copies")[0] for one in (classifier, other))
-            return verdict(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
+            return compare_copies(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
 
         facts["amplified"] = processes.by_leader(compared)
         if facts["amplified"]["used"]:
@@ -85,8 +91,8 @@ def finetune(
     classifier.save(out)
     said, _ = predict(classifier, texts.take(frame.rows), f"round {number}: frame")
     np.save(out / "frame_probs.npy", said)
-    facts["consistency"] = survived(classifier, pool, frame.rows, said, lexicon, seed)
-    return facts | measure(out, classifier, pool, tokens, labels, {"training": history})
+    facts["consistency"] = consistency_facts(classifier, pool, frame.rows, said, lexicon, seed)
+    return facts | score_splits(out, classifier, pool, tokens, labels, {"training": history})
 
 
 @dataclass(frozen=True)
@@ -105,17 +111,17 @@ class _School:
     seed: int
     number: int
 
-    def taught(self, given: Lesson, name: str) -> tuple[Classifier, Facts]:
+    def taught(self, given: TrainingSet, name: str) -> tuple[Classifier, Facts]:
         """The weak-pretrained classifier after a lesson, and how it went."""
         classifier = load_classifier(self.pretrained.path, self.encoder, self.hardware)
         objective = LabelObjective(classifier, given.tokens, given.targets, given.weights)
         what = f"round {self.number}: {name}"
         counts = np.bincount(given.plan.order, minlength=len(given.weights))
         if self.settings.head_only:
-            return classifier, train_probe(objective, counts, what)
+            return classifier, fit_last_layer(objective, counts, what)
         if self.settings.head_first:
-            train_probe(objective, counts, f"{what}: head", PULL_TO_FRESH / len(counts))
-        course = Course(
+            fit_last_layer(objective, counts, f"{what}: head", PULL_TO_FRESH / len(counts))
+        course = TrainingRun(
             self.settings, self.out / CHECKPOINTS / name,
             integer(self.seed, "dropout", self.number), what, self.tracker,
             dev_score(classifier, self.pool, self.tokens, self.labels, self.settings),

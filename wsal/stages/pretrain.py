@@ -10,17 +10,17 @@ from wsal import processes
 from wsal.arrays import Probs
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
-from wsal.classifier.head import PULL_TO_FRESH, train_probe
+from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.objectives import LabelObjective, TextObjective
-from wsal.classifier.self_training import sure_targets
+from wsal.classifier.self_training import confident_targets
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
-from wsal.classifier.training_run import Course
+from wsal.classifier.training_run import TrainingRun
 from wsal.labels import LabelSet
-from wsal.rounds.scoring import dev_score, measure
+from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer, rng
 from wsal.settings import (
@@ -59,7 +59,7 @@ def pretrain(
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
     classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
     texts = read_tokens(tokens.path / "pool")
-    course = Course(pretrain, out / CHECKPOINTS, 0, "", tracker)
+    course = TrainingRun(pretrain, out / CHECKPOINTS, 0, "", tracker)
     history: Facts = {"adapt": adapt_to(classifier, texts, adapt, course, seed)}
     used = usable(weak_labels)
     chosen = np.sort(rng(seed, "pretrain").permutation(used)[: pretrain.max_texts])
@@ -87,7 +87,7 @@ def pretrain(
     classifier.save(out)
     facts = {"n_texts": len(chosen), "n_steps": history["training"]["n_steps"]}
     told = {name: one for name, one in history.items() if one}
-    return facts | measure(out, classifier, pool, tokens, labels, told)
+    return facts | score_splits(out, classifier, pool, tokens, labels, told)
 
 
 def fit_head(objective: LabelObjective, seed: int) -> Facts:
@@ -97,11 +97,11 @@ def fit_head(objective: LabelObjective, seed: int) -> Facts:
         objective, tokens=objective.tokens.take(rows), targets=objective.targets[rows],
         weights=objective.weights[rows],
     )  # fmt: skip
-    return train_probe(some, np.ones(len(rows)), "fit the head", PULL_TO_FRESH / len(rows))
+    return fit_last_layer(some, np.ones(len(rows)), "fit the head", PULL_TO_FRESH / len(rows))
 
 
 def adapt_to(
-    classifier: Classifier, texts: Tokens, settings: AdaptSettings, course: Course, seed: int
+    classifier: Classifier, texts: Tokens, settings: AdaptSettings, course: TrainingRun, seed: int
 ) -> Facts:
     """Train on the texts alone; nothing if that is off."""
     if settings.objective == "none" or not len(texts):
@@ -118,7 +118,11 @@ def adapt_to(
 
 
 def self_train(
-    classifier: Classifier, texts: Tokens, settings: SelfTrainingSettings, course: Course, seed: int
+    classifier: Classifier,
+    texts: Tokens,
+    settings: SelfTrainingSettings,
+    course: TrainingRun,
+    seed: int,
 ) -> list[Facts]:
     """Predict, keep what is sure, learn it, and again."""
     told = []
@@ -127,7 +131,7 @@ def self_train(
         some = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
         own = f"self-training {number}: predict"
         probs = processes.by_leader(partial(_probs, classifier, some, own))
-        targets, weights = sure_targets(probs, settings.threshold)
+        targets, weights = confident_targets(probs, settings.threshold)
         kept = np.flatnonzero(weights)
         if not len(kept):
             break

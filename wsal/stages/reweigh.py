@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import tables
-from wsal.annotation.answers import answered, set_aside, told_aside
+from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
 from wsal.arrays import ABSTAIN, Classes
 from wsal.artifacts import Artifact, Facts, write_json
 from wsal.errors import AnnotationError
@@ -35,12 +35,12 @@ def reweigh(
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
-    rows, gold = answered(pool, annotations)
+    rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)
     if not len(rows):
         raise AnnotationError(
             "no text of the pool has a gold label to learn from; "
-            + (told_aside(aside) or "answer at least one text")
+            + (set_aside_message(aside) or "answer at least one text")
             + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
     truth = np.full(pool.facts["n_pool"], ABSTAIN, dtype=np.int64)
@@ -61,7 +61,7 @@ def _random_gold(
     pool: Artifact, votes: Artifact, annotations: Sequence[Artifact], matrix: SparseVotes
 ) -> tuple[str, SparseVotes, Classes]:
     """Votes and gold of covered texts that no strategy chose: the evaluation sample, else dev."""
-    rows, gold = answered(pool, annotations, tables.EVALUATE)
+    rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
     name, some = "evaluation texts", matrix.take(rows)
     if not len(rows) and pool.facts["n_dev"]:
         records = tables.read(pool.path / "dev.parquet")

@@ -8,11 +8,11 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
-from wsal.active.label_issues import suspects
-from wsal.active.proxy import taught
+from wsal.active.label_issues import find_issues
+from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes, dropout_passes
-from wsal.annotation.answers import answered, given
+from wsal.annotation.answers import all_answers, gold_answers
 from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
@@ -20,11 +20,11 @@ from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import PoolExhaustedError
-from wsal.rounds.disagreement import alike, contradicted, disputed_texts
+from wsal.rounds.disagreement import contradicted_rules, disputed_texts, near_duplicates
 from wsal.rounds.evaluation_frame import (
     evaluation_rows,
+    frame_probs,
     new_frame,
-    on_frame,
     read_frame,
     write_frame,
 )
@@ -68,8 +68,8 @@ def select(
         else new_frame(pool, embeddings, evaluation.frame, seed)
     )
     write_frame(frame, pool, out / "frame.parquet")
-    said = on_frame(embeddings, classifier, frame)
-    asked = given(pool, earlier_annotations)["row"].drop_nulls()
+    said = frame_probs(embeddings, classifier, frame)
+    asked = all_answers(pool, earlier_annotations)["row"].drop_nulls()
     free = np.ones(pool.facts["n_pool"], dtype=bool)
     free[asked.to_numpy()] = False
     taken = np.flatnonzero(~free[frame.rows])
@@ -78,7 +78,7 @@ def select(
     left = np.flatnonzero(free)
     if not len(left):
         raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
-    known, gold = answered(pool, earlier_annotations)
+    known, gold = gold_answers(pool, earlier_annotations)
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     disputed, draw = disputed_texts(votes), rng(seed, "shortlist", number)
     n_random, n_unsure = candidate_sizes(strategy, len(known), active.max_candidates)
@@ -89,7 +89,8 @@ def select(
     if n_unsure:
         listed = shortlist(
             vectors, left, active.disagreement * disputed[left],
-            vectors[known[rare_rows(gold)]].astype(np.float32), taught(vectors[frame.rows], said),
+            vectors[known[rare_rows(gold)]].astype(np.float32),
+            fit_proxy(vectors[frame.rows], said),
             n_unsure, draw,
         )  # fmt: skip
         rows = np.union1d(drawn, listed)
@@ -98,7 +99,7 @@ def select(
     what = f"round {number}: score candidates"
     probs, points = predict(model, texts.take(np.concatenate([rows, known])), what)
     n = len(rows)
-    against = contradicted(weak_labels, rows, probs[:n])
+    against = contradicted_rules(weak_labels, rows, probs[:n])
     candidates = Candidates(
         probs[:n],
         points[:n],
@@ -108,7 +109,7 @@ def select(
             " and ".join(np.compress(doubts, DOUBTS))
             for doubts in zip(disputed[rows] > 0, against > 0, strict=True)
         ],
-        groups=alike(pool, rows),
+        groups=near_duplicates(pool, rows),
         samples=_passes(strategy, len(known), model, texts.take(rows), seed, number),
         drawn=np.isin(rows, drawn) if n_random and n_unsure else None,
     )
@@ -152,7 +153,7 @@ def _again(
     """Positions in `known` of the texts to be asked about once more, worst first."""
     if not most:
         return Selection(np.empty(0, np.int64), np.empty(0, np.float32), [])
-    rows, _, quality = suspects(vectors[known].astype(np.float32), gold, rng(0, "review"))
+    rows, _, quality = find_issues(vectors[known].astype(np.float32), gold, rng(0, "review"))
     keep = ~settled[rows]
     rows, quality = rows[keep][:most], quality[keep][:most]
     return Selection(rows, 1 - quality, [AGAIN] * len(rows))

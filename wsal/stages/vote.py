@@ -110,6 +110,6 @@ def _write_votes(
 
 def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
     """What similarity rules vote on; torch is imported only where there are such rules."""
-    from wsal.classifier.text_embedding import embed  # noqa: PLC0415
+    from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415
 
-    return embed(texts, encoder)
+    return embed_texts(texts, encoder)

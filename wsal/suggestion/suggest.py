@@ -19,7 +19,7 @@ from wsal.suggestion.beliefs import believe
 from wsal.suggestion.mining import Term, mine
 from wsal.suggestion.names import name_rules, seed_votes
 from wsal.suggestion.proposals import PATTERNS, Proposal, rule_name
-from wsal.suggestion.terms import Judged, cover, judge
+from wsal.suggestion.terms import JudgedTerms, cover, judge
 
 SEED = 0.5  # how far a text is believed to be of the class that names and rules say
 
@@ -116,7 +116,7 @@ def _one_hot(classes: Classes, n_classes: int) -> np.ndarray:
     return found
 
 
-def _missed(found: sparse.csr_array, judged: Judged, known: Known) -> sparse.csr_array:
+def _missed(found: sparse.csr_array, judged: JudgedTerms, known: Known) -> sparse.csr_array:
     """Of answered texts that the model got wrong, the terms that speak for the right class."""
     answered = (known.predicted != ABSTAIN) & (known.gold != ABSTAIN)
     rows = np.flatnonzero(answered & (known.predicted != known.gold))
@@ -148,7 +148,12 @@ def _by_name(
 
 
 def _by_term(
-    picked: list[int], terms: list[Term], judged: Judged, known: Known, taken: list[str], what: str
+    picked: list[int],
+    terms: list[Term],
+    judged: JudgedTerms,
+    known: Known,
+    taken: list[str],
+    what: str,
 ) -> list[Proposal]:
     """The terms as rules: of each class and field one of words, and one of codes and units."""
     groups: dict[tuple[int, bool, str], list[int]] = {}
@@ -175,7 +180,7 @@ def _by_term(
     return proposals
 
 
-def _evidence(term: int, judged: Judged, known: Known) -> str:
+def _evidence(term: int, judged: JudgedTerms, known: Known) -> str:
     """How many texts have the term, how precise it is thought, and what gold says."""
     said = f"{known.scaled(judged.n_texts[term])} texts, {judged.precision[term]:.2f}"
     n = judged.n_gold[term]

@@ -20,7 +20,7 @@ BLOCK = 2**23  # posteriors held at once
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTerms:
     """Of every term: the class it speaks for, and how sure that is. Arrays are `(terms,)`."""
 
     label: np.ndarray
@@ -36,7 +36,7 @@ class Judged:
 
 def judge(
     found: sparse.csr_array, gold: Classes, seed: Callable[[Classes], np.ndarray], least: int
-) -> Judged:
+) -> JudgedTerms:
     """The class and the precision of each term, held against gold texts the fit was not shown.
 
     On five folds, each gold text says of every term in it whether the term was right; a logistic
@@ -59,7 +59,7 @@ def judge(
     return replace(judged, precision=by_gold, held_out=held_out)
 
 
-def estimate(found: sparse.csr_array, beliefs: Beliefs, gold: Classes) -> Judged:
+def estimate(found: sparse.csr_array, beliefs: Beliefs, gold: Classes) -> JudgedTerms:
     """The precision of each term: how likely its texts are of its class, the term itself left out.
 
     Gold texts count as what they are.
@@ -84,7 +84,7 @@ def estimate(found: sparse.csr_array, beliefs: Beliefs, gold: Classes) -> Judged
     label = guess.argmax(axis=1)
     counts = by_term.T @ truth
     n_gold, n_right = counts.sum(axis=1), counts[np.arange(n_terms), label]
-    return Judged(label, guess.max(axis=1), n_texts, n_gold.astype(int), n_right.astype(int))
+    return JudgedTerms(label, guess.max(axis=1), n_texts, n_gold.astype(int), n_right.astype(int))
 
 
 def cover(

@@ -57,14 +57,14 @@ class Web:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
         """The answers of the journal, once every text is decided or the round was ended."""
-        from wsal.annotation.collect import answers, desk_of  # noqa: PLC0415
+        from wsal.annotation.collect import collected_answers, queue_of  # noqa: PLC0415
 
-        desk = desk_of(query, self.blind, self.overlap, self.again)
+        desk = queue_of(query, self.blind, self.overlap, self.again)
         desk.refresh()
         while not desk.finished():
             time.sleep(PAUSE)
             desk.refresh()
-        return answers(desk, query)
+        return collected_answers(desk, query)
 
     @contextlib.contextmanager
     def serving(self, run_dir: Path) -> Iterator[None]:
@@ -84,7 +84,7 @@ class Web:
         addresses = [f"http://{host}:{port}/?token={token}" for token in tokens]
         with running(make_app(site), listening):
             for address, name in zip(addresses, tokens.values(), strict=True):
-                stage_lines.say(f"annotate at {address}" + (f"  ({name})" if name else ""))
+                stage_lines.print_line(f"annotate at {address}" + (f"  ({name})" if name else ""))
             if self.browser:
                 webbrowser.open(addresses[0])
             try:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from wsal.annotation.journal import AGAIN, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
 from wsal.annotation.open_round import Item, newest
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
 from wsal.web.site import Site
 
@@ -131,7 +131,7 @@ def state(request: Request, who: Person) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _desk(request: Request) -> Desk | None:
+async def _desk(request: Request) -> TaskQueue | None:
     """The open desk; while a round is being opened, everybody else's requests go on."""
     known, desk = _site(request).current()
     return desk if known else await run_in_threadpool(_site(request).desk)
@@ -194,7 +194,7 @@ async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
     return told
 
 
-def _shown(desk: Desk, item: Item, *, again: bool = False) -> dict[str, Any]:
+def _shown(desk: TaskQueue, item: Item, *, again: bool = False) -> dict[str, Any]:
     """An item as the page gets it: of a blind one, guess and votes never leave the server."""
     blind = item.blind or again  # its reason stays here, too: it tells which texts measure
     told: dict[str, Any] = {"id": item.id, "text": item.text, "fields": item.fields,

@@ -6,13 +6,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from wsal.active.stopping import judged, kappa
-from wsal.annotation.journal import AGAIN, FLAG, NOTE, UNSURE, Event, consensus, standing
-from wsal.annotation.task_queue import Desk
+from wsal.active.stopping import kappa, stop_verdicts
+from wsal.annotation.journal import AGAIN, FLAG, NOTE, UNSURE, Event, decision, standing
+from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import MANIFEST, Artifact
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
-from wsal.rounds.learning_curve import curve_of, words
+from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 from wsal.settings import StopSettings
 
 
@@ -25,7 +25,7 @@ def quality(run_dir: Path) -> dict[str, Any]:
     config = json.loads((run_dir / "config.json").read_text())
     stop = StopSettings(**config["stop"])
     price = config["active"]["price_per_hour"]
-    rules = judged(assessed, stop, price)
+    rules = stop_verdicts(assessed, stop, price)
     told: dict[str, Any] = {"stop": [said for holds, said in rules if holds]}
     facts = assessed[-1]
     if not facts["measured_on"]:
@@ -34,12 +34,12 @@ def quality(run_dir: Path) -> dict[str, Any]:
     told["metric"] = stop.metric
     told["measured_on"] = facts["measured_on"]
     told["curve"] = [{"n_gold": one["n_gold"], **one[stop.metric]} for one in facts["rounds"]]
-    ahead = forecast(curve_of(facts, stop.metric), target)
-    told["forecast"] = words(facts, ahead, price, stop.metric, target)
+    ahead = forecast(learning_curve(facts, stop.metric), target)
+    told["forecast"] = forecast_sentences(facts, ahead, price, stop.metric, target)
     return told
 
 
-def progress(desk: Desk) -> dict[str, Any]:
+def progress(desk: TaskQueue) -> dict[str, Any]:
     """Counts of the round."""
     decided = desk.decided()
     n_open = len(desk.open_ids(decided))
@@ -47,9 +47,9 @@ def progress(desk: Desk) -> dict[str, Any]:
             "ties": len(desk.ties(decided)), "finished": desk.finished()}  # fmt: skip
 
 
-def distribution(desk: Desk) -> list[tuple[str, int]]:
+def distribution(desk: TaskQueue) -> list[tuple[str, int]]:
     """How many texts of the round have each label, the most frequent first."""
-    labels = (consensus(said)[1] for said in desk.decided().values())
+    labels = (decision(said)[1] for said in desk.decided().values())
     return Counter(label for label in labels if label is not None).most_common()
 
 

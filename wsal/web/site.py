@@ -7,7 +7,7 @@ from typing import Any
 
 from wsal.annotation.journal import NAME, Journal
 from wsal.annotation.open_round import ROUNDS, newest, read_round
-from wsal.annotation.task_queue import Desk
+from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import MANIFEST
 from wsal.errors import MissingArtifactError
 from wsal.web import panel
@@ -26,19 +26,19 @@ class Site:
     overlap: float = 0.0
     again: float = 0.0
     lease_seconds: float = 300.0
-    open_desk: Desk | None = None
+    open_desk: TaskQueue | None = None
     opened: tuple[object, ...] = ()  # what the desk was made of
     quality: dict[str, Any] = field(default_factory=dict)
     over: str = ""  # why the run ended, once it did
     lock: threading.Lock = field(default_factory=threading.Lock)
     polled: float = 0.0  # when a page last asked
 
-    def current(self) -> tuple[bool, Desk | None]:
+    def current(self) -> tuple[bool, TaskQueue | None]:
         """Whether it is known at once which desk is open, and the desk; waits for nothing."""
         _, waits, made_of = self._newest()
         return (self.opened == made_of, self.open_desk) if waits else (True, None)
 
-    def desk(self) -> Desk | None:
+    def desk(self) -> TaskQueue | None:
         """The desk of the round that waits for answers; None while there is none.
 
         While what lies before the round is made anew there is none, either. A round is opened by
@@ -60,13 +60,13 @@ class Site:
         files = [self.run_dir / part / MANIFEST for part in parts]
         return number, waits, (number, *(f.stat().st_mtime_ns for f in files if f.exists()))
 
-    def _opened(self, number: int) -> Desk | None:
+    def _opened(self, number: int) -> TaskQueue | None:
         try:
             found = read_round(self.run_dir, number, self.blind)
         except (MissingArtifactError, OSError):  # some of it is being made anew
             return None
         journal = Journal(self.run_dir / NAME)
-        desk = Desk(journal, found, self.lease_seconds, self.overlap, self.again)
+        desk = TaskQueue(journal, found, self.lease_seconds, self.overlap, self.again)
         desk.refresh()
         return desk
 
