@@ -26,7 +26,7 @@ MINED = 20_000  # texts of the pool that attributes are learnt from
 LEVEL = 0.9
 
 
-def mined_lexicon(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
+def mine_lexicon(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
     """What may be exchanged for what, by the pool and its weak labels."""
     n = pool.facts["n_pool"]
     rows = np.sort(rng(seed, "lexicon").permutation(n)[:MINED])
@@ -53,12 +53,15 @@ def make_copies(
 
 
 def consistency_facts(
-    classifier: Classifier, pool: Artifact, frame: Rows, said: Probs, lexicon: Lexicon, seed: int
+    classifier: Classifier, pool: Artifact, frame: Rows, probs: Probs, lexicon: Lexicon, seed: int
 ) -> float | None:
-    """Share of the frame's texts whose predicted class survives other attributes; None of none."""
-    some = np.sort(rng(seed, "swapped").permutation(len(frame))[:SWAPPED])
-    texts = tables.take(pool.path / "pool.parquet", frame[some])["text"].to_list()
-    before = said[some].argmax(axis=1)
+    """Share of texts in the frame whose predicted class stays when attributes are exchanged.
+
+    None if no text has an attribute to exchange. `probs` are the classifier's for the frame.
+    """
+    sample = np.sort(rng(seed, "swapped").permutation(len(frame))[:SWAPPED])
+    texts = tables.take(pool.path / "pool.parquet", frame[sample])["text"].to_list()
+    before = probs[sample].argmax(axis=1)
     rows, changed = swapped(texts, before, lexicon, rng(seed, "swap"))
     if not changed:
         return None
@@ -67,12 +70,15 @@ def consistency_facts(
 
 
 def compare_copies(
-    by: Reference, without: Probs, given: Probs, settings: AmplifySettings, seed: int
+    reference: Reference, without: Probs, with_copies: Probs, settings: AmplifySettings, seed: int
 ) -> dict[str, Any]:
-    """What the copies bring in macro-F1, and whether they are used."""
-    found = gain(by.sample, without, given, "macro_f1", rng(seed, "gate"), LEVEL)
-    told = {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
-    return told | {"used": found.low > settings.least_gain, "on": by.name}
+    """What the copies bring in macro-F1, with its interval, and whether they are used.
+
+    Both are predictions for the texts that `reference.sample` was drawn from.
+    """
+    f1_gain = gain(reference.sample, without, with_copies, "macro_f1", rng(seed, "gate"), LEVEL)
+    facts = {name: round(getattr(f1_gain, name), 4) for name in ("value", "low", "high")}
+    return facts | {"used": f1_gain.low > settings.least_gain, "on": reference.name}
 
 
 def copies_reference(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Reference:
@@ -81,11 +87,11 @@ def copies_reference(pool: Artifact, frame: Frame, annotations: Sequence[Artifac
     Raises:
         ConfigError: there is neither.
     """
-    by = choose_reference(pool, frame, annotations, ("dev",))
-    if by is None:
+    reference = choose_reference(pool, frame, annotations)
+    if reference is None:
         raise ConfigError(
             "amplify is used only where a paired test finds that it does no harm, and there is "
             "neither an evaluation sample nor a dev split to test it on; use evaluation.size=100 "
             "from the first round on, or amplify=none"
         )
-    return by
+    return reference

@@ -1,16 +1,17 @@
-"""What speaks for a text beside the classifier: rules that disagree, near-duplicates."""
+"""Texts on which sources disagree, and texts that are nearly alike."""
 
 import numpy as np
+import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Probs, Rows, Scores
+from wsal.arrays import ABSTAIN, Probs, Scores
 from wsal.artifacts import Artifact
 
 SURE = 0.9  # probability of a weak label that the classifier should not contradict
 
 
 def disputed_texts(votes: Artifact) -> Scores:
-    """1.0 for each text of the pool on which rules vote for different classes."""
+    """1.0 for each text of the pool on which rules vote for different classes; a rule at a time."""
     path = votes.path / "votes.parquet"
     least = most = None
     for vote in tables.vote_columns(path):
@@ -23,17 +24,21 @@ def disputed_texts(votes: Artifact) -> Scores:
     return scores
 
 
-def contradicted_rules(weak_labels: Artifact, rows: Rows, probs: Probs) -> Scores:
-    """1.0 for each row whose sure weak label is not the class the classifier predicts."""
-    frame = tables.take(weak_labels.path / "weak_labels.parquet", rows)
-    weak = tables.probs_array(frame)
-    sure = (weak.max(axis=1) >= SURE) & (frame["n_votes"].to_numpy() > 0)
-    scores: Scores = (sure & (weak.argmax(axis=1) != probs.argmax(axis=1))).astype(np.float32)
+def contradicts(probs: Probs, weak_probs: Probs, n_votes: np.ndarray) -> Scores:
+    """1.0 for each text whose sure weak label is not the class the classifier predicts.
+
+    All three are of the same texts; a text without votes has no weak label to contradict.
+    """
+    sure = (weak_probs.max(axis=1) >= SURE) & (n_votes > 0)
+    scores: Scores = (sure & (weak_probs.argmax(axis=1) != probs.argmax(axis=1))).astype(np.float32)
     return scores
 
 
-def near_duplicates(pool: Artifact, rows: Rows) -> np.ndarray:
-    """A number for each row, equal where texts differ in no letter."""
-    text = tables.take(pool.path / "pool.parquet", rows)["text"]
-    letters = text.str.to_lowercase().str.replace_all(r"[^\p{L}]+", " ").str.strip_chars()
+def near_duplicates(texts: pl.Series) -> np.ndarray:
+    """A number for each text, equal where texts differ in no letter.
+
+    >>> near_duplicates(pl.Series(["Tea 50 g", "tea, 100 g", "cup"])).tolist()
+    [2, 2, 1]
+    """
+    letters = texts.str.to_lowercase().str.replace_all(r"[^\p{L}]+", " ").str.strip_chars()
     return letters.rank("dense").to_numpy().astype(np.int64)

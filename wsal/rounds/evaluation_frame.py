@@ -7,6 +7,7 @@ weights belong to the strata they were drawn from.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import Sample
 from wsal.evaluation.sampling import strata, top_up
 from wsal.seeding import rng
@@ -34,12 +35,16 @@ class Frame:
     stratum: Classes
 
 
-def new_frame(pool: Artifact, embeddings: Artifact, size: int, seed: int) -> Frame:
-    """A random part of the pool, in strata of what the weak-pretrained classifier says of it."""
-    n = pool.facts["n_pool"]
+def new_frame(probs: Probs, size: int, seed: int) -> Frame:
+    """A random part of the pool, at most a fifth, in strata by the weak-pretrained classifier.
+
+    `probs` `(texts, classes)` are its predictions for the whole pool, perhaps memory-mapped.
+    """
+    n = len(probs)
     rows = np.sort(rng(seed, "frame").permutation(n)[: min(size, n // MOST_OF_POOL)])
-    said = weak_probs(embeddings, rows)
-    return Frame(rows, strata(said, MOST_STRATA) if len(rows) else np.empty(0, np.int64))
+    if not len(rows):
+        return Frame(rows, np.empty(0, np.int64))
+    return Frame(rows, strata(probs[rows].astype(np.float32), MOST_STRATA))
 
 
 def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:
@@ -56,61 +61,65 @@ def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
     return Frame(here["row"].to_numpy().astype(np.int64), here["stratum"].to_numpy())
 
 
-def weak_probs(embeddings: Artifact, rows: Rows) -> Probs:
-    """What the weak-pretrained classifier says of rows of the pool, `(rows, classes)`."""
-    whole = np.load(embeddings.path / "probs.npy", mmap_mode="r", allow_pickle=False)
-    probs: Probs = whole[rows].astype(np.float32)
+def pool_probs(embeddings: Artifact) -> Probs:
+    """The weak-pretrained classifier's predictions for the pool, memory-mapped."""
+    probs: Probs = np.load(embeddings.path / "probs.npy", mmap_mode="r", allow_pickle=False)
     return probs
 
 
 def frame_probs(embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
-    """What a classifier says of the frame, `(frame, classes)`."""
-    own = classifier.path / "frame_probs.npy"
-    if not own.exists():
-        return weak_probs(embeddings, frame.rows)
-    probs: Probs = np.load(own, allow_pickle=False)
+    """A classifier's predictions for the frame, `(frame, classes)`."""
+    fine_tuned = classifier.path / "frame_probs.npy"
+    if not fine_tuned.exists():
+        return pool_probs(embeddings)[frame.rows].astype(np.float32)
+    probs: Probs = np.load(fine_tuned, allow_pickle=False)
     return probs
 
 
 def evaluation_rows(
-    pool: Artifact, frame: Frame, said: Probs, taken: Rows, number: int,
-    settings: EvaluationSettings, seed: int,
-) -> Rows:  # fmt: skip
-    """Positions in the frame of the texts to ask for evaluation in this round.
+    frame: Frame, probs: Probs, is_asked: np.ndarray, n: int, number: int, seed: int
+) -> Rows:
+    """Positions in the frame of `n` texts to ask for evaluation in round `number`.
 
-    `said` is what the newest classifier says of the frame: where it errs more, more is asked.
+    `probs` are the newest classifier's for the frame: where it errs more, more is asked.
+    `is_asked` `(frame,)` says which texts were asked before.
     """
-    first = first_sample_size(pool, settings)
-    n = first if number == 1 else settings.top_up if first else 0
     if not n or not len(frame.rows):
         return np.empty(0, np.int64)
-    return top_up(frame.stratum, said, n, taken, rng(seed, "evaluation", number))
+    asked = np.flatnonzero(is_asked)
+    return top_up(frame.stratum, probs, n, asked, rng(seed, "evaluation", number))
 
 
-def first_sample_size(pool: Artifact, settings: EvaluationSettings) -> int:
-    """Texts that the first round asks for evaluation; 0: there will be no evaluation sample."""
-    split = pool.facts["n_test"] or pool.facts["n_dev"]
-    wanted = 0 if split or pool.facts["n_pool"] < WORTHWHILE else FIRST
-    return wanted if settings.size is None else settings.size
+def sample_size(pool: Facts, settings: EvaluationSettings, number: int) -> int:
+    """Texts to ask for evaluation in round `number`; 0: there is no evaluation sample.
+
+    `pool` has `n_pool`, `n_dev` and `n_test`: with a gold split there is no need for a sample.
+    """
+    has_gold = bool(pool["n_test"] or pool["n_dev"])
+    first = 0 if has_gold or pool["n_pool"] < WORTHWHILE else FIRST
+    if settings.size is not None:
+        first = settings.size
+    if number == 1:
+        return first
+    return settings.top_up if first else 0
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Gold that quality is measured by; `place` says what is predicted: test, dev or frame."""
+    """Gold that quality is measured by."""
 
-    place: str
+    place: Literal["frame", "dev"]  # where its texts come from
     sample: Sample
 
     @property
     def name(self) -> str:
-        """In words."""
-        n = len(self.sample.rows)
-        return (
-            f"an evaluation sample of {n}" if self.place == "frame" else f"the {self.place} split"
-        )
+        """What messages call it."""
+        if self.place == "dev":
+            return "the dev split"
+        return f"an evaluation sample of {len(self.sample.rows)}"
 
-    def said(self, embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
-        """What a classifier says of the texts that the sample is drawn from."""
+    def probs(self, embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
+        """A classifier's predictions for the texts that the sample is drawn from."""
         if self.place == "frame":
             return frame_probs(embeddings, classifier, frame)
         path = classifier.path / f"{self.place}_probs.npy"
@@ -119,22 +128,37 @@ class Reference:
 
 
 def choose_reference(
-    pool: Artifact, frame: Frame, annotations: Sequence[Artifact], splits: Sequence[str]
+    pool: Artifact, frame: Frame, annotations: Sequence[Artifact]
 ) -> Reference | None:
-    """By the evaluation sample, if people were asked for one; else by the first split there is."""
-    known, gold = gold_answers(pool, annotations, tables.EVALUATE)
-    inside = np.isin(known, frame.rows)
-    if inside.any():
-        held = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
-        copies = held.to_numpy()[frame.rows].astype(np.float64)
-        rows = np.searchsorted(frame.rows, known[inside])
-        return Reference("frame", Sample(rows, gold[inside], frame.stratum, copies))
-    for split in splits:
-        if (pool.path / f"{split}.parquet").exists():
-            gold, copies = gold_of(pool, split)
-            whole = np.zeros(len(gold), np.int64)
-            return Reference(split, Sample(np.arange(len(gold)), gold, whole, copies))
+    """The evaluation sample, if people answered one; else the dev split; else None.
+
+    Never the test split: a split that decides when to stop, or what to keep, is no test any more.
+    """
+    rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
+    copies = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
+    if sample := frame_sample(frame, rows, gold, copies.to_numpy()):
+        return Reference("frame", sample)
+    if (pool.path / "dev.parquet").exists():
+        return Reference("dev", whole_sample(*gold_of(pool, "dev")))
     return None
+
+
+def whole_sample(gold: Classes, weights: Weights) -> Sample:
+    """A split of which every text has gold; `weights` are the rows each text stands for."""
+    return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), weights)
+
+
+def frame_sample(frame: Frame, rows: Rows, gold: Classes, n_copies: np.ndarray) -> Sample | None:
+    """The evaluation sample: answered rows of the pool that the frame has; None if it has none.
+
+    `n_copies` `(texts,)` says how many rows of the source each text of the pool stands for.
+    """
+    inside = np.isin(rows, frame.rows)
+    if not inside.any():
+        return None
+    positions = np.searchsorted(frame.rows, rows[inside])
+    weights = n_copies[frame.rows].astype(np.float64)
+    return Sample(positions, gold[inside], frame.stratum, weights)
 
 
 def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:

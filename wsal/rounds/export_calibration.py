@@ -54,7 +54,7 @@ def for_calibration(
     """The evaluation sample, else the dev split, else nothing: never the test split."""
     nothing = Frame(np.empty(0, np.int64), np.empty(0, np.int64))
     frame = read_frame(pool, queries[0]) if queries else nothing
-    by = choose_reference(pool, frame, annotations, ("dev",))
+    by = choose_reference(pool, frame, annotations)
     return LabelledSample(by.name, _said(classifier, by.place), by.sample) if by else None
 
 

@@ -21,7 +21,7 @@ from wsal.errors import (
     PoolExhaustedError,
     WaitingForAnnotations,
 )
-from wsal.rounds.evaluation_frame import first_sample_size
+from wsal.rounds.evaluation_frame import sample_size
 from wsal.rounds.migration import migrate
 from wsal.run import stage_lines
 from wsal.run.pipeline import (
@@ -117,7 +117,7 @@ def refuse_unmeasurable_rules(run_dir: Path, parts: Components, pool: Artifact) 
     if pool.facts["n_dev"] or (asked and asked.facts["n_evaluation"]):
         return
     why = unmeasurable_rules(parts["stop"])
-    if why and not first_sample_size(pool, parts["evaluation"]):
+    if why and not sample_size(pool.facts, parts["evaluation"], number=1):
         raise ConfigError(why)
 
 

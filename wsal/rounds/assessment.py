@@ -1,0 +1,72 @@
+"""What the rounds brought, on arrays: quality of every classifier, gain of the last, forecast."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from wsal.active.stopping import kappa
+from wsal.arrays import Classes, Probs
+from wsal.artifacts import Facts
+from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
+from wsal.evaluation.forecast import Gain, next_gain
+from wsal.rounds.learning_curve import learning_curve
+from wsal.seeding import rng
+
+Metric = Literal["accuracy", "macro_f1"]
+METRICS: dict[Metric, Callable[..., Estimate]] = {"accuracy": accuracy, "macro_f1": macro_f1}
+LEVEL = 0.9  # of intervals
+NEXT = 100  # labels whose gain is forecast
+
+
+def assess_rounds(
+    sample: Sample, probs: Sequence[Probs], n_gold: Sequence[int], seed: int
+) -> Facts:
+    """Judge all classifiers on the same sample, so that gains are paired.
+
+    Args:
+        sample: gold that no classifier was trained on.
+        probs: of each classifier, the weak-pretrained one first, `(frame, classes)`.
+        n_gold: gold labels that each was trained on.
+        seed: of the bootstrap.
+
+    Returns:
+        `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals.
+        `gain` of the last over the one before, also `per_100_labels`. `next_gain`: what the next
+        100 labels are forecast to bring, with an 80% interval; None before the first round.
+    """
+    rounds = [
+        {
+            "round": number,
+            "n_gold": labels,
+            **{
+                name: _numbers(estimate(sample, own, rng(seed, "assess", name), LEVEL))
+                for name, estimate in METRICS.items()
+            },
+        }
+        for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
+    ]
+    facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
+    if len(rounds) < 2:
+        return facts
+    new_labels = n_gold[-1] - n_gold[-2]
+    for name in METRICS:
+        draw = rng(seed, "gain", name)
+        last_gain = _numbers(gain(sample, probs[-2], probs[-1], name, draw, LEVEL))
+        per_100 = round(100 * last_gain["value"] / new_labels, 4) if new_labels else 0.0
+        facts["gain"][name] = last_gain | {"per_100_labels": per_100}
+    for name in METRICS:
+        curve = learning_curve(facts, name)
+        forecast = _numbers(next_gain(curve, NEXT)) if len(curve.counts) else None
+        facts["next_gain"][name] = forecast
+    return facts
+
+
+def compare_predictions(before: Classes, after: Classes) -> Facts:
+    """How far two rounds' predictions for the same texts agree; None without texts."""
+    if not len(after):
+        return {"agreement": None, "changed": None}
+    return {"agreement": kappa(before, after), "changed": float((before != after).mean())}
+
+
+def _numbers(estimate: Estimate | Gain) -> dict[str, float]:
+    names = ("value", "low", "high", "variance")
+    return {n: round(float(getattr(estimate, n)), 8) for n in names if hasattr(estimate, n)}

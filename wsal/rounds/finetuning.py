@@ -1,0 +1,76 @@
+"""Train the weak-pretrained classifier on gold labels, with replay of weak labels; on arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsal.arrays import Classes, Probs, Rows
+from wsal.artifacts import Facts
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
+from wsal.classifier.objectives import LabelObjective
+from wsal.classifier.tokens import Tokens
+from wsal.classifier.training import train
+from wsal.classifier.training_run import UNTOLD, TrainingRun
+from wsal.rounds.training_set import TrainingSet, make_training_set, rows_to_replay
+from wsal.seeding import integer, rng
+from wsal.settings import FinetuneSettings, TrackerSettings
+
+WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
+"""From rows (ascending) to their weak labels `(rows, classes)` and how much each counts."""
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How each round is trained: always from the weak-pretrained checkpoint."""
+
+    load_pretrained: Callable[[], Classifier]
+    """A new copy at each call, since training changes it."""
+    settings: FinetuneSettings
+    seed: int
+    number: int  # of the round
+    scratch: Path  # for checkpoints
+    dev_score: Callable[[Classifier], Callable[[], float] | None] = lambda _: None
+    """For early stopping: from a classifier to its quality on dev, or None where that is off."""
+    tracker: TrackerSettings = UNTOLD
+
+    def training_set(
+        self, texts: Tokens, gold_rows: Rows, gold: Classes, usable: Rows, weak: WeakTargets
+    ) -> tuple[TrainingSet, int]:
+        """Gold texts and replayed weak ones, and how many of the latter there are.
+
+        `usable` are the rows of the pool whose weak label may be replayed.
+        """
+        draw = rng(self.seed, "replay", self.number)
+        replayed = rows_to_replay(usable, gold_rows, self.settings, draw)
+        weak_texts = texts.take(replayed)
+        made = make_training_set(
+            texts.take(gold_rows), gold, weak_texts, *weak(replayed), self.settings, draw
+        )
+        return made, len(replayed)
+
+    def train(self, training_set: TrainingSet, name: str) -> tuple[Classifier, Facts]:
+        """The weak-pretrained classifier, trained; and its training history.
+
+        `name` tells this training from others of the round, on the progress bar and on the disk.
+        """
+        classifier = self.load_pretrained()
+        targets, weights = training_set.targets, training_set.weights
+        objective = LabelObjective(classifier, training_set.tokens, targets, weights)
+        title = f"round {self.number}: {name}"
+        counts = np.bincount(training_set.plan.order, minlength=len(weights))
+        if self.settings.head_only:
+            return classifier, fit_last_layer(objective, counts, title)
+        if self.settings.head_first:
+            fit_last_layer(objective, counts, f"{title}: head", PULL_TO_FRESH / len(counts))
+        run = TrainingRun(
+            settings=self.settings,
+            scratch=self.scratch / name,
+            seed=integer(self.seed, "dropout", self.number),
+            what=title,
+            tracker=self.tracker,
+            score=self.dev_score(classifier),
+        )
+        return classifier, train(classifier, objective, training_set.plan, run)

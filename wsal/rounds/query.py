@@ -1,0 +1,196 @@
+"""Choose the texts of a round, on arrays: row n of each array is text n of the pool."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
+from wsal.active.label_issues import find_issues
+from wsal.active.proxy import fit_proxy
+from wsal.active.shortlist import rare_rows, shortlist
+from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.annotation.sheet import AGAIN
+from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
+from wsal.errors import PoolExhaustedError
+from wsal.rounds.disagreement import contradicts, near_duplicates
+from wsal.rounds.evaluation_frame import Frame, evaluation_rows
+from wsal.seeding import integer, rng
+from wsal.settings import ActiveSettings
+
+DOUBTS = ("rules disagree", "the classifier contradicts its rules")
+EVALUATION = "drawn at random"  # and no more: people should not know which texts measure
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """What is known of the pool when a round begins."""
+
+    number: int  # of the round, from 1
+    embeddings: Embeddings  # (texts, dims), of the weak-pretrained classifier
+    frame: Frame
+    frame_probs: Probs  # (frame, classes), of the newest classifier
+    asked: Rows  # rows asked so far, each as often as it was asked
+    gold_rows: Rows  # rows with a gold label to train on
+    gold: Classes  # (gold_rows,)
+    disputed: Scores  # (texts,): 1.0 where rules vote for different classes
+
+
+@dataclass(frozen=True)
+class PoolReader:
+    """Functions from rows to what is known of them: the whole pool may be too large to hold."""
+
+    predict: Callable[[Rows], tuple[Probs, Embeddings]]  # by the newest classifier
+    predict_with_dropout: Callable[[Rows, int], Probs]  # the second argument is a seed
+    texts: Callable[[Rows], pl.Series]
+    weak_labels: Callable[[Rows], tuple[Probs, np.ndarray]]  # probabilities, numbers of votes
+
+
+@dataclass(frozen=True)
+class Query:
+    """The texts to ask about, and what they were chosen from."""
+
+    table: pl.DataFrame
+    """Most wanted first: `row`, `score`, `reason`, `predicted` (class), `confidence`, `purpose`,
+    `rank` (from 1) and `repeated` (answered before, but its label looks wrong)."""
+    n_candidates: int  # texts that the strategy chose from
+    n_left: int  # texts outside the frame that nobody was asked about
+
+
+def choose_query(
+    state: RoundState,
+    pool: PoolReader,
+    strategy: QueryStrategy,
+    settings: ActiveSettings,
+    n_evaluation: int,
+    seed: int,
+) -> Query:
+    """Choose `settings.query_size` texts to train on and `n_evaluation` texts to measure with.
+
+    Training texts come from outside the frame, evaluation texts from inside it. A text is asked
+    once, except that `settings.review` texts are repeated whose label looks wrong.
+
+    Raises:
+        PoolExhaustedError: every text outside the frame was asked.
+    """
+    number, gold_rows = state.number, state.gold_rows
+    free = np.ones(len(state.embeddings), dtype=bool)
+    free[state.asked] = False
+    measured = evaluation_rows(
+        state.frame, state.frame_probs, ~free[state.frame.rows], n_evaluation, number, seed
+    )
+    free[state.frame.rows] = False
+    left = np.flatnonzero(free)
+    if not len(left):
+        raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
+    rows, is_random = draw_candidates(state, left, strategy, settings, seed)
+    probs, embeddings = pool.predict(np.concatenate([rows, gold_rows]))
+    n = len(rows)
+    labelled = Labelled(embeddings[n:], probs[n:], state.gold)
+    extra, reasons = disagreement(state, pool, rows, probs[:n], settings)
+    candidates = Candidates(
+        probs[:n],
+        embeddings[:n],
+        labelled=labelled,
+        extra=extra,
+        extra_reasons=reasons,
+        groups=near_duplicates(pool.texts(rows)),
+        samples=dropout_samples(state, pool, rows, strategy, seed),
+        drawn=is_random,
+    )
+    chosen = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
+    doubtful = doubtful_labels(state, settings.review)
+    drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
+    parts = [
+        _as_table(gold_rows, labelled.probs, doubtful, tables.TRAIN, repeated=True),
+        _as_table(rows, probs, chosen, tables.TRAIN),
+        _as_table(state.frame.rows, state.frame_probs, drawn, tables.EVALUATE),
+    ]
+    return Query(_interleaved(pl.concat(parts)), n, len(left))
+
+
+def draw_candidates(
+    state: RoundState, left: Rows, strategy: QueryStrategy, settings: ActiveSettings, seed: int
+) -> tuple[Rows, np.ndarray | None]:
+    """At most `settings.max_candidates` of the rows `left`, ascending, for the strategy.
+
+    Strategies that look everywhere choose from random rows, the others from a shortlist of a proxy
+    of the classifier, fitted on the frame. Where both kinds choose, the second value says which
+    rows were drawn at random; otherwise it is None.
+    """
+    draw = rng(seed, "shortlist", state.number)
+    size = settings.max_candidates
+    n_random, n_unsure = candidate_sizes(strategy, len(state.gold_rows), size)
+    if len(left) <= size:
+        n_random, n_unsure = len(left), 0
+    drawn = draw.permutation(left)[:n_random]
+    if not n_unsure:
+        return np.sort(drawn), None
+    rare = state.embeddings[state.gold_rows[rare_rows(state.gold)]].astype(np.float32)
+    proxy = fit_proxy(state.embeddings[state.frame.rows], state.frame_probs)
+    doubts = settings.disagreement * state.disputed[left]
+    listed = shortlist(state.embeddings, left, doubts, rare, proxy, n_unsure, draw)
+    rows = np.union1d(drawn, listed)
+    return rows, np.isin(rows, drawn) if n_random else None
+
+
+def disagreement(
+    state: RoundState, pool: PoolReader, rows: Rows, probs: Probs, settings: ActiveSettings
+) -> tuple[Scores, list[str]]:
+    """What to add to the score of each candidate on which its sources disagree, and why."""
+    disputed = state.disputed[rows]
+    against = contradicts(probs, *pool.weak_labels(rows))
+    extra = settings.disagreement * disputed + settings.contradiction * against
+    doubts = zip(disputed > 0, against > 0, strict=True)
+    return extra, [" and ".join(np.compress(doubt, DOUBTS)) for doubt in doubts]
+
+
+def dropout_samples(
+    state: RoundState, pool: PoolReader, rows: Rows, strategy: QueryStrategy, seed: int
+) -> np.ndarray | None:
+    """Predictions with dropout `(passes, texts, classes)`; None if the strategy needs none."""
+    n = dropout_passes(strategy, len(state.gold_rows))
+    if not n:
+        return None
+    seeds = [integer(seed, "passes", state.number, number) for number in range(n)]
+    return np.stack([pool.predict_with_dropout(rows, pass_seed) for pass_seed in seeds])
+
+
+def doubtful_labels(state: RoundState, n: int) -> Selection:
+    """At most `n` positions in `gold_rows` whose label looks wrong, worst first.
+
+    A text that was asked twice already is not asked a third time.
+    """
+    if not n:
+        return Selection(np.empty(0, np.int64), np.empty(0, np.float32), [])
+    embeddings = state.embeddings[state.gold_rows].astype(np.float32)
+    rows, _, quality = find_issues(embeddings, state.gold, rng(0, "review"))
+    asked, counts = np.unique(state.asked, return_counts=True)
+    once = ~np.isin(state.gold_rows[rows], asked[counts > 1])
+    rows, quality = rows[once][:n], quality[once][:n]
+    return Selection(rows, 1 - quality, [AGAIN] * len(rows))
+
+
+def _as_table(
+    rows: Rows, probs: Probs, chosen: Selection, purpose: str, *, repeated: bool = False
+) -> pl.DataFrame:
+    """The chosen ones of these rows, with what the classifier says of them."""
+    probs = probs[chosen.rows]
+    return pl.DataFrame(
+        {
+            "row": pl.Series(rows[chosen.rows], dtype=pl.Int64),
+            "score": pl.Series(chosen.scores, dtype=pl.Float32),
+            "reason": pl.Series(chosen.reasons, dtype=pl.String),
+            "predicted": pl.Series(probs.argmax(axis=1), dtype=pl.Int64),
+            "confidence": pl.Series(probs.max(axis=1), dtype=pl.Float32),
+        }
+    ).with_columns(purpose=pl.lit(purpose), repeated=pl.lit(repeated))
+
+
+def _interleaved(query: pl.DataFrame) -> pl.DataFrame:
+    """Texts for evaluation spread evenly among the others, and ranks given."""
+    place = (pl.int_range(pl.len()).over("purpose") + 0.5) / pl.len().over("purpose")
+    ordered = query.sort(place, maintain_order=True)
+    return ordered.with_columns(rank=pl.int_range(1, pl.len() + 1))
