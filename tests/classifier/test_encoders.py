@@ -24,8 +24,8 @@ from wsal.classifier.training_plan import by_count
 from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
+from wsal.rounds.pretraining import fit_head
 from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
-from wsal.stages.pretrain import fit_head
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,10 @@ import importlib, json, os, signal, sys
 from pathlib import Path
 from wsal.artifacts import Artifact
 from wsal.settings import EncoderSettings, HardwareSettings
+parts = importlib.import_module("wsal.rounds.embedding")
 stage = importlib.import_module("wsal.stages.embed")
 run, out, n_chunks = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-stage.AT_ONCE, predict, asked = 60, stage.predict, []
+parts.AT_ONCE, predict, asked = 60, parts.predict, []
 
 def counted(classifier, tokens, what):
     asked.append(len(tokens))
@@ -26,7 +27,7 @@ def die(event, given):
     if event == "os.rename" and str(given[1]).endswith("done.json") and len(asked) > n_chunks:
         os.kill(os.getpid(), signal.SIGKILL)
 
-stage.predict = counted
+parts.predict = counted
 sys.addaudithook(die)
 inputs = {name: Artifact.open(run / name) for name in ("pool", "tokens", "pretrained")}
 encoder = EncoderSettings("tiny", max_length=64, precision="fp32")

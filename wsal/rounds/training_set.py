@@ -78,7 +78,7 @@ def rows_to_replay(
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:
     """How many texts of each step are replayed, `(steps,)`.
 
-    >>> replayed(FinetuneSettings(steps=3, batch_size=32, replay=0.5, replay_end=0.0)).tolist()
+    >>> replay_counts(FinetuneSettings(steps=3, batch_size=32, replay=0.5, replay_end=0.0)).tolist()
     [16, 8, 0]
     """
     end = settings.replay if settings.replay_end is None else settings.replay_end

@@ -8,11 +8,9 @@ import numpy as np
 
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts, write_json
 from wsal.classifier.encoder import load_classifier
-from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
+from wsal.rounds.embedding import embed_parts
 from wsal.settings import EncoderSettings, HardwareSettings
-
-AT_ONCE = 10_000  # texts between two notes of how far it is: what a kill can lose
 
 
 def embed(
@@ -26,8 +24,7 @@ def embed(
 ) -> Facts:
     """The pretrained classifier -> embeddings.npy `(texts, dims)` and probs.npy `(texts, classes)`.
 
-    Both in half precision, to be read through a memory map. Killed, it goes on after the texts
-    that were noted as done.
+    Both in half precision, to be read through a memory map. After a kill it goes on where it was.
     """
     n = pool.facts["n_pool"]
     texts = read_tokens(tokens.path / "pool")
@@ -36,28 +33,26 @@ def embed(
     widths = {"embeddings": config.hidden_size, "probs": config.num_labels}
     scratch = out / CHECKPOINTS
     scratch.mkdir(exist_ok=True)
-    noted = scratch / "done.json"
-    n_done = json.loads(noted.read_text()) if noted.exists() else 0
+    progress = scratch / "done.json"
+    n_done = json.loads(progress.read_text()) if progress.exists() else 0
     embeddings, probs = (
         np.lib.format.open_memmap(
-            scratch / f"{name}.npy", "r+" if n_done else "w+", np.float16, (n, w)
+            scratch / f"{name}.npy", "r+" if n_done else "w+", np.float16, (n, width)
         )
-        for name, w in widths.items()
+        for name, width in widths.items()
     )
-    for first in range(n_done, n, AT_ONCE):
-        rows = np.arange(first, min(first + AT_ONCE, n))
-        what = f"embed the pool, from {first:,} of {n:,}"
-        probs[rows], embeddings[rows] = predict(classifier, texts.take(rows), what)
+    for rows, part_probs, part_embeddings in embed_parts(classifier, texts, n_done):
+        probs[rows], embeddings[rows] = part_probs, part_embeddings
         embeddings.flush()
         probs.flush()
-        write_json(noted, int(rows[-1]) + 1)
+        write_json(progress, int(rows[-1]) + 1)
     for name in widths:
-        _second_name(scratch / f"{name}.npy", out / f"{name}.npy")
+        _link(scratch / f"{name}.npy", out / f"{name}.npy")
     return {"n_texts": n, "n_dims": config.hidden_size}
 
 
-def _second_name(file: Path, name: Path) -> None:
-    """Let a file be found under another name, too; moved, a kill could part it from its pair."""
+def _link(file: Path, name: Path) -> None:
+    """Give a file a second name. If it were moved, a kill could part it from the other file."""
     try:
         name.hardlink_to(file)
     except OSError:  # a file system without links

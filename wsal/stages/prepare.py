@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from wsal import tables
 from wsal.artifacts import Facts, write_json
 from wsal.data.base import DataSource
-from wsal.data.records import label_set, present_names, to_records
-from wsal.data.splits import assign_splits, empty_pool, keep_once
-from wsal.errors import DataError
+from wsal.data.prepared import prepare_records
+from wsal.data.records import present_names
 
 
 def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:
@@ -19,34 +16,25 @@ def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:
     trains on it: the oracle answers from it, and rules are measured by it.
     """
     layout = data.layout
-    rows = to_records(data.read(), layout)
-    records = rows.drop_nulls("text")
-    if records.is_empty():
-        raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(records, layout)
-    records = assign_splits(records, layout, seed)
-    numbers = {name: i for i, name in enumerate(labels.names)}
-    as_class = pl.col("label").replace_strict(numbers, return_dtype=pl.Int16)
-    facts: Facts = {"labels": list(labels.names), "fields": list(layout.fields)}
-    facts["renamed"] = present_names(layout)
-    for split in ("pool", "dev", "test"):
-        table = keep_once(records, split).with_columns(as_class)
-        facts[f"n_{split}"] = len(table)
-        if split == "pool":
-            if table.is_empty():
-                raise empty_pool(layout)
-            gold = table.drop_nulls("label")
-            tables.write(gold, out / "gold.parquet", tables.GOLD)
-            facts["n_pool_gold"] = len(gold)
-        if split == "pool" or len(table):
-            schema = tables.records_schema(layout.fields, gold=split != "pool")
-            tables.write(table, out / f"{split}.parquet", schema)
-    write_json(out / "labels.json", list(labels.names))
-    kept = facts["n_pool"] + facts["n_dev"] + facts["n_test"]
-    return facts | {
-        "n_rows": len(rows),
-        "n_without_text": len(rows) - len(records),
-        "n_duplicates": len(records) - kept,
+    prepared = prepare_records(data.read(), layout, seed)
+    splits = {"pool": prepared.pool, "dev": prepared.dev, "test": prepared.test}
+    for name, table in splits.items():
+        if len(table):
+            schema = tables.records_schema(layout.fields, gold=name != "pool")
+            tables.write(table, out / f"{name}.parquet", schema)
+    tables.write(prepared.pool_gold, out / "gold.parquet", tables.GOLD)
+    write_json(out / "labels.json", list(prepared.labels.names))
+    return {
+        "labels": list(prepared.labels.names),
+        "fields": list(layout.fields),
+        "renamed": present_names(layout),
+        "n_pool": len(prepared.pool),
+        "n_pool_gold": len(prepared.pool_gold),
+        "n_dev": len(prepared.dev),
+        "n_test": len(prepared.test),
+        "n_rows": prepared.n_rows,
+        "n_without_text": prepared.n_without_text,
+        "n_duplicates": prepared.n_duplicates,
         "separator": layout.separator,
         "text_fields": list(layout.text),
     }

@@ -1,0 +1,129 @@
+"""Train a classifier on weak labels, and if wanted on texts without labels; on arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from wsal import processes
+from wsal.arrays import Probs, Rows
+from wsal.artifacts import Facts
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
+from wsal.classifier.inference import predict
+from wsal.classifier.losses import Loss
+from wsal.classifier.objectives import LabelObjective, TextObjective
+from wsal.classifier.self_training import confident_targets
+from wsal.classifier.tokens import Tokens
+from wsal.classifier.training import train
+from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
+from wsal.classifier.training_run import UNTOLD, TrainingRun
+from wsal.rounds.finetuning import WeakTargets
+from wsal.seeding import integer, rng
+from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings, TrackerSettings
+
+HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
+
+
+@dataclass(frozen=True)
+class WeakTraining:
+    """How a classifier is trained before there is any gold label."""
+
+    settings: PretrainSettings
+    loss: Loss
+    adapt: AdaptSettings
+    self_training: SelfTrainingSettings
+    seed: int
+    scratch: Path  # for checkpoints
+    dev_score: Callable[[], float] | None = None  # for early stopping
+    tracker: TrackerSettings = UNTOLD
+
+    def train(
+        self, classifier: Classifier, texts: Tokens, usable: Rows, weak: WeakTargets
+    ) -> Facts:
+        """Train in place on the pool's `texts`; returns the history of each part of the training.
+
+        `usable` are the rows with a weak label to train on. With 0 epochs the head stays random.
+        """
+        history: Facts = {"adapt": self._adapt(classifier, texts)}
+        shuffled = rng(self.seed, "pretrain").permutation(usable)
+        rows = np.sort(shuffled[: self.settings.max_texts])
+        targets, weights = weak(rows)
+        if self.settings.weighting == "none":
+            weights = np.ones_like(weights)
+        objective = LabelObjective(classifier, texts.take(rows), targets, weights, self.loss)
+        if self.settings.head_first and self.settings.epochs and len(rows):
+            history["head"] = fit_head(objective, self.seed)
+        plan = pretraining_plan(
+            objective.lengths,
+            self.settings.batch_size,
+            self.settings.epochs,
+            rng(self.seed, "order"),
+            self.settings.max_tokens,
+        )
+        run = replace(self._run("pretrain"), score=self.dev_score)
+        history["training"] = train(classifier, objective, plan, run)
+        uncovered = np.setdiff1d(np.arange(len(texts)), usable)
+        history["self_training"] = self._self_train(classifier, texts.take(uncovered))
+        kept = {name: part for name, part in history.items() if part}
+        return {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+
+    def _run(self, name: str) -> TrainingRun:
+        """A training with its own checkpoints and dropout."""
+        return TrainingRun(
+            settings=self.settings,
+            scratch=self.scratch / name.replace(" ", "-"),
+            seed=integer(self.seed, "dropout", name),
+            what=name,
+            tracker=self.tracker,
+        )
+
+    def _adapt(self, classifier: Classifier, texts: Tokens) -> Facts:
+        """Train on the texts alone, without labels; nothing if that is off."""
+        settings = self.adapt
+        if settings.objective == "none" or not len(texts):
+            return {}
+        draw = rng(self.seed, "adapt")
+        rows = cycled(np.arange(len(texts)), settings.steps * settings.batch_size, draw)
+        objective = TextObjective(classifier, texts.take(np.sort(rows)), settings)
+        plan = pretraining_plan(objective.lengths, settings.batch_size, 1, draw)
+        return train(classifier, objective, plan, replace(self._run("adapt"), settings=settings))
+
+    def _self_train(self, classifier: Classifier, texts: Tokens) -> list[Facts]:
+        """Predict texts without a vote, learn the confident predictions, and repeat."""
+        settings, passes = self.self_training, []
+        for number in range(1, settings.passes + 1 if len(texts) else 1):
+            name = f"self-training {number}"
+            draw = rng(self.seed, "self-training", number)
+            sample = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
+            probs = processes.by_leader(partial(_probs, classifier, sample, f"{name}: predict"))
+            targets, weights = confident_targets(probs, settings.threshold)
+            kept = np.flatnonzero(weights)
+            if not len(kept):
+                break
+            objective = LabelObjective(classifier, sample.take(kept), targets[kept], weights[kept])
+            rows = cycled(np.arange(len(kept)), settings.steps * settings.batch_size, draw)
+            plan = by_count(rows, settings.batch_size)
+            run = replace(self._run(name), settings=settings)
+            history = train(classifier, objective, plan, run)
+            passes.append(history | {"n_predicted": len(sample), "n_learnt": len(kept)})
+        return passes
+
+
+def fit_head(objective: LabelObjective, seed: int) -> Facts:
+    """Fit the fresh last layer on a sample of the texts."""
+    shuffled = rng(seed, "head").permutation(len(objective.tokens))
+    rows = np.sort(shuffled[:HEAD_TEXTS])
+    sample = replace(
+        objective,
+        tokens=objective.tokens.take(rows),
+        targets=objective.targets[rows],
+        weights=objective.weights[rows],
+    )
+    return fit_last_layer(sample, np.ones(len(rows)), "fit the head", PULL_TO_FRESH / len(rows))
+
+
+def _probs(classifier: Classifier, texts: Tokens, title: str) -> Probs:
+    return predict(classifier, texts, title)[0]
