@@ -28,12 +28,12 @@ class Rate(ProgressColumn):
 @contextmanager
 def bar(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """A bar of `total` units; call what is yielded with the number of units just done."""
-    with noted_bar(what, total, unit) as say:
+    with bar_with_note(what, total, unit) as say:
         yield lambda done: say(done, "")
 
 
 @contextmanager
-def noted_bar(
+def bar_with_note(
     what: str, total: int | None, unit: str, *, shown: bool = True
 ) -> Iterator[Callable[[int, str], None]]:
     """The same with a remark at its end; an empty one leaves the last standing."""

@@ -72,7 +72,7 @@ def finetune(
     by = copies_reference(pool, frame, annotations) if amplify.copies else None
     classifier, history = school.taught(plain, "finetune")
     facts: Facts = {"round": number, "n_gold": len(rows), "n_replayed": len(drawn)}
-    lexicon = mined_lexicon(pool, reweighed, labels, seed) if by or processes.leads() else None
+    lexicon = mined_lexicon(pool, reweighed, labels, seed) if by or processes.is_leader() else None
     made = make_copies(pool, rows, gold, lexicon, amplify, seed) if by and lexicon else None
     if by and made and made.texts:
         richer = with_copies(plain, made, classifier, rng(seed, "copies", number))
@@ -83,10 +83,10 @@ def finetune(
             without, given = (predict(one, on, "test copies")[0] for one in (classifier, other))
             return compare_copies(by, without, given, amplify, seed) | {"n_copies": len(made.texts)}
 
-        facts["amplified"] = processes.by_leader(compared)
+        facts["amplified"] = processes.run_on_leader(compared)
         if facts["amplified"]["used"]:
             classifier, history = other, other_history
-    if lexicon is None or not processes.leads():
+    if lexicon is None or not processes.is_leader():
         return {}
     classifier.save(out)
     said, _ = predict(classifier, texts.take(frame.rows), f"round {number}: frame")

@@ -82,7 +82,7 @@ def pretrain(
     history["self_training"] = self_train(
         classifier, texts.take(uncovered), self_training, course, seed
     )
-    if not processes.leads():
+    if not processes.is_leader():
         return {}
     classifier.save(out)
     facts = {"n_texts": len(chosen), "n_steps": history["training"]["n_steps"]}
@@ -130,7 +130,7 @@ def self_train(
         draw = rng(seed, "self-training", number)
         some = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
         own = f"self-training {number}: predict"
-        probs = processes.by_leader(partial(_probs, classifier, some, own))
+        probs = processes.run_on_leader(partial(_probs, classifier, some, own))
         targets, weights = confident_targets(probs, settings.threshold)
         kept = np.flatnonzero(weights)
         if not len(kept):
