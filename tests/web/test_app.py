@@ -220,7 +220,7 @@ def test_while_the_pool_is_new_and_its_votes_are_not_no_text_is_shown(run):
 def test_the_address_of_a_page_for_a_network_can_be_opened(run):
     with served(Site(run / "runs" / "w", {TOKEN: ""}), "0.0.0.0") as site:
         port = site.url.rpartition(":")[2]
-        address = f"http://{reachable('0.0.0.0')}:{port}"
+        address = f"http://{reachable_host('0.0.0.0')}:{port}"
         assert "0.0.0.0" not in address
         assert httpx.get(f"{address}/?token={TOKEN}").status_code == 303
 
