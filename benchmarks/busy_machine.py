@@ -17,7 +17,7 @@ from pathlib import Path
 from record import in_child, row, show
 from rich.progress import track
 
-from wsal.processes import WAITING, wait_with_few_spins
+from wsal.processes import OPENMP_VARIABLES, limit_openmp_spins
 
 CORES = sorted(os.sched_getaffinity(0))[:2]
 QUIET = 0.05  # share of the two cores that others take
@@ -45,7 +45,7 @@ def used(pid):
 def one_turn(way, texts, beside):
     """Texts a second of MiniLM in training, and the share of both cores that others took."""
     if way == "sleeps":
-        wait_with_few_spins()
+        limit_openmp_spins()
     from product_texts import titles
     from training import MINILM, ours
 
@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--beside", type=int, default=0)
     options = parser.parse_args()
     os.sched_setaffinity(0, CORES)
-    for name in WAITING:
+    for name in OPENMP_VARIABLES:
         os.environ.pop(name, None)
     if options.way:
         print(json.dumps(one_turn(options.way, options.texts, options.beside)))

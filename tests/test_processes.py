@@ -34,7 +34,7 @@ def work(folder):
         file.write(os.environ["GOMP_SPINCOUNT"])
 
 if __name__ == "__main__":
-    processes.wait_with_few_spins()
+    processes.limit_openmp_spins()
     processes.launch(work, 2, sys.argv[1])
 """
 
@@ -46,7 +46,7 @@ def without(*names):
 def test_every_command_lets_threads_sleep_soon_where_they_wait():
     done = subprocess.run(
         [sys.executable, "-c", EACH, json.dumps(COMMANDS)],
-        env=without(*processes.WAITING), capture_output=True, text=True, check=True,
+        env=without(*processes.OPENMP_VARIABLES), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(COMMANDS, processes.SPINS)
 
@@ -66,7 +66,7 @@ def test_openmp_itself_reads_it_and_keeps_what_the_user_set(tmp_path, given, spi
     code += "try: main()\nfinally: import torch"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env=without(*processes.WAITING) | given | {"OMP_DISPLAY_ENV": "VERBOSE"},
+        env=without(*processes.OPENMP_VARIABLES) | given | {"OMP_DISPLAY_ENV": "VERBOSE"},
     )  # fmt: skip
     read = re.findall("GOMP_SPINCOUNT = '(.*)'", done.stderr)
     assert read, done.stderr
@@ -79,7 +79,7 @@ def test_workers_that_torchrun_starts_have_it_too(tmp_path):
     (tmp_path / "out").mkdir()
     subprocess.run(
         [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "out")],
-        env=without(*processes.WAITING), check=True, capture_output=True,
+        env=without(*processes.OPENMP_VARIABLES), check=True, capture_output=True,
     )  # fmt: skip
     said = {file.name: file.read_text() for file in (tmp_path / "out").iterdir()}
     assert said == {"0": processes.SPINS, "1": processes.SPINS}

@@ -6,6 +6,7 @@ import traceback
 from typing import Any, NoReturn
 
 from wsal import __version__, processes
+from wsal.progress import install_console_output
 
 STAGES = (
     "prepare",
@@ -60,7 +61,8 @@ OVERRIDES are Hydra's: data=pricerunner data.path=FILE active.rounds=3 --multiru
 
 def launch(command: str) -> None:
     """Compose the configuration from conf/ and the command line, then run one command."""
-    processes.wait_with_few_spins()
+    processes.limit_openmp_spins()
+    install_console_output()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, and we say them once
@@ -71,7 +73,7 @@ def launch(command: str) -> None:
     from wsal.run.loop import run_command  # noqa: PLC0415
 
     swept = _prepare_arguments()
-    if not processes.leads():  # torchrun: one process alone makes Hydra's folder
+    if not processes.is_leader():  # torchrun: one process alone makes Hydra's folder
         sys.argv[1:1] = ["hydra.run.dir=.", "hydra.output_subdir=null"]  # options come last
     failed: list[BaseException] = []
     begun: list[bool] = []
@@ -132,6 +134,7 @@ def work(command: str, nodes: dict[str, Any]) -> None:
     from wsal.config.composed import check  # noqa: PLC0415
     from wsal.run.loop import run_command  # noqa: PLC0415
 
+    install_console_output()
     try:
         run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
         run_command(command, run.run_dir, run.parts, run.nodes)
@@ -149,7 +152,8 @@ def main() -> None:
     elif arguments[0] in (*STAGES, "run", "active"):
         launch(sys.argv.pop(1))
     else:
-        processes.wait_with_few_spins()
+        processes.limit_openmp_spins()
+        install_console_output()
         from wsal.commands.readers import read_command  # noqa: PLC0415
 
         try:

@@ -16,16 +16,16 @@ from wsal.errors import ModelError, WaitingForAnnotations, WsalError
 if TYPE_CHECKING:
     from torch import Tensor
 
-PATIENCE = timedelta(days=7)  # others wait this long while the leader does what one can do alone
-BUCKET = 2**24  # numbers sent at once
-WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # OpenMP's own names
+TIMEOUT = timedelta(days=7)  # others wait this long while the leader does what one can do alone
+BUCKET_SIZE = 2**24  # numbers sent at once
+OPENMP_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # OpenMP's own names
 SPINS = "1000"
 """How often a waiting thread looks before it sleeps. Measured: on an idle machine as fast as the
 default of 300,000, where not spinning at all costs up to a fifth; beside a busy process nearly as
 fast as not spinning."""
 
 
-def wait_with_few_spins() -> None:
+def limit_openmp_spins() -> None:
     """Let OpenMP's threads soon sleep where they wait for each other, unless the user decided that.
 
     By default a thread that is done early spins until the last is done. Where another
@@ -33,7 +33,7 @@ def wait_with_few_spins() -> None:
     training on two cores then fell to a third. libgomp, which torch's wheels for Linux bring,
     reads the variable once, when it is loaded; so this comes before torch, scipy or sklearn.
     """
-    if not any(name in os.environ for name in WAITING):
+    if not any(name in os.environ for name in OPENMP_VARIABLES):
         os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
@@ -47,13 +47,13 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def leads() -> bool:
+def is_leader() -> bool:
     """Whether this process writes, and says what is said."""
     return rank() == 0
 
 
 @contextmanager
-def together(device: str) -> Iterator[None]:
+def process_group(device: str) -> Iterator[None]:
     """Meet the other processes, if there are any; at the end the leader sends them home."""
     if count() == 1:
         yield
@@ -64,17 +64,17 @@ def together(device: str) -> Iterator[None]:
     on_gpu = device != "cpu" and torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     try:
         yield
     except BaseException as error:
-        if leads() and isinstance(error, (WsalError, WaitingForAnnotations)):
+        if is_leader() and isinstance(error, (WsalError, WaitingForAnnotations)):
             with suppress(RuntimeError):  # the others may have failed as well, and be gone
-                tell()
+                broadcast()
         raise
     else:
-        if leads():
-            tell()
+        if is_leader():
+            broadcast()
         with suppress(RuntimeError):  # where the leader failed, it is gone
             distributed.barrier()  # or one could leave while another still listens to it
     finally:
@@ -107,7 +107,7 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         sys.exit(abs(first.exitcode) or 1)
 
 
-def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
+def broadcast(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
     """What the leader says, in every process; followers pass nothing."""
     if count() == 1:
         return message
@@ -118,7 +118,7 @@ def tell(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
     return box[0]
 
 
-def by_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` gives back
+def run_on_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` gives back
     """What `work()` gives back in the leader, in every process.
 
     Raises:
@@ -126,19 +126,19 @@ def by_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` 
             no process waits for one that has stopped.
     """
     found = error = None
-    if leads():
+    if is_leader():
         try:
             found = work()
         except WsalError as failure:
             error = failure
-    found, message = tell((found, error and str(error)))
+    found, message = broadcast((found, error and str(error)))
     if message is not None:
         raise error or ModelError(message)
     return found
 
 
-def add_up_gradients(weights: Sequence["Tensor"]) -> None:
-    """`add_up` for the gradients of weights; a weight that has none anywhere keeps none.
+def all_reduce_gradients(weights: Sequence["Tensor"]) -> None:
+    """`all_reduce` for the gradients of weights; a weight that has none anywhere keeps none.
 
     A process without a text in this step has none, and takes those of the others.
     """
@@ -147,14 +147,14 @@ def add_up_gradients(weights: Sequence["Tensor"]) -> None:
     import torch  # noqa: PLC0415
 
     has = torch.tensor([float(w.grad is not None) for w in weights], device=weights[0].device)
-    add_up([has])
+    all_reduce([has])
     learning = [weight for weight, n in zip(weights, has.tolist(), strict=True) if n]
     for weight in learning:
         weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-    add_up([weight.grad for weight in learning if weight.grad is not None])
+    all_reduce([weight.grad for weight in learning if weight.grad is not None])
 
 
-def add_up(tensors: Sequence["Tensor"]) -> None:
+def all_reduce(tensors: Sequence["Tensor"]) -> None:
     """Replace each tensor by its sum over all processes, in few large messages."""
     if count() == 1:
         return
@@ -164,7 +164,7 @@ def add_up(tensors: Sequence["Tensor"]) -> None:
     bucket: list[Tensor] = []
     for number, tensor in enumerate(tensors, 1):
         bucket.append(tensor)
-        if number == len(tensors) or sum(one.numel() for one in bucket) >= BUCKET:
+        if number == len(tensors) or sum(one.numel() for one in bucket) >= BUCKET_SIZE:
             flat = torch.cat([one.detach().reshape(-1) for one in bucket])
             distributed.all_reduce(flat)
             parts = torch.split(flat, [one.numel() for one in bucket])

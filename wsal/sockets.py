@@ -12,7 +12,7 @@ EVERYWHERE = {  # with an address outside, of those kept for documentation, and 
 }
 
 
-def bound(host: str, port: int, option: str) -> socket.socket:
+def listening_socket(host: str, port: int, option: str) -> socket.socket:
     """A socket bound to an address of this machine; port 0 is any that is free.
 
     `option` is how another port is given, for the message.
@@ -37,7 +37,7 @@ def bound(host: str, port: int, option: str) -> socket.socket:
     return listening
 
 
-def reachable(host: str) -> str:
+def reachable_host(host: str) -> str:
     """What stands in an address by which others reach a server that listens on `host`.
 
     A server on 0.0.0.0 or :: listens on all addresses of this machine, and no browser can open

@@ -95,11 +95,11 @@ import test_training as t
 from helpers import tiny_classifier
 from wsal import processes
 out = Path({out!r})
-with processes.together("cpu"):
+with processes.process_group("cpu"):
     history, weights = t.first_step(tiny_classifier, out / "scratch", {max_tokens})
-    if processes.leads():
+    if processes.is_leader():
         torch.save({{"loss": history["loss"], "weights": weights}}, out / "done.pt")
-    while not processes.leads() and processes.tell():
+    while not processes.is_leader() and processes.broadcast():
         pass
 """
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulations import broad_rules
 
+from wsal.errors import ModelError
 from wsal.label_models.auto import Auto
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
@@ -12,7 +14,7 @@ from wsal.label_models.moments import Moments
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.label_models.triplets import FittedTriplets, Triplets, accuracy_of
-from wsal.label_models.vote_patterns import distinct, evidence
+from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
 
 MODELS = {
     "majority": Majority(),
@@ -23,16 +25,6 @@ MODELS = {
     "triplets": Triplets(),
     "auto": Auto(),
 }
-
-
-def simulated(n_texts, accuracy, coverage, n_classes, seed=0):
-    """Rules that are right with a given chance where they vote; and the truth."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, n_classes, size=n_texts)
-    shape = (n_texts, len(accuracy))
-    wrong = (truth[:, None] + rng.integers(1, n_classes, size=shape)) % n_classes
-    votes = np.where(rng.random(shape) < accuracy, truth[:, None], wrong)
-    return np.where(rng.random(shape) < coverage, votes, -1).astype(np.int16), truth
 
 
 def one_class_rules(n_texts, n_classes, per_class, accuracy, seed=0):
@@ -49,7 +41,7 @@ def one_class_rules(n_texts, n_classes, per_class, accuracy, seed=0):
 
 def test_recovers_the_reliability_of_simulated_rules():
     accuracy, coverage = np.array([0.9, 0.8, 0.6, 0.85]), np.array([0.6, 0.5, 0.9, 0.3])
-    votes, _ = simulated(4000, accuracy, coverage, 3)
+    votes, _ = broad_rules(4000, 3, accuracy, coverage)
     fitted = DawidSkene().fit(votes, 3)
     estimated = np.trace(fitted.confusion, axis1=1, axis2=2) / 3
     np.testing.assert_allclose(estimated, accuracy, atol=0.05)
@@ -115,7 +107,7 @@ def slow_dawid_skene(votes, n_classes, right=10.0, wrong=1.0, steps=300, toleran
 
 
 def test_equals_the_slow_obvious_version():
-    votes, _ = simulated(120, np.array([0.9, 0.7, 0.8]), np.array([0.7, 0.6, 0.5]), 3)
+    votes, _ = broad_rules(120, 3, np.array([0.9, 0.7, 0.8]), np.array([0.7, 0.6, 0.5]))
     fitted = DawidSkene(tolerance=1e-6, drift=1).fit(votes, 3)
     confusion = slow_dawid_skene(votes, 3)
     np.testing.assert_allclose(fitted.confusion, confusion, atol=1e-4)
@@ -170,7 +162,7 @@ def test_works_with_one_rule_with_none_and_with_no_votes():
 @given(votes=matrices)
 @settings(max_examples=20, deadline=None)
 def test_distinct_patterns_put_together_again_are_the_votes(votes):
-    patterns, which, counts = distinct(SparseVotes.of(votes))
+    patterns, which, counts = distinct_patterns(SparseVotes.of(votes))
     assert (dense(patterns)[which] == votes).all()
     assert counts.sum() == len(votes)
     assert len(np.unique(dense(patterns), axis=0)) == len(patterns)
@@ -202,25 +194,40 @@ def test_sparse_votes_are_the_dense_ones(votes, seed):
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
-def test_dense_and_sparse_votes_say_the_same(model):
-    votes, _ = simulated(500, np.array([0.9, 0.7, 0.8]), np.array([0.7, 0.6, 0.5]), 3)
+def test_dense_and_sparse_votes_give_the_same_probabilities(model):
+    votes, _ = broad_rules(500, 3, np.array([0.9, 0.7, 0.8]), np.array([0.7, 0.6, 0.5]))
     held = SparseVotes.of(votes)
     expected = model.fit(votes, 3).predict_proba(votes)
     assert (model.fit(held, 3).predict_proba(held) == expected).all()
+    assert (model.fit(votes.astype(int), 3).predict_proba(votes.tolist()) == expected).all()
 
 
-def test_evidence_stands_for_all_votes_and_keeps_those_of_rare_rules():
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+@pytest.mark.parametrize(
+    ("votes", "message"),
+    [
+        (np.array([0, 1]), r"shape \(2,\)"),
+        (np.array([[0.0, 1.0]]), "type float64"),
+        (np.array([[0, 3]]), "from 0 to 3; expected classes from 0 to 2"),
+        (np.array([[0, -2]]), "from -2 to 0; expected"),
+    ],
+)
+def test_votes_that_are_no_classes_are_refused(model, votes, message):
+    with pytest.raises(ModelError, match=message):
+        model.fit(votes, 3)
+
+
+def test_a_learning_sample_stands_for_all_votes_and_keeps_those_of_rare_rules():
     votes, _ = one_class_rules(20_000, 3, 2, accuracy=(0.9, 0.8))
     rare = np.full((len(votes), 1), -1, dtype=np.int16)
     rare[::701] = 2
     votes = np.concatenate([votes, rare], axis=1)
-    for given_ in (votes, SparseVotes.of(votes)):
-        some, weights = evidence(given_, most=2000, least=20)
-        estimated = np.bincount(some.rules, np.repeat(weights, some.n_votes), 7)
-        actual = (votes >= 0).sum(axis=0)
-        assert len(some) < 3000
-        assert estimated[6] == actual[6]
-        np.testing.assert_allclose(estimated, actual, rtol=0.1)
+    sample, weights = learning_sample(SparseVotes.of(votes), most=2000, least=20)
+    estimated = np.bincount(sample.rules, np.repeat(weights, sample.n_votes), 7)
+    actual = (votes >= 0).sum(axis=0)
+    assert len(sample) < 3000
+    assert estimated[6] == actual[6]
+    np.testing.assert_allclose(estimated, actual, rtol=0.1)
 
 
 def test_learning_from_a_sample_is_as_good_as_from_all():
@@ -292,7 +299,7 @@ def test_auto_takes_majority_where_rules_agree_no_more_than_by_chance():
     fitted = Auto().fit(votes, 4)
     assert fitted.name == "majority"
     assert "above chance" in fitted.why()
-    sensible, _ = simulated(2000, np.array([0.9, 0.8, 0.8]), np.full(3, 0.7), 4)
+    sensible, _ = broad_rules(2000, 4, np.array([0.9, 0.8, 0.8]), np.full(3, 0.7))
     assert Auto().fit(sensible, 4).name == "precision"
 
 
@@ -306,7 +313,7 @@ def test_auto_chooses_by_gold_and_names_the_losses():
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_a_text_without_a_vote_gets_the_prior_and_ties_go_with_it(model):
-    votes, _ = simulated(400, np.array([0.9, 0.8, 0.8]), np.full(3, 0.6), 3)
+    votes, _ = broad_rules(400, 3, np.array([0.9, 0.8, 0.8]), np.full(3, 0.6))
     votes[0] = -1
     prior = np.array([0.2, 0.7, 0.1])
     probs = model.fit(votes, 3, prior=prior).predict_proba(votes)
@@ -317,7 +324,9 @@ def test_a_text_without_a_vote_gets_the_prior_and_ties_go_with_it(model):
 
 
 def test_moments_recover_how_rules_vote():
-    votes, _ = simulated(60_000, np.array([0.9, 0.8, 0.7, 0.85]), np.array([0.6, 0.5, 0.6, 0.7]), 3)
+    votes, _ = broad_rules(
+        60_000, 3, np.array([0.9, 0.8, 0.7, 0.85]), np.array([0.6, 0.5, 0.6, 0.7])
+    )
     mu = Moments(pull=1e-3).fit(votes, 3).mu  # (rules, said, class)
     expected = np.array([0.9, 0.8, 0.7, 0.85]) * np.array([0.6, 0.5, 0.6, 0.7])
     np.testing.assert_allclose(np.trace(mu, axis1=1, axis2=2) / 3, expected, atol=0.05)
@@ -325,7 +334,7 @@ def test_moments_recover_how_rules_vote():
 
 def test_triplets_recover_accuracies_and_pass_over_rules_that_never_meet():
     accuracy = np.array([0.9, 0.8, 0.7, 0.85])
-    votes, _ = simulated(40_000, accuracy, np.full(4, 0.6), 2)
+    votes, _ = broad_rules(40_000, 2, accuracy, np.full(4, 0.6))
     lonely = np.full((len(votes), 1), -1, dtype=np.int16)
     fitted = Triplets().fit(np.concatenate([votes, lonely], axis=1), 2)
     np.testing.assert_allclose(fitted.accuracy[:4].mean(axis=1), accuracy, atol=0.03)
@@ -359,7 +368,7 @@ def test_triplets_give_the_exact_posterior(n_classes):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_probabilities_of_triplets_say_how_often_they_are_right(n_classes):
-    votes, truth = simulated(30_000, np.full(4, 0.75), np.full(4, 0.6), n_classes)
+    votes, truth = broad_rules(30_000, n_classes, np.full(4, 0.75), np.full(4, 0.6))
     probs = Triplets().fit(votes, n_classes).predict_proba(votes)
     for n_votes in (1, 2, 3):
         rows = (votes >= 0).sum(axis=1) == n_votes
@@ -385,7 +394,7 @@ def test_being_right_on_the_commonest_class_weighs_less():
 
 def test_gold_lifts_what_is_right_more_often_than_votes_say_and_changes_no_answer():
     """Rules of which each is poor where it votes alone, by the consensus, but right by gold."""
-    votes, truth = simulated(4000, np.array([0.97, 0.55, 0.55]), 0.5, 6, seed=1)
+    votes, truth = broad_rules(4000, 6, np.array([0.97, 0.55, 0.55]), 0.5, seed=1)
     covered = (votes >= 0).any(axis=1)
     gold = with_gold(truth, votes, 60)
     fitted = Precision().fit(votes, 6, gold=gold)

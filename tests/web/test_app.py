@@ -13,7 +13,7 @@ from wsal.annotation.handed_out import HANDED_OUT, hand_out
 from wsal.annotation.open_round import read_round
 from wsal.artifacts import Artifact, write_manifest
 from wsal.errors import ConfigError
-from wsal.sockets import bound, reachable
+from wsal.sockets import listening_socket, reachable_host
 from wsal.web.annotator import Web
 from wsal.web.app import make_app
 from wsal.web.server import running, tokens_of
@@ -25,7 +25,7 @@ TOKEN = "a-token-for-this-test"
 @contextlib.contextmanager
 def served(site, host="127.0.0.1"):
     """The page, served in this process."""
-    listening = bound(host, 0, "annotator.port=")
+    listening = listening_socket(host, 0, "annotator.port=")
     site.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with running(make_app(site), listening):
         yield site
@@ -220,7 +220,7 @@ def test_while_the_pool_is_new_and_its_votes_are_not_no_text_is_shown(run):
 def test_the_address_of_a_page_for_a_network_can_be_opened(run):
     with served(Site(run / "runs" / "w", {TOKEN: ""}), "0.0.0.0") as site:
         port = site.url.rpartition(":")[2]
-        address = f"http://{reachable('0.0.0.0')}:{port}"
+        address = f"http://{reachable_host('0.0.0.0')}:{port}"
         assert "0.0.0.0" not in address
         assert httpx.get(f"{address}/?token={TOKEN}").status_code == 303
 
@@ -293,7 +293,7 @@ def test_a_network_wants_names():
 
 
 def test_a_taken_port_is_told():
-    with bound("127.0.0.1", 0, "annotator.port=") as taken:
+    with listening_socket("127.0.0.1", 0, "annotator.port=") as taken:
         taken.listen()
         with pytest.raises(ConfigError, match=r"annotator\.port"):
-            bound("127.0.0.1", taken.getsockname()[1], "annotator.port=")
+            listening_socket("127.0.0.1", taken.getsockname()[1], "annotator.port=")

@@ -15,7 +15,7 @@ from wsal.classifier.optimizer import LAYER
 from wsal.classifier.tracking import Tell, tracked
 from wsal.classifier.training_plan import Plan
 from wsal.classifier.training_run import Objective, TrainingRun
-from wsal.progress import noted_bar
+from wsal.progress import bar_with_note
 
 LOG_STEPS = 10
 
@@ -70,7 +70,7 @@ def metered(
 ) -> Iterator[Meter]:
     """A meter with its bar and its tracker."""
     with (
-        noted_bar(course.what, len(plan.order), "texts", shown=processes.leads()) as say,
+        bar_with_note(course.what, len(plan.order), "texts", shown=processes.is_leader()) as say,
         tracked(course.tracker, course.what) as tell,
     ):
         peak = peak_flops(classifier.hardware)

@@ -22,7 +22,7 @@ def tracked(settings: TrackerSettings, what: str) -> Iterator[Tell]:
     Raises:
         ConfigError: the tracker is not installed.
     """
-    if settings.kind == "none" or not processes.leads():
+    if settings.kind == "none" or not processes.is_leader():
         yield lambda *_: None
         return
     if importlib.util.find_spec(settings.kind) is None:

@@ -133,7 +133,7 @@ class Training:
             self.optimizer.zero_grad()
             self.room.make(int(self.objective.lengths[self.plan[step]].max()))
             parts = self._parts(step)
-        processes.add_up_gradients(self.weights)
+        processes.all_reduce_gradients(self.weights)
         norm = optimizer.clip(self.optimizer, self.weights, settings.max_grad_norm)
         self.guard.before_step(norm)
         share = optimizer.rate(step, len(self.plan), settings)
@@ -183,7 +183,7 @@ class Training:
         if step % LOG_STEPS and not last:
             return stop and processes.count() == 1
         told = torch.cat([self.running, torch.full_like(self.running, float(stop))])
-        processes.add_up([told])
+        processes.all_reduce([told])
         self.running.zero_()
         loss = float(told[0]) / (step - (self.progress.loss[-1][0] if self.progress.loss else 0))
         self.guard.check(step, self._losing, self.weights, loss)
@@ -198,7 +198,7 @@ class Training:
             return
         self.guard.check(step, self._losing, self.weights)
         with optimizer.exchanged(self.weights, self.mean):
-            found = processes.by_leader(score)
+            found = processes.run_on_leader(score)
         if all(found > earlier for _, earlier in self.progress.looks):
             with torch.no_grad():
                 torch._foreach_copy_(self.best, self.mean or self.weights)
@@ -216,7 +216,7 @@ class Training:
 
     def _save(self) -> None:
         self.guard.check(self.progress.step, self._losing, self.weights)
-        if processes.leads():
+        if processes.is_leader():
             self.progress.room = [self.room.max_tokens, int(self.room.recomputes)]
             tensors = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}
             for kind, kept in self._kept().items():

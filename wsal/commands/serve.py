@@ -18,7 +18,7 @@ from wsal.errors import ConfigError
 from wsal.serving.app import Limits, make_app
 from wsal.serving.engines import ENGINES, open_engine
 from wsal.serving.exported import Exported
-from wsal.sockets import LOOPBACK, bound
+from wsal.sockets import LOOPBACK, listening_socket
 
 TOKEN = "WSAL_TOKEN"  # noqa: S105  the name of a variable
 
@@ -58,7 +58,7 @@ def serve(options: argparse.Namespace) -> None:
             f"export {TOKEN}=$(openssl rand -hex 24)"
         )
     exported = Exported.open(options.model)
-    listening = bound(options.host, options.port, "--port")
+    listening = listening_socket(options.host, options.port, "--port")
     limits = Limits(
         options.max_texts, options.max_characters, options.max_body, options.max_waiting,
         options.timeout,

@@ -1,6 +1,6 @@
 """A whole table at once, or a file's records chunk by chunk."""
 
-import sys
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,13 +21,15 @@ from wsal.files.options import TableOptions
 from wsal.files.sheets import read_sheet, sheet_names
 from wsal.files.streams import utf8_stream
 
+logger = logging.getLogger(__name__)
+
 Note = Callable[[str], None]
 """Takes a sentence on how a file was read."""
 
 
-def to_stderr(sentence: str) -> None:
-    """Write a note to standard error."""
-    sys.stderr.write(f"note: {sentence}\n")
+def log_note(sentence: str) -> None:
+    """Log how a file was read; the command line shows it."""
+    logger.warning("note: %s", sentence)
 
 
 class NumberedTable(NamedTuple):
@@ -41,7 +43,7 @@ class NumberedTable(NamedTuple):
     """What to type if columns are not those that were expected; for the end of a message."""
 
 
-def read_table(path: Path, options: TableOptions = DETECT, note: Note = to_stderr) -> pl.DataFrame:
+def read_table(path: Path, options: TableOptions = DETECT, note: Note = log_note) -> pl.DataFrame:
     """The table in a file or a folder of files; see `numbered_table`.
 
     Raises:
@@ -51,7 +53,7 @@ def read_table(path: Path, options: TableOptions = DETECT, note: Note = to_stder
 
 
 def numbered_table(
-    path: Path, options: TableOptions = DETECT, note: Note = to_stderr
+    path: Path, options: TableOptions = DETECT, note: Note = log_note
 ) -> NumberedTable:
     """The table in a csv, tsv, txt, json, jsonl, parquet or xlsx file, or a folder of such files.
 

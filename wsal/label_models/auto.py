@@ -1,4 +1,4 @@
-"""Choose among label models, all of them calibrated; never below majority vote knowingly."""
+"""Choose among label models, all calibrated; never knowingly worse than majority vote."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from wsal.arrays import Classes, Prior, Probs, Votes, Weights
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import (
-    ERRORS,
+    STANDARD_ERRORS,
     Calibration,
     calibrate,
     clearly_better,
@@ -17,52 +17,61 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
-from wsal.label_models.precision import EXPECTED, Precision, covered_gold
-from wsal.label_models.scoring import by_parts, uniform
-from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.vote_patterns import evidence
+from wsal.label_models.precision import PRIOR_PRECISION, Precision, covered_gold
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Share
 
 ToScores = Callable[[np.ndarray, Prior], np.ndarray]
-"""From the probabilities that a label model gives, and the prior, to scores without the prior."""
+"""From a label model's probabilities `(texts, classes)` and the prior to scores without it."""
 
 
-def of_shares(probs: np.ndarray, prior: Prior) -> np.ndarray:
-    """`(texts, classes)`: scores of shares of votes, a lone vote being right 3 times in 4."""
-    scores: np.ndarray = np.log(EXPECTED * probs + (1 - EXPECTED) / len(prior))
+def scores_of_shares(probs: np.ndarray, prior: Prior) -> np.ndarray:
+    """`(texts, classes)`: scores of shares of votes; a single vote is right 3 times in 4."""
+    scores: np.ndarray = np.log(PRIOR_PRECISION * probs + (1 - PRIOR_PRECISION) / len(prior))
     return scores
 
 
-def of_posterior(probs: np.ndarray, prior: Prior) -> np.ndarray:
-    """`(texts, classes)`: scores of posteriors, without the prior that they hold."""
+def scores_of_posterior(probs: np.ndarray, prior: Prior) -> np.ndarray:
+    """`(texts, classes)`: scores of posteriors, without the prior that they include."""
     scores: np.ndarray = np.log(np.clip(probs, 1e-6, 1)) - np.log(prior * len(prior))
     return scores
 
 
-OTHERS: dict[str, tuple[LabelModel, ToScores]] = {
-    "majority": (Majority(), of_shares),
-    "specificity": (Majority("specificity"), of_shares),
-    "dawid_skene": (DawidSkene(), of_posterior),
+ALTERNATIVES: dict[str, tuple[LabelModel, ToScores]] = {
+    "majority": (Majority(), scores_of_shares),
+    "specificity": (Majority("specificity"), scores_of_shares),
+    "dawid_skene": (DawidSkene(), scores_of_posterior),
 }
-"""What is compared with `Precision`, and how its probabilities become scores to be calibrated."""
+"""The models that are compared with `Precision`, and how to get scores that can be calibrated."""
 
 
 @dataclass(frozen=True)
 class Auto:
-    """`Precision`, unless gold, or how rules agree, shows that another model is better.
+    """`Precision`, unless gold or the rules' agreement shows that another model is better.
 
-    With at least `least_gold` covered gold texts: the model that has the least log loss on gold
-    texts that did not teach it, if that is clearly less (`clearly_better`); or majority vote, if
-    it is right on more of them by over two standard errors, at no higher log loss. The others
-    learn without gold, which then calibrates them. Without: majority vote, if rules that vote
-    together clearly agree no more often than by chance; then there is no consensus to learn from.
+    With at least `least_gold` covered gold texts, the candidates are `Precision` and the models of
+    `ALTERNATIVES`; these are fitted without gold, and calibrated on it. The model with the lowest
+    cross-fitted log loss is chosen if it is clearly lower (`clearly_better`). Majority vote is
+    chosen instead if it is right on more gold texts, by two standard errors, at no higher log loss.
+
+    With less gold, it is `Precision`, or majority vote if rules that vote together clearly agree
+    no more often than by chance: then there is no consensus to learn from. `Moments` and
+    `Triplets` are never candidates: they can be chosen by name.
+
+    >>> votes = np.array([[0, -1], [1, 1], [-1, -1], [0, 0]])  # 4 texts, 2 rules; -1: abstains
+    >>> fitted = Auto().fit(votes, n_classes=2)
+    >>> fitted.predict_proba(votes).argmax(axis=1).tolist(), fitted.name
+    ([0, 1, 0, 0], 'precision')
     """
 
     least_gold: Positive = 50
+    """How many covered gold texts it takes to choose by gold."""
     least_agreement: Share = 0.02
-    """Agreement of two votes on one text, above chance: 0 is chance, 1 always; 0.02 is that of two
-    rules of two classes, each right on 57 texts of 100. Majority vote is taken if agreement is
-    less even at the upper end of its confidence interval."""
+    """Agreement of two votes on one text above chance, in [0, 1]: 0 is chance, 1 is always. 0.02 is
+    the agreement of two rules for two classes that are each right on 57% of the texts. Majority
+    vote is chosen if even the upper end of the confidence interval is lower."""
 
     def fit(
         self,
@@ -72,18 +81,35 @@ class Auto:
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> "FittedAuto":
-        """Fit what there is to choose from, and choose."""
+        """Choose a model, and fit it.
+
+        Args:
+            votes: `(texts, rules)` integers in [-1, n_classes), -1 for an abstention; dense or
+                sparse.
+            n_classes: how many classes there are.
+            prior: `(classes,)`, how common each class is; uniform by default.
+            gold: `(texts,)`, a class, or -1 where it is not known; none by default.
+
+        Raises:
+            ModelError: the votes have another shape, type or range.
+        """
+        votes = as_sparse(votes, n_classes)
         if gold is not None and len(covered_gold(votes, gold)[1]) >= self.least_gold:
-            return _by_gold(votes, n_classes, prior, gold)
-        if (agreed := agreement(*evidence(votes, 100_000, least=0), n_classes)) is None:
-            name, reason = "precision", "no two rules that vote for one class vote together"
+            return _chosen_by_gold(votes, n_classes, prior, gold)
+        interval = agreement(*learning_sample(votes, 100_000, least=0), n_classes)
+        name = "precision"
+        if interval is None:
+            reason = "no two rules for the same class vote on the same text"
         else:
-            least, most = agreed
-            name = "majority" if most < self.least_agreement else "precision"
-            reason = f"two votes on a text agree {least:.2f} to {most:.2f} above chance"
+            low, high = interval
+            reason = f"two votes on a text agree {low:.2f} to {high:.2f} above chance"
+            if high < self.least_agreement:
+                name = "majority"
+        model: FittedLabelModel
         if name == "majority":
-            return FittedAuto(name, reason, fitted_other(name, votes, n_classes, prior))
-        model = Precision().fit(votes, n_classes, prior=prior, gold=gold)
+            model = fit_alternative(name, votes, n_classes, prior)
+        else:
+            model = Precision().fit(votes, n_classes, prior=prior, gold=gold)
         return FittedAuto(name, reason, model)
 
 
@@ -91,26 +117,26 @@ class Auto:
 class FittedAuto:
     """The label model that was chosen, and why."""
 
-    name: str
+    name: str  # "precision", or a key of ALTERNATIVES
     reason: str
     model: FittedLabelModel
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """What the chosen model says."""
+        """`(texts, classes)`: those of the chosen model."""
         return self.model.predict_proba(votes)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the chosen model learned."""
+        """The parameters of the chosen model."""
         return self.model.arrays()
 
     def why(self) -> str:
-        """The choice, its grounds, and what the chosen model says of itself."""
+        """The choice, the reason, and the chosen model's own `why`."""
         return f"chose {self.name} ({self.reason}): {self.model.why()}"
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A fitted label model, its probabilities turned into scores and calibrated."""
+    """A fitted label model whose probabilities are turned into scores and calibrated."""
 
     model: FittedLabelModel
     to_scores: ToScores
@@ -118,67 +144,63 @@ class Calibrated:
     calibration: Calibration
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: softmax of the tempered scores."""
-        return by_parts(
-            votes, self.prior, lambda some: self.calibration.probs(self.scores(some), self.prior)
-        )
+        """`(texts, classes)`: calibrated softmax of the scores."""
+
+        def posterior(covered: SparseVotes) -> np.ndarray:
+            return self.calibration.probs(self.scores(covered), self.prior)
+
+        return predict_in_parts(votes, self.prior, posterior)
 
     def scores(self, votes: SparseVotes) -> np.ndarray:
         """`(texts, classes)`: without the prior."""
         return self.to_scores(self.model.predict_proba(votes).astype(np.float64), self.prior)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Those of the model, `temper` and `bonus`."""
-        by = self.calibration
-        return self.model.arrays() | {"temper": np.array(by.temper), "bonus": np.array(by.bonus)}
+        """The parameters of the model, plus `temper` and `bonus`."""
+        return self.model.arrays() | self.calibration.arrays()
 
     def why(self) -> str:
-        """What the model says of itself, and how sure it may be."""
-        by = self.calibration
-        scale = f"log-odds x {by.temper:.2f}, {by.bonus:.2g} more for the likeliest class"
-        return f"{self.model.why()}; {scale}"
+        """The model's own `why`, and the calibration."""
+        return f"{self.model.why()}; {self.calibration.why()}"
 
 
-def fitted_other(
-    name: str,
-    votes: Votes | SparseVotes,
-    n_classes: int,
-    prior: Prior | None,
-    calibration: Calibration | None = None,
+def fit_alternative(
+    name: str, votes: SparseVotes, n_classes: int, prior: Prior | None
 ) -> Calibrated:
-    """One of `OTHERS`, fitted without gold."""
-    model, to_scores = OTHERS[name]
+    """One of `ALTERNATIVES`, fitted without gold and not calibrated yet."""
+    model, to_scores = ALTERNATIVES[name]
     fitted = model.fit(votes, n_classes, prior=prior)
-    return Calibrated(fitted, to_scores, uniform(n_classes, prior), calibration or Calibration())
+    return Calibrated(fitted, to_scores, prior_or_uniform(n_classes, prior), Calibration())
 
 
-def _by_gold(
-    votes: Votes | SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
+def _chosen_by_gold(
+    votes: SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
 ) -> FittedAuto:
-    model, held = Precision().fit_and_judge(votes, n_classes, prior=prior, gold=gold)
-    some, truth = covered_gold(votes, gold)
-    models: dict[str, FittedLabelModel] = {"precision": model}
-    probs = {"precision": held}
-    for name in OTHERS:
-        other = fitted_other(name, votes, n_classes, prior)
-        scores = other.scores(some)
-        probs[name] = cross_calibrated(scores, truth, other.prior)
-        models[name] = replace(other, calibration=calibrate(scores, truth, other.prior))
-    loss = {name: float(log_losses(said, truth).mean()) for name, said in probs.items()}
+    precision, held_out = Precision().fit_with_held_out(votes, n_classes, prior=prior, gold=gold)
+    gold_votes, truth = covered_gold(votes, gold)
+    models: dict[str, FittedLabelModel] = {"precision": precision}
+    probs = {"precision": held_out}
+    for name in ALTERNATIVES:
+        model = fit_alternative(name, votes, n_classes, prior)
+        scores = model.scores(gold_votes)
+        probs[name] = cross_calibrated(scores, truth, model.prior)
+        models[name] = replace(model, calibration=calibrate(scores, truth, model.prior))
+    loss = {name: float(log_losses(probs[name], truth).mean()) for name in probs}
     best = min(loss, key=lambda name: loss[name])
-    if best != "precision" and not clearly_better(probs[best], held, truth):
+    if best != "precision" and not clearly_better(probs[best], held_out, truth):
         best = "precision"
-    told = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
-    reason = f"log loss on {len(truth)} gold texts: {told}"
-    lead = _right(probs["majority"], truth) - _right(probs[best], truth)
-    no_loss = loss["majority"] <= loss[best]  # being right more often does not make up for it
-    if no_loss and lead.mean() > ERRORS * lead.std() / np.sqrt(len(lead)):
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
+    reason = f"log loss on {len(truth)} gold texts: {losses}"
+    lead = _is_right(probs["majority"], truth) - _is_right(probs[best], truth)
+    clear_lead = lead.mean() > STANDARD_ERRORS * lead.std() / np.sqrt(len(lead))
+    # Being right more often does not make up for a higher log loss.
+    if clear_lead and loss["majority"] <= loss[best]:
         reason += f"; majority is right on {lead.mean():.3f} more than {best}"
         best = "majority"
     return FittedAuto(best, reason, models[best])
 
 
-def _right(probs: np.ndarray, truth: Classes) -> np.ndarray:
+def _is_right(probs: np.ndarray, truth: Classes) -> np.ndarray:
     right: np.ndarray = (probs.argmax(axis=1) == truth).astype(float)
     return right
 
@@ -186,12 +208,12 @@ def _right(probs: np.ndarray, truth: Classes) -> np.ndarray:
 def agreement(votes: SparseVotes, weights: Weights, n_classes: int) -> tuple[float, float] | None:
     """How often two votes on one text agree, above chance: the ends of a 95% interval.
 
-    Chance is how often votes of two rules would be for one class, were it not for the texts: rules
-    as broad as these, that vote as often for each class. Votes for a class that a single rule
-    votes for can only conflict, and do not count. None if no text has two votes that do.
+    Chance is how often votes of two different rules would be for the same class if rules voted
+    regardless of the text, as often for each class as they do. Votes for a class that only one
+    rule votes for can never agree, and are left out. None if no text has two of the other votes.
 
-    Four pairs, half of them alike, count besides (Agresti and Coull, 1998): so one text says
-    little, whatever it says.
+    Four pairs, half of them equal, are added (Agresti and Coull, 1998), so that a single text
+    decides nothing.
 
     >>> votes = np.array([[0, 0], [1, 1]] * 500, dtype=np.int16)
     >>> agreement(SparseVotes.of(votes), np.ones(1000), 2)[0] > 0.9
@@ -201,21 +223,23 @@ def agreement(votes: SparseVotes, weights: Weights, n_classes: int) -> tuple[flo
     cells = votes.rules.astype(np.int64) * n_classes + votes.classes
     cast = np.bincount(cells, weights[texts], votes.n_rules * n_classes)
     cast = cast.reshape(votes.n_rules, n_classes)
-    counts = ((cast > 0).sum(axis=0) > 1)[votes.classes]
-    texts, classes, cast = texts[counts], votes.classes[counts], cast * ((cast > 0).sum(axis=0) > 1)
+    is_shared = (cast > 0).sum(axis=0) > 1  # (classes,): at least two rules vote for it
+    kept = is_shared[votes.classes]
+    texts, classes, cast = texts[kept], votes.classes[kept], cast * is_shared
     n_votes = np.bincount(texts, minlength=len(votes)).astype(float)
-    of_class = np.unique(texts * n_classes + classes, return_counts=True)
-    alike = np.bincount(
-        of_class[0] // n_classes, of_class[1] * (of_class[1] - 1.0), minlength=len(votes)
-    )
     pairs = n_votes * (n_votes - 1)
-    by_chance = (cast.sum(axis=0) ** 2).sum() - (cast**2).sum()
-    at_all = cast.sum() ** 2 - (cast.sum(axis=1) ** 2).sum()
-    if not pairs.any() or by_chance >= at_all:
+    text_classes, n_equal = np.unique(texts * n_classes + classes, return_counts=True)
+    equal_pairs = np.bincount(
+        text_classes // n_classes, n_equal * (n_equal - 1.0), minlength=len(votes)
+    )
+    expected_equal = (cast.sum(axis=0) ** 2).sum() - (cast**2).sum()
+    expected_pairs = cast.sum() ** 2 - (cast.sum(axis=1) ** 2).sum()
+    if not pairs.any() or expected_equal >= expected_pairs:
         return None
-    chance, total = by_chance / at_all, (weights * pairs).sum() + 8
-    share = ((weights * alike).sum() + 4) / total
-    apart = ((weights * (alike - share * pairs)) ** 2).sum() + 2 * (2 - 2 * share) ** 2
-    error = np.sqrt(apart + 2 * (2 * share) ** 2) / total
-    low, high = (share - ERRORS * error, share + ERRORS * error)
+    chance = expected_equal / expected_pairs
+    total = (weights * pairs).sum() + 8  # a pair of votes is counted in both orders
+    share = ((weights * equal_pairs).sum() + 4) / total
+    squares = ((weights * (equal_pairs - share * pairs)) ** 2).sum() + 2 * (2 - 2 * share) ** 2
+    error = np.sqrt(squares + 2 * (2 * share) ** 2) / total
+    low, high = share - STANDARD_ERRORS * error, share + STANDARD_ERRORS * error
     return float((low - chance) / (1 - chance)), float((high - chance) / (1 - chance))

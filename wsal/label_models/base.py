@@ -1,4 +1,4 @@
-"""What a label model is: settings that, given votes, yield something that can weigh votes."""
+"""What a label model is: settings whose `fit` returns what was learned about the rules."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,24 +10,27 @@ from wsal.label_models.sparse import SparseVotes
 
 @runtime_checkable
 class FittedLabelModel(Protocol):
-    """What was learned of the rules. There is no unfitted state to guard against."""
+    """What was learned about the rules; it is a value of its own, so nothing is ever unfitted."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: rows sum to 1; a text without a vote gets the prior."""
+        """`(texts, classes)`: rows sum to 1; a text without a vote gets the prior.
+
+        `votes` are those of the same rules, in the same order, as were fitted.
+        """
         ...
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What was learned, by name, as it is kept in label_model.safetensors."""
+        """The learned parameters by name, as label_model.safetensors stores them."""
         ...
 
     def why(self) -> str:
-        """What was learned, and on what grounds, in one line."""
+        """What was learned and from what, in one line."""
         ...
 
 
 @runtime_checkable
 class LabelModel(Protocol):
-    """Learns from votes how far to trust each rule; gold, where there is some, helps."""
+    """Learns from votes how much to trust each rule; gold labels help where there are some."""
 
     def fit(
         self,
@@ -37,12 +40,16 @@ class LabelModel(Protocol):
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> FittedLabelModel:
-        """What these votes say of the rules that cast them.
+        """Learn from the votes.
 
         Args:
-            votes: `(texts, rules)`, dense or sparse.
-            n_classes: how many classes there are, whether a rule votes for them or not.
-            prior: `(classes,)`, how common each class is; uniform if not given.
-            gold: `(texts,)`, a class or -1 where it is not known.
+            votes: `(texts, rules)` integers in [-1, n_classes), -1 for an abstention; any integer
+                type, dense or sparse.
+            n_classes: how many classes there are, whether or not a rule votes for each.
+            prior: `(classes,)`, how common each class is, summing to 1; None: all alike.
+            gold: `(texts,)`, a class, or -1 where it is not known; None: no class is known.
+
+        Raises:
+            ModelError: the votes have another shape, type or range.
         """
         ...

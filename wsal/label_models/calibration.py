@@ -1,57 +1,67 @@
-"""From scores to probabilities that mean what they say, and whether gold shows that others do."""
+"""From scores to calibrated probabilities, and whether gold shows that one model is better."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from wsal.arrays import Classes, Prior
-from wsal.label_models.scoring import softmax
 
 LAPSE = 0.02
-"""How often rules say nothing of a text's class, whatever they weigh: all of them may have been
-misled by the same word. No weight of votes makes a class less likely than this share of the prior,
-so that a single text can never cost more than a few nats."""
-TEMPER_DOUBT, BONUS_DOUBT = 0.3, 0.5
-"""Standard deviations of the priors on log(temper) and on the bonus. With 30 gold texts the temper
-can hardly leave the range from half to twice the usual one; 300 move it wherever they want."""
-TEMPERS, BONUSES = (0.05, 4.0), (0.0, 5.0)
+"""Probability that the rules say nothing about a text's class, however many agree: the same word
+may have misled all of them. It keeps every class at least as likely as this share of its prior, so
+that no single text costs more than a few nats."""
+TEMPER_STD = 0.3
+BONUS_STD = 0.5
+"""Standard deviations of the priors on log(temper) and on the bonus. With 30 gold texts, the temper
+stays between half and twice its usual value; 300 can move it anywhere."""
+TEMPER_BOUNDS = (0.05, 4.0)
+BONUS_BOUNDS = (0.0, 5.0)
 FOLDS = 5
-ERRORS = 2
-"""By how many standard errors of the mean log loss a model has to be better to be taken."""
+STANDARD_ERRORS = 2
+"""A model is chosen over another only if it is better by this many standard errors."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A temperature of the scores (Guo et al., 2017), and a bonus for the likeliest class.
+    """A scale of the scores (temperature scaling, Guo et al., 2017), and a bonus for the top class.
 
-    The bonus lifts what is right more often than its votes say. A low temper with a bonus says:
-    all texts are about as sure, whatever their votes weigh.
+    The bonus raises the probability of answers that are right more often than their votes say. A
+    low temper with a bonus means that all texts are about equally sure, whatever their votes weigh.
     """
 
-    temper: float = 1.0
-    bonus: float = 0.0
+    temper: float = 1.0  # factor of the scores, in TEMPER_BOUNDS
+    bonus: float = 0.0  # nats, in BONUS_BOUNDS
 
-    def weighed(self, scores: np.ndarray, prior: Prior) -> np.ndarray:
-        """`(texts, classes)`: tempered scores and the log of the prior, up to a constant."""
-        weighed: np.ndarray = self.temper * scores + np.log(prior * len(prior))
-        return weighed
+    def log_posterior(self, scores: np.ndarray, prior: Prior) -> np.ndarray:
+        """`(texts, classes)`: scaled scores plus the log prior, without bonus, up to a constant."""
+        log_posterior: np.ndarray = self.temper * scores + np.log(prior * len(prior))
+        return log_posterior
 
     def probs(self, scores: np.ndarray, prior: Prior) -> np.ndarray:
-        """`(texts, classes)` of scores that do not hold the prior yet; rows sum to 1.
+        """`(texts, classes)`, rows sum to 1, from scores that do not include the prior.
 
         >>> Calibration().probs(np.array([[0.0, 0.0]]), np.array([0.25, 0.75])).round(3).tolist()
         [[0.25, 0.75]]
         """
-        weighed = self.weighed(scores, prior)
+        logits = self.log_posterior(scores, prior)
         if self.bonus:
-            weighed = weighed + self.bonus * (likeliest(weighed) > 0)
-        probs: np.ndarray = (1 - LAPSE) * softmax(weighed) + LAPSE * prior
+            logits = logits + self.bonus * (likeliest(logits) > 0)
+        probs: np.ndarray = (1 - LAPSE) * softmax(logits, axis=1) + LAPSE * prior
         return probs
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`temper` and `bonus`."""
+        return {"temper": np.array(self.temper), "bonus": np.array(self.bonus)}
+
+    def why(self) -> str:
+        """The scale and the bonus, as label models report them."""
+        return f"log-odds x {self.temper:.2f}, {self.bonus:.2g} more for the likeliest class"
 
 
 def likeliest(scores: np.ndarray) -> np.ndarray:
-    """`(texts, classes)`: 1 for the class of the highest score; classes that tie share.
+    """`(texts, classes)`: 1 for the class with the highest score; tied classes share it.
 
     >>> likeliest(np.array([[3.0, 1.0], [2.0, 2.0]])).tolist()
     [[1.0, 0.0], [0.5, 0.5]]
@@ -62,7 +72,7 @@ def likeliest(scores: np.ndarray) -> np.ndarray:
 
 
 def log_losses(probs: np.ndarray, truth: Classes) -> np.ndarray:
-    """`(texts,)`: -log P(true class), in nats; nothing is clipped.
+    """`(texts,)`: -log P(true class), in nats, not clipped.
 
     >>> log_losses(np.array([[0.5, 0.5]]), np.array([1])).round(3).tolist()
     [0.693]
@@ -72,45 +82,46 @@ def log_losses(probs: np.ndarray, truth: Classes) -> np.ndarray:
 
 
 def calibrate(scores: np.ndarray, truth: Classes, prior: Prior, usual: float = 1.0) -> Calibration:
-    """The most likely temper and bonus a posteriori: log(temper) is near that of `usual`."""
+    """The maximum a posteriori temper and bonus; the prior of log(temper) is around `usual`."""
 
-    def cost(at: np.ndarray) -> float:
-        tried = Calibration(float(np.exp(at[0])), float(at[1]))
-        doubt = ((at[0] - np.log(usual)) / TEMPER_DOUBT) ** 2 + (at[1] / BONUS_DOUBT) ** 2
-        return float(log_losses(tried.probs(scores, prior), truth).sum() + doubt / 2)
+    def cost(point: np.ndarray) -> float:
+        log_temper, bonus = point
+        calibration = Calibration(float(np.exp(log_temper)), float(bonus))
+        penalty = ((log_temper - np.log(usual)) / TEMPER_STD) ** 2 + (bonus / BONUS_STD) ** 2
+        return float(log_losses(calibration.probs(scores, prior), truth).sum() + penalty / 2)
 
-    bounds = [tuple(np.log(TEMPERS)), BONUSES]
+    bounds = [tuple(np.log(TEMPER_BOUNDS)), BONUS_BOUNDS]
     best = minimize(cost, [np.log(usual), 0.01], method="L-BFGS-B", bounds=bounds).x
     return Calibration(float(np.exp(best[0])), float(best[1]))
 
 
 def folds_of(n: int) -> np.ndarray:
-    """`(n,)`: the fold of each of n texts that come in no order."""
+    """`(n,)`: the fold of each of n texts that are in no particular order."""
     return np.arange(n) % FOLDS
 
 
 def cross_calibrated(
     scores: np.ndarray, truth: Classes, prior: Prior, usual: float = 1.0
 ) -> np.ndarray:
-    """`(texts, classes)`: each fold calibrated by the other folds."""
+    """`(texts, classes)`: probabilities of each fold, calibrated on the other folds."""
     probs, folds = np.empty(scores.shape), folds_of(len(truth))
     for fold in range(FOLDS):
-        rest, held = folds != fold, folds == fold
-        learned = calibrate(scores[rest], truth[rest], prior, usual)
-        probs[held] = learned.probs(scores[held], prior)
+        train, held_out = folds != fold, folds == fold
+        calibration = calibrate(scores[train], truth[train], prior, usual)
+        probs[held_out] = calibration.probs(scores[held_out], prior)
     return probs
 
 
-def clearly_better(probs: np.ndarray, than: np.ndarray, truth: Classes) -> bool:
-    """Whether log loss is lower by more than `ERRORS` standard errors.
+def clearly_better(probs: np.ndarray, reference: np.ndarray, truth: Classes) -> bool:
+    """Whether the log loss of `probs` is lower by more than `STANDARD_ERRORS` standard errors.
 
-    The error is the larger of what the texts show and what they would show if `than` were right.
-    The latter knows of mistakes too rare to be among a few texts: 30 texts on which all is right
-    do not show that nothing ever is wrong.
+    The standard error is the larger of what the texts show and what would be expected if
+    `reference` were the truth. The latter accounts for mistakes too rare to occur in a small
+    sample: 30 texts that are all right do not show that no text is ever wrong.
     """
-    gain = log_losses(than, truth) - log_losses(probs, truth)
-    apart = np.log(probs) - np.log(than)
-    mean = (than * apart).sum(axis=1, keepdims=True)
-    expected = float((than * (apart - mean) ** 2).sum(axis=1).mean())
+    gain = log_losses(reference, truth) - log_losses(probs, truth)
+    difference = np.log(probs) - np.log(reference)
+    mean = (reference * difference).sum(axis=1, keepdims=True)
+    expected = float((reference * (difference - mean) ** 2).sum(axis=1).mean())
     error = np.sqrt(max(float(gain.var(ddof=1)), expected) / len(gain))
-    return bool(gain.mean() > ERRORS * error)
+    return bool(gain.mean() > STANDARD_ERRORS * error)

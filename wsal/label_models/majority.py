@@ -1,4 +1,4 @@
-"""Majority vote: every rule counts alike, or the more, the rarer it votes."""
+"""Majority vote: all rules count the same, or rules that vote rarely count more."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,18 +6,18 @@ from typing import Literal
 import numpy as np
 
 from wsal.arrays import Classes, Prior, Probs, Votes
-from wsal.label_models.scoring import by_parts, uniform
-from wsal.label_models.sparse import SparseVotes
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sparse import SparseVotes, as_sparse
 
-TIE = 1e-6  # the prior settles ties, and nothing else
+TIE = 1e-6  # weight of the prior in a vote: enough to settle ties, and nothing else
 
 
 @dataclass(frozen=True)
 class Majority:
-    """Each class's share of a text's votes. Ties share, unless a prior settles them.
+    """Each class's share of a text's votes. Tied classes share, unless a prior settles the tie.
 
-    By `specificity` a vote weighs log(texts / votes of that rule): rules that say something of few
-    texts are mostly better than those that say it of many.
+    With `specificity`, a vote weighs log(texts / votes of its rule): rules that vote on few texts
+    are mostly better than rules that vote on many.
 
     >>> votes = np.array([[0, 0, 1], [-1, -1, -1]], dtype=np.int16)
     >>> Majority().fit(votes, n_classes=2).predict_proba(votes).round(2).tolist()
@@ -34,30 +34,30 @@ class Majority:
         prior: Prior | None = None,
         gold: Classes | None = None,  # noqa: ARG002
     ) -> "FittedMajority":
-        """How often each rule votes, if that counts; gold teaches a majority nothing."""
-        weights = np.ones(votes.n_rules if isinstance(votes, SparseVotes) else votes.shape[1])
+        """Count how often each rule votes, if that matters; gold is not used."""
+        votes = as_sparse(votes, n_classes)
+        weights = np.ones(votes.n_rules)
         if self.weighting == "specificity" and len(votes):
-            held = SparseVotes.of(votes)
-            weights = rarity(np.bincount(held.rules, minlength=held.n_rules), len(held))
-        return FittedMajority(weights, uniform(n_classes, prior))
+            weights = specificity(np.bincount(votes.rules, minlength=votes.n_rules), len(votes))
+        return FittedMajority(weights, prior_or_uniform(n_classes, prior))
 
 
-def rarity(cast: np.ndarray, n_texts: int) -> np.ndarray:
-    """`(rules,)`: what a vote weighs by specificity, from how many each rule cast."""
-    weights: np.ndarray = np.log(max(n_texts, 1) / np.clip(cast, 1, max(n_texts, 1) * 0.999))
+def specificity(n_votes: np.ndarray, n_texts: int) -> np.ndarray:
+    """`(rules,)`: log(texts / votes), the weight of a vote of rules that cast `n_votes`."""
+    weights: np.ndarray = np.log(max(n_texts, 1) / np.clip(n_votes, 1, max(n_texts, 1) * 0.999))
     return weights
 
 
 @dataclass(frozen=True)
 class FittedMajority:
-    """What a vote of each rule weighs `(rules,)`."""
+    """The weight of a vote of each rule, `(rules,)`."""
 
     weights: np.ndarray
     prior: Prior
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: shares of the votes."""
-        return by_parts(votes, self.prior, self._shares)
+        """`(texts, classes)`: shares of the weighted votes."""
+        return predict_in_parts(votes, self.prior, self._shares)
 
     def _shares(self, votes: SparseVotes) -> np.ndarray:
         n_classes = len(self.prior)
@@ -73,6 +73,6 @@ class FittedMajority:
         return {"weights": self.weights, "prior": self.prior}
 
     def why(self) -> str:
-        """Whether rules weigh alike."""
-        alike = bool((self.weights == 1).all())
-        return "majority vote; " + ("rules weigh alike" if alike else "rare rules weigh more")
+        """Whether all rules weigh the same."""
+        same = bool((self.weights == 1).all())
+        return "majority vote; " + ("rules weigh alike" if same else "rare rules weigh more")

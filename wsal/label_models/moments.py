@@ -1,4 +1,8 @@
-"""MeTaL's label model: rule accuracies from how often rules vote together."""
+"""MeTaL's label model: rule accuracies from how often rules vote together.
+
+It is here to compare with (`make bench-label-models`), and can be chosen with
+`label_model=moments`; `Auto` never chooses it.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,37 +10,40 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.errors import ModelError
-from wsal.label_models.scoring import by_parts, softmax, uniform
-from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.vote_patterns import evidence
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Rate
 
-LEAST = 1e-6  # a probability never is 0
-MOST_CELLS = 6000  # rules x classes that they ever vote for: the moments are the square of it
+LEAST = 1e-6  # no probability is 0
+MOST_CELLS = 6000  # (rule, class) pairs: the matrix of moments has the square of it
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Ratner et al. (2019, AAAI): P(vote | class) such that rules independent given the class
-    would vote together as often as they do.
+    """P(vote | class) such that independent rules would vote together as often as these do.
 
-    Their loss, in their form for independent rules, minimised by L-BFGS with bounds; each cell
-    scaled by how often it occurs, lest rare rules be invisible to squares.
+    The loss is that of Ratner et al. (2019, AAAI) for rules that are independent given the class,
+    minimised by L-BFGS with bounds. Each cell is scaled by its frequency: squared errors would
+    otherwise ignore rare rules.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Moments().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
     [0, 1, 0, 1]
-    """  # noqa: D205
+    """
 
     expected: Annotated[float, Field(gt=0.5, lt=1)] = 0.75
-    """How precise a vote is before any is seen."""
+    """Prior precision of a vote."""
     pull: Rate = 1.0
-    """How strongly solutions are pulled towards that."""
+    """How strongly solutions are pulled towards that prior."""
     max_steps: Positive = 200
+    """Steps of L-BFGS at most."""
     max_texts: Positive = 1_000_000
+    """Size of the sample of texts; rules that vote rarely keep all their votes."""
 
     def fit(
         self,
@@ -46,24 +53,25 @@ class Moments:
         prior: Prior | None = None,
         gold: Classes | None = None,  # noqa: ARG002
     ) -> "FittedMoments":
-        """Match second moments.
+        """Match second moments; gold is not used.
 
         Raises:
-            ModelError: too many rules for a matrix of their pairs.
+            ModelError: there are too many rules for a matrix of their pairs.
         """
-        prior = uniform(n_classes, prior)
-        sample, weights = evidence(votes, self.max_texts, least=100)
+        votes = as_sparse(votes, n_classes)
+        prior = prior_or_uniform(n_classes, prior)
+        sample, weights = learning_sample(votes, self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()
-        weigh = weights / max(weights.sum(), 1)
-        rates = np.asarray(cells.T @ weigh)
+        shares = weights / max(weights.sum(), 1)
+        rates = np.asarray(cells.T @ shares)
         used = np.flatnonzero(rates)
         if len(used) > MOST_CELLS:
             raise ModelError(
-                f"moments: rules vote for {len(used):,} (rule, class) pairs, and it works with at "
-                f"most {MOST_CELLS:,}; use dawid_skene, precision or majority"
+                f"rules vote for {len(used):,} (rule, class) pairs; the label model moments "
+                f"supports at most {MOST_CELLS:,}; use dawid_skene, precision or majority"
             )
-        some = cells[:, used]
-        together = (some.T @ some.multiply(weigh[:, None])).toarray()
+        used_cells = cells[:, used]
+        together = (used_cells.T @ used_cells.multiply(shares[:, None])).toarray()
         mu = np.full((len(rates), n_classes), LEAST)
         if len(used):
             mu[used] = self._solve(together, used, n_classes, prior)
@@ -72,11 +80,11 @@ class Moments:
     def _solve(
         self, together: np.ndarray, used: np.ndarray, n_classes: int, prior: Prior
     ) -> np.ndarray:
-        """`(used cells, classes)`: P(the rule says so | class)."""
+        """`(used cells, classes)`: P(the rule votes so | class)."""
         rates = np.diag(together).copy()
         scale = 1 / np.sqrt(np.maximum(rates, LEAST))
-        apart = (used[:, None] // n_classes != used[None, :] // n_classes).astype(float)
-        goal = together * apart * np.outer(scale, scale)
+        other_rule = (used[:, None] // n_classes != used[None, :] // n_classes).astype(float)
+        target = together * other_rule * np.outer(scale, scale)
         wrong = (1 - self.expected) / max(n_classes - 1, 1)
         start = np.full((len(used), n_classes), wrong)
         start[np.arange(len(used)), used % n_classes] = self.expected
@@ -85,21 +93,26 @@ class Moments:
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
             mu = flat.reshape(start.shape)
             scaled = mu * scale[:, None]
-            off = apart * ((scaled * prior) @ scaled.T) - goal
-            margin = (mu @ prior - rates) * scale
-            away = (mu - start) * scale[:, None]
-            value = (off**2).sum() + (margin**2).sum() + self.pull * (away**2).sum()
-            slope = 4 * (off @ scaled) * prior + 2 * np.outer(margin, prior)
-            slope = (slope + 2 * self.pull * away) * scale[:, None]
-            return float(value), slope.ravel()
+            pair_error = other_rule * ((scaled * prior) @ scaled.T) - target
+            rate_error = (mu @ prior - rates) * scale
+            from_start = (mu - start) * scale[:, None]
+            value = (pair_error**2).sum() + (rate_error**2).sum()
+            value = value + self.pull * (from_start**2).sum()
+            gradient = 4 * (pair_error @ scaled) * prior + 2 * np.outer(rate_error, prior)
+            gradient = (gradient + 2 * self.pull * from_start) * scale[:, None]
+            return float(value), gradient.ravel()
 
         bounds = [(LEAST, 1 - LEAST)] * start.size
-        found = minimize(
-            loss, start.ravel(), jac=True, method="L-BFGS-B", bounds=bounds,
+        result = minimize(
+            loss,
+            start.ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
             options={"maxiter": self.max_steps},
-        )  # fmt: skip
-        solved: np.ndarray = found.x.reshape(start.shape)
-        return solved
+        )
+        mu: np.ndarray = result.x.reshape(start.shape)
+        return mu
 
 
 @dataclass(frozen=True)
@@ -114,10 +127,12 @@ class FittedMoments:
         n_classes = len(self.prior)
         weights = np.log(self.mu).reshape(-1, n_classes)
 
-        def judge(some: SparseVotes) -> np.ndarray:
-            return softmax(some.indicators(n_classes) @ weights + np.log(self.prior))
+        def posterior(covered: SparseVotes) -> np.ndarray:
+            scores = covered.indicators(n_classes) @ weights + np.log(self.prior)
+            probs: np.ndarray = softmax(scores, axis=1)
+            return probs
 
-        return by_parts(votes, self.prior, judge)
+        return predict_in_parts(votes, self.prior, posterior)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`mu` (rules, classes, classes) and `prior` (classes,)."""
@@ -125,4 +140,4 @@ class FittedMoments:
 
     def why(self) -> str:
         """What was matched."""
-        return f"moments of {len(self.mu)} rules, taken two at a time"
+        return f"moments of {len(self.mu)} rules, two at a time"

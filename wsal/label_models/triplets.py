@@ -1,28 +1,33 @@
-"""FlyingSquid's label model: rule accuracies in closed form, from rules taken three at a time."""
+"""FlyingSquid's label model: rule accuracies in closed form, from rules taken three at a time.
+
+It is here to compare with (`make bench-label-models`), and can be chosen with
+`label_model=triplets`; `Auto` never chooses it.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from scipy.special import softmax
 
 from wsal.arrays import Classes, Prior, Probs, Votes
-from wsal.label_models.scoring import by_parts, softmax, uniform
-from wsal.label_models.sparse import SparseVotes
-from wsal.label_models.vote_patterns import evidence
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Share
 
-SURE = 0.99
+MOST_PRECISE = 0.99
 
 
 @dataclass(frozen=True)
 class Triplets:
     """Fu et al. (2020, ICML): |a_i| = sqrt(E_ij E_ik / E_jk), one class against the rest.
 
-    Theirs takes 0 for rules that never vote together, and averages it; here only pairs with
-    `least_overlap` common texts count, the median over them is taken, and a rule that is in no
-    triplet is right in `expected` of its votes. Needs rules that vote for several classes: of
-    keyword rules for one class each, agreement says little.
+    FlyingSquid counts an agreement of 0 for rules that never vote together, and takes the mean.
+    Here only pairs with `least_overlap` common texts count, the median is taken, and a rule in no
+    triplet is assumed to be right in `expected` of its votes. The rules should vote for several
+    classes each: the agreement of keyword rules for one class says little.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Triplets().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -31,8 +36,9 @@ class Triplets:
 
     least_overlap: Positive = 20
     expected: Annotated[Share, Field(gt=0.5, lt=1)] = 0.75
-    """How precise a vote is of which agreement tells nothing."""
+    """Precision of the votes of a rule that is in no triplet."""
     max_texts: Positive = 1_000_000
+    """Size of the sample of texts; rules that vote rarely keep all their votes."""
 
     def fit(
         self,
@@ -42,8 +48,11 @@ class Triplets:
         prior: Prior | None = None,
         gold: Classes | None = None,  # noqa: ARG002
     ) -> "FittedTriplets":
-        """One accuracy a rule and class, from agreement where rules vote together."""
-        sample, weights = evidence(votes, self.max_texts, least=100)
+        """One accuracy per rule and class, from agreement where rules vote together.
+
+        Gold is not used.
+        """
+        sample, weights = learning_sample(as_sparse(votes, n_classes), self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()
         fires = sum(cells[:, c::n_classes] for c in range(n_classes)).tocsr()
         overlap = (fires.T @ fires).toarray()
@@ -55,13 +64,13 @@ class Triplets:
             together = (signs.T @ signs.multiply(weights[:, None])).toarray()
             agreement = np.divide(together, both, out=np.zeros_like(together), where=both > 0)
             accuracy[:, c] = self._accuracies(agreement, overlap, n_classes)
-        return FittedTriplets(accuracy, uniform(n_classes, prior))
+        return FittedTriplets(accuracy, prior_or_uniform(n_classes, prior))
 
     def _accuracies(self, agreement: np.ndarray, overlap: np.ndarray, n_classes: int) -> np.ndarray:
-        """`(rules,)`: P(right on whether it is the class), the median over a rule's triplets."""
+        """`(rules,)`: P(right about whether it is the class), the median over all triplets."""
         usable = (overlap >= self.least_overlap) & (np.abs(agreement) > 1e-3)
         np.fill_diagonal(usable, val=False)
-        found = np.full(len(agreement), accuracy_of(self.expected, n_classes))
+        accuracies = np.full(len(agreement), accuracy_of(self.expected, n_classes))
         for i in range(len(agreement)):
             others = np.flatnonzero(usable[i])
             pairs = usable[np.ix_(others, others)]
@@ -71,16 +80,17 @@ class Triplets:
             squares = np.outer(with_i, with_i)[pairs] / np.abs(
                 agreement[np.ix_(others, others)][pairs]
             )
-            found[i] = (1 + np.sqrt(min(float(np.median(squares)), 1.0))) / 2
-        clipped: np.ndarray = np.clip(found, 0.5, accuracy_of(SURE, n_classes))
+            accuracies[i] = (1 + np.sqrt(min(float(np.median(squares)), 1.0))) / 2
+        clipped: np.ndarray = np.clip(accuracies, 0.5, accuracy_of(MOST_PRECISE, n_classes))
         return clipped
 
 
 def accuracy_of(precision: float, n_classes: int) -> float:
-    """P(right on whether a text is of one class) of a rule whose votes are right so often.
+    """P(right about whether a text is of one class) for a rule whose votes have this precision.
 
-    Classes being equally common, and wrong votes falling on all others alike. Of two classes that
-    is its precision; of more, most of its votes rightly deny most classes.
+    Classes are taken as equally common, and wrong votes as spread evenly over the other classes.
+    With two classes it equals the precision; with more it is higher, as every vote for one class
+    is right to deny most of the others.
 
     >>> accuracy_of(0.75, 2), accuracy_of(0.75, 4)
     (0.75, 0.875)
@@ -90,30 +100,33 @@ def accuracy_of(precision: float, n_classes: int) -> float:
 
 @dataclass(frozen=True)
 class FittedTriplets:
-    """P(a rule is right on whether a text is of the class) `(rules, classes)`."""
+    """P(a rule is right about whether a text is of the class), `(rules, classes)`."""
 
     accuracy: np.ndarray
     prior: Prior
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
-        """`(texts, classes)`: by Bayes' rule, from how precise votes of such accuracies are.
+        """`(texts, classes)`: by Bayes' rule, from the precision that the accuracies imply.
 
-        A vote is evidence for its class once: that it denies the others is the same evidence.
+        A vote counts as evidence once, for its class; that it denies the other classes is the same
+        evidence, not more of it.
         """
         n_classes = len(self.prior)
-        precision = np.clip(1 - n_classes * (1 - self.accuracy) / 2, 1 / n_classes, SURE)
+        precision = np.clip(1 - n_classes * (1 - self.accuracy) / 2, 1 / n_classes, MOST_PRECISE)
         odds = np.log(precision / (1 - precision) * max(n_classes - 1, 1))
         weights = (odds[:, :, None] * np.eye(n_classes)).reshape(-1, n_classes)
 
-        def judge(some: SparseVotes) -> np.ndarray:
-            return softmax(some.indicators(n_classes) @ weights + np.log(self.prior))
+        def posterior(covered: SparseVotes) -> np.ndarray:
+            scores = covered.indicators(n_classes) @ weights + np.log(self.prior)
+            probs: np.ndarray = softmax(scores, axis=1)
+            return probs
 
-        return by_parts(votes, self.prior, judge)
+        return predict_in_parts(votes, self.prior, posterior)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`accuracy` (rules, classes) and `prior` (classes,)."""
         return {"accuracy": self.accuracy, "prior": self.prior}
 
     def why(self) -> str:
-        """What was solved for."""
+        """What was used."""
         return f"triplets of {len(self.accuracy)} rules"

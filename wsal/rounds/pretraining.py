@@ -98,7 +98,7 @@ class WeakTraining:
             name = f"self-training {number}"
             draw = rng(self.seed, "self-training", number)
             sample = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
-            probs = processes.by_leader(partial(_probs, classifier, sample, f"{name}: predict"))
+            probs = processes.run_on_leader(partial(_probs, classifier, sample, f"{name}: predict"))
             targets, weights = confident_targets(probs, settings.threshold)
             kept = np.flatnonzero(weights)
             if not len(kept):

@@ -51,8 +51,8 @@ def run_command(
         BusyError: another process works on this run folder.
         WaitingForAnnotations: people have to answer before it can go on.
     """
-    with processes.together(parts["hardware"].device):
-        if not processes.leads():
+    with processes.process_group(parts["hardware"].device):
+        if not processes.is_leader():
             follow(run_dir, parts)
             return None
         return _lead(command, run_dir, parts, nodes)

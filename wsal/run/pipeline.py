@@ -102,7 +102,7 @@ def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> O
         if stage.reuses:
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         if stage.shared:
-            processes.tell((name, str(work), number))
+            processes.broadcast((name, str(work), number))
         facts.update(stage.function(name)(work, **inputs, **built))
     if name == "select":
         withdraw(out.parent)
@@ -125,7 +125,7 @@ def origin_of(
 
 def follow(run_dir: Path, parts: Components) -> None:
     """Take part in each stage that the leader of several processes says; write nothing."""
-    while told := processes.tell():
+    while told := processes.broadcast():
         name, work, number = told
         stage = STAGES[name]
         inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}

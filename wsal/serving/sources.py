@@ -16,7 +16,7 @@ from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
 from wsal.files.lines import Chunk, Offset, doubt
 from wsal.files.objects import json_chunks
 from wsal.files.streams import Transcoded
-from wsal.files.table import chunks, files_of, parquet_file, require_same_columns, to_stderr
+from wsal.files.table import chunks, files_of, log_note, parquet_file, require_same_columns
 
 STREAMED = ("csv", "tsv", "jsonl", "ndjson")
 STREAM = "-"
@@ -86,9 +86,9 @@ class Source:
         names = self._first_columns() if is_folder else []
         for number, file in enumerate(self.files[start.file :], start=start.file):
             begin = start if number == start.file else Offset()
-            for chunk in chunks(file, self._kind(file), self.options, begin, to_stderr):
+            for chunk in chunks(file, self._kind(file), self.options, begin, log_note):
                 if chunk.doubtful:
-                    to_stderr(doubt(str(file), chunk.doubtful))
+                    log_note(doubt(str(file), chunk.doubtful))
                 names = names or chunk.table.column_names
                 require_same_columns(file, chunk.table.column_names, self.files[0], names)
                 yield replace(

@@ -91,10 +91,10 @@ def finetune(
             in_frame = reference.place == "frame"
             judged = texts.take(frame.rows) if in_frame else read_tokens(tokens.path / "dev")
             compare = partial(_compare, (classifier, other), judged, reference, amplify, seed)
-            facts["amplified"] = processes.by_leader(compare) | {"n_copies": len(copies.texts)}
+            facts["amplified"] = processes.run_on_leader(compare) | {"n_copies": len(copies.texts)}
             if facts["amplified"]["used"]:
                 classifier, history = other, other_history
-    if not processes.leads():
+    if not processes.is_leader():
         return {}
     classifier.save(out)
     frame_probs, _ = predict(classifier, texts.take(frame.rows), f"round {number}: frame")

@@ -58,7 +58,7 @@ def pretrain(
         usable(weak_labels),
         lambda rows: weak_targets(weak_labels, rows, scratch / "pretrain"),
     )
-    if not processes.leads():
+    if not processes.is_leader():
         return {}
     classifier.save(out)
     history = facts.pop("history")

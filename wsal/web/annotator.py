@@ -14,7 +14,7 @@ from wsal.annotation.annotators import Query
 from wsal.annotation.guidelines import check_guidelines, guidelines_content
 from wsal.errors import ConfigError
 from wsal.settings import Amount, Count, Share
-from wsal.sockets import LOOPBACK, bound, reachable
+from wsal.sockets import LOOPBACK, listening_socket, reachable_host
 
 PAUSE = 0.3  # seconds between two looks at the journal
 
@@ -78,9 +78,9 @@ class Web:
         tokens = tokens_of(run_dir, self.people)
         told = read_guidelines(self.guidelines)
         site = Site(run_dir, tokens, told, self.blind, self.overlap, self.again, self.lease_seconds)
-        listening = bound(self.host, self.port, "annotator.port=")
+        listening = listening_socket(self.host, self.port, "annotator.port=")
         port = listening.getsockname()[1]
-        host = reachable(self.host)
+        host = reachable_host(self.host)
         addresses = [f"http://{host}:{port}/?token={token}" for token in tokens]
         with running(make_app(site), listening):
             for address, name in zip(addresses, tokens.values(), strict=True):
