@@ -1,5 +1,6 @@
 """Votes as the label model reads them; weak labels as the label model writes them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +22,47 @@ SUM_ERROR = 1e-3
 """By how much the probabilities of a text, in float32, may miss 1."""
 
 
+@dataclass(frozen=True)
+class WeakTable:
+    """The weak labels of a pool, row by row."""
+
+    probs: Probs  # (texts, classes)
+    n_votes: np.ndarray  # (texts,); 0: every rule abstained
+    used: np.ndarray  # (texts,) bool: whether the weak label is trained on
+
+
+def weak_table(
+    fitted: FittedLabelModel, votes: SparseVotes, settings: AggregateSettings, labels: LabelSet
+) -> WeakTable:
+    """What a label model makes of the votes, with uncovered texts as the settings want them."""
+    covered = votes.n_votes > 0
+    probs = fill_uncovered(probs_of(fitted, votes), covered, settings, labels)
+    return WeakTable(probs, votes.n_votes, covered | (settings.uncovered != "drop"))
+
+
 def write_weak_labels(
     out: Path,
     pool: Artifact,
-    matrix: SparseVotes,
+    votes: SparseVotes,
     fitted: FittedLabelModel,
     settings: AggregateSettings,
     labels: LabelSet,
 ) -> Facts:
     """weak_labels.parquet and label_model.safetensors."""
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
-    covered = matrix.n_votes > 0
-    probs = fill_uncovered(probs_of(fitted, matrix), covered, settings, labels)
-    used = covered | (settings.uncovered != "drop")
-    kind = pl.Array(pl.Float32, len(labels))
-    columns = {"probs": pl.Series(probs, dtype=kind), "n_votes": matrix.n_votes, "used": used}
-    weak = pl.DataFrame({"id": ids, **columns})
+    table = weak_table(fitted, votes, settings, labels)
+    weak = pl.DataFrame(
+        {
+            "id": pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"],
+            "probs": pl.Series(table.probs, dtype=pl.Array(pl.Float32, len(labels))),
+            "n_votes": table.n_votes,
+            "used": table.used,
+        }
+    )
     tables.write(weak, out / "weak_labels.parquet", tables.weak_schema(len(labels)))
     arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
     save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
-    n_covered = int(covered.sum())
-    return {"n_texts": len(ids), "n_covered": n_covered, "label_model": fitted.why()}
+    n_covered = int((table.n_votes > 0).sum())
+    return {"n_texts": len(weak), "n_covered": n_covered, "label_model": fitted.why()}
 
 
 def on_gold(
@@ -51,32 +72,41 @@ def on_gold(
     settings: AggregateSettings,
     labels: LabelSet,
 ) -> Facts:
-    """How good the rules are without a classifier, on dev and test where they exist.
-
-    An uncovered text counts as the default class or, without one, as the class that weak labels
-    have most; `covered` has the numbers of texts with a vote alone.
-    """
+    """`score_rules` on dev and test, where they exist."""
     metrics = {}
     for split in ("dev", "test"):
-        if not (path := pool.path / f"{split}.parquet").exists():
-            continue
-        records, matrix = tables.read(path), read_votes(votes, split)
-        probs, covered = probs_of(fitted, matrix), matrix.n_votes > 0
-        gold = records["label"].to_numpy().astype(np.int64)
-        weights = records["n_copies"].to_numpy().astype(np.float64)
-        shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
-        if covered.any():
-            alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
-            names = ("accuracy", "log_loss", "calibration_error")
-            shares |= {name: alone[name] for name in names}
-            if settings.uncovered != "default":
-                guess = int(probs[covered].sum(axis=0).argmax())
-                probs[~covered] = _mostly(guess, len(labels))
-        probs = probs if settings.uncovered != "default" else fill_uncovered(
-            probs, covered, settings, labels
-        )  # fmt: skip
-        metrics[split] = evaluate(probs, gold, weights, labels) | {"covered": shares}
+        if (path := pool.path / f"{split}.parquet").exists():
+            records, split_votes = tables.read(path), read_votes(votes, split)
+            metrics[split] = score_rules(fitted, split_votes, records, settings, labels)
     return metrics
+
+
+def score_rules(
+    fitted: FittedLabelModel,
+    votes: SparseVotes,
+    records: pl.DataFrame,
+    settings: AggregateSettings,
+    labels: LabelSet,
+) -> Facts:
+    """How good the rules are without a classifier, on texts with gold.
+
+    `records` has the columns `label` (class) and `n_copies`. An uncovered text counts as the
+    default class or, without one, as the most frequent class of the weak labels; `covered` has the
+    numbers of texts with a vote alone.
+    """
+    probs, covered = probs_of(fitted, votes), votes.n_votes > 0
+    gold = records["label"].to_numpy().astype(np.int64)
+    weights = records["n_copies"].to_numpy().astype(np.float64)
+    shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
+    if covered.any():
+        alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
+        shares |= {name: alone[name] for name in ("accuracy", "log_loss", "calibration_error")}
+        if settings.uncovered != "default":
+            likeliest = int(probs[covered].sum(axis=0).argmax())
+            probs[~covered] = _mostly(likeliest, len(labels))
+    if settings.uncovered == "default":
+        probs = fill_uncovered(probs, covered, settings, labels)
+    return evaluate(probs, gold, weights, labels) | {"covered": shares}
 
 
 def probs_of(fitted: FittedLabelModel, matrix: SparseVotes) -> Probs:
