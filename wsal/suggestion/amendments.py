@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from wsal.arrays import ABSTAIN, Classes, Votes
-from wsal.rules.base import any_of
+from wsal.rules.search import any_of
 from wsal.suggestion.mining import Term
 from wsal.suggestion.proposals import PATTERNS, Proposal
 
