@@ -40,7 +40,7 @@ def of_function(function: Callable[..., Any], files: Sequence[str] = ()) -> dict
         RuleError: one of `files` is missing.
     """
     where = qualified_name(function)
-    file = _source_file(function)
+    file = source_file(function)
     folders = [*([file.parent] if file else []), Path.cwd()]
     paths = [_path_in(folders, name, where) for name in files]
     if file:
@@ -59,8 +59,8 @@ def qualified_name(function: Callable[..., Any]) -> str:
     >>> qualified_name(of_files)
     'wsal.contents.of_files'
     """
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return f"{function.__module__}.{name}"
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{getattr(named, '__module__', 'builtins')}.{named.__qualname__}"
 
 
 def edited(content: Any) -> list[str]:  # noqa: ANN401  a content, or contents in mappings
@@ -107,18 +107,19 @@ def code_files(file: Path, module: str) -> list[Path]:
     return [*modules, *named]
 
 
+def source_file(code: Callable[..., Any]) -> Path | None:
+    """The file of a function or a class; None if it has none, as in a notebook."""
+    try:
+        file = Path(inspect.getsourcefile(code) or "")
+    except (OSError, TypeError):  # defined in a notebook; not written in Python
+        return None
+    return file if file.is_file() else None
+
+
 def is_own_code(module: str) -> bool:
     """Whether a module is neither wsal's nor Python's: code that may be edited between runs."""
     top = module.partition(".")[0]
     return top != "wsal" and top not in sys.stdlib_module_names
-
-
-def _source_file(function: Callable[..., Any]) -> Path | None:
-    try:
-        file = Path(inspect.getsourcefile(function) or "")
-    except TypeError:  # not written in Python
-        return None
-    return file if file.is_file() else None
 
 
 def _path_in(folders: Iterable[Path], name: str, where: str) -> Path:

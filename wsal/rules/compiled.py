@@ -7,7 +7,7 @@ always those of the regexes; a test compares thousands of them.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,10 @@ import polars as pl
 
 from wsal.arrays import ABSTAIN, Votes
 from wsal.labels import LabelSet
-from wsal.rules.base import column
+from wsal.rules.base import VoteRows, VotingContext, column
 from wsal.rules.cleaning import class_of
 from wsal.rules.normal import LOWER, fold, is_ascii, single_spaced, translate
-from wsal.rules.search import Pattern, Search, any_of
+from wsal.rules.search import Pattern, PatternRule, Search, any_of
 
 MAX_WORDS = 500  # in one regex; more would exceed the engine's size limit
 PLAIN_WORD = re.compile(r"[a-zA-Z0-9_]+")
@@ -36,6 +36,12 @@ class FieldPattern:
 
     pattern: Pattern
     field: str | None
+
+
+def vote_patterns(rules: Mapping[str, PatternRule], context: VotingContext) -> VoteRows:
+    """The votes of all rules, compiled together; see `wsal.rules.base.VoteTogether`."""
+    vote = compile_searches([rule.search() for rule in rules.values()], context.labels)
+    return lambda rows: vote(context.records[rows])
 
 
 def compile_searches(

