@@ -23,7 +23,7 @@ from wsal.commands.rules_watch import Pool, View, look
 from wsal.commands.rules_watch import show as show_view
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
-from wsal.rules.voting import compile_rules
+from wsal.rules.voting import vote_in_chunks
 
 LABELS = LabelSet(tuple(f"c{i}" for i in range(10)))
 SNORKEL_ROWS = 20_000
@@ -80,13 +80,13 @@ def run(rules, n_rows, part=1_000_000):
 
 def count(rules, table):
     """Compile, vote, and count the votes: they are held a chunk at a time."""
-    chunks = compile_rules(rules, LABELS, table).chunks(table)
+    chunks = vote_in_chunks(rules, table, LABELS)
     return sum(int(np.count_nonzero(votes >= 0)) for votes in chunks)
 
 
 def whole(rules, table):
     """The vote matrix."""
-    return np.concatenate(list(compile_rules(rules, LABELS, table).chunks(table)))
+    return np.concatenate(list(vote_in_chunks(rules, table, LABELS)))
 
 
 def after_an_edit(n_rows=100_000):

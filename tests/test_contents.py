@@ -1,10 +1,13 @@
 """What votes are made from besides settings: code, helper modules, word lists, gazetteers."""
 
 import json
+import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -145,14 +148,76 @@ def test_a_file_that_is_missing_is_said(shop):
         Gazetteer("terms.csv").content()
 
 
-def test_a_function_that_is_in_no_file_is_its_source(monkeypatch):
-    scope = {"__name__": "notebook"}
-    exec(compile("def f(record): return None", "<cell 1>", "exec"), scope)  # noqa: S102
-    with pytest.raises(RuleError, match="its source cannot be read"):
-        of_function(scope["f"], ())
-    lines = ["def f(record): return None\n"]
-    monkeypatch.setitem(sys.modules["linecache"].cache, "<cell 1>", (26, None, lines, "<cell 1>"))
-    assert FunctionRule(scope["f"]).content() == {"source": lines[0]}
+NOTEBOOK = """
+from dataclasses import dataclass
+from wsal.rules.functions import column_rule, rule
+
+@rule
+def beans(record):
+    return "Coffee" if record["text"] in {"beans", "arabica"} or (lambda: 0)() else None
+
+@column_rule
+def columns(frame):
+    return [None] * len(frame)
+
+@dataclass(frozen=True)
+class Own:
+    label: str
+    def vote(self, records, labels):
+        return [0] * len(records)
+"""
+
+
+def cell(code=NOTEBOOK, name="<cell 1>"):
+    """What a notebook's cell defines."""
+    scope = {"__name__": "__main__"}
+    exec(compile(code, name, "exec"), scope)  # noqa: S102
+    return scope
+
+
+def test_a_function_without_a_file_is_its_source_or_else_its_compiled_code(monkeypatch):
+    compiled = cell()["beans"].content()
+    assert list(compiled) == ["bytecode"]
+    assert cell(name="<cell 2>")["beans"].content() == compiled
+    edits = [NOTEBOOK.replace("arabica", "robusta"), NOTEBOOK.replace("(lambda: 0)", "(lambda: 1)")]
+    assert all(cell(edit)["beans"].content() != compiled for edit in edits)
+    assert cell()["columns"].content() != compiled
+    lines = NOTEBOOK.splitlines(keepends=True)
+    entry = (len(NOTEBOOK), None, lines, "<cell 1>")
+    monkeypatch.setitem(sys.modules["linecache"].cache, "<cell 1>", entry)  # as IPython does
+    assert cell()["beans"].content() == {"source": "".join(lines[4:7])}
+
+
+def test_the_content_of_a_function_without_a_file_is_the_same_in_every_process(tmp_path):
+    code = f"{NOTEBOOK}\nprint(beans.content())"
+    outputs = {
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+                       capture_output=True, text=True, check=True).stdout
+        for seed in "123"
+    }  # fmt: skip
+    assert len(outputs) == 1
+    assert "bytecode" in outputs.pop()
+
+
+def test_files_of_a_function_without_a_file_are_in_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_text("tea")
+    content = FunctionRule(cell()["beans"].function, files=("words.txt",)).content()
+    assert list(content["files"]) == ["words.txt"]
+    with pytest.raises(RuleError, match=r"__main__\.beans: its file 'no\.txt' is not in "):
+        rule(files=["no.txt"])(cell()["beans"].function).content()
+
+
+def test_what_is_not_written_in_python_is_its_name():
+    assert of_function(str.lower) == {"name": "builtins.str.lower"}
+
+
+def test_rules_of_a_notebook_have_a_configuration(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    scope = cell()
+    rules = {"beans": scope["beans"], "own": scope["Own"]("Coffee")}
+    content = Components({"rules": rules}, {"rules": {}}).config("rules")["content"]
+    assert list(content) == ["beans"]
 
 
 def test_an_encoder_in_a_folder_counts_for_a_similarity_rule(tmp_path):

@@ -1,12 +1,11 @@
 """The built configuration that stages are handed, and what of it counts for a digest."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from wsal.contents import code_files, is_own_code, of_files
+from wsal.contents import code_files, is_own_code, of_files, source_file
 from wsal.settings import EncoderSettings
 
 
@@ -43,8 +42,8 @@ def _content(part: Any) -> dict[str, Any]:  # noqa: ANN401  a component, setting
     content = dict(part.content()) if isinstance(part, HasContent) else {}
     if isinstance(part, EncoderSettings) and Path(part.path).is_dir():
         content |= of_files([Path(part.path)])
-    if is_own_code(type(part).__module__) and (file := inspect.getsourcefile(type(part))):
-        content |= {"code": of_files(code_files(Path(file), type(part).__module__))}
+    if is_own_code(type(part).__module__) and (file := source_file(type(part))):
+        content |= {"code": of_files(code_files(file, type(part).__module__))}
     found = {name: _content(one) for name, one in _inside(part)}
     return content | {name: one for name, one in found.items() if one}
 

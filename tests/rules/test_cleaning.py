@@ -164,7 +164,7 @@ def test_a_number_is_found_beside_a_sign_that_cleaning_changes():
 
 
 def test_seeds_are_cleaned():
-    assert Similarity({"hit": ("Levi’s  501", "m²")}).texts() == ["Levi's 501", "m2"]
+    assert Similarity({"hit": ("Levi’s  501", "m²")}).seed_texts() == ["Levi's 501", "m2"]
 
 
 def test_class_names_in_rules_are_cleaned_as_those_of_the_data_are(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from test_patterns import LABELS, keyword_finder, records
 
 from wsal.errors import RuleError
-from wsal.rules import compiled, voting
+from wsal.rules import compiled, function_calls, voting
 from wsal.rules.normal import fold, is_ascii
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.testing import vote
@@ -79,7 +79,7 @@ def one_regex_at_a_time(rule, table):
         regex = pattern.regex if pattern.case else f"(?i){pattern.regex}"
         return np.any([t.str.contains(regex).fill_null(value=False) for t in looked], axis=0)
 
-    hit = found(search.wanted) & ~(found(search.unless) if search.unless else False)
+    hit = found(search.pattern) & ~(found(search.unless) if search.unless else False)
     return np.where(hit, LABELS.index(rule.label), -1)
 
 
@@ -160,7 +160,7 @@ def test_a_sign_whose_small_form_is_a_letter_ends_a_word():
 
 @pytest.mark.parametrize("at_once", [1, 2, 500])
 def test_candidates_are_confirmed_whatever_words_are_asked_together(at_once, monkeypatch):
-    monkeypatch.setattr(compiled, "AT_ONCE", at_once)
+    monkeypatch.setattr(compiled, "MAX_WORDS", at_once)
     rule = Keyword("hit", ("c++", "c#", "a b", "a-b", "ab", "C-A"), unless=("x y", "x+y"))
     texts = ["c++", "c#", "c", "c+", "a b", "a-b", "a/b", "ab", "a  b x", "ab x/y", "ab x+y", "c a"]
     for each in (rule, replace(rule, case=True), replace(rule, whole_words=False)):
@@ -189,9 +189,9 @@ def test_functions_vote_alike_in_other_processes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     import own_rules
 
-    monkeypatch.setattr(voting, "MANY_CALLS", 10)
+    monkeypatch.setattr(function_calls, "MANY_CALLS", 10)
     monkeypatch.setattr(voting, "CHUNK", 40)
-    monkeypatch.setattr(voting, "FEW_CORES", 1)
+    monkeypatch.setattr(function_calls, "FEW_CORES", 1)
     rng = random.Random(0)
     table = random_records(rng, 150).with_columns(
         text=pl.when(pl.int_range(pl.len()) == 70).then(pl.lit("bad")).otherwise("text")

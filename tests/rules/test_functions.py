@@ -1,10 +1,14 @@
 """Rules written as functions, and what is said when a rule fails."""
 
+import sys
+from types import ModuleType
+
 import polars as pl
 import pytest
 
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
+from wsal.rules import function_calls
 from wsal.rules.base import Rule
 from wsal.rules.functions import FunctionRule, rule
 from wsal.rules.patterns import Keyword, Regex
@@ -108,5 +112,37 @@ def test_a_failure_names_the_rule_the_record_and_the_error(failing, words):
 
 
 def test_the_decorator_refuses_what_is_no_function():
-    with pytest.raises(RuleError, match=r"without parentheses; got 'mug'"):
+    with pytest.raises(RuleError, match=r"@rule without parentheses expects a function .*'mug'"):
         rule("mug")
+
+
+def test_a_function_of_a_notebook_votes_in_this_process(monkeypatch):
+    monkeypatch.setattr(function_calls, "MANY_CALLS", 0)
+    monkeypatch.setattr(function_calls, "FEW_CORES", 0)
+    monkeypatch.setattr(function_calls, "ProcessPoolExecutor", None)  # never started
+    main = ModuleType("__main__")  # as in a notebook: without a file
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    words = ["mug"]
+    code = "@rule\ndef by_word(record):\n    return 'mug' if words[0] in record['text'] else None"
+    exec(code, vars(main) | {"rule": rule, "words": words}, vars(main))  # noqa: S102
+    assert not function_calls.is_importable(main.by_word.function)
+    votes = collect_votes({"a": main.by_word, "b": Keyword("tv", ["tv"])}, RECORDS, LABELS)
+    assert votes.tolist() == [[0, -1], [-1, 1], [-1, -1]]
+    assert main.by_word({"text": "a mug"}) == "mug"
+
+
+@pytest.mark.parametrize("make", [lambda: Keyword("tv", "tv"), lambda: Keyword("tv", ["tv"], "no"),
+                                  lambda: Regex("tv", "tv", fields="title"),
+                                  lambda: rule(files="words.txt")(by_text.function)])  # fmt: skip
+def test_one_text_instead_of_a_list_is_refused(make):
+    with pytest.raises(RuleError, match=r"(words|unless|fields|files) is the text '.*'; expected"):
+        make()
+
+
+def test_rules_take_lists_and_positions():
+    rule = Keyword("tv", ["tv", "television"], ["stand"], ["title"])
+    assert rule == Keyword("tv", ("tv", "television"), unless=("stand",), fields=("title",))
+    assert hash(rule) == hash(Keyword("tv", ("tv", "television"), ("stand",), ("title",)))
+    assert Regex("tv", r"\btv", fields=["title"]) == Regex("tv", r"\btv", fields=("title",))
+    with pytest.raises(RuleError, match="rule for 'tv' has no words"):
+        Keyword("tv", [])

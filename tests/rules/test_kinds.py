@@ -9,12 +9,13 @@ from test_patterns import LABELS, records
 
 from wsal.errors import RuleError, UnknownNameError
 from wsal.labels import LabelSet
+from wsal.rules.base import Rule
 from wsal.rules.functions import column_rule
 from wsal.rules.gazetteer import Gazetteer
 from wsal.rules.normal import fold
 from wsal.rules.numbers import Number
 from wsal.rules.patterns import Keyword
-from wsal.rules.similarity import EmbeddingRule, Similarity
+from wsal.rules.similarity import Similarity
 from wsal.rules.testing import vote
 from wsal.rules.voting import collect_votes
 
@@ -156,15 +157,15 @@ def test_bounds_that_enclose_nothing_are_refused():
 
 def test_similarity_votes_for_the_nearest_class_and_abstains_in_doubt():
     rule = Similarity({"hit": ("a", "b"), "other": ("c",)}, threshold=0.5, margin=0.1)
-    assert isinstance(rule, EmbeddingRule)
-    assert rule.texts() == ["a", "b", "c"]
+    assert isinstance(rule, Rule)
+    assert rule.seed_texts() == ["a", "b", "c"]
     own = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
     texts = np.array(
         [[0.1, 0.9, 0.1], [0, 0.3, 0.9], [0.65, 0, 0.66], [0.4, 0.4, 0.1]], dtype=np.float32
     )
-    assert rule.vote_embedded(texts, own, LABELS).tolist() == [1, 0, -1, -1]
+    assert rule.vote_on(texts, own, LABELS).tolist() == [1, 0, -1, -1]
     with pytest.raises(UnknownNameError):
-        Similarity({"hitt": ("a",)}).vote_embedded(texts, own[:1], LABELS)
+        Similarity({"hitt": ("a",)}).vote_on(texts, own[:1], LABELS)
     with pytest.raises(RuleError, match="wsal vote"):
         vote(rule, "x", labels=LABELS.names)
 
@@ -192,15 +193,16 @@ def test_similarity_rules_vote_wherever_votes_are_collected():
     assert sorted(asked) == [(30 + 1, "half"), (30 + 3 + 1, "all")]
     for column, rule in zip(votes.T, rules.values(), strict=True):
         if isinstance(rule, Similarity):
-            given = embed(texts, rule.encoder), embed(rule.texts(), rule.encoder)
-            assert column.tolist() == rule.vote_embedded(*given, LABELS).tolist()
+            assert column.tolist() == rule.vote(records(texts), LABELS, embed).tolist()
+            embeddings = embed(texts, rule.encoder), embed(rule.seed_texts(), rule.encoder)
+            assert column.tolist() == rule.vote_on(*embeddings, LABELS).tolist()
             assert len(set(column)) > 1
     assert votes[:, 1].tolist() == [1 if "tea" in text.split() else -1 for text in texts]
 
 
 def test_similarity_rules_are_not_left_out_without_a_word():
     rules = {"near": Similarity({"hit": ("a",)})}
-    with pytest.raises(RuleError, match=r"^rule 'near': it votes on embeddings.*`wsal vote`"):
+    with pytest.raises(RuleError, match=r"^rule 'near': .*compares embeddings.*`wsal vote`"):
         collect_votes(rules, records(["a"]), LABELS)
 
 
@@ -219,7 +221,7 @@ def test_column_rules_answer_with_an_expression_or_a_series():
 
     rules = {"s": column_rule(as_series), "e": column_rule(as_expression)}
     assert collect_votes(rules, records(["a", "b"]), LABELS).tolist() == [[1, -1], [-1, 0]]
-    with pytest.raises(RuleError, match=r"rule 'x': .*gave 1 votes for 2 records"):
+    with pytest.raises(RuleError, match=r"rule 'x': .*returned 1 votes for 2 records"):
         collect_votes({"x": column_rule(lambda f: ["hit"][: len(f)])}, records(["a", "b"]), LABELS)
     with pytest.raises(RuleError, match=r"rule 'x': unknown label 'hitt'"):
         collect_votes({"x": column_rule(lambda _: pl.lit("hitt"))}, records(["a"]), LABELS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wsal import tables
 from wsal.labels import LabelSet
-from wsal.rules.pairs import FEW, clashes, related
+from wsal.rules.pairs import MIN_VOTES, conflicts, related
 from wsal.rules.uncovered import groups
 
 LABELS = LabelSet(("x", "y", "z"))
@@ -35,7 +35,7 @@ def rule_names(votes):
 
 def relation(a, b, n):
     """Of rule `a`, the one with fewer votes, to `b`; sets of texts."""
-    if len(a) < FEW:
+    if len(a) < MIN_VOTES:
         return None
     if len(a & b) >= 0.9 * len(a | b):
         return "same"
@@ -72,7 +72,7 @@ def test_the_largest_conflicts_equal_a_loop(case, most):
     votes, gold = case
     texts = pl.Series([f"text {i}" for i in range(len(votes))], dtype=pl.String)
     names = rule_names(votes)
-    table = clashes(votes, gold, texts, names, LABELS, np.random.default_rng(0), most)
+    table = conflicts(votes, gold, texts, names, LABELS, np.random.default_rng(0), most)
     sizes = {}
     for j, k in combinations(range(len(names)), 2):
         for a, b in permutations(range(3), 2):

@@ -13,12 +13,12 @@ from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import collect_votes
 from wsal.suggestion.amendments import amend
-from wsal.suggestion.beliefs import believe
 from wsal.suggestion.mining import Term, mine, terms_in
+from wsal.suggestion.naive_bayes import fit_naive_bayes
 from wsal.suggestion.names import forms_of, name_rules, seed_votes
 from wsal.suggestion.proposals import Proposal, to_yaml
-from wsal.suggestion.suggest import Known, suggest
-from wsal.suggestion.terms import cover, estimate, judge
+from wsal.suggestion.suggest import LabelledSample, suggest
+from wsal.suggestion.terms import cover, estimate_terms, uncorrected
 
 WORDS = ["tea", "Tea", "kg", "5", "12kg", "kgn36", "usb-c", "é", "İ", "a", "_", "l", "2", "ß"]
 SIGNS = [" ", " ", " ", "  ", "-", " / ", ", ", ".", "\u00a0", "\n"]
@@ -82,12 +82,12 @@ def test_unlabelled_texts_and_seeds_help_to_guess_classes():
     none = np.zeros((3000, 4), dtype=np.float32)
     known = np.flatnonzero(gold >= 0)
     seen = np.flatnonzero(found[known].sum(axis=0))
-    alone = believe(found[known][:, seen], none[known], gold[known])
+    alone = fit_naive_bayes(found[known][:, seen], none[known], gold[known])
     without = (found[:, seen] @ alone.weights).argmax(axis=1)
-    helped = believe(found, none, gold).scores.argmax(axis=1)
+    helped = fit_naive_bayes(found, none, gold).scores.argmax(axis=1)
     assert (helped == truth).mean() > (without == truth).mean() + 0.1
     seeds = np.eye(4, dtype=np.float32)[truth] * (rng.random((3000, 1)) < 0.3)
-    seeded = believe(found, seeds, np.full(3000, -1)).scores.argmax(axis=1)
+    seeded = fit_naive_bayes(found, seeds, np.full(3000, -1)).scores.argmax(axis=1)
     assert (seeded == truth).mean() > 0.95
 
 
@@ -96,9 +96,11 @@ def test_the_order_of_texts_and_mute_terms_change_no_belief():
     texts, truth = shop(200, rng)
     _, found = mine({None: texts}, 2)
     gold, none = some_gold(truth, 30, rng), np.zeros((200, 4), dtype=np.float32)
-    scores = believe(found, none, gold).scores
+    scores = fit_naive_bayes(found, none, gold).scores
     order = rng.permutation(200)
-    assert np.allclose(believe(found[order], none, gold[order]).scores, scores[order], atol=1e-3)
+    assert np.allclose(
+        fit_naive_bayes(found[order], none, gold[order]).scores, scores[order], atol=1e-3
+    )
 
 
 def test_estimates_equal_a_loop_that_leaves_the_term_out():
@@ -106,18 +108,18 @@ def test_estimates_equal_a_loop_that_leaves_the_term_out():
     texts, truth = shop(120, rng)
     _, found = mine({None: texts}, 2)
     gold = some_gold(truth, 40, rng)
-    beliefs = believe(found, np.zeros((120, 4), dtype=np.float32), gold)
-    judged, dense = estimate(found, beliefs, gold), found.toarray()
+    model = fit_naive_bayes(found, np.zeros((120, 4), dtype=np.float32), gold)
+    estimates, dense = uncorrected(found, model, gold), found.toarray()
     for term in range(found.shape[1]):
         rows = np.flatnonzero(dense[:, term])
-        probs = softmax(beliefs.scores[rows] - beliefs.weights[term], axis=1)
+        probs = softmax(model.scores[rows] - model.weights[term], axis=1)
         probs[gold[rows] >= 0] = np.eye(4)[gold[rows][gold[rows] >= 0]]
-        guess = (probs.sum(axis=0) + 2 * beliefs.prior) / (len(rows) + 2)
+        guess = (probs.sum(axis=0) + 2 * model.prior) / (len(rows) + 2)
         known = gold[rows][gold[rows] >= 0]
-        assert judged.precision[term] == pytest.approx(guess.max(), abs=1e-4)
-        assert guess[judged.label[term]] == pytest.approx(guess.max(), abs=1e-4)
-        assert (judged.n_texts[term], judged.n_gold[term]) == (len(rows), len(known))
-        assert judged.n_right[term] == (known == judged.label[term]).sum()
+        assert estimates.precision[term] == pytest.approx(guess.max(), abs=1e-4)
+        assert guess[estimates.label[term]] == pytest.approx(guess.max(), abs=1e-4)
+        assert (estimates.n_texts[term], estimates.n_gold[term]) == (len(rows), len(known))
+        assert estimates.n_right[term] == (known == estimates.label[term]).sum()
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.9])
@@ -126,13 +128,13 @@ def test_estimated_precisions_are_the_true_ones_once_gold_corrects_them(noise):
     texts, truth = shop(4000, rng, noise=noise)
     terms, found = mine({None: texts}, 20)
     gold = some_gold(truth, 150, rng)
-    judged = judge(found, gold, lambda _: np.zeros((4000, 4), dtype=np.float32), 20)
+    estimates = estimate_terms(found, gold, lambda _: np.zeros((4000, 4), dtype=np.float32), 20)
     own = np.array([one.text.startswith("own") and " " not in one.text for one in terms])
-    real = np.array([(truth[found[:, [t]].toarray().ravel() > 0] == judged.label[t]).mean()
+    real = np.array([(truth[found[:, [t]].toarray().ravel() > 0] == estimates.label[t]).mean()
                      for t in np.flatnonzero(own)])  # fmt: skip
-    assert judged.precision[own].mean() == pytest.approx(real.mean(), abs=0.05)
-    assert judged.held_out is not None
-    unchecked = judge(found, some_gold(truth, 29, rng), lambda _: np.zeros((4000, 4)), 20)
+    assert estimates.precision[own].mean() == pytest.approx(real.mean(), abs=0.05)
+    assert estimates.held_out is not None
+    unchecked = estimate_terms(found, some_gold(truth, 29, rng), lambda _: np.zeros((4000, 4)), 20)
     assert unchecked.held_out is None
 
 
@@ -144,14 +146,14 @@ def test_covering_equals_a_slow_greedy_loop(seed, least):
     precision, left = rng.uniform(0.6, 1, 8), rng.random(30) < 0.8
     terms = np.flatnonzero(rng.random(8) < 0.8)
     taken = cover(sparse.csr_array(dense), terms, precision, left, least)
-    bare, slow = left.copy(), []
+    uncovered, slow = left.copy(), []
     while True:
-        gains = {t: (dense[:, t] > 0)[bare].sum() for t in terms}
+        gains = {t: (dense[:, t] > 0)[uncovered].sum() for t in terms}
         gains = {t: g * (precision[t] - 0.5) for t, g in gains.items() if g >= least}
         if not gains:
             break
         slow.append(max(gains, key=gains.__getitem__))
-        bare &= dense[:, slow[-1]] == 0
+        uncovered &= dense[:, slow[-1]] == 0
     assert taken == slow
 
 
@@ -159,9 +161,9 @@ def test_names_are_found_in_both_numbers_and_the_longer_one_wins():
     labels = LabelSet(("Freezers", "Fridge Freezers", "TVs"))
     texts = ["a freezer", "fridge freezers", "freezer, tv", "tvs", "nothing"]
     votes = collect_votes(name_rules(labels), records(texts), labels)
-    said, believed = seed_votes(votes, np.full(5, -1), 3)
+    said, used = seed_votes(votes, np.full(5, -1), 3)
     assert said.tolist() == [0, 1, -1, 2, -1]
-    assert believed == [True, True, True]
+    assert used == [True, True, True]
     assert forms_of("Health & Beauty") == ("health", "beauty")
     shared = name_rules(LabelSet(("Tea & Coffee", "Tea & Milk", "!")))
     assert {name: one.words for name, one in shared.items()} == {
@@ -172,8 +174,8 @@ def test_names_are_found_in_both_numbers_and_the_longer_one_wins():
 def test_a_name_that_gold_contradicts_is_not_believed():
     votes = np.repeat(np.array([[0, -1], [-1, 1]], dtype=np.int16), 10, axis=0)
     gold = np.repeat([2, 1], 10)
-    said, believed = seed_votes(votes, gold, 3)
-    assert believed == [False, True]
+    said, used = seed_votes(votes, gold, 3)
+    assert used == [False, True]
     assert said.tolist() == [-1] * 10 + [1] * 10
 
 
@@ -216,7 +218,7 @@ def test_rules_are_suggested_that_cover_texts_of_their_class():
     gold = some_gold(truth, 100, rng)
     predicted = np.where(gold >= 0, (gold + 1) % 4, -1)  # the model got all of them wrong
     none = np.empty((2000, 0), dtype=np.int16)
-    known = Known(records(texts), labels, gold, predicted, none, {}, 4000)
+    known = LabelledSample(records(texts), labels, gold, predicted, none, {}, 4000)
     made = suggest(known, 0.8, 10)
     assert made.names == made.amended == []
     rules = {one.name: Keyword(label=one.node["label"], words=tuple(one.node["words"]))
@@ -230,5 +232,7 @@ def test_rules_are_suggested_that_cover_texts_of_their_class():
     assert evidence.startswith(f"{2 * n:,} texts, ")
     taught = {one.node["label"] for one in made.mistakes}
     assert taught <= set(labels.names)
-    quiet = suggest(Known(records(texts), labels, gold, np.full(2000, -1), none, {}, 2000), 0.8, 10)
+    quiet = suggest(
+        LabelledSample(records(texts), labels, gold, np.full(2000, -1), none, {}, 2000), 0.8, 10
+    )
     assert quiet.mistakes == []

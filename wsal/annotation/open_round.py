@@ -20,8 +20,8 @@ from wsal.annotation.sheet import AGAIN
 from wsal.arrays import Embeddings
 from wsal.artifacts import MANIFEST, Artifact, digest_of
 from wsal.errors import RuleError
-from wsal.rules.base import Pattern, flagged
 from wsal.rules.cleaning import clean_pattern, clean_words
+from wsal.rules.search import Pattern
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
@@ -131,7 +131,7 @@ def _matches(text: str, rule: Mapping[str, Any]) -> list[str]:
         matches = re.finditer(_word(word, whole=whole), text, 0 if case else re.IGNORECASE)
         pieces += [match.group() for match in matches if match.group()]
     if isinstance(pattern, str):
-        pieces += _linear(text, flagged(Pattern(clean_pattern(pattern), case)))
+        pieces += _linear(text, Pattern(clean_pattern(pattern), case).with_flags())
     return pieces
 
 

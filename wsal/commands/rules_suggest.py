@@ -20,7 +20,7 @@ from wsal.run.pipeline import STAGES, folder
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.suggestion.proposals import Proposal, to_yaml
-from wsal.suggestion.suggest import Known, Suggestions, suggest
+from wsal.suggestion.suggest import LabelledSample, Suggestions, suggest
 
 SAMPLE = 20_000  # texts of the pool to look at, besides those with gold
 
@@ -29,7 +29,7 @@ SAMPLE = 20_000  # texts of the pool to look at, besides those with gold
 class Found:
     """What a run knows, and where its gold is from."""
 
-    known: Known
+    known: LabelledSample
     n_answered: int
     n_drawn: int
     n_source: int
@@ -88,7 +88,9 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
         nodes = voted.manifest["config"]["rules"]["node"]
         columns = [one[rows] for one in tables.vote_columns(voted.path / "votes.parquet")]
         votes = np.column_stack([votes, *columns])
-    known = Known(records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records))
+    known = LabelledSample(
+        records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records)
+    )
     return Found(known, n_answered, len(drawn), int((source >= 0).sum()))
 
 

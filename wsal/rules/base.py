@@ -1,25 +1,41 @@
-"""What a rule is."""
+"""What a rule is, and how a kind of rule says that many of its rules are computed together."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
-from wsal.arrays import Vote
-from wsal.errors import UnknownNameError
+from wsal.arrays import Embeddings, Vote, Votes
+from wsal.errors import RuleError, UnknownNameError, WsalError
 from wsal.labels import LabelSet
+
+Strings = tuple[str, ...] | list[str]
+"""What a parameter for several words or fields takes; rules keep it as a tuple."""
+
+Embed = Callable[[Sequence[str], str], Embeddings]
+"""From texts and the path of an encoder to unit vectors `(texts, dims)`.
+
+Whoever collects votes passes one in, so that rules never import torch.
+"""
 
 
 @runtime_checkable
 class Rule(Protocol):
-    """Votes on columns of records (Snorkel calls it a labeling function). Holds settings only."""
+    """Votes on a table of records (Snorkel calls it a labeling function). Holds settings only.
+
+    A new kind of rule is a class with this method. If votes are cheaper to compute for many rules
+    of the kind at once, the class also has a static method or class method `vote_together`; see
+    `VoteTogether`. Rules of other kinds vote one after the other.
+    """
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
-        """`(texts,)` int16: a class, or `ABSTAIN`.
+        """`(records,)` int16: for each record the index of a class, or `ABSTAIN`.
 
-        `records` has the columns `id`, `text` and one a field (`fields`, a struct).
+        `records` has the columns `id`, `text`, and `fields`, a struct with the data's own columns.
+        Every rule is first called with no records, so that mistakes in its settings are reported
+        before any text is read.
 
         Raises:
             UnknownNameError: the rule names a class or a field that the data does not have.
@@ -28,47 +44,49 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
-class Pattern:
-    """Something to be found in a text: a regex, and, if it is about whole words, which."""
+class VotingContext:
+    """What rules vote on, and what they may need for it."""
 
-    regex: str
-    case: bool
-    words: tuple[str, ...] = ()
-    """Exactly what the regex finds, standing as whole words; none: only the regex says it."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a pattern rule looks for; rules of this kind are compiled together."""
-
-    label: str
-    wanted: Pattern
-    unless: Pattern | None
-    fields: tuple[str, ...]
+    records: pl.DataFrame
+    labels: LabelSet
+    embed: Embed | None = None
+    resources: ExitStack = field(default_factory=ExitStack)
+    """Closed after the last vote; for example, a pool of processes is entered here."""
 
 
-@runtime_checkable
-class PatternRule(Rule, Protocol):
-    """A rule that votes where a pattern is found."""
+VoteRows = Callable[[slice], Votes]
+"""From a slice of the context's records to votes `(records, rules)`; threads call it at once."""
 
-    def search(self) -> Search:
-        """What is looked for, and where."""
-        ...
+VoteTogether = Callable[[Mapping[str, Any], VotingContext], VoteRows]
+"""From all rules of a kind, by name, to the function that computes their votes.
+
+It is called once, before the first vote: the place to compile patterns or to embed texts. Kinds
+that share the function (as Keyword and Regex do) are computed together. Errors of a single rule
+are raised under `naming(name)`.
+"""
 
 
-def any_of(words: Sequence[str], *, whole: bool) -> str:
-    r"""A regex of any of the words; a gap in a word stands for any.
+@contextmanager
+def naming(rule: str) -> Iterator[None]:
+    """Errors raised in this context begin with the name of the rule."""
+    try:
+        yield
+    except WsalError as error:
+        raise RuleError(f"rule {rule!r}: {error}") from error
 
-    >>> any_of(["tea", "a  cup"], whole=False)
-    '(?:tea|a\\s+cup)'
+
+def as_tuple(values: Strings, parameter: str) -> tuple[str, ...]:
+    """The words or fields as a tuple.
+
+    Raises:
+        RuleError: `values` is a single string, whose letters would be taken for the words.
+
+    >>> as_tuple(["tea", "pot"], "words")
+    ('tea', 'pot')
     """
-    terms = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
-    return rf"(?:^|\W)(?:{terms})(?:\W|$)" if whole else f"(?:{terms})"
-
-
-def flagged(pattern: Pattern) -> str:
-    """The regex as the engine takes it."""
-    return pattern.regex if pattern.case else f"(?i){pattern.regex}"
+    if isinstance(values, str):
+        raise RuleError(f"{parameter} is the text {values!r}; expected a list: [{values!r}]")
+    return tuple(values)
 
 
 def field_names(records: pl.DataFrame) -> list[str]:
@@ -76,11 +94,17 @@ def field_names(records: pl.DataFrame) -> list[str]:
     return [f.name for f in records.schema["fields"].fields]  # type: ignore[attr-defined]
 
 
-def column(records: pl.DataFrame, field: str | None) -> pl.Series:
-    """A field of the records (null where missing), or, for None, the whole text."""
-    if field is None:
+def column(records: pl.DataFrame, name: str | None) -> pl.Series:
+    """A field of the records (null where missing) or, for None, the whole text."""
+    if name is None:
         return records["text"]
     names = field_names(records)
-    if field not in names:
-        raise UnknownNameError("field", field, names)
-    return records["fields"].struct.field(field)
+    if name not in names:
+        raise UnknownNameError("field", name, names)
+    return records["fields"].struct.field(name)
+
+
+def flat(records: pl.DataFrame) -> pl.DataFrame:
+    """`text` and the fields side by side; a field named `text` gives way to the whole text."""
+    names = [name for name in field_names(records) if name != "text"]
+    return records.select("text", *(pl.col("fields").struct.field(name) for name in names))

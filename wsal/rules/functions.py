@@ -1,75 +1,96 @@
-"""Rules written in Python: of a record, the easiest to write; of columns, as fast as any."""
+"""Rules written in Python: of a record, the easiest to write; of columns, as fast as patterns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
-from types import MappingProxyType
+from threading import Lock
 from typing import Any, overload
 
 import numpy as np
 import polars as pl
 
-from wsal.arrays import ABSTAIN, Vote
-from wsal.contents import of_function
+from wsal.arrays import ABSTAIN, Vote, Votes
+from wsal.contents import of_function, qualified_name
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import field_names
+from wsal.rules.base import Strings, VoteRows, VotingContext, as_tuple, flat, naming
 from wsal.rules.cleaning import class_of
+from wsal.rules.function_calls import Failures, Function, Record, call, caller
 from wsal.settings import Count
 
-Record = Mapping[str, str | None]
-Failures = list[tuple[int, str]]  # the row, and what went wrong there
+ColumnAnswer = pl.Expr | pl.Series | Sequence[str | None]
+ColumnFunction = Callable[[pl.DataFrame], ColumnAnswer]
 
 
 @dataclass(frozen=True)
 class FunctionRule:
-    """A function of one record to a class name, or None to abstain."""
+    """A function from one record to a class name, or None to abstain; made by `@rule`."""
 
-    function: Callable[[Record], str | None]
+    function: Function
     tolerance: Count = 0
-    """On how many records it may raise; it abstains there."""
+    """Number of records on which the function may raise; the rule abstains there."""
     files: tuple[str, ...] = ()
     """Files that it reads, beside its module or in the working directory."""
+
+    def __call__(self, record: Record) -> str | None:
+        """The function's own answer, to try it on a record."""
+        return self.function(record)
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The function's answer for each record; it gets `text` and the fields by name.
 
         Raises:
-            RuleError: the function raised, or named an unknown class, on more than `tolerance`
-                records; says on which first.
+            RuleError: the function raised, or returned an unknown class, on more than `tolerance`
+                records; the message shows the first of them.
         """
-        ((votes, failures),) = run_functions([self.function], records, labels)
-        self.check(failures, records)
+        ((votes, failures),) = call([self.function], records, labels)
+        self.check_failures(failures, records)
         return votes
 
-    def check(self, failures: Failures, records: pl.DataFrame) -> None:
-        """Raise if there are more failures than tolerated."""
-        if len(failures) > self.tolerance:
-            row, what = failures[0]
+    def check_failures(self, failures: Failures, records: pl.DataFrame) -> None:
+        """Raise a RuleError if there are more failures than tolerated."""
+        if len(failures) <= self.tolerance:
+            return
+        row, message = min(failures)
+        more = ""
+        if len(failures) > 1:
             more = f" (and {len(failures) - 1} more; tolerance {self.tolerance})"
-            raise RuleError(
-                f"{self.function.__module__}.{self.function.__qualname__} failed on record "
-                f"{records['id'][row]!r} ({records['text'][row]!r}): {what}"
-                f"{more if len(failures) > 1 else ''}"
-            )
+        raise RuleError(
+            f"{qualified_name(self.function)} failed on record {records['id'][row]!r} "
+            f"({records['text'][row]!r}): {message}{more}"
+        )
 
-    def importable(self) -> bool:
-        """Whether another process finds the function by its name."""
-        try:
-            return resolve(self.function.__module__, self.function.__qualname__) is self.function
-        except (ImportError, AttributeError):
-            return False
+    @staticmethod
+    def vote_together(rules: Mapping[str, "FunctionRule"], context: VotingContext) -> VoteRows:
+        """Each record is made once for all functions; processes call them where that is faster."""
+        call_all = caller([rule.function for rule in rules.values()], context)
+        failures: dict[str, Failures] = {name: [] for name in rules}  # of all chunks so far
+        lock = Lock()
+
+        def vote(rows: slice) -> Votes:
+            answers = call_all(context.records[rows])
+            with lock:
+                for (name, rule), (_, failed) in zip(rules.items(), answers, strict=True):
+                    failures[name] += [(rows.start + row, message) for row, message in failed]
+                    with naming(name):
+                        rule.check_failures(failures[name], context.records)
+            return np.column_stack([votes for votes, _ in answers])
+
+        return vote
 
     def content(self) -> Mapping[str, Any]:
-        """The code and the files that its votes are made from; see `of_function`."""
+        """The code and the files that its votes depend on; see `of_function`."""
         return of_function(self.function, self.files)
 
 
 @dataclass(frozen=True)
 class ColumnRule:
-    """A function of all records at once to a polars expression, or to a class name for each."""
+    """A function of all records to a polars expression, or to a class name for each of them.
 
-    function: Callable[[pl.DataFrame], "pl.Expr | pl.Series | Sequence[str | None]"]
+    Made by `@column_rule`.
+    """
+
+    function: ColumnFunction
     files: tuple[str, ...] = ()
     """Files that it reads, beside its module or in the working directory."""
 
@@ -77,148 +98,126 @@ class ColumnRule:
         """What the function answers; it gets a frame with `text` and the fields as columns.
 
         Raises:
-            RuleError: the function raised, gave back too many or too few, or an unknown class.
+            RuleError: the function or its expression raised, or it returned an unknown class, or
+                too many or too few of them.
         """
         frame = flat(records)
-        return self.vote_flat(frame, labels)
+        return self.as_votes(self.answer(frame), frame, labels)
 
-    def vote_flat(self, frame: pl.DataFrame, labels: LabelSet) -> Vote:
-        """The same on the frame that the function gets."""
-        where = f"{self.function.__module__}.{self.function.__qualname__}"
-        try:
-            said = self.function(frame)
-            if isinstance(said, pl.Expr):
-                said = frame.lazy().with_columns(__vote=said).collect()["__vote"]
-            said = pl.Series(said, dtype=pl.String)
-        except Exception as error:
-            raise RuleError(f"{where} failed: {type(error).__name__}: {error}") from error
-        if len(said) != len(frame):
-            raise RuleError(f"{where} gave {len(said)} votes for {len(frame)} records")
-        known = {name: i for i, name in enumerate(labels.names)}
-        classes = said.replace_strict(known, default=-2, return_dtype=pl.Int16)
-        unknown = said.filter(said.is_not_null() & (classes == -2))
+    def answer(self, frame: pl.DataFrame) -> ColumnAnswer:
+        """What the function returns for the frame."""
+        with self._reporting():
+            return self.function(frame)
+
+    def as_votes(self, answer: ColumnAnswer, frame: pl.DataFrame, labels: LabelSet) -> Vote:
+        """The function's answer as votes."""
+        with self._reporting():
+            if isinstance(answer, pl.Expr):
+                answer = _selected({"": answer}, frame)[""]
+            names = pl.Series(answer, dtype=pl.String)
+        if len(names) != len(frame):
+            where = qualified_name(self.function)
+            raise RuleError(f"{where} returned {len(names)} votes for {len(frame)} records")
+        numbers = {name: i for i, name in enumerate(labels.names)}
+        classes = names.replace_strict(numbers, default=-2, return_dtype=pl.Int16)
+        unknown = names.filter(names.is_not_null() & (classes == -2))
         for name in unknown.unique():
-            classes = classes.scatter((said == name).arg_true(), class_of(labels, name))
-        votes = np.where(said.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
+            classes = classes.scatter((names == name).arg_true(), class_of(labels, name))
+        votes = np.where(names.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
         return votes.astype(np.int16)
 
+    @staticmethod
+    def vote_together(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
+        """All expressions in one select."""
+
+        def vote(rows: slice) -> Votes:
+            frame = flat(context.records[rows])
+            answers: dict[str, ColumnAnswer] = {}
+            for name, rule in rules.items():
+                with naming(name):
+                    answers[name] = rule.answer(frame)
+            expressions = {n: each for n, each in answers.items() if isinstance(each, pl.Expr)}
+            with suppress(Exception):  # below, each one alone shows whose fault it is
+                answers |= _selected(expressions, frame)
+            votes = np.empty((len(frame), len(rules)), dtype=np.int16, order="F")
+            for j, (name, rule) in enumerate(rules.items()):
+                with naming(name):
+                    votes[:, j] = rule.as_votes(answers[name], frame, context.labels)
+            return votes
+
+        return vote
+
     def content(self) -> Mapping[str, Any]:
-        """The code and the files that its votes are made from; see `of_function`."""
+        """The code and the files that its votes depend on; see `of_function`."""
         return of_function(self.function, self.files)
 
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Whatever the user's code raises becomes a RuleError that names the function."""
+        try:
+            yield
+        except Exception as error:
+            where = qualified_name(self.function)
+            raise RuleError(f"{where} failed: {type(error).__name__}: {error}") from error
+
+
+def _selected(expressions: Mapping[str, pl.Expr], frame: pl.DataFrame) -> dict[str, pl.Series]:
+    """The values of the expressions, computed in one select; a single value is repeated."""
+    named = {f"__vote_{i}": each for i, each in enumerate(expressions.values())}
+    table = frame.lazy().with_columns(**named).select(*named).collect()
+    return dict(zip(expressions, table.get_columns(), strict=True))
+
 
 @overload
-def rule(function: Callable[[Record], str | None]) -> FunctionRule: ...
+def rule(function: Function) -> FunctionRule: ...
 @overload
+def rule(*, tolerance: int = 0, files: Strings = ()) -> Callable[[Function], FunctionRule]: ...
 def rule(
-    *, tolerance: int = 0, files: Sequence[str] = ()
-) -> Callable[[Callable[[Record], str | None]], FunctionRule]: ...
-def rule(
-    function: Callable[[Record], str | None] | None = None,
-    *,
-    tolerance: int = 0,
-    files: Sequence[str] = (),
-) -> FunctionRule | Callable[[Callable[[Record], str | None]], FunctionRule]:
-    """Make a rule of a function of one record (a decorator).
+    function: Function | None = None, *, tolerance: int = 0, files: Strings = ()
+) -> FunctionRule | Callable[[Function], FunctionRule]:
+    """Make a rule of a function from one record to a class name or None (a decorator).
 
-    Votes are made anew after an edit of the function's module, of modules beside it that it
-    imports, or of a file whose name stands in them. Name other files that it reads in `files`.
+    The record is a read-only mapping with `text` and the fields by name. Votes become stale when
+    the function's module is edited, or a module beside it that it imports, or a file that one of
+    these modules names. Name other files that the function reads in `files`.
 
     >>> from wsal.rules.testing import vote
     >>> @rule
     ... def long_title(record):
     ...     return "laptop" if len(record["text"]) > 10 else None
-    >>> vote(long_title, "short", "a very long title", labels=("laptop", "tv"))
+    >>> vote(long_title, "short", "a very long title", labels=["laptop", "tv"])
     [-1, 0]
+    >>> long_title({"text": "a very long title"})
+    'laptop'
     """
     if function is None:
-        return lambda found: FunctionRule(found, tolerance, tuple(files))
+        return lambda decorated: FunctionRule(decorated, tolerance, as_tuple(files, "files"))
     if not callable(function):
-        raise RuleError(f"@rule stands before a function, without parentheses; got {function!r}")
+        raise RuleError(f"@rule without parentheses expects a function below it; got {function!r}")
     return FunctionRule(function)
-
-
-ColumnFunction = Callable[[pl.DataFrame], "pl.Expr | pl.Series | Sequence[str | None]"]
 
 
 @overload
 def column_rule(function: ColumnFunction) -> ColumnRule: ...
 @overload
-def column_rule(*, files: Sequence[str]) -> Callable[[ColumnFunction], ColumnRule]: ...
+def column_rule(*, files: Strings) -> Callable[[ColumnFunction], ColumnRule]: ...
 def column_rule(
-    function: ColumnFunction | None = None, *, files: Sequence[str] = ()
+    function: ColumnFunction | None = None, *, files: Strings = ()
 ) -> ColumnRule | Callable[[ColumnFunction], ColumnRule]:
-    """Make a rule of a function of all records (a decorator): the fast lane; see `rule`.
+    """Make a rule of a function of all records (a decorator): much faster than `rule`.
+
+    The function gets a frame with the columns `text` and one for each field, and returns a polars
+    expression, a series or a list with a class name or null for each record.
 
     >>> from wsal.rules.testing import vote
     >>> @column_rule
     ... def long_title(frame):
     ...     return pl.when(pl.col("text").str.len_chars() > 10).then(pl.lit("laptop"))
-    >>> vote(long_title, "short", "a very long title", labels=("laptop", "tv"))
+    >>> vote(long_title, "short", "a very long title", labels=["laptop", "tv"])
     [-1, 0]
     """
     if function is None:
-        return lambda found: ColumnRule(found, tuple(files))
+        return lambda decorated: ColumnRule(decorated, as_tuple(files, "files"))
     if not callable(function):
-        raise RuleError(f"@column_rule stands before a function; got {function!r}")
+        raise RuleError(f"@column_rule expects a function below it; got {function!r}")
     return ColumnRule(function)
-
-
-def run_functions(
-    functions: Sequence[Callable[[Record], str | None]], records: pl.DataFrame, labels: LabelSet
-) -> list[tuple[Vote, Failures]]:
-    """For each function its votes `(texts,)`, and where it failed.
-
-    A record is made but once, and is read-only. A function that fails is asked once more, record
-    by record.
-    """
-    asked = [MappingProxyType(values) for values in flat(records).iter_rows(named=True)]
-    return [_ask(function, asked, labels) for function in functions]
-
-
-def _ask(
-    function: Callable[[Record], str | None], asked: Sequence[Record], labels: LabelSet
-) -> tuple[Vote, Failures]:
-    votes = np.full(len(asked), ABSTAIN, dtype=np.int16)
-    try:
-        for row, label in enumerate(map(function, asked)):
-            if label is not None:
-                votes[row] = class_of(labels, label)
-    except Exception:  # noqa: BLE001  whatever a user's code raises
-        return _ask_one_by_one(function, asked, labels)
-    return votes, []
-
-
-def _ask_one_by_one(
-    function: Callable[[Record], str | None], asked: Sequence[Record], labels: LabelSet
-) -> tuple[Vote, Failures]:
-    votes, failures = np.full(len(asked), ABSTAIN, dtype=np.int16), []
-    for row, record in enumerate(asked):
-        try:
-            label = function(record)
-            votes[row] = ABSTAIN if label is None else class_of(labels, label)
-        except Exception as error:  # noqa: BLE001  whatever a user's code raises
-            failures.append((row, f"{type(error).__name__}: {error}"))
-    return votes, failures
-
-
-def run_named(
-    names: Sequence[tuple[str, str]], records: pl.DataFrame, labels: LabelSet
-) -> list[tuple[Vote, Failures]]:
-    """`run_functions` in another process, which finds the functions by module and name."""
-    return run_functions([resolve(*name) for name in names], records, labels)
-
-
-def resolve(module: str, name: str) -> Callable[[Record], str | None]:
-    """The function that a module has under this name, if need be inside its rule."""
-    found: Any = import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    function: Callable[[Record], str | None] = getattr(found, "function", found)
-    return function
-
-
-def flat(records: pl.DataFrame) -> pl.DataFrame:
-    """`text` and the fields side by side; a field named `text` gives way to the whole text."""
-    names = [name for name in field_names(records) if name != "text"]
-    return records.select("text", *(pl.col("fields").struct.field(name) for name in names))

@@ -1,4 +1,4 @@
-"""A rule that knows what a column's values stand for."""
+"""A rule that maps the values of a field to classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from wsal.rules.cleaning import class_of, clean_words
 
 @dataclass(frozen=True)
 class Lookup:
-    """Votes for the class that a field's value stands for; case and outer spaces do not count.
+    """Votes for the class that a field's value stands for; case and outer spaces are ignored.
 
     Values are cleaned as the fields of the data are.
 
     >>> from wsal.rules.testing import vote
-    >>> vote(Lookup("brand", {"Acme": "tv"}), "a", labels=("laptop", "tv"), brand="ACME ")
+    >>> vote(Lookup("brand", {"Acme": "tv"}), "a", labels=["laptop", "tv"], brand="ACME ")
     [1]
     """
 
@@ -29,19 +29,26 @@ class Lookup:
     """A value of the field -> the class."""
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
-        """The class of each record's value, `ABSTAIN` where the value is not listed."""
+        """The class of each record's value; `ABSTAIN` where the value is not listed.
+
+        Raises:
+            RuleError: two values that differ only in case stand for two classes.
+        """
         classes: dict[str, int] = {}
         keys = [_fold(value) for value in clean_words(list(self.values), "values")]
-        for key, label in zip(keys, self.values.values(), strict=True):
-            wanted = class_of(labels, label)
-            if classes.setdefault(key, wanted) != wanted:
-                both = [v for v, other in zip(self.values, keys, strict=True) if other == key]
-                raise RuleError(f"values {both} are one, and stand for two classes; name one")
-        values = column(records, self.field)
-        return np.array(
-            [ABSTAIN if v is None else classes.get(_fold(v), ABSTAIN) for v in values],
-            dtype=np.int16,
-        )
+        for key, name in zip(keys, self.values.values(), strict=True):
+            label = class_of(labels, name)
+            if classes.setdefault(key, label) != label:
+                same = [v for v, other in zip(self.values, keys, strict=True) if other == key]
+                raise RuleError(
+                    f"values {same} are the same when case is ignored, but stand for two classes; "
+                    "give them one class"
+                )
+        votes = [
+            ABSTAIN if value is None else classes.get(_fold(value), ABSTAIN)
+            for value in column(records, self.field)
+        ]
+        return np.array(votes, dtype=np.int16)
 
 
 def _fold(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Texts as words are looked for in them: lower case, and a space for every sign."""
+"""The folded form of texts in which words are looked for: lower case, and spaces for signs."""
 
 import string
 
@@ -10,7 +10,8 @@ FOLD = bytes(
     byte if byte >= 128 or byte in KEPT else byte + 32 if 65 <= byte <= 90 else 32
     for byte in range(256)
 )
-# Characters that are another letter's variant to a regex, and stay as they are in lower case.
+# Characters that a case-insensitive regex takes for another letter, but lower-casing leaves alone;
+# below, the letters they are taken for.
 VARIANTS = (
     "µſ\u0345ςϐϑϕϖϰϱϵ\u1c80\u1c81\u1c82\u1c83\u1c84\u1c85\u1c86\u1c87\u1c88ẛ\u1fbe\u1fd3\u1fe3ﬅ"
 )
@@ -19,7 +20,7 @@ LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
 
 
 def is_ascii(texts: pl.Series) -> pl.Series:
-    """Whether each text has ASCII characters only; a null has.
+    """Whether each text has only ASCII characters; true for a null.
 
     >>> is_ascii(pl.Series(["tea", "th\u00e9", None])).to_list()
     [True, False, True]
@@ -28,10 +29,10 @@ def is_ascii(texts: pl.Series) -> pl.Series:
 
 
 def fold(texts: pl.Series, *, ascii_only: bool) -> pl.Series:
-    """Each text in one case, each character that is no part of a word a space.
+    """Each text in lower case, with a space for every character that is not part of a word.
 
-    Two characters that a regex takes for the same whatever their case become the same. With
-    `ascii_only` the bytes are translated where they lie.
+    Two characters that a case-insensitive regex takes for the same become the same. With
+    `ascii_only`, which all texts must be, the bytes are translated at once.
 
     >>> fold(pl.Series(["50/50 MIX!"]), ascii_only=True).to_list()
     ['50 50 mix ']
@@ -40,7 +41,7 @@ def fold(texts: pl.Series, *, ascii_only: bool) -> pl.Series:
     """
     if ascii_only:
         return translate(texts, FOLD)
-    # Signs first: a few that the regex engine does not know for letters have a lower case.
+    # Signs first: a few characters that are not letters to the regex engine have a lower case.
     words = texts.str.replace_all(r"\W", " ")
     return words.str.to_lowercase().str.replace_many(list(VARIANTS), list(USUAL))
 
@@ -57,10 +58,10 @@ def single_spaced(texts: pl.Series) -> pl.Series:
 
 
 def translate(texts: pl.Series, table: bytes) -> pl.Series:
-    """The texts with each byte exchanged by the table; it must leave bytes from 128 on alone."""
+    """The texts with each byte replaced as in the table, which must keep bytes from 128 on."""
     array = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
     valid, offsets, data = array.buffers()
     changed = pa.py_buffer(data.to_pybytes().translate(table) if data is not None else b"")
-    parts = [valid, offsets, changed]
-    translated = pa.Array.from_buffers(array.type, len(array), parts, offset=array.offset)
+    buffers = [valid, offsets, changed]
+    translated = pa.Array.from_buffers(array.type, len(array), buffers, offset=array.offset)
     return pl.Series(texts.name, translated)

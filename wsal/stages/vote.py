@@ -14,7 +14,7 @@ from wsal.progress import bar
 from wsal.rounds.weak_labels import votes_file
 from wsal.rules import analysis, pairs, uncovered
 from wsal.rules.base import Rule
-from wsal.rules.voting import compile_rules
+from wsal.rules.voting import vote_in_chunks
 from wsal.seeding import rng
 
 REPORTED = 2**28  # votes that the report is made on at most; of more texts, an even sample
@@ -58,8 +58,8 @@ def write_report(
     examples = analysis.examples(votes, gold, shown, names, labels, rng(seed, "examples"))
     tables.write(examples, out / "examples.parquet", tables.EXAMPLES)
     tables.write(pairs.related(votes, names), out / "pairs.parquet", tables.PAIRS)
-    clashes = pairs.clashes(votes, gold, shown["text"], names, labels, rng(seed, "clashes"))
-    tables.write(clashes, out / "clashes.parquet", tables.CLASHES)
+    conflicts = pairs.conflicts(votes, gold, shown["text"], names, labels, rng(seed, "clashes"))
+    tables.write(conflicts, out / "clashes.parquet", tables.CLASHES)
     bare = np.flatnonzero(analysis.tally(votes)[0] == 0)
     left = uncovered.groups(shown["text"].gather(bare), gold[bare], labels, rng(seed, "uncovered"))
     tables.write(left, out / "uncovered.parquet", tables.UNCOVERED)
@@ -89,9 +89,8 @@ def _write_votes(
 
     def parts() -> Iterator[pl.DataFrame]:
         first = 0
-        compiled = compile_rules(changed, labels, records, _embed)
         with bar(f"vote on {split}", len(records), "texts") as advance:
-            for votes in compiled.chunks(records):
+            for votes in vote_in_chunks(changed, records, labels, _embed):
                 last = first + len(votes)
                 columns = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16)).get_columns()
                 if kept:

@@ -1,4 +1,4 @@
-"""Rules that seem wrong where others contradict them, and what would silence them there."""
+"""Rules that seem wrong where other rules contradict them, and terms to add to their `unless`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from wsal.arrays import ABSTAIN, Classes, Votes
-from wsal.rules.base import any_of
+from wsal.rules.search import any_of
 from wsal.suggestion.mining import Term
 from wsal.suggestion.proposals import PATTERNS, Proposal
 
@@ -15,69 +15,85 @@ KEYWORD, REGEX = f"{PATTERNS}.Keyword", f"{PATTERNS}.Regex"
 
 
 def amend(
-    votes: Votes, nodes: Mapping[str, Mapping[str, Any]], probs: np.ndarray, gold: Classes,
-    terms: Sequence[Term], found: sparse.csr_array, precision: float, least: int,
-) -> list[Proposal]:  # fmt: skip
-    """Keyword and Regex rules with more in their `unless`.
+    votes: Votes,
+    nodes: Mapping[str, Mapping[str, Any]],
+    probs: np.ndarray,
+    gold: Classes,
+    terms: Sequence[Term],
+    term_matrix: sparse.csr_array,
+    precision: float,
+    least: int,
+) -> list[Proposal]:
+    """Keyword and Regex rules with more terms in their `unless`.
 
     Args:
         votes: of the rules `nodes`, in their order `(texts, rules)`.
         nodes: the rules' configuration.
-        probs: how likely each text is of each class `(texts, classes)`.
+        probs: the estimated probability of each class for each text `(texts, classes)`.
         gold: `(texts,)`, -1 where unknown.
-        terms: what may be looked for.
-        found: where it is `(texts, terms)`.
-        precision: share of the votes taken back that must seem wrong.
-        least: votes that a term must take back.
+        terms: what may be added.
+        term_matrix: which terms are in which texts `(texts, terms)`.
+        precision: the share of the withdrawn votes that must seem wrong.
+        least: the number of votes that a term must withdraw.
     """
     proposals = []
     for j, (name, node) in enumerate(nodes.items()):
         if node["_target_"] not in (KEYWORD, REGEX):
             continue
         rows = np.flatnonzero(votes[:, j] != ABSTAIN)
-        said = votes[rows, j]
-        others = ((votes[rows] != ABSTAIN) & (votes[rows] != said[:, None])).any(axis=1)
-        usable = [i for i, term in enumerate(terms) if _fits(term, node)]
-        wrong = 1 - probs[rows, said]
-        more: dict[str, str] = {}
-        for term, hits in _silencers(found[rows][:, usable], wrong, others, precision, least):
-            known = hits[gold[rows[hits]] >= 0]
-            n_wrong = int((gold[rows[known]] != said[known]).sum())
-            told = f", gold: {n_wrong} of {len(known)} wrong" if len(known) else ""
-            more[_silencer(node, terms[usable[term]])] = (
-                f"takes back {len(hits):,} votes, {wrong[hits].mean():.2f} of them wrong{told}"
-            )
-        if more:
-            proposals.append(_proposal(name, node, more))
+        vote = votes[rows, j]
+        contradicted = ((votes[rows] != ABSTAIN) & (votes[rows] != vote[:, None])).any(axis=1)
+        usable = [i for i, term in enumerate(terms) if _can_exclude(node, term)]
+        matrix, wrong = term_matrix[rows][:, usable], 1 - probs[rows, vote]
+        exclusions: dict[str, str] = {}
+        for term, hits in _exclusions(matrix, wrong, contradicted, precision, least):
+            share = f"{wrong[hits].mean():.0%}"
+            evidence = f"withdraws {len(hits):,} votes, of which {share} are estimated to be wrong"
+            labelled = hits[gold[rows[hits]] >= 0]
+            if len(labelled):
+                n_wrong = int((gold[rows[labelled]] != vote[labelled]).sum())
+                evidence += f"; gold: {n_wrong} of {len(labelled)} wrong"
+            exclusions[_as_exclusion(node, terms[usable[term]])] = evidence
+        if exclusions:
+            proposals.append(_proposal(name, node, exclusions))
     return proposals
 
 
-def _silencers(
-    found: sparse.csr_array, wrong: np.ndarray, others: np.ndarray, precision: float, least: int
+def _exclusions(
+    term_matrix: sparse.csr_array,
+    wrong: np.ndarray,
+    contradicted: np.ndarray,
+    precision: float,
+    least: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Terms and the rows they take back; the one that takes back most wrong votes first."""
+    """Terms, and the rows whose votes they withdraw; the most useful one first.
+
+    Useful is a term that withdraws many more wrong votes than right ones, at least half of them
+    contradicted by other rules. `wrong` `(rows,)` is the probability that a vote is wrong.
+    """
     left = np.ones(len(wrong), dtype=bool)
     while left.any():
-        some = found[left]
-        n = np.asarray(some.sum(axis=0)).ravel()
-        n_wrong, n_others = some.T @ wrong[left], some.T @ others[left].astype(float)
-        fit = (n >= least) & (n_wrong >= precision * n) & (n_others >= n / 2)
+        matrix = term_matrix[left]
+        n = np.asarray(matrix.sum(axis=0)).ravel()
+        n_wrong = matrix.T @ wrong[left]
+        n_contradicted = matrix.T @ contradicted[left].astype(float)
+        fit = (n >= least) & (n_wrong >= precision * n) & (n_contradicted >= n / 2)
         if not fit.any():
             return
         best = int(np.argmax(np.where(fit, 2 * n_wrong - n, -np.inf)))
-        hits = np.flatnonzero(found[:, [best]].toarray().ravel() * left)
+        hits = np.flatnonzero(term_matrix[:, [best]].toarray().ravel() * left)
         left[hits] = False
         yield best, hits
 
 
-def _fits(term: Term, node: Mapping[str, Any]) -> bool:
-    """Whether the rule's `unless` would find the term, where the rule looks."""
+def _can_exclude(node: Mapping[str, Any], term: Term) -> bool:
+    """Whether the rule's `unless` would find the term in the fields in which the rule looks."""
     fields = list(node.get("fields") or [])
-    in_place = fields == ([] if term.field is None else [term.field]) or not fields
-    return in_place and (term.kind == "words" or node["_target_"] == REGEX)
+    in_fields = not fields or fields == [term.field]
+    return in_fields and (term.kind == "words" or node["_target_"] == REGEX)
 
 
-def _silencer(node: Mapping[str, Any], term: Term) -> str:
+def _as_exclusion(node: Mapping[str, Any], term: Term) -> str:
     """The term as the rule's `unless` takes it."""
     if node["_target_"] == KEYWORD:
         return term.text
@@ -86,10 +102,13 @@ def _silencer(node: Mapping[str, Any], term: Term) -> str:
     return rf"\b{any_of([term.text], whole=False)}\b"
 
 
-def _proposal(name: str, node: Mapping[str, Any], more: Mapping[str, str]) -> Proposal:
-    why = [f"{name}, amended: it seems wrong where other rules contradict it, if there is"]
+def _proposal(name: str, node: Mapping[str, Any], exclusions: Mapping[str, str]) -> Proposal:
+    start = f"replaces {name}: other rules contradict it, and it seems wrong,"
     before = node.get("unless")
     if node["_target_"] == KEYWORD:
-        return Proposal(name, {**node, "unless": [*(before or []), *more]}, why, more)
-    why += [f"  {word}: {note}" for word, note in more.items()]
-    return Proposal(name, {**node, "unless": "|".join([*([before] if before else []), *more])}, why)
+        why = [f"{start} in texts with the words added to `unless`"]
+        return Proposal(name, {**node, "unless": [*(before or []), *exclusions]}, why, exclusions)
+    why = [f"{start} in texts with what is added to `unless`:"]
+    why += [f"  {pattern}: {evidence}" for pattern, evidence in exclusions.items()]
+    unless = "|".join([*([before] if before else []), *exclusions])
+    return Proposal(name, {**node, "unless": unless}, why)

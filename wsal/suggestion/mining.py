@@ -10,9 +10,9 @@ from scipy import sparse
 WORD = re.compile(r"\w+")
 NUMBER_AND_UNIT = re.compile(r"\d+ ?([^\W\d_]{1,5})")
 CODE = re.compile(r"([^\W\d_]{2,})\d")
-LONGEST = 3  # words of an n-gram
-WIDEST_GAP = 3  # characters between two words of an n-gram
-MOST = 50_000  # terms of a field to weigh: the commonest
+MAX_WORDS = 3  # of an n-gram
+MAX_GAP = 3  # characters between two words of an n-gram
+MAX_TERMS = 50_000  # of a field: the most frequent ones
 
 
 @dataclass(frozen=True)
@@ -37,58 +37,62 @@ class Term:
 
 
 def terms_in(text: str | None) -> set[tuple[str, str]]:
-    """Kind and text of every term that is in the text, in lower case.
+    """Kind and text of every term in the text, in lower case.
 
-    >>> sorted(terms_in("Kettle 2 L"))
-    [('unit', 'l'), ('words', '2 l'), ('words', 'kettle'), ('words', 'kettle 2'), ('words', 'kettle 2 l'), ('words', 'l')]
-    """  # noqa: E501
+    Each term is mined exactly as the rule made of it finds it, so a rule votes on the very texts
+    that its estimate rests on.
+
+    >>> sorted(terms_in("Kettle 2 L"))[:3]
+    [('unit', 'l'), ('words', '2 l'), ('words', 'kettle')]
+    """
     text = _lower(text or "")
     words = list(WORD.finditer(text))
-    found = {("words", word[0]) for word in words if not word[0].isdecimal()}
+    terms = {("words", word[0]) for word in words if not word[0].isdecimal()}
     for i, word in enumerate(words):
         if unit := NUMBER_AND_UNIT.fullmatch(word[0]):
-            found.add(("unit", unit[1]))
+            terms.add(("unit", unit[1]))
         if code := CODE.match(word[0]):
-            found.add(("code", code[1]))
+            terms.add(("code", code[1]))
         end = word.end()
-        for following in words[i + 1 : i + LONGEST]:
-            if following.start() - end > WIDEST_GAP:
+        for following in words[i + 1 : i + MAX_WORDS]:
+            if following.start() - end > MAX_GAP:
                 break
             end = following.end()
             phrase = text[word.start() : end]
-            found.add(("words", " ".join(phrase.split())))
+            terms.add(("words", " ".join(phrase.split())))
             if unit := NUMBER_AND_UNIT.fullmatch(phrase):
-                found.add(("unit", unit[1]))
-    return found
+                terms.add(("unit", unit[1]))
+    return terms
 
 
 def mine(
     columns: Mapping[str | None, Sequence[str | None]], least: int
 ) -> tuple[list[Term], sparse.csr_array]:
-    """The terms that are in at least `least` texts, and where `(texts, terms)`, 1 or 0.
+    """The terms that are in at least `least` texts, and the term matrix `(texts, terms)`, 1 or 0.
 
-    `columns` holds each field's texts; None among them is an empty field.
+    `columns` holds the texts of each field; None among them is an empty field.
     """
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  takes a second
 
     terms: list[Term] = []
-    parts = [sparse.csr_array((len(next(iter(columns.values()))), 0), dtype=np.float32)]
+    n_texts = len(next(iter(columns.values())))
+    matrices = [sparse.csr_array((n_texts, 0), dtype=np.float32)]
     for field, texts in columns.items():
-        count = CountVectorizer(
-            analyzer=terms_in, min_df=least, max_features=MOST, dtype=np.float32
+        vectorizer = CountVectorizer(
+            analyzer=terms_in, min_df=least, max_features=MAX_TERMS, dtype=np.float32
         )
         try:
-            parts.append(sparse.csr_array(count.fit_transform(texts)))
+            matrices.append(sparse.csr_array(vectorizer.fit_transform(texts)))
         except ValueError:  # no term is in that many texts
             continue
-        place = sorted(count.vocabulary_, key=count.vocabulary_.__getitem__)
-        terms += [Term(field, kind, text) for kind, text in place]
-    return terms, sparse.hstack(parts, format="csr")
+        in_order = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
+        terms += [Term(field, kind, text) for kind, text in in_order]
+    return terms, sparse.hstack(matrices, format="csr")
 
 
 def _lower(text: str) -> str:
-    """Lower case, but for the few letters of which it makes two: no rule would find those."""
+    """Lower case, except for the few letters that become two: rules would not find those."""
     lower = text.lower()
     if len(lower) == len(text):
         return lower
-    return "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
+    return "".join(char if len(char.lower()) > 1 else char.lower() for char in text)

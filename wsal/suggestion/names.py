@@ -8,30 +8,30 @@ from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword
 
-SURE = 0.7  # least accuracy a name must seem to have once gold can tell
-DOUBT = 10  # texts that the accuracy of all names counts for in that of one
+MIN_ACCURACY = 0.7  # of a name that is used, as far as gold can tell
+PRIOR_TEXTS = 10  # texts that the accuracy of all names counts for in that of one
 
 
 def name_rules(labels: LabelSet) -> dict[str, Keyword]:
     """For each class a rule that looks for its name, in singular and plural.
 
-    Where one name lies within another, the longer one has it. Names that two classes share are
-    looked for by neither; a class may so have no rule.
+    If a name contains another, texts with the longer one go to its class alone. Names that two
+    classes share are not looked for, so a class may have no rule.
 
     >>> rule = name_rules(LabelSet(("Freezers", "Fridge Freezers")))["Freezers"]
     >>> rule.words, rule.unless
     (('freezers', 'freezer'), ('fridge freezers', 'fridge freezer'))
     """
-    forms = {name: forms_of(name) for name in labels.names}
-    every = [one for some in forms.values() for one in some]
-    found = {}
-    for name, some in forms.items():
-        own = tuple(one for one in some if every.count(one) == 1)
-        others = [one for one in every if one not in some]
-        longer = [one for one in others if any(f" {mine} " in f" {one} " for mine in own)]
+    forms_by_class = {name: forms_of(name) for name in labels.names}
+    all_forms = [form for forms in forms_by_class.values() for form in forms]
+    rules = {}
+    for name, forms in forms_by_class.items():
+        own = tuple(form for form in forms if all_forms.count(form) == 1)
+        others = [form for form in all_forms if form not in forms]
+        longer = [form for form in others if any(f" {word} " in f" {form} " for word in own)]
         if own:
-            found[name] = Keyword(label=name, words=own, unless=tuple(dict.fromkeys(longer)))
-    return found
+            rules[name] = Keyword(label=name, words=own, unless=tuple(dict.fromkeys(longer)))
+    return rules
 
 
 def forms_of(name: str) -> tuple[str, ...]:
@@ -46,23 +46,28 @@ def forms_of(name: str) -> tuple[str, ...]:
 
 
 def seed_votes(votes: Votes, gold: Classes, n_classes: int) -> tuple[Classes, list[bool]]:
-    """What the names say of each text `(texts,)`, and which of the names are to be believed.
+    """A first guess of each text's class `(texts,)`, and which of the voters were used for it.
 
-    `votes` is `(texts, names)`. A name that gold contradicts is not believed; texts that hold the
-    names of several classes are left out.
+    A voter that gold contradicts is not used. Texts with votes for several classes, or with none,
+    are -1.
+
+    Args:
+        votes: of name rules and other rules `(texts, voters)`.
+        gold: `(texts,)`, -1 where unknown.
+        n_classes: the number of classes.
     """
-    known = gold >= 0
-    fires = votes[known] != ABSTAIN
-    right = fires & (votes[known] == gold[known][:, None])
-    n_right, n = right.sum(axis=0), fires.sum(axis=0)
-    overall = (n_right.sum() + DOUBT * 0.9) / (n.sum() + DOUBT)
-    believed = (n_right + DOUBT * overall) / (n + DOUBT) >= SURE
+    labelled = gold >= 0
+    cast = votes[labelled] != ABSTAIN
+    right = cast & (votes[labelled] == gold[labelled][:, None])
+    n_right, n = right.sum(axis=0), cast.sum(axis=0)
+    overall = (n_right.sum() + PRIOR_TEXTS * 0.9) / (n.sum() + PRIOR_TEXTS)
+    used = (n_right + PRIOR_TEXTS * overall) / (n + PRIOR_TEXTS) >= MIN_ACCURACY
     counts = np.zeros((len(votes), n_classes), dtype=np.int16)
-    for said in votes[:, believed].T:
-        rows = np.flatnonzero(said != ABSTAIN)
-        counts[rows, said[rows]] += 1
-    alone = (counts > 0).sum(axis=1) == 1
-    return np.where(alone, counts.argmax(axis=1), ABSTAIN), believed.tolist()
+    for vote in votes[:, used].T:
+        rows = np.flatnonzero(vote != ABSTAIN)
+        counts[rows, vote[rows]] += 1
+    unanimous = (counts > 0).sum(axis=1) == 1
+    return np.where(unanimous, counts.argmax(axis=1), ABSTAIN), used.tolist()
 
 
 def _singular(words: str) -> str:

@@ -1,12 +1,12 @@
-"""A rule that is proposed, and how it is written down: YAML to paste, with its evidence."""
+"""A proposed rule, and how it is written down: YAML to paste, with the evidence as comments."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 PATTERNS = "wsal.rules.patterns"
-PLAIN = re.compile(r"[^\W\d_](?:[\w /.&+]*\w)?")  # scalars that YAML takes for nothing but text
+PLAIN = re.compile(r"[^\W\d_](?:[\w /.&+]*\w)?")  # scalars that YAML can only read as text
 WORDS_OF_YAML = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
@@ -17,39 +17,40 @@ class Proposal:
     name: str
     node: Mapping[str, Any]
     why: Sequence[str]
-    """Lines that say what speaks for it."""
+    """The evidence for the rule, in lines."""
     evidence: Mapping[str, str] = field(default_factory=dict)
-    """What speaks for single words of it."""
+    """The evidence for single words of the rule."""
 
 
 def to_yaml(proposals: Iterable[Proposal]) -> str:
     r"""The proposals as a file of rules.
 
-    >>> print(to_yaml([Proposal("tea", {"label": "Tea", "words": ["yes", "tea"]}, ["why"], {"tea": "8"})]))
-    # why
+    >>> node = {"label": "Tea", "words": ["yes", "tea"]}
+    >>> print(to_yaml([Proposal("tea", node, ["in 8 texts"], {"tea": "8 texts"})]))
+    # in 8 texts
     tea:
       label: Tea
       words:
       - 'yes'
-      - tea  # 8
-    """  # noqa: E501
-    lines: list[str] = []
-    for one in proposals:
-        lines += [f"# {line}" for line in one.why]
-        lines.append(f"{scalar(one.name)}:")
-        for key, value in one.node.items():
-            if isinstance(value, str | bool | int | float):
-                lines.append(f"  {key}: {scalar(value)}")
-                continue
-            if not any(word in one.evidence for word in value):
-                lines.append(f"  {key}: [{', '.join(map(scalar, value))}]")
-                continue
-            lines.append(f"  {key}:")
+      - tea  # 8 texts
+    """
+    rules = ("\n".join(_lines(proposal)) for proposal in proposals)
+    return "\n\n".join(rules)
+
+
+def _lines(proposal: Proposal) -> Iterator[str]:
+    yield from (f"# {line}" for line in proposal.why)
+    yield f"{scalar(proposal.name)}:"
+    for key, value in proposal.node.items():
+        if isinstance(value, str | bool | int | float):
+            yield f"  {key}: {scalar(value)}"
+        elif not any(word in proposal.evidence for word in value):
+            yield f"  {key}: [{', '.join(map(scalar, value))}]"
+        else:
+            yield f"  {key}:"
             for word in value:
-                said = f"  # {one.evidence[word]}" if word in one.evidence else ""
-                lines.append(f"  - {scalar(word)}{said}")
-        lines.append("")
-    return "\n".join(lines).rstrip("\n")
+                evidence = proposal.evidence.get(word)
+                yield f"  - {scalar(word)}" + (f"  # {evidence}" if evidence else "")
 
 
 def scalar(value: str | float) -> str:
@@ -72,8 +73,8 @@ def rule_name(stem: str, taken: Iterable[str]) -> str:
     'pet_toys_beds_words_2'
     """
     name = "_".join(re.findall(r"\w+", stem.lower()))
-    free, number, used = name, 1, set(taken)
-    while free in used:
+    unused, number, used = name, 1, set(taken)
+    while unused in used:
         number += 1
-        free = f"{name}_{number}"
-    return free
+        unused = f"{name}_{number}"
+    return unused
