@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wsal.building import build, coerced, construct
+from wsal.building import TRUSTED, build, coerced, construct, with_components
 from wsal.coercion import by_names
 from wsal.errors import UnknownNameError
 
@@ -15,7 +15,7 @@ CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent /
 
 
 def preset(kind: type[T], group: str, name: str, changes: Mapping[str, Any]) -> T:
-    """The settings or the component that `conf/GROUP/NAME.yaml` describes, with some values changed.
+    """The settings or component that `conf/GROUP/NAME.yaml` describes, with some values changed.
 
     Raises:
         UnknownNameError: there is no such option, or no such value.
@@ -25,11 +25,12 @@ def preset(kind: type[T], group: str, name: str, changes: Mapping[str, Any]) -> 
     >>> preset(FinetuneSettings, "finetune", "probe", {"lr": 0.01}).head_only
     True
     """
-    node = _read(group, name) | dict(changes)
+    node = coerced(_read(group, name) | dict(changes))
     if "_target_" in node:
-        component: T = build(coerced(node), group)
+        component: T = build(node, group)
         return component
-    return construct(kind, by_names(kind, node), group)
+    settings: T = construct(kind, with_components(by_names(kind, node), group, TRUSTED), group)
+    return settings
 
 
 def _read(group: str, name: str) -> dict[str, Any]:
@@ -44,4 +45,4 @@ def _read(group: str, name: str) -> dict[str, Any]:
     node: dict[str, Any] = {}
     for base in values.pop("defaults", ()):
         node |= _read(group, base)
-    return node | values
+    return {**node, **values}

@@ -61,7 +61,7 @@ PAIRS: Schema = {
     "agreement": pl.Float64,
     "relation": pl.String,  # "same", "within" (the other's), "tied"
 }
-CLASHES: Schema = {
+CONFLICTS: Schema = {
     "rule": pl.String,
     "vote": pl.String,
     "other": pl.String,

@@ -39,7 +39,7 @@ from wsal.export.openvino import OpenVino
 from wsal.export.torch_export import TorchExport
 from wsal.export.triton import Triton
 from wsal.labels import LabelSet
-from wsal.stages.export import same_pieces
+from wsal.rounds.exporting import require_same_tokens
 from wsal.targets import find
 
 TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid | Brand"] * 5
@@ -180,14 +180,14 @@ def test_the_script_needs_nothing_of_wsal(context):
 
 
 def test_other_word_pieces_are_refused(context):
-    same_pieces(context)
+    require_same_tokens(context)
     path = context.out / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     vocabulary = tokenizer["model"]["vocab"]
     vocabulary["kettle"], vocabulary["novel"] = vocabulary["novel"], vocabulary["kettle"]
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(ParityError, match=r"tokenizer\.json alone cuts 'red kettle"):
-        same_pieces(context)
+        require_same_tokens(context)
 
 
 def test_a_folded_temperature_is_found_again_and_calibrates(tiny):

@@ -203,6 +203,16 @@ def usable(weak_labels: Artifact) -> Rows:
 def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Probs, np.ndarray]:
     """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average."""
     name = f"targets-{processes.rank()}.npy"
-    found = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
-    surest = np.max(found, axis=1, initial=0)
-    return found, surest / max(surest.mean() if len(surest) else 1, 1e-9)
+    probs = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, scratch / name)
+    return probs, confidence_weights(probs)
+
+
+def confidence_weights(probs: Probs) -> np.ndarray:
+    """How much each weak label counts: its largest probability, by the mean of all of them.
+
+    >>> confidence_weights(np.array([[0.5, 0.5], [0.0, 1.0]])).round(2).tolist()
+    [0.67, 1.33]
+    """
+    confidence = np.max(probs, axis=1, initial=0)
+    weights: np.ndarray = confidence / max(confidence.mean() if len(confidence) else 1, 1e-9)
+    return weights

@@ -66,7 +66,7 @@ def conflicts(
     Where gold `(texts,)` is known, it shows how often each of the two rules is right.
 
     Returns:
-        A table with the schema `tables.CLASHES`.
+        A table with the schema `tables.CONFLICTS`.
     """
     indicators, class_of, rule_of = _indicators(votes)
     counts = sparse.triu(indicators.T @ indicators, 1).tocoo()
@@ -83,7 +83,7 @@ def conflicts(
         shown = np.sort(rng.choice(both, min(3, len(both)), replace=False))
         sides = [s for x in (a, b) for s in (rules[rule_of[x]], labels.names[class_of[x]])]
         rows.append((*sides, len(both), len(known), *right, texts.gather(shown).to_list()))
-    return pl.DataFrame(rows, schema=tables.CLASHES, orient="row")
+    return pl.DataFrame(rows, schema=tables.CONFLICTS, orient="row")
 
 
 def _relation(n_rule: int, n_other: int, n_both: int, n: int) -> str | None:

@@ -35,7 +35,7 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
         return
     for name, schema, show in (
         ("pairs", tables.PAIRS, _show_pairs),
-        ("clashes", tables.CLASHES, _show_clashes),
+        ("conflicts", tables.CONFLICTS, _show_conflicts),
         ("uncovered", tables.UNCOVERED, _show_uncovered),
     ):
         frame = tables.read(votes.path / f"{name}.parquet", schema)
@@ -87,7 +87,7 @@ def _show_pairs(frame: pl.DataFrame) -> None:
     console().print(_table(title, heads, 3, frame.head(15), line))
 
 
-def _show_clashes(frame: pl.DataFrame) -> None:
+def _show_conflicts(frame: pl.DataFrame) -> None:
     def line(row: Row) -> list[str]:
         sides = (f"{row['rule']}: {row['vote']}", f"{row['other']}: {row['other_vote']}")
         shares = (_share(row["rule_right"]), _share(row["other_right"]))

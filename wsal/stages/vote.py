@@ -11,11 +11,11 @@ from wsal.arrays import ABSTAIN, Classes, Embeddings, Votes
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.labels import LabelSet
 from wsal.progress import bar
+from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.weak_labels import votes_file
-from wsal.rules import analysis, pairs, uncovered
+from wsal.rules import analysis
 from wsal.rules.base import Rule
 from wsal.rules.voting import vote_in_chunks
-from wsal.seeding import rng
 
 REPORTED = 2**28  # votes that the report is made on at most; of more texts, an even sample
 
@@ -43,26 +43,10 @@ def vote(
     votes = _write_votes(out, "pool", rules, records, labels, previous, step)
     shown = records.gather_every(step)
     gold = _gold(shown["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
-    write_report(out, votes, gold, shown, names, labels, seed)
+    for name, table in report_tables(votes, gold, shown, names, labels, seed).items():
+        tables.write(table, out / f"{name}.parquet", SCHEMAS[name])
     facts: Facts = {"n_rules": len(names), "n_texts": len(records), "n_reported": len(votes)}
     return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
-
-
-def write_report(
-    out: Path, votes: Votes, gold: Classes, shown: pl.DataFrame, names: list[str],
-    labels: LabelSet, seed: int,
-) -> None:  # fmt: skip
-    """The tables of the vote report: rules, examples, pairs, conflicts, uncovered texts."""
-    report = analysis.summarise(votes, gold, names, labels)
-    tables.write(report, out / "rules.parquet", tables.RULES)
-    examples = analysis.examples(votes, gold, shown, names, labels, rng(seed, "examples"))
-    tables.write(examples, out / "examples.parquet", tables.EXAMPLES)
-    tables.write(pairs.related(votes, names), out / "pairs.parquet", tables.PAIRS)
-    conflicts = pairs.conflicts(votes, gold, shown["text"], names, labels, rng(seed, "clashes"))
-    tables.write(conflicts, out / "clashes.parquet", tables.CLASHES)
-    bare = np.flatnonzero(analysis.tally(votes)[0] == 0)
-    left = uncovered.groups(shown["text"].gather(bare), gold[bare], labels, rng(seed, "uncovered"))
-    tables.write(left, out / "uncovered.parquet", tables.UNCOVERED)
 
 
 def _gold(ids: pl.Series, gold: pl.DataFrame) -> Classes:

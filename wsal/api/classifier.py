@@ -1,0 +1,183 @@
+"""A transformer with a classification head: settings, and what training makes of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from wsal.api.label_model import WeakLabels, no_weak_labels
+from wsal.api.pool import Pool
+from wsal.arrays import Embeddings, Probs, Rows
+from wsal.artifacts import Facts
+from wsal.classifier import encoder as encoders
+from wsal.classifier.inference import predict
+from wsal.classifier.losses import Loss
+from wsal.classifier.tokens import Tokens
+from wsal.errors import ConfigError
+from wsal.evaluation.metrics import evaluate
+from wsal.presets import preset
+from wsal.progress import progress_shown
+from wsal.rounds.embedding import embed_parts
+from wsal.rounds.pretraining import WeakTraining
+from wsal.rounds.weak_labels import confidence_weights
+from wsal.seeding import integer
+from wsal.settings import (
+    AdaptSettings,
+    EncoderSettings,
+    HardwareSettings,
+    OptimizerSettings,
+    PretrainSettings,
+    SelfTrainingSettings,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedClassifier:
+    """A classifier that was trained on weak labels."""
+
+    model: encoders.Classifier
+    pool: Pool
+    folder: TemporaryDirectory[str]
+    """The weights, from which every round of fine-tuning starts; deleted with this object."""
+    history: Facts
+    """The loss of each part of the training, step by step."""
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """The word pieces of the pool's texts."""
+        return self.model.tokens(self.pool.texts.to_list())
+
+    @cached_property
+    def embedded(self) -> tuple[Probs, Embeddings]:
+        """Probabilities and unit embeddings of the pool, in half precision."""
+        n, config = len(self.pool), self.model.model.config
+        probs = np.empty((n, config.num_labels), np.float16)
+        embeddings = np.empty((n, config.hidden_size), np.float16)
+        for rows, part_probs, part_embeddings in embed_parts(self.load(), self.tokens):
+            probs[rows], embeddings[rows] = part_probs, part_embeddings
+        return probs, embeddings
+
+    def load(self) -> encoders.Classifier:
+        """A copy of the classifier as it was after this training."""
+        return encoders.load_classifier(
+            Path(self.folder.name), self.model.encoder, self.model.hardware
+        )
+
+    def predict_proba(self, texts: Sequence[str]) -> Probs:
+        """`(texts, classes)`: probabilities, classes in the order of `pool.labels`."""
+        return predict(self.model, texts, "predict")[0]
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """`(texts, dims)`: vectors of length 1."""
+        return predict(self.model, texts, "embed")[1]
+
+    def save(self, folder: str | Path) -> None:
+        """Write a folder that `transformers` loads; `ActiveLoop.export` writes one to serve."""
+        self.model.save(Path(folder))
+
+    def __repr__(self) -> str:
+        return f"classifier ({self.model.encoder.path}) trained on weak labels of {self.pool!r}"
+
+
+class Classifier:
+    """An encoder by its name in `conf/encoder`: minilm, tiny; or any Hugging Face id or folder."""
+
+    def __init__(self, encoder: str = "minilm", *, device: str = "auto", **settings: Any) -> None:  # noqa: ANN401
+        """Choose an encoder; it is loaded when it is trained.
+
+        Args:
+            encoder: `minilm`, `tiny` (random, for tests), a Hugging Face id, or a local folder.
+            device: auto (a GPU where there is one), cpu, cuda.
+            settings: those of `conf/encoder`, such as `max_length=64` or `lora_rank=8`.
+
+        Raises:
+            UnknownNameError: there is no such setting. ConfigError: one is out of range.
+        """
+        if encoder not in ("minilm", "tiny"):
+            encoder, settings = "minilm", {"path": encoder, **settings}
+        self.encoder = preset(EncoderSettings, "encoder", encoder, settings)
+        self.hardware = preset(HardwareSettings, "hardware", "default", {"device": device})
+
+    def pretrain(
+        self,
+        pool: Pool,
+        weak: WeakLabels | None = None,
+        *,
+        loss: str = "soft_cross_entropy",
+        adapt: str = "none",
+        self_training: str = "none",
+        seed: int = 0,
+        progress: bool = False,
+        **settings: Any,  # noqa: ANN401
+    ) -> TrainedClassifier:
+        """Train on weak labels; without any, the head stays random.
+
+        Args:
+            pool: the texts.
+            weak: their weak labels.
+            loss: an option of `conf/loss`.
+            adapt: an option of `conf/adapt`: training on the texts alone, before.
+            self_training: an option of `conf/self_training`.
+            seed: of weights, order and dropout.
+            progress: whether to show progress bars.
+            settings: those of `conf/pretrain`, such as `epochs=1` or `max_texts=2000`.
+
+        Raises:
+            UnknownNameError: there is no such option or setting.
+            ConfigError: a setting is out of range, or the encoder cannot be loaded.
+            ModelError: the training diverged.
+        """
+        weak = weak or no_weak_labels(pool)
+        pretrain = preset(PretrainSettings, "pretrain", "default", settings)
+        labels, texts = pool.prepared.labels, pool.texts.to_list()
+        folder = TemporaryDirectory(prefix="wsal-")
+        tokenizer = encoders.new_tokenizer(self.encoder, texts)
+        head_seed = integer(seed, "head")
+        model = encoders.new_classifier(self.encoder, self.hardware, labels, tokenizer, head_seed)
+
+        def weak_targets(rows: Rows) -> tuple[Probs, np.ndarray]:
+            probs = weak.probs[rows]
+            return probs, confidence_weights(probs)
+
+        with progress_shown(shown=progress), TemporaryDirectory() as scratch:
+            training = WeakTraining(
+                settings=pretrain,
+                loss=preset(Loss, "loss", loss, {}),  # type: ignore[type-abstract]
+                adapt=preset(AdaptSettings, "adapt", adapt, {}),
+                self_training=preset(SelfTrainingSettings, "self_training", self_training, {}),
+                seed=seed,
+                scratch=Path(scratch),
+                dev_score=dev_score(model, pool, pretrain),
+            )
+            rows = np.flatnonzero(weak.used)
+            history = training.train(model, model.tokens(texts), rows, weak_targets)
+        model.save(Path(folder.name))
+        return TrainedClassifier(model, pool, folder, history)
+
+
+def dev_score(
+    model: encoders.Classifier, pool: Pool, settings: OptimizerSettings
+) -> Callable[[], float] | None:
+    """What early stopping looks at: macro-F1 on dev; None where it is off.
+
+    Raises:
+        ConfigError: it is on, and there is no dev split.
+    """
+    if not settings.patience:
+        return None
+    dev = pool.prepared.dev
+    if dev.is_empty():
+        raise ConfigError("patience looks at the dev split, and this pool has none; use patience=0")
+    tokens = model.tokens(dev["text"].to_list())
+    gold = dev["label"].to_numpy().astype(np.int64)
+    weights = dev["n_copies"].to_numpy().astype(np.float64)
+
+    def score() -> float:
+        probs = predict(model, tokens, "measure on dev")[0]
+        return float(evaluate(probs, gold, weights, pool.prepared.labels)["macro_f1"])
+
+    return score

@@ -1,0 +1,49 @@
+"""An exported model, loaded to label texts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wsal.serving.backends import open_engine
+from wsal.serving.engine import Engine
+from wsal.serving.exported import Exported
+from wsal.serving.predictions import Field, Prediction, predict_texts
+
+
+class LoadedModel:
+    """Labels texts with an exported model, as `wsal predict` and `wsal serve` do."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes."""
+        return tuple(self.engine.exported.labels)
+
+    def predict(self, texts: Sequence[str | Mapping[str, Field]], top: int = 1) -> list[Prediction]:
+        """A prediction for each text, with its `top` likeliest classes.
+
+        A text is a string, or a mapping with the fields that the model was trained on.
+
+        Raises:
+            ConfigError: `top` is less than 1. DataError: a mapping lacks all of the fields.
+        """
+        return predict_texts(self.engine, texts, top)
+
+    def __repr__(self) -> str:
+        return f"model in {self.engine.exported.folder}; {len(self.labels)} classes"
+
+
+def load(folder: str | Path, backend: str = "auto") -> LoadedModel:
+    """Open a folder that `wsal export` or `ActiveLoop.export` wrote.
+
+    Args:
+        folder: the exported model.
+        backend: `auto` (the fastest that this machine and the folder have), `torch`, `onnx`,
+            `onnx-int8` or `openvino`.
+
+    Raises:
+        MissingArtifactError: no exported model is there.
+        UnknownNameError: there is no such backend. ConfigError: what it needs is not installed.
+    """
+    return LoadedModel(open_engine(Exported.open(Path(folder)), backend))  # type: ignore[arg-type]

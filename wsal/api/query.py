@@ -1,0 +1,97 @@
+"""What a loop asks, and what it knows of its quality: values that a notebook shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from wsal.artifacts import Facts
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """Texts to label, most wanted first. Iterating gives `(id, text)`.
+
+    Some of the texts may measure quality instead of being trained on. Which ones is not shown:
+    whoever answers should not know.
+    """
+
+    table: pl.DataFrame
+    """Columns `id`, `text`, `fields`, `reason`."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids to answer by."""
+        return self.table["id"].to_list()
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        yield from self.table.select("id", "text").iter_rows()
+
+    def __len__(self) -> int:
+        """How many texts are asked."""
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        with pl.Config(tbl_rows=-1, fmt_str_lengths=80, tbl_hide_dataframe_shape=True):
+            return str(self.table.select("id", "text", "reason"))
+
+    def _repr_html_(self) -> str:
+        with pl.Config(tbl_rows=-1, fmt_str_lengths=200, tbl_hide_dataframe_shape=True):
+            return str(self.table.select("id", "text", "reason")._repr_html_())
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """The quality of the classifier after each round, on gold that it was not trained on."""
+
+    rounds: pl.DataFrame
+    """One row a round (0: weak labels only): `round`, `n_gold`; `accuracy`, `macro_f1`, each with
+    `_low` and `_high`, the ends of its 90% interval; `test_accuracy`, `test_macro_f1` where there
+    is a test split."""
+    measured_on: str | None
+    """The evaluation sample or the dev split; None where there is neither."""
+    facts: Facts
+    """All numbers, as `assessment.json` of a run has them."""
+
+    def __repr__(self) -> str:
+        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+            return f"measured on {self.measured_on or 'nothing but test'}\n{self.rounds}"
+
+    def _repr_html_(self) -> str:
+        title = f"<p>measured on {self.measured_on or 'nothing but test'}</p>"
+        return title + str(self.rounds._repr_html_())
+
+
+@dataclass(frozen=True)
+class TargetForecast:
+    """What a target still needs, with 80% intervals; `inf`: no number of labels may reach it."""
+
+    target: float
+    metric: str
+    labels: float  # further gold labels, median
+    low: float
+    high: float
+    unreachable: float  # probability that no number of labels reaches it, in [0, 1]
+    sentences: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{sentence}</p>" for sentence in self.sentences)
+
+
+def rounds_table(facts: Facts, test: list[dict[str, Any]]) -> pl.DataFrame:
+    """The table of `Quality.rounds`. `test` has the metrics of each round, or is empty."""
+    rows: list[dict[str, Any]] = []
+    for number, n_gold in enumerate(facts["n_gold_of_rounds"]):
+        row: dict[str, Any] = {"round": number, "n_gold": n_gold}
+        for metric in ("accuracy", "macro_f1") if facts["rounds"] else ():
+            numbers = facts["rounds"][number][metric]
+            row |= {metric: numbers["value"]}
+            row |= {f"{metric}_{end}": numbers[end] for end in ("low", "high")}
+        if test:
+            row |= {f"test_{metric}": test[number][metric] for metric in ("accuracy", "macro_f1")}
+        rows.append(row)
+    return pl.DataFrame(rows)

@@ -1,0 +1,105 @@
+"""Let rules vote on a pool."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from wsal.api.pool import Pool
+from wsal.arrays import Embeddings, Votes
+from wsal.label_models.sparse import SparseVotes
+from wsal.labels import LabelSet
+from wsal.progress import progress_shown
+from wsal.rounds.rule_report import report_tables
+from wsal.rules.base import Rule
+from wsal.rules.voting import collect_votes
+
+
+@dataclass(frozen=True)
+class VoteReport:
+    """How the rules do; a notebook shows all tables, `print` the table of rules."""
+
+    tables: Mapping[str, pl.DataFrame]
+    """`rules`: coverage, overlap, conflict and, where gold is known, accuracy with a 95% interval;
+    `pairs` of rules that vote alike, `conflicts`, `examples`, and `uncovered` groups of texts."""
+
+    @property
+    def rules(self) -> pl.DataFrame:
+        """One row a rule."""
+        return self.tables["rules"]
+
+    def __str__(self) -> str:
+        with pl.Config(tbl_rows=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
+            return str(self.rules)
+
+    def _repr_html_(self) -> str:
+        parts = [
+            f"<h4>{name}</h4>{table._repr_html_()}"
+            for name, table in self.tables.items()
+            if len(table)
+        ]
+        return "".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class PoolVotes:
+    """What each rule says of each text."""
+
+    pool: Pool
+    rules: Mapping[str, Rule]
+    matrix: Votes
+    """`(texts, rules)`: a class, or -1 where the rule abstains."""
+    splits: Mapping[str, Votes]
+    """The same for `dev` and `test`, which may be empty."""
+
+    @cached_property
+    def sparse(self) -> SparseVotes:
+        """The votes as label models take them."""
+        return SparseVotes.of(self.matrix)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the texts that at least one rule votes on, in [0, 1]."""
+        return float((self.sparse.n_votes > 0).mean())
+
+    def report(self, seed: int = 0) -> VoteReport:
+        """How the rules do. `seed` draws the examples."""
+        pool, labels = self.pool, self.pool.prepared.labels
+        names = list(self.rules)
+        return VoteReport(report_tables(self.matrix, pool.gold, pool.records, names, labels, seed))
+
+    def __repr__(self) -> str:
+        n_texts, n_rules = self.matrix.shape
+        return f"votes of {n_rules} rules on {n_texts:,} texts; coverage {self.coverage:.3f}"
+
+
+def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> PoolVotes:
+    """The votes of rules, each with a name of its own, on a pool and its splits with gold.
+
+    `progress` shows a bar.
+
+    Raises:
+        RuleError: a rule names an unknown class or field, or cannot vote; all such rules are named.
+
+    >>> from wsal.rules.patterns import Keyword
+    >>> pool = Pool(["red mug", "blue cup"], labels=["Mugs", "Cups"])
+    >>> vote({"mug": Keyword("Mugs", ["mug"])}, pool).matrix.tolist()
+    [[0], [-1]]
+    """
+    labels: LabelSet = pool.prepared.labels
+    with progress_shown(shown=progress):
+        splits = {"dev": pool.prepared.dev, "test": pool.prepared.test}
+        return PoolVotes(
+            pool,
+            dict(rules),
+            collect_votes(rules, pool.records, labels, _embed),
+            {name: collect_votes(rules, table, labels, _embed) for name, table in splits.items()},
+        )
+
+
+def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
+    """What similarity rules vote on; torch is imported only where there are such rules."""
+    from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415
+
+    return embed_texts(texts, encoder)

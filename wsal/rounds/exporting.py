@@ -1,0 +1,160 @@
+"""Write a classifier as a folder to serve: calibrated, each format checked against torch."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from wsal.arrays import Classes
+from wsal.artifacts import Facts, digest_of, file_digest, write_json
+from wsal.classifier.encoder import Classifier
+from wsal.errors import ParityError
+from wsal.export.base import HARD_INPUTS, ExportContext, ExportSettings
+from wsal.export.calibration import fold_temperature
+from wsal.export.card import SCRIPT, model_card
+from wsal.labels import LabelSet
+from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
+from wsal.seeding import rng
+
+N_CALIBRATION = 1_000
+"""Texts of the pool from which formats may learn ranges of numbers."""
+
+
+@dataclass(frozen=True)
+class ExportInputs:
+    """What is exported beside the weights, and what they are measured on."""
+
+    labels: LabelSet
+    text_fields: Sequence[str]
+    separator: str
+    calibration: LabelledSample | None
+    """Gold that sets temperature and thresholds; never the test split."""
+    measured: LabelledSample | None
+    """Gold for the model card."""
+    texts: Sequence[str]
+    """On which every format is compared with torch; `settings.n_parity_texts` are drawn."""
+    gold: Classes | None
+    """The class of each of these texts, if it is known."""
+    compared_on: str  # what messages call them
+    pool_texts: Sequence[str]
+    n_gold: int
+    """Gold labels that the classifier was trained on."""
+    card: Mapping[str, Any]
+    """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`."""
+    made_from: Mapping[str, Any]
+    """What metrics.json says about the origin of the model."""
+
+
+def write_export(
+    out: Path, model: Classifier, inputs: ExportInputs, settings: ExportSettings, seed: int
+) -> Facts:
+    """A Hugging Face folder, calibrated, and what `settings.formats` adds.
+
+    Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card. `config.json`
+    says under `wsal` which fields make up the text, so that a table is read as the pool was read.
+    `model` is changed: its temperature is folded into the last layer.
+
+    Raises:
+        ParityError: a format differs from torch, or `tokenizers` alone from transformers.
+    """
+    sample, labels = inputs.calibration, inputs.labels
+    temperature, thresholds = calibrated(sample, labels, settings.precision)
+    metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
+    metrics |= {
+        "temperature": temperature,
+        "calibrated_on": sample.name if sample else None,
+        "n_gold": inputs.n_gold,
+    }
+    fold_temperature(model.model, temperature)
+    digest = _save(model, out, inputs, temperature)
+    write_json(out / "labels.json", list(labels.names))
+    write_json(out / "thresholds.json", thresholds)
+    write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
+    parity = _formats(model, out, inputs, settings, seed)
+    write_json(out / "parity.json", parity)
+    about = {
+        "labels": labels.names,
+        "text_fields": inputs.text_fields,
+        "separator": inputs.separator,
+        **inputs.card,
+    }
+    card = model_card(about, metrics, thresholds, parity, model.encoder.max_length)
+    (out / "README.md").write_text(card)
+    formats = {
+        name: facts.get("left_out") or round(facts["agreement"], 5)
+        for name, facts in parity["formats"].items()
+    }
+    return {
+        "digest": digest,
+        "formats": formats,
+        "n_gold": inputs.n_gold,
+        "temperature": round(temperature, 4),
+    }
+
+
+def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float) -> str:
+    """The Hugging Face folder; returns the digest that predictions carry."""
+    reading = {"text_fields": list(inputs.text_fields), "separator": inputs.separator}
+    max_length = model.encoder.max_length
+    model.model.config.wsal = reading | {
+        "max_length": max_length,
+        "pad_id": model.tokenizer.pad_token_id,
+        "temperature": temperature,
+    }
+    model.tokenizer.model_max_length = max_length  # where transformers cuts, if told to
+    model.save(out)
+    # safetensors lets only its owner read the file; another user may have to serve it
+    (out / "model.safetensors").chmod(0o644)
+    digest = digest_of([file_digest(out / "model.safetensors"), list(inputs.labels.names), reading])
+    model.model.config.wsal["digest"] = digest
+    model.model.config.save_pretrained(out)
+    return digest
+
+
+def _formats(
+    model: Classifier, out: Path, inputs: ExportInputs, settings: ExportSettings, seed: int
+) -> dict[str, Any]:
+    """Write every format; returns how near each is to torch."""
+    rows = rng(seed, "parity").permutation(len(inputs.texts))[: settings.n_parity_texts]
+    pool_rows = rng(seed, "ranges").permutation(len(inputs.pool_texts))[:N_CALIBRATION]
+    with TemporaryDirectory() as scratch:
+        context = ExportContext(
+            model,
+            out,
+            Path(scratch),
+            [inputs.texts[row] for row in rows],
+            None if inputs.gold is None else inputs.gold[rows],
+            [inputs.pool_texts[row] for row in pool_rows],
+        )
+        require_same_tokens(context)
+        formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}
+    if (out / "onnx" / "model.onnx").exists():
+        shutil.copyfile(SCRIPT, out / SCRIPT.name)
+    return {
+        "compared_on": f"{len(rows)} texts of the {inputs.compared_on}",
+        "n_hard_inputs": len(HARD_INPUTS),
+        "token_ids": "those of transformers",
+        "formats": formats,
+    }
+
+
+def require_same_tokens(context: ExportContext) -> None:
+    """Check that tokenizer.json alone, without transformers, gives the same tokens.
+
+    Raises:
+        ParityError: it does not.
+    """
+    tokenizer = Tokenizer.from_file(str(context.out / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(context.classifier.encoder.max_length)
+    texts = [*HARD_INPUTS, *context.texts]
+    for row, encoding in enumerate(tokenizer.encode_batch(texts)):
+        if encoding.ids != context.tokens[row].tolist():
+            raise ParityError(
+                f"tokenizer.json alone splits {texts[row][:60]!r} into other tokens than "
+                "transformers does; nothing was exported"
+            )
