@@ -41,7 +41,7 @@ class LabelledSample:
     @property
     def weights(self) -> Weights:
         """How many rows of the source each stands for."""
-        found: Weights = self.sample.weights * self.sample.counted[self.sample.rows]
+        found: Weights = self.sample.weights * self.sample.n_copies[self.sample.rows]
         return found
 
 
