@@ -107,7 +107,7 @@ def test_all_bad_lines_are_listed_with_what_is_wrong(tmp_path):
     with pytest.raises(DataError) as refused:
         read_table(path)
     lines = str(refused.value).splitlines()
-    assert lines[0] == f"{path} has 23 lines that are no record:"
+    assert lines[0] == f"{path} has 23 lines that cannot be parsed:"
     assert lines[1] == "  line 3: 3 fields; the header has 2, so field 3 (' blue') has no column"
     assert lines[2] == "  line 5: 1 field; the header has 2, so column 'title' has no field"
     assert lines[3] == "  line 6: the quote at column 3 is never closed"

@@ -9,7 +9,7 @@ import polars as pl
 from wsal.artifacts import file_digest
 from wsal.data.base import ROW, Layout
 from wsal.errors import DataError, did_you_mean
-from wsal.files import TableOptions, existing, numbered_table
+from wsal.files import TableOptions, existing_file, numbered_table
 from wsal.files.options import Delimiter, Encoding, Row, Sheet
 
 
@@ -47,5 +47,5 @@ class TableFile:
 
     def content(self) -> Mapping[str, str]:
         """The digest of the bytes of the file, or of all files of the folder."""
-        path = self.path if self.path.is_dir() else existing(self.path)
+        path = self.path if self.path.is_dir() else existing_file(self.path)
         return {"file": file_digest(path)}

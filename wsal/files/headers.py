@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from wsal.errors import DataError
-from wsal.files.lines import Lines, said
+from wsal.files.lines import Lines, reason_of
 from wsal.files.options import TableOptions
-from wsal.files.quoting import record
+from wsal.files.quoting import read_record
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 50  # lines that tell which delimiter it is
@@ -39,10 +39,10 @@ def read_header(lines: Lines, name: str, options: TableOptions, usual: str) -> H
     number = lines.number
     delimiter = delimiter or detected(line, lines, usual)
     try:
-        names, _ = record(line, lines, delimiter, None)
+        names, _ = read_record(line, lines, delimiter, None)
     except ValueError as error:
         raise DataError(
-            f"{name} line {number} is the header, and cannot be read: {said(error)}"
+            f"{name} line {number} is the header, and cannot be read: {reason_of(error)}"
         ) from error
     return Header(_named(names, name), delimiter)
 
@@ -50,7 +50,7 @@ def read_header(lines: Lines, name: str, options: TableOptions, usual: str) -> H
 def detected(header: bytes, lines: Lines, usual: str) -> str:
     """The delimiter that gives most of the next lines as many fields as the header."""
     sample = [header, *lines.several(SAMPLE)]
-    lines.give_back(sample[1:])
+    lines.put_back(sample[1:])
     text = [line.decode("utf-8", errors="replace") for line in sample]
     best, most = usual, (0.0, 0)
     for delimiter in dict.fromkeys((usual, *DELIMITERS)):

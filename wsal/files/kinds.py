@@ -22,7 +22,7 @@ class Kind(NamedTuple):
     compression: str
 
 
-def existing(path: Path) -> Path:
+def existing_file(path: Path) -> Path:
     """The path, if a file lies there.
 
     Raises:
@@ -47,7 +47,7 @@ def kind_of(path: Path, kind: str | None = None) -> Kind:
     Raises:
         DataError: the file is missing or empty, or its kind is not known.
     """
-    with existing(path).open("rb") as file:
+    with existing_file(path).open("rb") as file:
         head = file.read(8)
     if not head:
         raise DataError(f"{path} is empty; expected a table with at least one row")

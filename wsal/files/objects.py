@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from wsal.errors import DataError
 from wsal.files import lines as reading
-from wsal.files.lines import RECORD, Bad, Chunk, Lines, Offset, raw, said
+from wsal.files.lines import RECORD, BadLine, Chunk, Lines, Offset, reason_of, shown_line
 
 ONE_A_LINE = "expected one object a line, or one array of objects"
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -39,25 +39,25 @@ def json_chunks(stream: BinaryIO, name: str, start: Offset) -> Iterator[Chunk]:
     first = _first_line(lines)
     if first is None:
         return
-    lines.give_back([first])
+    lines.put_back([first])
     if first.lstrip().startswith(b"["):
         yield from _array_chunks(lines, name, start)
         return
     _refuse_pretty(lines, name)
-    lines.go_to(start)
-    records, bad = _Records(), list[Bad]()
+    lines.skip_to(start)
+    records, bad = _Records(), list[BadLine]()
     while (line := lines.next()) is not None:
         if not line.strip():
             continue
         try:
             records.add(*_record(line), lines.number)
         except (ValueError, RecursionError) as error:
-            bad.append(Bad(lines.number, _reason(error), raw(line)))
-        if len(records.texts) + len(bad) >= reading.AT_ONCE:
-            yield records.chunk(bad, lines.place())
+            bad.append(BadLine(lines.number, _reason(error), shown_line(line)))
+        if len(records.texts) + len(bad) >= reading.CHUNK_SIZE:
+            yield records.chunk(bad, lines.position())
             records, bad = _Records(), []
     if records.texts or bad:
-        yield records.chunk(bad, lines.place())
+        yield records.chunk(bad, lines.position())
 
 
 class _Records:
@@ -74,7 +74,7 @@ class _Records:
         self.objects.append(found)
         self.rows.append(line)
 
-    def chunk(self, bad: list[Bad], after: Offset) -> Chunk:
+    def chunk(self, bad: list[BadLine], after: Offset) -> Chunk:
         """All of them."""
         table = pa.table({RECORD: pa.array(self.texts, pa.string())})
         return Chunk(table, bad, after, rows=self.rows, objects=self.objects)
@@ -110,14 +110,14 @@ def _array_chunks(lines: Lines, name: str, start: Offset) -> Iterator[Chunk]:
         elements = list(_elements(text))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name} cannot be read as a json array: {_reason(error)}") from error
-    for first in range(start.offset, len(elements), reading.AT_ONCE):
-        records, bad = _Records(), list[Bad]()
-        for element, found, line in elements[first : first + reading.AT_ONCE]:
+    for first in range(start.offset, len(elements), reading.CHUNK_SIZE):
+        records, bad = _Records(), list[BadLine]()
+        for element, found, line in elements[first : first + reading.CHUNK_SIZE]:
             try:
                 records.add(element, _checked(element, found), line)
             except ValueError as error:
-                bad.append(Bad(line, _reason(error), element))
-        yield records.chunk(bad, Offset(min(first + reading.AT_ONCE, len(elements))))
+                bad.append(BadLine(line, _reason(error), element))
+        yield records.chunk(bad, Offset(min(first + reading.CHUNK_SIZE, len(elements))))
 
 
 def _elements(text: str) -> Iterator[tuple[str, Any, int]]:
@@ -150,7 +150,7 @@ def _after_space(text: str, at: int) -> int:
 def _refuse_pretty(lines: Lines, name: str) -> None:
     """Refuse json that is laid out over several lines; `lines` stay where they are."""
     sample = lines.several(2)
-    lines.give_back(sample)
+    lines.put_back(sample)
     texts = [line.decode("utf-8", errors="replace").strip() for line in sample]
     if len(texts) == 2 and _breaks_off(texts[0]) and not texts[1].startswith("{"):
         raise DataError(
@@ -176,7 +176,7 @@ def _reason(error: Exception) -> str:
             after = error.doc[error.pos : error.pos + 1]
             return f"the object has ended, and {after!r} follows at {where}column {error.colno}"
         return f"{error.msg} at {where}column {error.colno}"
-    return said(error)
+    return reason_of(error)
 
 
 def columns(objects: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -15,7 +15,7 @@ from wsal.errors import DataError
 from wsal.files import lines as reading
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
-from wsal.files.lines import Bad, Chunk, Offset, doubt, refusal
+from wsal.files.lines import BadLine, Chunk, Offset, bad_lines_error, swallowed_rows_note
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
 from wsal.files.sheets import read_sheet, sheet_names
@@ -122,8 +122,8 @@ def chunks(
     elif kind.name == "xlsx":
         frame, rows = read_sheet(path, options)
         table = frame.to_arrow()
-        for first in range(start.offset, len(table), reading.AT_ONCE):
-            after = min(first + reading.AT_ONCE, len(table))
+        for first in range(start.offset, len(table), reading.CHUNK_SIZE):
+            after = min(first + reading.CHUNK_SIZE, len(table))
             yield Chunk(table[first:after], [], Offset(after), rows=rows[first:after])
     else:
         with utf8_stream(path, kind, options.encoding, note) as stream:
@@ -149,7 +149,7 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
     kind = kind_of(path)
     frames: list[pl.DataFrame] = []
     rows: list[Sequence[int] | np.ndarray] = []
-    bad: list[Bad] = []
+    bad: list[BadLine] = []
     doubtful: list[int] = []
     with closing(chunks(path, kind, options, Offset(), note)) as found:
         for chunk in found:
@@ -157,15 +157,15 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
             frames.append(pl.DataFrame(pl.from_arrow(table)))
             rows.append(chunk.rows)
             bad.extend(chunk.bad)
-            doubtful.extend(chunk.doubtful)
+            doubtful.extend(chunk.suspicious)
     if (
         bad and len(bad) >= sum(map(len, frames)) and kind.name in DELIMITED
     ):  # it is not only these lines
-        raise DataError(f"{refusal(str(path), bad)} ({_advice(kind, path)})")
+        raise DataError(f"{bad_lines_error(str(path), bad)} ({_advice(kind, path)})")
     if bad:
-        raise refusal(str(path), bad)
+        raise bad_lines_error(str(path), bad)
     if doubtful:
-        note(doubt(str(path), doubtful))
+        note(swallowed_rows_note(str(path), doubtful))
     frame = _joined(frames)
     if frame.is_empty():
         raise DataError(f"{path} has no rows, only columns {frame.columns}")
@@ -190,7 +190,7 @@ def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def _parquet_chunks(path: Path, start: Offset) -> Iterator[Chunk]:
     file, done = parquet_file(path), 0
     try:
-        for batch in file.iter_batches(reading.AT_ONCE):
+        for batch in file.iter_batches(reading.CHUNK_SIZE):
             n, done = done, done + len(batch)
             if done > start.offset:
                 rows = range(n + 1, done + 1)

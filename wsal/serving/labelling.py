@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsal.errors import ConfigError, DataError, did_you_mean
-from wsal.files.lines import RECORD, Bad, Chunk, Offset, refusal
+from wsal.files.lines import RECORD, BadLine, Chunk, Offset, bad_lines_error
 from wsal.files.objects import columns
 from wsal.progress import bar
 from wsal.serving.engines import Engine
@@ -88,7 +88,7 @@ def label_table(
         if not parts:
             shutil.rmtree(work)
     if not any(pq.read_metadata(part).num_rows for part in parts):
-        bad = [Bad(**one) for part in parts for one in told_of(part)["bad"]]
+        bad = [BadLine(**one) for part in parts for one in told_of(part)["bad"]]
         shutil.rmtree(work, ignore_errors=True)
         raise _without_rows(source, bad)
     return finish(work, parts, kind, target, is_json=source.is_json, prefix=wanted.prefix)
@@ -96,7 +96,7 @@ def label_table(
 
 def _to_stream(engine: Engine, source: Source, wanted: PredictOptions) -> PredictSummary:
     """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
-    n, n_abstained, bad = 0, 0, list[Bad]()
+    n, n_abstained, bad = 0, 0, list[BadLine]()
     write = None
     for chunk, table in _labelled(engine, source, wanted, Offset()):
         for one in chunk.bad:
@@ -116,9 +116,9 @@ def _to_stream(engine: Engine, source: Source, wanted: PredictOptions) -> Predic
     return PredictSummary(n, len(bad), n_abstained, None)
 
 
-def _without_rows(source: Source, bad: Sequence[Bad]) -> DataError:
+def _without_rows(source: Source, bad: Sequence[BadLine]) -> DataError:
     name = str(source.path) if source.can_resume else "standard input"
-    return refusal(name, bad) if bad else DataError(f"{name} has no rows")
+    return bad_lines_error(name, bad) if bad else DataError(f"{name} has no rows")
 
 
 def _labelled(
