@@ -100,8 +100,8 @@ def test_what_is_no_table_is_refused():
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"[1]", "a json list; expected an object"),
-        (b'{"a": NaN}', "NaN is no number of json"),
+        (b"[1]", "a JSON list; expected an object"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": "\\ud83d"}', "half of a surrogate pair"),
         (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a": 1', "Expecting ',' delimiter"),
