@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from wsal.amplify.attributes import attributes
-from wsal.amplify.lexicon import Lexicon, mine_lexicon, tokens
+from wsal.amplify.lexicon import Lexicon, build_lexicon, tokens
 from wsal.seeding import rng
 
 NAMES = ("fridges", "phones", "teas")
@@ -31,7 +31,7 @@ def pool(seed=0, n=600):
 
 def lexicon(**options):
     texts, classes = pool()
-    return mine_lexicon(texts, classes, NAMES, rng(0), **options)
+    return build_lexicon(texts, classes, NAMES, rng(0), **options)
 
 
 def test_attributes_stand_where_they_are_said_to():
@@ -93,9 +93,9 @@ def test_protection_is_the_share_of_entropy_that_a_word_takes_away():
         gain = sum(g * np.log(g / s) for g, s in zip(given, shares, strict=True))
         gain /= -sum(s * np.log(s) for s in shares)
         assert (
-            word not in mine_lexicon(texts, classes, NAMES, rng(0), protect=gain + 1e-9).protected
+            word not in build_lexicon(texts, classes, NAMES, rng(0), protect=gain + 1e-9).protected
         )
-        assert word in mine_lexicon(texts, classes, NAMES, rng(0), protect=gain - 1e-9).protected
+        assert word in build_lexicon(texts, classes, NAMES, rng(0), protect=gain - 1e-9).protected
 
 
 def test_values_stay_in_their_class_slot_and_context():
@@ -119,11 +119,11 @@ def test_brands_of_a_field_are_taken_as_they_are():
 def test_a_pool_without_classes_or_texts_offers_nothing():
     texts, classes = pool()
     for some, known in ((texts, np.full_like(classes, -1)), (texts[:0], classes[:0])):
-        empty = mine_lexicon(some, known, NAMES, rng(0))
+        empty = build_lexicon(some, known, NAMES, rng(0))
         assert empty.values == {}
         assert {"fridge", "fridges", "phone", "tea"} <= empty.protected
         assert empty.replacements("Bosko fridge black", 0) == []
-    one = mine_lexicon(texts, np.zeros_like(classes), NAMES, rng(0))  # one class: no word tells it
+    one = build_lexicon(texts, np.zeros_like(classes), NAMES, rng(0))  # one class: no word tells it
     assert "larder" not in one.protected
 
 
@@ -144,7 +144,7 @@ def test_a_value_that_wrong_labels_brought_into_a_class_is_not_offered():
     texts, classes = pool(n=2000)
     wrong = np.random.default_rng(3).random(len(classes)) < 0.05
     noisy = np.where(wrong, 1, classes)
-    seen = mine_lexicon(texts, noisy, NAMES, rng(0), protect=2.0).values
+    seen = build_lexicon(texts, noisy, NAMES, rng(0), protect=2.0).values
     assert set(seen["brand", 1, ""]) == {"Nokio", "Bosko"}
     assert ("l", 1, "") not in seen
 
@@ -167,7 +167,7 @@ def test_first_words_are_brands_only_where_most_texts_begin_with_one():
     texts, classes = pool()
     assert {"bosko", "ahmed leaf", "pickwig"} <= lexicon().brands
     others = pl.Series([f"{i} {text}" for i, text in enumerate(texts)] * 2)
-    mostly = mine_lexicon(pl.concat([texts, others]), np.tile(classes, 3), NAMES, rng(0))
+    mostly = build_lexicon(pl.concat([texts, others]), np.tile(classes, 3), NAMES, rng(0))
     assert mostly.brands == frozenset()
 
 

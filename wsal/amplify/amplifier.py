@@ -49,7 +49,7 @@ def rewrite(
     Args:
         records: annotated records with columns `id`, `text` and `fields` (a struct of strings).
         classes: `(records,)`, their gold classes.
-        lexicon: from `mine_lexicon`.
+        lexicon: from `build_lexicon`.
         settings: how many copies, and which operations.
         rng: one number is drawn from it, whatever the records are.
         real: further texts that no copy may equal, such as those of the pool.

@@ -17,7 +17,7 @@ def swap_attributes(
     Args:
         texts: the texts.
         classes: `(texts,)`, their gold or predicted classes: new values are those of the class.
-        lexicon: from `mine_lexicon`.
+        lexicon: from `build_lexicon`.
         rng: draws which attributes are replaced, and by what.
     """
     changed = [

@@ -78,7 +78,7 @@ def _similar_size(number: str, other: str) -> bool:
     return float(other) / 4 <= float(number) <= float(other) * 4
 
 
-def mine_lexicon(
+def build_lexicon(
     texts: pl.Series,
     classes: Classes,
     names: Sequence[str],
