@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from wsal.artifacts import MANIFEST, Artifact, create, file_digest, recover
-from wsal.errors import MissingArtifactError
+from wsal.artifacts import MANIFEST, Artifact, create, file_digest, read_json_object, recover
+from wsal.errors import ConfigError, MissingArtifactError
 
 
 def made(path, text="x", config=None, inputs=None):
@@ -63,7 +63,29 @@ def test_a_kill_between_sealing_and_renaming_loses_nothing(tmp_path):
     assert (tmp_path / "pool" / MANIFEST).exists()
 
 
-def test_manifest_holds_the_hash_of_every_file(tmp_path):
+def test_a_manifest_has_the_hash_of_every_file(tmp_path):
     done = made(tmp_path / "pool")
     manifest = json.loads((done.path / MANIFEST).read_text())
     assert manifest["files"] == {"file.txt": file_digest(done.path / "file.txt")}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "not JSON"),
+        (b'{"a": 1', "not JSON"),
+        (b'{"a": "\xff"}', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[1]", "holds a list, expected an object"),
+        (b"null", "holds a NoneType, expected an object"),
+    ],
+)
+def test_a_damaged_json_file_is_refused_with_advice(tmp_path, content, problem):
+    file = tmp_path / "x.json"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"x\.json is damaged: .*{problem}.*; delete it"):
+        read_json_object(file, "delete it")
+    with pytest.raises(MissingArtifactError, match="not found"):
+        read_json_object(tmp_path / "y.json", "delete it")
+    file.write_text('{"a": "é"}')
+    assert read_json_object(file, "delete it") == {"a": "é"}

@@ -90,7 +90,7 @@ def test_a_wrong_command_is_refused(work, arguments, message):
         (GOODS, "data.path=godos.csv", "godos.csv not found.*did you mean 'goods.csv'"),
         ("", "", "goods.csv is empty; expected a table"),
         (GOODS, "data.layout.label=clas", "'clas'; did you mean 'class'"),
-        (GOODS + "7,twin,pan\n", "data.layout.id=id", "id '7' stands twice.*rows 9 and 42"),
+        (GOODS + "7,twin,pan\n", "data.layout.id=id", "id '7' occurs twice.*rows 9 and 42"),
         (
             GOODS,
             "data.layout.labels=[mug,pann]",

@@ -23,7 +23,7 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("rows", [[], [0], [99, 0, 50], [7, 7, 3, 7], list(range(99, -1, -1))])
 def test_take_is_a_pick_from_the_whole(path, rows, monkeypatch):
-    monkeypatch.setattr(tables, "AT_ONCE", 8)
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 8)
     taken = tables.take(path, np.array(rows, dtype=np.int64))
     whole = pl.read_parquet(path)
     assert taken.schema == whole.schema

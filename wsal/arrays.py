@@ -1,4 +1,4 @@
-"""The arrays every module shares, by name and shape.
+"""The types of arrays that modules pass to each other, with their shapes.
 
 Axes: `texts`, `rules`, `classes`, `dims` (embedding width), `query` (texts asked in one round).
 """
@@ -6,15 +6,15 @@ Axes: `texts`, `rules`, `classes`, `dims` (embedding width), `query` (texts aske
 import numpy as np
 from numpy.typing import NDArray
 
-ABSTAIN = -1  # a rule's vote when it has nothing to say; the only negative vote
+ABSTAIN = -1  # the vote of a rule that does not apply to a text; the only negative vote
 
 Votes = NDArray[np.int16]  # (texts, rules): a class, or ABSTAIN
-Vote = NDArray[np.int16]  # (texts,): what one rule says
+Vote = NDArray[np.int16]  # (texts,): the votes of one rule
 Classes = NDArray[np.int64]  # (texts,): a class, in [0, classes)
 Probs = NDArray[np.float32]  # (texts, classes): rows sum to 1
 Prior = NDArray[np.float64]  # (classes,): sums to 1
 Confusion = NDArray[np.float64]  # (rules, classes, classes): P(vote | class, the rule voted)
 Embeddings = NDArray[np.float32]  # (texts, dims)
-Scores = NDArray[np.float32]  # (texts,): higher is asked sooner
-Weights = NDArray[np.float64]  # (texts,): how many rows of the source a text stands for
+Scores = NDArray[np.float32]  # (texts,): texts with higher scores are asked first
+Weights = NDArray[np.float64]  # (texts,): how many texts, or rows of the source, a text stands for
 Rows = NDArray[np.int64]  # (query,): positions in an array of texts

@@ -1,4 +1,4 @@
-"""A stage's output folder and the manifest that proves it is whole."""
+"""A stage's output folder, and the manifest that proves that it is complete."""
 
 import hashlib
 import json
@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from wsal import __version__
-from wsal.errors import MissingArtifactError
+from wsal.errors import ConfigError, MissingArtifactError, WsalError
 
 MANIFEST = "manifest.json"
-CHECKPOINTS = "checkpoints"  # scratch inside an unfinished artifact; gone when it is sealed
-BEGUN_FROM = "begun_from"  # the origin of an unfinished artifact
+CHECKPOINTS = "checkpoints"  # scratch folder in an unfinished artifact
+BEGUN_FROM = "begun_from"  # scratch file in an unfinished artifact: the digest of its origin
 SCRATCH = {BEGUN_FROM, CHECKPOINTS}
-ALWAYS_THERE = {"artifact", "wsal", "made_from", "digest", "config", "inputs", "files", "facts"}
-Facts = dict[str, Any]  # what a stage reports of its work: counts, names, metrics
-Inputs = Mapping[str, Any]  # noun -> digest, or a list of digests
+REQUIRED_KEYS = {"artifact", "wsal", "made_from", "digest", "config", "inputs", "files", "facts"}
+Facts = dict[str, Any]  # what a stage reports about its work: counts, names, metrics
+Inputs = Mapping[str, Any]  # name of an artifact -> its digest, or a list of digests
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished stage folder. `path / "manifest.json"` exists if and only if it is whole."""
+    """A finished stage folder. `path / "manifest.json"` exists if and only if it is complete."""
 
     path: Path
 
@@ -35,7 +35,7 @@ class Artifact:
         """The artifact at `path`.
 
         Raises:
-            MissingArtifactError: nothing finished lies there.
+            MissingArtifactError: there is no finished artifact.
         """
         if not (path / MANIFEST).exists():
             raise MissingArtifactError(
@@ -46,26 +46,25 @@ class Artifact:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What was written when the artifact was sealed.
+        """The contents of the manifest.
 
         Raises:
-            MissingArtifactError: the file is damaged.
+            MissingArtifactError: the file is missing or damaged.
         """
         file = self.path / MANIFEST
-        manifest: dict[str, Any] = {}
-        try:
-            manifest = json.loads(file.read_bytes())
-            missing = sorted(ALWAYS_THERE - manifest.keys())
-            problem = f"it lacks {', '.join(missing)}" if missing else ""
-            checksum = manifest.pop("checksum", None)  # manifests of before 0.2 have none
-            if checksum is not None and checksum != digest_of(manifest):
-                problem = "it is not as it was written"
-        except (ValueError, AttributeError, TypeError, RecursionError) as error:
-            problem = f"it is not a JSON object ({error})"
-        if problem:
+        advice = (
+            f"delete the folder {self.path} and run the same command again, which repeats that "
+            "stage"
+        )
+        manifest = read_json_object(file, advice, MissingArtifactError)
+        checksum = manifest.pop("checksum", None)  # before version 0.2, there was none
+        if missing := sorted(REQUIRED_KEYS - manifest.keys()):
             raise MissingArtifactError(
-                f"{file} is damaged: {problem}; delete the folder {self.path} and run the same "
-                "command again: that stage is then done anew"
+                f"{file} is damaged: it lacks {', '.join(missing)}; {advice}"
+            )
+        if checksum is not None and checksum != digest_of(manifest):
+            raise MissingArtifactError(
+                f"{file} is damaged: its contents do not match its checksum; {advice}"
             )
         return manifest
 
@@ -77,24 +76,30 @@ class Artifact:
 
     @property
     def digest(self) -> str:
-        """The hash of configuration, inputs and files; seconds stay out of it."""
+        """The hash of configuration, inputs and files.
+
+        Times are not part of it, nor may they be part of files: hence safetensors, not npz.
+        """
         return str(self.manifest["digest"])
 
     def made_from(self, config: Mapping[str, Any], inputs: Inputs) -> bool:
-        """Whether this configuration and these inputs are the ones it was made from."""
+        """Whether it was made from this configuration and these inputs by this version of wsal."""
         return bool(self.manifest["made_from"] == digest_of(_origin(config, inputs)))
 
 
 @dataclass(frozen=True)
 class Previous:
-    """What a stage made last time from the same inputs, and the entries that are unchanged."""
+    """The artifact that a stage made earlier, and the entries of it that can be reused."""
 
     artifact: Artifact
-    unchanged: frozenset[str]
+    unchanged: frozenset[str]  # names in the mapping that was edited
 
 
 def unchanged(path: Path, config: Mapping[str, Any], inputs: Inputs, part: str) -> Previous | None:
-    """What of the artifact at `path` may be kept, if only the mapping `part` was edited since."""
+    """What of the artifact at `path` can be reused, if only entries of `config[part]` have changed.
+
+    None if there is no artifact, or if it has other inputs or is from another version of wsal.
+    """
     if not (path / MANIFEST).exists():
         return None
     done = Artifact.open(path)
@@ -111,18 +116,19 @@ def unchanged(path: Path, config: Mapping[str, Any], inputs: Inputs, part: str) 
 
 @contextmanager
 def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tuple[Path, Facts]]:
-    """Yield an unfinished folder and a dict for the facts; seal it on success, manifest last.
+    """Yield a work folder and a dict for the facts; on success, turn the folder into an artifact.
 
-    Work goes on beside `path`, which is replaced only when the new artifact is whole. Of an
-    unfinished folder the checkpoints are kept, if it was begun from the same origin. They go when
-    the manifest is on the disk, not before: a kill at any moment leaves the one or the other.
+    The work folder is `NAME.unfinished`. If it exists already and was begun from the same
+    configuration and inputs, its checkpoints are kept. The manifest is written last, `path` is
+    replaced only after that, and checkpoints are deleted only after that: a process killed at any
+    moment leaves either the checkpoints or the artifact.
     """
     recover(path)
     work = _unfinished(path)
     origin = digest_of(_origin(config, inputs))
     begun = work / BEGUN_FROM
     if begun.exists() and begun.read_text() == origin:
-        _empty_but(work, SCRATCH)
+        _delete_all_but(work, SCRATCH)
     else:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -132,7 +138,7 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
     yield work, facts
     made = [p for p in _files(work) if p.relative_to(work).parts[0] not in SCRATCH]
     for file in made:
-        _to_disk(file)  # or a power cut could leave a manifest that vouches for empty files
+        _fsync(file)  # otherwise, a power cut could leave a manifest beside empty files
     files = {str(file.relative_to(work)): file_digest(file) for file in made}
     manifest = {
         "format": 1,
@@ -147,37 +153,37 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "seconds": round(time.perf_counter() - start, 3),
     }
     write_manifest(work, manifest)
-    _show(work, path)
+    _publish(work, path)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of an artifact with its checksum, whole or not at all."""
-    read = json.loads(json.dumps(manifest, default=str))  # as it will be read
-    write_json(folder / MANIFEST, {**read, "checksum": digest_of(read)})
+    """Write the manifest of an artifact with its checksum, atomically."""
+    as_read = json.loads(json.dumps(manifest, default=str))
+    write_json(folder / MANIFEST, {**as_read, "checksum": digest_of(as_read)})
 
 
 def recover(path: Path) -> None:
-    """Finish the last steps of `create` where a kill came after the manifest was written."""
+    """Finish the last steps of `create` if the process was killed after writing the manifest."""
     work = _unfinished(path)
     if (work / MANIFEST).exists():
-        _show(work, path)
-    elif _replaced(path).exists():  # the kill came when the new artifact stood in its place already
+        _publish(work, path)
+    elif _replaced(path).exists():  # killed after the new artifact had been moved to its place
         shutil.rmtree(_replaced(path))
 
 
-def _show(work: Path, path: Path) -> None:
-    """Put a sealed artifact in its place. A kill at any line is mended by doing all of it again."""
+def _publish(work: Path, path: Path) -> None:
+    """Move a complete artifact to its place. If killed at any line, all of it can be repeated."""
     (work / BEGUN_FROM).unlink(missing_ok=True)
     shutil.rmtree(work / CHECKPOINTS, ignore_errors=True)
     shutil.rmtree(_replaced(path), ignore_errors=True)
     if path.exists():
-        path.rename(_replaced(path))  # in one step: removed file by file, it could be seen in half
+        path.rename(_replaced(path))  # atomic: deleting it would take a while, file by file
     work.rename(path)
-    _to_disk(path.parent)
+    _fsync(path.parent)
     shutil.rmtree(_replaced(path), ignore_errors=True)
 
 
-def _empty_but(folder: Path, kept: set[str]) -> None:
+def _delete_all_but(folder: Path, kept: set[str]) -> None:
     for path in folder.iterdir():
         if path.is_dir() and path.name not in kept:
             shutil.rmtree(path)
@@ -193,8 +199,8 @@ def _replaced(path: Path) -> Path:
     return path.with_name(path.name + ".replaced")
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
+def _fsync(path: Path) -> None:
+    """Wait until a file's contents, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -203,16 +209,45 @@ def _to_disk(path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  whatever JSON can hold
-    """Write `value` whole or not at all, whatever is killed or cut off meanwhile."""
+    """Write `value` atomically: a kill or a power cut leaves the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")
-    _to_disk(temporary)
+    _fsync(temporary)
     temporary.replace(path)
-    _to_disk(path.parent)
+    _fsync(path.parent)
+
+
+def read_json_object(
+    path: Path, advice: str, error: type[WsalError] = ConfigError
+) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: the file.
+        advice: what to do if the file is damaged; the end of the message.
+        error: the class of the error if it is damaged.
+
+    Raises:
+        MissingArtifactError: there is no such file.
+        WsalError: of the class `error`: the file is not UTF-8, not JSON, or not an object.
+    """
+    value: Any = None
+    problem = ""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as missing:
+        raise MissingArtifactError(f"{path} not found") from missing
+    except (ValueError, RecursionError) as failure:
+        problem = f"it is not JSON ({failure})"
+    if not problem and not isinstance(value, dict):
+        problem = f"it holds a {type(value).__name__}, expected an object"
+    if problem:
+        raise error(f"{path} is damaged: {problem}; {advice}")
+    return dict(value)
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, or of a folder's files with their names."""
+    """The SHA-256 of a file's bytes, or a digest of a folder's files and their names."""
     if path.is_dir():
         return digest_of([[str(p.relative_to(path)), file_digest(p)] for p in _files(path)])
     with path.open("rb") as file:
@@ -220,7 +255,7 @@ def file_digest(path: Path) -> str:
 
 
 def digest_of(value: Any) -> str:  # noqa: ANN401  whatever JSON can hold
-    """16 hexadecimal digits that stand for a JSON value.
+    """16 hexadecimal digits that identify a JSON value.
 
     >>> digest_of({"a": 1}) == digest_of({"a": 1}) != digest_of({"a": 2})
     True

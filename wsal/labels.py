@@ -1,4 +1,4 @@
-"""Class names and the integers that stand for them."""
+"""Class names and their integers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from functools import cached_property
 
 from wsal.errors import UnknownNameError
 
-SKIPS = ("-", "–", "—")  # in an answer: the text was skipped; spreadsheets make dashes of "-"
+SKIPS = ("-", "–", "—")  # answers for a skipped text; spreadsheets turn "-" into the dashes
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Class names in index order; the one place where a name meets its integer.
+    """Class names in index order; the only place that maps names to integers.
 
     >>> LabelSet(("ham", "spam")).index("spam")
     1
@@ -21,7 +21,7 @@ class LabelSet:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "LabelSet":
-        """The label set of these names, sorted, each once."""
+        """The label set of these names, sorted and without duplicates."""
         return cls(tuple(sorted(set(names))))
 
     @cached_property
@@ -29,10 +29,10 @@ class LabelSet:
         return {name: i for i, name in enumerate(self.names)}
 
     def index(self, name: str) -> int:
-        """The integer that stands for `name` in every array.
+        """The integer of the class `name` in every array.
 
         Raises:
-            UnknownNameError: no class has this name; the message has the nearest one.
+            UnknownNameError: no class has this name; the message suggests the nearest one.
         """
         if name not in self._index:
             raise UnknownNameError("label", name, self.names)

@@ -1,6 +1,6 @@
-"""How processes share the machine, and how several train one model: who leads, how they add up.
+"""How several processes train one model, and how they share the machine's cores.
 
-Without torchrun there is one process, which leads, and nothing here imports torch.
+Without torchrun there is one process, the leader, and nothing here imports torch.
 """
 
 import logging
@@ -16,22 +16,22 @@ from wsal.errors import ModelError, WaitingForAnnotations, WsalError
 if TYPE_CHECKING:
     from torch import Tensor
 
-TIMEOUT = timedelta(days=7)  # others wait this long while the leader does what one can do alone
-BUCKET_SIZE = 2**24  # numbers sent at once
-OPENMP_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # OpenMP's own names
+TIMEOUT = timedelta(days=7)  # the others wait while the leader does work for one process alone
+BUCKET_SIZE = 2**24  # numbers in one message
+OPENMP_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SPINS = "1000"
-"""How often a waiting thread looks before it sleeps. Measured: on an idle machine as fast as the
-default of 300,000, where not spinning at all costs up to a fifth; beside a busy process nearly as
-fast as not spinning."""
+"""How often a waiting OpenMP thread spins before it sleeps. Measured: on an idle machine this is as
+fast as the default of 300,000, while not spinning at all costs up to a fifth; beside another busy
+process, it is nearly as fast as not spinning."""
 
 
 def limit_openmp_spins() -> None:
-    """Let OpenMP's threads soon sleep where they wait for each other, unless the user decided that.
+    """Make OpenMP threads sleep soon while they wait for each other, unless the user has set that.
 
-    By default a thread that is done early spins until the last is done. Where another
-    process needs a core, those spins take the time in which the last would have finished:
-    training on two cores then fell to a third. libgomp, which torch's wheels for Linux bring,
-    reads the variable once, when it is loaded; so this comes before torch, scipy or sklearn.
+    By default, a thread that finishes early spins until the last one finishes. If another process
+    needs the core, spinning keeps it from the thread that everybody waits for: training on two
+    cores fell to a third of its speed. libgomp, which torch's wheels for Linux contain, reads the
+    variable once, when it is loaded. So call this before torch, scipy or sklearn are imported.
     """
     if not any(name in os.environ for name in OPENMP_VARIABLES):
         os.environ["GOMP_SPINCOUNT"] = SPINS
@@ -43,18 +43,21 @@ def count() -> int:
 
 
 def rank() -> int:
-    """This process's number; 0 leads."""
+    """The number of this process; the leader has 0."""
     return int(os.environ.get("RANK", "0"))
 
 
 def is_leader() -> bool:
-    """Whether this process writes, and says what is said."""
+    """Whether this is the process that writes files and prints."""
     return rank() == 0
 
 
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """Meet the other processes, if there are any; at the end the leader sends them home."""
+    """Connect to the other processes, if there are any; at the end, tell them to stop.
+
+    The leader does so by broadcasting None, also if its work has failed.
+    """
     if count() == 1:
         yield
         return
@@ -69,24 +72,24 @@ def process_group(device: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if is_leader() and isinstance(error, (WsalError, WaitingForAnnotations)):
-            with suppress(RuntimeError):  # the others may have failed as well, and be gone
+            with suppress(RuntimeError):  # the others may have failed as well, and have exited
                 broadcast()
         raise
     else:
         if is_leader():
             broadcast()
-        with suppress(RuntimeError):  # where the leader failed, it is gone
-            distributed.barrier()  # or one could leave while another still listens to it
+        with suppress(RuntimeError):  # the leader has exited if it failed
+            distributed.barrier()  # otherwise, one could exit while another still receives from it
     finally:
         distributed.destroy_process_group()
 
 
 def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa: ANN401
-    """`work(*arguments)` in `n` processes of this machine, as torchrun starts them.
+    """Run `work(*arguments)` in `n` processes of this machine, started as torchrun does.
 
-    Exits with the code of the first that failed; it has said what was wrong.
+    If one fails, exits with the code of the first that did; that process has reported the error.
     """
-    from uuid import uuid4  # noqa: PLC0415  slow to import, for a name
+    from uuid import uuid4  # noqa: PLC0415  slow to import
 
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
@@ -97,9 +100,8 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
     )  # fmt: skip
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
     for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
-        logging.getLogger(name).setLevel(
-            logging.CRITICAL
-        )  # a traceback of its own beside our error
+        # At a lower level, torch logs a traceback in addition to our error.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         elastic_launch(settings, work)(*arguments)
     except ChildFailedError as error:
@@ -107,55 +109,55 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         sys.exit(abs(first.exitcode) or 1)
 
 
-def broadcast(message: Any = None) -> Any:  # noqa: ANN401  whatever the leader says
-    """What the leader says, in every process; followers pass nothing."""
+def broadcast(message: Any = None) -> Any:  # noqa: ANN401  anything that can be pickled
+    """Return the leader's message in every process; the others pass nothing."""
     if count() == 1:
         return message
     from torch import distributed  # noqa: PLC0415
 
-    box = [message]
-    distributed.broadcast_object_list(box, src=0)
-    return box[0]
+    messages = [message]
+    distributed.broadcast_object_list(messages, src=0)
+    return messages[0]
 
 
-def run_on_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` gives back
-    """What `work()` gives back in the leader, in every process.
+def run_on_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` returns
+    """Run `work()` in the leader alone, and return its result in every process.
 
     Raises:
-        ModelError: in the leader `work` raised an error of wsal's; it is raised everywhere, so that
-            no process waits for one that has stopped.
+        ModelError: `work` raised an error of wsal's in the leader. It is raised in every process,
+            so that none waits for one that has stopped.
     """
-    found = error = None
+    result = error = None
     if is_leader():
         try:
-            found = work()
+            result = work()
         except WsalError as failure:
             error = failure
-    found, message = broadcast((found, error and str(error)))
+    result, message = broadcast((result, error and str(error)))
     if message is not None:
         raise error or ModelError(message)
-    return found
+    return result
 
 
 def all_reduce_gradients(weights: Sequence["Tensor"]) -> None:
-    """`all_reduce` for the gradients of weights; a weight that has none anywhere keeps none.
+    """`all_reduce` the gradients of the weights; a weight without one in any process keeps None.
 
-    A process without a text in this step has none, and takes those of the others.
+    A process that has no text in this step has no gradients, and gets those of the others.
     """
     if count() == 1:
         return
     import torch  # noqa: PLC0415
 
-    has = torch.tensor([float(w.grad is not None) for w in weights], device=weights[0].device)
-    all_reduce([has])
-    learning = [weight for weight, n in zip(weights, has.tolist(), strict=True) if n]
-    for weight in learning:
+    n_with = torch.tensor([float(w.grad is not None) for w in weights], device=weights[0].device)
+    all_reduce([n_with])
+    trained = [weight for weight, n in zip(weights, n_with.tolist(), strict=True) if n]
+    for weight in trained:
         weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-    all_reduce([weight.grad for weight in learning if weight.grad is not None])
+    all_reduce([weight.grad for weight in trained if weight.grad is not None])
 
 
 def all_reduce(tensors: Sequence["Tensor"]) -> None:
-    """Replace each tensor by its sum over all processes, in few large messages."""
+    """Replace each tensor by its sum over all processes, using few large messages."""
     if count() == 1:
         return
     import torch  # noqa: PLC0415
@@ -164,10 +166,10 @@ def all_reduce(tensors: Sequence["Tensor"]) -> None:
     bucket: list[Tensor] = []
     for number, tensor in enumerate(tensors, 1):
         bucket.append(tensor)
-        if number == len(tensors) or sum(one.numel() for one in bucket) >= BUCKET_SIZE:
-            flat = torch.cat([one.detach().reshape(-1) for one in bucket])
+        sizes = [each.numel() for each in bucket]
+        if number == len(tensors) or sum(sizes) >= BUCKET_SIZE:
+            flat = torch.cat([each.detach().reshape(-1) for each in bucket])
             distributed.all_reduce(flat)
-            parts = torch.split(flat, [one.numel() for one in bucket])
-            for one, part in zip(bucket, parts, strict=True):
-                one.copy_(part.view_as(one))
+            for each, part in zip(bucket, torch.split(flat, sizes), strict=True):
+                each.copy_(part.view_as(each))
             bucket = []

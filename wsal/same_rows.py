@@ -1,4 +1,4 @@
-"""Row n of every artifact is row n of the pool, or the artifact is not read."""
+"""Row n of every artifact is row n of the pool; artifacts of another pool are refused."""
 
 from collections.abc import Iterable
 
@@ -6,20 +6,20 @@ from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
 
 
-def require_rows_of(pool: Artifact, others: Iterable[Artifact]) -> None:
-    """Make sure that row n of each of these artifacts is row n of the pool as it is now.
+def require_rows_of(pool: Artifact, artifacts: Iterable[Artifact]) -> None:
+    """Check that these artifacts were made from the present pool.
 
     Raises:
         MissingArtifactError: some were made from a pool that has been replaced since.
     """
-    old = [
-        str(one.path)
-        for one in others
-        if one.manifest["inputs"].get("pool", pool.digest) != pool.digest
+    stale = [
+        str(artifact.path)
+        for artifact in artifacts
+        if artifact.manifest["inputs"].get("pool", pool.digest) != pool.digest
     ]
-    if old:
+    if stale:
         raise MissingArtifactError(
-            f"{', '.join(old)}: made from another pool than the present {pool.path}, so its rows "
-            "would be taken for those of other texts; run the stages between them first "
-            "(`wsal run` does all in order, `wsal status` lists what is stale)"
+            f"{', '.join(stale)}: made from another pool than the present {pool.path}, so rows "
+            "would be matched with the wrong texts; run the stages in between first (`wsal run` "
+            "runs all of them in order, `wsal status` lists what is stale)"
         )

@@ -1,4 +1,4 @@
-"""Named, independent random streams from one seed."""
+"""Independent random streams from one seed, one for each name."""
 
 import zlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def rng(seed: int, *names: str | int) -> np.random.Generator:
-    """A generator that depends on the seed and on who asks, never on call order.
+    """A generator that depends on the seed and the names alone, not on the order of calls.
 
     >>> bool(rng(0, "select", 3).integers(100) == rng(0, "select", 3).integers(100))
     True
@@ -16,7 +16,7 @@ def rng(seed: int, *names: str | int) -> np.random.Generator:
 
 
 def integer(seed: int, *names: str | int) -> int:
-    """A seed in [0, 2**31) of one's own, for libraries that take an integer.
+    """A seed in [0, 2**31) for libraries that take an integer; independent for each name.
 
     >>> integer(0, "pretrain") == integer(0, "pretrain") != integer(0, "finetune", 1)
     True

@@ -1,11 +1,11 @@
-"""A socket to listen on."""
+"""Sockets that servers listen on, and the addresses by which they are reached."""
 
 import socket
 
 from wsal.errors import ConfigError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = {  # with an address outside, of those kept for documentation, and this machine's own
+WILDCARDS = {  # host -> family, an address outside (reserved for documentation), loopback address
     "0.0.0.0": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),  # noqa: S104
     "": (socket.AF_INET, "192.0.2.1", "127.0.0.1"),
     "::": (socket.AF_INET6, "2001:db8::1", "::1"),
@@ -13,46 +13,46 @@ EVERYWHERE = {  # with an address outside, of those kept for documentation, and 
 
 
 def listening_socket(host: str, port: int, option: str) -> socket.socket:
-    """A socket bound to an address of this machine; port 0 is any that is free.
+    """A socket bound to an address of this machine; port 0 means any free port.
 
-    `option` is how another port is given, for the message.
+    `option` is the option that sets the port, for the error message.
 
     Raises:
-        ConfigError: the port is taken, or the host is not this machine's.
+        ConfigError: the port is taken, or the host is not an address of this machine.
     """
-    # Named TCP: asyncio sends small answers at once only on a socket that says so itself; without
-    # it each costs the 40 ms of a delayed acknowledgement.
+    # IPPROTO_TCP must be explicit: asyncio sets TCP_NODELAY only on sockets with that protocol, and
+    # without it each small response waits 40 ms for a delayed acknowledgement.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        server.bind((host, port))
     except (OSError, OverflowError) as error:
-        listening.close()
-        why = getattr(error, "strerror", None) or error
+        server.close()
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"cannot listen on {host}:{port} ({why}); another server may be there: close it, or "
-            f"choose another port with {option}"
+            f"cannot listen on {host}:{port} ({reason}); another server may be using it: close "
+            f"that one, or choose another port with {option}"
         ) from error
-    return listening
+    return server
 
 
 def reachable_host(host: str) -> str:
-    """What stands in an address by which others reach a server that listens on `host`.
+    """The host to put into a URL so that others can reach a server that listens on `host`.
 
-    A server on 0.0.0.0 or :: listens on all addresses of this machine, and no browser can open
-    those two: the address that leads out of the machine is given instead, and without a network
-    this machine's own.
+    A server on 0.0.0.0 or :: listens on all addresses of this machine, but browsers cannot open
+    those two. The result is then the machine's address in its network, or the loopback address if
+    there is no network.
 
     >>> reachable("127.0.0.1"), reachable("::1"), reachable("shop.example")
     ('127.0.0.1', '[::1]', 'shop.example')
     """
-    if host in EVERYWHERE:
-        family, outside, own = EVERYWHERE[host]
-        with socket.socket(family, socket.SOCK_DGRAM) as route:
+    if host in WILDCARDS:
+        family, outside, loopback = WILDCARDS[host]
+        with socket.socket(family, socket.SOCK_DGRAM) as datagram:
             try:
-                route.connect((outside, 9))  # of a datagram socket: looks up the way, sends nothing
-                host = str(route.getsockname()[0])
+                datagram.connect((outside, 9))  # chooses the route, and sends nothing
+                host = str(datagram.getsockname()[0])
             except OSError:
-                host = own
+                host = loopback
     return f"[{host}]" if ":" in host else host

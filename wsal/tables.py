@@ -1,4 +1,4 @@
-"""The tables that pass between stages, and the only code that reads or writes them."""
+"""The schemas of the tables in artifacts, and the only code that reads and writes them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from wsal.arrays import Probs, Rows, Vote
 from wsal.errors import TableError
 
-AT_ONCE = 100_000  # rows held in memory
+ROWS_AT_ONCE = 100_000  # rows held in memory
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -29,37 +29,38 @@ QUERY: Schema = {
 }
 ANSWERS: Schema = {
     "id": pl.String,
-    "label": pl.String,  # the name, so that answers outlive a changed set of classes; null: skipped
+    # The name, not the number, so that answers outlive a changed set of classes; null: skipped
+    "label": pl.String,
     "annotator": pl.String,
     "seconds": pl.Float32,
 }
 ANNOTATIONS: Schema = {
     **ANSWERS,
-    "text": pl.String,  # what the answer belongs to, whatever becomes of the id
+    "text": pl.String,  # answers are matched to the pool by text, as ids may change
     "purpose": pl.String,
 }
 FRAME: Schema = {"id": pl.String, "text": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
     "rule": pl.String,
-    "classes": pl.List(pl.String),  # its polarity: the classes it ever votes for
+    "classes": pl.List(pl.String),  # those that it votes for
     "coverage": pl.Float64,
     "overlap": pl.Float64,
     "conflict": pl.Float64,
     "n_votes": pl.Int64,
     "n_gold": pl.Int64,
     "accuracy": pl.Float64,
-    "low": pl.Float64,  # ends of accuracy's 95% interval
+    "low": pl.Float64,  # ends of the 95% interval of the accuracy
     "high": pl.Float64,
 }
 PAIRS: Schema = {
     "rule": pl.String,
     "other": pl.String,
-    "n_rule": pl.Int64,  # votes of the one, of the other, of both on the same text
-    "n_other": pl.Int64,
-    "n_both": pl.Int64,
+    "n_rule": pl.Int64,  # votes of `rule`
+    "n_other": pl.Int64,  # votes of `other`
+    "n_both": pl.Int64,  # texts on which both voted
     "agreement": pl.Float64,
-    "relation": pl.String,  # "same", "within" (the other's), "tied"
+    "relation": pl.String,  # "same", "within" (the other's votes), "tied"
 }
 CONFLICTS: Schema = {
     "rule": pl.String,
@@ -68,14 +69,14 @@ CONFLICTS: Schema = {
     "other_vote": pl.String,
     "n_texts": pl.Int64,
     "n_gold": pl.Int64,
-    "rule_right": pl.Float64,  # shares of the texts with gold
+    "rule_right": pl.Float64,  # share of the texts with gold on which the rule is right
     "other_right": pl.Float64,
     "examples": pl.List(pl.String),
 }
 UNCOVERED: Schema = {
     "n_texts": pl.Int64,
     "ngrams": pl.List(pl.String),
-    "gold": pl.List(pl.String),  # its commonest classes, where gold is known
+    "gold": pl.List(pl.String),  # the most common classes, where gold is known
     "examples": pl.List(pl.String),
 }
 EXAMPLES: Schema = {
@@ -88,7 +89,7 @@ EXAMPLES: Schema = {
 
 
 def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
-    """Records: the text a model reads, how many source rows it stands for, its fields."""
+    """Records: the text, how many rows of the source it stands for, its fields, maybe its gold."""
     schema: Schema = {
         "id": pl.String,
         "text": pl.String,
@@ -99,26 +100,26 @@ def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
 
 
 def votes_schema(rules: Sequence[str]) -> Schema:
-    """One small-int column a rule, so that one rule can be read, or rerun, alone."""
+    """One column per rule, so that a single rule can be read, or applied again."""
     schema: Schema = {"id": pl.String}
     return schema | {rule: pl.Int16 for rule in rules}
 
 
 def weak_schema(n_classes: int) -> Schema:
-    """One distribution a text; `n_votes` 0 means that every rule abstained."""
+    """One distribution per text; `n_votes` is 0 if every rule abstained."""
     return {
         "id": pl.String,
         "probs": pl.Array(pl.Float32, n_classes),
         "n_votes": pl.Int16,
-        "used": pl.Boolean,  # whether it is trained on
+        "used": pl.Boolean,  # whether the classifier is trained on it
     }
 
 
 def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
-    """Write the columns of `schema`, in its order and types.
+    """Write the columns of `schema`, in its order and with its types.
 
     Raises:
-        TableError: a column is missing, or a value is null where only text may be.
+        TableError: a column is missing.
     """
     if missing := schema.keys() - set(frame.columns):
         raise TableError(f"{path.name} lacks columns {sorted(missing)}; found {frame.columns}")
@@ -126,7 +127,7 @@ def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
 
 
 def write_parts(parts: Iterable[pl.DataFrame], path: Path, schema: Schema) -> None:
-    """Write one table of many parts, never holding more than one of them."""
+    """Write one table from many parts, with only one of them in memory."""
     empty = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest())
     with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
         for part in parts:
@@ -135,7 +136,7 @@ def write_parts(parts: Iterable[pl.DataFrame], path: Path, schema: Schema) -> No
 
 
 def read_rows(path: Path, first: int, n: int, columns: Sequence[str]) -> pl.DataFrame:
-    """Some rows of some columns."""
+    """`n` rows of these columns, from row `first` on."""
     return pl.scan_parquet(path).select(columns).slice(first, n).collect()
 
 
@@ -143,7 +144,7 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     """The table at `path`.
 
     Raises:
-        TableError: the file is no Parquet table, or its columns are not those of `schema`.
+        TableError: the file is not a Parquet table, or its columns are not those of `schema`.
     """
     try:
         frame = pl.read_parquet(path)
@@ -162,54 +163,55 @@ def read_annotations(path: Path) -> pl.DataFrame:
     """
     if "text" not in pl.read_parquet_schema(path):
         raise TableError(
-            f"{path} was written by wsal before 0.2, which kept no texts beside answers; run the "
-            "command that you run this run with (wsal run ..., or wsal active ...): it brings the "
-            "answers into the new form first"
+            f"{path} was written by wsal before 0.2, which stored no texts beside answers; run "
+            "`wsal run` or `wsal active` with the options of this run: it converts the answers"
         )
     return read(path, ANNOTATIONS)
 
 
 def take(path: Path, rows: Rows) -> pl.DataFrame:
-    """Some rows of the table at `path`, in this order; never holding more than a part of it."""
+    """These rows of the table at `path`, in this order; the table is read in parts."""
     order = np.argsort(rows, kind="stable")
-    wanted, first, done = np.asarray(rows)[order], 0, 0
+    ascending = np.asarray(rows)[order]
+    first = done = 0
     with pq.ParquetFile(path) as file:
-        found = [file.schema_arrow.empty_table()]
-        for part in file.iter_batches(AT_ONCE) if len(rows) else ():
-            last = done + int(np.searchsorted(wanted[done:], first + len(part)))
-            found.append(pa.Table.from_batches([part]).take(wanted[done:last] - first))
+        taken = [file.schema_arrow.empty_table()]
+        for part in file.iter_batches(ROWS_AT_ONCE) if len(rows) else ():
+            last = done + int(np.searchsorted(ascending[done:], first + len(part)))
+            taken.append(pa.Table.from_batches([part]).take(ascending[done:last] - first))
             first, done = first + len(part), last
-            if done == len(wanted):
+            if done == len(ascending):
                 break
-    frame = pl.DataFrame(pa.concat_tables(found))
+    frame = pl.DataFrame(pa.concat_tables(taken))
     return frame[np.argsort(order, kind="stable")]
 
 
 def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
-    """The texts of a records table, some at a time."""
+    """The texts of a records table, in lists of at most `at_once`."""
     with pq.ParquetFile(path) as file:
         for part in file.iter_batches(at_once, columns=["text"]):
             yield part.column(0).to_pylist()
 
 
 def write_probs(path: Path, rows: Rows, out: Path) -> Probs:
-    """The distributions in some rows (ascending) of a weak-labels table, `(rows, classes)`.
+    """The distributions in these rows (ascending) of a weak-labels table, `(rows, classes)`.
 
-    They lie in the file `out`, read through a memory map, so that any number of them can be used.
+    They are written to the file `out` and returned as a memory map, so that their number is not
+    limited by memory.
     """
-    kind: Any = pl.read_parquet_schema(path)["probs"]
-    shape = (len(rows), kind.shape[0])
+    dtype: Any = pl.read_parquet_schema(path)["probs"]
+    shape = (len(rows), dtype.shape[0])
     out.parent.mkdir(parents=True, exist_ok=True)
-    found = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
+    result = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
     first = done = 0
     with pq.ParquetFile(path) as file:
-        for part in file.iter_batches(AT_ONCE, columns=["probs"]):
+        for part in file.iter_batches(ROWS_AT_ONCE, columns=["probs"]):
             last = done + int(np.searchsorted(rows[done:], first + len(part)))
             if last > done:
                 probs = part.column(0).flatten().to_numpy().reshape(-1, shape[1])
-                found[done:last] = probs[rows[done:last] - first]
+                result[done:last] = probs[rows[done:last] - first]
             first, done = first + len(part), last
-    return found
+    return result
 
 
 def rule_names(path: Path) -> list[str]:
@@ -223,7 +225,7 @@ def n_rows(path: Path) -> int:
 
 
 def vote_columns(path: Path) -> Iterator[Vote]:
-    """What each rule of a votes table says `(texts,)`, a rule at a time."""
+    """The votes of each rule of a votes table `(texts,)`, one rule at a time."""
     for name in rule_names(path):
         yield pl.read_parquet(path, columns=[name])[name].to_numpy().astype(np.int16)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_lexicon import lexicon, pool
 
 from wsal.amplify.amplifier import OPERATIONS, rewrite
-from wsal.amplify.consistency import consistency, swapped
+from wsal.amplify.consistency import consistency, swap_attributes
 from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.seeding import rng
@@ -43,7 +43,7 @@ def test_counts_weights_and_origins():
     assert set(made.texts).isdisjoint(frame["text"])
     assert set(made.operation) <= set(OPERATIONS)
     for text, parent in zip(made.texts, made.parent, strict=True):
-        assert MINED.bears(frame["text"][int(parent)]) <= MINED.bears(text)
+        assert MINED.protected_words(frame["text"][int(parent)]) <= MINED.protected_words(text)
 
 
 @given(order=st.permutations(range(12)), n=st.integers(1, 12))
@@ -102,7 +102,7 @@ def test_settings_have_bounds(wrong):
 def test_swapped_and_consistency():
     texts, classes = pool(seed=2, n=50)
     texts = [*texts, "", "nothing to swap here"]
-    rows, new = swapped(texts, np.append(classes, [0, 0]), MINED, rng(0))
+    rows, new = swap_attributes(texts, np.append(classes, [0, 0]), MINED, rng(0))
     assert rows.tolist() == sorted(set(rows.tolist()))
     assert len(rows) == len(new) > 25
     assert max(rows) < 50

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from wsal.amplify.attributes import attributes
-from wsal.amplify.lexicon import Lexicon, mine, tokens
+from wsal.amplify.lexicon import Lexicon, build_lexicon, tokens
 from wsal.seeding import rng
 
 NAMES = ("fridges", "phones", "teas")
@@ -31,7 +31,7 @@ def pool(seed=0, n=600):
 
 def lexicon(**options):
     texts, classes = pool()
-    return mine(texts, classes, NAMES, rng(0), **options)
+    return build_lexicon(texts, classes, NAMES, rng(0), **options)
 
 
 def test_attributes_stand_where_they_are_said_to():
@@ -92,12 +92,14 @@ def test_protection_is_the_share_of_entropy_that_a_word_takes_away():
         given = (of + 2 * shares) / (of.sum() + 2)
         gain = sum(g * np.log(g / s) for g, s in zip(given, shares, strict=True))
         gain /= -sum(s * np.log(s) for s in shares)
-        assert word not in mine(texts, classes, NAMES, rng(0), protect=gain + 1e-9).protected
-        assert word in mine(texts, classes, NAMES, rng(0), protect=gain - 1e-9).protected
+        assert (
+            word not in build_lexicon(texts, classes, NAMES, rng(0), protect=gain + 1e-9).protected
+        )
+        assert word in build_lexicon(texts, classes, NAMES, rng(0), protect=gain - 1e-9).protected
 
 
 def test_values_stay_in_their_class_slot_and_context():
-    seen = lexicon(protect=2.0).seen  # above 1 nothing is protected but names
+    seen = lexicon(protect=2.0).values  # above 1 nothing is protected but names
     assert set(seen["brand", 0, ""]) == {"Bosko", "Smaug", "Grundo"}
     assert set(seen["brand", 1, ""]) == {"Nokio", "Bosko"}
     assert set(seen["brand", 2, ""]) == {"Ahmed Leaf", "Pickwig"}
@@ -117,11 +119,11 @@ def test_brands_of_a_field_are_taken_as_they_are():
 def test_a_pool_without_classes_or_texts_offers_nothing():
     texts, classes = pool()
     for some, known in ((texts, np.full_like(classes, -1)), (texts[:0], classes[:0])):
-        empty = mine(some, known, NAMES, rng(0))
-        assert empty.seen == {}
+        empty = build_lexicon(some, known, NAMES, rng(0))
+        assert empty.values == {}
         assert {"fridge", "fridges", "phone", "tea"} <= empty.protected
-        assert empty.choices("Bosko fridge black", 0) == []
-    one = mine(texts, np.zeros_like(classes), NAMES, rng(0))  # one class: no word tells it
+        assert empty.replacements("Bosko fridge black", 0) == []
+    one = build_lexicon(texts, np.zeros_like(classes), NAMES, rng(0))  # one class: no word tells it
     assert "larder" not in one.protected
 
 
@@ -132,17 +134,17 @@ def test_nothing_protected_is_offered_nor_replaced_nor_what_stands_there_already
         frozenset(),
         {("colour", 0, "mug $"): ("red", "blue", "green")},
     )
-    assert words.choices("mug red", 0) == []
-    assert [others for _, others in words.choices("mug blue or mug, red", 0)] == []
-    assert words.choices("red mug blue", 0)[0][1] == ("green",)
-    assert words.choices("mug blue", 1) == []
+    assert words.replacements("mug red", 0) == []
+    assert [others for _, others in words.replacements("mug blue or mug, red", 0)] == []
+    assert words.replacements("red mug blue", 0)[0][1] == ("green",)
+    assert words.replacements("mug blue", 1) == []
 
 
 def test_a_value_that_wrong_labels_brought_into_a_class_is_not_offered():
     texts, classes = pool(n=2000)
     wrong = np.random.default_rng(3).random(len(classes)) < 0.05
     noisy = np.where(wrong, 1, classes)
-    seen = mine(texts, noisy, NAMES, rng(0), protect=2.0).seen
+    seen = build_lexicon(texts, noisy, NAMES, rng(0), protect=2.0).values
     assert set(seen["brand", 1, ""]) == {"Nokio", "Bosko"}
     assert ("l", 1, "") not in seen
 
@@ -151,21 +153,21 @@ def test_a_number_is_exchanged_for_one_of_about_its_size():
     words = Lexicon(
         frozenset(), frozenset(), frozenset(), {("g", 0, ""): ("50", "100", "150", "2000", "9 x 9")}
     )
-    assert words.choices("tea 400 g", 0)[0][1] == ("100", "150", "9 x 9")
+    assert words.replacements("tea 400 g", 0)[0][1] == ("100", "150", "9 x 9")
 
 
 def test_a_brand_that_reads_like_a_number_is_a_brand():
     words = Lexicon(
         frozenset({"tea"}), frozenset({"nan"}), frozenset(), {("brand", 0, ""): ("Acme", "Nan")}
     )
-    assert words.choices("Nan tea", 0)[0][1] == ("Acme",)
+    assert words.replacements("Nan tea", 0)[0][1] == ("Acme",)
 
 
 def test_first_words_are_brands_only_where_most_texts_begin_with_one():
     texts, classes = pool()
     assert {"bosko", "ahmed leaf", "pickwig"} <= lexicon().brands
     others = pl.Series([f"{i} {text}" for i, text in enumerate(texts)] * 2)
-    mostly = mine(pl.concat([texts, others]), np.tile(classes, 3), NAMES, rng(0))
+    mostly = build_lexicon(pl.concat([texts, others]), np.tile(classes, 3), NAMES, rng(0))
     assert mostly.brands == frozenset()
 
 

@@ -43,11 +43,11 @@ def test_what_every_operation_promises(parts, label, seed):
         if new is None:
             continue
         assert new != record.text
-        bears = MINED.bears(record.text)
+        bears = MINED.protected_words(record.text)
         if name == "field_dropout":
             assert set(bears) <= set(tokens(new))
         else:
-            assert bears <= MINED.bears(new)
+            assert bears <= MINED.protected_words(new)
 
 
 @given(text=st.text(max_size=40), seed=st.integers(0, 9))

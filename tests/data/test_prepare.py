@@ -48,7 +48,7 @@ def test_rows_are_named_by_their_lines(tmp_path):
         pool(tmp_path, path, Layout(text=("title",), label="kind", id="id"))
     path = tmp_path / "y.csv"
     path.write_text('id,title,kind\n1,"a\nb",mug\n\n2,b,pan\n\n1,c,mug\n')
-    with pytest.raises(DataError, match=r"id '1' stands twice in column 'id', rows 2 and 7"):
+    with pytest.raises(DataError, match=r"id '1' occurs twice in column 'id', rows 2 and 7"):
         pool(tmp_path, path, Layout(text=("title",), label="kind", id="id"))
     path = tmp_path / "z.csv"
     path.write_text("title,kind,part\na,mug,train\n\nb,pan,tset\nc,pan,evl\n")

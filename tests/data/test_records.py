@@ -92,8 +92,8 @@ def test_former_class_names_are_read_as_the_present_ones():
     ("renamed", "labels", "words"),
     [
         ({"old": "a"}, (), None),
-        ({"old": "A"}, (), ["'old'", "'A' now, which is no class", "known: a, b"]),
-        ({"a": "b"}, ("a", "b"), ["'a' is called 'b' now", "still a class", "data.layout.labels"]),
+        ({"old": "A"}, (), ["'old'", "to 'A', which is not a class", "known: a, b"]),
+        ({"a": "b"}, ("a", "b"), ["renames 'a' to 'b'", "still a class", "data.layout.labels"]),
     ],
 )
 def test_new_names_must_be_classes_and_former_ones_no_more(renamed, labels, words):
@@ -126,7 +126,7 @@ def test_permuting_rows_permutes_records(order):
     [
         ({}, Layout(text=("titel",)), ["no column 'titel'", "did you mean 'title'", "brand"]),
         ({}, Layout(text=("title",), keep=("prize",)), ["'prize'", "did you mean 'price'"]),
-        ({"id": ["1", "2", "1"]}, LAYOUT, ["id '1' stands twice", "'id'", "rows 1 and 3"]),
+        ({"id": ["1", "2", "1"]}, LAYOUT, ["id '1' occurs twice", "'id'", "rows 1 and 3"]),
         ({"id": ["1", None, "3"]}, LAYOUT, ["row 2", "'id'", "every row needs an id"]),
         ({"part": ["train", "tset", "dev"]}, LAYOUT, ["row 2", "'tset'", "did you mean 'test'"]),
     ],

@@ -133,10 +133,10 @@ def test_the_order_of_labels_changes_no_value():
 def test_weights_stand_for_the_frame_even_where_a_stratum_has_no_label():
     stratum = np.repeat([0, 1, 2, 3], [10, 20, 30, 40])
     sample = Sample(np.array([0, 1, 35]), np.zeros(3, np.int64), stratum)
-    assert sample.n_joined == 2
+    assert sample.n_merged == 2
     assert sample.weights.tolist() == [15, 15, 70]  # 0 with 1, 2 with 3
     whole = Sample(np.array([0, 15, 35, 99]), np.zeros(4, np.int64), stratum)
-    assert (whole.n_joined, whole.weights.tolist()) == (0, [10, 20, 30, 40])
+    assert (whole.n_merged, whole.weights.tolist()) == (0, [10, 20, 30, 40])
 
 
 def test_right_answers_alone_leave_room_for_doubt():

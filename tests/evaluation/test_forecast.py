@@ -128,12 +128,12 @@ def test_points_without_gold_labels_say_nothing():
 def test_hardly_any_point_leaves_wide_intervals(n_points):
     told = forecast(power_law(n_points), target=0.95)
     assert np.isfinite(told.medians).all() and told.high > 1_000
-    assert posterior(power_law(n_points)).chance.sum() == pytest.approx(1)
+    assert posterior(power_law(n_points)).probability.sum() == pytest.approx(1)
 
 
 def test_quantiles_are_those_of_draws():
     laws = posterior(power_law())
-    drawn = np.random.default_rng(0).choice(len(laws.chance), 20_000, p=laws.chance)
+    drawn = np.random.default_rng(0).choice(len(laws.probability), 20_000, p=laws.probability)
     for numbers in (laws.error(1_500), laws.labels(0.11)):
         expected = np.quantile(numbers[drawn], [0.1, 0.5, 0.9], method="inverted_cdf")
         assert laws.quantiles(numbers) == pytest.approx(expected, rel=0.05)

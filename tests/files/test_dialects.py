@@ -226,13 +226,13 @@ def test_a_zip_of_several_tables_is_refused(tmp_path):
 def both_ways(content):
     """Rows, their lines and bad lines, as read by Arrow where it can be, and never by it."""
     found = []
-    for plain in (delimited._plain, lambda *_: None, "careful"):
+    for plain in (delimited._read_plain, lambda *_: None, "careful"):
         with pytest.MonkeyPatch.context() as patch:
             if plain == "careful":
-                patch.setattr(delimited, "_plain", lambda *_: None)
-                patch.setattr(delimited._Found, "read_at_once", lambda *_: 0)
+                patch.setattr(delimited, "_read_plain", lambda *_: None)
+                patch.setattr(delimited._ChunkReader, "read_block", lambda *_: 0)
             else:
-                patch.setattr(delimited, "_plain", plain)
+                patch.setattr(delimited, "_read_plain", plain)
             try:
                 chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Offset()))
             except DataError as error:
@@ -261,7 +261,7 @@ field = st.sampled_from(
 def test_the_fast_ways_and_the_careful_way_agree(records, end, at_once):
     content = f"t,u{end}{end.join(records)}".encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "AT_ONCE", at_once)
+        patch.setattr(lines, "CHUNK_SIZE", at_once)
         first, second, third = both_ways(content)
     assert first == second == third
 

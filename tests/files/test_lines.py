@@ -100,8 +100,8 @@ def test_what_is_no_table_is_refused():
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"[1]", "a json list; expected an object"),
-        (b'{"a": NaN}', "NaN is no number of json"),
+        (b"[1]", "a JSON list; expected an object"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": "\\ud83d"}', "half of a surrogate pair"),
         (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
         (b'{"a": 1', "Expecting ',' delimiter"),
@@ -130,7 +130,7 @@ def test_what_python_writes_is_read_back(rows):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_reading_goes_on_where_it_stopped(monkeypatch, at_once):
-    monkeypatch.setattr(reader, "AT_ONCE", at_once)
+    monkeypatch.setattr(reader, "CHUNK_SIZE", at_once)
     for chunks, content in (
         (csv_chunks, CSV + 'bad\n"x\ny",z\n'), (csv_chunks, "\ufeff" + CSV),
         (json_chunks, JSON + "bad\n{}"), (json_chunks, "\ufeff" + JSON + "bad\n{}"),

@@ -1,4 +1,4 @@
-"""Json: one object a line, or an array; anything else is refused with its place."""
+"""JSON: one object per line, or an array; anything else is refused with its position."""
 
 import json
 
@@ -39,20 +39,20 @@ def test_lines_and_arrays_are_read_back(tmp_path_factory, rows, style):
     [
         ('{"a": "x"}\n{bad\n{"a": 1}\n{"b"}', ["2 lines", "line 2: Expecting property name",
                                               "line 4: Expecting ':' delimiter at column 5"]),
-        ('{"a": "x"},\n{"a": 1},\n', ["line 1: the object has ended, and ',' follows", "n 11"]),
-        ('{"a": NaN}\n', ["line 1: NaN is no number of json; write null"]),
-        ('{"a": -Infinity}\n', ["line 1: -Infinity is no number"]),
+        ('{"a": "x"},\n{"a": 1},\n', ["line 1: the object has ended, but ',' follows", "n 11"]),
+        ('{"a": NaN}\n', ["line 1: NaN is not a JSON number; write null"]),
+        ('{"a": -Infinity}\n', ["line 1: -Infinity is not a JSON number"]),
         ('{"a": 1e400}\n', ["line 1: the number 1e400 is too large"]),
-        ('{\n  "a": "x"\n}\n{\n  "a": "y"\n}\n', ["line 1 begins", "goes on in the next line",
-                                                 "one object a line", "jq -c"]),
+        ('{\n  "a": "x"\n}\n{\n  "a": "y"\n}\n', ["line 1 begins", "continues on the next line",
+                                                 "one object per line", "jq -c"]),
         ('{"a":\n{"b": 1}}\n', ["line 1: Expecting value"]),
-        ('[{"a": 1},\n {"a": }]', ["json array", "line 2, column 8"]),
-        ('[{"a": 1}\n {"a": 2}]', ["json array", "expected ',' or ']' at line 2, column 2"]),
-        ('[{"a": 1},\n {"a": NaN}]', ["line 2: NaN is no number"]),
+        ('[{"a": 1},\n {"a": }]', ["JSON array", "line 2, column 8"]),
+        ('[{"a": 1}\n {"a": 2}]', ["JSON array", "expected ',' or ']' at line 2, column 2"]),
+        ('[{"a": 1},\n {"a": NaN}]', ["line 2: NaN is not a JSON number"]),
         ('{"a": 1}\n{"a\\u0000b": 1, "a": 2}\n', ["line 2: the name 'a\\x00b' has a NUL"]),
         ('[{"a": 1},\n {"\\u0000b": 1}]', ["line 2: the name '\\x00b' has a NUL"]),
-        ('[{"a": 1}]\n[{"a": 2}]', ["array has ended, and more follows at line 2, column 1"]),
-        ('[{"a": 1},\n 5]', ["line 2: a json int; expected an object"]),
+        ('[{"a": 1}]\n[{"a": 2}]', ["array has ended, but more text follows at line 2, column 1"]),
+        ('[{"a": 1},\n 5]', ["line 2: a JSON int; expected an object"]),
         ("[" * 100_000, ["nested too deeply"]),
         ("[]", ["has no rows"]),
         ("\n\n", ["has no rows"]),

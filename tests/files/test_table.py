@@ -107,7 +107,7 @@ def test_all_bad_lines_are_listed_with_what_is_wrong(tmp_path):
     with pytest.raises(DataError) as refused:
         read_table(path)
     lines = str(refused.value).splitlines()
-    assert lines[0] == f"{path} has 23 lines that are no record:"
+    assert lines[0] == f"{path} has 23 lines that cannot be parsed:"
     assert lines[1] == "  line 3: 3 fields; the header has 2, so field 3 (' blue') has no column"
     assert lines[2] == "  line 5: 1 field; the header has 2, so column 'title' has no field"
     assert lines[3] == "  line 6: the quote at column 3 is never closed"
@@ -166,8 +166,8 @@ def test_a_folder_of_unlike_files_is_refused(tmp_path):
     [
         ("x.xls", b"x", r"\.xls cannot be read; save it as \.xlsx"),
         ("x.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", r"old Excel workbook.*save it as \.xlsx"),
-        ("x.csv", b"PAR1....", r"holds parquet, not csv; call it x\.parquet"),
-        ("x.gz", b"\x1f\x8bxxxx", r"call it, for example, x\.csv\.gz"),
+        ("x.csv", b"PAR1....", r"contains parquet, not csv; rename it to x\.parquet"),
+        ("x.gz", b"\x1f\x8bxxxx", r"rename it, for example to x\.csv\.gz"),
         ("x.csv.gz", b"\x1f\x8bxxxxxxx", "is damaged"),
         ("x.csv.zip", b"PK\x03\x04xxxx", "is damaged"),
         ("x.csv.xz", b"\xfd7zXZ\x00xxx", "is damaged"),
@@ -186,7 +186,7 @@ def test_what_a_file_is_not_is_said(name, content, words, tmp_path):
 
 def test_a_workbook_named_csv_is_called_one(tmp_path):
     written(pl.DataFrame({"a": ["1"]}), tmp_path / "x.xlsx").rename(tmp_path / "x.csv")
-    with pytest.raises(DataError, match=r"Excel workbook, not csv; call it x\.xlsx"):
+    with pytest.raises(DataError, match=r"Excel workbook, not csv; rename it to x\.xlsx"):
         read_table(tmp_path / "x.csv")
 
 

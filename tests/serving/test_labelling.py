@@ -73,7 +73,7 @@ def label(engine, source, target, **wanted):
 @pytest.fixture
 def small(monkeypatch):
     """Chunks of two records."""
-    monkeypatch.setattr(lines, "AT_ONCE", 2)
+    monkeypatch.setattr(lines, "CHUNK_SIZE", 2)
 
 
 @pytest.mark.parametrize("target", [*FILES, ""])
@@ -240,8 +240,8 @@ def test_predict_and_prepare_read_the_same_rows(engine, tmp_path):
 
 def test_a_table_in_which_nothing_is_a_record_is_refused(engine, tmp_path):
     for name, content, words in [
-        ("a.csv", b"title,brand\nx\ny\n", "2 lines that are no record:\n  line 2: 1 field"),
-        ("b.jsonl", b"title\nbrand\n", "2 lines that are no record:\n  line 1: Expecting value"),
+        ("a.csv", b"title,brand\nx\ny\n", "2 lines that cannot be parsed:\n  line 2: 1 field"),
+        ("b.jsonl", b"title\nbrand\n", "2 lines that cannot be parsed:\n  line 1: Expecting value"),
         ("c.csv", b"title,brand\n", "has no rows"),
         ("d.csv", "title,brand\nКофе,Кофе\n".encode("cp1251"), "not UTF-8"),
     ]:
@@ -409,7 +409,7 @@ def test_standard_input_in_other_dialects(folder, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="standard input is UTF-16; name it with --encoding"):
         commanded(folder, "-", tmp_path / "out.csv", "--format", "csv")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"title,brand\nx\ny\n")))
-    with pytest.raises(DataError, match="standard input has 2 lines that are no record"):
+    with pytest.raises(DataError, match="standard input has 2 lines that cannot be parsed"):
         commanded(folder, "-", "-", "--format", "csv")
 
 

@@ -1,4 +1,4 @@
-"""Annotated records multiplied: each gets a few rewritten copies that keep its label."""
+"""Rewritten copies of annotated records that keep their labels."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ OPERATIONS = {
 
 @dataclass(frozen=True)
 class Amplified:
-    """The copies, and where each comes from."""
+    """The copies, and the record that each comes from."""
 
     texts: list[str]
-    parent: Rows  # (copies,): row of the record it was made from
-    operation: list[str]
+    parent: Rows  # (copies,): row of the record
+    operation: list[str]  # (copies,): name in OPERATIONS
     weight: Weights  # (copies,): sums to `settings.weight` over a record's copies
 
 
@@ -40,23 +40,24 @@ def rewrite(
     rng: np.random.Generator,
     real: Collection[str] = (),
 ) -> Amplified:
-    """Up to `settings.copies` copies of each record, none equal to a real text or to another.
+    """Up to `settings.copies` copies of each record, none equal to a real text or another copy.
 
-    A record's copies depend on `rng`, its id, text and fields only. Of equal copies of several
-    records the one with the smallest id is kept, or none if they are of different classes.
+    The copies of a record depend only on `rng` and the record's id, text, fields and class. If
+    several records have the same copy, it is kept for the one with the smallest id, or dropped if
+    their classes differ.
 
     Args:
         records: annotated records with columns `id`, `text` and `fields` (a struct of strings).
         classes: `(records,)`, their gold classes.
-        lexicon: from `mine`.
-        settings: how many copies, and how.
-        rng: one number is drawn from it, whatever the records.
-        real: further texts that no copy may be equal to, such as the pool's.
+        lexicon: from `build_lexicon`.
+        settings: how many copies, and which operations.
+        rng: one number is drawn from it, whatever the records are.
+        real: further texts that no copy may equal, such as those of the pool.
     """
     seed = int(rng.integers(2**31))
     fields = records["fields"].struct.unnest().rows()
     rows = zip(records["id"], records["text"], fields, classes.tolist(), strict=True)
-    made = pl.DataFrame(
+    copies = pl.DataFrame(
         [
             (text, parent, operation, key, label)
             for parent, (key, original, parts, label) in enumerate(rows)
@@ -71,7 +72,7 @@ def rewrite(
         orient="row",
     )  # fmt: skip
     taken = pl.Series([*records["text"], *real], dtype=pl.String).implode()
-    kept = made.filter(
+    kept = copies.filter(
         ~pl.col("text").is_in(taken),
         pl.col("label").n_unique().over("text") == 1,
         pl.col("id") == pl.col("id").min().over("text"),
@@ -87,13 +88,13 @@ def rewrite(
 def _copies(
     record: Record, lexicon: Lexicon, settings: AmplifySettings, rng: np.random.Generator
 ) -> Iterator[tuple[str, str]]:
-    """Different rewritings, each operation in turn as long as any finds something new."""
-    made: dict[str, str] = {}
+    """Different texts and their operations, which take turns while one of them finds a new text."""
+    copies: dict[str, str] = {}
     for _ in range(settings.copies):
         for name in rng.permutation(settings.operations):
             text = OPERATIONS[name](record, lexicon, rng)
-            if text and text != record.text and len(made) < settings.copies:
-                made.setdefault(text, str(name))
-        if not made or len(made) == settings.copies:
+            if text and text != record.text and len(copies) < settings.copies:
+                copies.setdefault(text, str(name))
+        if not copies or len(copies) == settings.copies:
             break
-    yield from made.items()
+    yield from copies.items()

@@ -1,10 +1,10 @@
-"""Where a text speaks of a brand, colour, material, size or quantity."""
+"""Brands, colours, materials, sizes and quantities in a text."""
 
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-# Words that are as often a taste or a scent (orange, cream, rose, olive) are left out.
+# Colours that are as often a flavour or a scent (orange, cream, rose, olive) are left out.
 SHADES = (
     "navy|royal|sky|dark|light|deep|bright|pale|matte?|metallic|steel|rose|jet|space|coral|midnight|"
     "pearl|baby|hot|off"
@@ -37,51 +37,49 @@ WORD = re.compile(
 QUANTITY = re.compile(
     rf"(?<![\w.,/+-])(?!\dg\b)(?P<number>{NUMBER}(?:\s?[x×]\s?{NUMBER}){{0,2}})(?P<space>[\s-]?)(?:"
     + "|".join(f"(?P<{unit}>{spellings})" for unit, spellings in UNITS.items())
-    + r")(?![\w/+])",  # 4g is no weight, 2m+ no length
+    + r")(?![\w/+])",  # 4g is not a weight, 2m+ is not a length
     re.IGNORECASE,
 )
 PACK = re.compile(r"\b(?:pack|set|box|combo) of (?P<number>\d+)\b", re.IGNORECASE)
 NEXT = re.compile(r"\s*[&/+]?\s*([^\W_]+)")
 LAST = re.compile(r"[^\W\d_]+(?=[\W\d_]*$)")
 FIELD = re.compile(r"^\s*|\|\s*")
-LINKS = ("of", "and", "&", "n", "de", "by", "+", "-")  # after these a name goes on
+LINKS = ("of", "and", "&", "n", "de", "by", "+", "-")  # words that join the parts of a name
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A value in a text, from `start` up to `end`, that another value of its slot may replace."""
+    """A value in a text, `text[start:end]`, that another value of its slot may replace."""
 
     start: int
     end: int
     slot: str
-    """brand, colour, material, size, pack, or the unit of a number (with so many of them)."""
+    """brand, colour, material, size, pack, or the unit of a number; then "*" for each "x" in it."""
     context: str
-    """The next word (or, before a sign, the last one and `$`): it tells black tea from a black bag.
-
-    "" for brands and numbers, where it does not matter.
-    """
+    """The next word, or the previous one and `$` if punctuation follows: it distinguishes black tea
+    from a black bag. Empty for brands and numbers, for which it does not matter."""
 
 
 def attributes(text: str, brands: Container[str] = ()) -> list[Attribute]:
-    """Every attribute in `text`, from left to right, none overlapping another.
+    """All attributes in `text`, from left to right, without overlaps.
 
-    A brand, one of `brands` (lower case), is looked for where the text or, after `|`, a field
-    begins. Of a quantity the number alone is the value: its unit stays.
+    A brand, one of `brands` (lower case), is recognised only at the beginning of the text or,
+    after `|`, of a field. The value of a quantity is its number, without the unit.
 
     >>> text = "Acme steel kettle 1.7 l, black"
     >>> [(text[a.start : a.end], a.slot) for a in attributes(text, {"acme"})]
     [('Acme', 'brand'), ('steel', 'material'), ('1.7', 'l'), ('black', 'colour')]
     """
-    found = sorted((*_brands(text, brands), *_others(text)), key=lambda one: one.start)
-    apart: list[Attribute] = []
-    for one in found:
-        if not apart or one.start >= apart[-1].end:
-            apart.append(one)
-    return apart
+    candidates = sorted((*_brands(text, brands), *_others(text)), key=lambda each: each.start)
+    result: list[Attribute] = []
+    for attribute in candidates:
+        if not result or attribute.start >= result[-1].end:
+            result.append(attribute)
+    return result
 
 
 def unit_of(quantity: re.Match[str]) -> str:
-    """The unit, in one spelling, of a match of `QUANTITY`."""
+    """The unit of a match of `QUANTITY`, as a key of `UNITS`."""
     return quantity.lastgroup or ""
 
 

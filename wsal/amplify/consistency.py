@@ -1,4 +1,4 @@
-"""Do predictions survive another colour, brand or size? They should: the class is the same."""
+"""Whether predictions stay the same, as they should, if a text gets another colour or brand."""
 
 from collections.abc import Sequence
 
@@ -9,28 +9,28 @@ from wsal.amplify.operations import Record, attribute_swap
 from wsal.arrays import Classes, Rows
 
 
-def swapped(
+def swap_attributes(
     texts: Sequence[str], classes: Classes, lexicon: Lexicon, rng: np.random.Generator
 ) -> tuple[Rows, list[str]]:
-    """Texts with attributes exchanged, and the rows of those that had any.
+    """The rows of the texts in which an attribute could be replaced, and their new texts.
 
     Args:
         texts: the texts.
-        classes: `(texts,)`, their gold or predicted classes: values are those of the class.
-        lexicon: from `mine`.
-        rng: draws which attributes are exchanged, and for what.
+        classes: `(texts,)`, their gold or predicted classes: new values are those of the class.
+        lexicon: from `build_lexicon`.
+        rng: draws which attributes are replaced, and by what.
     """
-    found = [
-        (row, text)
-        for row, (one, label) in enumerate(zip(texts, classes.tolist(), strict=True))
-        if (text := attribute_swap(Record(one, label), lexicon, rng)) is not None
+    changed = [
+        (row, new_text)
+        for row, (text, label) in enumerate(zip(texts, classes.tolist(), strict=True))
+        if (new_text := attribute_swap(Record(text, label), lexicon, rng)) is not None
     ]
-    rows = np.array([row for row, _ in found], dtype=np.int64)
-    return rows, [text for _, text in found]
+    rows = np.array([row for row, _ in changed], dtype=np.int64)
+    return rows, [new_text for _, new_text in changed]
 
 
 def consistency(before: Classes, after: Classes) -> float:
-    """Share of texts `(texts,)` whose predicted class is the same after the swap; NaN of none.
+    """Share of the texts whose predicted class is the same after the swap; NaN without texts.
 
     >>> consistency(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0]))
     0.75

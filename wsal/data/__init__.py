@@ -1,1 +1,1 @@
-"""Data sources, and the way from their rows to records: clean, grouped, split."""
+"""Data sources, and the steps from their rows to records: clean, group, split."""

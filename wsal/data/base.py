@@ -1,4 +1,4 @@
-"""What a data source is, and how its rows are to be read."""
+"""What a data source is, and what the columns of its rows mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,49 +9,50 @@ import polars as pl
 from wsal.settings import Share
 
 ROW = "__row__"
-"""A column that a source may add: where in its file each row stands, counted from 1."""
+"""A column that a source may add: the position of each row in its file, counted from 1."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a source mean. Every value of a column is read as text."""
+    """What the columns of a source mean. All values are read as text."""
 
     text: tuple[str, ...]
-    """Fields composed into the text, in this order; a missing value is left out."""
+    """Columns composed into the text, in this order; missing values are left out."""
     label: str | None = None
-    """Column with the gold label; empty where a row has none."""
+    """Column with gold labels; empty in rows without one."""
     id: str | None = None
-    """Column with a unique id; without one, ids are made from the texts."""
+    """Column with unique ids; None: ids are made from the texts."""
     split: str | None = None
-    """Column that says train (or pool), valid (or dev), test; without one, wsal splits."""
+    """Column with train (or pool), valid (or dev), test; None: wsal splits."""
     keep: tuple[str, ...] = ()
-    """Further columns that rules may read; the model does not see them."""
+    """Further columns that rules may read; the classifier does not see them."""
     labels: tuple[str, ...] = ()
-    """The classes; needed where no row has a gold label."""
+    """The classes; required if no row has a gold label."""
     renamed: Mapping[str, str] | None = None
-    """Former class names and what they are called now, {Old: New}: for gold labels and for answers
-    that people gave before. Several may have the same new name: they are merged."""
+    """Former class names and the present ones, {Old: New}, for gold labels and earlier answers.
+    Several may have the same new name, which merges them."""
     test_share: Share = 0.2
-    """Share of the rows with gold that becomes the test split, if there is no split column."""
+    """Share of the rows with gold in the test split, if there is no split column."""
     dev_share: Share = 0.0
+    """Share of the rows with gold in the dev split, if there is no split column."""
     separator: str = " | "
-    """Stands between two fields in the text."""
+    """Between two columns in the text."""
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The columns a record keeps, each once."""
+        """The columns that a record keeps, without duplicates."""
         return tuple(dict.fromkeys((*self.text, *self.keep)))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the source must have, each once."""
+        """The columns that the source must have, without duplicates."""
         named = (self.label, self.id, self.split)
         return tuple(dict.fromkeys((*self.fields, *(name for name in named if name))))
 
 
 @runtime_checkable
 class DataSource(Protocol):
-    """Rows of product text: where they come from, and how they are to be read."""
+    """Rows of product text, and what their columns mean."""
 
     @property
     def layout(self) -> Layout:
@@ -59,12 +60,12 @@ class DataSource(Protocol):
         ...
 
     def read(self) -> pl.DataFrame:
-        """All rows, all columns of the layout (null where a value is missing).
+        """All rows, with at least the columns of the layout; null where a value is missing.
 
-        A column `ROW` beside them says which row of its file each is; messages name it.
+        If a column `ROW` says which row of its file each is, error messages name it.
         """
         ...
 
     def content(self) -> Mapping[str, str]:
-        """What stands for the rows in a digest: if it changes, the pool is made anew."""
+        """What identifies the rows, for a digest: if it changes, the pool is made again."""
         ...

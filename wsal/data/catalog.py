@@ -1,4 +1,4 @@
-"""A product catalogue that is generated on the spot: the data set that needs no download."""
+"""A generated product catalogue: a data set that needs no download."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ SELLERS = {name: tuple(b for b, sells in BRANDS.items() if name in sells) for na
 
 @dataclass(frozen=True)
 class Catalog:
-    """Gives seeded shop listings of 12 product classes, as messy as sellers write them.
+    """Shop listings of 12 product classes, as messy as sellers write them.
 
-    The classes come in six pairs of a device and what goes with it (phones and phone cases),
-    whose listings speak of one another. Some titles tell a brand and a model code only, so that
-    no reader gets them all right; a few of these are a coin toss between the two of a pair.
+    The classes form six pairs of a device and its accessories (phones and phone cases), whose
+    listings mention each other. Some titles have only a brand and a model code, so that nobody
+    gets all of them right; for a few of these, both classes of a pair are equally likely.
 
-    The gold is what the listing was made as; no labelling rule or classifier had a part in it,
-    and only train has wrong gold. A copy stays in the split of the listing that it copies.
+    The gold is the class that a listing was generated for, independent of any rule or classifier;
+    only train has wrong gold. A copy is in the split of the listing that it copies.
 
-    It is synthetic, series and brands are made up, and how hard it is was tuned (by the shares
-    below, against conf/rules/catalog.yaml and MiniLM): scores on it say how methods compare, not
-    how well they would do in a real shop.
+    The data is synthetic, with invented series and brands. Its difficulty was tuned by the shares
+    below, against conf/rules/catalog.yaml and MiniLM. So scores on it show how methods compare,
+    not how well they would work for a real shop.
 
     Attributes:
-        n: rows in all, about 70% train, 10% valid and 20% test.
-        seed: any whole number from 0; the same arguments give the same rows.
-        gold_noise: share of wrong gold labels in train, 0 to 1; most name the paired class.
-        vague: share of listings that tell brand and model code only, 0 to 1.
-        mess: how likely typos, SHOUTING and seller talk are, as a factor; 0 for clean titles.
+        n: total rows, about 70% train, 10% valid and 20% test.
+        seed: an integer from 0; the same arguments give the same rows.
+        gold_noise: share of wrong gold labels in train, 0 to 1; most are the paired class.
+        vague: share of listings with only a brand and a model code, 0 to 1.
+        mess: factor for how often typos, capitals and seller talk occur; 0: clean titles.
         duplicates: share of rows that copy another row, 0 to 0.5.
     """
 
@@ -51,17 +51,17 @@ class Catalog:
 
     @property
     def layout(self) -> Layout:
-        """Text is title, brand and description; the rest is for measuring."""
+        """The text is title, brand and description; gold and splits are there for measuring."""
         return Layout(
             text=("title", "brand", "description"), label="category", id="id", split="split"
         )
 
     def content(self) -> Mapping[str, str]:
-        """Nothing but the settings: they make the same rows each time."""
+        """Empty, as the settings alone determine the rows."""
         return {}
 
     def read(self) -> pl.DataFrame:
-        """Gives columns id, title, brand, description, category and split; nulls occur."""
+        """Columns id, title, brand, description, category and split; nulls occur."""
         rng = np.random.default_rng([self.seed, self.n])
         weights = np.array([kind.weight for kind in KINDS.values()])
         drawn = rng.choice(len(NAMES), size=self.n, p=weights / weights.sum())
@@ -79,7 +79,7 @@ class Catalog:
 
 
 class Listing(NamedTuple):
-    """One product as a seller puts it up."""
+    """One product, as a seller describes it."""
 
     title: str
     brand: str | None
@@ -88,23 +88,23 @@ class Listing(NamedTuple):
 
 
 def chances(rng: np.random.Generator) -> Iterator[float]:
-    """Gives uniform numbers in [0, 1) one by one; drawn in blocks, since single draws are slow."""
+    """Uniform numbers in [0, 1) one by one; drawn in blocks, since single draws are slow."""
     while True:
         yield from rng.random(65_536).tolist()
 
 
 def pick(words: Sequence[str], chance: Iterator[float]) -> str:
-    """Gives one of the words, all equally likely."""
+    """One of the words, all equally likely."""
     return words[int(next(chance) * len(words))]
 
 
 def favour(words: Sequence[str], chance: Iterator[float]) -> str:
-    """Gives one of the words, the first ones most often; the last make the long tail."""
+    """One of the words, the first ones most often; the last make the long tail."""
     return words[int(next(chance) ** 2 * len(words))]
 
 
 def listing(name: str, chance: Iterator[float], vague: float, mess: float) -> Listing:
-    """Gives one listing of the class: a plain one, or a vague one."""
+    """One listing of the class: a plain one, or a vague one."""
     kind = KINDS[name]
     brand = pick(SELLERS[name], chance)
     if next(chance) < vague:
@@ -122,7 +122,7 @@ def listing(name: str, chance: Iterator[float], vague: float, mess: float) -> Li
 
 
 def vague_parts(kind: Kind, chance: Iterator[float]) -> list[str]:
-    """Gives a title that names a model only: who knows the series knows the class, mostly.
+    """A title with a model code only: who knows the series mostly knows the class.
 
     One in six names the neighbour's model, as sellers of parts do, and cannot be told from it.
     """
@@ -134,7 +134,7 @@ def vague_parts(kind: Kind, chance: Iterator[float]) -> list[str]:
 
 
 def plain_parts(kind: Kind, chance: Iterator[float]) -> list[str]:
-    """Gives the parts of a title that says what the thing is, or nearly."""
+    """The parts of a title that says what the thing is, or nearly."""
     near = KINDS[kind.near]
     parts = []
     if next(chance) < 0.38:
@@ -156,19 +156,19 @@ def plain_parts(kind: Kind, chance: Iterator[float]) -> list[str]:
 
 
 def plain_note(kind: Kind, chance: Iterator[float]) -> str:
-    """Gives a description that tells something in three of four cases."""
+    """A description that tells something in three of four cases."""
     return pick(kind.notes if next(chance) < 0.75 else SPARSE_NOTES, chance)
 
 
 def model(series: Sequence[str], chance: Iterator[float]) -> str:
-    """Gives a model code such as "Zeno X42"."""
+    """A model code such as "Zeno X42"."""
     letter = "XSTGM"[int(next(chance) * 5)]
     number = int(next(chance) * 40) + 1
     return f"{favour(series, chance)} {letter}{number}"
 
 
 def splits(n: int, rng: np.random.Generator) -> list[str]:
-    """Gives the split of each row, 70/10/20 up to rounding."""
+    """The split of each row, 70/10/20 up to rounding."""
     train, valid = round(0.7 * n), round(0.1 * n)
     names = np.repeat(["train", "valid", "test"], [train, valid, n - train - valid])
     shuffled: list[str] = rng.permutation(names).tolist()
@@ -176,7 +176,7 @@ def splits(n: int, rng: np.random.Generator) -> list[str]:
 
 
 def copied(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Gives for each place the row to show there: itself, or for a share the row it copies."""
+    """`(n,)`: the row that each row shows: itself, or for a share of them, the row it copies."""
     order = rng.permutation(n)
     copies, originals = np.split(order, [round(share * n)])
     rows = np.arange(n)
@@ -186,7 +186,7 @@ def copied(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def noisy_gold(frame: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.Series:
-    """Gives the gold with a share of train made wrong, two of three by the neighbour's name."""
+    """The gold with a share of train made wrong, two of three by the neighbour's name."""
     gold = frame["category"].to_list()
     train = (frame["split"] == "train").arg_true().to_numpy()
     for row in rng.choice(train, size=round(share * len(train)), replace=False).tolist():

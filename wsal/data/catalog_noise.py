@@ -8,7 +8,7 @@ JOINS = (", ", " - ", " / ", "; ", " ~ ")
 
 
 def noisy_title(parts: list[str], chance: Iterator[float], mess: float) -> str:
-    """Gives the parts as one title, messed up; each kind of mess comes `mess` times as often."""
+    """The parts as one title, messed up; each kind of mess comes `mess` times as often."""
     parts = talked(parts, chance, mess)
     if next(chance) < 0.12 * mess:
         parts = shuffled(parts, chance)
@@ -22,7 +22,7 @@ def noisy_title(parts: list[str], chance: Iterator[float], mess: float) -> str:
 
 
 def talked(parts: list[str], chance: Iterator[float], mess: float) -> list[str]:
-    """Gives the parts with seller talk before or after them, in about one of four."""
+    """The parts with seller talk before or after them, in about one of four."""
     if next(chance) >= 0.25 * mess:
         return parts
     talk = SELLER_TALK[int(next(chance) * len(SELLER_TALK))]
@@ -30,12 +30,12 @@ def talked(parts: list[str], chance: Iterator[float], mess: float) -> list[str]:
 
 
 def shuffled(words: list[str], chance: Iterator[float]) -> list[str]:
-    """Gives the words in any order."""
+    """The words in any order."""
     return [word for _, word in sorted((next(chance), word) for word in words)]
 
 
 def misspelt(title: str, chance: Iterator[float]) -> str:
-    """Gives the title with one letter swapped, dropped or doubled in one longer word."""
+    """The title with one letter swapped, dropped or doubled in one longer word."""
     words = title.split(" ")
     longer = [i for i, word in enumerate(words) if len(word) > 3 and word.isalpha()]
     if not longer:
@@ -51,7 +51,7 @@ def misspelt(title: str, chance: Iterator[float]) -> str:
 
 
 def cased(title: str, chance: Iterator[float], mess: float) -> str:
-    """Gives the title in capitals, in lower case, With Capitals Or mostly as it is."""
+    """The title in capitals, in lower case, With Capitals Or mostly as it is."""
     dice = next(chance)
     if dice < 0.08 * mess:
         return title.upper()
@@ -63,7 +63,7 @@ def cased(title: str, chance: Iterator[float], mess: float) -> str:
 
 
 def mangled(title: str, chance: Iterator[float], mess: float) -> str:
-    """Gives the title with an emoji, or as a careless export writes it, in a few of a hundred."""
+    """The title, in a few of a hundred cases with an emoji or as a careless export writes it."""
     dice = next(chance)
     if dice < 0.04 * mess:
         return f"{title} {EMOJI[int(next(chance) * len(EMOJI))]}"

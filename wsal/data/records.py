@@ -1,4 +1,4 @@
-"""From a source's rows to records: composed, cleaned, checked."""
+"""From the rows of a source to records: compose and clean the text, check ids, labels, splits."""
 
 import json
 import re
@@ -13,26 +13,31 @@ from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import SKIPS, LabelSet
 from wsal.text import as_text, clean, compose
 
-TYPED = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # Hydra's keys in {}
+HYDRA_KEY = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # allowed in {}
 SPLITS = {
-    "train": "pool", "pool": "pool", "unlabeled": "pool", "unlabelled": "pool",
-    "valid": "dev", "validation": "dev", "val": "dev", "dev": "dev",
+    "train": "pool",
+    "pool": "pool",
+    "unlabeled": "pool",
+    "unlabelled": "pool",
+    "valid": "dev",
+    "validation": "dev",
+    "val": "dev",
+    "dev": "dev",
     "test": "test",
-}  # fmt: skip
+}
 
 
 def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Columns `id`, `text`, `label` (name or null), `split` (name or null) and `fields`, by row.
+    """A frame with `id`, `text` (or null), `label` and `split` (names or null), and `fields`.
 
     Raises:
-        DataError: a column is missing or holds no text, an id stands twice, a split's name is
-            unknown.
+        DataError: a column is missing or is not text, an id occurs twice, or a split is unknown.
     """
-    known = [name for name in rows.columns if name != ROW]
+    columns = [name for name in rows.columns if name != ROW]
     for name in layout.columns:
-        if name not in known:
-            raise DataError(f"the data has no column {name!r}{did_you_mean(name, known)}")
-    places = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
+        if name not in columns:
+            raise DataError(f"the data has no column {name!r}{did_you_mean(name, columns)}")
+    numbers = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
     rows = pl.DataFrame([as_text(rows[name]) for name in layout.columns])
     fields = [clean(rows[name]).alias(name) for name in layout.fields]
     cleaned = pl.DataFrame(fields) if fields else pl.DataFrame()
@@ -40,35 +45,35 @@ def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     empty = pl.Series([None] * len(rows), dtype=pl.String)
     return pl.DataFrame(
         {
-            "id": _unique(rows[layout.id], places) if layout.id else _ids(text),
+            "id": _unique(rows[layout.id], numbers) if layout.id else _ids(text),
             "text": text,
             "label": renamed(clean(rows[layout.label]), layout) if layout.label else empty,
-            "split": _splits(rows[layout.split], places) if layout.split else empty,
+            "split": _splits(rows[layout.split], numbers) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
     ).with_columns(text=pl.when(pl.col("text") != "").then("text"))
 
 
 def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
-    """The classes: those of the layout if it names them, else those of the gold labels.
+    """The classes: those that the layout names, or those of the gold labels.
 
     Raises:
-        DataError: there is no gold and the layout names no classes, or only one class is known,
-            or a gold label is not among the classes named, or a class has a name that means
-            "skipped" in answers, or `layout.renamed` does not lead to classes.
+        DataError: there are fewer than two classes, a gold label is not among the classes that
+            the layout names, a class has a name that means "skipped" in answers, or
+            `layout.renamed` has new names that are not classes.
     """
-    found = records.filter(pl.col("label").is_not_null())
-    named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # as gold is cleaned
+    with_gold = records.filter(pl.col("label").is_not_null())
+    named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # gold is cleaned, too
     if len(set(named)) < len(named) or None in named:
         raise DataError(f"data.layout.labels names a class twice, or an empty one: {named}")
-    labels = LabelSet(tuple(named)) if named else LabelSet.of(found["label"])
+    labels = LabelSet(tuple(named)) if named else LabelSet.of(with_gold["label"])
     if len(labels) < 2:
         raise DataError(
             f"found {len(labels)} classes {list(labels.names)}, expected at least 2; name the "
-            "column with gold labels (data.layout.label=COLUMN) or, where there are none, the "
+            "column with gold labels (data.layout.label=COLUMN) or, if there are none, the "
             "classes (data.layout.labels=[A,B,...])"
         )
-    unknown = found.filter(~pl.col("label").is_in(labels.names)).unique(
+    unknown = with_gold.filter(~pl.col("label").is_in(labels.names)).unique(
         "label", maintain_order=True
     )
     if len(unknown):
@@ -76,26 +81,30 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         others = ", ".join(map(repr, unknown["label"][1:SHOWN]))
         raise DataError(
             f"gold label {name!r} of id {first!r} ({text[:60]!r}) is not a class"
-            f"{did_you_mean(name, labels.names)}; if it is what a class was called "
-            f"before, say so: {renaming(name, labels.names)}"
-            + (f"; {len(unknown) - 1:,} other labels are none, either: {others}" if others else "")
+            f"{did_you_mean(name, labels.names)}; if it is the former name of a class, "
+            f"set {renaming(name, labels.names)}"
+            + (
+                f"; {len(unknown) - 1:,} other labels are not classes, either: {others}"
+                if others
+                else ""
+            )
         )
-    if taken := [name for name in labels.names if name in SKIPS]:
+    if reserved := [name for name in labels.names if name in SKIPS]:
         raise DataError(
-            f"a class is called {taken[0]!r}, which means `skipped` in the answers of people; "
-            f"give it another name in the data, or say {renaming(taken[0], ['other'])}"
+            f"a class is called {reserved[0]!r}, which means `skipped` in people's answers; give "
+            f"it another name in the data, or set {renaming(reserved[0], ['other'])}"
         )
     _check_renamed(layout, labels)
     return labels
 
 
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:
-    """Class names, former ones replaced by what the layout says they are called now."""
+    """The class names, with former names replaced by the present ones (`layout.renamed`)."""
     return labels.replace(present_names(layout))
 
 
 def renaming(old: str, labels: Sequence[str]) -> str:
-    """What to type so that a former class name stands for the nearest of the present ones.
+    """The setting that maps a former class name to the nearest of the present ones.
 
     >>> renaming("Coffees", ["Pets", "Coffee"])
     "'data.layout.renamed={Coffees: Coffee}'"
@@ -103,38 +112,38 @@ def renaming(old: str, labels: Sequence[str]) -> str:
     'data.layout.renamed, in a YAML file: renamed: {"Tea & Coffee": "Tea"}'
     """
     new = (get_close_matches(old, labels, n=1) or labels)[0]
-    if TYPED.fullmatch(old) and TYPED.fullmatch(new):
+    if HYDRA_KEY.fullmatch(old) and HYDRA_KEY.fullmatch(new):
         return f"'data.layout.renamed={{{old}: {new}}}'"
     old, new = (json.dumps(name, ensure_ascii=False) for name in (old, new))
     return f"data.layout.renamed, in a YAML file: renamed: {{{old}: {new}}}"
 
 
 def present_names(layout: Layout) -> dict[str, str]:
-    """Former class names and the present ones, cleaned as labels are."""
-    given = layout.renamed or {}
-    olds = clean(pl.Series(list(given), dtype=pl.String))
-    news = clean(pl.Series(list(given.values()), dtype=pl.String))
-    return dict(zip(olds.fill_null(""), news.fill_null(""), strict=True))
+    """Former class names and the present ones, cleaned like labels."""
+    setting = layout.renamed or {}
+    former = clean(pl.Series(list(setting), dtype=pl.String))
+    present = clean(pl.Series(list(setting.values()), dtype=pl.String))
+    return dict(zip(former.fill_null(""), present.fill_null(""), strict=True))
 
 
 def _check_renamed(layout: Layout, labels: LabelSet) -> None:
     for old, new in present_names(layout).items():
         if new not in labels:
             raise DataError(
-                f"data.layout.renamed calls {old!r} {new!r} now, which is no class"
+                f"data.layout.renamed renames {old!r} to {new!r}, which is not a class"
                 f"{did_you_mean(new, labels.names)}"
             )
         if old in labels:
             raise DataError(
-                f"data.layout.renamed says that {old!r} is called {new!r} now, but {old!r} is "
-                "still a class; take it out of data.layout.labels, or out of data.layout.renamed"
+                f"data.layout.renamed renames {old!r} to {new!r}, but {old!r} is still a class; "
+                "remove it from data.layout.labels or from data.layout.renamed"
             )
 
 
 def _ids(texts: pl.Series) -> pl.Series:
-    """An id for each row: a digest of its text, and which of the rows with this text it is.
+    """An id for each row: a digest of its text, and its number among the rows with this text.
 
-    A row keeps its id when others come, go or are sorted; equal texts are alike anyway.
+    A row keeps its id if rows are added, removed or sorted, so that people's answers still match.
 
     >>> _ids(pl.Series(["a", "b", "a"])).to_list()
     ['t433911c6eb0d', 'ta120d0ad50f1', 't433911c6eb0d-2']
@@ -146,37 +155,38 @@ def _ids(texts: pl.Series) -> pl.Series:
     return frame.select(pl.when(first).then("id").otherwise(numbered).alias("id")).to_series()
 
 
-def _unique(ids: pl.Series, places: pl.Series) -> pl.Series:
-    """The ids, if each stands once; `places` are the rows of the file that they stand in."""
+def _unique(ids: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The ids, if they are unique; `numbers` are the rows in the file, for the message."""
     ids = ids.str.strip_chars()
     empty = ids.is_null() | (ids == "")
     if empty.any():
-        raise DataError(f"{_rows(places.filter(empty))} no {ids.name!r}; every row needs an id")
+        raise DataError(f"{_rows(numbers.filter(empty))} no {ids.name!r}; every row needs an id")
     if ids.n_unique() < len(ids):
-        twice = ids.filter(ids.is_duplicated())[0]
-        rows = places.filter(ids == twice)
+        repeated = ids.filter(ids.is_duplicated())[0]
+        rows = numbers.filter(ids == repeated)
         raise DataError(
-            f"id {twice!r} stands twice in column {ids.name!r}, rows {rows[0]} and {rows[1]}; "
+            f"id {repeated!r} occurs twice in column {ids.name!r}, rows {rows[0]} and {rows[1]}; "
             "ids must be unique (without data.layout.id, they are made from the texts)"
         )
     return ids
 
 
-def _rows(places: pl.Series) -> str:
-    if len(places) == 1:
-        return f"row {places[0]} has"
-    more = f" and {len(places) - SHOWN:,} more" if len(places) > SHOWN else ""
-    return f"rows {', '.join(map(str, places[:SHOWN]))}{more} have"
+def _rows(numbers: pl.Series) -> str:
+    if len(numbers) == 1:
+        return f"row {numbers[0]} has"
+    more = f" and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else ""
+    return f"rows {', '.join(map(str, numbers[:SHOWN]))}{more} have"
 
 
-def _splits(names: pl.Series, places: pl.Series) -> pl.Series:
+def _splits(names: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The split of each row by its name in the source; rows without one go to the pool."""
     folded = names.str.strip_chars().str.to_lowercase()
     folded = folded.set(folded.is_null() | (folded == ""), "train")
     unknown = ~folded.is_in(list(SPLITS))
     if unknown.any():
         wrong = names.filter(unknown).unique(maintain_order=True)
         raise DataError(
-            f"row {places.filter(unknown)[0]} has split {wrong[0]!r}"
+            f"row {numbers.filter(unknown)[0]} has split {wrong[0]!r}"
             f"{did_you_mean(wrong[0], SPLITS)}"
             + (f"; also unknown: {', '.join(map(repr, wrong[1:SHOWN]))}" if len(wrong) > 1 else "")
         )

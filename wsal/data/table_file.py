@@ -1,4 +1,4 @@
-"""Records from a table in a file."""
+"""Rows from a table in a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import polars as pl
 from wsal.artifacts import file_digest
 from wsal.data.base import ROW, Layout
 from wsal.errors import DataError, did_you_mean
-from wsal.files import TableOptions, existing, numbered_table
+from wsal.files import TableOptions, existing_file, numbered_table
 from wsal.files.options import Delimiter, Encoding, Row, Sheet
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table in one file, or in a folder of files of one kind; the suffix tells the kind.
+    """A table in a file, or in a folder of files of the same kind, which the suffix tells.
 
-    The kinds are csv, tsv, txt, jsonl, json, parquet and xlsx; text may be compressed. What the
-    last four fields leave open is detected; see `wsal.files.TableOptions`.
+    The kinds are csv, tsv, txt, jsonl, json, parquet and xlsx; text may be compressed. The last
+    four fields are detected if they are None; see `wsal.files.TableOptions`.
     """
 
     path: Path
@@ -29,11 +29,11 @@ class TableFile:
     header_row: Row | None = None
 
     def read(self) -> pl.DataFrame:
-        """The rows of the file, and in the column `ROW` the line or row that each stands in.
+        """The rows of the file, and in the column `ROW` the line or row of each.
 
         Raises:
-            DataError: the file is missing, empty, of an unknown kind or broken, rows are no
-                records, or it lacks a column of the layout.
+            DataError: the file is missing, empty, damaged or of an unknown kind, lines cannot be
+                parsed, or a column of the layout is missing.
         """
         options = TableOptions(self.delimiter, self.encoding, self.sheet, self.header_row)
         frame, rows, advice = numbered_table(self.path, options)
@@ -46,6 +46,6 @@ class TableFile:
         return frame.with_columns(pl.Series(ROW, rows, dtype=pl.Int64))
 
     def content(self) -> Mapping[str, str]:
-        """The digest of the bytes of the file, or of all files of the folder."""
-        path = self.path if self.path.is_dir() else existing(self.path)
+        """The digest of the file, or of all files in the folder."""
+        path = self.path if self.path.is_dir() else existing_file(self.path)
         return {"file": file_digest(path)}

@@ -1,1 +1,1 @@
-"""How good a classifier is, and how far its probabilities can be trusted."""
+"""How good a classifier is, how many labels a target needs, and which texts measure that."""

@@ -10,23 +10,23 @@ from wsal.labels import LabelSet
 
 
 def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) -> dict[str, Any]:
-    """Accuracy, macro-F1 (over the classes that `gold` has), log loss, ECE, and a row a class.
+    """Accuracy, macro-F1 over the classes in `gold`, log loss in nats, ECE, and a row per class.
 
-    `weights` `(texts,)` is how many rows of the source a text stands for.
+    `weights` `(texts,)` is how many rows of the source each text stands for.
 
     >>> probs = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
     >>> evaluate(probs, np.array([0, 1]), np.ones(2), LabelSet(("x", "y")))["macro_f1"]
     1.0
     """
-    said = probs.argmax(axis=1)
+    predicted = probs.argmax(axis=1)
     present = np.unique(gold)
     columns = precision_recall_fscore_support(
-        gold, said, labels=present, sample_weight=weights, zero_division=0.0
+        gold, predicted, labels=present, sample_weight=weights, zero_division=0.0
     )
     of_gold = np.clip(probs[np.arange(len(gold)), gold], 1e-12, 1)
     return {
         "n_texts": int(weights.sum()),
-        "accuracy": float(np.average(said == gold, weights=weights)),
+        "accuracy": float(np.average(predicted == gold, weights=weights)),
         "macro_f1": float(columns[2].mean()),
         "log_loss": float(np.average(-np.log(of_gold), weights=weights)),
         "calibration_error": calibration_error(probs, gold, weights),
@@ -43,7 +43,9 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
 
 
 def calibration_error(probs: Probs, gold: Classes, weights: Weights, n_bins: int = 15) -> float:
-    """Expected calibration error in [0, 1]: mean gap of confidence and accuracy (Guo et al., 2017).
+    """Expected calibration error in [0, 1] (Guo et al., 2017).
+
+    It is the mean difference between confidence and accuracy over bins of equal width.
 
     >>> probs = np.array([[0.75, 0.25]] * 4, dtype=np.float32)
     >>> calibration_error(probs, np.array([0, 0, 0, 1]), np.ones(4))

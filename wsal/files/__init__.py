@@ -1,11 +1,11 @@
-"""Tables that people bring: csv and its kin, json, parquet, xlsx. Text stays text.
+"""Tables in files: csv and similar text, JSON, Parquet, xlsx. All of wsal reads them here.
 
-One reader for all of wsal: `read_table` gives a whole table, `chunks` gives it piece by piece, and
-both give the same rows.
+`read_table` returns a whole table and `table.chunks` a table in chunks, with the same rows. Values
+of text formats stay text: "007" is not a number.
 """
 
-from wsal.files.kinds import existing
+from wsal.files.kinds import existing_file
 from wsal.files.options import TableOptions
 from wsal.files.table import NumberedTable, numbered_table, read_table
 
-__all__ = ["NumberedTable", "TableOptions", "existing", "numbered_table", "read_table"]
+__all__ = ["NumberedTable", "TableOptions", "existing_file", "numbered_table", "read_table"]

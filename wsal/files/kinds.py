@@ -1,4 +1,4 @@
-"""What kind of table lies in a file: by its name, and by how its bytes begin."""
+"""The kind of table in a file, by the file's name and its first bytes."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,27 +6,27 @@ from typing import NamedTuple
 from wsal.errors import DataError, did_you_mean
 
 DELIMITED = {"csv": ",", "tsv": "\t", "tab": "\t", "txt": ","}
-"""Kinds of text with fields, and the delimiter of each where none is detected."""
+"""Suffixes of text with fields, and the delimiter of each if none can be detected."""
 JSON = ("jsonl", "ndjson", "json")
 KINDS = (*DELIMITED, *JSON, "parquet", "xlsx")
 COMPRESSED = {"gz": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd",
               "zip": b"PK\x03\x04"}  # fmt: skip
-"""Suffixes of compressed files, and how such a file begins."""
+"""Suffixes of compressed files, and their first bytes."""
 SAVE_AS_XLSX = ("xls", "xlsb", "xlsm", "ods", "numbers")
 
 
 class Kind(NamedTuple):
-    """What a file holds, and what it is compressed with ("" for nothing)."""
+    """The format of a table, and how the file is compressed."""
 
-    name: str
-    compression: str
+    name: str  # in KINDS
+    compression: str  # in COMPRESSED, or ""
 
 
-def existing(path: Path) -> Path:
-    """The path, if a file lies there.
+def existing_file(path: Path) -> Path:
+    """The path, if it is a file.
 
     Raises:
-        DataError: it does not; the message names the nearest file in the same folder.
+        DataError: it is not; the message suggests the nearest name in the same folder.
     """
     if path.is_file():
         return path
@@ -35,19 +35,18 @@ def existing(path: Path) -> Path:
     folder = path.parent
     if not folder.is_dir():
         raise DataError(f"file {path} not found: there is no folder {folder.absolute()}")
-    beside = [p.name for p in folder.iterdir() if p.is_file()]
-    raise DataError(
-        f"file {path} not found in {folder.absolute()}{did_you_mean(path.name, beside)}"
-    )
+    names = [p.name for p in folder.iterdir() if p.is_file()]
+    raise DataError(f"file {path} not found in {folder.absolute()}{did_you_mean(path.name, names)}")
 
 
 def kind_of(path: Path, kind: str | None = None) -> Kind:
-    """The kind of table in a file, by its suffix unless `kind` is given; `x.csv.gz` holds csv.
+    """The kind of table in a file: `kind` if given, otherwise by its suffix, as in `x.csv.gz`.
 
     Raises:
-        DataError: the file is missing or empty, or its kind is not known.
+        DataError: the file is missing or empty, its kind is not known, or its contents are of
+            another kind.
     """
-    with existing(path).open("rb") as file:
+    with existing_file(path).open("rb") as file:
         head = file.read(8)
     if not head:
         raise DataError(f"{path} is empty; expected a table with at least one row")
@@ -67,8 +66,8 @@ def _require_known(path: Path, kind: str) -> None:
         raise DataError(f"{path}: .{kind} cannot be read; save it as .xlsx (Excel Workbook)")
     if kind in COMPRESSED:
         raise DataError(
-            f"{path}: its name does not say what kind of table is in it; call it, for example, "
-            f"{path.name.split('.')[0]}.csv.{kind}"
+            f"{path}: the name does not tell what kind of table it contains; rename it, for "
+            f"example to {path.name.split('.')[0]}.csv.{kind}"
         )
     if kind not in KINDS:
         raise DataError(
@@ -77,25 +76,27 @@ def _require_known(path: Path, kind: str) -> None:
 
 
 def _require_matching(path: Path, kind: str, head: bytes, packed: str) -> None:
-    """Refuse a file whose bytes are of another kind than its name says."""
+    """Raise if the first bytes are those of another kind."""
     if kind in ("parquet", "xlsx"):
         if packed and not (kind == "xlsx" and packed == "zip"):
             raise DataError(f"{path} is compressed ({packed}); unpack it first")
     elif head.startswith(b"PAR1"):
-        raise DataError(f"{path} holds parquet, not {kind}; call it {path.stem}.parquet")
+        raise DataError(f"{path} contains parquet, not {kind}; rename it to {path.stem}.parquet")
     elif head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise DataError(f"{path} holds an old Excel workbook, not {kind}; save it as .xlsx")
+        raise DataError(f"{path} contains an old Excel workbook, not {kind}; save it as .xlsx")
     elif packed == "zip" and "xl/workbook.xml" in members(path):
-        raise DataError(f"{path} holds an Excel workbook, not {kind}; call it {path.stem}.xlsx")
+        raise DataError(
+            f"{path} contains an Excel workbook, not {kind}; rename it to {path.stem}.xlsx"
+        )
 
 
 def members(path: Path) -> list[str]:
-    """The names of the files in a zip, without folders and what macOS adds.
+    """The names of the files in a zip, without folders and the files that macOS adds.
 
     Raises:
         DataError: the zip is damaged.
     """
-    import zipfile  # noqa: PLC0415  for this format alone
+    import zipfile  # noqa: PLC0415  only this format needs it
 
     try:
         with zipfile.ZipFile(path) as packed:

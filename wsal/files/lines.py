@@ -1,4 +1,4 @@
-"""Lines of a stream with their numbers, and what is made of them: chunks of records."""
+"""Lines of a stream with their numbers, chunks of records, and lines that cannot be parsed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,132 +9,131 @@ import pyarrow as pa
 
 from wsal.errors import DataError, listed
 
-AT_ONCE = 10_000  # records in a chunk
-MOST_CHARACTERS = 10_000_000  # of one field, and of a line
-RECORD = "record"  # the column of a chunk of json: each record's text
-MOST_BYTES = 1 << 26  # of the lines that are read at once
+CHUNK_SIZE = 10_000  # records in a chunk
+MAX_CHARACTERS = 10_000_000  # in a field, and in a line
+RECORD = "record"  # the column of a chunk of JSON: the text of each record
+MAX_BYTES = 1 << 26  # in the lines that are read at once
 
 
 @dataclass(frozen=True)
-class Bad:
-    """A line that is no record, or several that are one with too few or too many fields."""
+class BadLine:
+    """A line that cannot be parsed, or a record with too few or too many fields."""
 
-    line: int
+    line: int  # of its beginning, counted from 1
     reason: str
-    raw: str
+    raw: str  # its text
 
 
 @dataclass(frozen=True)
 class Offset:
-    """Where to go on reading: after so many bytes (as UTF-8) and lines, or after so many rows."""
+    """Where to continue reading. It stays valid for any encoding, as text is streamed as UTF-8."""
 
-    offset: int = 0
-    line: int = 0
-    file: int = 0
-    """Of a folder: which of its files."""
+    offset: int = 0  # bytes of UTF-8 text before it; of other kinds, rows
+    line: int = 0  # lines before it
+    file: int = 0  # index of the file in a folder
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Records in their order, the bad lines among them, and the place after them."""
+    """Records in their order, the bad lines among them, and the offset after them."""
 
     table: pa.Table
-    bad: list[Bad]
+    bad: list[BadLine]
     after: Offset
     file: str = ""
-    """Of a folder: which file the records are from."""
+    """In a folder, the name of the file that the records are from."""
     rows: Sequence[int] | np.ndarray = ()
     """The line, or the row of the sheet, in which each record begins; counted from 1."""
-    doubtful: Sequence[int] = ()
-    """The lines of records that may have swallowed others; see `quoting.may_swallow`."""
+    suspicious: Sequence[int] = ()
+    """The lines of records that may contain other records; see `quoting.may_swallow`."""
     objects: Sequence[Mapping[str, Any]] = ()
-    """Of json: the records."""
+    """For JSON, the records."""
 
 
 @dataclass
 class Lines:
-    """Lines with their numbers; some can be given back. The mark of UTF-8 is in none of them."""
+    """The lines of a stream with their numbers, without a byte order mark; some can be put back."""
 
     stream: BinaryIO
-    offset: int = 0
-    number: int = 0
-    waiting: list[bytes] = field(default_factory=list)
+    offset: int = 0  # bytes before the next line
+    number: int = 0  # of the last line taken, counted from 1
+    waiting: list[bytes] = field(default_factory=list)  # lines put back, the next one last
 
     def next(self) -> bytes | None:
-        """The next line, None at the end."""
-        line = self.waiting.pop() if self.waiting else self.stream.readline(MOST_CHARACTERS)
+        """The next line; None at the end."""
+        line = self.waiting.pop() if self.waiting else self.stream.readline(MAX_CHARACTERS)
         if self.offset == 0:
-            self.offset, line = _without_mark(line)
+            self.offset, line = _without_bom(line)
         self.offset += len(line)
         self.number += 1 if line else 0
         return line or None
 
     def several(self, most: int) -> list[bytes]:
-        """The next lines, `most` of them unless they are very long or the stream ends."""
+        """The next `most` lines; fewer if they are very long or the stream ends."""
         taken: list[bytes] = []
-        begun = self.offset
-        while len(taken) < most and self.offset - begun < MOST_BYTES:
+        start = self.offset
+        while len(taken) < most and self.offset - start < MAX_BYTES:
             line = self.next()
             if line is None:
                 break
             taken.append(line)
         return taken
 
-    def give_back(self, lines: Sequence[bytes]) -> None:
-        """Let the lines be read again."""
+    def put_back(self, lines: Sequence[bytes]) -> None:
+        """Make these lines the next ones again."""
         self.waiting.extend(reversed(lines))
         self.offset -= sum(map(len, lines))
         self.number -= len(lines)
 
-    def go_to(self, place: Offset) -> None:
-        """On to a place that lies ahead."""
-        if self.stream.seekable() and place.offset > self.offset:
-            self.stream.seek(place.offset)
-            self.offset, self.number, self.waiting = place.offset, place.line, []
-        while self.offset < place.offset and self.next() is not None:
+    def skip_to(self, position: Offset) -> None:
+        """Skip the lines before a position that is ahead."""
+        if self.stream.seekable() and position.offset > self.offset:
+            self.stream.seek(position.offset)
+            self.offset, self.number, self.waiting = position.offset, position.line, []
+        while self.offset < position.offset and self.next() is not None:
             pass
 
-    def place(self) -> Offset:
-        """After the last line that was taken."""
+    def position(self) -> Offset:
+        """The position after the last line that was taken."""
         return Offset(self.offset, self.number)
 
 
-def _without_mark(line: bytes) -> tuple[int, bytes]:
-    """How long the mark at the start of a stream is, and the line without it."""
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):  # of a file that is told beforehand
+def _without_bom(line: bytes) -> tuple[int, bytes]:
+    """The length of the byte order mark at the start of a stream, and the line without it."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):  # files are decoded before, only stdin is not
         raise DataError("standard input is UTF-16; name it with --encoding utf-16")
-    unmarked = line.removeprefix(b"\xef\xbb\xbf")
-    return len(line) - len(unmarked), unmarked
+    without = line.removeprefix(b"\xef\xbb\xbf")
+    return len(line) - len(without), without
 
 
-def raw(line: bytes) -> str:
-    """The line to be shown, whatever bytes are in it."""
+def shown_line(line: bytes) -> str:
+    """The line as text; bytes that are not UTF-8 are escaped."""
     return line.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
 
 
-def refusal(name: str, bad: Sequence[Bad]) -> DataError:
-    """What is wrong with a table, its first bad lines listed."""
+def bad_lines_error(name: str, bad: Sequence[BadLine]) -> DataError:
+    """The error for a table with bad lines; it lists the first ones."""
     if len(bad) == 1:
         return DataError(f"{name} line {bad[0].line}: {bad[0].reason}")
-    reasons = [f"line {one.line}: {one.reason}" for one in bad]
-    return DataError(f"{name} has {len(bad):,} lines that are no record:{listed(reasons)}")
+    reasons = [f"line {each.line}: {each.reason}" for each in bad]
+    return DataError(f"{name} has {len(bad):,} lines that cannot be parsed:{listed(reasons)}")
 
 
-def doubt(name: str, lines: Sequence[int]) -> str:
-    """What to note of records that may have swallowed others."""
-    more = f", as do {len(lines) - 1:,} others" if len(lines) > 1 else ""
+def swallowed_rows_note(name: str, lines: Sequence[int]) -> str:
+    """The note on records, beginning in these lines, that may contain other records."""
+    more = f", and so do {len(lines) - 1:,} others" if len(lines) > 1 else ""
     return (
-        f"{name} line {lines[0]}: a quoted field goes on over lines that each look like a row"
-        f"{more}; if a closing quote is missing there, rows are lost in that field"
+        f"{name} line {lines[0]}: a quoted field extends over lines that each look like a row"
+        f"{more}; if a closing quote is missing, rows are lost in that field"
     )
 
 
-def said(error: Exception) -> str:
-    """What is wrong with a line, in few words."""
+def reason_of(error: Exception) -> str:
+    """Why a line cannot be parsed, in a few words."""
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8: byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
     if isinstance(error, UnicodeEncodeError):
-        return "half of a surrogate pair, which is no character"
+        return "half of a surrogate pair, which is not a character"
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return str(error)

@@ -1,4 +1,4 @@
-"""Records of json: one object a line, or one array of objects."""
+"""Records of JSON: one object per line, or one array of objects."""
 
 import json
 import math
@@ -10,72 +10,73 @@ import pyarrow as pa
 
 from wsal.errors import DataError
 from wsal.files import lines as reading
-from wsal.files.lines import RECORD, Bad, Chunk, Lines, Offset, raw, said
+from wsal.files.lines import RECORD, BadLine, Chunk, Lines, Offset, reason_of, shown_line
 
-ONE_A_LINE = "expected one object a line, or one array of objects"
+ONE_PER_LINE = "expected one object per line, or one array of objects"
 SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of json; write null for a missing value")
+def _not_a_number(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number; write null for a missing value")
 
 
 def _finite(number: str) -> float:
-    if math.isinf(found := float(number)):
+    value = float(number)
+    if math.isinf(value):
         raise ValueError(f"the number {number[:40]} is too large")
-    return found
+    return value
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+DECODER = json.JSONDecoder(parse_constant=_not_a_number, parse_float=_finite)
 
 
 def json_chunks(stream: BinaryIO, name: str, start: Offset) -> Iterator[Chunk]:
-    """Chunks of one column `record`: the text of each json object. An array is read whole.
+    """Chunks with one column `record`, the text of each JSON object. An array is read at once.
 
     Raises:
-        DataError: it is an array that is damaged, or json of another shape.
+        DataError: it is a damaged array, or JSON of another shape.
     """
     lines = Lines(stream)
     first = _first_line(lines)
     if first is None:
         return
-    lines.give_back([first])
+    lines.put_back([first])
     if first.lstrip().startswith(b"["):
         yield from _array_chunks(lines, name, start)
         return
-    _refuse_pretty(lines, name)
-    lines.go_to(start)
-    records, bad = _Records(), list[Bad]()
+    _refuse_pretty_printed(lines, name)
+    lines.skip_to(start)
+    records, bad = _Records(), list[BadLine]()
     while (line := lines.next()) is not None:
         if not line.strip():
             continue
         try:
             records.add(*_record(line), lines.number)
         except (ValueError, RecursionError) as error:
-            bad.append(Bad(lines.number, _reason(error), raw(line)))
-        if len(records.texts) + len(bad) >= reading.AT_ONCE:
-            yield records.chunk(bad, lines.place())
+            bad.append(BadLine(lines.number, _reason(error), shown_line(line)))
+        if len(records.texts) + len(bad) >= reading.CHUNK_SIZE:
+            yield records.chunk(bad, lines.position())
             records, bad = _Records(), []
     if records.texts or bad:
-        yield records.chunk(bad, lines.place())
+        yield records.chunk(bad, lines.position())
 
 
 class _Records:
-    """The records of one chunk."""
+    """Collects the records of one chunk."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.objects: list[Mapping[str, Any]] = []
         self.rows: list[int] = []
 
-    def add(self, text: str, found: Mapping[str, Any], line: int) -> None:
-        """Take one more."""
+    def add(self, text: str, value: Mapping[str, Any], line: int) -> None:
+        """Add a record."""
         self.texts.append(text)
-        self.objects.append(found)
+        self.objects.append(value)
         self.rows.append(line)
 
-    def chunk(self, bad: list[Bad], after: Offset) -> Chunk:
-        """All of them."""
+    def chunk(self, bad: list[BadLine], after: Offset) -> Chunk:
+        """The chunk of all records."""
         table = pa.table({RECORD: pa.array(self.texts, pa.string())})
         return Chunk(table, bad, after, rows=self.rows, objects=self.objects)
 
@@ -92,74 +93,76 @@ def _record(line: bytes) -> tuple[str, Mapping[str, Any]]:
     return text, _checked(text, DECODER.decode(text))
 
 
-def _checked(text: str, found: Any) -> Mapping[str, Any]:  # noqa: ANN401  what json holds
-    if not isinstance(found, dict):
-        raise ValueError(f"a json {type(found).__name__}; expected an object")
-    if "\\u" in text:
-        if odd := [key for key in found if "\0" in key]:  # Arrow ends a name there
-            raise ValueError(f"the name {odd[0]!r} has a NUL character; expected text")
-        json.dumps(found, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is none
-    return found
+def _checked(text: str, value: Any) -> Mapping[str, Any]:  # noqa: ANN401  any JSON value
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON {type(value).__name__}; expected an object")
+    if "\\u" in text:  # only escapes can produce these two
+        if with_nul := [key for key in value if "\0" in key]:  # Arrow ends a name at a NUL
+            raise ValueError(f"the name {with_nul[0]!r} has a NUL character; expected text")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # raises for half a surrogate pair
+    return value
 
 
 def _array_chunks(lines: Lines, name: str, start: Offset) -> Iterator[Chunk]:
-    """Places are numbers of elements."""
+    """Chunks of an array; offsets are numbers of elements."""
     content = b"".join(iter(lines.next, None))
     try:
         text = content.decode("utf-8")
         elements = list(_elements(text))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{name} cannot be read as a json array: {_reason(error)}") from error
-    for first in range(start.offset, len(elements), reading.AT_ONCE):
-        records, bad = _Records(), list[Bad]()
-        for element, found, line in elements[first : first + reading.AT_ONCE]:
+        raise DataError(f"{name} cannot be read as a JSON array: {_reason(error)}") from error
+    for first in range(start.offset, len(elements), reading.CHUNK_SIZE):
+        records, bad = _Records(), list[BadLine]()
+        for element, value, line in elements[first : first + reading.CHUNK_SIZE]:
             try:
-                records.add(element, _checked(element, found), line)
+                records.add(element, _checked(element, value), line)
             except ValueError as error:
-                bad.append(Bad(line, _reason(error), element))
-        yield records.chunk(bad, Offset(min(first + reading.AT_ONCE, len(elements))))
+                bad.append(BadLine(line, _reason(error), element))
+        yield records.chunk(bad, Offset(min(first + reading.CHUNK_SIZE, len(elements))))
 
 
 def _elements(text: str) -> Iterator[tuple[str, Any, int]]:
-    """The text of each element of an array, its value, and the line it begins in."""
-    at, line, counted = text.index("[") + 1, 1, 0
-    at = _after_space(text, at)
-    while not text.startswith("]", at):
-        line, counted = line + text.count("\n", counted, at), at
+    """The text of each element of an array, its value, and the line that it begins on."""
+    start = _after_space(text, text.index("[") + 1)
+    line, counted = 1, 0
+    while not text.startswith("]", start):
+        line += text.count("\n", counted, start)
+        counted = start
         try:
-            found, end = DECODER.raw_decode(text, at)
+            value, end = DECODER.raw_decode(text, start)
         except json.JSONDecodeError:
             raise
         except ValueError as error:
             raise ValueError(f"line {line}: {error}") from error
-        yield text[at:end], found, line
-        at = _after_space(text, end)
-        if text.startswith(",", at):
-            at = _after_space(text, at + 1)
-        elif not text.startswith("]", at):
-            raise json.JSONDecodeError("expected ',' or ']'", text, at)
-    if (rest := _after_space(text, at + 1)) < len(text):
-        raise json.JSONDecodeError("the array has ended, and more follows", text, rest)
+        yield text[start:end], value, line
+        start = _after_space(text, end)
+        if text.startswith(",", start):
+            start = _after_space(text, start + 1)
+        elif not text.startswith("]", start):
+            raise json.JSONDecodeError("expected ',' or ']'", text, start)
+    rest = _after_space(text, start + 1)
+    if rest < len(text):
+        raise json.JSONDecodeError("the array has ended, but more text follows", text, rest)
 
 
-def _after_space(text: str, at: int) -> int:
-    found = SPACE.match(text, at)
-    return found.end() if found else at
+def _after_space(text: str, start: int) -> int:
+    space = SPACE.match(text, start)
+    return space.end() if space else start
 
 
-def _refuse_pretty(lines: Lines, name: str) -> None:
-    """Refuse json that is laid out over several lines; `lines` stay where they are."""
+def _refuse_pretty_printed(lines: Lines, name: str) -> None:
+    """Raise if an object extends over several lines; no line is taken."""
     sample = lines.several(2)
-    lines.give_back(sample)
+    lines.put_back(sample)
     texts = [line.decode("utf-8", errors="replace").strip() for line in sample]
-    if len(texts) == 2 and _breaks_off(texts[0]) and not texts[1].startswith("{"):
+    if len(texts) == 2 and _is_cut_off(texts[0]) and not texts[1].startswith("{"):
         raise DataError(
-            f"{name} line {lines.number + 1} begins a json object that goes on in the next line; "
-            f"{ONE_A_LINE}: `jq -c . FILE > NEW` writes one a line"
+            f"{name} line {lines.number + 1} begins a JSON object that continues on the next line; "
+            f"{ONE_PER_LINE}: `jq -c . FILE > NEW` writes one per line"
         )
 
 
-def _breaks_off(text: str) -> bool:
+def _is_cut_off(text: str) -> bool:
     try:
         DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -174,19 +177,19 @@ def _reason(error: Exception) -> str:
         where = f"line {error.lineno}, " if error.lineno > 1 else ""
         if error.msg == "Extra data":
             after = error.doc[error.pos : error.pos + 1]
-            return f"the object has ended, and {after!r} follows at {where}column {error.colno}"
+            return f"the object has ended, but {after!r} follows at {where}column {error.colno}"
         return f"{error.msg} at {where}column {error.colno}"
-    return said(error)
+    return reason_of(error)
 
 
 def columns(objects: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """A column of text for each key, in the order they come; a missing key is null.
+    """A column of text for each key, in order of their first occurrence; a missing key is null.
 
-    A key that has a list or an object somewhere becomes a column of lists, of which the values'
-    json is the text: so that nobody takes it for text.
+    If a value of a key is a list or an object, the column is one of lists, each with the value's
+    JSON: so it cannot be mistaken for text.
     """
-    names = dict.fromkeys(name for one in objects for name in one)
-    return pa.table({name: _column([one.get(name) for one in objects]) for name in names})
+    names = dict.fromkeys(name for record in objects for name in record)
+    return pa.table({name: _column([record.get(name) for record in objects]) for name in names})
 
 
 def _column(values: list[Any]) -> pa.Array:
@@ -197,8 +200,8 @@ def _column(values: list[Any]) -> pa.Array:
                     pa.string())  # fmt: skip
 
 
-def as_text(value: Any) -> str | None:  # noqa: ANN401  what json holds
-    """A value of json as text; text stays as it is, null is None.
+def as_text(value: Any) -> str | None:  # noqa: ANN401  any JSON value
+    """A JSON value as text; strings stay as they are, and null is None.
 
     >>> [as_text(value) for value in ("007", 7, 1.50, True, None)]
     ['007', '7', '1.5', 'true', None]

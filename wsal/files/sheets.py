@@ -10,10 +10,10 @@ from wsal.files.options import TableOptions
 
 
 def sheet_names(path: Path) -> list[str]:
-    """The names of a workbook's sheets, in its order.
+    """The names of a workbook's sheets, in their order.
 
     Raises:
-        DataError: it is no workbook, or damaged.
+        DataError: it is not a workbook, or damaged.
     """
     return list(_book(path).sheet_names)
 
@@ -24,19 +24,19 @@ def read_sheet(path: Path, options: TableOptions) -> tuple[pl.DataFrame, list[in
     Rows in which every cell is empty are left out.
 
     Raises:
-        DataError: the workbook is damaged; it has no such sheet; the sheet has no header or row.
+        DataError: the workbook is damaged, it has no such sheet, or the sheet has no header or row.
     """
     book = _book(path)
     names = list(book.sheet_names)
     if not names:
-        raise DataError(f"{path} has no sheet")
+        raise DataError(f"{path} has no sheets")
     name = options.sheet if options.sheet is not None else names[0]
     if name not in names:
         raise DataError(f"{path} has no sheet {name!r}{did_you_mean(name, names)}")
     try:  # no rows are skipped, so that they are numbered as Excel numbers them
         sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
         cells = sheet.to_polars()
-    except Exception as error:  # the library has many, and no class that all of them share
+    except Exception as error:  # the library's errors have no common base class
         raise DataError(f"{path}, sheet {name!r} cannot be read: {error}") from error
     where = f"{path}, sheet {name!r}" + (f" (sheets: {', '.join(names)})" if names[1:] else "")
     cells = cells.with_columns(pl.all().cast(pl.String)).with_row_index("", offset=1)
@@ -61,19 +61,19 @@ def read_sheet(path: Path, options: TableOptions) -> tuple[pl.DataFrame, list[in
 
 
 def _named(table: pl.DataFrame, header: tuple[Any, ...], where: str) -> pl.DataFrame:
-    """The table with the names of its header, without columns that have neither name nor cell."""
-    names = [(name or "").strip() for name in header]
-    kept = [i for i, name in enumerate(names) if name or table[:, i].null_count() < len(table)]
-    found = [names[i] or f"column {i + 1}" for i in kept]
-    if twice := sorted({name for name in found if found.count(name) > 1}):
-        raise DataError(f"{where} has two columns {twice[0]!r}; give each a name of its own")
-    return pl.DataFrame([table[:, i].alias(name) for i, name in zip(kept, found, strict=True)])
+    """The table with the header's names, without columns that have neither name nor value."""
+    cells = [(name or "").strip() for name in header]
+    kept = [i for i, name in enumerate(cells) if name or table[:, i].null_count() < len(table)]
+    names = [cells[i] or f"column {i + 1}" for i in kept]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{where} has two columns {repeated[0]!r}; give them different names")
+    return pl.DataFrame([table[:, i].alias(name) for i, name in zip(kept, names, strict=True)])
 
 
 def _book(path: Path) -> Any:  # noqa: ANN401  the library is not typed here
-    import fastexcel  # noqa: PLC0415  for this format alone
+    import fastexcel  # noqa: PLC0415  only this format needs it
 
     try:
         return fastexcel.read_excel(path)
-    except Exception as error:  # the library has many, and no class that all of them share
+    except Exception as error:  # the library's errors have no common base class
         raise DataError(f"{path} cannot be read as xlsx: {error}") from error

@@ -1,4 +1,4 @@
-"""The bytes of a text file as UTF-8: unpacked, and decoded from whatever encoding they have."""
+"""A text file as a stream of UTF-8, whatever its compression and encoding."""
 
 import bz2
 import gzip
@@ -19,7 +19,7 @@ from wsal.files.encodings import HEAD, encoding_of
 from wsal.files.kinds import Kind, members
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
-"""What reading a damaged compressed file raises."""
+"""Errors that damaged compressed files cause."""
 OPENERS: dict[str, Callable[[Path], Any]] = {
     "": partial(Path.open, mode="rb"), "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open,
 }  # fmt: skip
@@ -29,23 +29,24 @@ OPENERS: dict[str, Callable[[Path], Any]] = {
 def utf8_stream(
     path: Path, kind: Kind, encoding: str | None, note: Callable[[str], None]
 ) -> Iterator[BinaryIO]:
-    """The file as a stream of UTF-8; `note` is told which other encoding it was read as.
+    """The file as a stream of UTF-8; `note` is called if another encoding was detected.
 
     Raises:
-        DataError: the file is damaged, is no text, or has an encoding that cannot be told.
+        DataError: the file is damaged, is not text, or its encoding cannot be detected.
     """
-    opened = partial(_unpacked, path, kind.compression)
+    opener = partial(_unpacked, path, kind.compression)
     try:
-        used = encoding or encoding_of(opened, str(path))
+        used = encoding or encoding_of(opener, str(path))
         if not encoding and used != "utf-8":
             note(
                 f"{path} is not UTF-8; it was read as {used} (to read it otherwise: "
                 "data.encoding=NAME, or --encoding NAME with wsal predict)"
             )
-        with opened() as stream:
+        with opener() as stream:
             head = stream.read(HEAD)
-        newline = None if b"\r" in head and b"\n" not in head else ""  # None: \r alone, of old Macs
-        with opened() as stream:
+        # Old Macs ended lines with \r alone; None makes Python translate that.
+        newline = None if b"\r" in head and b"\n" not in head else ""
+        with opener() as stream:
             if used in ("utf-8", "utf-8-sig", "ascii") and newline == "":
                 yield stream
             else:
@@ -56,10 +57,10 @@ def utf8_stream(
 
 
 class Transcoded(io.RawIOBase):
-    r"""A stream in some encoding, as UTF-8; with `newline` None, each end of a line as `\n`.
+    r"""A stream in any encoding, as UTF-8; with `newline` None, every line ends in `\n`.
 
     Raises:
-        DataError: on reading, where bytes are none of the encoding.
+        DataError: while reading: bytes are not valid in the encoding.
     """
 
     def __init__(
@@ -70,11 +71,11 @@ class Transcoded(io.RawIOBase):
         self._waiting, self._line = b"", 1
 
     def readable(self) -> bool:
-        """Always."""
+        """True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as there are bytes; 0 at the end."""
+        """Fill the buffer as far as possible; returns the number of bytes, 0 at the end."""
         if not self._waiting:
             try:
                 text = self._text.read(1 << 16)
@@ -105,7 +106,7 @@ def _unpacked(path: Path, compression: str) -> Iterator[BinaryIO]:
 def _only_member(path: Path, stack: ExitStack) -> BinaryIO:
     names = members(path)
     if len(names) != 1:
-        raise DataError(f"{path} holds {len(names)} files {names[:10]}; expected one table alone")
+        raise DataError(f"{path} contains {len(names)} files {names[:10]}; expected one table")
     try:
         return cast(BinaryIO, stack.enter_context(zipfile.ZipFile(path)).open(names[0]))
     except (RuntimeError, NotImplementedError) as error:  # a password, an unknown method

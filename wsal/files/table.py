@@ -1,4 +1,4 @@
-"""A whole table at once, or a file's records chunk by chunk."""
+"""Read a whole table at once, or the records of a file in chunks."""
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,7 +15,7 @@ from wsal.errors import DataError
 from wsal.files import lines as reading
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
-from wsal.files.lines import Bad, Chunk, Offset, doubt, refusal
+from wsal.files.lines import BadLine, Chunk, Offset, bad_lines_error, swallowed_rows_note
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
 from wsal.files.sheets import read_sheet, sheet_names
@@ -24,7 +24,7 @@ from wsal.files.streams import utf8_stream
 logger = logging.getLogger(__name__)
 
 Note = Callable[[str], None]
-"""Takes a sentence on how a file was read."""
+"""A function that is called with a sentence on how a file was read."""
 
 
 def log_note(sentence: str) -> None:
@@ -33,14 +33,14 @@ def log_note(sentence: str) -> None:
 
 
 class NumberedTable(NamedTuple):
-    """A table, and where in its file each row stands."""
+    """A table, and the position of each row in its file."""
 
     frame: pl.DataFrame
     rows: Sequence[int]
-    """The line (of text), the row (of a sheet) or the number (of Parquet), counted from 1; of a
-    folder, within each file. Rows that are blank are counted, but are not in the table."""
+    """The line of a text file, the row of a sheet, or the number of a Parquet row, counted from 1
+    in each file of a folder. Blank rows are counted, but are not in the table."""
     advice: str
-    """What to type if columns are not those that were expected; for the end of a message."""
+    """What to set if the columns are not as expected, for the end of a message; may be empty."""
 
 
 def read_table(path: Path, options: TableOptions = DETECT, note: Note = log_note) -> pl.DataFrame:
@@ -57,12 +57,17 @@ def numbered_table(
 ) -> NumberedTable:
     """The table in a csv, tsv, txt, json, jsonl, parquet or xlsx file, or a folder of such files.
 
-    Text may be compressed (gz, bz2, xz, zst, a zip of one file). Columns of csv, json and xlsx are
-    of text, and empty cells are null. Rows that are blank are left out.
+    Text may be compressed (gz, bz2, xz, zst, or a zip of one file). The columns of csv, json and
+    xlsx are text, and empty cells are null. Blank rows are left out.
+
+    Args:
+        path: the file or folder.
+        options: how to read it; what is not set is detected.
+        note: called with a sentence on anything unusual; by default, it is logged.
 
     Raises:
-        DataError: the path is missing, empty, of an unknown kind, or broken; or rows are no
-            records: the message lists them with their lines.
+        DataError: the path is missing, empty, damaged or of an unknown kind, or lines cannot be
+            parsed: the message lists them.
     """
     files = files_of(path)
     tables = [_table(file, options, note) for file in files]
@@ -72,21 +77,21 @@ def numbered_table(
     try:
         frame = pl.concat([table.frame for table in tables], how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"the files of {path} have columns of different kinds: {error}") from error
+        raise DataError(f"the files of {path} have columns of different types: {error}") from error
     return NumberedTable(frame, rows.tolist(), tables[0].advice)
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or the tables in a folder by name: all of one kind.
+    """The file itself, or the tables in a folder, sorted by name; all of the same kind.
 
     Raises:
         DataError: the folder has no table, or tables of several kinds.
     """
     if not path.is_dir():
         return [path]
-    shown = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] not in "._")
-    kinds = {file: _suffix(file) for file in shown}
-    tables = [file for file in shown if kinds[file] in KINDS]
+    visible = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] not in "._")
+    kinds = {file: _suffix(file) for file in visible}
+    tables = [file for file in visible if kinds[file] in KINDS]
     if not tables:
         raise DataError(f"folder {path} has no file of a kind that can be read: {', '.join(KINDS)}")
     if len(several := sorted({kinds[file] for file in tables})) > 1:
@@ -97,22 +102,23 @@ def files_of(path: Path) -> list[Path]:
 def require_same_columns(
     file: Path, names: Sequence[str], first: Path, expected: Sequence[str]
 ) -> None:
-    """Refuse a file of a folder that has other columns than the first one.
+    """Check that a file of a folder has the columns of the first one.
 
     Raises:
-        DataError: it has.
+        DataError: it has others.
     """
-    if odd := sorted(set(names) ^ set(expected)):
-        has, lacks = (file, first) if odd[0] in names else (first, file)
+    if different := sorted(set(names) ^ set(expected)):
+        column = different[0]
+        has, lacks = (file, first) if column in names else (first, file)
         raise DataError(
-            f"{has} has a column {odd[0]!r} but {lacks} does not; all files need the same columns"
+            f"{has} has a column {column!r} but {lacks} does not; all files need the same columns"
         )
 
 
 def chunks(
     path: Path, kind: Kind, options: TableOptions, start: Offset, note: Note
 ) -> Generator[Chunk]:
-    """The records of one file from a place on, chunk by chunk, and the lines that are none.
+    """The records of one file from `start` on, in chunks, with the lines that cannot be parsed.
 
     Raises:
         DataError: the file is damaged, or has no header.
@@ -122,8 +128,8 @@ def chunks(
     elif kind.name == "xlsx":
         frame, rows = read_sheet(path, options)
         table = frame.to_arrow()
-        for first in range(start.offset, len(table), reading.AT_ONCE):
-            after = min(first + reading.AT_ONCE, len(table))
+        for first in range(start.offset, len(table), reading.CHUNK_SIZE):
+            after = min(first + reading.CHUNK_SIZE, len(table))
             yield Chunk(table[first:after], [], Offset(after), rows=rows[first:after])
     else:
         with utf8_stream(path, kind, options.encoding, note) as stream:
@@ -134,10 +140,10 @@ def chunks(
 
 
 def parquet_file(path: Path) -> pq.ParquetFile:
-    """The file, opened.
+    """The open file.
 
     Raises:
-        DataError: it is no Parquet, or damaged.
+        DataError: it is not Parquet, or damaged.
     """
     try:
         return pq.ParquetFile(path)
@@ -149,48 +155,51 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
     kind = kind_of(path)
     frames: list[pl.DataFrame] = []
     rows: list[Sequence[int] | np.ndarray] = []
-    bad: list[Bad] = []
-    doubtful: list[int] = []
-    with closing(chunks(path, kind, options, Offset(), note)) as found:
-        for chunk in found:
+    bad: list[BadLine] = []
+    suspicious: list[int] = []
+    with closing(chunks(path, kind, options, Offset(), note)) as parts:
+        for chunk in parts:
             table = columns(chunk.objects) if kind.name in JSON else chunk.table
             frames.append(pl.DataFrame(pl.from_arrow(table)))
             rows.append(chunk.rows)
             bad.extend(chunk.bad)
-            doubtful.extend(chunk.doubtful)
-    if (
-        bad and len(bad) >= sum(map(len, frames)) and kind.name in DELIMITED
-    ):  # it is not only these lines
-        raise DataError(f"{refusal(str(path), bad)} ({_advice(kind, path)})")
+            suspicious.extend(chunk.suspicious)
     if bad:
-        raise refusal(str(path), bad)
-    if doubtful:
-        note(doubt(str(path), doubtful))
-    frame = _joined(frames)
+        error = bad_lines_error(str(path), bad)
+        # If most lines are bad, the delimiter or the header may be wrong.
+        if kind.name in DELIMITED and len(bad) >= sum(map(len, frames)):
+            raise DataError(f"{error} ({_advice(kind, path)})")
+        raise error
+    if suspicious:
+        note(swallowed_rows_note(str(path), suspicious))
+    frame = _concatenated(frames)
     if frame.is_empty():
         raise DataError(f"{path} has no rows, only columns {frame.columns}")
-    return NumberedTable(frame, np.concatenate([np.asarray(r) for r in rows]).tolist(),
-                         _advice(kind, path))  # fmt: skip
+    numbers = np.concatenate([np.asarray(part) for part in rows]).tolist()
+    return NumberedTable(frame, numbers, _advice(kind, path))
 
 
-def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All chunks; a column of json that holds a list anywhere is one of lists."""
+def _concatenated(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All chunks; a column of JSON that is one of lists in a chunk is one of lists in all."""
     if not frames:
         return pl.DataFrame()
-    lists = {name for one in frames for name, kind in one.schema.items() if kind == pl.List}
-    text = [
-        one.with_columns(
-            pl.concat_list(name) for name in lists & set(one.columns) if one[name].dtype != pl.List
-        )
-        for one in frames
-    ] if any(lists & set(one.columns) for one in frames) else frames  # fmt: skip
-    return pl.concat(text, how="diagonal")
+    lists = {name for frame in frames for name, dtype in frame.schema.items() if dtype == pl.List}
+    if lists:
+        frames = [
+            frame.with_columns(
+                pl.concat_list(name)
+                for name in lists & set(frame.columns)
+                if frame[name].dtype != pl.List
+            )
+            for frame in frames
+        ]
+    return pl.concat(frames, how="diagonal")
 
 
 def _parquet_chunks(path: Path, start: Offset) -> Iterator[Chunk]:
     file, done = parquet_file(path), 0
     try:
-        for batch in file.iter_batches(reading.AT_ONCE):
+        for batch in file.iter_batches(reading.CHUNK_SIZE):
             n, done = done, done + len(batch)
             if done > start.offset:
                 rows = range(n + 1, done + 1)

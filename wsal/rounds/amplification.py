@@ -8,8 +8,8 @@ import polars as pl
 
 from wsal import tables
 from wsal.amplify.amplifier import Amplified, rewrite
-from wsal.amplify.consistency import consistency, swapped
-from wsal.amplify.lexicon import Lexicon, mine
+from wsal.amplify.consistency import consistency, swap_attributes
+from wsal.amplify.lexicon import Lexicon, build_lexicon
 from wsal.arrays import ABSTAIN, Classes, Probs, Rows
 from wsal.artifacts import Artifact
 from wsal.classifier.encoder import Classifier
@@ -33,7 +33,7 @@ def mine_lexicon(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: 
     weak = tables.take(weak_labels.path / "weak_labels.parquet", rows)
     classes = np.where(weak["n_votes"] > 0, tables.probs_array(weak).argmax(axis=1), ABSTAIN)
     texts = tables.take(pool.path / "pool.parquet", rows)["text"]
-    return mine(texts, classes, labels.names, rng(seed, "mine"))
+    return build_lexicon(texts, classes, labels.names, rng(seed, "mine"))
 
 
 def make_copies(
@@ -62,7 +62,7 @@ def consistency_facts(
     sample = np.sort(rng(seed, "swapped").permutation(len(frame))[:SWAPPED])
     texts = tables.take(pool.path / "pool.parquet", frame[sample])["text"].to_list()
     before = probs[sample].argmax(axis=1)
-    rows, changed = swapped(texts, before, lexicon, rng(seed, "swap"))
+    rows, changed = swap_attributes(texts, before, lexicon, rng(seed, "swap"))
     if not changed:
         return None
     after = predict(classifier, changed, "consistency")[0].argmax(axis=1)

@@ -41,7 +41,7 @@ class LabelledSample:
     @property
     def weights(self) -> Weights:
         """How many rows of the source each stands for."""
-        weights: Weights = self.sample.weights * self.sample.counted[self.sample.rows]
+        weights: Weights = self.sample.weights * self.sample.n_copies[self.sample.rows]
         return weights
 
 

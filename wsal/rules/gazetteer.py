@@ -12,7 +12,7 @@ import polars as pl
 from wsal.arrays import ABSTAIN, Vote
 from wsal.contents import of_files
 from wsal.errors import RuleError, UnknownNameError, listed
-from wsal.files import existing, numbered_table
+from wsal.files import existing_file, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.compiled import find_keys
@@ -74,7 +74,7 @@ class Gazetteer:
         Raises:
             DataError: there is no such file.
         """
-        return of_files([existing(Path(self.path))])
+        return of_files([existing_file(Path(self.path))])
 
     @cached_property
     def _terms(self) -> pl.DataFrame:

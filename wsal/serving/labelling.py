@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from wsal.arrays import Probs
 from wsal.errors import ConfigError, DataError, did_you_mean
-from wsal.files.lines import RECORD, Bad, Chunk, Offset, refusal
+from wsal.files.lines import RECORD, BadLine, Chunk, Offset, bad_lines_error
 from wsal.files.objects import columns
 from wsal.progress import bar
 from wsal.serving.engine import Engine
@@ -109,7 +109,7 @@ def _label_rest(
 def _to_stream(engine: Engine, source: Source, options: PredictOptions) -> PredictSummary:
     """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
     n_rows = n_abstained = 0
-    bad: list[Bad] = []
+    bad: list[BadLine] = []
     with ExitStack() as stack:
         write: Write | None = None
         for chunk, table in _labelled(engine, source, options, Offset()):
@@ -131,9 +131,9 @@ def _to_stream(engine: Engine, source: Source, options: PredictOptions) -> Predi
     return PredictSummary(n_rows, len(bad), n_abstained, None)
 
 
-def _without_rows(source: Source, bad: Sequence[Bad]) -> DataError:
+def _without_rows(source: Source, bad: Sequence[BadLine]) -> DataError:
     name = str(source.path) if source.can_resume else "standard input"
-    return refusal(name, bad) if bad else DataError(f"{name} has no rows")
+    return bad_lines_error(name, bad) if bad else DataError(f"{name} has no rows")
 
 
 def _labelled(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from wsal.artifacts import digest_of, write_json
 from wsal.errors import DataError
-from wsal.files.lines import RECORD, Bad, Chunk, Offset
+from wsal.files.lines import RECORD, BadLine, Chunk, Offset
 from wsal.serving.writers import column_kinds, from_json, json_schema, writer
 
 POSITION = b"wsal"  # the key in a part's metadata
@@ -38,7 +38,7 @@ class Position:
     after: Offset
     file: str
     """The file of a folder that the part is from."""
-    bad: list[Bad]
+    bad: list[BadLine]
     """The lines in it that could not be parsed."""
 
 
@@ -68,7 +68,7 @@ def write_part(work: Path, number: int, chunk: Chunk, table: pa.Table) -> Path:
 def read_position(part: Path) -> Position:
     """The position that `write_part` wrote."""
     position = json.loads(pq.read_schema(part).metadata[POSITION])
-    bad = [Bad(**line) for line in position["bad"]]
+    bad = [BadLine(**line) for line in position["bad"]]
     return Position(Offset(**position["after"]), position["file"], bad)
 
 

@@ -13,7 +13,7 @@ from wsal.errors import ConfigError
 from wsal.files import TableOptions
 from wsal.files.delimited import DETECT, csv_chunks
 from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
-from wsal.files.lines import Chunk, Offset, doubt
+from wsal.files.lines import Chunk, Offset, swallowed_rows_note
 from wsal.files.objects import json_chunks
 from wsal.files.streams import Transcoded
 from wsal.files.table import chunks, files_of, log_note, parquet_file, require_same_columns
@@ -88,8 +88,8 @@ class Source:
         for number, file in enumerate(self.files[start.file :], start=start.file):
             offset = start if number == start.file else Offset()
             for chunk in chunks(file, self._kind(file), self.options, offset, log_note):
-                if chunk.doubtful:
-                    log_note(doubt(str(file), chunk.doubtful))
+                if chunk.suspicious:
+                    log_note(swallowed_rows_note(str(file), chunk.suspicious))
                 names = names or chunk.table.column_names
                 require_same_columns(file, chunk.table.column_names, self.files[0], names)
                 yield replace(
