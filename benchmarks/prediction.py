@@ -25,7 +25,7 @@ from record import in_child, peak_mib, row, show, timed
 from transformers import pipeline
 
 from wsal.classifier.encoder import new_classifier, new_tokenizer
-from wsal.export.to_onnx import to_onnx
+from wsal.export.onnx import write_onnx
 from wsal.labels import LabelSet
 from wsal.serving.engines import ENGINES, open_engine
 from wsal.serving.exported import Exported
@@ -135,7 +135,7 @@ def tiny_folder(folder, texts):
     classifier.model.config.wsal = {**reading, "pad_id": 0, "digest": "tiny"}
     classifier.save(folder)
     (folder / "onnx").mkdir()
-    to_onnx(classifier, folder / "onnx" / "model.onnx")
+    write_onnx(classifier, folder / "onnx" / "model.onnx")
     (folder / "labels.json").write_text(str(list(labels.names)).replace("'", '"'))
     (folder / "thresholds.json").write_text('{"classes": {}}')
 

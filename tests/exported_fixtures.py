@@ -15,7 +15,7 @@ LABELS = ["Kettles & Co", "laptop", "Büros"]
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """Two fields, three classes; the second is hardly ever named, the third never."""
-    from wsal.export.to_onnx import to_onnx
+    from wsal.export.onnx import write_onnx
 
     out = tmp_path_factory.mktemp("model") / "exported"
     out.mkdir()
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
     classifier.model.config.label2id = {name: i for i, name in enumerate(LABELS)}
     classifier.save(out)
     (out / "onnx").mkdir()
-    to_onnx(classifier, out / "onnx" / "model.onnx")
+    write_onnx(classifier, out / "onnx" / "model.onnx")
     (out / "labels.json").write_text(json.dumps(LABELS))
     limits = {"laptop": {"threshold": 0.999}, "Büros": {"threshold": None}}
     (out / "thresholds.json").write_text(json.dumps({"classes": limits}))

@@ -14,6 +14,12 @@ MOVED = {
     "wsal.active.annotators.Oracle": "wsal.annotation.annotators.Oracle",
     "wsal.active.label_studio.LabelStudio": "wsal.annotation.label_studio.LabelStudio",
     "wsal.data.files.TableFile": "wsal.data.table_file.TableFile",
+    "wsal.export.exporters.Onnx": "wsal.export.onnx.Onnx",
+    "wsal.export.exporters.OnnxFp16": "wsal.export.onnx_rounded.OnnxFp16",
+    "wsal.export.exporters.OnnxInt8": "wsal.export.onnx_rounded.OnnxInt8",
+    "wsal.export.exporters.OpenVino": "wsal.export.openvino.OpenVino",
+    "wsal.export.exporters.TorchExport": "wsal.export.torch_export.TorchExport",
+    "wsal.export.exporters.Triton": "wsal.export.triton.Triton",
     "wsal.web.terminal.Terminal": "wsal.annotation.terminal.Terminal",
 }
 """Former names of components, for configuration files written for earlier versions."""

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from wsal.export.calibration import temperature, tempered
+from wsal.export.calibration import apply_temperature, fit_temperature
 
 
 def drawn(n, n_classes, true, seed, spread=4.0):
     """Probabilities that are right once tempered by `true`, and gold."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n, n_classes)) * spread
-    probs = tempered(np.exp(logits), 1.0)
-    rights = tempered(probs, true)
+    probs = apply_temperature(np.exp(logits), 1.0)
+    rights = apply_temperature(probs, true)
     return probs, (rights.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
 
 
@@ -28,22 +28,22 @@ def test_texts_that_are_nearly_all_right_make_nothing_certain(n, n_wrong):
     probs = np.column_stack([sure, 1 - sure]).astype(np.float32)
     gold = np.zeros(n, dtype=int)
     gold[:n_wrong] = 1
-    by = temperature(probs, gold, np.ones(n))
-    said = tempered(np.array([[0.7, 0.3]], dtype=np.float32), by)[0, 0]
+    fitted = fit_temperature(probs, gold, np.ones(n))
+    said = apply_temperature(np.array([[0.7, 0.3]], dtype=np.float32), fitted)[0, 0]
     assert 0.7 < said < 1 - 1 / n
-    assert by < 1
+    assert fitted < 1
 
 
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.0, 4.0])
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_a_thousand_texts_show_the_temperature_and_thirty_do_no_harm(true, n_classes):
     new, gold_of_new = drawn(4000, n_classes, true, 99)
-    as_is, best = (log_loss(tempered(new, by), gold_of_new) for by in (1.0, true))
-    by_many = [temperature(*drawn(1000, n_classes, true, s), np.ones(1000)) for s in range(4)]
-    assert np.median(by_many) == pytest.approx(true, rel=0.2)
+    as_is, best = (log_loss(apply_temperature(new, fitted), gold_of_new) for fitted in (1.0, true))
+    of_many = [fit_temperature(*drawn(1000, n_classes, true, s), np.ones(1000)) for s in range(4)]
+    assert np.median(of_many) == pytest.approx(true, rel=0.2)
     for n, allowed in ((30, 0.06), (100, 0.03)):
-        by_few = [temperature(*drawn(n, n_classes, true, s), np.ones(n)) for s in range(40)]
-        losses = [log_loss(tempered(new, by), gold_of_new) for by in by_few]
+        of_few = [fit_temperature(*drawn(n, n_classes, true, s), np.ones(n)) for s in range(40)]
+        losses = [log_loss(apply_temperature(new, fitted), gold_of_new) for fitted in of_few]
         assert np.mean(losses) < as_is + allowed / 3
         assert np.quantile(losses, 0.9) < as_is + allowed
         assert np.mean(losses) - best < max(as_is - best, 0.02)
@@ -52,7 +52,7 @@ def test_a_thousand_texts_show_the_temperature_and_thirty_do_no_harm(true, n_cla
 def test_one_heavy_text_tells_as_much_as_one_text():
     """Weights say how much of the source a text stands for, not how often it was labelled."""
     probs, gold = drawn(30, 2, 3.0, 0)
-    alike = temperature(probs, gold, np.ones(30))
-    assert temperature(probs, gold, np.full(30, 50.0)) == pytest.approx(alike, rel=1e-3)
+    alike = fit_temperature(probs, gold, np.ones(30))
+    assert fit_temperature(probs, gold, np.full(30, 50.0)) == pytest.approx(alike, rel=1e-3)
     heavy = np.where(np.arange(30) == 0, 1000.0, 1.0)
-    assert abs(np.log(temperature(probs, gold, heavy))) < 0.7
+    assert abs(np.log(fit_temperature(probs, gold, heavy))) < 0.7

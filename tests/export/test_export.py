@@ -26,12 +26,21 @@ from transformers import AutoModelForSequenceClassification as Auto
 from wsal.classifier.inference import predict
 from wsal.classifier.lora import merged, with_lora
 from wsal.errors import ConfigError, ParityError
-from wsal.export.calibration import fold, temperature, tempered, thresholds
-from wsal.export.exporters import Onnx, OnnxFp16, OnnxInt8, OpenVino, TorchExport, Triton
-from wsal.export.given import HARD, Given
-from wsal.export.to_onnx import onnx_run, within
+from wsal.export.base import HARD_INPUTS, ExportContext
+from wsal.export.calibration import (
+    apply_temperature,
+    fit_temperature,
+    fit_thresholds,
+    fold_temperature,
+)
+from wsal.export.onnx import Onnx, onnx_run
+from wsal.export.onnx_rounded import OnnxFp16, OnnxInt8
+from wsal.export.openvino import OpenVino
+from wsal.export.torch_export import TorchExport
+from wsal.export.triton import Triton
 from wsal.labels import LabelSet
 from wsal.stages.export import same_pieces
+from wsal.targets import find
 
 TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid | Brand"] * 5
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -48,16 +57,16 @@ FAMILIES = {
 
 
 @pytest.fixture
-def given(tiny, tmp_path):
-    """What exporters are handed, of a tiny classifier that is sure of itself."""
-    return made(with_head(tiny(TEXTS), 30), tmp_path)
+def context(tiny, tmp_path):
+    """Of a tiny classifier that is sure of itself."""
+    return make_context(with_head(tiny(TEXTS), 30), tmp_path)
 
 
-def made(classifier, folder, gold=None, texts=TEXTS):
+def make_context(classifier, folder, gold=None, texts=TEXTS):
     (folder / "out").mkdir()
     (folder / "scratch").mkdir()
     classifier.save(folder / "out")
-    return Given(classifier, folder / "out", folder / "scratch", texts, gold, texts)
+    return ExportContext(classifier, folder / "out", folder / "scratch", texts, gold, texts)
 
 
 @pytest.mark.slow
@@ -70,13 +79,13 @@ def test_onnx_gives_the_logits_of_torch_for_each_family(tiny, tmp_path, family):
         vocab_size=len(classifier.tokenizer), num_labels=3, max_position_embeddings=40, **sizes
     )
     model = Auto.from_config(config, attn_implementation="eager").eval()
-    told = Onnx().export(made(with_head(replace(classifier, model=model), 30), tmp_path))
-    assert told["n_texts"] == len(TEXTS) + len(HARD)
-    assert (told["agreement"], told["n_other_labels"]) == (1, 0)
-    assert told["largest_difference"] < 1e-3
-    assert told["axes"]["input_ids"] == ["batch", "length"]
-    assert told["axes"]["logits"] == ["batch", 3]
-    assert told["opset"] >= 18
+    parity = Onnx().export(make_context(with_head(replace(classifier, model=model), 30), tmp_path))
+    assert parity["n_texts"] == len(TEXTS) + len(HARD_INPUTS)
+    assert (parity["agreement"], parity["n_other_labels"]) == (1, 0)
+    assert parity["largest_difference"] < 1e-3
+    assert parity["axes"]["input_ids"] == ["batch", "length"]
+    assert parity["axes"]["logits"] == ["batch", 3]
+    assert parity["opset"] >= 18
 
 
 @pytest.mark.slow
@@ -90,95 +99,95 @@ def test_lora_is_merged_and_exported(tiny, tmp_path):
     classifier = replace(classifier, model=merged(model))
     after, _ = predict(classifier, TEXTS, "after")
     assert np.abs(before - after).max() > 0.01
-    assert Onnx().export(made(classifier, tmp_path))["largest_difference"] < 1e-3
+    assert Onnx().export(make_context(classifier, tmp_path))["largest_difference"] < 1e-3
 
 
 @pytest.mark.slow
-def test_a_model_that_differs_is_refused(given):
-    Onnx().export(given)
-    model = onnx.load(given.out / "onnx/model.onnx")
+def test_a_model_that_differs_is_refused(context):
+    Onnx().export(context)
+    model = onnx.load(context.out / "onnx/model.onnx")
     (head,) = (t for t in model.graph.initializer if t.name == "model.classifier.weight")
     values = onnx.numpy_helper.to_array(head) * np.float32(1.1)
     head.CopyFrom(onnx.numpy_helper.from_array(values, head.name))
-    onnx.save(model, given.scratch / "other.onnx")
+    onnx.save(model, context.scratch / "other.onnx")
     with pytest.raises(ParityError, match=r"other.onnx differs from torch by up to"):
-        within(given, onnx_run(given.scratch / "other.onnx"), 1e-3, Path("other.onnx"))
+        context.require_parity(onnx_run(context.scratch / "other.onnx"), 1e-3, Path("other.onnx"))
 
 
-def test_nothing_but_numbers_passes_for_near(given):
+def test_nothing_but_numbers_passes_for_near(context):
     with pytest.raises(ParityError, match="inf in a logit"):
-        within(given, lambda ids, _: np.full((len(ids), 3), np.nan), 1e-3, Path("x"))
+        context.require_parity(lambda ids, _: np.full((len(ids), 3), np.nan), 1e-3, Path("x"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("wanted", "times"), [(OnnxInt8(0.5, 1), 2.5), (OnnxFp16(), 1.8)])
-def test_rounded_files_are_smaller_and_near(given, wanted, times):
-    told = wanted.export(given)
-    assert told["holds"]
-    assert 0 < told["largest_difference"] < 30
+@pytest.mark.parametrize(("exporter", "times"), [(OnnxInt8(0.5, 1), 2.5), (OnnxFp16(), 1.8)])
+def test_rounded_files_are_smaller_and_near(context, exporter, times):
+    parity = exporter.export(context)
+    assert parity["holds"]
+    assert 0 < parity["largest_difference"] < 30
     rounded, whole = (
-        p.stat().st_size for p in (given.out / told["file"], given.scratch / "model.onnx")
+        p.stat().st_size for p in (context.out / parity["file"], context.scratch / "model.onnx")
     )
     assert rounded * times < whole
 
 
 @pytest.mark.slow
-def test_int8_tries_every_way_before_it_gives_up(given):
-    told = OnnxInt8(agreement=1.1).export(given)  # nothing reaches that
+def test_int8_tries_every_way_before_it_gives_up(context):
+    parity = OnnxInt8(agreement=1.1).export(context)  # nothing reaches that
     ways = ["dynamic", "per channel", "static, calibrated", "without the worst layers"]
-    assert [one["way"] for one in told["tried"]] == ways
-    assert all("error" not in one for one in told["tried"]), told
-    assert "per channel: agrees with torch on" in told["left_out"]
-    assert not (given.out / "onnx").exists()
+    assert [attempt["way"] for attempt in parity["tried"]] == ways
+    assert all("error" not in attempt for attempt in parity["tried"]), parity
+    assert "per channel: agrees with torch on" in parity["left_out"]
+    assert not (context.out / "onnx").exists()
 
 
 @pytest.mark.slow
-def test_torch_export_openvino_and_triton(given):
-    assert TorchExport().export(given)["largest_difference"] < 1e-3
-    assert (given.out / "torch/model.pt2").exists()
-    assert OpenVino().export(given)["largest_difference"] < 1e-3
-    assert (given.out / "openvino/openvino_model.bin").exists()
-    assert Triton(name="shop").export(given)["n_other_labels"] == 0
-    config = (given.out / "triton/shop/config.pbtxt").read_text()
+def test_torch_export_openvino_and_triton(context):
+    assert TorchExport().export(context)["largest_difference"] < 1e-3
+    assert (context.out / "torch/model.pt2").exists()
+    assert OpenVino().export(context)["largest_difference"] < 1e-3
+    assert (context.out / "openvino/openvino_model.bin").exists()
+    assert Triton(name="shop").export(context)["n_other_labels"] == 0
+    config = (context.out / "triton/shop/config.pbtxt").read_text()
     assert config.count("{") == config.count("}")
     assert 'name: "shop"' in config
     assert "dims: [ 3 ]" in config
-    assert (given.out / "triton/shop/1/model.onnx").exists()
-    assert (given.out / "triton/shop/labels.txt").read_text() == "class 0\nclass 1\nclass 2\n"
+    assert (context.out / "triton/shop/1/model.onnx").exists()
+    assert (context.out / "triton/shop/labels.txt").read_text() == "class 0\nclass 1\nclass 2\n"
 
 
 @pytest.mark.slow
-def test_the_script_needs_nothing_of_wsal(given):
+def test_the_script_needs_nothing_of_wsal(context):
     from wsal.export.card import SCRIPT
 
-    Onnx().export(given)
-    (given.out / SCRIPT.name).write_text(SCRIPT.read_text())
-    (given.out / "labels.json").write_text('["class 0", "class 1", "class 2"]')
-    config = json.loads((given.out / "config.json").read_text())
-    config["wsal"] = {"max_length": 32, "pad_id": given.classifier.tokenizer.pad_token_id}
-    (given.out / "config.json").write_text(json.dumps(config))
+    Onnx().export(context)
+    (context.out / SCRIPT.name).write_text(SCRIPT.read_text())
+    (context.out / "labels.json").write_text('["class 0", "class 1", "class 2"]')
+    config = json.loads((context.out / "config.json").read_text())
+    config["wsal"] = {"max_length": 32, "pad_id": context.classifier.tokenizer.pad_token_id}
+    (context.out / "config.json").write_text(json.dumps(config))
     block = "import sys; sys.modules.update(dict.fromkeys(['torch', 'transformers', 'wsal']));"
     run = f"{block} import runpy; runpy.run_path('predict_onnx.py', run_name='__main__')"
     done = subprocess.run(
-        [sys.executable, "-c", run], cwd=given.out, input="\n".join(TEXTS),
+        [sys.executable, "-c", run], cwd=context.out, input="\n".join(TEXTS),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     rows = [line.split("\t") for line in done.stdout.splitlines()]
-    probs, _ = predict(given.classifier, TEXTS, "test")
+    probs, _ = predict(context.classifier, TEXTS, "test")
     assert [row[0] for row in rows] == [f"class {c}" for c in probs.argmax(axis=1)]
     np.testing.assert_allclose([float(r[1]) for r in rows], probs.max(axis=1), atol=6e-4)
     assert [row[2] for row in rows] == TEXTS
 
 
-def test_other_word_pieces_are_refused(given):
-    same_pieces(given)
-    path = given.out / "tokenizer.json"
+def test_other_word_pieces_are_refused(context):
+    same_pieces(context)
+    path = context.out / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     vocabulary = tokenizer["model"]["vocab"]
     vocabulary["kettle"], vocabulary["novel"] = vocabulary["novel"], vocabulary["kettle"]
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(ParityError, match=r"tokenizer\.json alone cuts 'red kettle"):
-        same_pieces(given)
+        same_pieces(context)
 
 
 def test_a_folded_temperature_is_found_again_and_calibrates(tiny):
@@ -186,49 +195,54 @@ def test_a_folded_temperature_is_found_again_and_calibrates(tiny):
     logits = draws.normal(size=(4000, 3)) * 2
     true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     gold = np.array([draws.choice(3, p=row) for row in true])
-    sure = tempered(true.astype(np.float32), 1 / 2.5)
-    found = temperature(sure, gold, np.ones(4000))
-    assert found == pytest.approx(2.5, rel=0.1)
-    np.testing.assert_allclose(tempered(sure, found).argmax(1), sure.argmax(1))
+    sure = apply_temperature(true.astype(np.float32), 1 / 2.5)
+    fitted = fit_temperature(sure, gold, np.ones(4000))
+    assert fitted == pytest.approx(2.5, rel=0.1)
+    np.testing.assert_allclose(apply_temperature(sure, fitted).argmax(1), sure.argmax(1))
     # a wrong label on a sure text does not make all the others unsure
     gold[sure.max(axis=1).argmax()] = (sure[sure.max(axis=1).argmax()].argmax() + 1) % 3
-    assert temperature(sure, gold, np.ones(4000)) == pytest.approx(found, rel=0.05)
+    assert fit_temperature(sure, gold, np.ones(4000)) == pytest.approx(fitted, rel=0.05)
     classifier = with_head(tiny(TEXTS), 30)
     before, _ = predict(classifier, TEXTS, "before")
-    fold(classifier.model, 2.5)
+    fold_temperature(classifier.model, 2.5)
     after, _ = predict(classifier, TEXTS, "after")
-    np.testing.assert_allclose(after, tempered(before, 2.5), atol=1e-5)
+    np.testing.assert_allclose(after, apply_temperature(before, 2.5), atol=1e-5)
 
 
 def test_thresholds_have_the_wanted_precision_and_are_the_least():
     draws, labels = np.random.default_rng(1), LabelSet(("a", "b", "c", "rare"))
     sure = draws.uniform(0.3, 1, 3000)
-    said = draws.integers(0, 3, 3000)
-    said[:5] = 3
+    predicted = draws.integers(0, 3, 3000)
+    predicted[:5] = 3
     probs = np.zeros((3000, 4), dtype=np.float32)
-    probs[np.arange(3000), said] = sure
-    gold = np.where(draws.random(3000) < sure, said, (said + 1) % 3)
-    gold[said == 2] = 0  # never right
+    probs[np.arange(3000), predicted] = sure
+    gold = np.where(draws.random(3000) < sure, predicted, (predicted + 1) % 3)
+    gold[predicted == 2] = 0  # never right
     weights = draws.integers(1, 4, 3000).astype(float)
-    found = thresholds(probs, gold, weights, labels, 0.9)
-    assert found["c"]["threshold"] is None
-    overall = found["rare"]["threshold"]
+    thresholds = fit_thresholds(probs, gold, weights, labels, 0.9)
+    assert thresholds["c"]["threshold"] is None
+    overall = thresholds["rare"]["threshold"]
     for name, number in (("a", 0), ("b", 1)):
-        least = found[name]["threshold"]
-        mine = said == number
+        least = thresholds[name]["threshold"]
+        own = predicted == number
 
-        def precision(t, mine=mine):
-            kept = mine & (probs.max(axis=1) >= t)
-            return (weights * (said == gold))[kept].sum() / weights[kept].sum()
+        def precision(t, own=own):
+            kept = own & (probs.max(axis=1) >= t)
+            return (weights * (predicted == gold))[kept].sum() / weights[kept].sum()
 
         assert precision(least) >= 0.9
-        assert found[name]["precision"] == pytest.approx(precision(least))
-        lower = [t for t in np.unique(probs.max(axis=1)[mine]) if t < least]
+        assert thresholds[name]["precision"] == pytest.approx(precision(least))
+        lower = [t for t in np.unique(probs.max(axis=1)[own]) if t < least]
         assert all(precision(t) < 0.9 for t in lower)
         assert overall != least
 
 
-def test_openvino_says_what_to_install(given, monkeypatch):
+def test_openvino_says_what_to_install(context, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ConfigError, match=r"wsal\[openvino\]"):
-        OpenVino().export(given)
+        OpenVino().export(context)
+
+
+@pytest.mark.parametrize("exporter", [Onnx, OnnxInt8, OnnxFp16, OpenVino, TorchExport, Triton])
+def test_former_names_of_formats_still_work(exporter):
+    assert find(f"wsal.export.exporters.{exporter.__name__}", "formats", ["wsal"]) is exporter

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsal.evaluation.estimates import Sample
-from wsal.export.calibration import tempered
+from wsal.export.calibration import apply_temperature
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, _named, calibrated, quality
 
@@ -15,11 +15,11 @@ def known(n_frame, n_gold, seed):
     """A frame on which a classifier is too sure; gold of a random part of it, truth of all."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n_frame, 3))
-    right = tempered(np.exp(logits), 1.0)
+    right = apply_temperature(np.exp(logits), 1.0)
     truth = (right.cumsum(axis=1) > rng.random((n_frame, 1))).argmax(axis=1)
     rows = np.sort(rng.choice(n_frame, n_gold, replace=False))
     sample = Sample(rows, truth[rows], np.zeros(n_frame, dtype=np.int64))
-    return LabelledSample("an evaluation sample", tempered(right, 0.5), sample), truth
+    return LabelledSample("an evaluation sample", apply_temperature(right, 0.5), sample), truth
 
 
 def test_without_a_test_split_quality_is_that_of_new_texts():
@@ -31,7 +31,7 @@ def test_without_a_test_split_quality_is_that_of_new_texts():
         facts = quality(some, some, by, limits, LABELS, 0)
         assert facts["cross_fitted"]
         new = np.setdiff1d(np.arange(3000), some.sample.rows)
-        after = tempered(some.said, by)
+        after = apply_temperature(some.said, by)
         named = _named(after, limits["classes"], LABELS)
         right = after.argmax(axis=1) == truth
         own = some.sample.rows[named[some.sample.rows]]
@@ -66,7 +66,7 @@ def test_with_a_test_split_the_temperature_and_thresholds_are_those_that_are_exp
     test, _ = known(500, 500, 1)
     by, limits = calibrated(dev, LABELS, 0.8)
     facts = quality(test, dev, by, limits, LABELS, 0)
-    named = _named(tempered(test.said, by), limits["classes"], LABELS)
+    named = _named(apply_temperature(test.said, by), limits["classes"], LABELS)
     right = test.said.argmax(axis=1) == test.gold
     assert not facts["cross_fitted"]
     assert facts["at_thresholds"]["share"] == pytest.approx(named.mean())

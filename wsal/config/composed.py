@@ -19,7 +19,7 @@ from wsal.components import Components
 from wsal.config.errors import misread, plain, yaml_fault
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
-from wsal.export.exporters import ExportSettings
+from wsal.export.base import ExportSettings
 from wsal.label_models.base import LabelModel
 from wsal.rules.base import Rule
 from wsal.settings import (

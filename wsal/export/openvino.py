@@ -1,42 +1,51 @@
-"""The classifier for OpenVINO."""
+"""OpenVINO's own files."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wsal.artifacts import Facts
 from wsal.errors import ConfigError
-from wsal.export.exporters import OpenVino
-from wsal.export.given import Given
-from wsal.export.to_onnx import INPUTS, fp32, within
+from wsal.export.base import ExportContext, Run
+from wsal.export.onnx import fp32_onnx
+from wsal.settings import Rate
 
 
-def export_openvino(given: Given, wanted: OpenVino) -> Facts:
-    """Write `openvino/openvino_model.xml` and `.bin`, if they give what torch gives.
+@dataclass(frozen=True)
+class OpenVino:
+    """`openvino/openvino_model.xml` and `.bin`, fp32."""
 
-    Raises:
-        ConfigError: openvino is not installed. ParityError: it differs from torch.
-    """
-    try:
-        import openvino  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise ConfigError(
-            "the exporter OpenVino needs a package that is not installed: `pip install "
-            "wsal[openvino]`, or leave it out with export=default"
-        ) from error
-    source, _ = fp32(given, wanted.tolerance)
-    target = given.out / "openvino" / "openvino_model.xml"
-    openvino.save_model(openvino.convert_model(source), target, compress_to_fp16=False)
-    told = within(given, openvino_run(target), wanted.tolerance, target)
-    return {"file": "openvino/openvino_model.xml", **told}
+    tolerance: Rate = 1e-3
+    """Largest difference allowed between a logit of OpenVINO and of torch."""
+
+    def export(self, context: ExportContext) -> Facts:
+        """Write both files.
+
+        Raises:
+            ConfigError: openvino is not installed.
+            ParityError: a logit differs by more than `tolerance`, or a label differs.
+        """
+        try:
+            import openvino
+        except ImportError as error:
+            raise ConfigError(
+                "the exporter OpenVino needs a package that is not installed: `pip install "
+                "wsal[openvino]`, or leave it out with export=default"
+            ) from error
+        source, _ = fp32_onnx(context, self.tolerance)
+        target = context.out / "openvino" / "openvino_model.xml"
+        openvino.save_model(openvino.convert_model(source), target, compress_to_fp16=False)
+        parity = context.require_parity(_openvino_run(target), self.tolerance, target)
+        return {"file": "openvino/openvino_model.xml", **parity}
 
 
-def openvino_run(path: Path) -> Any:  # noqa: ANN401  a Run
+def _openvino_run(path: Path) -> Run:
     """The model as a function of arrays, in fp32."""
-    import openvino  # noqa: PLC0415
+    import openvino
 
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def run(*inputs: Any) -> Any:  # noqa: ANN401  arrays
-        return compiled(dict(zip(INPUTS, inputs, strict=True)))["logits"]
+    def run(input_ids: Any, attention_mask: Any) -> Any:  # noqa: ANN401  arrays
+        return compiled({"input_ids": input_ids, "attention_mask": attention_mask})["logits"]
 
     return run

@@ -1,7 +1,7 @@
 """Labels for texts.
 
     python predict_onnx.py "a text" "another"
-    python predict_onnx.py < one_text_a_line.txt
+    python predict_onnx.py < one_text_per_line.txt
 
 Needs this folder and `pip install onnxruntime tokenizers numpy`, nothing else.
 """
@@ -25,28 +25,27 @@ class Model:
         self.labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         self.pad_id = config["pad_id"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
+        self.tokenizer.enable_padding(pad_id=self.pad_id)
         self.tokenizer.enable_truncation(config["max_length"])
         self.session = onnxruntime.InferenceSession(folder / "onnx" / "model.onnx")
 
-    def predict(self, texts: list[str], at_once: int = 32) -> list[tuple[str, float]]:
+    def predict(self, texts: list[str], batch_size: int = 32) -> list[tuple[str, float]]:
         """The label of each text and its probability."""
-        answers: list[tuple[str, float]] = []
-        for first in range(0, len(texts), at_once):
-            found = [one.ids for one in self.tokenizer.encode_batch(texts[first : first + at_once])]
-            pieces = np.full((len(found), max(map(len, found))), self.pad_id, dtype=np.int64)
-            mask = np.zeros_like(pieces)
-            for row, ids in enumerate(found):
-                pieces[row, : len(ids)], mask[row, : len(ids)] = ids, 1
-            given = {"input_ids": pieces, "attention_mask": mask}
-            logits = self.session.run(["logits"], given)[0]
-            raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-            probs = raised / raised.sum(axis=1, keepdims=True)
-            answers += [(self.labels[int(one.argmax())], float(one.max())) for one in probs]
-        return answers
+        predictions: list[tuple[str, float]] = []
+        for start in range(0, len(texts), batch_size):
+            encodings = self.tokenizer.encode_batch(texts[start : start + batch_size])
+            inputs = {
+                "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
+                "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
+            }
+            logits = self.session.run(["logits"], inputs)[0]
+            exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+            probs = exponentials / exponentials.sum(axis=1, keepdims=True)
+            predictions += [(self.labels[int(row.argmax())], float(row.max())) for row in probs]
+        return predictions
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:] or sys.stdin.read().splitlines()
-    for text, (label, probability) in zip(given, Model().predict(given), strict=True):
+    texts = sys.argv[1:] or sys.stdin.read().splitlines()
+    for text, (label, probability) in zip(texts, Model().predict(texts), strict=True):
         print(f"{label}\t{probability:.3f}\t{text}")

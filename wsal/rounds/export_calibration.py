@@ -11,7 +11,7 @@ from wsal.arrays import Classes, Probs, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import Sample, accuracy, macro_f1
 from wsal.evaluation.metrics import calibration_error, evaluate
-from wsal.export.calibration import temperature, tempered, thresholds
+from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame
 from wsal.seeding import rng
@@ -75,8 +75,10 @@ def calibrated(
     """The temperature, and for each class the threshold for a precision, if gold tells them."""
     if known is None:
         return 1.0, {"precision": precision, "measured_on": None, "classes": {}}
-    by = temperature(known.probs, known.gold, known.weights)
-    found = thresholds(tempered(known.probs, by), known.gold, known.weights, labels, precision)
+    by = fit_temperature(known.probs, known.gold, known.weights)
+    found = fit_thresholds(
+        apply_temperature(known.probs, by), known.gold, known.weights, labels, precision
+    )
     return by, {"precision": precision, "measured_on": known.name, "classes": found}
 
 
@@ -97,7 +99,7 @@ def quality(
     if same:
         whole, named = _cross_fitted(known, limits["precision"], labels, seed)
     else:
-        whole = tempered(known.said, by)
+        whole = apply_temperature(known.said, by)
         named = _named(whole[known.sample.rows], limits["classes"], labels)
     after = whole[known.sample.rows]
     found: dict[str, Any] = {"measured_on": known.name, "cross_fitted": same}
@@ -133,11 +135,11 @@ def _cross_fitted(
     for fold in range(FOLDS):
         rest, held = folds != fold, folds == fold
         part = known.probs[rest], known.gold[rest], known.weights[rest]
-        by = temperature(*part) if rest.any() else 1.0
-        limits = thresholds(tempered(part[0], by), *part[1:], labels, precision)
-        own[held] = tempered(known.probs[held], by)
+        by = fit_temperature(*part) if rest.any() else 1.0
+        limits = fit_thresholds(apply_temperature(part[0], by), *part[1:], labels, precision)
+        own[held] = apply_temperature(known.probs[held], by)
         named[held] = _named(own[held], limits, labels)
-        whole += tempered(known.said, by) / FOLDS
+        whole += apply_temperature(known.said, by) / FOLDS
     whole[known.sample.rows] = own
     probs: Probs = whole.astype(np.float32)
     return probs, named

@@ -14,10 +14,9 @@ from wsal.arrays import Classes
 from wsal.artifacts import Artifact, Facts, digest_of, file_digest, write_json
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.errors import ParityError
-from wsal.export.calibration import fold
+from wsal.export.base import HARD_INPUTS, ExportContext, ExportSettings
+from wsal.export.calibration import fold_temperature
 from wsal.export.card import SCRIPT, model_card
-from wsal.export.exporters import ExportSettings
-from wsal.export.given import HARD, Given
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import calibrated, for_calibration, for_measuring, quality
 from wsal.seeding import rng
@@ -62,7 +61,7 @@ def export(
     model = load_classifier(
         classifier.path, encoder, HardwareSettings(device="cpu", attention="eager")
     )
-    fold(model.model, by)
+    fold_temperature(model.model, by)
     digest = _save(model, out, pool, encoder, told)
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", limits)
@@ -115,32 +114,32 @@ def _formats(
     texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     drawn = rng(seed, "ranges").permutation(len(texts))[:N_CALIBRATION]
     with tempfile.TemporaryDirectory() as scratch:
-        given = Given(
+        context = ExportContext(
             model, out, Path(scratch), records["text"].to_list(), gold,
             texts.gather(drawn).to_list(),
         )  # fmt: skip
-        same_pieces(given)
-        formats = {name: one.export(given) for name, one in export.formats.items()}
+        same_pieces(context)
+        formats = {name: one.export(context) for name, one in export.formats.items()}
     if (out / "onnx" / "model.onnx").exists():
         shutil.copyfile(SCRIPT, out / SCRIPT.name)
     return {
         "compared_on": f"{len(rows)} texts of the {split}{' split' if split == 'test' else ''}",
-        "n_hard_inputs": len(HARD), "token_ids": "those of transformers", "formats": formats,
+        "n_hard_inputs": len(HARD_INPUTS), "token_ids": "those of transformers", "formats": formats,
     }  # fmt: skip
 
 
-def same_pieces(given: Given) -> None:
+def same_pieces(context: ExportContext) -> None:
     """See that tokenizer.json alone, without transformers, cuts texts up alike.
 
     Raises:
         ParityError: it does not.
     """
-    tokenizer = Tokenizer.from_file(str(given.out / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(context.out / "tokenizer.json"))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(given.classifier.encoder.max_length)
-    texts = [*HARD, *given.texts]
+    tokenizer.enable_truncation(context.classifier.encoder.max_length)
+    texts = [*HARD_INPUTS, *context.texts]
     for row, found in enumerate(tokenizer.encode_batch(texts)):
-        if found.ids != given.tokens[row].tolist():
+        if found.ids != context.tokens[row].tolist():
             raise ParityError(
                 f"tokenizer.json alone cuts {texts[row][:60]!r} up otherwise than transformers "
                 "does; nothing was exported"

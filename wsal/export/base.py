@@ -1,0 +1,177 @@
+"""What every export format is handed, and what it has to offer.
+
+A format is one file: a frozen dataclass of its settings with `export(context)`. Composing a
+configuration imports all of them, so torch, onnx and other heavy libraries are imported inside
+`export` and the functions it calls.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+from wsal.arrays import Classes, Rows
+from wsal.artifacts import Facts
+from wsal.errors import ParityError
+from wsal.settings import Positive, Share
+
+if TYPE_CHECKING:
+    from wsal.classifier.encoder import Classifier
+    from wsal.classifier.tokens import Tokens
+
+HARD_INPUTS = (
+    "",
+    " ",
+    "a",
+    "1",
+    "word " * 10_000,
+    "x" * 5_000,
+    "😀 👩‍👩‍👧 🏳️‍🌈",
+    "\x00\x07control\x1b[31m",
+    "\u202eright to left\u200b\ufeff",
+    "日本語の商品名",
+    "حقيبة جلدية",
+    "कपड़े की थैली",
+    "e\u0301 é ﬁ ①",
+    "a\nb\tc",
+    "[CLS] [SEP] <s> </s> [MASK]",
+)
+"""Texts on which tokenizers and runtimes are most likely to differ."""
+MAX_TOKENS = 2_048  # in a batch, padding included
+
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From `input_ids` and `attention_mask` `(texts, length)`, int64, to logits `(texts, classes)`."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """A format to export: writes one file, or a folder, into `context.out`."""
+
+    def export(self, context: "ExportContext") -> Facts:
+        """Write the format; its path and how closely it matches torch, for parity.json.
+
+        A format that is not good enough, but can be done without, is not written; its facts then
+        say why under `left_out`.
+
+        Raises:
+            ParityError: it differs from torch, and cannot be left out.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What is written for serving, beside safetensors, tokenizer and model card."""
+
+    formats: Mapping[str, Exporter]
+    precision: Share = 0.95
+    """The precision that predictions at or above their class's threshold should have."""
+    n_parity_texts: Positive = 2_000
+    """Texts on which every format is compared with torch, beside hard inputs; from the test split,
+    or from the pool if there is no test split."""
+
+
+@dataclass(frozen=True)
+class ExportContext:
+    """The classifier to export, where to write, and the texts to compare a format with torch on."""
+
+    classifier: "Classifier"
+    """On the CPU, in eager attention, its temperature folded in."""
+    out: Path
+    scratch: Path
+    """For files that are not part of the export; deleted after the last exporter."""
+    texts: Sequence[str]
+    gold: Classes | None
+    """The class of each text, where it is known."""
+    calibration_texts: Sequence[str]
+    """Texts of the pool, from which static rounding learns the ranges of activations."""
+
+    @cached_property
+    def tokens(self) -> "Tokens":
+        """The word pieces of the hard inputs, then of the texts."""
+        return self.classifier.tokens([*HARD_INPUTS, *self.texts])
+
+    @cached_property
+    def batches(self) -> list[Rows]:
+        """Each hard input alone, then all in padded batches of mixed lengths, then sorted ones."""
+        from wsal.classifier.training_plan import token_batches
+
+        n = len(self.tokens)
+        alone = [np.array([row]) for row in range(len(HARD_INPUTS))]
+        mixed = [np.arange(start, min(start + 8, n)) for start in range(0, min(n, 64), 8)]
+        return [*alone, *mixed, *token_batches(self.tokens.lengths, MAX_TOKENS)]
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """The logits of torch in fp32, `(hard inputs and texts, classes)`."""
+        n_classes = self.classifier.model.config.num_labels
+        expected = np.empty((len(self.tokens), n_classes), np.float32)
+        for rows, logits in self.logits(self._run_torch):
+            expected[rows] = logits
+        return expected
+
+    def logits(self, run: Run) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Each batch's rows, and the logits that `run` gives for them."""
+        for rows in self.batches:
+            inputs = self.classifier.pad([self.tokens[row] for row in rows])
+            yield rows, run(inputs["input_ids"].numpy(), inputs["attention_mask"].numpy())
+
+    def compare(self, run: Run) -> Facts:
+        """How closely `run` matches torch: `largest_difference` of a logit, `agreement` of labels.
+
+        Both are over every batch. `macro_f1_loss` is what macro-F1 loses on texts with gold; None
+        where there is none.
+        """
+        expected = self.expected.argmax(axis=1)
+        labels = np.empty(len(self.tokens), np.int64)
+        largest, n_other, n_seen = 0.0, 0, 0
+        for rows, logits in self.logits(run):
+            largest = float(np.maximum(largest, np.abs(logits - self.expected[rows]).max()))
+            labels[rows] = logits.argmax(axis=1)
+            n_other += int((labels[rows] != expected[rows]).sum())
+            n_seen += len(rows)
+        loss = None
+        if self.gold is not None:
+            loss = self._macro_f1(expected, self.gold) - self._macro_f1(labels, self.gold)
+        return {
+            "n_texts": len(self.tokens),
+            "largest_difference": largest if np.isfinite(largest) else float("inf"),
+            "agreement": 1 - n_other / n_seen,
+            "n_other_labels": n_other,
+            "macro_f1_loss": loss,
+        }
+
+    def require_parity(self, run: Run, tolerance: float, path: Path) -> Facts:
+        """`compare(run)`, for a file that has to match torch.
+
+        Raises:
+            ParityError: a logit differs by more than `tolerance`, or a label differs.
+        """
+        parity = self.compare(run)
+        if not parity["largest_difference"] <= tolerance or parity["n_other_labels"]:
+            raise ParityError(
+                f"{path.name} differs from torch by up to {parity['largest_difference']:.2e} in a "
+                f"logit (tolerance {tolerance:g}) and in {parity['n_other_labels']} labels; "
+                "nothing was exported"
+            )
+        return parity
+
+    def _macro_f1(self, labels: Classes, gold: Classes) -> float:
+        from sklearn.metrics import f1_score
+
+        predicted = labels[len(HARD_INPUTS) :]
+        return float(f1_score(gold, predicted, labels=np.unique(gold), average="macro"))
+
+    def _run_torch(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            outputs = self.classifier.model(
+                input_ids=torch.from_numpy(input_ids),
+                attention_mask=torch.from_numpy(attention_mask),
+            )
+        logits: np.ndarray = outputs.logits.float().numpy()
+        return logits
