@@ -27,7 +27,7 @@ from transformers import pipeline
 from wsal.classifier.encoder import new_classifier, new_tokenizer
 from wsal.export.onnx import write_onnx
 from wsal.labels import LabelSet
-from wsal.serving.engines import ENGINES, open_engine
+from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
 from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import Source
@@ -94,7 +94,7 @@ def backends(folder, rows, turns):
     """Each backend on the same distinct titles, beside onnxruntime in fp32."""
     exported = Exported.open(folder)
     pieces = exported.pieces(rows["title"].unique(maintain_order=True).to_list()[:MORE])
-    engines = {name: open_engine(exported, name) for name in ENGINES}
+    engines = {name: open_engine(exported, name) for name in BACKENDS}
     seconds, found = {name: [] for name in engines}, {}
     for engine in engines.values():
         engine.logits(pieces[:500])

@@ -5,7 +5,7 @@ import json
 import pytest
 from helpers import tiny_classifier, with_head
 
-from wsal.serving.engines import open_engine
+from wsal.serving.backends import open_engine
 from wsal.serving.exported import Exported
 
 TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel", "kettle lid | Brand", "blue mug"]

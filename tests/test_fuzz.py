@@ -333,7 +333,7 @@ def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
 
 
 def test_files_through_predict(place, tmp_path):
-    from wsal.serving.engines import open_engine
+    from wsal.serving.backends import open_engine
     from wsal.serving.exported import Exported
     from wsal.serving.labelling import PredictOptions, label_table
     from wsal.serving.sources import Source

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wsal.serving.engines import CLOSE, Engine
+from wsal.serving.engine import ROUNDING_MARGIN, Engine
 from wsal.serving.exported import Exported
 
 
@@ -34,14 +34,16 @@ def test_labels_do_not_depend_on_rounding_at_any_temperature(folder, tmp_path, n
     def rounded(input_ids, _):
         logits = logits_of(input_ids)
         apart = np.sign(logits.max(axis=1, keepdims=True) - logits - 1e-9)  # the best one sinks
-        return (logits + apart * 0.49 * CLOSE[name]) / temperature
+        return (logits + apart * 0.49 * ROUNDING_MARGIN[name]) / temperature
 
     pieces = [np.array([number, number % 7 + 1]) for number in range(400)]
     engine = Engine(name, exported, rounded, exact, 1)
     expected = np.concatenate([logits_of(p[None]) for p in pieces]).argmax(axis=1)
     assert (engine.logits(pieces).argmax(axis=1) == expected).all()
     gaps = np.diff(np.sort(np.concatenate([logits_of(p[None]) for p in pieces]))[:, -2:])[:, 0]
-    assert sum(computed_again) <= (gaps < 2 * CLOSE[name]).sum()  # and no more than need be
+    assert (
+        sum(computed_again) <= (gaps < 2 * ROUNDING_MARGIN[name]).sum()
+    )  # and no more than need be
     unguarded = replace(engine, exact=None)
     assert (unguarded.logits(pieces).argmax(axis=1) != expected).any()
 

@@ -21,7 +21,8 @@ from wsal.commands.predict import add_options
 from wsal.commands.predict import predict as predict_as_told
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
-from wsal.serving.exported import Exported, softmax
+from wsal.serving.engine import softmax
+from wsal.serving.exported import Exported
 from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import Source
 
@@ -309,7 +310,7 @@ def test_a_folder_of_unlike_files_is_refused_by_name(engine, tmp_path):
     frame = FRAME.select("title", "brand", pl.lit(1).alias("n"))
     write(frame, folder / "a.parquet")
     write(frame.with_columns(n=pl.lit("x")), folder / "b.parquet")
-    with pytest.raises(DataError, match=r"b\.parquet has columns of other kinds"):
+    with pytest.raises(DataError, match=r"b\.parquet has columns of other types"):
         label(engine, folder, tmp_path / "out.csv")
     write(frame.drop("n"), folder / "b.parquet")
     with pytest.raises(DataError, match=r"a\.parquet has a column 'n' but .*b\.parquet does not"):

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 
 import httpx
 import numpy as np
@@ -25,8 +26,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from wsal.files.objects import columns
-from wsal.serving.app import Limits, _row, make_app
-from wsal.serving.exported import softmax
+from wsal.serving.app import Limits, make_app
+from wsal.serving.predictions import row_of
 
 ALL = list(HealthCheck)
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance)
@@ -43,29 +44,25 @@ def asked(engine):
         return opened[-1]
 
     yield client
-    for one in opened:
-        one.__exit__(None, None, None)
-
-
-def expected(engine, texts):
-    return softmax(engine.logits(engine.exported.pieces(texts)))
+    for client in opened:
+        client.__exit__(None, None, None)
 
 
 def test_one_text_and_many_get_the_classes_of_the_engine(asked, engine):
     client, exported = asked(), engine.exported
-    probs = expected(engine, TEXTS)
+    probs = engine.probs(exported.pieces(TEXTS))
     many = client.post("/predict", json={"texts": TEXTS, "top": 3}).json()
     assert many["model"] == exported.digest
-    for row, said in zip(probs, many["predictions"], strict=True):
+    for row, made in zip(probs, many["predictions"], strict=True):
         order = np.argsort(-row, kind="stable")
-        assert [one["label"] for one in said["top"]] == [exported.labels[c] for c in order]
-        assert [one["probability"] for one in said["top"]] == pytest.approx(row[order], abs=1e-5)
-        assert (said["label"], said["probability"]) == tuple(said["top"][0].values())
-        assert said["abstain"] == (row[order[0]] < exported.thresholds[order[0]])
-    for text, said in zip(TEXTS, many["predictions"], strict=True):
+        assert [pair["label"] for pair in made["top"]] == [exported.labels[c] for c in order]
+        assert [pair["probability"] for pair in made["top"]] == pytest.approx(row[order], abs=1e-5)
+        assert (made["label"], made["probability"]) == tuple(made["top"][0].values())
+        assert made["abstain"] == (row[order[0]] < exported.thresholds[order[0]])
+    for text, made in zip(TEXTS, many["predictions"], strict=True):
         (alone,) = client.post("/predict", json={"text": text, "top": 3}).json()["predictions"]
-        assert alone["label"] == said["label"]
-        assert alone["probability"] == pytest.approx(said["probability"], abs=1e-5)
+        assert alone["label"] == made["label"]
+        assert alone["probability"] == pytest.approx(made["probability"], abs=1e-5)
 
 
 def test_fields_are_cleaned_and_composed_as_for_training(asked):
@@ -86,9 +83,9 @@ def test_fields_are_cleaned_and_composed_as_for_training(asked):
 
 @pytest.mark.parametrize("nothing", ["", "  \t ", {"title": None}, {"title": "", "brand": " "}])
 def test_a_text_without_characters_is_abstained_on(asked, nothing):
-    said = asked().post("/predict", json={"texts": [nothing, "a novel"]}).json()["predictions"]
-    assert said[0] == {"label": None, "probability": None, "abstain": True, "top": []}
-    assert said[1]["label"] is not None
+    made = asked().post("/predict", json={"texts": [nothing, "a novel"]}).json()["predictions"]
+    assert made[0] == {"label": None, "probability": None, "abstain": True, "top": []}
+    assert made[1]["label"] is not None
 
 
 def test_no_texts_get_no_predictions(asked):
@@ -96,9 +93,9 @@ def test_no_texts_get_no_predictions(asked):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "message"),
     [
-        ({"texts": ["a"] * 9}, 413, "9 texts; at most 8 are taken at once"),
+        ({"texts": ["a"] * 9}, 413, "found 9 texts; expected at most 8"),
         ({"texts": ["a", "b" * 101]}, 413, "text 1 has more than 100 characters"),
         ({"text": {"title": "b" * 60, "brand": "b" * 60}}, 413, "text 0 has more than 100"),
         ({"text": "a" * 3000}, 413, "the body has more than 2000 bytes"),
@@ -114,19 +111,19 @@ def test_no_texts_get_no_predictions(asked):
         (b"\xff", 400, "error parsing the body"),
     ],
 )  # fmt: skip
-def test_what_is_not_taken_says_why(asked, body, status, said):
+def test_what_is_not_taken_says_why(asked, body, status, message):
     client = asked(texts=8, characters=100, body=2000)
-    given = {"content": body} if isinstance(body, bytes) else {"json": body}
-    answer = client.post("/predict", headers={"content-type": "application/json"}, **given)
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    answer = client.post("/predict", headers={"content-type": "application/json"}, **sent)
     assert answer.status_code == status
-    assert said in json.dumps(answer.json(), ensure_ascii=False).replace('\\"', '"')
+    assert message in json.dumps(answer.json(), ensure_ascii=False).replace('\\"', '"')
     assert client.post("/predict", json={"text": "a novel"}).status_code == 200
 
 
 def test_values_that_are_no_text_are_read_as_in_a_file():
     values = {"a": True, "b": 1.50, "c": 7, "d": None, "e": "x"}
     in_a_file = columns([values]).to_pylist()[0]
-    assert _row(values, tuple(values)) == list(in_a_file.values())
+    assert row_of(values, tuple(values)) == list(in_a_file.values())
 
 
 def test_half_a_surrogate_pair_is_read_as_a_question_mark(asked):
@@ -136,48 +133,63 @@ def test_half_a_surrogate_pair_is_read_as_a_question_mark(asked):
     assert others == [first, first]
 
 
-def slow(engine, wait):
-    """The engine, which waits before it computes."""
+def wait_for(condition):
+    """Until it holds, or for a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
-    def run(ids, mask):
-        wait()
-        return engine.run(ids, mask)
 
-    return replace(engine, run=run)
+class Gate:
+    """The engine, which computes nothing before the gate is open."""
+
+    def __init__(self, engine):
+        self.reached, self.open, self.sizes = threading.Event(), threading.Event(), []
+
+        def run(ids, mask):
+            self.reached.set()
+            assert self.open.wait(60)
+            self.sizes.append(len(ids))
+            return engine.run(ids, mask)
+
+        self.engine = replace(engine, run=run, n_threads=1)
 
 
 def test_requests_that_wait_are_computed_together(asked, engine):
-    sizes, gate = [], threading.Event()
-
-    def run(ids, mask):
-        gate.wait(10)
-        sizes.append(len(ids))
-        return engine.run(ids, mask)
-
-    client = asked(engine=replace(engine, run=run, n_threads=1))
+    gate = Gate(engine)
+    client = asked(engine=gate.engine)
     with ThreadPoolExecutor(21) as threads:
         jobs = [
             threads.submit(client.post, "/predict", json={"text": "a novel"}) for _ in range(21)
         ]
-        time.sleep(1)
-        gate.set()
+        wait_for(lambda: client.app.state.batcher.n_waiting == 21)
+        gate.open.set()
         assert [job.result().status_code for job in jobs] == [200] * 21
-    assert sum(sizes) == 21
-    assert len(sizes) <= 4
+    assert sum(gate.sizes) == 21
+    assert len(gate.sizes) <= 4
 
 
-def test_too_many_waiting_and_too_slow_are_refused_and_those_that_wait_are_answered(asked, engine):
-    gate = threading.Event()
-    client = asked(engine=slow(engine, lambda: gate.wait(10)), waiting=2, seconds=0.5)
-    with ThreadPoolExecutor(2) as threads:
+def test_too_many_waiting_are_refused_and_those_that_wait_are_answered(asked, engine):
+    gate = Gate(engine)
+    client = asked(engine=gate.engine, waiting=2)
+    with ThreadPoolExecutor(1) as threads:
         first = threads.submit(client.post, "/predict", json={"texts": ["a novel", "b"]})
-        time.sleep(0.2)
+        assert gate.reached.wait(60)
         second = client.post("/predict", json={"text": "a novel"})
         assert (second.status_code, second.headers["retry-after"]) == (503, "1")
-        assert first.result().status_code == 504
-    gate.set()
-    time.sleep(0.2)
+        gate.open.set()
+        assert first.result().status_code == 200
     assert client.post("/predict", json={"text": "a novel"}).status_code == 200
+
+
+def test_a_request_that_takes_too_long_is_given_up_and_later_ones_are_answered(asked, engine):
+    gate = Gate(engine)
+    client = asked(engine=gate.engine, seconds=0.2)
+    assert client.post("/predict", json={"texts": ["a novel", "b"]}).status_code == 504
+    assert client.app.state.batcher.n_waiting == 0
+    gate.open.set()
+    wait_for(lambda: client.post("/predict", json={"text": "a novel"}).status_code == 200)
 
 
 def test_an_engine_that_fails_costs_only_those_that_asked(engine):
@@ -254,31 +266,38 @@ class Server:
     """`wsal serve` in a process of its own."""
 
     def __init__(self, folder, out, *arguments):
-        self.out, self.err = out / f"{len(list(out.iterdir()))}.out", out / "err"
+        self.errors = out / "errors"
         command = [sys.executable, "-c", "from wsal.cli import main; main()", "serve", folder]
-        with self.out.open("w") as said, self.err.open("w") as wrong:
+        with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [*command, "--port", "0", "--backend", "onnx", *arguments],
-                stdout=said, stderr=wrong,
+                stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
 
-    @property
+    @cached_property
     def url(self):
-        for _ in range(600):
-            if found := re.search(r"(http://[^/]+)/predict", self.out.read_text()):
-                return found[1]
-            time.sleep(0.1)
-        raise AssertionError(self.err.read_text())
+        """The address, once it listens."""
+        line = self.process.stdout.readline()
+        assert line, self.errors.read_text()
+        return re.search(r"(http://[^/]+)/predict", line)[1]
+
+    def status(self):
+        return httpx.get(f"{self.url}/health").status_code
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(60) == 0
+        self.process.stdout.close()
 
 
 @pytest.mark.slow
 def test_sigterm_under_load_loses_no_request(folder, tmp_path):
-    server, answered, lost = Server(folder, tmp_path), [], []
-    url, until = server.url, time.monotonic() + 20
+    server, answered, lost = Server(folder, tmp_path, "--drain", "2"), [], []
+    url = server.url
 
     def ask():
         with httpx.Client() as client:
-            while time.monotonic() < until:
+            while True:
                 try:
                     answer = client.post(f"{url}/predict", json={"text": "red kettle"})
                     answered.append(answer.status_code)
@@ -287,21 +306,19 @@ def test_sigterm_under_load_loses_no_request(folder, tmp_path):
                 except httpx.HTTPError as error:
                     lost.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for one in threads:
-        one.start()
-    time.sleep(1)
-    assert httpx.get(f"{url}/health").status_code == 200
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    assert httpx.get(f"{url}/health").status_code == 503
-    for one in threads:
-        one.join()
-    assert server.process.wait(10) == 0
+    with ThreadPoolExecutor(16) as threads:
+        asking = [threads.submit(ask) for _ in range(16)]
+        wait_for(lambda: len(answered) > 32)
+        assert server.status() == 200
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: server.status() == 503)
+        for thread in asking:
+            thread.result()
+    assert server.process.wait(60) == 0
+    server.process.stdout.close()
     assert lost == []
     assert set(answered) == {200}
-    assert len(answered) > 32
-    assert server.err.read_text() == ""
+    assert server.errors.read_text() == ""
 
 
 @pytest.mark.slow
@@ -316,11 +333,10 @@ def test_a_body_that_does_not_come_holds_no_connection(folder, tmp_path):
             )
             answer = slow_client.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 408")
-        assert b"not there within 0.5 seconds" in answer
-        assert httpx.post(f"{server.url}/predict", json={"text": "a novel"}).status_code == 200
+        assert b"did not arrive within 0.5 seconds" in answer
+        assert server.status() == 200
     finally:
-        server.process.terminate()
-        assert server.process.wait(10) == 0
+        server.stop()
 
 
 @pytest.mark.slow
@@ -328,25 +344,26 @@ def test_where_it_cannot_listen_it_says_so(folder, tmp_path):
     first = Server(folder, tmp_path)
     port = first.url.rpartition(":")[2]
     try:
-        taken = Server(folder, tmp_path, "--port", port)
-        assert taken.process.wait(60) == 1
-        assert f"cannot listen on 127.0.0.1:{port}" in taken.err.read_text()
-        open_to_all = Server(folder, tmp_path, "--host", "0.0.0.0")
-        assert open_to_all.process.wait(60) == 1
-        assert "set a token first" in open_to_all.err.read_text()
+        for arguments, message in [
+            (("--port", port), f"cannot listen on 127.0.0.1:{port}"),
+            (("--host", "0.0.0.0"), "set a token first"),
+        ]:
+            other = Server(folder, tmp_path, *arguments)
+            assert other.process.wait(60) == 1
+            other.process.stdout.close()
+            assert message in other.errors.read_text()
     finally:
-        first.process.terminate()
-        assert first.process.wait(10) == 0
+        first.stop()
 
 
 @pytest.mark.parametrize(
-    ("headers", "said"),
+    ("headers", "message"),
     [({}, "Content-Type is missing"), ({"content-type": "text/plain"}, "is text/plain")],
 )
-def test_a_body_that_is_not_called_json_is_refused_with_the_header_to_send(asked, headers, said):
+def test_a_body_that_is_not_called_json_is_refused_with_the_header_to_send(asked, headers, message):
     answer = asked().post("/predict", content=b'{"text": "kettle"}', headers=headers)
     assert answer.status_code == 415
-    assert said in answer.json()["detail"]
+    assert message in answer.json()["detail"]
     assert "`Content-Type: application/json`" in answer.json()["detail"]
     named = {"content-type": "application/json; charset=utf-8"}
     answer = asked().post("/predict", content=b'{"text": "kettle"}', headers=named)

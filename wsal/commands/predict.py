@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsal.building import construct
 from wsal.files import TableOptions
-from wsal.serving.engines import ENGINES, open_engine
+from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
 from wsal.serving.labelling import PredictOptions, label_table
 from wsal.serving.sources import STREAMED, Source
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="write over a file that wsal predict did not write"
     )
     parser.add_argument(
-        "--backend", default="auto", help=f"{', '.join(ENGINES)}; default: the fastest here"
+        "--backend", default="auto", help=f"{', '.join(BACKENDS)}; default: the fastest here"
     )
 
 

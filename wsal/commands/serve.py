@@ -16,7 +16,7 @@ import uvicorn
 
 from wsal.errors import ConfigError
 from wsal.serving.app import Limits, make_app
-from wsal.serving.engines import ENGINES, open_engine
+from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
 from wsal.sockets import LOOPBACK, listening_socket
 
@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="the exported folder")
     parser.add_argument("--host", default="127.0.0.1", help=f"others want a token in {TOKEN}")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
-    parser.add_argument("--backend", default="auto", help=f"{', '.join(ENGINES)}")
+    parser.add_argument("--backend", default="auto", help=f"{', '.join(BACKENDS)}")
     parser.add_argument("--max-texts", type=int, default=limits.texts, help="in a request")
     parser.add_argument("--max-characters", type=int, default=limits.characters, help="in a text")
     parser.add_argument("--max-body", type=int, default=limits.body, help="bytes of a request")
@@ -70,6 +70,7 @@ def serve(options: argparse.Namespace) -> None:
         app, log_level="warning", access_log=False, timeout_keep_alive=75,
         timeout_graceful_shutdown=int(options.timeout) + 1,
     )  # fmt: skip
+    listening.listen()  # so that the address can be used as soon as it is printed
     host, port = listening.getsockname()[:2]
     sys.stdout.write(
         f"{len(exported.labels)} classes by {engine.name} on http://{host}:{port}/predict, "

@@ -1,4 +1,4 @@
-"""An exported folder, as whatever serves it reads it; without torch."""
+"""An exported folder, as serving reads it; without torch."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,24 +10,25 @@ import numpy as np
 import polars as pl
 from tokenizers import Tokenizer
 
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes
 from wsal.errors import ConfigError
 from wsal.text import as_text, clean, compose
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The model's names, limits and tokenizer."""
+    """The labels, fields, thresholds and tokenizer of an exported model; not its weights."""
 
     folder: Path
     labels: tuple[str, ...]
     fields: tuple[str, ...]
-    """Which fields make up the text, joined by `separator`."""
+    """The fields that make up the text, joined by `separator`."""
     separator: str
     pad_id: int
     digest: str
     thresholds: np.ndarray
-    """`(classes,)`: the least probability at which a class is named; 0 where no gold set one."""
+    """`(classes,)`: below this probability a prediction is an abstention; 0 where no gold set a
+    threshold, infinite for a class that never reaches the wanted precision."""
     tokenizer: Any
     temperature: float = 1.0
     """What the logits were divided by."""
@@ -37,75 +38,75 @@ class Exported:
         """The folder that `wsal export` wrote.
 
         Raises:
-            ConfigError: it is none; the message names the exported folder of a run, if the run
-                was given instead.
+            ConfigError: the folder has no exported model, or a damaged one; for the folder of a
+                run, the message names its exported folder.
         """
         _refuse_run(folder)
         config = _json(folder / "config.json", folder).get("wsal")
         if not isinstance(config, dict) or "digest" not in config:
-            raise ConfigError(f"{folder} was not exported by wsal: its config.json has no 'wsal'")
+            raise ConfigError(
+                f"{folder} was not exported by wsal: its config.json has no key 'wsal'; expected a "
+                "folder that `wsal export` wrote"
+            )
         labels = tuple(_json(folder / "labels.json", folder))
         limits = _json(folder / "thresholds.json", folder)["classes"]
-        never = {name: one["threshold"] is None for name, one in limits.items()}
-        least = [
-            np.inf if never.get(n) else limits.get(n, {"threshold": 0})["threshold"] for n in labels
-        ]
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(config["max_length"])
         return cls(
-            folder, labels, tuple(config["text_fields"]), config["separator"], config["pad_id"],
-            config["digest"], np.array(least, dtype=np.float64), tokenizer,
-            float(config.get("temperature", 1.0)),
-        )  # fmt: skip
+            folder=folder,
+            labels=labels,
+            fields=tuple(config["text_fields"]),
+            separator=config["separator"],
+            pad_id=config["pad_id"],
+            digest=config["digest"],
+            thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
+            tokenizer=tokenizer,
+            temperature=float(config.get("temperature", 1.0)),
+        )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:
-        """The text of each row, cleaned and composed as it was for training; "" where none is.
+        """The text of each row, cleaned and composed as for training; "" where there is none.
 
         Raises:
             DataError: a field holds lists, objects or bytes.
         """
-        wanted = list(fields or self.fields)
-        cleaned = pl.DataFrame([clean(as_text(frame[name])) for name in wanted])
-        return compose(cleaned, wanted, self.separator).fill_null("")
+        names = list(fields or self.fields)
+        cleaned = pl.DataFrame([clean(as_text(frame[name])) for name in names])
+        return compose(cleaned, names, self.separator).fill_null("")
 
     def pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The word pieces of each text."""
-        found = self.tokenizer.encode_batch_fast(list(texts))
-        return [np.array(one.ids, dtype=np.int64) for one in found]
+        encodings = self.tokenizer.encode_batch_fast(list(texts))
+        return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
 
     def padded(self, pieces: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """`input_ids` and `attention_mask`, `(texts, longest)`."""
-        lengths = np.array([len(one) for one in pieces])
-        places = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.full(places.shape, self.pad_id, dtype=np.int64)
-        ids[places] = np.concatenate(pieces)
-        return ids, places.astype(np.int64)
+        lengths = np.array([len(ids) for ids in pieces])
+        is_piece = np.arange(lengths.max()) < lengths[:, None]
+        input_ids = np.full(is_piece.shape, self.pad_id, dtype=np.int64)
+        input_ids[is_piece] = np.concatenate(pieces)
+        return input_ids, is_piece.astype(np.int64)
 
-    def abstains(self, said: Classes, sure: np.ndarray) -> np.ndarray:
-        """Whether each text's probability is below its class's threshold."""
-        found: np.ndarray = sure < self.thresholds[said]
-        return found
+    def abstains(self, classes: Classes, probabilities: np.ndarray) -> np.ndarray:
+        """Whether each prediction's probability is below the threshold of its class."""
+        below: np.ndarray = probabilities < self.thresholds[classes]
+        return below
 
 
-def softmax(logits: np.ndarray) -> Probs:
-    """Rows that sum to 1.
-
-    >>> softmax(np.array([[1.0, 1.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: Probs = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-    return found
+def _threshold(limit: Mapping[str, Any] | None) -> float:
+    if limit is None:
+        return 0.0
+    return float("inf") if limit["threshold"] is None else float(limit["threshold"])
 
 
 def _refuse_run(folder: Path) -> None:
-    """Refuse a run's folder, or its name, where the folder of its exported model is meant."""
+    """Refuse the folder or the name of a run; its exported folder is meant."""
     if (folder / "tokenizer.json").exists():
         return
     for run in (folder, Path("runs") / folder):
         if (run / "exported" / "tokenizer.json").exists():
-            raise ConfigError(f"{folder} holds no exported model; did you mean {run / 'exported'}?")
+            raise ConfigError(f"{folder} is a run; did you mean {run / 'exported'}?")
         if (run / "manifest.json").exists() or (run / "source").is_dir():
             raise ConfigError(f"{folder} is a run that was not exported; run `wsal export` first")
     if not folder.is_dir():
@@ -114,11 +115,14 @@ def _refuse_run(folder: Path) -> None:
 
 def _json(path: Path, folder: Path) -> Any:  # noqa: ANN401  what JSON holds
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ConfigError(f"{folder} holds no exported model (it has no {path.name})") from error
+        raise ConfigError(
+            f"{folder} has no exported model ({path.name} is missing); expected a folder that "
+            "`wsal export` wrote"
+        ) from error
     except ValueError as error:
         raise ConfigError(f"{path} is damaged: {error}; run `wsal export` again") from error
-    if not isinstance(found, Mapping) and path.name != "labels.json":
-        raise ConfigError(f"{path} is damaged: it holds no mapping; run `wsal export` again")
-    return found
+    if not isinstance(content, Mapping) and path.name != "labels.json":
+        raise ConfigError(f"{path} is damaged: it is not a JSON object; run `wsal export` again")
+    return content

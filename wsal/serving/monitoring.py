@@ -1,4 +1,4 @@
-"""What Prometheus is told, in a registry of the server's own."""
+"""The metrics of the server for Prometheus, in a registry of its own."""
 
 from typing import ClassVar
 
@@ -17,26 +17,30 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "wsal_requests", "Requests by path and status", ["path", "status"],
+            "wsal_requests",
+            "Requests by path and status",
+            ["path", "status"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.texts = Counter("wsal_texts", "Texts labelled", registry=self.registry)
         self.seconds = Histogram(
-            "wsal_seconds", "Time a request waits for its labels", buckets=SECONDS,
+            "wsal_seconds",
+            "Time a request waits for its labels",
+            buckets=SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.waiting = Gauge("wsal_waiting_texts", "Texts not yet answered", registry=self.registry)
 
     def answered(self, n_texts: int, seconds: float) -> None:
-        """Note a request that got its labels."""
+        """Count a request that got its labels."""
         self.texts.inc(n_texts)
         self.seconds.observe(seconds)
 
     def responded(self, path: str, status: int) -> None:
-        """Note a response; unknown paths are one, so that nobody can fill the memory with them."""
+        """Count a response; all unknown paths as one, or requests could fill the memory."""
         self.requests.labels(path if path in PATHS else "other", str(status)).inc()
 
     def text(self, n_waiting: int) -> bytes:
-        """All of them, in Prometheus' format."""
+        """All metrics in the text format of Prometheus."""
         self.waiting.set(n_waiting)
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""What is to be labelled, a chunk of records at a time: files, folders of files, a stream."""
+"""The input of `wsal predict`, a chunk of records at a time: a file, a folder, or a stream."""
 
 import sys
 from collections.abc import Iterator
@@ -32,49 +32,50 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, kind: str | None = None, options: TableOptions = DETECT) -> "Source":
-        """What lies at the path; its kind is told by the suffix, unless it is given.
+        """The input at this path, of the kind of its suffix unless `kind` is given.
 
         Raises:
-            DataError: nothing does, or nothing that can be read.
+            DataError: there is nothing at the path, or nothing that can be read.
             ConfigError: standard input without a kind, or with one that cannot be streamed.
         """
         if str(path) == STREAM:
             if kind not in STREAMED:
                 raise ConfigError(
-                    f"what comes by standard input is named with --format: {STREAMED}"
+                    f"the kind of standard input is {kind}; name it with --format: "
+                    f"{', '.join(STREAMED)}"
                 )
             return cls(path, kind, options)
         return cls(path, kind_of(files_of(path)[0], kind).name, options)
 
     @property
     def is_json(self) -> bool:
-        """Whether chunks have one column, the text of each record."""
+        """Whether chunks have a single column, the JSON text of each record."""
         return self.kind in JSON
 
     @property
     def can_resume(self) -> bool:
-        """Whether it can be read again from a place on."""
+        """Whether it can be read again from any position."""
         return str(self.path) != STREAM
 
     def fingerprint(self) -> str:
-        """Changes when the content is another: by names, sizes and times of the files."""
+        """Changes with the names, sizes or times of the files, as their content does."""
         files = self.files if self.can_resume else []
-        seen = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        return digest_of([self.kind, asdict(self.options), seen])
+        stats = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        return digest_of([self.kind, asdict(self.options), stats])
 
     @property
     def files(self) -> list[Path]:
-        """The file, or those of the folder by name."""
+        """The file, or those of the folder in the order of their names."""
         return files_of(self.path)
 
     def n_rows(self) -> int | None:
-        """How many there are, where that is known without reading them."""
+        """The number of rows, if it is known without reading them."""
         if self.kind != "parquet":
             return None
         return sum(int(parquet_file(file).metadata.num_rows) for file in self.files)
 
     def chunks(self, start: Offset) -> Iterator[Chunk]:
-        """Chunks of records from a place on, in their order.
+        """Chunks of records from a position on, in their order.
 
         Raises:
             DataError: a file is damaged, or has no header; files of a folder differ in columns.
@@ -85,24 +86,25 @@ class Source:
         is_folder = self.path.is_dir()
         names = self._first_columns() if is_folder else []
         for number, file in enumerate(self.files[start.file :], start=start.file):
-            begin = start if number == start.file else Offset()
-            for chunk in chunks(file, self._kind(file), self.options, begin, log_note):
+            offset = start if number == start.file else Offset()
+            for chunk in chunks(file, self._kind(file), self.options, offset, log_note):
                 if chunk.doubtful:
                     log_note(doubt(str(file), chunk.doubtful))
                 names = names or chunk.table.column_names
                 require_same_columns(file, chunk.table.column_names, self.files[0], names)
                 yield replace(
-                    chunk, table=chunk.table.select(names), after=replace(chunk.after, file=number),
+                    chunk,
+                    table=chunk.table.select(names),
+                    after=replace(chunk.after, file=number),
                     file=file.name if is_folder else "",
-                )  # fmt: skip
+                )
 
     def _first_columns(self) -> list[str]:
-        """Of a folder's first file: those of all its files, in this order."""
+        """The columns of a folder's first file; all its files are written in this order."""
         first = self.files[0]
-        with closing(
-            chunks(first, self._kind(first), self.options, Offset(), lambda _: None)
-        ) as found:
-            chunk = next(found, None)
+        reader = chunks(first, self._kind(first), self.options, Offset(), lambda _: None)
+        with closing(reader):
+            chunk = next(reader, None)
         return list(chunk.table.column_names) if chunk else []
 
     def _kind(self, file: Path) -> Kind:

@@ -15,44 +15,45 @@ from wsal.errors import DataError
 
 Write = Callable[[pa.Table, str], None]
 """Takes a chunk and the name of the file it is from."""
-MOST_ROWS, MOST_CHARACTERS = 1_048_575, 32_767  # of a sheet, of a cell
+SHEET_ROWS = 1_048_575  # limits of Excel
+CELL_CHARACTERS = 32_767
 
 
 @contextmanager
 def writer(kind: str, target: Path | BinaryIO, schema: pa.Schema) -> Iterator[Write]:
-    """A function that appends chunks of this schema; the file is whole when the block ends.
+    """A function that appends chunks of this schema; the file is complete when the block ends.
 
     `kind` is csv, tsv, jsonl, parquet, xlsx, or folder (of Parquet).
 
     Raises:
-        DataError: a sheet or a cell would be longer than Excel takes.
+        DataError: a sheet or a cell would exceed the limits of Excel.
     """
     with ExitStack() as stack:
         if kind == "parquet":
-            whole = stack.enter_context(pq.ParquetWriter(target, schema, compression="zstd"))
-            yield lambda table, _: whole.write_table(table)
+            parquet = stack.enter_context(pq.ParquetWriter(target, schema, compression="zstd"))
+            yield lambda table, _: parquet.write_table(table)
         elif kind == "folder":
             yield _folder(Path(target), schema, stack)  # type: ignore[arg-type]
         elif kind == "xlsx":
             yield _sheet(target, schema, stack)
+        elif isinstance(target, Path):
+            yield _text(kind, stack.enter_context(target.open("wb")))
         else:
-            file = (
-                target if not isinstance(target, Path) else stack.enter_context(target.open("wb"))
-            )
-            yield _text(kind, file)
+            yield _text(kind, target)
 
 
 def _text(kind: str, file: BinaryIO) -> Write:
-    begun: list[bool] = []
+    has_header = False
 
     def write(table: pa.Table, _: str) -> None:
+        nonlocal has_header
         frame = pl.DataFrame(pl.from_arrow(table))
         if kind in ("jsonl", "ndjson"):
             frame.write_ndjson(file)
         else:
             separator = "," if kind == "csv" else "\t"
-            flat(frame).write_csv(file, separator=separator, include_header=not begun)
-        begun.append(True)
+            flat(frame).write_csv(file, separator=separator, include_header=not has_header)
+        has_header = True
 
     return write
 
@@ -77,43 +78,49 @@ def _sheet(target: Any, schema: pa.Schema, stack: ExitStack) -> Write:  # noqa: 
     book = xlsxwriter.Workbook(
         target,
         {
-            "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-            "strings_to_numbers": False, "nan_inf_to_errors": True,
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "nan_inf_to_errors": True,
         },
-    )  # fmt: skip
+    )
     stack.callback(book.close)
     sheet = book.add_worksheet("labels")
     sheet.write_row(0, 0, schema.names)
-    done = [0]
+    n_rows = 0
 
     def write(table: pa.Table, _: str) -> None:
-        if done[0] + len(table) > MOST_ROWS:
-            raise DataError(f"Excel takes {MOST_ROWS:,} rows; write csv or parquet instead")
+        nonlocal n_rows
+        if n_rows + len(table) > SHEET_ROWS:
+            raise DataError(
+                f"a sheet of Excel has at most {SHEET_ROWS:,} rows; write csv or parquet instead"
+            )
         for row in flat(pl.DataFrame(pl.from_arrow(table))).iter_rows():
-            done[0] += 1
+            n_rows += 1
             for column, value in enumerate(row):
-                if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+                if isinstance(value, str) and len(value) > CELL_CHARACTERS:
                     raise DataError(
-                        f"row {done[0]} has a value of {len(value):,} characters, of which Excel "
-                        f"takes {MOST_CHARACTERS:,}; write csv or parquet instead"
+                        f"row {n_rows} has a value of {len(value):,} characters; a cell of Excel "
+                        f"has at most {CELL_CHARACTERS:,}; write csv or parquet instead"
                     )
                 if isinstance(value, str):
-                    sheet.write_string(done[0], column, value)
+                    sheet.write_string(n_rows, column, value)
                 elif value is not None:
-                    sheet.write(done[0], column, value)
+                    sheet.write(n_rows, column, value)
 
     return write
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Lists and structures as the text of their json.
+    """Lists and structures as JSON text.
 
     >>> flat(pl.DataFrame({"a": [[1, 2]]})).item()
     '[1, 2]'
     """
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     return frame.with_columns(
-        pl.Series(name, [_json(one) for one in frame[name].to_list()], dtype=pl.String)
+        pl.Series(name, [_json(value) for value in frame[name].to_list()], dtype=pl.String)
         for name in nested
     )
 
@@ -123,35 +130,36 @@ def _json(value: Any) -> str | None:  # noqa: ANN401  what a column holds
 
 
 def column_kinds(kinds: dict[str, set[str]], records: pa.ChunkedArray) -> None:
-    """Note which kinds of values the json records have under each name."""
+    """Note the types of values that JSON records have under each name."""
     for text in records.to_pylist():
         for name, value in json.loads(text).items():
-            big = isinstance(value, int) and not -(2**63) <= value < 2**63
-            kinds.setdefault(name, set()).add("big" if big else type(value).__name__)
+            is_big = isinstance(value, int) and not -(2**63) <= value < 2**63
+            kinds.setdefault(name, set()).add("big" if is_big else type(value).__name__)
 
 
 def json_schema(kinds: Mapping[str, set[str]]) -> pa.Schema:
-    """One type for each name: that of all its values, or text (json) where they differ."""
+    """A type for each name: that of all its values, or text (JSON) if they differ."""
     types = {"str": pa.string(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
 
-    def of(found: set[str]) -> pa.DataType:
-        found = found - {"NoneType"}
-        if found == {"int", "float"}:
+    def type_of(names: set[str]) -> pa.DataType:
+        names = names - {"NoneType"}
+        if names == {"int", "float"}:
             return pa.float64()
-        return types.get(next(iter(found)), pa.string()) if len(found) == 1 else pa.string()
+        return types.get(next(iter(names)), pa.string()) if len(names) == 1 else pa.string()
 
-    return pa.schema([(name, of(found)) for name, found in kinds.items()])
+    return pa.schema([(name, type_of(names)) for name, names in kinds.items()])
 
 
 def from_json(records: pa.ChunkedArray, schema: pa.Schema) -> list[pa.Array]:
-    """A column for each name of the schema; missing is null."""
+    """A column for each name of the schema; missing values are null."""
     rows = [json.loads(text) for text in records.to_pylist()]
     return [
-        pa.array([_typed(row.get(one.name), one.type) for row in rows], one.type) for one in schema
+        pa.array([_typed(row.get(field.name), field.type) for row in rows], field.type)
+        for field in schema
     ]
 
 
-def _typed(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401  what json holds
+def _typed(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401  what JSON holds
     if value is None or isinstance(value, str):
         return value
     if pa.types.is_string(kind):

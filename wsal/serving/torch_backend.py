@@ -1,0 +1,44 @@
+"""torch: for a GPU, and for a CPU if the folder has no ONNX file."""
+
+import numpy as np
+import torch
+
+from wsal.classifier.encoder import load_classifier
+from wsal.classifier.hardware import autocast, device_of, fast_products, uses_bf16
+from wsal.serving.engine import CPU_TOKENS, GPU_TOKENS, Engine, Run, cores
+from wsal.serving.exported import Exported
+from wsal.settings import EncoderSettings, HardwareSettings
+
+
+def open_torch(exported: Exported) -> Engine:
+    """An engine that computes in bf16 where that is faster, and close calls again in fp32."""
+    encoder = EncoderSettings(str(exported.folder))
+    hardware = HardwareSettings()
+    on_gpu = device_of(hardware).type == "cuda"
+    if not on_gpu:
+        torch.set_num_threads(1)  # several batches run at once instead
+    exact = _torch_run(exported, EncoderSettings(encoder.path, precision="fp32"), hardware)
+    rounds = uses_bf16(encoder, hardware)
+    return Engine(
+        "torch",
+        exported,
+        run=_torch_run(exported, encoder, hardware) if rounds else exact,
+        exact=exact if rounds else None,
+        n_threads=1 if on_gpu else cores(),
+        max_tokens=GPU_TOKENS if on_gpu else CPU_TOKENS,
+    )
+
+
+def _torch_run(exported: Exported, encoder: EncoderSettings, hardware: HardwareSettings) -> Run:
+    device = device_of(hardware)
+    model = load_classifier(exported.folder, encoder, hardware).model.eval().to(device)
+
+    def run(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        ids = torch.from_numpy(input_ids).to(device)
+        mask = torch.from_numpy(attention_mask).to(device)
+        with torch.no_grad(), autocast(encoder, hardware), fast_products(hardware):
+            outputs = model(input_ids=ids, attention_mask=mask)
+        logits: np.ndarray = outputs.logits.float().cpu().numpy()
+        return logits
+
+    return run
