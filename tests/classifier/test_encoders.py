@@ -143,7 +143,7 @@ def test_learns_from_texts_alone(path, tmp_path, kind):
     classifier = fresh(path)
     if kind == "mlm" and classifier.tokenizer.mask_token_id is None:
         with pytest.raises(
-            ConfigError, match=r"adapt\.objective=mlm hides .* has none; use adapt="
+            ConfigError, match=r"adapt\.objective=mlm needs .* has none; use adapt="
         ):
             TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
         return
