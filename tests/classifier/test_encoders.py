@@ -143,7 +143,7 @@ def test_learns_from_texts_alone(path, tmp_path, kind):
     classifier = fresh(path)
     if kind == "mlm" and classifier.tokenizer.mask_token_id is None:
         with pytest.raises(
-            ConfigError, match=r"adapt\.objective=mlm hides .* has none; use adapt="
+            ConfigError, match=r"adapt\.objective=mlm needs .* has none; use adapt="
         ):
             TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
         return
@@ -245,14 +245,14 @@ def test_compiled_gives_the_same_loss(tmp_path):
 
 
 def test_causal_and_biased_models_keep_their_own_attention():
-    from wsal.classifier.attention import looks_both_ways
+    from wsal.classifier.attention import is_bidirectional
 
     small = {"n_embd": 32, "n_layer": 1, "n_head": 2, "vocab_size": 50}
     causal = transformers.AutoModelForSequenceClassification.from_config(
         transformers.GPT2Config(**small)
     )
-    assert not looks_both_ways(causal)
-    assert looks_both_ways(tiny_classifier(TEXTS).model)
+    assert not is_bidirectional(causal)
+    assert is_bidirectional(tiny_classifier(TEXTS).model)
 
 
 def test_contrasted_texts_are_never_cut_apart(tmp_path):

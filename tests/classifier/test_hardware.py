@@ -14,7 +14,7 @@ CPU = HardwareSettings("cpu")
 
 
 def test_what_was_set_is_set_again(monkeypatch):
-    monkeypatch.setattr(hardware, "_onednn_pays", lambda: True)
+    monkeypatch.setattr(hardware, "_onednn_helps", lambda: True)
     matmul, threads = torch.backends.mkldnn.matmul, torch.get_num_threads()
     before = matmul.fp32_precision
     with pytest.raises(KeyError), hardware.fast_products(HardwareSettings("cpu", threads=3)):
@@ -32,14 +32,14 @@ def test_threads_that_come_and_go_in_any_order_leave_the_setting_as_it_was():
     inside = []
 
     def first():
-        with hardware._fp32_by(backend, "bf16"):
+        with hardware._fp32_precision(backend, "bf16"):
             starts.set()
             second_in.wait(10)
         first_out.set()
 
     def second():
         starts.wait(10)
-        with hardware._fp32_by(backend, "bf16"):
+        with hardware._fp32_precision(backend, "bf16"):
             second_in.set()
             first_out.wait(10)
             inside.append(backend.matmul.fp32_precision)  # the first has gone, and this one goes on
@@ -56,7 +56,7 @@ def test_threads_that_come_and_go_in_any_order_leave_the_setting_as_it_was():
 
 def test_backends_are_held_apart():
     one, other = a_backend(), a_backend()
-    with hardware._fp32_by(one, "bf16"), hardware._fp32_by(other, "tf32"):
+    with hardware._fp32_precision(one, "bf16"), hardware._fp32_precision(other, "tf32"):
         assert (one.matmul.fp32_precision, other.matmul.fp32_precision) == ("bf16", "tf32")
     assert (one.matmul.fp32_precision, other.matmul.fp32_precision) == ("ieee", "ieee")
 
@@ -70,7 +70,7 @@ def test_onednn_only_where_it_is_faster_and_as_exact(monkeypatch, gain, wrong, p
         return exact + (wrong if matmul.fp32_precision == hardware.ONEDNN else 0)
 
     monkeypatch.setattr(hardware, "linear", rounded)
-    monkeypatch.setattr(hardware, "_gain", lambda *_: gain)
+    monkeypatch.setattr(hardware, "_speedup", lambda *_: gain)
     assert hardware._probe_onednn.__wrapped__() == pays
 
 

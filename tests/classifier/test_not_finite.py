@@ -65,7 +65,7 @@ def test_a_bad_target_is_named_with_its_step_and_text_and_the_last_good_checkpoi
     assert f"not finite, on {TEXTS[61]!r};" in said
     assert "smaller lr (now 0.001)" in said
     kept = checkpoints.newest(tmp_path)
-    assert kept.step == 7
+    assert kept.progress.step == 7
     assert all_finite(kept.tensors.values())
     assert all_finite(classifier.model.parameters())
 
@@ -126,18 +126,19 @@ def test_early_stopping_never_looks_at_weights_that_are_not_finite(tiny, tmp_pat
         return 0.5
 
     settings = replace(SETTINGS, lr=1e38, patience=9, look_steps=1)
-    course = TrainingRun(settings, tmp_path, 0, "pretrain", score=score)
+    run = TrainingRun(settings, tmp_path, 0, "pretrain", score=score)
     with pytest.raises(ModelError):
-        train(classifier, objective_of(classifier), by_count(np.arange(64), 8), course)
+        train(classifier, objective_of(classifier), by_count(np.arange(64), 8), run)
     assert all(looks)
 
 
 @pytest.mark.parametrize("value", BAD)
 def test_a_checkpoint_that_is_not_finite_is_not_written(tmp_path, value):
-    good = checkpoints.Checkpoint(10, {"a": torch.ones(3)}, {})
+    good = checkpoints.Checkpoint(checkpoints.Progress(10), {"a": torch.ones(3)})
     checkpoints.save(tmp_path, good)
+    bad = checkpoints.Checkpoint(checkpoints.Progress(20), {"a": torch.tensor([1, value])})
     with pytest.raises(ModelError, match="checkpoint of step 20 was not written"):
-        checkpoints.save(tmp_path, replace(good, step=20, tensors={"a": torch.tensor([1, value])}))
+        checkpoints.save(tmp_path, bad)
     assert [p.name for p in tmp_path.iterdir()] == ["000000010"]
 
 
@@ -176,7 +177,7 @@ def test_fitting_the_head_on_features_that_are_not_finite_stops(tiny):
     classifier = tiny(TEXTS)
     with torch.no_grad():
         classifier.model.bert.pooler.dense.weight[0, 0] = float("nan")
-    with pytest.raises(ModelError, match="what the last layer is given is not finite"):
+    with pytest.raises(ModelError, match="the inputs of the last layer are not finite"):
         fit_last_layer(objective_of(classifier), np.ones(64), "fit the head")
 
 

@@ -18,8 +18,8 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
 
     classifier = tiny(task()[0])
     tracker = TrackerSettings("tensorboard", str(tmp_path / "tracker"))
-    course = TrainingRun(SETTINGS, tmp_path / "scratch", 0, "round 1: finetune", tracker)
-    history = train(classifier, objective_of(classifier), plan_of(5), course)
+    run = TrainingRun(SETTINGS, tmp_path / "scratch", 0, "round 1: finetune", tracker)
+    history = train(classifier, objective_of(classifier), plan_of(5), run)
     events = EventAccumulator(str(tmp_path / "tracker/round_1-finetune")).Reload()
     told = {name: events.Scalars(name) for name in events.Tags()["scalars"]}
     assert told.keys() == {"loss", "gradient", "lr", "texts_per_s", "tokens_per_s"}
@@ -31,6 +31,6 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
 
 def test_a_tracker_that_is_not_there_is_said_before_training(tiny, tmp_path):
     classifier = tiny(task()[0])
-    course = TrainingRun(SETTINGS, tmp_path, 0, "t", replace(TrackerSettings(), kind="trackio"))
+    run = TrainingRun(SETTINGS, tmp_path, 0, "t", replace(TrackerSettings(), kind="trackio"))
     with pytest.raises(ConfigError, match="trackio, but it is not installed; run `pip install"):
-        train(classifier, objective_of(classifier), plan_of(1), course)
+        train(classifier, objective_of(classifier), plan_of(1), run)

@@ -130,8 +130,8 @@ SETTINGS = OptimizerSettings(lr=3e-3, warmup=0.1, weight_decay=0.01)
 
 def trained(tiny, scratch, settings=SETTINGS, n_epochs=3, score=None, **more):
     classifier = tiny(task()[0], **more)
-    course = TrainingRun(settings, scratch, 7, "test", score=score)
-    history = train(classifier, objective_of(classifier), plan_of(n_epochs), course)
+    run = TrainingRun(settings, scratch, 7, "test", score=score)
+    history = train(classifier, objective_of(classifier), plan_of(n_epochs), run)
     return classifier, history
 
 
@@ -172,8 +172,8 @@ def test_resumes_bit_for_bit(tiny, tmp_path, monkeypatch, settings):
     with monkeypatch.context() as patched, pytest.raises(CutError):
         patched.setattr(training.Training, "_log", cut_at(11))
         trained(tiny, tmp_path / "cut", settings, save_seconds=0)
-    assert checkpoints.newest(tmp_path / "cut").step == 10
-    assert checkpoints.newest(tmp_path / "whole").step == 18
+    assert checkpoints.newest(tmp_path / "cut").progress.step == 10
+    assert checkpoints.newest(tmp_path / "whole").progress.step == 18
     resumed, history = trained(tiny, tmp_path / "cut", settings)
     assert history == whole_history
     assert torch.equal(weights_of(whole), weights_of(resumed))
@@ -192,21 +192,25 @@ def damage(folder, how):
             file.write(b"\xff\x00\xff")
 
 
+def checkpoint(step, tensor):
+    return checkpoints.Checkpoint(checkpoints.Progress(step), {"a": tensor})
+
+
 def test_damaged_checkpoints_of_later_steps_do_not_crowd_out_new_ones(tmp_path):
     for step in (100, 200):
-        checkpoints.save(tmp_path, checkpoints.Checkpoint(step, {"a": torch.ones(2000)}, {}))
+        checkpoints.save(tmp_path, checkpoint(step, torch.ones(2000)))
         damage(tmp_path / f"{step:09d}", "no state")
     assert checkpoints.newest(tmp_path) is None
-    checkpoints.save(tmp_path, checkpoints.Checkpoint(50, {"a": torch.ones(2)}, {"x": 1}))
-    assert checkpoints.newest(tmp_path).step == 50
+    checkpoints.save(tmp_path, checkpoint(50, torch.ones(2)))
+    assert checkpoints.newest(tmp_path).progress.step == 50
     state = tmp_path / "000000050" / checkpoints.STATE
-    state.write_text(state.read_text().replace('"x": 1', '"x": 2'))
+    state.write_text(state.read_text().replace('"step": 50', '"step": 51'))
     assert checkpoints.newest(tmp_path) is None
 
 
 @pytest.mark.parametrize("how", ["no state", "half a state", "cut short", "three bytes"])
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
-    tiny, tmp_path, monkeypatch, capsys, how
+    tiny, tmp_path, monkeypatch, caplog, how
 ):
     whole, history = trained(tiny, tmp_path / "whole")
     with monkeypatch.context() as patched, pytest.raises(CutError):
@@ -214,8 +218,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
         trained(tiny, tmp_path / "cut", save_seconds=0)
     newest = sorted((tmp_path / "cut").iterdir())[-1]
     damage(newest, how)
-    assert checkpoints.newest(tmp_path / "cut").step == 9
-    assert str(newest) in capsys.readouterr().err
+    assert checkpoints.newest(tmp_path / "cut").progress.step == 9
+    assert str(newest) in caplog.text
     resumed, resumed_history = trained(tiny, tmp_path / "cut")
     assert resumed_history == history
     assert torch.equal(weights_of(whole), weights_of(resumed))
@@ -225,16 +229,16 @@ def test_sigterm_writes_a_checkpoint_and_the_same_call_goes_on(tiny, tmp_path, m
     whole, history = trained(tiny, tmp_path / "whole")
 
     def asked_to_stop(self, rows):
-        self.say(len(rows), "")
+        self.show(len(rows), "")
         os.kill(os.getpid(), signal.SIGTERM)
 
     with (
         monkeypatch.context() as patched,
         pytest.raises(PreemptedError, match="after step 2 of 18"),
     ):
-        patched.setattr(throughput.Meter, "advance", asked_to_stop)
+        patched.setattr(throughput.ThroughputMeter, "advance", asked_to_stop)
         trained(tiny, tmp_path / "cut")
-    assert checkpoints.newest(tmp_path / "cut").step == 2
+    assert checkpoints.newest(tmp_path / "cut").progress.step == 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     resumed, resumed_history = trained(tiny, tmp_path / "cut")
     assert resumed_history == history
@@ -253,27 +257,26 @@ def small_machine(classifier, most_tokens):
     return classifier
 
 
-def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_path, capsys):
+def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_path, caplog):
     settings = OptimizerSettings(lr=1e-3, warmup=0, weight_decay=0)
     plan = by_count(np.arange(48), 16)
     found = []
     for most in (10_000, 60):
         classifier = small_machine(without_dropout(tiny(task()[0], max_tokens=400)), most)
-        course = TrainingRun(settings, tmp_path / str(most), 0, "t")
-        history = train(classifier, objective_of(classifier), plan, course)
+        run = TrainingRun(settings, tmp_path / str(most), 0, "t")
+        history = train(classifier, objective_of(classifier), plan, run)
         found.append((history["loss"][-1][1], weights_of(classifier)))
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
     torch.testing.assert_close(found[0][1], found[1][1], atol=2e-5, rtol=1e-3)
-    said = capsys.readouterr().err
-    assert said.count("memory ran out") == 3  # 400 -> 200 -> 100 -> 50, and never again
-    assert "hardware.max_tokens=50" in said
+    assert caplog.text.count("memory ran out") == 3  # 400 -> 200 -> 100 -> 50, and never again
+    assert "hardware.max_tokens=50" in caplog.text
 
 
 def test_where_not_one_text_fits_it_says_what_to_do(tiny, tmp_path):
     classifier = small_machine(tiny(task()[0]), 2)
-    course = TrainingRun(SETTINGS, tmp_path, 0, "t")
+    run = TrainingRun(SETTINGS, tmp_path, 0, "t")
     with pytest.raises(ModelError, match=r"smaller encoder\.max_length"):
-        train(classifier, objective_of(classifier), plan_of(1), course)
+        train(classifier, objective_of(classifier), plan_of(1), run)
     assert classifier.model.is_activation_checkpointing
 
 
@@ -295,8 +298,8 @@ def test_early_stopping_ends_with_the_best_weights(tiny, tmp_path):
 
     classifier = [tiny(task()[0])]
     settings = replace(SETTINGS, patience=3, look_steps=2)
-    course = TrainingRun(settings, tmp_path, 7, "test", score=score)
-    history = train(classifier[0], objective_of(classifier[0]), plan_of(12), course)
+    run = TrainingRun(settings, tmp_path, 7, "test", score=score)
+    history = train(classifier[0], objective_of(classifier[0]), plan_of(12), run)
     assert [step for step, _ in history["looks"]] == [2, 4, 6, 8, 10]
     assert history["n_steps"] == 10
     assert torch.equal(weights_of(classifier[0], "encoder"), at_look[1])

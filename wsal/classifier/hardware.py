@@ -1,4 +1,4 @@
-"""Where torch runs, in which precision, and what it does when memory runs out."""
+"""The device and the precision that torch computes with."""
 
 import threading
 import time
@@ -13,24 +13,25 @@ from torch.nn.functional import linear
 from wsal.errors import ConfigError
 from wsal.settings import EncoderSettings, HardwareSettings
 
-WORTH_IT = 1.4  # times faster; measured were 1.1 where a way does not pay, 1.8 to 2.3 where it does
+MIN_SPEEDUP = 1.4  # measured: 1.1 on processors where it does not help, else 1.8 to 2.3
 TRIES = 40  # of a third of a millisecond
-ONEDNN = "bf16"  # torch's name for: oneDNN, and it may round
-PROBING, HOLDING = threading.Lock(), threading.Lock()
-HELD: dict[int, tuple[int, str]] = {}
-"""By backend: how many threads hold its setting, and what it was before the first."""
-PEAK = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L40": 181e12}
-"""Dense bf16 operations a second, by what the card's name contains; from its maker's data sheet."""
+ONEDNN = "bf16"  # what torch calls it to use oneDNN and allow it to round
+PROBE_LOCK = threading.Lock()
+PRECISION_LOCK = threading.Lock()
+PRECISION_USERS: dict[int, tuple[int, str]] = {}
+"""For each backend: how many threads use the changed setting, and what it was before."""
+PEAK_FLOPS = {"H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "L40": 181e12}
+"""Dense bf16 operations per second, by a part of the GPU's name; from the data sheets."""
 
 
 def device_of(hardware: HardwareSettings) -> torch.device:
-    """The device: `auto` is CUDA where there is one.
+    """The device: `auto` is a GPU if torch sees one.
 
     Raises:
-        ConfigError: CUDA is asked for and there is none.
+        ConfigError: the device is CUDA, and torch sees no GPU.
     """
     if hardware.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is 'cuda', but torch sees no GPU; use device=auto")
+        raise ConfigError("device is 'cuda', but torch sees no GPU; use device=auto or device=cpu")
     if hardware.device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
@@ -42,7 +43,7 @@ def uses_bf16(encoder: EncoderSettings, hardware: HardwareSettings) -> bool:
         return encoder.precision == "bf16"
     if device_of(hardware).type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return _bf16_pays()
+    return _bf16_helps()
 
 
 def autocast(
@@ -56,18 +57,22 @@ def autocast(
 
 @contextmanager
 def fast_products(hardware: HardwareSettings) -> Iterator[None]:
-    """The fastest way to multiply what stays in fp32, and so many threads; as it was, afterwards.
+    """Use the fastest fp32 matrix products and `hardware.threads`, until the block ends.
 
-    On a GPU that is TF32; on a CPU oneDNN, where a probe finds it faster and as exact.
+    On a GPU that is TF32; on a CPU oneDNN, if a short probe shows that it is faster and as exact.
     """
     threads = torch.get_num_threads()
     if hardware.threads:
         torch.set_num_threads(hardware.threads)
     on_gpu = device_of(hardware).type == "cuda"
     backend = torch.backends.cuda if on_gpu else torch.backends.mkldnn
-    way = "tf32" if on_gpu else ONEDNN if _onednn_pays() else None
+    precision = None
+    if on_gpu:
+        precision = "tf32"
+    elif _onednn_helps():
+        precision = ONEDNN
     try:
-        with _fp32_by(backend, way) if way else nullcontext():
+        with _fp32_precision(backend, precision) if precision else nullcontext():
             yield
     finally:
         if hardware.threads:
@@ -75,84 +80,84 @@ def fast_products(hardware: HardwareSettings) -> Iterator[None]:
 
 
 def peak_flops(hardware: HardwareSettings) -> float | None:
-    """The card's bf16 operations a second, if it is a known one; None on a CPU."""
+    """The GPU's bf16 operations per second; None on a CPU, or if the GPU is not in the table."""
     if device_of(hardware).type != "cuda":
         return None
     name = torch.cuda.get_device_name()
-    return next((peak for part, peak in PEAK.items() if part in name), None)
+    return next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
 
 
 @cache
-def _bf16_pays() -> bool:
-    """Whether the processor has bf16 instructions, and a probe finds that they help."""
+def _bf16_helps() -> bool:
+    """Whether the processor has bf16 instructions, and a probe shows that they are faster."""
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return False
     values, weights = _probe()
     low = values.bfloat16(), weights.bfloat16()
-    return _gain(lambda: linear(values, weights), lambda: linear(*low)) > WORTH_IT
+    return _speedup(lambda: linear(values, weights), lambda: linear(*low)) > MIN_SPEEDUP
 
 
-def _onednn_pays() -> bool:
-    """`_probe_onednn`, once, in one thread: it sets what others would compute by meanwhile."""
-    with PROBING:
+def _onednn_helps() -> bool:
+    """`_probe_onednn`, by one thread only: it changes a setting that other threads compute with."""
+    with PROBE_LOCK:
         return _probe_onednn()
 
 
 @cache
 def _probe_onednn() -> bool:
-    """Whether torch's fp32 products by oneDNN are far faster than by default, and as exact.
+    """Whether torch's fp32 products are much faster with oneDNN than by default, and as exact.
 
-    On some processors MKL runs at half speed. torch hands products to oneDNN where it is allowed
-    to round to bf16; where the processor has no use for that, it does not round, and that counts.
+    On some processors MKL runs at half speed. torch uses oneDNN only if it may round to bf16; on
+    processors without bf16 instructions it then does not round, and is as exact as MKL.
     """
     values, weights = _probe()
     exact = values.double() @ weights.double().T
 
-    def error(found: torch.Tensor) -> float:
-        return (found - exact).abs().max().item()
+    def error(product: torch.Tensor) -> float:
+        return (product - exact).abs().max().item()
 
-    def by_onednn() -> torch.Tensor:
-        with _fp32_by(torch.backends.mkldnn, ONEDNN):
+    def with_onednn() -> torch.Tensor:
+        with _fp32_precision(torch.backends.mkldnn, ONEDNN):
             return linear(values, weights)
 
-    if error(by_onednn()) > 2 * error(linear(values, weights)):
+    if error(with_onednn()) > 2 * error(linear(values, weights)):
         return False
-    return _gain(lambda: linear(values, weights), by_onednn) > WORTH_IT
+    return _speedup(lambda: linear(values, weights), with_onednn) > MIN_SPEEDUP
 
 
 @contextmanager
-def _fp32_by(backend: Any, way: str) -> Iterator[None]:  # noqa: ANN401  a module of torch.backends
-    """Let a backend multiply fp32 in this way, for a while.
+def _fp32_precision(backend: Any, precision: str) -> Iterator[None]:  # noqa: ANN401  of torch.backends
+    """Set how a backend multiplies fp32, until the block ends.
 
-    torch has one such setting for all threads. So the first of several that want it sets it, and
-    the last sets it back, in whatever order they come and go.
+    torch has one such setting for all threads. So the first thread that needs it sets it, and the
+    last one restores it, in whatever order they come and go.
     """
-    with HOLDING:
-        n, before = HELD.get(id(backend), (0, backend.matmul.fp32_precision))
-        HELD[id(backend)] = n + 1, before
-        backend.matmul.fp32_precision = way
+    with PRECISION_LOCK:
+        n, before = PRECISION_USERS.get(id(backend), (0, backend.matmul.fp32_precision))
+        PRECISION_USERS[id(backend)] = n + 1, before
+        backend.matmul.fp32_precision = precision
     try:
         yield
     finally:
-        with HOLDING:
-            n, before = HELD.pop(id(backend))
+        with PRECISION_LOCK:
+            n, before = PRECISION_USERS.pop(id(backend))
             if n > 1:
-                HELD[id(backend)] = n - 1, before
+                PRECISION_USERS[id(backend)] = n - 1, before
             else:
                 backend.matmul.fp32_precision = before
 
 
 def _probe() -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and weights of a layer, as few texts need it."""
-    draws = torch.Generator().manual_seed(0)
-    return torch.randn(64, 384, generator=draws), torch.randn(1536, 384, generator=draws)
+    """Inputs and weights of a layer, of the sizes of a small batch in MiniLM."""
+    random = torch.Generator().manual_seed(0)
+    return torch.randn(64, 384, generator=random), torch.randn(1536, 384, generator=random)
 
 
-def _gain(slow: Callable[[], Any], fast: Callable[[], Any]) -> float:
+def _speedup(slow: Callable[[], Any], fast: Callable[[], Any]) -> float:
     """How many times faster the second is.
 
-    In turn, each at its best of many tries, on one thread: so the answer is the same each time,
-    whatever else the machine does. (With several threads it was not.)
+    Both take turns, the best of many tries counts, and there is one thread: with several, the
+    result changed with what else the machine did, and with it the digest of the artifact.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -21,15 +21,20 @@ GPU_TOKENS = 65_536
 
 
 def predict(
-    classifier: Classifier, texts: Sequence[str] | Tokens, what: str, dropout: int | None = None
+    classifier: Classifier, texts: Sequence[str] | Tokens, title: str, dropout: int | None = None
 ) -> tuple[Probs, Embeddings]:
     """Class probabilities `(texts, classes)` and unit embeddings `(texts, dims)`.
 
     An embedding is the mean of the encoder's last hidden states over the text's word pieces.
-    With `dropout`, a seed, units are dropped as in training (Gal & Ghahramani, 2016).
+
+    Args:
+        classifier: stays in evaluation mode, or in training mode with `dropout`.
+        texts: strings, or their word pieces.
+        title: the name on the progress bar.
+        dropout: a seed; units are dropped as in training (Gal & Ghahramani, 2016). None: none are.
 
     Raises:
-        ModelError: a probability or a vector is infinite or NaN.
+        ModelError: a probability or an embedding is infinite or NaN.
     """
     model = classifier.model.train(dropout is not None)
     tokens = texts if isinstance(texts, Tokens) else classifier.tokens(texts)
@@ -40,69 +45,73 @@ def predict(
         outputs = model(**batch, output_hidden_states=True)
         mask = batch["attention_mask"].unsqueeze(-1).float()
         mean = (outputs.hidden_states[-1].float() * mask).sum(1) / mask.sum(1)
-        said = torch.softmax(outputs.logits.float(), dim=1).cpu()
+        batch_probs = torch.softmax(outputs.logits.float(), dim=1).cpu()
         vectors = torch.nn.functional.normalize(mean, dim=1).cpu()
-        _finite(classifier, batch, said, vectors)
-        probs[rows], embeddings[rows] = said.numpy(), vectors.numpy()
+        _check_finite(classifier, batch, batch_probs, vectors)
+        probs[rows] = batch_probs.numpy()
+        embeddings[rows] = vectors.numpy()
 
-    for_each_batch(classifier, tokens, what, run, dropout)
+    for_each_batch(classifier, tokens, title, run, dropout)
     return probs, embeddings
 
 
 def for_each_batch(
-    classifier: Classifier, tokens: Tokens, what: str, run: Callable[[Rows, Batch], None],
+    classifier: Classifier,
+    tokens: Tokens,
+    title: str,
+    run: Callable[[Rows, Batch], None],
     dropout: int | None = None,
-) -> None:  # fmt: skip
-    """`run(rows, batch)` for all texts in batches on the classifier's device, without gradients.
+) -> None:
+    """Call `run(rows, batch)` for all texts, in batches on the device, without gradients.
 
-    On a CPU several threads share out the batches, so `run` has to bear being called by them.
+    On a CPU several threads do so at once, so `run` has to be thread-safe.
     """
     device = device_of(classifier.hardware)
     classifier.model.to(device)
     on_cpu = device.type == "cpu"
     batches = token_batches(tokens.lengths, CPU_TOKENS if on_cpu else GPU_TOKENS)
-    with bar(what, len(tokens), "texts") as advance, fast_products(classifier.hardware):
+    with bar(title, len(tokens), "texts") as advance, fast_products(classifier.hardware):
 
-        def work(some: Iterator[Rows]) -> None:
-            # not inference_mode: there autocast casts every weight anew for every batch
+        def work(batches: Iterator[Rows]) -> None:
+            # Not inference_mode, in which autocast casts every weight again for every batch.
             with torch.no_grad(), autocast(classifier.encoder, classifier.hardware):
-                for rows in some:
+                for rows in batches:
                     batch = classifier.pad([tokens[row] for row in rows])
                     run(rows, {name: part.to(device) for name, part in batch.items()})
                     advance(len(rows))
 
         n_threads = torch.get_num_threads() if on_cpu else 1
         if dropout is not None:
-            torch.manual_seed(dropout)  # torch draws from its global stream: in one thread alone
+            torch.manual_seed(dropout)  # of torch's global stream, hence only one thread
             n_threads = 1
         in_threads(work, batches, n_threads)
 
 
-def _finite(classifier: Classifier, batch: Batch, probs: Tensor, vectors: Tensor) -> None:
-    good = probs.isfinite().all(1) & vectors.isfinite().all(1)
-    if not good.all():
-        texts = [classifier.text(ids) for ids in batch["input_ids"].cpu()[~good]]
+def _check_finite(classifier: Classifier, batch: Batch, probs: Tensor, vectors: Tensor) -> None:
+    is_finite = probs.isfinite().all(1) & vectors.isfinite().all(1)
+    if not is_finite.all():
+        texts = [classifier.text(ids) for ids in batch["input_ids"].cpu()[~is_finite]]
         must_be_finite([probs, vectors], "probabilities or embeddings are", texts)
 
 
 def in_threads(
     work: Callable[[Iterator[Rows]], None], batches: Sequence[Rows], n_threads: int
 ) -> None:
-    """Let threads of one core each share out the batches; the first error is raised."""
-    left = iter(batches)
+    """Share the batches out to threads that use one core each; the first error is raised."""
+    remaining = iter(batches)
     if n_threads == 1:
-        work(left)
+        work(remaining)
         return
     try:
         with ThreadPoolExecutor(
             n_threads, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            running = [pool.submit(work, left) for _ in range(n_threads)]
+            running = [pool.submit(work, remaining) for _ in range(n_threads)]
             try:
-                for one in running:
-                    one.result()
+                for thread in running:
+                    thread.result()
             except BaseException:
-                list(left)  # nothing is left for the others
+                list(remaining)  # so that the other threads stop, too
                 raise
     finally:
         torch.set_num_threads(n_threads)

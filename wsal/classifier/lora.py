@@ -1,4 +1,4 @@
-"""Low-rank updates instead of whole weights (LoRA, Hu et al., 2022), by peft."""
+"""Train low-rank updates instead of whole weights (LoRA, Hu et al., 2022), with peft."""
 
 import warnings
 from typing import Any
@@ -9,7 +9,7 @@ from wsal.errors import ConfigError
 
 
 def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
-    """The model with low-rank updates to learn beside its frozen weights; itself at rank 0.
+    """The model with trainable low-rank updates beside its frozen weights; unchanged at rank 0.
 
     Raises:
         ConfigError: peft is not installed.
@@ -26,12 +26,12 @@ def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
     settings = LoraConfig(
         task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, target_modules="all-linear"
     )
-    with warnings.catch_warnings():  # of names that transformers is about to change
+    with warnings.catch_warnings():  # about names that transformers will change
         warnings.simplefilter("ignore", FutureWarning)
-        warnings.filterwarnings("ignore", "fan_in_fan_out")  # it finds out by itself
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # peft detects it by itself
         return get_peft_model(model, settings)
 
 
 def merged(model: Any) -> Any:  # noqa: ANN401
-    """The model itself again, with what was learnt added to its weights."""
+    """The original model, with the updates added to its weights."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model

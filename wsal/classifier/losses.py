@@ -1,6 +1,6 @@
-"""What a prediction costs against a distribution: one loss a text, small where it is right.
+"""Losses of predictions against a target distribution, one value for each text.
 
-Nothing here imports torch: settings are checked, and rules vote, without it.
+Nothing here imports torch, so that settings are checked, and rules vote, without it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Loss(Protocol):
-    """How far logits are from the distributions to be learnt."""
+    """How far logits are from target distributions."""
 
     def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """`(texts,)` from logits and targets, both `(texts, classes)`; rows of targets sum to 1."""
@@ -23,10 +23,10 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class SoftCrossEntropy:
-    """Cross entropy: fits the target's whole distribution."""
+    """Cross entropy: fits the whole target distribution."""
 
     def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
-        """-sum of target times log probability."""
+        """The negative sum of target times log probability."""
         return -(targets * logits.log_softmax(1)).sum(1)
 
 
@@ -34,7 +34,8 @@ class SoftCrossEntropy:
 class GeneralisedCrossEntropy:
     """(1 - p^q) / q, averaged over the target (Zhang and Sabuncu, 2018).
 
-    Texts that the model finds unlikely, as wrong labels are, pull less than in cross entropy.
+    Labels that the model finds unlikely, as wrong ones are, have smaller gradients than in cross
+    entropy.
     """
 
     q: Annotated[float, Field(gt=0, le=1)] = 0.7
@@ -46,15 +47,15 @@ class GeneralisedCrossEntropy:
 
 @dataclass(frozen=True)
 class SymmetricCrossEntropy:
-    """alpha times cross entropy plus beta times its reverse (Wang et al., 2019).
+    """alpha times cross entropy plus beta times reverse cross entropy (Wang et al., 2019).
 
-    The second is bounded, so that no wrong label costs without limit.
+    The second is bounded, so that a wrong label cannot dominate.
     """
 
     alpha: Annotated[float, Field(ge=0)] = 0.1
     beta: Annotated[float, Field(ge=0)] = 1.0
     floor: Annotated[float, Field(lt=0)] = -4.0
-    """What the logarithm of a target of 0 counts as."""
+    """Used for the logarithm of a target of 0."""
 
     def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """The weighted sum of both."""

@@ -1,4 +1,4 @@
-"""What can be learnt from texts: their label distributions, or the texts themselves."""
+"""Training objectives: label distributions of texts, or the texts themselves."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,12 +21,14 @@ CROSS_ENTROPY = SoftCrossEntropy()
 
 @dataclass(frozen=True)
 class LabelObjective:
-    """Distributions over classes; a gold label is one-hot."""
+    """Predict a distribution over classes; that of a gold label is one-hot."""
 
     classifier: Classifier
     tokens: Tokens
-    targets: Probs  # (texts, classes)
-    weights: np.ndarray  # (texts,): how much a text counts
+    targets: Probs
+    """`(texts, classes)`."""
+    weights: np.ndarray
+    """`(texts,)`: how much each text counts."""
     loss: Loss = CROSS_ENTROPY
 
     @cached_property
@@ -36,19 +38,19 @@ class LabelObjective:
 
     @property
     def whole_steps(self) -> bool:
-        """No."""
+        """False: the loss of a text does not depend on other texts."""
         return False
 
     def used(self) -> np.ndarray:
-        """The word pieces of the texts, and padding."""
+        """The word pieces of the texts, and the padding token."""
         return np.union1d(self.tokens.used(), [self.classifier.tokenizer.pad_token_id])
 
     def batch(self, rows: Rows) -> Batch:
         """Padded word pieces, targets and weights."""
-        return self.classifier.pad([self.tokens[row] for row in rows]) | {
-            "targets": torch.from_numpy(np.asarray(self.targets[rows], dtype=np.float32)),
-            "weights": torch.from_numpy(np.asarray(self.weights[rows], dtype=np.float32)),
-        }
+        batch = self.classifier.pad([self.tokens[row] for row in rows])
+        for name, values in (("targets", self.targets), ("weights", self.weights)):
+            batch[name] = torch.from_numpy(np.asarray(values[rows], dtype=np.float32))
+        return batch
 
     def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
         """The loss of each text times its weight."""
@@ -58,10 +60,10 @@ class LabelObjective:
 
 @dataclass(frozen=True)
 class TextObjective:
-    """The texts themselves, for `adapt`.
+    """Predict masked word pieces, or tell texts apart: for `adapt`, which needs no labels.
 
     Raises:
-        ConfigError: word pieces are to be hidden, and the tokenizer has none to hide them behind.
+        ConfigError: the objective is `mlm`, and the tokenizer has no mask token.
     """
 
     classifier: Classifier
@@ -72,7 +74,7 @@ class TextObjective:
         masks = self.settings.objective == "mlm"
         if masks and self.classifier.tokenizer.mask_token_id is None:
             raise ConfigError(
-                "adapt.objective=mlm hides word pieces behind a mask token, but the tokenizer of "
+                "adapt.objective=mlm needs a mask token, but the tokenizer of "
                 f"encoder.path={self.classifier.encoder.path!r} has none; use adapt=contrastive, "
                 "adapt=none, or another encoder"
             )
@@ -84,61 +86,64 @@ class TextObjective:
 
     @property
     def whole_steps(self) -> bool:
-        """Where texts are contrasted."""
+        """Whether texts are compared with each other."""
         return self.settings.objective == "contrastive"
 
     def used(self) -> None:
-        """All: a hidden word piece is compared with every other."""
+        """None, that is, all: a masked word piece is compared with every other one."""
 
     def batch(self, rows: Rows) -> Batch:
         """Padded word pieces."""
         return self.classifier.pad([self.tokens[row] for row in rows])
 
     def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        """By `settings.objective`."""
+        """The loss of each text for `settings.objective`."""
         if self.settings.objective == "mlm":
-            return self._masked(model, batch)
-        return self._contrasted(model, batch)
+            return self._mlm_losses(model, batch)
+        return self._contrastive_losses(model, batch)
 
-    def _masked(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        """Mean cross entropy of a text's hidden word pieces; its logits only where they are hidden.
+    def _mlm_losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
+        """Mean cross entropy of a text's masked word pieces; logits are computed only for them.
 
-        The output layer is the encoder's own input embeddings, so that it needs no weights of its
-        own that start at random.
+        The output layer is the encoder's own input embeddings, so no new weights are needed.
         """
         pieces, tokenizer = batch["input_ids"], self.classifier.tokenizer
         special = torch.tensor(tokenizer.all_special_ids, device=pieces.device)
-        hidden = torch.rand(pieces.shape, device=pieces.device) < self.settings.masked
-        hidden &= ~torch.isin(pieces, special)
-        covered = pieces.masked_fill(hidden, tokenizer.mask_token_id)
-        states = encoder_of(model)(**inputs(batch) | {"input_ids": covered}).last_hidden_state
+        masked = torch.rand(pieces.shape, device=pieces.device) < self.settings.masked
+        masked &= ~torch.isin(pieces, special)
+        masked_pieces = pieces.masked_fill(masked, tokenizer.mask_token_id)
+        states = encoder_of(model)(**inputs(batch) | {"input_ids": masked_pieces}).last_hidden_state
         table = model.get_input_embeddings().weight
-        logits = nn.functional.linear(states[hidden], table.to(states.dtype)).float()
-        found = nn.functional.cross_entropy(logits, pieces[hidden], reduction="none")
-        text = hidden.nonzero()[:, 0]
-        sums = torch.zeros(len(pieces), device=pieces.device).index_add(0, text, found)
-        return sums / hidden.sum(1).clamp(min=1)
+        logits = nn.functional.linear(states[masked], table.to(states.dtype)).float()
+        losses = nn.functional.cross_entropy(logits, pieces[masked], reduction="none")
+        text = masked.nonzero()[:, 0]
+        sums = torch.zeros(len(pieces), device=pieces.device).index_add(0, text, losses)
+        return sums / masked.sum(1).clamp(min=1)
 
-    def _contrasted(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        """How hard it is to tell a text's second dropout pass among those of the whole batch."""
+    def _contrastive_losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
+        """Cross entropy of finding a text's second dropout pass among those of the whole batch.
+
+        SimCSE (Gao et al., 2021).
+        """
         encoder = encoder_of(model)
-        first, second = (self._embedded(encoder, batch) for _ in range(2))
-        alike = first @ second.T / self.settings.temperature
-        own = torch.arange(len(alike), device=alike.device)
-        return nn.functional.cross_entropy(alike, own, reduction="none")
+        first = self._embeddings(encoder, batch)
+        second = self._embeddings(encoder, batch)
+        similarities = first @ second.T / self.settings.temperature
+        own = torch.arange(len(similarities), device=similarities.device)
+        return nn.functional.cross_entropy(similarities, own, reduction="none")
 
-    def _embedded(self, encoder: Any, batch: Batch) -> Tensor:  # noqa: ANN401
+    def _embeddings(self, encoder: Any, batch: Batch) -> Tensor:  # noqa: ANN401
         states = encoder(**inputs(batch)).last_hidden_state.float()
         mask = batch["attention_mask"].unsqueeze(-1).float()
         return nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
 
 
 def inputs(batch: Batch) -> Batch:
-    """What of a batch a model is called with; by name, since models differ in the order."""
+    """The part of a batch that a model is called with; by name, since models differ in order."""
     return {name: batch[name] for name in ("input_ids", "attention_mask")}
 
 
 def encoder_of(model: Any) -> Any:  # noqa: ANN401
-    """The model without its head, with LoRA's updates where there are some."""
+    """The model without its head, with the updates of LoRA if there are any."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return inner.base_model

@@ -1,4 +1,4 @@
-"""Which weights learn, at which rate, and their running mean."""
+"""Which weights are trained, and at which learning rate."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wsal.errors import ConfigError
 from wsal.settings import OptimizerSettings
 
-EMBEDS = re.compile(r"embed|\.w[tp]e\.")
+EMBEDDINGS = re.compile(r"embed|\.w[tp]e\.")
 LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
 
 
@@ -24,77 +24,81 @@ def depth_of(name: str, n_layers: int) -> int:
     >>> depth_of("bert.embeddings.word_embeddings.weight", 6), depth_of("classifier.bias", 6)
     (0, 7)
     """
-    if found := LAYER.search(name):
-        return int(found[1]) + 1
-    return 0 if EMBEDS.search(name) else n_layers + 1
+    if layer := LAYER.search(name):
+        return int(layer[1]) + 1
+    return 0 if EMBEDDINGS.search(name) else n_layers + 1
 
 
 def freeze(model: Any, settings: OptimizerSettings) -> None:  # noqa: ANN401
-    """Switch off gradients of what `settings.freeze` names, on those of everything else.
+    """Switch gradients off for what `settings.freeze` names, and on for everything else.
+
+    With LoRA, only its updates are trained.
 
     Raises:
-        ConfigError: more layers than there are.
+        ConfigError: `settings.freeze` is more layers than the encoder has.
     """
     n_layers = model.config.num_hidden_layers
-    lowest = {"nothing": 0, "embeddings": 1, "encoder": n_layers + 1}
+    lowest_of = {"nothing": 0, "embeddings": 1, "encoder": n_layers + 1}
     frozen = settings.freeze
-    below = lowest[frozen] if isinstance(frozen, str) else frozen + 1
-    if below > n_layers + 1:
-        raise ConfigError(f"freeze is {frozen}, but the encoder has {n_layers} layers")
-    adapted = any("lora_" in name for name, _ in model.named_parameters())
+    lowest = lowest_of[frozen] if isinstance(frozen, str) else frozen + 1
+    if lowest > n_layers + 1:
+        raise ConfigError(
+            f"freeze is {frozen}, but the encoder has {n_layers} layers; expected at most that"
+        )
+    has_lora = any("lora_" in name for name, _ in model.named_parameters())
     for name, weight in model.named_parameters():
-        learns = depth_of(name, n_layers) >= below
-        weight.requires_grad_(learns and (not adapted or weight.requires_grad))
+        is_trained = depth_of(name, n_layers) >= lowest
+        weight.requires_grad_(is_trained and (not has_lora or weight.requires_grad))
 
 
 def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """The weights that learn, by name."""
+    """The weights that are trained, with their names."""
     return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
 
 
 def new_optimizer(model: Any, settings: OptimizerSettings) -> torch.optim.AdamW:  # noqa: ANN401
-    """AdamW (Loshchilov and Hutter, 2019); biases and norms do not decay."""
+    """AdamW (Loshchilov and Hutter, 2019), without weight decay for biases and norms."""
     n_layers = model.config.num_hidden_layers
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, weight in trained(model):
         below_head = n_layers + 1 - depth_of(name, n_layers)
         decay = settings.weight_decay if weight.ndim > 1 else 0.0
         groups.setdefault((settings.layer_decay**below_head, decay), []).append(weight)
-    parts: list[dict[str, Any]] = [
+    parameters: list[dict[str, Any]] = [
         {"params": weights, "weight_decay": decay, "scale": scale}
         for (scale, decay), weights in groups.items()
     ]
-    return torch.optim.AdamW(parts, lr=settings.lr, fused=True)
+    return torch.optim.AdamW(parameters, lr=settings.lr, fused=True)
 
 
 def rate(step: int, n_steps: int, settings: OptimizerSettings) -> float:
-    """The share of the learning rate in step 0, 1, ...: up evenly, then down.
+    """The share of the learning rate in step 0, 1, ...: a linear warm-up, then `settings.decay`.
 
     >>> [rate(s, 10, OptimizerSettings(warmup=0.2)) for s in (0, 1, 2, 6)]
     [0.5, 1.0, 1.0, 0.5]
     """
-    rising = math.ceil(settings.warmup * n_steps)
-    if step < rising:
-        return (step + 1) / rising
-    left = (n_steps - step) / max(1, n_steps - rising)
+    n_warmup = math.ceil(settings.warmup * n_steps)
+    if step < n_warmup:
+        return (step + 1) / n_warmup
+    left = (n_steps - step) / max(1, n_steps - n_warmup)
     if settings.decay == "cosine":
         return 0.5 - 0.5 * math.cos(math.pi * left)
     return left if settings.decay == "linear" else 1.0
 
 
 def set_rate(optimizer: torch.optim.AdamW, lr: float) -> None:
-    """Give each group its rate: lower layers the lower one."""
+    """Set the learning rate of each group; lower layers may have lower ones."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["scale"]
 
 
 def clip(optimizer: torch.optim.AdamW, weights: list[Tensor], max_norm: float) -> Tensor:
-    """Let the next step scale down a gradient longer than this; gives back its length.
+    """Let the next step scale the gradient down to this norm; returns its norm before.
 
-    If that is not finite, the step changes nothing.
+    If the norm is not finite, the step will change nothing.
 
-    AdamW's fused step divides by `grad_scale`, as it does for torch's GradScaler, while it reads
-    the gradient anyway: `clip_grad_norm_` would read and write all of it once more.
+    The fused step of AdamW divides by `grad_scale` (made for torch's GradScaler) while it reads the
+    gradient; `clip_grad_norm_` would read and write all of it a second time.
     """
     norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
     optimizer.grad_scale = (norm / max_norm).clamp(min=1).float()  # type: ignore[attr-defined]
@@ -104,7 +108,7 @@ def clip(optimizer: torch.optim.AdamW, weights: list[Tensor], max_norm: float) -
 
 @contextmanager
 def exchanged(weights: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
-    """Let the weights hold other values for a while; if there are none, their own."""
+    """Give the weights other values until the block ends; none, if `others` is empty."""
     own = [weight.detach().clone() for weight in weights] if others else []
     with torch.no_grad():
         for weight, other in zip(weights, others, strict=bool(others)):
@@ -116,14 +120,14 @@ def exchanged(weights: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[N
 
 
 def moments(optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
-    """What AdamW remembers, as named tensors."""
+    """The state of AdamW as named tensors."""
     for number, state in optimizer.state_dict()["state"].items():
         for key, value in state.items():
             yield f"{number}.{key}", value
 
 
 def set_moments(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
-    """Let AdamW remember what `moments` gave."""
+    """Restore the state of AdamW from what `moments` returned."""
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, key = name.split(".")

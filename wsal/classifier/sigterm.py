@@ -1,4 +1,4 @@
-"""SIGTERM, as a scheduler sends it before it takes the machine away."""
+"""SIGTERM, which schedulers send before they take the machine away."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class SigtermGuard:
-    """While it is held up, SIGTERM ends nothing: it is noted in `seen`."""
+    """Inside its `with` block, SIGTERM does not end the process; it sets `seen`."""
 
     def __init__(self) -> None:
         self.seen = False
@@ -26,7 +26,7 @@ class SigtermGuard:
     ) -> None:
         if self.before is not None:
             signal.signal(signal.SIGTERM, self.before)
-            if self.seen and kind is None:  # too late for a step to see it: training had ended
+            if self.seen and kind is None:  # it came after the last step, so nobody acted on it
                 signal.raise_signal(signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

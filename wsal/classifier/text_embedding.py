@@ -1,4 +1,4 @@
-"""Embeddings of texts by an encoder that has not been trained here."""
+"""Embeddings of texts by an encoder as it is, without any training."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,10 @@ from wsal.settings import EncoderSettings, HardwareSettings
 
 
 def embed_texts(texts: Sequence[str], encoder: str) -> Embeddings:
-    """`(texts, dims)` unit vectors by the encoder at this path (as in `encoder.path`)."""
-    settings, hardware = EncoderSettings(encoder), HardwareSettings()
+    """Unit vectors `(texts, dims)` from the encoder at this path (as in `encoder.path`)."""
+    settings = EncoderSettings(encoder)
     tokenizer = new_tokenizer(settings, texts)
-    classifier = new_classifier(settings, hardware, LabelSet(("a", "b")), tokenizer, seed=0)
-    return predict(classifier, texts, "embed")[1]
+    any_labels = LabelSet(("a", "b"))  # the head is not used
+    classifier = new_classifier(settings, HardwareSettings(), any_labels, tokenizer, seed=0)
+    _, embeddings = predict(classifier, texts, "embed")
+    return embeddings

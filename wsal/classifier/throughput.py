@@ -1,4 +1,4 @@
-"""How fast training goes: for the progress bar and for trackers."""
+"""The speed of training, for the progress bar and for trackers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from wsal.arrays import Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.hardware import peak_flops
 from wsal.classifier.optimizer import LAYER
-from wsal.classifier.tracking import Tell, tracked
+from wsal.classifier.tracking import Log, tracker_log
 from wsal.classifier.training_plan import Plan
 from wsal.classifier.training_run import Objective, TrainingRun
 from wsal.progress import bar_with_note
@@ -20,44 +20,59 @@ from wsal.progress import bar_with_note
 LOG_STEPS = 10
 
 
-class Meter:
-    """Counts texts and tokens, and says so every few steps."""
+class ThroughputMeter:
+    """Counts texts and tokens, and reports loss and speed every few steps."""
 
     def __init__(
-        self, lengths: np.ndarray, say: Callable[[int, str], None], tell: Tell, model: Any,  # noqa: ANN401
+        self,
+        lengths: np.ndarray,
+        show: Callable[[int, str], None],
+        log: Log,
+        model: Any,  # noqa: ANN401
         peak: float | None,
-    ) -> None:  # fmt: skip
-        self.lengths, self.say, self.tell, self.peak = lengths, say, tell, peak
-        self.start, self.n_texts, self.n_tokens, self.operations = time.perf_counter(), 0, 0, 0.0
+    ) -> None:
+        self.lengths = lengths
+        self.show = show
+        self.log = log
+        self.peak = peak
         self.per_token, self.per_pair = operations(model)
+        self._reset()
 
     def advance(self, rows: Rows) -> None:
-        """Count a step's texts."""
+        """Count the texts of a step."""
         lengths = self.lengths[rows].astype(np.float64)
         self.n_texts += len(rows)
         self.n_tokens += int(lengths.sum())
-        self.operations += float(
+        self.n_operations += float(
             self.per_token * lengths.sum() + self.per_pair * (lengths**2).sum()
         )
-        self.say(len(rows), "")
+        self.show(len(rows), "")
 
-    def note(self, step: int, loss: float, norm: float, lr: float) -> None:
-        """Say how it stands, and begin to count anew."""
+    def report(self, step: int, loss: float, norm: float, lr: float) -> None:
+        """Show and log loss and speed since the report before."""
         seconds = max(time.perf_counter() - self.start, 1e-9)
         rates = {"texts_per_s": self.n_texts / seconds, "tokens_per_s": self.n_tokens / seconds}
         note = f"loss {loss:.3f} · {rates['tokens_per_s']:,.0f} tokens/s"
         if self.peak:
-            rates["share_of_peak"] = self.operations / seconds / (self.peak * processes.count())
+            peak = self.peak * processes.count()
+            rates["share_of_peak"] = self.n_operations / seconds / peak
             note += f" · {rates['share_of_peak']:.0%} of peak"
-        self.say(0, note)
-        self.tell({"loss": loss, "gradient": norm, "lr": lr, **rates}, step)
-        self.start, self.n_texts, self.n_tokens, self.operations = time.perf_counter(), 0, 0, 0.0
+        self.show(0, note)
+        self.log({"loss": loss, "gradient": norm, "lr": lr, **rates}, step)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.start = time.perf_counter()
+        self.n_texts = 0
+        self.n_tokens = 0
+        self.n_operations = 0.0
 
 
 def operations(model: Any) -> tuple[float, float]:  # noqa: ANN401
-    """Of one training step: floating-point operations a token, and a pair of a text's tokens.
+    """Floating-point operations of a training step for each token, and for each pair of a text's.
 
-    Six a weight that is multiplied (two forward, four back); embeddings are only looked up.
+    They are six for each weight in a product (two forward, four backward); embeddings are only
+    looked up.
     """
     weights = sum(w.numel() for name, w in model.named_parameters() if LAYER.search(name))
     config = model.config
@@ -66,12 +81,12 @@ def operations(model: Any) -> tuple[float, float]:  # noqa: ANN401
 
 @contextmanager
 def metered(
-    classifier: Classifier, plan: Plan, objective: Objective, course: TrainingRun
-) -> Iterator[Meter]:
-    """A meter with its bar and its tracker."""
+    classifier: Classifier, plan: Plan, objective: Objective, run: TrainingRun
+) -> Iterator[ThroughputMeter]:
+    """A meter with its progress bar and its tracker."""
     with (
-        bar_with_note(course.what, len(plan.order), "texts", shown=processes.is_leader()) as say,
-        tracked(course.tracker, course.what) as tell,
+        bar_with_note(run.title, len(plan.order), "texts", shown=processes.is_leader()) as show,
+        tracker_log(run.tracker, run.title) as log,
     ):
         peak = peak_flops(classifier.hardware)
-        yield Meter(objective.lengths, say, tell, classifier.model, peak)
+        yield ThroughputMeter(objective.lengths, show, log, classifier.model, peak)

@@ -1,4 +1,8 @@
-"""Word pieces of many texts: made once, kept in one flat file, read through a memory map."""
+"""Word pieces of many texts in one flat file, read through a memory map.
+
+They are an artifact of their own, so that texts are tokenised once, and no stage holds all of them
+in memory.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +14,7 @@ import numpy as np
 
 from wsal.arrays import Rows
 
-AT_ONCE = 20_000  # texts tokenised together
+CHUNK = 20_000  # texts that are tokenised together
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,10 @@ class Tokens:
     """The word pieces of text `i` are `pieces[starts[i] : ends[i]]`."""
 
     pieces: np.ndarray
-    starts: np.ndarray  # (texts,)
+    starts: np.ndarray
+    """`(texts,)`."""
     ends: np.ndarray
+    """`(texts,)`."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -37,33 +43,34 @@ class Tokens:
         return map(self.__getitem__, range(len(self)))
 
     def used(self) -> np.ndarray:
-        """The different word pieces that occur, ascending."""
+        """The distinct word pieces that occur, ascending."""
         seen: set[int] = set()
-        for first in range(0, len(self), AT_ONCE):
-            starts, ends = self.starts[first : first + AT_ONCE], self.ends[first : first + AT_ONCE]
-            before = np.repeat(np.cumsum(ends - starts) - ends, ends - starts)
-            seen.update(np.unique(self.pieces[np.arange(len(before)) - before]).tolist())
+        for first in range(0, len(self), CHUNK):
+            starts = self.starts[first : first + CHUNK]
+            ends = self.ends[first : first + CHUNK]
+            shifts = np.repeat(np.cumsum(ends - starts) - ends, ends - starts)
+            seen.update(np.unique(self.pieces[np.arange(len(shifts)) - shifts]).tolist())
         return np.array(sorted(seen), dtype=np.int64)
 
     def take(self, rows: Rows) -> "Tokens":
-        """Some of the texts, in this order; nothing is copied."""
+        """These texts, in this order; nothing is copied."""
         return Tokens(self.pieces, self.starts[rows], self.ends[rows])
 
 
 def joined(ids: Sequence[np.ndarray]) -> Tokens:
-    """Tokens of texts given one by one.
+    """The tokens of texts whose word pieces are separate arrays.
 
     >>> joined([np.array([1, 2]), np.array([3])])[1].tolist()
     [3]
     """
-    bounds = np.cumsum([0, *(len(one) for one in ids)])
+    bounds = np.cumsum([0, *(len(text) for text in ids)])
     pieces = np.concatenate([*ids, np.empty(0, dtype=np.int32)]).astype(np.int32)
     return Tokens(pieces, bounds[:-1], bounds[1:])
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokens:  # noqa: ANN401
     """Word pieces with special tokens, cut at `max_length`, unpadded."""
-    return joined([one for part in _parts(tokenizer, texts, max_length) for one in part])
+    return joined([ids for part in _parts(tokenizer, texts, max_length) for ids in part])
 
 
 def write_tokens(
@@ -72,16 +79,16 @@ def write_tokens(
     max_length: int,
     path: Path,
 ) -> int:
-    """Write `path`.tokens and its index, a chunk of texts at a time; give back the word pieces.
+    """Write `path`.tokens and its index, a chunk of texts at a time; the number of word pieces.
 
-    Two bytes a piece where the vocabulary has room in them, else four.
+    A piece takes two bytes if the vocabulary is small enough, else four.
     """
     kind = "uint16" if len(tokenizer) <= 2**16 else "int32"
     lengths = [np.zeros(1, dtype=np.int64)]
     with path.with_suffix(".tokens").open("wb") as file:
         for texts in chunks:
             for part in _parts(tokenizer, texts, max_length):
-                lengths.append(np.array([len(one) for one in part], dtype=np.int64))
+                lengths.append(np.array([len(ids) for ids in part], dtype=np.int64))
                 file.write(np.concatenate(part).astype(kind).tobytes())
     bounds = np.cumsum(np.concatenate(lengths))
     np.save(path.with_suffix(".bounds.npy"), bounds, allow_pickle=False)
@@ -90,7 +97,7 @@ def write_tokens(
 
 
 def read_tokens(path: Path) -> Tokens:
-    """What `write_tokens` wrote; the pieces stay on disk until they are looked at."""
+    """What `write_tokens` wrote; pieces are read from disk when they are used."""
     bounds = np.load(path.with_suffix(".bounds.npy"), allow_pickle=False)
     kind = json.loads(path.with_suffix(".kind.json").read_text())
     if not bounds[-1]:  # an empty file cannot be mapped
@@ -104,10 +111,12 @@ def _parts(
     texts: Sequence[str],
     max_length: int,
 ) -> Iterator[list[np.ndarray]]:
-    for start in range(0, len(texts), AT_ONCE):
-        found = tokenizer(
-            list(texts[start : start + AT_ONCE]),
-            truncation=True, max_length=max_length,
-            return_attention_mask=False, return_token_type_ids=False,
-        )  # fmt: skip
-        yield [np.asarray(ids, dtype=np.int32) for ids in found["input_ids"]]
+    for start in range(0, len(texts), CHUNK):
+        encoded = tokenizer(
+            list(texts[start : start + CHUNK]),
+            truncation=True,
+            max_length=max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        yield [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]

@@ -1,4 +1,4 @@
-"""Tell a tracker how training goes, by accelerate's own trackers."""
+"""Log training metrics to a tracker, with the trackers of accelerate."""
 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +12,12 @@ from wsal import processes
 from wsal.errors import ConfigError
 from wsal.settings import TrackerSettings
 
-Tell = Callable[[Mapping[str, float], int], None]
+Log = Callable[[Mapping[str, float], int], None]
 
 
 @contextmanager
-def tracked(settings: TrackerSettings, what: str) -> Iterator[Tell]:
-    """A function from named values and their step to the tracker; of the leader only.
+def tracker_log(settings: TrackerSettings, title: str) -> Iterator[Log]:
+    """A function that logs named values of a step; only the leading process does so.
 
     Raises:
         ConfigError: the tracker is not installed.
@@ -30,16 +30,16 @@ def tracked(settings: TrackerSettings, what: str) -> Iterator[Tell]:
             f"tracker is {settings.kind}, but it is not installed; run `pip install "
             f"{settings.kind}`, or choose tracker=none"
         )
-    PartialState()  # accelerate's trackers ask it which process they are in
-    name = what.replace(": ", "-").replace(" ", "_")
+    PartialState()  # from which accelerate's trackers learn which process they run in
+    name = title.replace(": ", "-").replace(" ", "_")
     folder = str(Path(settings.folder))
-    ways = {
+    options = {
         "tensorboard": {"run_name": name, "logging_dir": folder},
         "mlflow": {"experiment_name": settings.project, "run_name": name, "logging_dir": folder},
         "wandb": {"run_name": settings.project, "name": name},
         "trackio": {"run_name": settings.project, "name": name},
     }
-    tracker = LOGGER_TYPE_TO_CLASS[settings.kind](**ways[settings.kind])
+    tracker = LOGGER_TYPE_TO_CLASS[settings.kind](**options[settings.kind])
     tracker.start()
     try:
         yield lambda values, step: tracker.log(dict(values), step=step)

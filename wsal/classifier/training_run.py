@@ -1,4 +1,4 @@
-"""What a training is told: what to learn from texts, how, and where to keep what it has learnt."""
+"""What a training needs: an objective to minimise, and the settings of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from wsal.arrays import Rows
 from wsal.settings import OptimizerSettings, TrackerSettings
 
 Batch = dict[str, Tensor]
-UNTOLD = TrackerSettings("none")
+NO_TRACKER = TrackerSettings("none")
 
 
 class Objective(Protocol):
-    """What is learnt from texts."""
+    """A loss for each text of a set."""
 
     @property
     def lengths(self) -> np.ndarray:
@@ -29,28 +29,28 @@ class Objective(Protocol):
         ...
 
     def used(self) -> np.ndarray | None:
-        """The word pieces that learn: those that occur; None: all, since others are predicted."""
+        """The word pieces whose embeddings are trained; None: all."""
         ...
 
     def batch(self, rows: Rows) -> Batch:
-        """Some of the texts as tensors on the CPU."""
+        """These texts as tensors on the CPU."""
         ...
 
     def losses(self, model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
-        """One loss a text, times its weight."""
+        """`(texts,)`: the loss of each text times its weight."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a training is told beside its texts."""
+    """How to train, and where to keep checkpoints."""
 
     settings: OptimizerSettings
     scratch: Path
-    """Where its checkpoints lie."""
+    """The folder of the checkpoints."""
     seed: int
-    what: str
-    """Its name on the progress bar and with trackers."""
-    tracker: TrackerSettings = UNTOLD
+    title: str
+    """Its name on the progress bar, in trackers and in errors."""
+    tracker: TrackerSettings = NO_TRACKER
     score: Callable[[], float] | None = None
-    """Quality on the dev split, higher is better; needed where `patience` is set."""
+    """Quality on the dev split, higher is better; `patience` needs it."""

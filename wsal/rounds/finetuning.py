@@ -13,7 +13,7 @@ from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
-from wsal.classifier.training_run import UNTOLD, TrainingRun
+from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.rounds.training_set import TrainingSet, make_training_set, rows_to_replay
 from wsal.seeding import integer, rng
 from wsal.settings import FinetuneSettings, TrackerSettings
@@ -34,7 +34,7 @@ class FineTuning:
     scratch: Path  # for checkpoints
     dev_score: Callable[[Classifier], Callable[[], float] | None] = lambda _: None
     """For early stopping: from a classifier to its quality on dev, or None where that is off."""
-    tracker: TrackerSettings = UNTOLD
+    tracker: TrackerSettings = NO_TRACKER
 
     def training_set(
         self, texts: Tokens, gold_rows: Rows, gold: Classes, usable: Rows, weak: WeakTargets
@@ -69,7 +69,7 @@ class FineTuning:
             settings=self.settings,
             scratch=self.scratch / name,
             seed=integer(self.seed, "dropout", self.number),
-            what=title,
+            title=title,
             tracker=self.tracker,
             score=self.dev_score(classifier),
         )

@@ -19,7 +19,7 @@ from wsal.classifier.self_training import confident_targets
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
-from wsal.classifier.training_run import UNTOLD, TrainingRun
+from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.rounds.finetuning import WeakTargets
 from wsal.seeding import integer, rng
 from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings, TrackerSettings
@@ -38,7 +38,7 @@ class WeakTraining:
     seed: int
     scratch: Path  # for checkpoints
     dev_score: Callable[[], float] | None = None  # for early stopping
-    tracker: TrackerSettings = UNTOLD
+    tracker: TrackerSettings = NO_TRACKER
 
     def train(
         self, classifier: Classifier, texts: Tokens, usable: Rows, weak: WeakTargets
@@ -76,7 +76,7 @@ class WeakTraining:
             settings=self.settings,
             scratch=self.scratch / name.replace(" ", "-"),
             seed=integer(self.seed, "dropout", name),
-            what=name,
+            title=name,
             tracker=self.tracker,
         )
 
