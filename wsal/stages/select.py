@@ -13,7 +13,7 @@ from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes, dropout_passes
 from wsal.annotation.answers import all_answers, gold_answers
-from wsal.annotation.sheet import AGAIN
+from wsal.annotation.query import REVIEW_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
@@ -156,7 +156,7 @@ def _again(
     rows, _, quality = find_issues(vectors[known].astype(np.float32), gold, rng(0, "review"))
     keep = ~settled[rows]
     rows, quality = rows[keep][:most], quality[keep][:most]
-    return Selection(rows, 1 - quality, [AGAIN] * len(rows))
+    return Selection(rows, 1 - quality, [REVIEW_REASON] * len(rows))
 
 
 def _drawn(rows: Rows) -> Selection:
