@@ -49,7 +49,7 @@ def scores(rules, pool, test, labels):
 
 def suggested(folder, n_gold, seed):
     """The rules as they are read back from the YAML that is proposed, and the seconds."""
-    known = gather(folder, n_gold, seed).known
+    known = gather(folder, n_gold, seed).texts
     made, seconds = timed(lambda: suggest(known, PRECISION, max(5, len(known.gold) // SHARED)))
     file = folder / "suggested.yaml"
     file.write_text(to_yaml([*made.names, *made.terms]) + "\n")

@@ -241,13 +241,13 @@ def test_each_job_of_a_sweep_has_a_folder_of_its_own(tmp_path, words, folders):
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_asks_for_a_report(capsys):
-    from wsal.cli import report
+    from wsal.reporting import report
 
     with pytest.raises(SystemExit, match="1"):
         report(ZeroDivisionError("division by zero"))
     said = capsys.readouterr().err
     assert "ZeroDivisionError: division by zero" in said
-    assert "a fault of wsal" in said.splitlines()[-1]
+    assert "a bug in wsal" in said.splitlines()[-1]
     with pytest.raises(SystemExit, match="1"):
         report(PermissionError(13, "Permission denied", "runs/x"))
     assert capsys.readouterr().err == "error: runs/x: Permission denied\n"

@@ -102,8 +102,8 @@ class PreemptedError(WsalError):
 
     def __init__(self, step: int, n_steps: int) -> None:
         super().__init__(
-            f"stopped by SIGTERM after step {step:,} of {n_steps:,}; the same command goes on "
-            "from there"
+            f"stopped by SIGTERM after step {step:,} of {n_steps:,}; run the same command again "
+            "to continue from there"
         )
 
 
