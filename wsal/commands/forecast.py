@@ -18,9 +18,8 @@ from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.loop import CONFIG, opened
 from wsal.run.pipeline import STAGES
+from wsal.run.stage_lines import METRICS
 from wsal.run.vote_report import console
-
-METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
