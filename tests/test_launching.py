@@ -102,7 +102,7 @@ def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(work, tmp_path
     calm = tmp_path_factory.mktemp("calm")
     shutil.copytree(work, calm, dirs_exist_ok=True)
     command = [sys.executable, "-c", "from wsal.cli import main; main()", "pretrain", *SMOKE]
-    command.append("pretrain.epochs=120")
+    command += ["pretrain.epochs=120", "tracker=tensorboard"]
     subprocess.run(command, cwd=calm, check=True, capture_output=True)
     code, said = preempted(work, command)
     assert code == 128 + signal.SIGTERM, said

@@ -1,11 +1,10 @@
 """Gold labels that look wrong: candidates to be asked about once more."""
 
 import numpy as np
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 
 from wsal.active.proxy import fit_proxy
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
+from wsal.extras import require
 
 FOLDS = 5
 SURE = 0.95  # probability that a proxy is taught to give a text's gold label
@@ -20,7 +19,14 @@ def find_issues(
     Confident learning (Northcutt et al., 2021, by cleanlab) on the probabilities of proxies that
     never saw the text they judge. `embeddings` should be of a classifier that was not trained on
     these labels.
+
+    Raises:
+        ConfigError: cleanlab is not installed.
     """
+    require("cleanlab", extra="review", why="looking for wrong labels")
+    from cleanlab.filter import find_label_issues  # noqa: PLC0415  an extra
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
+
     names, classes = np.unique(gold, return_inverse=True)
     if len(names) < 2 or len(gold) < 2 * FOLDS:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
