@@ -45,8 +45,8 @@ def _message(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "there is not enough memory; close other programs, or use less data"
     if type(error).__module__.startswith(("hydra.", "omegaconf.", "yaml.")):
-        from wsal.config.composed import CONF_DIR  # noqa: PLC0415  Hydra takes a third of a second
-        from wsal.config.errors import explain  # noqa: PLC0415
+        from wsal.config.errors import explain  # noqa: PLC0415  Hydra takes a third of a second
+        from wsal.presets import CONF_DIR  # noqa: PLC0415
 
         return explain(error, CONF_DIR)
     return None

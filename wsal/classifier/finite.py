@@ -67,9 +67,8 @@ class DivergenceGuard:
         else:
             return
         raise ModelError(
-            f"{self.course.what}: {problem}; nothing of this training was saved. Use a smaller lr "
-            f"(now {self.course.settings.lr:g}); if training is not in fp32 yet, also set "
-            "encoder.precision=fp32"
+            f"{self.course.what}: {problem}; none of this was saved. Set a smaller lr (now "
+            f"{self.course.settings.lr:g}), or encoder.precision=fp32 if it is not"
         )
 
 
@@ -81,8 +80,8 @@ def must_be_finite(tensors: Iterable[Tensor], problem: str, texts: Sequence[str]
     """
     if not all_finite(tensors):
         raise ModelError(
-            f"{problem} not finite{_named(texts)}; set encoder.precision=fp32 if this was not "
-            "computed in fp32, or train again with a smaller lr"
+            f"{problem} not finite{_named(texts)}; set encoder.precision=fp32 if it is not, or "
+            "train again with a smaller lr"
         )
 
 

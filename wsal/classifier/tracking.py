@@ -1,6 +1,5 @@
 """Tell a tracker how training goes, by accelerate's own trackers."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from accelerate import PartialState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from wsal import processes
-from wsal.errors import ConfigError
+from wsal.extras import require
 from wsal.settings import TrackerSettings
 
 Tell = Callable[[Mapping[str, float], int], None]
@@ -25,11 +24,7 @@ def tracked(settings: TrackerSettings, what: str) -> Iterator[Tell]:
     if settings.kind == "none" or not processes.is_leader():
         yield lambda *_: None
         return
-    if importlib.util.find_spec(settings.kind) is None:
-        raise ConfigError(
-            f"tracker is {settings.kind}, but it is not installed; run `pip install "
-            f"{settings.kind}`, or choose tracker=none"
-        )
+    require(settings.kind, extra=settings.kind, why=f"tracker={settings.kind}")
     PartialState()  # accelerate's trackers ask it which process they are in
     name = what.replace(": ", "-").replace(" ", "_")
     folder = str(Path(settings.folder))

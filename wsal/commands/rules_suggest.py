@@ -129,7 +129,9 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
         nodes = voted.manifest["config"]["rules"]["node"]
         columns = [column[rows] for column in tables.vote_columns(voted.path / "votes.parquet")]
         votes = np.column_stack([votes, *columns])
-    texts = LabelledSample(records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records))
+    texts = LabelledSample(
+        records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records)
+    )
     return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()))
 
 

@@ -9,11 +9,16 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from wsal import processes
+from wsal.commands import LAUNCHED
+from wsal.components import Components
 from wsal.config import overrides
-from wsal.config.composed import CONF_DIR, check
+from wsal.config.composed import check
 from wsal.config.errors import not_utf8
 from wsal.config.job import from_hydra, is_sweep
 from wsal.errors import ConfigError
+from wsal.export.openvino import OpenVino
+from wsal.extras import require
+from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output
 from wsal.reporting import report
 from wsal.run.loop import run_command
@@ -43,6 +48,8 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         composed.append(True)
         try:
             run = from_hydra(config, swept)
+            if command in LAUNCHED:
+                _require_extras(run.parts)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:
@@ -60,6 +67,18 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         raise ConfigError(_explained(error, prepared)) from error
     if failed:
         raise failed[0]
+
+
+def _require_extras(parts: Components) -> None:
+    """Fail now rather than after hours, if what a later stage needs is not installed.
+
+    Raises:
+        ConfigError: it names the extra to install.
+    """
+    if parts["active"].review:
+        require("cleanlab", extra="review", why="active.review")
+    if any(isinstance(exporter, OpenVino) for exporter in parts["export"].formats.values()):
+        require("openvino", extra="openvino", why="the export format openvino")
 
 
 def _explained(error: Exception, arguments: Sequence[str]) -> str:

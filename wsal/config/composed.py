@@ -37,10 +37,6 @@ from wsal.settings import (
     TrackerSettings,
 )
 
-PACKAGE = Path(__file__).parents[1]
-# An installed wheel holds conf/ inside the package; a checkout has it beside the package.
-CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
-
 SETTINGS = {
     "encoder": EncoderSettings,
     "hardware": HardwareSettings,

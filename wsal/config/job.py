@@ -10,9 +10,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from wsal.artifacts import digest_of
-from wsal.config.composed import CONF_DIR, RunConfig, check, listed
+from wsal.config.composed import RunConfig, check, listed
 from wsal.config.errors import misread
 from wsal.errors import ConfigError, WsalError
+from wsal.presets import CONF_DIR
 
 
 def from_hydra(config: DictConfig, swept: Collection[str] = ()) -> RunConfig:
