@@ -8,8 +8,9 @@ import polars as pl
 from hydra import compose, initialize_config_dir
 
 from wsal import tables
-from wsal.config.composed import CONF_DIR, check
+from wsal.config.composed import check
 from wsal.labels import LabelSet
+from wsal.presets import CONF_DIR
 from wsal.run.pipeline import run_stage
 
 SETS = {

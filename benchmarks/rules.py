@@ -10,7 +10,6 @@ import json
 import re
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,7 @@ from bench_rules import EXPRESSIONS, FUNCTIONS, plain
 from record import in_child, peak_mib, row, show, timed
 from titles import keyword_lists, records, regexes, titles
 
-from wsal.commands.rules_watch import Pool, View, look
-from wsal.commands.rules_watch import show as show_view
+from wsal.commands.rules_watch import FileVotes, Pool, print_edit, votes_of_file
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import vote_in_chunks
@@ -110,13 +108,12 @@ def after_an_edit(n_rows=100_000):
 
         def see(before):
             with contextlib.redirect_stdout(io.StringIO()):
-                begun = time.perf_counter()
-                found = look(Path(file.name), pool, before, ["bench_rules"])
-                show_view(pool, before, found, Path(file.name), begun)
+                found = votes_of_file(Path(file.name), pool, before, ["bench_rules"])
+                print_edit(pool, before, found, Path(file.name))
             return found
 
         write(nodes)
-        view = see(View({}, {}))
+        view = see(FileVotes({}, {}))
         for turn in range(5):
             edited = {**nodes["k0"], "words": [*nodes["k0"]["words"], nodes["k1"]["words"][turn]]}
             write(nodes | {"k0": edited})

@@ -16,9 +16,10 @@ from weak_sets import DATA, OWN
 
 from wsal.artifacts import Artifact
 from wsal.commands.rules_suggest import gather
-from wsal.config.composed import CONF_DIR, check, rules_in
+from wsal.config.composed import check, rules_in
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
+from wsal.presets import CONF_DIR
 from wsal.rules.voting import collect_votes
 from wsal.run.pipeline import run_stage
 from wsal.suggestion.proposals import to_yaml
@@ -49,7 +50,7 @@ def scores(rules, pool, test, labels):
 
 def suggested(folder, n_gold, seed):
     """The rules as they are read back from the YAML that is proposed, and the seconds."""
-    known = gather(folder, n_gold, seed).known
+    known = gather(folder, n_gold, seed).texts
     made, seconds = timed(lambda: suggest(known, PRECISION, max(5, len(known.gold) // SHARED)))
     file = folder / "suggested.yaml"
     file.write_text(to_yaml([*made.names, *made.terms]) + "\n")

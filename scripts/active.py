@@ -1,12 +1,10 @@
-"""The loop select, annotate, finetune.
+"""Run the rounds of active learning, until a stop rule holds.
 
 python scripts/active.py active.rounds=3
+torchrun --standalone --nproc_per_node 4 scripts/active.py
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its select.py would stand before Python's own
-from wsal.cli import launch
+from wsal.cli import main
 
 if __name__ == "__main__":
-    launch("active")
+    main("active")

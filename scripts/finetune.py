@@ -1,12 +1,10 @@
-"""Train on gold labels, with replay of weak ones.
+"""Train the classifier on gold labels, with replay of weak ones.
 
 python scripts/finetune.py finetune.steps=150
+torchrun --standalone --nproc_per_node 4 scripts/finetune.py
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its select.py would stand before Python's own
-from wsal.cli import launch
+from wsal.cli import main
 
 if __name__ == "__main__":
-    launch("finetune")
+    main("finetune")

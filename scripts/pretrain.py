@@ -1,12 +1,10 @@
 """Train the classifier on weak labels.
 
 python scripts/pretrain.py encoder=minilm pretrain.lr=3e-5
+torchrun --standalone --nproc_per_node 4 scripts/pretrain.py
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its select.py would stand before Python's own
-from wsal.cli import launch
+from wsal.cli import main
 
 if __name__ == "__main__":
-    launch("pretrain")
+    main("pretrain")

@@ -1,12 +1,10 @@
 """Run every stage, from rules to an exported model.
 
 python scripts/run.py experiment=smoke
+torchrun --standalone --nproc_per_node 4 scripts/run.py data=csv data.path=FILE
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its select.py would stand before Python's own
-from wsal.cli import launch
+from wsal.cli import main
 
 if __name__ == "__main__":
-    launch("run")
+    main("run")

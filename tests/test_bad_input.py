@@ -69,7 +69,7 @@ def work(prepared, tmp_path):
         ("prepare device=cdua", "device is 'cdua'.*'cpu'.*'cuda'"),
         ("prepare seed=true", "seed is True; expected"),
         ("prepare pretrain=null", "pretrain.*(None|null)"),
-        ("prepare label_model._target_=os.system", "'os.system'; trusted are wsal"),
+        ("prepare label_model._target_=os.system", "'os.system', but only wsal. is trusted"),
         ("prepare data=csvv", "csvv.*did you mean 'csv'"),
         ("prepare data=csv", "data.path has no value.*data.path=..."),
         ("prdict", "unknown command 'prdict'; did you mean 'predict'"),

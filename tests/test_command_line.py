@@ -85,7 +85,7 @@ def test_the_home_folder_and_options_between_overrides(monkeypatch, tmp_path):
         (["data.path=", "name='  '"], ["2 things", "data.path= is empty", "name= is empty"]),
         (["name=a,b"], ["--multirun", "\"name='a,b'\""]),
         (["rules={}"], ["rules={} changes nothing"]),
-        (["shop"], ["'shop' is no setting; expected KEY=VALUE"]),
+        (["shop"], ["cannot understand 'shop'; expected KEY=VALUE"]),
         (["rules.Café.label=x"], ["'rules.Café.label' cannot be a key", "YAML file"]),
         (["data.layout.labels=[a,b (c]"], ["data.layout.labels=[a,b (c]", "in quotes"]),
         (["name=a\x00b"], ["control character"]),
@@ -109,14 +109,14 @@ def test_options_may_stand_between_overrides_and_a_name_may_be_a_number(work):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["~seed"], ["seed was taken away"]),
-        (["~hardware", "~stop"], ["hardware was taken away", "stop was taken away"]),
+        (["~seed"], ["seed was removed"]),
+        (["~hardware", "~stop"], ["hardware was removed", "stop was removed"]),
         (["seed=1.5"], ["seed is 1.5; expected a whole number"]),
         (["run_dir=.."], ["run_dir is '..'; expected the name of a folder"]),
-        (["name=../other"], ["name is '../other', outside of runs/; use run_dir=FOLDER"]),
+        (["name=../other"], ["name is '../other', which is outside of runs/; use run_dir=FOLDER"]),
         (["pretrain.lr=abc", "active.rounds=-1", "+finetune.typo=1"],
          ["3 things", "pretrain.lr is 'abc'", "active.rounds is -1", "'typo'"]),
-        (["data=csv"], ["data.layout.text has no value, data.path has no value: give them"]),
+        (["data=csv"], ["data.layout.text has no value, data.path has no value; add"]),
         (["data.layout.labels=[true,null,1.5]"],
          ["labels[0] is True, a boolean", 'labels[1] is null; if text is meant, put it in quotes',
           "labels[2] is 1.5; if text is meant"]),
@@ -148,7 +148,7 @@ def test_booleans_of_yaml_and_a_missing_first_line_are_explained(work):
             "data.layout.labels[0] is True", "yes, no, on, off", "put it in quotes")  # fmt: skip
     (work / "mine/experiment/e.yaml").write_text("seed: 5\n")
     refused(run_here(work, "prepare", "--config-dir", "mine", "experiment=e", *CSV),
-            "first line is missing", "# @package _global_")  # fmt: skip
+            "add this first line", "# @package _global_")  # fmt: skip
     (work / "mine/experiment/e.yaml").write_text("# @package _global_\nrules: shop\n")
     refused(run_here(work, "prepare", "--config-dir", "mine", "experiment=e", *CSV),
             "rules is 'shop'", "- override /rules: shop")  # fmt: skip
@@ -163,7 +163,7 @@ RULE = "{_target_: wsal.rules.patterns.Keyword, label: A, words: [beans]}"
         ("a:\n  label: A\n  words: [x]\n", ["rules.a has no `_target_`", "patterns.Keyword"]),
         ("a: {_target_: wsal.rules.patterns.KeyWord, label: A, words: [x]}\n",
          ["no 'KeyWord'; did you mean 'Keyword'? known: Keyword, Regex\n"]),
-        (f"- {RULE}\n", ["expected names, each with what it stands for"]),
+        (f"- {RULE}\n", ["expected a mapping from names to components"]),
         (RULE.join(("a: ", "\n")).replace("[beans]", "[yes, 1.50, null]"),
          ["3 things", "words[0] is True, a boolean", "words[1] is 1.5", "words[2] is null"]),
         (RULE.join(("a: ", "\n")).replace("[beans]", "'beans, arabica'"),
@@ -204,7 +204,7 @@ def test_rules_may_be_named_by_numbers_and_take_one_word(work):
         ("own_b", "import nosuch_module\n", ["own_b.py, line 1: ModuleNotFoundError"]),
         ("own_c", "x = 1\ny = 1 / 0\n", ["own_c.py, line 2: ZeroDivisionError"]),
         ("own_d", "def short(r):\n    return 'A'\n", ["own_d.short is a plain function", "@rule"]),
-        ("own_e", "short = 5\n", ["rules.a is a int, not a Rule"]),
+        ("own_e", "short = 5\n", ["rules.a is of type int; expected a Rule"]),
         ("own_f", "from wsal.rules.functions import rule\n\n@rule\ndef long(r): ...\n",
          ["own_f has no 'short'; known: long"]),
     ],
@@ -241,13 +241,13 @@ def test_each_job_of_a_sweep_has_a_folder_of_its_own(tmp_path, words, folders):
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_asks_for_a_report(capsys):
-    from wsal.cli import report
+    from wsal.reporting import report
 
     with pytest.raises(SystemExit, match="1"):
         report(ZeroDivisionError("division by zero"))
     said = capsys.readouterr().err
     assert "ZeroDivisionError: division by zero" in said
-    assert "a fault of wsal" in said.splitlines()[-1]
+    assert "a bug in wsal" in said.splitlines()[-1]
     with pytest.raises(SystemExit, match="1"):
         report(PermissionError(13, "Permission denied", "runs/x"))
     assert capsys.readouterr().err == "error: runs/x: Permission denied\n"

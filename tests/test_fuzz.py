@@ -17,14 +17,16 @@ import pytest
 from helpers import CONF, run_here
 from mutations import damaged, damaged_json, damaged_words
 
-from wsal import cli
+from wsal.commands import LAUNCHED
+from wsal.reporting import report
+from wsal.run.pipeline import STAGES
 
 pytestmark = pytest.mark.slow
 TINY = (
     "data.n=300", "encoder=tiny", "pretrain.epochs=1", "finetune.steps=2", "active.rounds=1",
     "active.query_size=6", "export=hf", "tracker=none", "hardware.threads=1",
 )  # fmt: skip
-FAULT = "this is a fault of wsal"
+FAULT = "this is a bug in wsal"
 ROWS = [(f"a{n}", f"Arabica beans {n} kg", ("Coffee", "Pets")[n % 2]) for n in range(12)]
 RULES = rb"""
 beans: {_target_: wsal.rules.patterns.Keyword, label: Coffee, words: [beans, 501], unless: [dog]}
@@ -58,7 +60,7 @@ def outcome(call):
             raise
         except BaseException as error:  # noqa: BLE001  as in cli.main
             with pytest.raises(SystemExit):
-                cli.report(error)
+                report(error)
     return said.getvalue()
 
 
@@ -246,7 +248,7 @@ def test_command_lines_of_readers(place):
                 words = [*words, "--backend", "nosuch"]  # else it would stay
             if words[:2] == ["rules", "watch"]:
                 words = [*words, "--once"]  # so would it
-            if words[:1] and words[0] in (*cli.STAGES, "run", "active"):
+            if words[:1] and words[0] in (*STAGES, *LAUNCHED):
                 continue
             yield words, partial(run_here, place, *words)
 
@@ -255,7 +257,7 @@ def test_command_lines_of_readers(place):
 
 def test_command_lines_of_stages(tmp_path):
     random = Random(7)
-    stages = [name for name in cli.STAGES if name != "prepare"]  # the run is not there
+    stages = [name for name in STAGES if name != "prepare"]  # the run is not there
 
     def cases():
         for n in range(40):

@@ -23,9 +23,9 @@ BEFORE = ("prepare", "vote", "aggregate", "tokenise")
 def tokenised(tmp_path_factory):
     """A folder in which everything before pretraining is done."""
     folder = tmp_path_factory.mktemp("tokenised")
-    code = "import sys\nfrom wsal.cli import launch\n"
+    code = "import sys\nfrom wsal.cli import main\n"
     for stage in BEFORE:
-        code += f"sys.argv = ['wsal', *{SMOKE!r}]; launch({stage!r})\n"
+        code += f"sys.argv = ['wsal', *{SMOKE!r}]; main({stage!r})\n"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
     return folder
 
@@ -102,11 +102,11 @@ def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(work, tmp_path
     calm = tmp_path_factory.mktemp("calm")
     shutil.copytree(work, calm, dirs_exist_ok=True)
     command = [sys.executable, "-c", "from wsal.cli import main; main()", "pretrain", *SMOKE]
-    command.append("pretrain.epochs=120")
+    command += ["pretrain.epochs=120", "tracker=tensorboard"]
     subprocess.run(command, cwd=calm, check=True, capture_output=True)
     code, said = preempted(work, command)
     assert code == 128 + signal.SIGTERM, said
-    assert "the same command goes on" in said
+    assert "run the same command again" in said
     assert not (work / "runs/t/pretrained").exists()
     assert list((work / "runs/t/pretrained.unfinished/checkpoints").glob("*/*/state.json"))
     subprocess.run(command, cwd=work, check=True, capture_output=True)

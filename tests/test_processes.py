@@ -9,17 +9,17 @@ import sys
 import pytest
 
 from wsal import processes
-from wsal.cli import STAGES
-from wsal.commands.readers import READERS
+from wsal.commands import COMMANDS, LAUNCHED
+from wsal.run.pipeline import STAGES
 
-COMMANDS = (*STAGES, "run", "active", *READERS)
+ALL = (*LAUNCHED, *STAGES, *COMMANDS)
 EACH = """
 import contextlib, io, json, os, sys
 from wsal.cli import main
 found = {}
 for command in json.loads(sys.argv[1]):
     os.environ.pop("GOMP_SPINCOUNT", None)
-    sys.argv = ["wsal", command, "--help"]
+    sys.argv = ["wsal", *command.split(), "--help"]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         main()
     found[command] = os.environ.get("GOMP_SPINCOUNT")
@@ -45,10 +45,10 @@ def without(*names):
 
 def test_every_command_lets_threads_sleep_soon_where_they_wait():
     done = subprocess.run(
-        [sys.executable, "-c", EACH, json.dumps(COMMANDS)],
+        [sys.executable, "-c", EACH, json.dumps(ALL)],
         env=without(*processes.OPENMP_VARIABLES), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(COMMANDS, processes.SPINS)
+    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(ALL, processes.SPINS)
 
 
 @pytest.mark.parametrize(

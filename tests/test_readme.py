@@ -69,7 +69,7 @@ def test_every_block_does_what_the_text_says(tmp_path):
     assert "label: Pet Food" in (tmp_path / "suggested.yaml").read_text()
     assert (tmp_path / "labelled.csv").exists()
     pipeline_says_what_the_script_says(tmp_path / "runs/shop/exported")
-    assert "would send" in whole
+    assert "would upload" in whole
     tasks = json.loads((tmp_path / "tasks.json").read_text())
     assert tasks[0]["predictions"][0]["result"][0]["value"]["choices"][0] in whole
 

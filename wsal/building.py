@@ -1,4 +1,4 @@
-"""From plain configuration to objects, each value checked against the constructor it goes to."""
+"""From plain configuration to objects; each value is checked by the annotation of its parameter."""
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -25,22 +25,22 @@ T = TypeVar("T")
 
 
 def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
-    """The component that a `_target_` node names, or a mapping of such components.
+    """The component that a node with a `_target_` describes, or a mapping of such components.
 
-    Values of a node may be such nodes again, as for a strategy made of others. Only targets whose
-    dotted name begins with a trusted prefix are imported at all.
+    Values of a node may be such nodes too, as in a strategy made of others. Only targets whose
+    dotted name begins with a trusted prefix are imported.
 
     Raises:
-        ConfigError: the target is not trusted or cannot be imported, a value is of the wrong
-            type or out of range, a value is missing. UnknownNameError: an unknown parameter.
-            If several things are wrong, a ConfigError that names all of them.
+        ConfigError: the target is not trusted or cannot be imported; a value is missing, of the
+            wrong type, or out of range. If several things are wrong, it names all of them.
+        UnknownNameError: a parameter is unknown.
     """
     if not isinstance(node, Mapping):
         raise ConfigError(f"{key} is {_shown(node)}; expected {_node_wanted(node, key)}")
     if "_target_" not in node:
         if not all(isinstance(value, Mapping) for value in node.values()):
             raise ConfigError(
-                f"{key} has no `_target_`, which says what it is; add one, for example {EXAMPLE}"
+                f"{key} has no `_target_` (the class to build); add one, for example {EXAMPLE}"
             )
         return all_of({n: partial(build, v, f"{key}.{n}", trusted) for n, v in node.items()})
     target = find(str(node["_target_"]), key, trusted)
@@ -54,14 +54,14 @@ def build(node: Any, key: str, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa
     if not callable(target) or not inspect.isclass(target):
         if values:
             raise ConfigError(
-                f"{key}: {node['_target_']} is not a class, so it takes no {', '.join(values)}"
+                f"{key}: {node['_target_']} is not a class; remove {', '.join(values)}"
             )
-        return target  # made by a decorator: a rule written as a function
+        return target  # an object that a decorator made, such as a rule written as a function
     return construct(target, values, key)
 
 
 def with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
-    """The value, with every node in it that names a `_target_` built; see `build`."""
+    """The value, with every node in it that has a `_target_` built; see `build`."""
     if not isinstance(value, Mapping):
         return value
     if "_target_" in value:
@@ -70,9 +70,9 @@ def with_components(value: Any, key: str, trusted: Sequence[str]) -> Any:  # noq
 
 
 def coerced(node: Any, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
-    """The node with each value as its constructor wants it; see `coercion.as_hinted`.
+    """The node with each value converted to what its constructor expects; see `as_hinted`.
 
-    What cannot be found is left as it is: `build` says what is wrong with it.
+    A node with an unknown target stays as it is: `build` raises the error.
     """
     if not isinstance(node, Mapping):
         return node
@@ -96,7 +96,7 @@ def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: 
     """
     if not isinstance(values, Mapping):
         raise ConfigError(
-            f"{key} is {_shown(values)}; expected a mapping with the keys of {make.__name__}"
+            f"{key} is {_shown(values)}; expected a mapping with the settings of {make.__name__}"
         )
     parameters = {
         name: parameter
@@ -114,17 +114,24 @@ def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: 
         for name, parameter in parameters.items()
         if parameter.default is parameter.empty and values.get(name) is None
     ]
-    known = {n: v for n, v in values.items() if n in parameters}
-    checked = {n: partial(_value, hints.get(n, Any), v, f"{key}.{n}") for n, v in known.items()}
-    given = all_of(checked, problems)
+    checks = {
+        name: partial(_value, hints.get(name, Any), value, f"{key}.{name}")
+        for name, value in values.items()
+        if name in parameters
+    }
+    arguments = all_of(checks, problems)
     try:
-        return make(**given)
+        return make(**arguments)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{key}: {error}") from error
 
 
 def all_of(makers: Mapping[K, Callable[[], T]], problems: Sequence[WsalError] = ()) -> dict[K, T]:
-    """What each function returns; or one error that names everything wrong, `problems` included."""
+    """What each function returns.
+
+    Raises:
+        ConfigError: some functions raised, or there are `problems`; it names them all.
+    """
     made: dict[K, T] = {}
     errors = list(problems)
     for name, make in makers.items():
@@ -145,28 +152,28 @@ def _value(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401
     try:
         return TypeAdapter(hint, config=_config(hint)).validate_python(value)
     except ValidationError as error:
-        places: dict[str, list[dict[str, Any]]] = {}
-        for one in _deepest(error):
-            inside = value if isinstance(value, Mapping) else ()
-            place = "".join(
+        keys = value if isinstance(value, Mapping) else ()
+        by_path: dict[str, list[Mapping[str, Any]]] = {}
+        for detail in _deepest(error):
+            path = "".join(
                 f"[{step}]" if isinstance(step, int) else f".{step}"
-                for step in one["loc"]
-                if isinstance(step, int) or step in inside
+                for step in detail["loc"]
+                if isinstance(step, int) or step in keys
             )
-            places.setdefault(place, []).append(one)
-        found = [ConfigError(f"{key}{at} is {_complaint(each)}") for at, each in places.items()]
-        raise ConfigError.of(found) from error
+            by_path.setdefault(path, []).append(detail)
+        raise ConfigError.of(
+            [ConfigError(f"{key}{path} is {_problem(d)}") for path, d in by_path.items()]
+        ) from error
 
 
 def _deepest(error: ValidationError) -> list[Any]:
-    """Its errors; without those that only say that nothing is left beside the wrong values."""
+    """Its errors, without those that only say that a list has no valid values."""
     errors = error.errors()
-    inner = [one for one in errors if one["type"] != "too_short"]
-    return inner or errors
+    return [detail for detail in errors if detail["type"] != "too_short"] or errors
 
 
-def _complaint(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What is wrong with one value; of a union, each branch has an error."""
+def _problem(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong with a value; for a union there is an error for each of its types."""
     value = errors[0]["input"]
     kinds = {error["type"] for error in errors}
     if "string_type" in kinds and isinstance(value, bool):
@@ -177,8 +184,8 @@ def _complaint(errors: Sequence[Mapping[str, Any]]) -> str:
     if kinds & {"tuple_type", "list_type"} and isinstance(value, str):
         items = ", ".join(part.strip() for part in value.split(","))
         return f"{_shown(value)}; expected a list: [{items}]"
-    said = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
-    return f"{_shown(value)}: {', or '.join(said)}"
+    messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
+    return f"{_shown(value)}: {', or '.join(messages)}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
@@ -187,15 +194,15 @@ def _shown(value: Any) -> str:  # noqa: ANN401
 
 
 def _node_wanted(node: Any, key: str) -> str:  # noqa: ANN401
-    """What should stand where a component was expected."""
+    """What was expected instead of a node that does not describe a component."""
     if isinstance(node, list):
-        return f"names, each with what it stands for: `NAME:` and below it {EXAMPLE}"
+        return f"a mapping from names to components: `NAME:` and below it {EXAMPLE}"
     if isinstance(node, str) and "." not in key:
         return (
-            f"a node with a `_target_`; to choose the option {node!r} in a file, write under "
-            f"`defaults:` `- override /{key}: {node}`"
+            f"a mapping with a `_target_`; to choose the option {node!r} in a file, write "
+            f"`- override /{key}: {node}` under `defaults:`"
         )
-    return f"a node with a `_target_`, for example {EXAMPLE}"
+    return f"a mapping with a `_target_`, for example {EXAMPLE}"
 
 
 def _config(hint: Any) -> ConfigDict | None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Values as their annotations want them, where a person can have meant one thing only."""
+"""Values converted to their annotated types, but only where the meaning is certain."""
 
 import types
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,22 @@ NUMBERS = (int, float)
 
 
 def as_hinted(hint: Any, value: Any) -> Any:  # noqa: ANN401  any annotation, any value
-    """The value, with whole numbers as text where text is wanted, and one word as a list of one.
+    """The value, converted if the annotation asks for text or a list, and the meaning is certain.
 
-    Everything else is given back as it is, for whoever checks it: a boolean and a number with a
-    point are no text (`yes` or `1.50` may have been typed), a word with a comma is no list.
+    A whole number becomes text, and a single word a list of length one. Everything else stays as it
+    is and is checked later: a boolean or a decimal number is not converted to text, because `yes`
+    or `1.50` may have been typed, and a word with a comma not to a list.
 
     >>> as_hinted(tuple[str, ...], "title"), as_hinted(tuple[str, ...], [501, "x"])
     (['title'], ['501', 'x'])
     >>> as_hinted(dict[str, str], {1: "A"}), as_hinted(str | None, True)
     ({'1': 'A'}, True)
     """
-    hint, inside = _bare(hint), get_args(_bare(hint))
+    hint = _bare(hint)
+    inside = get_args(hint)
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        return _one_of(inside, value)
+        return _union(inside, value)
     if hint in (str, Path):
         return _text(value, path=hint is Path)
     if isinstance(value, Mapping):
@@ -33,22 +35,22 @@ def as_hinted(hint: Any, value: Any) -> Any:  # noqa: ANN401  any annotation, an
         if _whole(value) or (isinstance(value, str) and value.strip() and "," not in value):
             value = [value]
         if isinstance(value, list | tuple):
-            return [as_hinted(inside[0], one) for one in value]
+            return [as_hinted(inside[0], item) for item in value]
     return value
 
 
 def by_names(make: Any, values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401  a class
-    """Each value as the parameter of its name wants it; unknown names stay as they are."""
+    """Each value converted for the parameter of its name; unknown names stay as they are."""
     hints = hints_of(make)
     return {name: as_hinted(hints.get(name, Any), value) for name, value in values.items()}
 
 
 @cache
 def hints_of(make: Any) -> dict[str, Any]:  # noqa: ANN401  a class, or a function
-    """The annotations of what it takes, by name; none where they cannot be resolved."""
+    """The annotations of its parameters, by name; empty if they cannot be resolved."""
     try:
-        found = make.__init__ if isinstance(make, type) else make  # type: ignore[misc]
-        return get_type_hints(found, include_extras=True)
+        function = make.__init__ if isinstance(make, type) else make  # type: ignore[misc]
+        return get_type_hints(function, include_extras=True)
     except (NameError, TypeError):
         return {}
 
@@ -57,11 +59,11 @@ def _bare(hint: Any) -> Any:  # noqa: ANN401
     return _bare(get_args(hint)[0]) if get_origin(hint) is Annotated else hint
 
 
-def _one_of(hints: Sequence[Any], value: Any) -> Any:  # noqa: ANN401
-    wanted = [_bare(hint) for hint in hints if hint is not type(None)]
-    if value is None or any(hint in NUMBERS for hint in wanted):
+def _union(hints: Sequence[Any], value: Any) -> Any:  # noqa: ANN401
+    types_ = [_bare(hint) for hint in hints if hint is not type(None)]
+    if value is None or any(type_ in NUMBERS for type_ in types_):
         return value
-    return as_hinted(str if str in wanted else wanted[0], value)
+    return as_hinted(str if str in types_ else types_[0], value)
 
 
 def _whole(value: Any) -> bool:  # noqa: ANN401

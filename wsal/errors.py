@@ -1,19 +1,22 @@
-"""Every error wsal raises on purpose. Each says what was found, what was expected, what to do."""
+"""Every error that wsal raises on purpose.
+
+A message says what was found and where, what was expected, and what to do.
+"""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-SHOWN = 10  # of the things that are wrong at once
+SHOWN = 10  # problems in one message
 
 
 def listed(problems: Sequence[str]) -> str:
-    r"""Each on a line of its own; of more than `SHOWN` the first ones, and how many follow.
+    r"""The problems, a line for each; if there are more than `SHOWN`, how many more.
 
     >>> listed(["a", "b"]), listed(["x"] * 12)[-17:]
     ('\n  a\n  b', '\n  ... and 2 more')
     """
     more = [f"... and {len(problems) - SHOWN:,} more"] if len(problems) > SHOWN else []
-    return "".join(f"\n  {one}" for one in [*problems[:SHOWN], *more])
+    return "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
 
 
 class WsalError(Exception):
@@ -21,7 +24,7 @@ class WsalError(Exception):
 
 
 class UnknownNameError(WsalError):
-    """A name that is not among the known ones.
+    """A name that is not among the known names.
 
     >>> raise UnknownNameError("label", "spma", ["ham", "spam"])
     Traceback (most recent call last):
@@ -33,14 +36,14 @@ class UnknownNameError(WsalError):
 
 
 class ConfigError(WsalError):
-    """The configuration asks for something that cannot be built."""
+    """A setting or an option is wrong, or what it asks for is not installed."""
 
     problems: tuple[str, ...] = ()
-    """Where several things are wrong: a sentence for each."""
+    """If several things are wrong: a sentence for each."""
 
     @classmethod
     def of(cls, errors: Sequence[WsalError]) -> WsalError:
-        """One error for all: the only one as it is, of several a list of what they say.
+        """The error itself if there is one; of several, one error that lists their messages.
 
         >>> raise ConfigError.of([ConfigError("a is 1"), ConfigError("b is 2")])
         Traceback (most recent call last):
@@ -50,69 +53,69 @@ class ConfigError(WsalError):
         """
         if len(errors) == 1:
             return errors[0]
-        said = (getattr(error, "problems", ()) or (str(error),) for error in errors)
-        problems = tuple(dict.fromkeys(problem for each in said for problem in each))
+        messages = (getattr(error, "problems", ()) or (str(error),) for error in errors)
+        problems = tuple(dict.fromkeys(problem for several in messages for problem in several))
         error = cls(f"{len(problems)} things are wrong:{listed(problems)}")
         error.problems = problems
         return error
 
 
 class DataError(WsalError):
-    """A source has no rows, lacks a column, or holds a row that cannot be read as a record."""
+    """A data source has no rows, lacks a column, or has a row that cannot be parsed."""
 
 
 class PoolExhaustedError(DataError):
-    """Every text that may be asked about was asked."""
+    """Every text that may be selected was selected before."""
 
 
 class ModelError(WsalError):
-    """A label model cannot learn from these votes."""
+    """A model cannot be trained on this data, or its training failed."""
 
 
 class RuleError(WsalError):
-    """A rule names a class or a field that the data does not have, or it raised."""
+    """A rule names a class or a field that the data does not have, or it raised an error."""
 
 
 class TableError(WsalError):
-    """A table on disk does not have the columns its schema promises."""
+    """A table of a run does not have the columns of its schema."""
 
 
 class MissingArtifactError(WsalError):
-    """A stage was asked to run before the stage that writes its input."""
+    """Something that an earlier command writes does not exist."""
 
 
 class AnnotationError(WsalError):
-    """An answer that cannot be taken: an unknown label, an unknown or a repeated id."""
+    """An answer cannot be used: its label or id is unknown, or its id occurs twice."""
 
 
 class ParityError(WsalError):
-    """An exported model does not give what the classifier gives."""
+    """An exported model does not predict what the classifier predicts."""
 
 
 class BusyError(WsalError):
-    """Another process works on the same run folder."""
+    """Another process is using the same run folder."""
 
 
 class DiskError(WsalError):
-    """The disk is full or cannot be written."""
+    """The disk is full, or cannot be written to."""
 
 
 class PreemptedError(WsalError):
-    """SIGTERM came in the middle of a training; a checkpoint was written."""
+    """SIGTERM interrupted a training; a checkpoint was written."""
 
     def __init__(self, step: int, n_steps: int) -> None:
         super().__init__(
-            f"stopped by SIGTERM after step {step:,} of {n_steps:,}; the same command goes on "
-            "from there"
+            f"stopped by SIGTERM after step {step:,} of {n_steps:,}; run the same command again "
+            "to continue from there"
         )
 
 
-class WaitingForAnnotations(Exception):  # noqa: N818  not an error: the next step is a person's
-    """A round's query is written; nothing goes on before people have answered it."""
+class WaitingForAnnotations(Exception):  # noqa: N818  not an error
+    """The query of a round was written, and people have to answer it before the run continues."""
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 30) -> str:
-    """The nearest known name and the list of all, as the end of a message.
+    """The end of a message: the known name that is nearest, and all known names.
 
     >>> did_you_mean("spma", ["ham", "spam"])
     "; did you mean 'spam'? known: ham, spam"
@@ -123,7 +126,7 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 30) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as the end of a message; empty where none is near.
+    """The end of a message: the known name that is nearest; empty if none is near.
 
     >>> nearest("spma", ["ham", "spam"])
     "; did you mean 'spam'?"

@@ -55,7 +55,7 @@ class HardwareSettings:
 class TrackerSettings:
     """Who is told of the loss while it falls."""
 
-    kind: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "tensorboard"
+    kind: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "none"
     folder: str = "runs/tracker"
     """Where tensorboard and mlflow keep what they are told."""
     project: str = "wsal"

@@ -1,4 +1,4 @@
-"""From a dotted name to the class, or the rule, that it stands for; only trusted code is run."""
+"""From a dotted name to the class or rule that it names; only trusted modules are imported."""
 
 import inspect
 import traceback
@@ -26,29 +26,30 @@ MOVED = {
 
 
 def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401  whatever has a name
-    """What a module has under this name.
+    """The object with this name.
 
     Args:
-        target: the dotted name, as in `wsal.rules.patterns.Keyword`.
-        key: where in the configuration it stands, for messages.
-        trusted: prefixes of names whose modules may be imported.
+        target: the dotted name, such as `wsal.rules.patterns.Keyword`.
+        key: the key of the configuration that names it, for messages.
+        trusted: prefixes of the modules that may be imported.
 
     Raises:
-        ConfigError: the name is not trusted, is not there, or its module cannot be imported.
+        ConfigError: the name is not trusted, does not exist, or its module cannot be imported.
     """
     target = MOVED.get(target, target)
     allowed = tuple(prefix if prefix.endswith(".") else f"{prefix}." for prefix in trusted)
     if not target.startswith(allowed):
         raise ConfigError(
-            f"{key} would import {target!r}; trusted are {', '.join(allowed)} "
-            "(to trust code of your own: trusted=[my_module] on the command line)"
+            f"{key} would import {target!r}, but only {', '.join(allowed)} is trusted (to trust "
+            "code of your own, add trusted=[my_module] to the command)"
         )
     module, _, name = target.rpartition(".")
-    found = _imported(module, target, key)
-    if not hasattr(found, name):
-        own = [n for n, v in vars(found).items() if n[:1] != "_" and _is_of(v, module)]
+    imported = _imported(module, target, key)
+    if not hasattr(imported, name):
+        own = [n for n, v in vars(imported).items() if n[:1] != "_" and _is_defined_in(v, module)]
         raise ConfigError(f"{key}: module {module} has no {name!r}{did_you_mean(name, own)}")
-    value = getattr(found, name)
+    value = getattr(imported, name)
+    # A trusted module may have imported a class of another module, which is not trusted by that.
     if inspect.isclass(value) and not f"{value.__module__}.".startswith(allowed):
         raise ConfigError(f"{key}: {target} is {value.__module__}.{name}, which is not trusted")
     return value
@@ -61,24 +62,25 @@ def _imported(module: str, target: str, key: str) -> Any:  # noqa: ANN401  a mod
         if error.name and not module.startswith(error.name):
             raise ConfigError(f"{key}: {_failed(module, error)}") from error
         raise ConfigError(
-            f"{key}: there is no module {module!r} for _target_ {target!r}"
+            f"{key}: there is no module {module!r}, which `_target_: {target}` names"
         ) from error
     except Exception as error:  # whatever a user's module does while it is imported
         raise ConfigError(f"{key}: {_failed(module, error)}") from error
 
 
-def _is_of(value: Any, module: str) -> bool:  # noqa: ANN401
-    """Whether the module made it rather than imported it."""
+def _is_defined_in(value: Any, module: str) -> bool:  # noqa: ANN401
+    """Whether the module defines it, rather than imports it."""
     if inspect.isclass(value) or inspect.isfunction(value):
         return value.__module__ == module
-    return type(value).__module__ == "wsal.rules.functions"  # made by a decorator
+    return type(value).__module__ == "wsal.rules.functions"  # a rule, made by a decorator
 
 
 def _failed(module: str, error: Exception) -> str:
-    """Why a module cannot be imported: file, line, what stands there."""
+    """Why a module cannot be imported, with file and line."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
     frames = traceback.extract_tb(error.__traceback__)
-    of_module = [one for one in frames if Path(one.filename).stem == module.rpartition(".")[2]]
-    at = (of_module or list(frames))[-1]
-    return f"{at.filename}, line {at.lineno}: {type(error).__name__}: {error} (in: {at.line})"
+    name = module.rpartition(".")[2]
+    in_module = [frame for frame in frames if Path(frame.filename).stem == name]
+    last = (in_module or list(frames))[-1]
+    return f"{last.filename}, line {last.lineno}: {type(error).__name__}: {error} (in: {last.line})"

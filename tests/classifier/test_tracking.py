@@ -32,5 +32,7 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
 def test_a_tracker_that_is_not_there_is_said_before_training(tiny, tmp_path):
     classifier = tiny(task()[0])
     run = TrainingRun(SETTINGS, tmp_path, 0, "t", replace(TrackerSettings(), kind="trackio"))
-    with pytest.raises(ConfigError, match="trackio, but it is not installed; run `pip install"):
+    with pytest.raises(
+        ConfigError, match=r"tracker=trackio needs trackio; install it: pip install .wsal.trackio"
+    ):
         train(classifier, objective_of(classifier), plan_of(1), run)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from wsal.commands.rules_watch import Pool, View, changes, look, show
+from wsal.commands.rules_watch import FileVotes, Pool, changes, print_edit, votes_of_file
 from wsal.errors import ConfigError, RuleError
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword
@@ -39,21 +39,21 @@ def file(tmp_path):
 
 
 def test_an_edit_votes_anew_with_the_edited_rule_alone(pool, file, monkeypatch, capsys):
-    first = look(file, pool, View({}, {}), [])
+    first = votes_of_file(file, pool, FileVotes({}, {}), [])
     asked = []
     search = Keyword.search
     monkeypatch.setattr(Keyword, "search", lambda one: asked.append(one.words) or search(one))
     edited = RULES.replace("label: Tea, words: [tea]", "label: Tea, words: [black, pot]")
     file.write_text(edited + "new: {_target_: wsal.rules.patterns.Regex, label: Tea, pattern: e}\n")
-    second = look(file, pool, first, [])
+    second = votes_of_file(file, pool, first, [])
     assert set(asked) == {("black", "pot")}
-    found = {one.rule: (one.what, [r.tolist() for r in one.rows().values()])
+    found = {one.rule: (one.kind, [r.tolist() for r in one.rows().values()])
              for one in changes(first, second, 5)}  # fmt: skip
     assert found == {
         "tea": ("edited", [[3], [0, 1], []]),
         "new": ("new", [[0, 1, 4], [], []]),
     }
-    show(pool, first, second, file, time.perf_counter())
+    print_edit(pool, first, second, file)
     shown = capsys.readouterr().out
     assert "gained tea Tea: pot\n" in shown
     assert "lost tea Tea: tea cup  (gold: Cup)" in shown
@@ -62,22 +62,25 @@ def test_an_edit_votes_anew_with_the_edited_rule_alone(pool, file, monkeypatch, 
 
 @pytest.mark.parametrize("written", ["", "# nothing yet\n", "{}\n"])
 def test_a_file_without_rules_is_watched(pool, file, written, capsys):
-    first = look(file, pool, View({}, {}), [])
+    first = votes_of_file(file, pool, FileVotes({}, {}), [])
     file.write_text(written)
-    none = look(file, pool, first, [])
-    show(pool, first, none, file, time.perf_counter())
+    none = votes_of_file(file, pool, first, [])
+    print_edit(pool, first, none, file)
     shown = " ".join(capsys.readouterr().out.split())
     assert "0 rules on 5 texts" in shown
     assert "0.0000" in shown
-    assert {one.rule: one.what for one in changes(first, none, 5)} == {"tea": "gone", "cup": "gone"}
+    assert {one.rule: one.kind for one in changes(first, none, 5)} == {
+        "tea": "removed",
+        "cup": "removed",
+    }
 
 
 def test_rules_with_names_of_two_kinds_are_watched(pool, file):
     file.write_text(RULES.replace("tea:", "501:", 1))
-    view = look(file, pool, View({}, {}), [])
+    view = votes_of_file(file, pool, FileVotes({}, {}), [])
     assert list(view.votes) == ["501", "cup"]
     file.write_text(file.read_text() + "# a remark\n")
-    assert list(changes(view, look(file, pool, view, []), 5)) == []
+    assert list(changes(view, votes_of_file(file, pool, view, []), 5)) == []
 
 
 @pytest.mark.slow
@@ -90,32 +93,32 @@ def test_rules_by_meaning_vote_while_they_are_watched(pool, file, monkeypatch):
         "margin: 0, seeds: {{Tea: [{}], Cup: [{}]}}}}\n"
     )
     file.write_text(RULES + rule.format("green tea", "cup"))
-    first = look(file, pool, View({}, {}), [])
+    first = votes_of_file(file, pool, FileVotes({}, {}), [])
     vectors = text_embedding.embed_texts(texts, "tiny")
     nearest = (vectors @ vectors[[2, 0]].T).argmax(axis=1)  # 0: the cup, 1: the green tea
     assert first.votes["near"].tolist() == nearest.tolist()
     assert nearest[[2, 0]].tolist() == [0, 1]
     embedded, embed = [], text_embedding.embed_texts
     monkeypatch.setattr(
-        text_embedding, "embed", lambda *given: embedded.append(given) or embed(*given)
+        text_embedding, "embed_texts", lambda *given: embedded.append(given) or embed(*given)
     )
     file.write_text(RULES + rule.format("pot", "cup"))
-    second = look(file, pool, first, [])
+    second = votes_of_file(file, pool, first, [])
     assert embedded == []  # every text was embedded before
     nearest = (vectors @ vectors[[2, 3]].T).argmax(axis=1)
     assert second.votes["near"].tolist() == nearest.tolist()
     assert second.votes["tea"].tolist() == first.votes["tea"].tolist()
 
 
-def test_flipped_votes_and_rules_that_are_gone_are_said(pool, file):
-    first = look(file, pool, View({}, {}), [])
+def test_changed_votes_and_removed_rules_are_shown(pool, file):
+    first = votes_of_file(file, pool, FileVotes({}, {}), [])
     file.write_text(RULES.splitlines()[1].replace("label: Tea", "label: Cup"))
-    second = look(file, pool, first, [])
-    found = {one.rule: (one.what, [len(rows) for rows in one.rows().values()])
+    second = votes_of_file(file, pool, first, [])
+    found = {one.rule: (one.kind, [len(rows) for rows in one.rows().values()])
              for one in changes(first, second, 5)}  # fmt: skip
-    assert found == {"tea": ("edited", [0, 0, 3]), "cup": ("gone", [0, 2, 0])}
+    assert found == {"tea": ("edited", [0, 0, 3]), "cup": ("removed", [0, 2, 0])}
     file.write_text(file.read_text() + "\n# a remark\n")
-    assert list(changes(second, look(file, pool, second, []), 5)) == []
+    assert list(changes(second, votes_of_file(file, pool, second, []), 5)) == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_flipped_votes_and_rules_that_are_gone_are_said(pool, file):
 def test_a_bad_file_says_what_is_wrong(pool, file, written, error, said):
     file.write_text(written)
     with pytest.raises(error, match="(?s)" + said.replace("[", r"\[")):
-        look(file, pool, View({}, {}), [])
+        votes_of_file(file, pool, FileVotes({}, {}), [])
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_a_file_that_is_gone_is_named_and_what_was_made_from_it_stays(work):
     (work / "d.csv").rename(work / "elsewhere.csv")
     first = states(work / "runs/x")[0]
     assert first.state == "input missing"
-    assert "d.csv" in first.what
+    assert "d.csv" in first.details
     (work / "terms.csv").unlink()
     assert [row.state for row in states(work / "runs/x")][:2] == ["input missing"] * 2
 
@@ -75,7 +75,7 @@ def test_a_module_of_rules_is_looked_at_only_if_it_is_trusted(work):
         assert run_here(work, stage, *LAYOUT, "trusted=[status_rules]").returncode == 0
     vote = states(work / "runs/x")[1]
     assert vote.state == "unchecked"
-    assert "trusted" in vote.what
+    assert "trusted" in vote.details
     assert seen(work) == ["done", "unchecked", "unchecked"]
     assert seen(work, "status_rules") == ["done"] * 3
 
@@ -85,7 +85,7 @@ def test_a_damaged_manifest_is_a_line_of_the_table_and_of_the_next_command(work,
     (work / "runs/x/votes/manifest.json").write_text(text)
     row = states(work / "runs/x")[1]
     assert row.state == "damaged"
-    assert "delete the folder" in row.what
+    assert "delete the folder" in row.details
     assert seen(work)[2] == "stale"
     for words in (("vote", *LAYOUT), ("rules", "x"), ("aggregate", *LAYOUT)):
         done = run_here(work, *words)
@@ -100,7 +100,9 @@ def test_a_damaged_manifest_is_a_line_of_the_table_and_of_the_next_command(work,
 def test_a_damaged_configuration_is_named_after_the_other_runs(work, text):
     shutil.copytree(work / "runs/x", work / "runs/y")
     (work / "runs/x/config.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"damaged: .*x/config\.json.*run that run.s command"):
+    with pytest.raises(
+        ConfigError, match=r"damaged: .*x/config\.json.*repeat the command of this run"
+    ):
         states(work / "runs/x")
     done = run_here(work, "status")
     assert done.returncode == 1
@@ -127,7 +129,7 @@ def test_several_runs_and_none_are_told_apart(work, tmp_path):
     for command in ("status", "rules", "forecast", "review"):
         done = run_here(tmp_path / "empty", command)
         assert done.returncode == 1
-        assert done.stderr.startswith("error: no run lies in ")
+        assert done.stderr.startswith("error: there are no runs in ")
 
 
 def test_rounds_after_an_early_stop_are_not_missing(work):
@@ -148,4 +150,4 @@ def test_rounds_after_an_early_stop_are_not_missing(work):
     assert "round 2 select" in rows
     assert "round 3 select" not in rows
     assert rows["round 3 to 5"].state == "not needed"
-    assert "stopped after round 2: hours of annotators 0.111" in rows["round 3 to 5"].what
+    assert "stopped after round 2: hours of annotators 0.111" in rows["round 3 to 5"].details

@@ -37,7 +37,7 @@ def test_every_stage_and_reader_goes_through(wsal, tmp_path):
     said = wsal(*run).stdout
     folder = tmp_path / "runs" / "smoke"
     n_pool = len(pl.read_parquet(folder / "pool" / "pool.parquet"))
-    assert "there are no rules; `wsal rules suggest` proposes some" in said
+    assert "there are no rules; `wsal rules suggest` suggests some" in said
     assert f"no rule votes on any of the {n_pool} texts" in said
     assert "pretrain           0 weak labels, 0 steps" in said
     assert "20 gold labels; no votes to weigh" in said

@@ -18,7 +18,7 @@ import pytest
 from helpers import mutated
 
 from wsal.commands.predict import add_options
-from wsal.commands.predict import predict as predict_as_told
+from wsal.commands.predict import run as predict_as_typed
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
 from wsal.serving.engine import softmax
@@ -371,7 +371,7 @@ def commanded(folder, *arguments):
     parser = argparse.ArgumentParser()
     add_options(parser)
     given = [str(one) for one in (folder, *arguments, "--backend", "onnx")]
-    predict_as_told(parser.parse_args(given))
+    predict_as_typed(parser.parse_args(given))
 
 
 def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):

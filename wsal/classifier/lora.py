@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from wsal.errors import ConfigError
+from wsal.extras import require
 
 
 def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
@@ -16,12 +16,9 @@ def with_lora(model: Any, rank: int, seed: int) -> Any:  # noqa: ANN401
     """
     if not rank:
         return model
-    try:
-        from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415  optional
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"encoder.lora_rank is {rank}, but peft is not installed; run `pip install wsal[lora]`"
-        ) from error
+    require("peft", extra="lora", why=f"encoder.lora_rank={rank}")
+    from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415  an extra
+
     torch.manual_seed(seed)
     settings = LoraConfig(
         task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, target_modules="all-linear"

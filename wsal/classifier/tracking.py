@@ -1,6 +1,5 @@
 """Log training metrics to a tracker, with the trackers of accelerate."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from accelerate import PartialState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from wsal import processes
-from wsal.errors import ConfigError
+from wsal.extras import require
 from wsal.settings import TrackerSettings
 
 Log = Callable[[Mapping[str, float], int], None]
@@ -25,12 +24,8 @@ def tracker_log(settings: TrackerSettings, title: str) -> Iterator[Log]:
     if settings.kind == "none" or not processes.is_leader():
         yield lambda *_: None
         return
-    if importlib.util.find_spec(settings.kind) is None:
-        raise ConfigError(
-            f"tracker is {settings.kind}, but it is not installed; run `pip install "
-            f"{settings.kind}`, or choose tracker=none"
-        )
-    PartialState()  # from which accelerate's trackers learn which process they run in
+    require(settings.kind, extra=settings.kind, why=f"tracker={settings.kind}")
+    PartialState()  # accelerate's trackers ask it which process they are in
     name = title.replace(": ", "-").replace(" ", "_")
     folder = str(Path(settings.folder))
     options = {

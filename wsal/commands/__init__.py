@@ -1,1 +1,25 @@
-"""Commands: one module each, named as the user types it."""
+"""Commands: one module each, named as the user types it.
+
+`run` launches through Hydra: `wsal run`, `wsal active` and every stage. The others parse their own
+options: a module has `add_options(parser)` and `run(options)`, and its docstring is its `--help`.
+"""
+
+LAUNCHED = {
+    "run": "Run every stage, from rules to an exported model",
+    "active": "Run only the rounds of active learning, until a stop rule holds",
+}
+"""Command -> help. They take overrides of the configuration, as the stages do."""
+
+COMMANDS = {
+    "status": ("[RUN ...]", "Show which stages are done, stale or missing"),
+    "rules": ("[RUN]", "Report on the rules: coverage, conflicts, accuracy, examples"),
+    "rules suggest": ("[RUN]", "Suggest rules to paste into a rule file"),
+    "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),
+    "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
+    "review": ("[RUN]", "List the answers that look wrong"),
+    "compare": ("RUN [RUN ...]", "Show the learning curves of several runs side by side"),
+    "predict": ("MODEL INPUT OUTPUT", "Label a table"),
+    "serve": ("MODEL", "Serve a model over HTTP"),
+    "push": ("MODEL OWNER/NAME", "Upload a model to the Hugging Face Hub"),
+}
+"""Command -> arguments, help. The module of `rules watch` is `rules_watch`."""

@@ -1,4 +1,7 @@
-"""`wsal forecast`: labels, hours and cost that a target still needs, with intervals."""
+"""Estimate how many labels, hours and how much money a run still needs to reach a target.
+
+The forecast extends the learning curve of the rounds so far, with 80% intervals.
+"""
 
 import argparse
 import json
@@ -12,70 +15,85 @@ from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
+from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.loop import CONFIG, opened
 from wsal.run.pipeline import STAGES
+from wsal.run.stage_lines import METRICS
 from wsal.run.vote_report import console
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    target = "the metric to reach, in [0, 1] (default: 0.95)"
-    parser.add_argument("--target", type=float, default=0.95, metavar="SHARE", help=target)
-    metrics = ("macro_f1", "accuracy")
-    parser.add_argument("--metric", choices=metrics, default=metrics[0], help="which metric")
+    """Add the options of `wsal forecast`."""
+    parser.add_argument("run", nargs="?", default="", help=RUN_HELP)
+    parser.add_argument(
+        "--target",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        help="the value of the metric to reach, between 0 and 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--metric",
+        choices=tuple(METRICS),
+        default="macro_f1",
+        help="the metric to forecast (default: %(default)s)",
+    )
 
 
-def newest(run_dir: Path) -> Artifact:
+def run(options: argparse.Namespace) -> None:
+    """Print the learning curve so far, and the forecast.
+
+    Raises:
+        ConfigError: the target is not between 0 and 1.
+        MissingArtifactError: no round was assessed, or there was nothing to measure on.
+    """
+    if not 0 < options.target < 1:
+        raise ConfigError(f"--target is {options.target:g}; expected a number between 0 and 1")
+    run_dir = run_folder(options.run)
+    facts = newest_assessment(run_dir).facts
+    if not facts["measured_on"]:
+        raise MissingArtifactError(
+            f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
+            f"curve to forecast from (the test split is kept for the end); {HOW_TO_MEASURE}"
+        )
+    prediction = forecast(learning_curve(facts, options.metric), options.target)
+    price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
+    out = console()
+    out.print(_table(facts, prediction, options.metric))
+    for line in forecast_sentences(facts, prediction, price, options.metric, options.target):
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def newest_assessment(run_dir: Path) -> Artifact:
     """The assessment of the last round that has one.
 
     Raises:
         MissingArtifactError: no round was assessed.
     """
-    found, number = None, 1
-    while done := opened(run_dir, STAGES["assess"].writes, number):
-        found, number = done, number + 1
-    if found is None:
+    newest, number = None, 1
+    while assessment := opened(run_dir, STAGES["assess"].writes, number):
+        newest, number = assessment, number + 1
+    if newest is None:
         raise MissingArtifactError(
-            f"{run_dir} has no round that was assessed, and a forecast goes by what rounds "
-            "brought; run `wsal active` first"
+            f"{run_dir} has no finished round, and a forecast needs at least one; run "
+            "`wsal active` first"
         )
-    return found
+    return newest
 
 
-def show(run_dir: Path, options: argparse.Namespace) -> None:
-    """Print the learning curve so far, and the forecast.
-
-    Raises:
-        ConfigError: the target is no share.
-        MissingArtifactError: nothing was measured in any round.
-    """
-    if not 0 < options.target < 1:
-        raise ConfigError(f"--target is {options.target:g}; expected a share between 0 and 1")
-    facts = newest(run_dir).facts
-    if not facts["measured_on"]:
-        raise MissingArtifactError(
-            f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
-            f"curve to go by, and the test split is kept for the end; {HOW_TO_MEASURE}"
-        )
-    told = forecast(learning_curve(facts, options.metric), options.target)
-    out = console()
-    out.print(_table(facts, told, options.metric))
-    price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
-    for line in forecast_sentences(facts, told, price, options.metric, options.target):
-        out.print(line, highlight=False, soft_wrap=True)
-
-
-def _table(facts: dict[str, Any], told: Forecast, metric: str) -> Table:
-    title = f"{metric} on {facts['measured_on']}"
-    table = Table(title=title, title_justify="left")
-    for name in ("gold labels", metric, "low", "high", ""):
-        table.add_column(name, justify="right" if name else "left")
-    for one in facts["rounds"]:
-        numbers = [f"{one[metric][name]:.3f}" for name in ("value", "low", "high")]
-        table.add_row(str(one["n_gold"]), *numbers, f"round {one['round']}")
-    for n, low, middle, high in zip(
-        told.counts, told.lows, told.medians, told.highs, strict=True
-    ):  # fmt: skip
-        numbers = [f"{one:.3f}" for one in (middle, low, high)]
-        table.add_row(f"{n:.0f}", *numbers, "forecast (80%)")
+def _table(facts: dict[str, Any], prediction: Forecast, metric: str) -> Table:
+    name = METRICS[metric]
+    table = Table(title=f"{name} on {facts['measured_on']}", title_justify="left")
+    for head in ("gold labels", name, "low", "high"):
+        table.add_column(head, justify="right")
+    table.add_column("")
+    for measured in facts["rounds"]:
+        numbers = [f"{measured[metric][key]:.3f}" for key in ("value", "low", "high")]
+        table.add_row(str(measured["n_gold"]), *numbers, f"round {measured['round']}")
+    forecasts = zip(
+        prediction.counts, prediction.medians, prediction.lows, prediction.highs, strict=True
+    )
+    for n_labels, *values in forecasts:
+        numbers = [f"{value:.3f}" for value in values]
+        table.add_row(f"{n_labels:.0f}", *numbers, "forecast (80%)")
     return table

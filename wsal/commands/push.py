@@ -1,4 +1,8 @@
-"""`wsal push`: upload an exported model to the Hugging Face Hub, as one commit."""
+"""Upload an exported model to the Hugging Face Hub, in one commit.
+
+A new repository is private unless --public is given. The token is that of `hf auth login` or
+HF_TOKEN; HF_ENDPOINT changes the address of the Hub.
+"""
 
 import argparse
 import logging
@@ -13,83 +17,82 @@ from wsal.artifacts import MANIFEST
 from wsal.errors import ConfigError
 from wsal.serving.exported import Exported
 
-KEPT_HERE = (MANIFEST,)  # a run's own notes
+NOT_SENT = (MANIFEST,)  # notes of the run, of no use elsewhere
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What `wsal push` takes."""
-    parser.add_argument("model", type=Path, help="the exported folder")
-    parser.add_argument("repo", help="OWNER/NAME; made, if it is not there")
-    parser.add_argument("--public", action="store_true", help="a new repository: all may read it")
-    parser.add_argument("--revision", help="a branch; made, if it is not there")
-    parser.add_argument("--message", default="", help="of the commit")
+    """Add the options of `wsal push`."""
+    parser.add_argument("model", type=Path, help="an exported folder, such as runs/NAME/exported")
+    parser.add_argument("repo", help="OWNER/NAME; created if it does not exist")
+    parser.add_argument("--public", action="store_true", help="make a new repository public")
+    parser.add_argument("--revision", help="a branch; created if it does not exist")
+    parser.add_argument("--message", default="", help="the commit message")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be sent; send nothing"
+        "--dry-run", action="store_true", help="list what would be uploaded; upload nothing"
     )
 
 
-def push(options: argparse.Namespace) -> None:
-    """Upload all files of the folder; a new repository is private unless asked otherwise.
-
-    The token is that of `hf auth login` or HF_TOKEN, the address HF_ENDPOINT if it is set.
+def run(options: argparse.Namespace) -> None:
+    """Upload all files of the folder.
 
     Raises:
-        ConfigError: no exported folder, no valid name, no token; or the Hub refuses.
+        ConfigError: the folder holds no exported model, the name is not valid, there is no token,
+            or the Hub refuses.
     """
     exported = Exported.open(options.model)
     try:
         validate_repo_id(options.repo)
     except HFValidationError as error:
-        raise ConfigError(f"{options.repo!r} cannot be a repository: {error}") from error
+        raise ConfigError(f"{options.repo!r} is not a valid repository name: {error}") from error
     if options.repo.count("/") != 1:
-        raise ConfigError(f"expected OWNER/NAME, found {options.repo!r}")
+        raise ConfigError(f"the repository is {options.repo!r}; expected OWNER/NAME")
     files = files_of(options.model)
     api = HfApi()
     branch = f" (branch {options.revision})" if options.revision else ""
-    size = sum(one.stat().st_size for one in files.values())
-    told = f"{len(files)} files, {size / 1e6:,.1f} MB to {api.endpoint}/{options.repo}{branch}"
+    size = sum(path.stat().st_size for path in files.values())
+    upload = f"{len(files)} files, {size / 1e6:,.1f} MB to {api.endpoint}/{options.repo}{branch}"
     if options.dry_run:
-        listed = "".join(f"  {one.stat().st_size:>13,}  {at}\n" for at, one in files.items())
-        sys.stdout.write(f"{listed}would send {told}\n")
+        for name, path in files.items():
+            sys.stdout.write(f"  {path.stat().st_size:>13,}  {name}\n")
+        sys.stdout.write(f"would upload {upload}\n")
         return
     if not get_token():
         raise ConfigError(
-            "no token for the Hugging Face Hub; run `hf auth login`, or set HF_TOKEN to one that "
-            "may write (https://huggingface.co/settings/tokens)"
+            "no token for the Hugging Face Hub; run `hf auth login`, or set HF_TOKEN to a token "
+            "with write access (https://huggingface.co/settings/tokens)"
         )
     message = options.message or f"wsal export {exported.digest}"
-    url = _sent(api, options, files, message)
-    sys.stdout.write(f"sent {told}: {url}\n")
+    url = _commit(api, options, files, message)
+    sys.stdout.write(f"uploaded {upload}: {url}\n")
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Every file of an exported folder that is for others, by its place in the repository."""
-    found = {
-        str(one.relative_to(folder)): one for one in sorted(folder.rglob("*")) if one.is_file()
-    }
-    return {at: one for at, one in found.items() if at not in KEPT_HERE and at[0] != "."}
+    """The files of an exported folder to upload, by their path in the repository."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = {str(path.relative_to(folder)): path for path in paths}
+    return {name: path for name, path in files.items() if name not in NOT_SENT and name[0] != "."}
 
 
-def _sent(api: HfApi, options: argparse.Namespace, files: dict[str, Path], message: str) -> str:
-    """Make what is missing and send one commit; its address."""
+def _commit(api: HfApi, options: argparse.Namespace, files: dict[str, Path], message: str) -> str:
+    """Create repository and branch if need be, and make one commit; returns its address."""
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    changes = [CommitOperationAdd(at, one) for at, one in files.items()]
+    changes = [CommitOperationAdd(name, path) for name, path in files.items()]
     try:
         api.create_repo(options.repo, private=not options.public, exist_ok=True)
         if options.revision:
             api.create_branch(options.repo, branch=options.revision, exist_ok=True)
-        sent = api.create_commit(
+        commit = api.create_commit(
             options.repo, changes, commit_message=message, revision=options.revision
         )
     except HfHubHTTPError as error:
         status = error.response.status_code
-        what = {
-            401: "the token is not valid: `hf auth login`, or set HF_TOKEN anew",
-            403: f"the token may not write to {options.repo}; take one of the role write",
-            404: f"{options.repo} is not there, or the token may not see it",
+        advice = {
+            401: "the token is not valid; run `hf auth login`, or set HF_TOKEN again",
+            403: f"the token may not write to {options.repo}; use one with write access",
+            404: f"{options.repo} does not exist, or the token has no access to it",
         }.get(status, "see https://status.huggingface.co, and run the same command again")
-        said = error.server_message or str(error).splitlines()[0]
-        raise ConfigError(f"{api.endpoint} refuses ({status}: {said}); {what}") from error
+        reason = error.server_message or str(error).splitlines()[0]
+        raise ConfigError(f"{api.endpoint} refuses ({status}: {reason}); {advice}") from error
     except HTTPError as error:
-        raise ConfigError(f"{api.endpoint} cannot be reached ({error}); run it again") from error
-    return str(sent.commit_url)
+        raise ConfigError(f"{api.endpoint} cannot be reached ({error}); try again later") from error
+    return str(commit.commit_url)

@@ -1,8 +1,14 @@
-"""`wsal rules suggest`: from what a run holds to rules to paste."""
+"""Suggest rules as YAML to paste, each with the evidence for it as a comment.
+
+They come from the names of the classes, from gold labels, from conflicts between rules, and from
+mistakes of the classifier.
+
+  wsal rules suggest shop > suggested.yaml
+"""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,70 +21,105 @@ from wsal.arrays import ABSTAIN, Classes
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
+from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.loop import opened
 from wsal.run.pipeline import STAGES, folder
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
-from wsal.suggestion.proposals import Proposal, to_yaml
+from wsal.suggestion.proposals import to_yaml
 from wsal.suggestion.suggest import LabelledSample, Suggestions, suggest
 
-SAMPLE = 20_000  # texts of the pool to look at, besides those with gold
+SAMPLE = 20_000  # texts without gold to read: enough for estimates, and read in seconds
+LEAST_SHARE = 2_000  # by default an n-gram has to be in one of so many texts,
+LEAST_TEXTS = 5  # and in so many at least
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a run knows, and where its gold is from."""
+class RunSample:
+    """A sample of a run's pool, and where its gold labels are from."""
 
-    known: LabelledSample
+    texts: LabelledSample
     n_answered: int
     n_drawn: int
+    """Gold labels drawn from those that came with the data."""
     n_source: int
-    """Texts of the pool that the source has gold for."""
+    """Gold labels that came with the data."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    drawn = "draw N of the gold labels the source brought (default 100)"
-    parser.add_argument("--gold", type=int, default=100, metavar="N", help=drawn)
-    share = "least estimated precision of an n-gram (default 0.9)"
-    parser.add_argument("--precision", type=float, default=0.9, help=share)
-    texts = "least texts of an n-gram (default: 1 in 2,000, 5 or more)"
-    parser.add_argument("--least", type=int, default=None, metavar="N", help=texts)
-    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    """Add the options of `wsal rules suggest`."""
+    parser.add_argument("run", nargs="?", default="", help=RUN_HELP)
+    parser.add_argument(
+        "--gold",
+        type=int,
+        default=100,
+        metavar="N",
+        help="use N of the gold labels that came with the data, drawn at random "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=0.9,
+        metavar="SHARE",
+        help="the least estimated precision of an n-gram (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--least",
+        type=int,
+        default=None,
+        metavar="N",
+        help=f"the least number of texts with an n-gram (default: 1 in {LEAST_SHARE:,}, and at "
+        f"least {LEAST_TEXTS})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="for drawing at random")
 
 
-def print_suggestions(run_dir: Path, options: argparse.Namespace) -> None:
-    """Write YAML to standard output; what it rests on, as comments."""
+def run(options: argparse.Namespace) -> None:
+    """Write the suggestions to standard output.
+
+    Raises:
+        ConfigError: an option is out of its range.
+    """
     if not 0 < options.precision < 1:
-        raise ConfigError(f"--precision is {options.precision}; expected a share, as 0.9")
-    if options.gold < 0 or (options.least is not None and options.least < 1):
-        raise ConfigError("--gold is a number from 0 up, --least one from 1 up")
-    found = gather(run_dir, options.gold, options.seed)
-    n = len(found.known.gold)
-    least = max(5, n // 2000)
+        raise ConfigError(
+            f"--precision is {options.precision}; expected a number between 0 and 1, as 0.9"
+        )
+    if options.gold < 0:
+        raise ConfigError(f"--gold is {options.gold}; expected a whole number of 0 or more")
+    if options.least is not None and options.least < 1:
+        raise ConfigError(f"--least is {options.least}; expected a whole number of 1 or more")
+    run_dir = run_folder(options.run)
+    sample = gather(run_dir, options.gold, options.seed)
+    n_texts = len(sample.texts.gold)
+    least = max(LEAST_TEXTS, n_texts // LEAST_SHARE)
     if options.least is not None:
-        least = max(1, round(options.least * n / found.known.n_pool))
-    made = suggest(found.known, options.precision, least)
-    sys.stdout.write("\n".join(_lines(run_dir, found, made, options.precision)) + "\n")
+        least = max(1, round(options.least * n_texts / sample.texts.n_pool))
+    suggestions = suggest(sample.texts, options.precision, least)
+    lines = _lines(run_dir, sample, suggestions, options.precision)
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
-def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
-    """What the run knows of a sample of its pool; texts with gold are always in it."""
+def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
+    """A sample of the run's pool that contains every text whose gold label is known.
+
+    `n_gold` of the gold labels that came with the data count as known, and all answers.
+    """
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     labels = LabelSet(tuple(pool.facts["labels"]))
     records = tables.read(pool.path / "pool.parquet")
     gold = np.full(len(records), ABSTAIN, dtype=np.int64)
     predicted = gold.copy()
-    source = _aligned(records, tables.read(pool.path / "gold.parquet", tables.GOLD), "label")
+    source = _source_gold(records, pool)
     drawn = rng(seed, "suggest gold").permutation(np.flatnonzero(source >= 0))[:n_gold]
     gold[drawn] = source[drawn]
-    for annotations, query in _rounds(run_dir):
+    for annotations, query in _answered_rounds(run_dir):
         rows, classes = gold_answers(pool, [annotations])
         gold[rows] = classes
-        thought = read_query(pool, query).filter(pl.col("predicted") >= 0)
-        thought = thought.with_columns(row=rows_of(pool, thought["text"])).drop_nulls("row")
-        asked = thought.filter(pl.col("row").is_in(rows))
-        predicted[asked["row"].to_numpy()] = asked["predicted"].to_numpy()
+        queried = read_query(pool, query).filter(pl.col("predicted") >= 0)
+        queried = queried.with_columns(row=rows_of(pool, queried["text"])).drop_nulls("row")
+        answered = queried.filter(pl.col("row").is_in(rows))
+        predicted[answered["row"].to_numpy()] = answered["predicted"].to_numpy()
     n_answered = int((predicted >= 0).sum())
     others = rng(seed, "suggest texts").permutation(np.flatnonzero(gold < 0))[:SAMPLE]
     rows = np.sort(np.concatenate([np.flatnonzero(gold >= 0), others]))
@@ -86,15 +127,15 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> Found:
     if voted := opened(run_dir, STAGES["vote"].writes):
         require_rows_of(pool, [voted])
         nodes = voted.manifest["config"]["rules"]["node"]
-        columns = [one[rows] for one in tables.vote_columns(voted.path / "votes.parquet")]
+        columns = [column[rows] for column in tables.vote_columns(voted.path / "votes.parquet")]
         votes = np.column_stack([votes, *columns])
-    known = LabelledSample(
+    texts = LabelledSample(
         records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records)
     )
-    return Found(known, n_answered, len(drawn), int((source >= 0).sum()))
+    return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()))
 
 
-def _rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
+def _answered_rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
     """Annotations and query of each round that was answered."""
     number = 1
     while annotations := opened(run_dir, STAGES["annotate"].writes, number):
@@ -102,43 +143,50 @@ def _rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
         number += 1
 
 
-def _aligned(records: pl.DataFrame, table: pl.DataFrame, name: str) -> Classes:
-    """A column of a table as classes of the records, by id; -1 where it has none."""
-    joined = records.select("id").join(table, on="id", how="left", maintain_order="left")
-    return joined[name].fill_null(ABSTAIN).to_numpy().astype(np.int64)
+def _source_gold(records: pl.DataFrame, pool: Artifact) -> Classes:
+    """The gold label that came with each record, `(records,)`; -1 where there is none."""
+    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
+    return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
 
 
-def _lines(run_dir: Path, found: Found, made: Suggestions, precision: float) -> Iterator[str]:
-    known = found.known
-    n_read, n_rules = len(known.gold), len(known.nodes)
-    yield f"# Suggested for {run_dir}: {n_read:,} of its {known.n_pool:,} texts were read;"
+def _lines(
+    run_dir: Path, sample: RunSample, suggestions: Suggestions, precision: float
+) -> Iterator[str]:
+    texts = sample.texts
+    yield f"# Suggested rules for {run_dir}, from {len(texts.gold):,} of its {texts.n_pool:,} texts"
     yield (
-        f"# {found.n_drawn:,} gold labels drawn of {found.n_source:,} that the source brought, "
-        f"{found.n_answered:,} answered; {n_rules} rules so far."
+        f"# with {sample.n_drawn:,} of {sample.n_source:,} gold labels that came with the data, "
+        f"{sample.n_answered:,} answers, and {len(texts.nodes)} rules so far."
     )
-    yield "# For each word: texts it is in, estimated precision, and what gold says of them."
-    if made.held_out is None:
-        yield "# These estimates are UNCHECKED, and so too high: checking takes 30 gold labels."
+    yield "# Beside each word: the texts that contain it, its estimated precision, gold labels."
+    if suggestions.held_out is None:
+        yield (
+            "# The estimates are UNCHECKED and therefore too high: checking needs 30 gold labels."
+        )
     else:
         yield (
-            "# The estimates were corrected by gold kept back in turn; "
-            f"{made.held_out:.0%} of it were guessed right."
+            "# The estimates were corrected by cross-validation on gold labels, "
+            f"{suggestions.held_out:.0%} of which were predicted correctly."
         )
-    if made.doubted:
-        some = ", ".join(made.doubted[:5]) + (", ..." if len(made.doubted) > 5 else "")
-        yield f"# By gold, the names of {len(made.doubted)} classes mislead: {some}."
-    sections: Sequence[tuple[str, list[Proposal]]] = (
-        ("class names", made.names),
-        ("n-grams, codes and units, for texts without a vote", made.terms),
-        ("what the model got wrong and people put right", made.mistakes),
-        ("amended: these replace the rules of the same names", made.amended),
+    if suggestions.doubted:
+        names = ", ".join(suggestions.doubted[:5])
+        more = ", ..." if len(suggestions.doubted) > 5 else ""
+        n = len(suggestions.doubted)
+        yield f"# Gold labels contradict the names of {n} classes: {names}{more}."
+    sections = (
+        ("from class names", suggestions.names),
+        ("n-grams, codes and units, for texts without a vote", suggestions.terms),
+        ("from answers that corrected the classifier", suggestions.mistakes),
+        ("changed rules: they replace the rules of the same name", suggestions.amended),
     )
     for title, proposals in sections:
         if proposals:
             yield f"\n# --- {title}\n"
             yield to_yaml(proposals)
-    if not made.terms:
+    if not suggestions.terms:
         yield (
-            f"\n# No n-gram of {precision:.2f} or more covers texts without a vote; the best of "
-            f"all seems to have {made.best:.2f}. Lower --precision, or give more gold labels."
+            f"\n# No n-gram with a precision of {precision:.2f} or more covers texts without a "
+            f"vote;\n# the best n-gram of all has an estimated {suggestions.best:.2f}. "
+            "Lower --precision, or get more gold labels."
         )

@@ -1,5 +1,9 @@
-"""`wsal status`: which stages of a run are done, stale, missing or damaged, and why."""
+"""Show which stages of a run are done, stale, missing or damaged, and why.
 
+Without a run, show all runs. A stage is stale if the next command would run it again.
+"""
+
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,11 +22,12 @@ from wsal.config.composed import parts_of
 from wsal.contents import edited
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.run import stage_lines
+from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
 from wsal.run.loop import BEFORE_ROUNDS, CONFIG
 from wsal.run.pipeline import ROUND_STAGES, STAGES, folder, origin_of
 from wsal.run.vote_report import console
 
-AGAIN = "run that run's command again to rewrite it"
+REWRITE = "repeat the command of this run to write it again"
 UNREADABLE = (WsalError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
@@ -32,30 +37,44 @@ class Row:
 
     title: str
     state: str
-    """done, kept (people's answers, though what came before changed), stale, unfinished, missing,
-    damaged, input missing, unchecked (code it depends on may not be run), not needed."""
+    """done, kept (people's answers, though an input changed), stale, unfinished, missing, damaged,
+    input missing, unchecked (it depends on code that is not trusted), not needed."""
     seconds: str = ""
-    what: str = ""
+    details: str = ""
 
 
 @dataclass
 class Run:
-    """What is known of a run while its stages are gone through."""
+    """A run whose stages are being checked, in their order."""
 
     path: Path
     parts: Components
     problems: Mapping[str, WsalError]
-    """Parts of the configuration that cannot be built."""
+    """Components of the configuration that cannot be built, and why."""
     current: dict[Path, str] = field(default_factory=dict)
-    """Artifacts that the next command would keep -> done, kept or unchecked."""
+    """Artifact that the next command would keep -> done, kept or unchecked."""
 
 
-def show(run_dirs: Sequence[Path], trusted: Sequence[str]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `wsal status`."""
+    runs = "a run's name or folder; may be several (default: all runs)"
+    parser.add_argument("run", nargs="*", help=runs)
+    trusted = "a module of your own with rules; may be given several times"
+    parser.add_argument("--trusted", action="append", default=[], metavar="MODULE", help=trusted)
+
+
+def run(options: argparse.Namespace) -> None:
     """Print a table for each run.
 
     Raises:
+        MissingArtifactError: there are no runs.
         ConfigError: the configuration of a run is damaged; after the tables of the others.
     """
+    run_dirs = [run_folder(name) for name in options.run]
+    run_dirs = run_dirs or [RUNS / name for name in known_runs()]
+    if not run_dirs:
+        raise MissingArtifactError(no_runs())
+    trusted = options.trusted
     if trusted and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     damaged: list[WsalError] = []
@@ -66,21 +85,21 @@ def show(run_dirs: Sequence[Path], trusted: Sequence[str]) -> None:
             damaged.append(error)
             continue
         table = Table(title=escape(str(run_dir)), title_justify="left")
-        for name in ("stage", "state", "seconds", "what"):
+        for name in ("stage", "state", "seconds", "details"):
             justify: Any = "right" if name == "seconds" else "left"
             table.add_column(name, justify=justify, overflow="fold")
         for row in rows:
-            table.add_row(row.title, row.state, row.seconds, escape(row.what))
+            table.add_row(row.title, row.state, row.seconds, escape(row.details))
         console().print(table)
     if damaged:
         raise ConfigError.of(damaged)
 
 
 def states(run_dir: Path, trusted: Sequence[str] = ()) -> list[Row]:
-    """A row for everything that the run's last command asked for.
+    """A row for each stage that the run's last configuration asks for.
 
-    A stage is stale if the next command would make it anew: something it was made from is stale
-    itself, or its configuration, a file or code that it depends on has changed since.
+    A stage is stale if the next command would run it again: one of its inputs is stale, or its
+    configuration, a file or code that it depends on has changed.
 
     Raises:
         ConfigError: the run's configuration is damaged.
@@ -98,7 +117,7 @@ def states(run_dir: Path, trusted: Sequence[str] = ()) -> list[Row]:
 
 
 def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
-    """The run's configuration, as far as it can be built.
+    """The run with its configuration, as far as that can be built.
 
     Raises:
         ConfigError: its file is damaged.
@@ -108,7 +127,7 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
     try:
         makers = parts_of(nodes, trusted)
     except UNREADABLE as error:
-        raise ConfigError(f"damaged: {run_dir / CONFIG} lacks {error}; {AGAIN}") from error
+        raise ConfigError(f"damaged: {run_dir / CONFIG} has no {error}; {REWRITE}") from error
     for need, make in makers.items():
         try:
             built[need] = make()
@@ -117,49 +136,48 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
     return Run(run_dir, Components(built, nodes), problems)
 
 
-def json_in(path: Path, again: str = AGAIN) -> dict[str, Any]:
+def json_in(path: Path) -> dict[str, Any]:
     """The mapping in a JSON file.
 
     Raises:
         MissingArtifactError: there is no such file. ConfigError: it holds something else.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingArtifactError(f"{path} not found") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"damaged: {path} is not JSON ({error}); {again}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"damaged: {path} holds no mapping; {again}")
-    return found
+        raise ConfigError(f"damaged: {path} is not JSON ({error}); {REWRITE}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"damaged: {path} does not hold a JSON object; {REWRITE}")
+    return content
 
 
 def _row(run: Run, name: str, number: int) -> Row:
     title = f"round {number} {name}" if name in ROUND_STAGES else name
-    place = folder(run.path, STAGES[name].writes, number)
-    if not (place / MANIFEST).exists():
-        begun = place.with_name(place.name + ".unfinished").exists()
-        return Row(title, "unfinished" if begun else "missing")
+    path = folder(run.path, STAGES[name].writes, number)
+    if not (path / MANIFEST).exists():
+        started = path.with_name(path.name + ".unfinished").exists()
+        return Row(title, "unfinished" if started else "missing")
     try:
-        done = Artifact.open(place)
+        done = Artifact.open(path)
         line = stage_lines.LINES[name](done.facts)
         seconds = f"{done.manifest['seconds']:.1f}"
-        state, why = _state(run, name, number, done)
+        state, reason = _state(run, name, number, done)
     except UNREADABLE as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        return Row(title, "damaged", "", f"delete the folder {place} ({said})")
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        return Row(title, "damaged", "", f"delete the folder {path} ({problem})")
     if state not in ("stale", "damaged"):
-        run.current[place] = state
-    return Row(title, state, seconds, why or line)
+        run.current[path] = state
+    return Row(title, state, seconds, reason or line)
 
 
 def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
-    """The state of an artifact that is there, and what to say of it."""
-    unknown = [need for need in STAGES[name].needs if need in run.problems]
-    if unknown:
+    """The state of an artifact that exists, and the reason for it, where there is one to give."""
+    if unknown := [need for need in STAGES[name].needs if need in run.problems]:
         changed = edited(done.manifest["config"].get(unknown[0], {}).get("content"))
         if changed:  # known without running any code
-            return "stale", f"edited since: {', '.join(changed)}"
+            return "stale", f"edited since then: {', '.join(changed)}"
         return "unchecked", str(run.problems[unknown[0]])
     try:
         inputs, config, digests = origin_of(run.path, name, run.parts, number)
@@ -167,39 +185,38 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
         return "stale", ""
     except (WsalError, OSError) as error:  # a data file, a gazetteer, guidelines
         return "input missing", str(error)
+    if name == "annotate" and is_corrected(done, run.parts["annotator"]):
+        return "stale", "the file with the answers has changed; it will be read again"
     used = [
-        one for value in inputs.values() for one in (value if isinstance(value, list) else [value])
+        artifact.path
+        for value in inputs.values()
+        for artifact in (value if isinstance(value, list) else [value])
     ]
-    reread = name == "annotate" and is_corrected(done, run.parts["annotator"])
-    if (
-        not reread
-        and all(one.path in run.current for one in used)
-        and done.made_from(config, digests)
-    ):
-        doubtful = any(run.current[one.path] == "unchecked" for one in used)
-        return ("unchecked", "") if doubtful else ("done", "")
-    why = "the file with the answers was changed since: it will be read again" if reread else ""
-    return ("kept", "") if is_work_of_people(name, done) and not reread else ("stale", why)
+    if all(path in run.current for path in used) and done.made_from(config, digests):
+        state = "unchecked" if "unchecked" in map(run.current.get, used) else "done"
+    else:
+        state = "kept" if is_work_of_people(name, done) else "stale"
+    return state, ""
 
 
 def _planned(run: Run) -> int:
     if "active" in run.problems:
-        raise ConfigError(f"damaged: {run.path / CONFIG}: {run.problems['active']}; {AGAIN}")
+        raise ConfigError(f"damaged: {run.path / CONFIG}: {run.problems['active']}; {REWRITE}")
     rounds: int = run.parts["active"].rounds
     return rounds
 
 
 def _stopped(run: Run) -> tuple[int, str] | None:
-    """After which round the loop ended, and why; None if it may go on."""
+    """After which round the loop stopped, and why; None if it has not stopped."""
     assessed = list[Facts]()
-    while (place := folder(run.path, STAGES["assess"].writes, len(assessed) + 1)).is_dir():
+    while (path := folder(run.path, STAGES["assess"].writes, len(assessed) + 1)).is_dir():
         try:
-            assessed.append(Artifact.open(place).facts)
+            assessed.append(Artifact.open(path).facts)
             rules = stop_verdicts(assessed, run.parts["stop"], run.parts["active"].price_per_hour)
         except UNREADABLE:
             return None
-        if why := [said for holds, said in rules if holds]:
-            return len(assessed), f"stopped after round {len(assessed)}: {'; '.join(why)}"
+        if reasons := [reason for holds, reason in rules if holds]:
+            return len(assessed), f"stopped after round {len(assessed)}: {'; '.join(reasons)}"
     exported = folder(run.path, STAGES["export"].writes, 0)
     try:
         used = Artifact.open(exported).manifest["inputs"]["classifier"]

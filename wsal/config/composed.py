@@ -1,4 +1,4 @@
-"""From Hydra's composed configuration to checked parts."""
+"""From the configuration that Hydra composed to checked settings and components."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -37,12 +37,6 @@ from wsal.settings import (
     TrackerSettings,
 )
 
-PACKAGE = Path(__file__).parents[1]
-# conf/ lies inside an installed wheel, and beside the package in a checkout
-CONF_DIR = (
-    PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
-)  # wheel, checkout
-
 SETTINGS = {
     "encoder": EncoderSettings,
     "hardware": HardwareSettings,
@@ -74,7 +68,7 @@ LAUNCHERS = ("none", "torchrun")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A whole run's configuration: where it goes, and the parts its stages are handed."""
+    """The configuration of a run: its folder, the objects its stages use, and the plain values."""
 
     run_dir: Path
     parts: Components
@@ -82,16 +76,17 @@ class RunConfig:
 
 
 def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "") -> RunConfig:
-    """The configuration as objects; dies here, before any work, if anything in it is wrong.
+    """The configuration as objects, all of them checked before any work begins.
 
     Args:
         config: what Hydra composed.
-        trusted: modules beyond wsal's whose objects may be built; from the command line only.
-        subfolder: appended to the run folder, so that the jobs of a sweep stay apart.
+        trusted: modules other than wsal whose objects may be built; from the command line only.
+        subfolder: appended to the run folder, so that each job of a sweep has its own.
 
     Raises:
         ConfigError: a value is missing, of the wrong type, or out of range; or a component is
-            not of the kind its group wants. UnknownNameError: a key is unknown.
+            not of the type that its group requires.
+        UnknownNameError: a key is unknown.
     """
     nodes = plain(config)
     _check_keys(nodes)
@@ -103,7 +98,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
 
 
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
-    """For each group a function that builds it. Values in `nodes` are brought into their types."""
+    """A function for each group that builds it. Values in `nodes` are converted to their types."""
     prefixes = (*TRUSTED, *trusted)
     for key, settings in SETTINGS.items():
         if isinstance(nodes[key], Mapping):
@@ -117,10 +112,11 @@ def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str,
 
 
 def rules_in(path: Path, trusted: Sequence[str] = ()) -> tuple[dict[str, Rule], dict[str, Any]]:
-    """The rules of one file, as objects and as plain values.
+    """The rules in a file: objects by name, and their plain values by name.
 
     Raises:
-        ConfigError: the file is no YAML of rules. UnknownNameError: a key is unknown.
+        ConfigError: the file does not hold rules in YAML.
+        UnknownNameError: a key is unknown.
     """
     try:
         config = OmegaConf.load(path)
@@ -128,12 +124,13 @@ def rules_in(path: Path, trusted: Sequence[str] = ()) -> tuple[dict[str, Rule], 
         raise ConfigError(yaml_fault(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
-    if odd := list(misread(path)):
-        raise ConfigError.of(odd)
+    if problems := list(misread(path)):
+        raise ConfigError.of(problems)
     if not isinstance(config, DictConfig) or "defaults" in config:
-        found = "a `defaults` list" if isinstance(config, DictConfig) else "a list"
-        raise ConfigError(f"{path} holds {found}; expected rules by their names")
-    nodes = coerced(plain(config), prefixes := (*TRUSTED, *trusted))
+        content = "a `defaults` list" if isinstance(config, DictConfig) else "a list"
+        raise ConfigError(f"{path} holds {content}; expected rules, each under its name")
+    prefixes = (*TRUSTED, *trusted)
+    nodes = coerced(plain(config), prefixes)
     return _component(nodes, "rules", prefixes), nodes
 
 
@@ -142,51 +139,57 @@ def _settings(node: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN4
 
 
 def _component(node: Any, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401
-    built, kind = build(node, key, trusted), COMPONENTS[key]
-    named = {f"{key}.{n}": part for n, part in built.items()} if key == "rules" else {key: built}
-    wrong: list[WsalError] = [
-        ConfigError(_no_component(part, name, kind))
-        for name, part in named.items()
-        if not isinstance(part, kind) or inspect.isclass(part)
+    built = build(node, key, trusted)
+    kind = COMPONENTS[key]
+    if key == "rules":
+        components = {f"rules.{name}": rule for name, rule in built.items()}
+    else:
+        components = {key: built}
+    problems: list[WsalError] = [
+        ConfigError(_wrong_kind(component, name, kind))
+        for name, component in components.items()
+        if not isinstance(component, kind) or inspect.isclass(component)
     ]
-    if wrong:
-        raise ConfigError.of(wrong)
+    if problems:
+        raise ConfigError.of(problems)
     return built
 
 
-def _no_component(part: Any, name: str, kind: type) -> str:  # noqa: ANN401
-    if isinstance(part, Mapping):
-        return f"{name} has no `_target_`, which says what it is; expected a {kind.__name__}"
-    if inspect.isfunction(part) and kind is Rule:
+def _wrong_kind(component: Any, name: str, kind: type) -> str:  # noqa: ANN401
+    if isinstance(component, Mapping):
+        return f"{name} has no `_target_` (the class to build); expected a {kind.__name__}"
+    if inspect.isfunction(component) and kind is Rule:
         return (
-            f"{name}: {part.__module__}.{part.__name__} is a plain function; put `@rule` before it "
-            "(from wsal.rules.functions import rule)"
+            f"{name}: {component.__module__}.{component.__name__} is a plain function; put `@rule` "
+            "before it (from wsal.rules.functions import rule)"
         )
-    return f"{name} is a {type(part).__name__}, not a {kind.__name__}"
+    return f"{name} is of type {type(component).__name__}; expected a {kind.__name__}"
 
 
 def _check_keys(nodes: dict[str, Any]) -> None:
-    """Refuse keys that are not known; one that was taken away is missed, but for the rules."""
+    """Refuse unknown and missing keys; only `rules` may be missing, which means no rules."""
     for group in ("experiment", "local"):
         if group in nodes:
             raise ConfigError(
-                f"the file of {group} puts its keys under {group!r}: its first line is missing, "
-                "which is `# @package _global_`"
+                f"the keys in the file of {group} end up under {group!r}; add this first line to "
+                "the file: `# @package _global_`"
             )
     known = SETTINGS.keys() | COMPONENTS.keys() | set(PLAIN_KEYS)
     nodes.setdefault("rules", {})
-    wrong: list[WsalError] = [UnknownNameError("key", key, known) for key in nodes.keys() - known]
-    wrong += [
-        ConfigError(f"{key} was taken away (~{key}, or null), and no run can do without it")
+    problems: list[WsalError] = [
+        UnknownNameError("key", key, known) for key in nodes.keys() - known
+    ]
+    problems += [
+        ConfigError(f"{key} was removed (with ~{key} or null), but every run needs it")
         for key in sorted(known - nodes.keys())
     ]
-    if wrong:
-        raise ConfigError.of(wrong)
+    if problems:
+        raise ConfigError.of(problems)
 
 
 def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
-    """Refuse what no run can have; numbers that stand for text, or whole ones, are made so."""
-    wrong: list[WsalError] = []
+    """Check the keys outside of groups; a number is converted where text was expected."""
+    problems: list[WsalError] = []
     for key in (*TEXT_KEYS, *WHOLE_KEYS):
         value = nodes[key]
         if key in TEXT_KEYS and type(value) in (int, float):
@@ -195,39 +198,39 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
             nodes[key] = int(value)
         elif type(value) is not (str if key in TEXT_KEYS else int):
             kind = "text" if key in TEXT_KEYS else "a whole number"
-            wrong.append(ConfigError(f"{key} is {value!r}; expected {kind}"))
-    if wrong:
-        raise ConfigError.of(wrong)
+            problems.append(ConfigError(f"{key} is {value!r}; expected {kind}"))
+    if problems:
+        raise ConfigError.of(problems)
     nodes["trusted"] = listed(nodes["trusted"])
     for key in ("name", "run_dir"):
         if nodes[key].strip() in ("", ".", "..") or any(ord(c) < 32 for c in nodes[key]):
             raise ConfigError(f"{key} is {nodes[key]!r}; expected the name of a folder")
-    if ".." in Path(nodes["name"]).parts:  # `wsal status` would never see it
+    if ".." in Path(nodes["name"]).parts:  # `wsal status` looks in runs/ only
         raise ConfigError(
-            f"name is {nodes['name']!r}, outside of runs/; use run_dir=FOLDER for that"
+            f"name is {nodes['name']!r}, which is outside of runs/; use run_dir=FOLDER instead"
         )
     _check_processes(nodes, trusted)
 
 
 def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
     if nodes["seed"] < 0:
-        raise ConfigError(f"seed is {nodes['seed']}; expected a whole number from 0 up")
+        raise ConfigError(f"seed is {nodes['seed']}; expected a whole number of 0 or more")
     if nodes["launcher"] not in LAUNCHERS:
         raise UnknownNameError("launcher", nodes["launcher"], LAUNCHERS)
     if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "none"):
         raise ConfigError(
             f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1, or "
-            "more with launcher=torchrun"
+            "a larger number together with launcher=torchrun"
         )
     if list(trusted) != nodes["trusted"]:
         raise ConfigError(
-            f"trusted is {nodes['trusted']} in a configuration file; what code may be run is said "
-            "on the command line only: trusted=[my_module]"
+            f"trusted is {nodes['trusted']} in a configuration file; code can be trusted on the "
+            "command line only: trusted=[my_module]"
         )
 
 
 def listed(value: Any) -> list[str]:  # noqa: ANN401  a list, or one name
-    """Names of modules; `trusted=my_rules` is a list of one."""
+    """Names of modules as a list; `trusted=my_rules` is a list of length one."""
     names = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip() for n in names):
         raise ConfigError(f"trusted is {value!r}; expected names of modules: trusted=[my_module]")

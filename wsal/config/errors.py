@@ -1,4 +1,4 @@
-"""What Hydra, OmegaConf and YAML complain of, in one line that says where and what to type."""
+"""Errors of Hydra, OmegaConf and YAML as one line that says where the error is and what to type."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ NOT_DECIMAL = re.compile(r"[-+]?0[\d_]+|[-+]?0[xb][\da-fA-F_]+|[-+]?\d[\d_]*(:[0
 
 
 def explain(error: BaseException, conf_dir: Path) -> str:
-    """A complaint about the command line or a file in one line, with the nearest key there is."""
+    """An error about the command line or a file in one line, with the nearest known key."""
     if isinstance(error, yaml.YAMLError):
         return yaml_fault(error)
     if isinstance(error, OmegaConfBaseException) and "${" in str(error):
@@ -27,20 +27,20 @@ def explain(error: BaseException, conf_dir: Path) -> str:
     if option := re.search(r"Could not find '(\w+)/([^']+)'", message):
         known = [path.stem for path in (conf_dir / option[1]).glob("*.yaml")]
         return f"unknown option {option[1]}={option[2]}{did_you_mean(option[2], known)}"
-    found = re.search(r"Key '(\w+)' is not in struct\s+full_key: ([\w.]+)", message)
-    if not found:
+    unknown = re.search(r"Key '\w+' is not in struct\s+full_key: ([\w.]+)", message)
+    if not unknown:
         lines = [" ".join(line.split()) for line in message.splitlines() if line.strip()]
         return " ".join(dict.fromkeys(lines))
-    *parents, name = found[2].split(".")
+    *parents, name = unknown[1].split(".")
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir)):
         whole = compose("config")
     siblings = OmegaConf.select(whole, ".".join(parents)) if parents else whole
     keys = [str(k) for k in siblings] if OmegaConf.is_dict(siblings) else []
-    return f"unknown key {found[2]!r}{did_you_mean(name, keys)}"
+    return f"unknown key {unknown[1]!r}{did_you_mean(name, keys)}"
 
 
 def yaml_fault(error: yaml.YAMLError) -> str:
-    r"""File, line, column and what is wrong there, with a hint where the cause is a common one.
+    r"""File, line, column and what is wrong there, with a hint for common mistakes.
 
     >>> try: yaml.safe_load('pattern: "\\d+g"')
     ... except yaml.YAMLError as error: print(yaml_fault(error))  # doctest: +ELLIPSIS
@@ -64,7 +64,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
     """The configuration as ordinary dicts and lists, references resolved, every key text.
 
     Raises:
-        ConfigError: values are missing, a reference leads nowhere, or a key is no text; names all.
+        ConfigError: values are missing, a reference cannot be resolved, or a key is not text;
+            all of them are named.
     """
     try:
         missing = sorted(OmegaConf.missing_keys(config))
@@ -73,8 +74,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(_reference(error)) from error
     if missing:
         lack = ", ".join(f"{key} has no value" for key in missing)
-        give = " ".join(f"{key}=..." for key in missing)
-        raise ConfigError(f"{lack}: give {'it' if len(missing) == 1 else 'them'}, as in {give}")
+        example = " ".join(f"{key}=..." for key in missing)
+        raise ConfigError(f"{lack}; add to the command: {example}")
     return _text_keys(nodes)  # type: ignore[no-any-return]
 
 
@@ -82,29 +83,31 @@ def _reference(error: OmegaConfBaseException) -> str:
     key = getattr(error, "full_key", None) or "a key"
     what = " ".join(str(error).splitlines()[0].split())
     return (
-        f"{key}: `${{` begins a reference to another key, and this one leads nowhere ({what}); for "
-        r"the characters themselves write \${"
+        f"{key}: `${{` begins a reference to another key, and this one cannot be resolved "
+        rf"({what}); for the characters themselves write \${{"
     )
 
 
-def _text_keys(node: Any, place: str = "") -> Any:  # noqa: ANN401  a node of the configuration
-    """The node with whole numbers as text where they are keys."""
+def _text_keys(node: Any, parent: str = "") -> Any:  # noqa: ANN401  a node of the configuration
+    """The node, with keys that are whole numbers as text."""
     if isinstance(node, list):
-        return [_text_keys(one, place) for one in node]
+        return [_text_keys(item, parent) for item in node]
     if not isinstance(node, dict):
         return node
     for key in node:
         if isinstance(key, bool) or not isinstance(key, str | int):
-            where = f" of {place}" if place else ""
+            where = f" of {parent}" if parent else ""
+            kind = "a boolean" if isinstance(key, bool) else "not text"
             raise ConfigError(
-                f"the key {key}{where} is {'a boolean' if isinstance(key, bool) else 'no text'} "
-                '(YAML reads yes, no, on and off as booleans); put it in quotes, as in "yes"'
+                f"the key {key}{where} is {kind} (YAML reads yes, no, on and off as booleans); "
+                'put it in quotes, as in "yes"'
             )
-    return {str(k): _text_keys(v, f"{place}.{k}" if place else str(k)) for k, v in node.items()}
+    prefix = f"{parent}." if parent else ""
+    return {str(key): _text_keys(value, f"{prefix}{key}") for key, value in node.items()}
 
 
 def misread(path: Path) -> Iterator[ConfigError]:
-    """What YAML reads otherwise than it looks: 0123 as 83, 007 as 7, 1:30 as 90, a key yes as 1."""
+    """An error for each value that YAML misreads: it reads 0123 as 83, 1:30 as 90, yes as True."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
@@ -119,7 +122,8 @@ def misread(path: Path) -> Iterator[ConfigError]:
         if isinstance(node, yaml.MappingNode):
             for key in (key for key, _ in node.value if key.tag.endswith(":bool")):
                 yield _to_quote(path, key, "a boolean")
-            waiting += [one for pair in reversed(node.value) for one in reversed(pair)]
+            for key, value in reversed(node.value):
+                waiting += [value, key]
         elif isinstance(node, yaml.SequenceNode):
             waiting += reversed(node.value)
         elif node.style is None and NOT_DECIMAL.fullmatch(node.value):
@@ -134,8 +138,8 @@ def _to_quote(path: Path, node: yaml.ScalarNode, read_as: object) -> ConfigError
 
 
 def not_utf8(arguments: Sequence[str]) -> str:
-    """The YAML files in the folders among the arguments that are not UTF-8."""
-    folders = (Path(one.partition("=")[2] or one) for one in arguments)
+    """The YAML files that are not UTF-8, in those folders that are among the arguments."""
+    folders = (Path(argument.partition("=")[2] or argument) for argument in arguments)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*.yaml"))
     return ", ".join(str(path) for path in sorted(files) if not _is_utf8(path)) or "a YAML file"
 

@@ -1,4 +1,4 @@
-"""The Hydra job that is running: its overrides, its files, and the folder of its run."""
+"""The Hydra job that is running: its overrides, its files, and the run folder."""
 
 import re
 import sys
@@ -10,41 +10,45 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from wsal.artifacts import digest_of
-from wsal.config.composed import CONF_DIR, RunConfig, check, listed
+from wsal.config.composed import RunConfig, check, listed
 from wsal.config.errors import misread
 from wsal.errors import ConfigError, WsalError
+from wsal.presets import CONF_DIR
 
 
 def from_hydra(config: DictConfig, swept: Collection[str] = ()) -> RunConfig:
     """The checked configuration of the Hydra job that is running; see `check`.
 
     `swept` are the keys that differ between the jobs of a sweep, as far as they are known.
+
+    Raises:
+        ConfigError: something in it is wrong.
     """
-    given = list(HydraConfig.get().overrides.task)
-    if "rules={}" in given:  # Hydra merges mappings, and nothing merged in changes nothing
-        raise ConfigError("rules={} leaves the rules as they are; for no rules: rules=none")
-    named = any(one.startswith("trusted=") for one in given)
-    trusted = listed(config.get("trusted")) if named else []
+    typed = list(HydraConfig.get().overrides.task)
+    if "rules={}" in typed:  # Hydra merges mappings, so an empty one changes nothing
+        raise ConfigError("rules={} leaves the rules as they are; to have none, use rules=none")
+    on_command_line = any(override.startswith("trusted=") for override in typed)
+    trusted = listed(config.get("trusted")) if on_command_line else []
     if trusted and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a module beside the data, as with `python -m`
-    odd: list[WsalError] = [fault for path in _own_files() for fault in misread(path)]
-    if odd:
-        raise ConfigError.of(odd)
-    subfolder = _subfolder(given, swept) if is_sweep() else ""
+        sys.path.insert(0, str(Path.cwd()))  # modules in this folder count, as with `python -m`
+    problems: list[WsalError] = [error for path in _own_files() for error in misread(path)]
+    if problems:
+        raise ConfigError.of(problems)
+    subfolder = _subfolder(typed, swept) if is_sweep() else ""
     return check(config, trusted=trusted, subfolder=subfolder)
 
 
 def _own_files() -> list[Path]:
-    """The files that were chosen from the user's own configuration folders."""
+    """The files of the user's own configuration folders that this job uses."""
     runtime = HydraConfig.get().runtime
-    sources = (Path(one.path) for one in runtime.config_sources if one.schema == "file")
-    chosen = [
-        source / group / f"{choice}.yaml"
-        for source in sources
-        if source.resolve() != CONF_DIR.resolve()
+    folders = [Path(source.path) for source in runtime.config_sources if source.schema == "file"]
+    paths = [
+        folder / group / f"{choice}.yaml"
+        for folder in folders
+        if folder.resolve() != CONF_DIR.resolve()
         for group, choice in runtime.choices.items()
     ]
-    return [path for path in chosen if path.is_file()]
+    return [path for path in paths if path.is_file()]
 
 
 def is_sweep() -> bool:
@@ -53,18 +57,16 @@ def is_sweep() -> bool:
 
 
 def _subfolder(overrides: Sequence[str], swept: Collection[str]) -> str:
-    """What keeps the runs of a sweep apart, below the run folder.
+    """The folder of a job below the run folder, named by the overrides that tell jobs apart.
 
-    Where the sweep goes over the run folder itself, nothing need; where the folder is named, what
-    the sweep goes over; else all that was given.
+    If the run folder is named, these are the keys that differ between jobs; else all overrides. The
+    override that names the run folder is no part of it.
     """
-    keys = {one: one.lstrip("+").partition("=")[0] for one in overrides}
-    own = "run_dir" if "run_dir" in keys.values() else "name"
-    if own in swept:
-        keys = {one: key for one, key in keys.items() if key in swept and key != own}
-    elif own in keys.values():
-        keys = {one: key for one, key in keys.items() if key in (swept or keys.values())}
-        keys = {one: key for one, key in keys.items() if key != own}
+    keys = {override: override.lstrip("+").partition("=")[0] for override in overrides}
+    folder_key = "run_dir" if "run_dir" in keys.values() else "name"
+    if folder_key in keys.values():
+        differing = swept or set(keys.values())
+        keys = {o: key for o, key in keys.items() if key in differing and key != folder_key}
     return _folder_name(list(keys))
 
 

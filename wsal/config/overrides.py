@@ -1,4 +1,4 @@
-"""What is typed after `wsal run`, made ready for Hydra: options last, odd values in quotes."""
+"""Arguments of `wsal run` as Hydra needs them: options last, special characters in quotes."""
 
 import re
 import unicodedata
@@ -12,29 +12,29 @@ from hydra.errors import HydraException
 
 from wsal.errors import ConfigError
 
-TEXT = ("name", "run_dir", "data.path")  # text, even if it looks like a number or a list
+TEXT = ("name", "run_dir", "data.path")  # text even if it looks like a number or a list
 TAKE_A_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
     "--config-dir", "-cd", "--info", "-i",
 )  # fmt: skip
 ASSIGNED = re.compile(r"(\+{0,2})([^=\s'\"\[\]{}(),~+][^=]*)=(.*)", re.DOTALL)
-YAML_WAY = (
-    "write it into a YAML file instead (mine/experiment/NAME.yaml, whose first line is "
-    "`# @package _global_`) and use --config-dir mine experiment=NAME"
+IN_YAML = (
+    "put it into a YAML file instead (mine/experiment/NAME.yaml, with `# @package _global_` as its "
+    "first line), and use --config-dir mine experiment=NAME"
 )
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra takes them: overrides first, each in its grammar, then options.
+    """The arguments as Hydra needs them: overrides first, each in its grammar, then options.
 
-    A value that Hydra's grammar does not know (`&`, umlauts, parentheses, `=`) is quoted, `~/` is
-    the home folder, and `name`, `run_dir` and `data.path` are text whatever they look like.
+    A value that Hydra's grammar does not allow (`&`, umlauts, parentheses, `=`) is put in quotes,
+    `~/` becomes the home folder, and `name`, `run_dir` and `data.path` are always text.
 
     >>> prepared(["--config-dir", "mine", "data.layout.labels=[Tea & Coffee,Pets]", "name=2024"])
     ["data.layout.labels=['Tea & Coffee',Pets]", "name='2024'", '--config-dir', 'mine']
 
     Raises:
-        ConfigError: an argument is empty, or cannot be read even so; all of them are named.
+        ConfigError: an argument is empty or cannot be parsed; all of them are named.
     """
     options, overrides = _apart(arguments)
     sweeps = any(option in ("--multirun", "-m") for option in options)
@@ -51,8 +51,8 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 
 def swept(arguments: Sequence[str]) -> frozenset[str]:
     """The keys that take more than one value in this sweep."""
-    parsed = (_parsed(one) for one in arguments if not one.startswith("-"))
-    return frozenset(one.key_or_group for one in parsed if one and one.is_sweep_override())
+    parsed = (_parsed(argument) for argument in arguments if not argument.startswith("-"))
+    return frozenset(o.key_or_group for o in parsed if o and o.is_sweep_override())
 
 
 def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -64,40 +64,40 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             overrides.append(argument)
             continue
         if argument.startswith("--experimental"):
-            raise ConfigError(f"{argument} reads a pickle, which wsal never does")
+            raise ConfigError(f"{argument} is not supported: it would load a pickle")
         if argument != "--":
             options.append(argument)
-        names = [name for name in TAKE_A_VALUE if _stands_for(argument, name)]
-        if names and (value := next(waiting, None)) is not None:
+        takes_value = any(_stands_for(argument, option) for option in TAKE_A_VALUE)
+        if takes_value and (value := next(waiting, None)) is not None:
             options.append(value)
     return options, overrides
 
 
-def _stands_for(argument: str, name: str) -> bool:
-    """Whether it is the option, or the beginning of its long name."""
-    begins = len(argument) > 3 and argument.startswith("--") and name.startswith(argument)
-    return argument == name or begins
+def _stands_for(argument: str, option: str) -> bool:
+    """Whether the argument is this option, or the beginning of its long name."""
+    begins = len(argument) > 3 and argument.startswith("--") and option.startswith(argument)
+    return argument == option or begins
 
 
 def _ready(override: str, *, sweeps: bool) -> str:
-    found = ASSIGNED.fullmatch(override)
-    if not found:
+    assignment = ASSIGNED.fullmatch(override)
+    if not assignment:
         if override.startswith("~") and _parsed(override):
-            return override  # takes a key away
-        raise ConfigError(f"{override!r} is no setting; expected KEY=VALUE, as in active.rounds=3")
-    plus, key, value = found.groups()
+            return override  # removes a key
+        raise ConfigError(
+            f"cannot understand {override!r}; expected KEY=VALUE, as in active.rounds=3"
+        )
+    plus, key, value = assignment.groups()
     if value == "~" or value.startswith("~/"):
         value = str(Path.home()) + value[1:]
     if any(unicodedata.category(c) == "Cc" and c not in "\t\n" for c in value):
-        raise ConfigError(f"{key}={value!r} has a control character; take it out")
+        raise ConfigError(f"{key}={value!r} contains a control character; remove it")
     if key in TEXT and not value.strip(" '\""):
         raise ConfigError(f"{key}= is empty; give a value, as in {key}=shop, or leave it out")
     if key in TEXT and not sweeps:
         return _text(plus, key, value)
     if value.replace(" ", "") == "{}":
-        raise ConfigError(
-            f"{key}={{}} changes nothing; an empty mapping is merged into what is set"
-        )
+        raise ConfigError(f"{key}={{}} changes nothing, because mappings are merged; leave it out")
     return _in_grammar(plus, key, value, sweeps=sweeps)
 
 
@@ -108,8 +108,8 @@ def _text(plus: str, key: str, value: str) -> str:
     literal = parsed.value() if parsed and not parsed.is_sweep_override() else None
     if parsed and parsed.is_sweep_override() and key != "data.path":
         raise ConfigError(
-            f"{as_typed} has several values, as for a sweep: add --multirun; if the comma belongs "
-            f'to the value, type "{key}={_quoted(value)}"'
+            f"{as_typed} has several values; for a sweep add --multirun, and if the comma is part "
+            f'of the value, type "{key}={_quoted(value)}"'
         )
     if literal == value or (isinstance(literal, str) and value[0] in "'\""):
         return as_typed
@@ -117,12 +117,12 @@ def _text(plus: str, key: str, value: str) -> str:
 
 
 def _in_grammar(plus: str, key: str, value: str, *, sweeps: bool) -> str:
-    """The override as it is if Hydra can read it, else with its odd parts in quotes."""
+    """The override as it is if Hydra can parse it, else with special characters in quotes."""
     as_typed = f"{plus}{key}={value}"
     if _parsed(as_typed):
         return as_typed
     if not _parsed(f"{plus}{key}=1"):
-        raise ConfigError(f"{as_typed!r}: {key!r} cannot be a key on the command line; {YAML_WAY}")
+        raise ConfigError(f"{as_typed!r}: {key!r} cannot be a key on the command line; {IN_YAML}")
     parts = _split(value[1:-1]) if value[:1] == "[" and value[-1:] == "]" else None
     if parts is not None:
         candidate = f"{plus}{key}=[{','.join(map(_element, parts))}]"
@@ -136,17 +136,17 @@ def _in_grammar(plus: str, key: str, value: str, *, sweeps: bool) -> str:
         return candidate
     if value[:1] == "{" and value[-1:] == "}":
         raise ConfigError(
-            f"{as_typed!r} cannot be read: between braces, names and values may have only "
-            f"ASCII letters, digits, spaces and signs such as - and /; for others, {YAML_WAY}"
+            f"{as_typed!r} cannot be parsed: between braces, names and values may contain only "
+            f"ASCII letters, digits, spaces and characters such as - and /; for others, {IN_YAML}"
         )
     raise ConfigError(
-        f"{as_typed!r} cannot be read: put each value with special characters in quotes, as in "
-        f"\"{key}=['Tea & Coffee','Pets (all)']\", or {YAML_WAY}"
+        f"{as_typed!r} cannot be parsed; put each value with special characters in quotes, as in "
+        f"\"{key}=['Tea & Coffee','Pets (all)']\", or {IN_YAML}"
     )
 
 
 def _element(text: str) -> str:
-    """One element of a list, in quotes if Hydra cannot read it otherwise."""
+    """An element of a list, in quotes if Hydra cannot parse it otherwise."""
     if _parsed(f"key={text}"):
         return text
     if text[:1] == "[" and text[-1:] == "]" and (parts := _split(text[1:-1])) is not None:
@@ -155,15 +155,15 @@ def _element(text: str) -> str:
 
 
 def _split(text: str) -> list[str] | None:
-    """The parts between commas that stand outside quotes and brackets; None if these do not close.
+    """The text split at commas outside quotes and brackets; None if one of these is not closed.
 
     >>> _split("Levi's, Coffee (all, also decaf),'a,b'")
     ["Levi's", 'Coffee (all, also decaf)', "'a,b'"]
     """
     parts, depth, quote = [""], 0, ""
-    for place, letter in enumerate(text):
+    for i, letter in enumerate(text):
         if quote:
-            ends = letter == quote and text[place + 1 :].lstrip()[:1] in ("", ",", "]", "}")
+            ends = letter == quote and text[i + 1 :].lstrip()[:1] in ("", ",", "]", "}")
             quote = "" if ends and parts[-1][-1:] != "\\" else quote
         elif letter in "'\"" and not parts[-1].strip():
             quote = letter
@@ -180,7 +180,7 @@ def _quoted(text: str) -> str:
 
 
 def _parsed(override: str) -> Override | None:
-    """What Hydra reads; None where it cannot."""
+    """The override as Hydra parses it; None if it cannot."""
     try:
         return _parser().parse_override(override)
     except (HydraException, ValueError, TypeError, IndexError):

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from wsal.artifacts import Facts
-from wsal.errors import ConfigError
 from wsal.export.base import ExportContext, Run
 from wsal.export.onnx import fp32_onnx
+from wsal.extras import require
 from wsal.settings import Rate
 
 
@@ -25,13 +25,9 @@ class OpenVino:
             ConfigError: openvino is not installed.
             ParityError: a logit differs by more than `tolerance`, or a label differs.
         """
-        try:
-            import openvino
-        except ImportError as error:
-            raise ConfigError(
-                "the exporter OpenVino needs a package that is not installed: `pip install "
-                "wsal[openvino]`, or leave it out with export=default"
-            ) from error
+        require("openvino", extra="openvino", why="the export format openvino")
+        import openvino
+
         source, _ = fp32_onnx(context, self.tolerance)
         target = context.out / "openvino" / "openvino_model.xml"
         openvino.save_model(openvino.convert_model(source), target, compress_to_fp16=False)

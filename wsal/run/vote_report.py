@@ -1,4 +1,4 @@
-"""What a rule author sees: how each rule does, which are of no use, what is in conflict or left."""
+"""What a rule author sees: how each rule does, which rules add little, conflicts, gaps."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,27 +10,29 @@ from rich.table import Table
 from wsal import tables
 from wsal.artifacts import Artifact
 
-WIDE = 120  # where there is no terminal, a table is not to be broken at 80 columns
+WIDTH = 120  # where there is no terminal; rich would break tables at 80 columns
+SHOWN = 60  # characters of an example in a table
+WORDS = ("for example", "most common words", "gold")  # columns that hold words, so left-aligned
+RELATIONS = {"same": "is nearly the same as", "within": "is within", "tied": "often votes with"}
 Row = dict[str, Any]
 
 
 def console() -> Console:
-    """Where tables go."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDE)
+    """The console to print to."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=WIDTH)
 
 
 def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
-    """The vote report; `n_examples` texts for each rule, wrong ones first.
+    """Print the vote report, with `n_examples` texts for each rule, wrong votes first.
 
-    Not `whole`: the table of rules alone.
+    Unless it is to be `whole`, only the table of rules is printed.
     """
     report = tables.read(votes.path / "rules.parquet", tables.RULES)
     if report.is_empty():
-        _print(f"{votes.path}: there are no rules; `wsal rules suggest` proposes some")
-    title = f"rules: {votes.path}"
-    last = ["all", "", *(f"{votes.facts[k]:.4f}" for k in ("coverage", "overlap", "conflict"))]
-    console().print(rules_table(report, title, last))
+        _print(f"{votes.path}: there are no rules; `wsal rules suggest` suggests some")
+    shares = [f"{votes.facts[name]:.4f}" for name in ("coverage", "overlap", "conflict")]
+    console().print(rules_table(report, f"rules: {votes.path}", ["all", "", *shares]))
     if not whole:
         return
     for name, schema, show in (
@@ -46,28 +48,28 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
         _print(f"\n{rule}", style="bold")
         for row in examples.filter(examples["rule"] == rule).head(n_examples).iter_rows(named=True):
             wrong = row["gold"] is not None and row["gold"] != row["vote"]
-            verdict = f"  gold: {row['gold']}" if wrong else ""
-            _print(f"  {row['vote']}: {row['text']}{verdict}")
+            gold = f"  (gold: {row['gold']})" if wrong else ""
+            _print(f"  {row['vote']}: {row['text']}{gold}")
 
 
 def rules_table(report: pl.DataFrame, title: str, last: Sequence[str] = ()) -> Table:
-    """A line a rule."""
+    """A table with a row for each rule of `report` (`tables.RULES`), and a `last` row."""
 
-    def line(row: Row) -> list[str]:
-        known = row["accuracy"] is not None
+    def cells(row: Row) -> list[str]:
+        measured = row["accuracy"] is not None
         return [
             row["rule"],
-            ", ".join(row["classes"]) or "nothing: it never fires",
+            ", ".join(row["classes"]) or "none (never fires)",
             *(f"{row[name]:.4f}" for name in ("coverage", "overlap", "conflict")),
             f"{row['n_votes']:,}",
-            f"{row['accuracy']:.3f}" if known else "",
-            f"{row['low']:.2f}-{row['high']:.2f}" if known else "",
+            f"{row['accuracy']:.3f}" if measured else "",
+            f"{row['low']:.2f}-{row['high']:.2f}" if measured else "",
             f"{row['n_gold']:,}",
         ]
 
-    heads = ["rule", "votes for", "coverage", "overlap", "conflict", "votes", "accuracy", "95%",
-             "of gold"]  # fmt: skip
-    table = _table(title, heads, 2, report, line)
+    shares = ("coverage", "overlap", "conflict")
+    heads = ["rule", "votes for", *shares, "votes", "accuracy", "95%", "on gold"]
+    table = _table(title, heads, 2, report, cells)
     if last:
         table.add_section()
         table.add_row(*last)
@@ -75,55 +77,56 @@ def rules_table(report: pl.DataFrame, title: str, last: Sequence[str] = ()) -> T
 
 
 def _show_pairs(frame: pl.DataFrame) -> None:
-    what = {"same": "is much the same as", "within": "lies within", "tied": "goes with"}
-
-    def line(row: Row) -> list[str]:
+    def cells(row: Row) -> list[str]:
         counts = (f"{row[name]:,}" for name in ("n_rule", "n_other", "n_both"))
-        return [row["rule"], what[row["relation"]], row["other"], *counts,
-                f"{row['agreement']:.2f}"]  # fmt: skip
+        relation = RELATIONS[row["relation"]]
+        return [row["rule"], relation, row["other"], *counts, f"{row['agreement']:.2f}"]
 
-    heads = ["rule", "", "other", "votes", "other's", "both", "agreement"]
-    title = "rules that fire on the same texts: one of the two may be idle, or both one idea"
-    console().print(_table(title, heads, 3, frame.head(15), line))
+    heads = ["rule", "", "other", "votes", "other's votes", "both", "agreement"]
+    title = "rules that vote on the same texts: one may be redundant"
+    console().print(_table(title, heads, 3, frame.head(15), cells))
 
 
 def _show_conflicts(frame: pl.DataFrame) -> None:
-    def line(row: Row) -> list[str]:
+    def cells(row: Row) -> list[str]:
         sides = (f"{row['rule']}: {row['vote']}", f"{row['other']}: {row['other_vote']}")
         shares = (_share(row["rule_right"]), _share(row["other_right"]))
-        return [*sides, f"{row['n_texts']:,}", *shares, f"{row['n_gold']:,}", _first(row)]
+        return [*sides, f"{row['n_texts']:,}", *shares, f"{row['n_gold']:,}", _example(row)]
 
-    heads = ["rule: vote", "other: vote", "texts", "right", "other right", "of gold", "for example"]
-    console().print(_table("largest conflicts", heads, 2, frame.head(10), line))
+    heads = ["rule: vote", "other: vote", "texts", "right", "other right", "on gold", "for example"]
+    console().print(_table("largest conflicts", heads, 2, frame.head(10), cells))
 
 
 def _show_uncovered(frame: pl.DataFrame) -> None:
-    def line(row: Row) -> list[str]:
-        return [f"{row['n_texts']:,}", ", ".join(row["ngrams"]), ", ".join(row["gold"]),
-                _first(row)]  # fmt: skip
+    def cells(row: Row) -> list[str]:
+        words, gold = ", ".join(row["ngrams"]), ", ".join(row["gold"])
+        return [f"{row['n_texts']:,}", words, gold, _example(row)]
 
-    heads = ["texts", "commonest words", "gold", "for example"]
-    console().print(_table("largest groups without a vote", heads, 0, frame, line))
+    heads = ["texts", "most common words", "gold", "for example"]
+    console().print(_table("largest groups of texts without a vote", heads, 0, frame, cells))
 
 
 def _table(
-    title: str, heads: Iterable[str], n_left: int, frame: pl.DataFrame,
-    line: Callable[[Row], list[str]],
-) -> Table:  # fmt: skip
-    """A table; columns from `n_left` on are numbers, but for those that hold words."""
+    title: str,
+    heads: Iterable[str],
+    n_left: int,
+    frame: pl.DataFrame,
+    cells: Callable[[Row], list[str]],
+) -> Table:
+    """A table with the cells of each row; the first `n_left` columns are left-aligned."""
     table = Table(title=title, title_justify="left")
-    words = {"for example", "commonest words", "gold"}
-    for place, head in enumerate(heads):
-        left = place < n_left or head in words
+    for number, head in enumerate(heads):
+        left = number < n_left or head in WORDS
         table.add_column(head, justify="left" if left else "right", overflow="fold")
     for row in frame.iter_rows(named=True):
-        table.add_row(*line(row))
+        table.add_row(*cells(row))
     return table
 
 
-def _first(row: Row) -> str:
+def _example(row: Row) -> str:
+    """The first example, cut to a length that fits into a table."""
     text: str = row["examples"][0] if row["examples"] else ""
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _share(share: float | None) -> str:

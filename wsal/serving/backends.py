@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wsal.errors import ConfigError, UnknownNameError
+from wsal.extras import require
 from wsal.serving.engine import Engine, Run, cores
 from wsal.serving.exported import Exported
 
@@ -105,11 +106,7 @@ def _open_onnx_int8(exported: Exported) -> Engine:
 
 
 def _open_openvino(exported: Exported) -> Engine:
-    if not importlib.util.find_spec("openvino"):
-        raise ConfigError(
-            "backend openvino is not installed: `pip install wsal[openvino]`, or choose another "
-            "--backend"
-        )
+    require("openvino", extra="openvino", why="backend openvino")
     from wsal.serving.openvino_backend import openvino_run  # noqa: PLC0415
 
     path = _onnx_file(exported, "model.onnx")

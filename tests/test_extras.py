@@ -1,0 +1,58 @@
+"""Without the library of an extra, an error names the extra before any work is done."""
+
+import argparse
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from wsal.active.label_issues import find_issues
+from wsal.classifier.lora import with_lora
+from wsal.classifier.tracking import tracked
+from wsal.commands import serve
+from wsal.commands.run import _require_extras
+from wsal.errors import ConfigError
+from wsal.export.openvino import OpenVino
+from wsal.serving.backends import open_engine
+from wsal.settings import TrackerSettings
+
+
+def track(kind):
+    with tracked(TrackerSettings(kind), "pretrain"):
+        raise AssertionError("not reached")
+
+
+def parts(review=0, **formats):
+    return {"active": SimpleNamespace(review=review), "export": SimpleNamespace(formats=formats)}
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "call"),
+    [
+        ("cleanlab", "review", lambda: find_issues(np.eye(4), np.arange(4), None)),
+        ("cleanlab", "review", lambda: _require_extras(parts(review=5))),
+        ("prometheus_client", "serve", lambda: serve.add_options(argparse.ArgumentParser())),
+        ("peft", "lora", lambda: with_lora(None, 8, 0)),
+        ("openvino", "openvino", lambda: open_engine(None, "openvino")),
+        ("openvino", "openvino", lambda: OpenVino().export(None)),
+        ("openvino", "openvino", lambda: _require_extras(parts(openvino=OpenVino()))),
+        ("tensorboard", "tensorboard", lambda: track("tensorboard")),
+        ("wandb", "wandb", lambda: track("wandb")),
+        ("mlflow", "mlflow", lambda: track("mlflow")),
+        ("trackio", "trackio", lambda: track("trackio")),
+    ],
+)
+def test_without_its_library_the_extra_is_named(monkeypatch, module, extra, call):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        ConfigError, match=rf'needs {module}; install it: pip install "wsal\[{extra}\]"'
+    ):
+        call()
+
+
+def test_what_is_not_asked_for_need_not_be_installed(monkeypatch):
+    for module in ("cleanlab", "openvino", "peft"):
+        monkeypatch.setitem(sys.modules, module, None)
+    _require_extras(parts())
+    assert with_lora("model", 0, 0) == "model"

@@ -1,0 +1,98 @@
+"""Commands that Hydra configures: `wsal run`, `wsal active` and every stage."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from wsal import processes
+from wsal.commands import LAUNCHED
+from wsal.components import Components
+from wsal.config import overrides
+from wsal.config.composed import check
+from wsal.config.errors import not_utf8
+from wsal.config.job import from_hydra, is_sweep
+from wsal.errors import ConfigError
+from wsal.export.openvino import OpenVino
+from wsal.extras import require
+from wsal.presets import CONF_DIR
+from wsal.progress import install_console_output
+from wsal.reporting import report
+from wsal.run.loop import run_command
+
+
+def launch(command: str, arguments: Sequence[str]) -> None:
+    """Compose the configuration from conf/ and the arguments, and run the command with it.
+
+    Raises:
+        WsalError: the arguments or the configuration are wrong, or the command failed.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Without it Hydra would print errors itself and exit; with it, errors reach the caller.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    prepared = overrides.prepared(arguments)
+    swept = overrides.swept(prepared)
+    if not processes.is_leader():  # with torchrun, only one process makes Hydra's folder
+        prepared = ["hydra.run.dir=.", "hydra.output_subdir=null", *prepared]
+    sys.argv[1:] = prepared  # Hydra reads the command line itself
+    failed: list[BaseException] = []
+    composed: list[bool] = []
+
+    @hydra.main(  # type: ignore[untyped-decorator]
+        version_base="1.3", config_path=str(CONF_DIR), config_name="config"
+    )
+    def job(config: DictConfig) -> None:
+        composed.append(True)
+        try:
+            run = from_hydra(config, swept)
+            if command in LAUNCHED:
+                _require_extras(run.parts)
+            if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
+                processes.launch(work, run.nodes["processes"], command, run.nodes)
+            else:
+                run_command(command, run.run_dir, run.parts, run.nodes)
+        except BaseException as error:
+            if is_sweep():
+                raise  # Hydra's launcher counts failed jobs, and goes on with the others
+            failed.append(error)  # raised here, Hydra would print a message of its own
+
+    try:
+        job()
+    except (ValueError, AttributeError, AssertionError, RecursionError) as error:
+        if composed:
+            raise
+        raise ConfigError(_explained(error, prepared)) from error
+    if failed:
+        raise failed[0]
+
+
+def _require_extras(parts: Components) -> None:
+    """Fail now rather than after hours, if what a later stage needs is not installed.
+
+    Raises:
+        ConfigError: it names the extra to install.
+    """
+    if parts["active"].review:
+        require("cleanlab", extra="review", why="active.review")
+    if any(isinstance(exporter, OpenVino) for exporter in parts["export"].formats.values()):
+        require("openvino", extra="openvino", why="the export format openvino")
+
+
+def _explained(error: Exception, arguments: Sequence[str]) -> str:
+    """What to say of an error that Hydra raises, while it composes, without a class of its own."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{not_utf8(arguments)} is not UTF-8 ({error}); save it as UTF-8"
+    return f"{error} in {' '.join(arguments)}"
+
+
+def work(command: str, nodes: dict[str, Any]) -> None:
+    """Run the command in one of several processes, with the configuration composed before."""
+    install_console_output()
+    try:
+        run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
+        run_command(command, run.run_dir, run.parts, run.nodes)
+    except BaseException as error:  # noqa: BLE001
+        report(error)

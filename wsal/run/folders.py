@@ -1,0 +1,44 @@
+"""Where runs are kept, and which of them a name stands for."""
+
+from pathlib import Path
+
+from wsal.errors import MissingArtifactError, UnknownNameError
+from wsal.run.loop import CONFIG
+
+RUNS = Path("runs")
+RUN_HELP = "a run's name or folder; may be left out if there is only one run"
+
+
+def run_folder(name: str) -> Path:
+    """The folder of the run with this name or path; with an empty name, of the only run.
+
+    `name=NAME` and `run_dir=FOLDER` are accepted too, because `wsal run` takes them.
+
+    Raises:
+        MissingArtifactError: the name is empty, and there are no runs or several.
+        UnknownNameError: there is no such run.
+    """
+    name = name.removeprefix("name=").removeprefix("run_dir=")
+    names = known_runs()
+    if not name and not names:
+        raise MissingArtifactError(no_runs())
+    if not name and len(names) > 1:
+        raise MissingArtifactError(f"there are several runs; name one of {', '.join(names)}")
+    name = name or names[0]
+    for candidate in (Path(name), RUNS / name):
+        if "\0" not in name and (candidate / CONFIG).is_file():
+            return candidate
+    raise UnknownNameError("run", name, names)
+
+
+def known_runs() -> list[str]:
+    """The names of all runs below `runs/`, including the jobs of sweeps."""
+    folders = {path.parent for path in RUNS.rglob(CONFIG)} - {RUNS}
+    # A model inside a run has a config.json of its own.
+    runs = (folder for folder in folders if folders.isdisjoint(folder.parents))
+    return sorted(str(run.relative_to(RUNS)) for run in runs)
+
+
+def no_runs() -> str:
+    """The message where there are no runs."""
+    return f"there are no runs in {RUNS.absolute()}; start one with `wsal run`"
