@@ -9,7 +9,7 @@ import pytest
 
 from wsal.active.label_issues import find_issues
 from wsal.classifier.lora import with_lora
-from wsal.classifier.tracking import tracked
+from wsal.classifier.tracking import tracker_log
 from wsal.commands import serve
 from wsal.commands.run import _require_extras
 from wsal.errors import ConfigError
@@ -19,7 +19,7 @@ from wsal.settings import TrackerSettings
 
 
 def track(kind):
-    with tracked(TrackerSettings(kind), "pretrain"):
+    with tracker_log(TrackerSettings(kind), "pretrain"):
         raise AssertionError("not reached")
 
 
