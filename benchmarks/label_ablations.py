@@ -40,7 +40,7 @@ MIXED = ("as shipped", "other seed", "third seed")
 
 def trained(run, number, out, pretrained):
     """The fine-tuned artifact of a round, trained as `run` has it, under `out`."""
-    stage, parts = STAGES["finetune"], run.parts
+    stage, parts = STAGES["finetune"], run.components
     if (out / "done").exists():
         return Artifact(out)
     shutil.rmtree(out, ignore_errors=True)
@@ -62,7 +62,7 @@ def pretrained_anew(run, number, out):
         stage = STAGES["pretrain"]
         inputs = {noun: read(run.run_dir, noun, number) for noun in ("pool", "tokens")}
         inputs["weak_labels"] = read(run.run_dir, "reweighed", number)
-        built = {need: run.parts[need] for need in (*stage.needs, *stage.uses)}
+        built = {need: run.components[need] for need in (*stage.needs, *stage.uses)}
         stage.function("pretrain")(out, **inputs, **built)
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
         (out / "done").touch()
@@ -102,7 +102,7 @@ def points(name, seed, number, options):
     yield "three seeds, answers averaged", scores(np.mean(said, axis=0))
     soup = mean_of_weights([made[way] for way in MIXED], done / "soup")
     run = configured(name, file, folder)
-    model = load_classifier(soup, run.parts["encoder"], run.parts["hardware"])
+    model = load_classifier(soup, run.components["encoder"], run.components["hardware"])
     yield "three seeds, weights averaged", scores(predict(model, texts.test, "test")[0])
 
 

@@ -61,7 +61,7 @@ def configured(name, file, run_dir, *overrides):
 def known(name, file, work):
     """Pool and test with gold; a text of the pool without gold is left out."""
     run = configured(name, file, work / "prepared" / name)
-    folder = run_stage(run.run_dir, "prepare", run.parts).artifact
+    folder = run_stage(run.run_dir, "prepare", run.components).artifact
     gold = tables.read(folder.path / "gold.parquet", tables.GOLD)
     pool = tables.read(folder.path / "pool.parquet").join(
         gold, on="id", how="inner", maintain_order="left"

@@ -63,7 +63,7 @@ def wsal_points(name, way, seed, file, work, extra):
         n = steps(known(name, file, work))
         overrides += [f"finetune.lr={LR[name]}", f"finetune.steps={n}"]
     run = configured(name, file, work / "runs" / f"{name}-{slug}-{seed}", *overrides)
-    summary = run_command("run", run.run_dir, run.parts, run.nodes)
+    summary = run_command("run", run.run_dir, run.components, run.nodes)
     for one in summary["rounds"]:
         found = {k: round(one[k], 4) for k in ("macro_f1", "accuracy")}
         yield one["n_gold"], found | {"n_evaluation": one.get("n_evaluation", 0)}

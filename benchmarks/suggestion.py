@@ -35,8 +35,8 @@ def prepared(name, data, folder):
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
         config = compose("config", overrides=[f"data={name}", f"rules={name}", *path])
     run = check(config)
-    run_stage(folder, "prepare", run.parts)
-    return run.parts["rules"]
+    run_stage(folder, "prepare", run.components)
+    return run.components["rules"]
 
 
 def scores(rules, pool, test, labels):

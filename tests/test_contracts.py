@@ -27,7 +27,7 @@ def test_every_option_of_every_group_builds(composed, group):
     for option in options(group):
         extra = needed(option) if group == "data" else []
         run = check(composed(f"{group}={option}", *extra))
-        parts = run.parts[group].values() if group == "rules" else [run.parts[group]]
+        parts = run.components[group].values() if group == "rules" else [run.components[group]]
         assert all(isinstance(p, COMPONENTS.get(group) or SETTINGS[group]) for p in parts)
 
 
@@ -42,7 +42,7 @@ def test_every_experiment_builds(composed, experiment):
 @pytest.mark.parametrize("group", [*COMPONENTS, *SETTINGS])
 def test_yaml_spells_out_every_setting(composed, group):
     for option in options(group) if group not in ("rules", "data") else ():
-        built = check(composed(f"{group}={option}")).parts[group]
+        built = check(composed(f"{group}={option}")).components[group]
         node = composed(f"{group}={option}")[group]
         assert set(node) - {"_target_"} == set(inspect.signature(type(built)).parameters), option
 
@@ -51,7 +51,7 @@ def test_yaml_spells_out_every_setting(composed, group):
 def test_label_model(composed, option):
     votes = np.random.default_rng(0).integers(-1, 3, size=(200, 5)).astype(np.int16)
     votes[0] = -1
-    fitted = check(composed(f"label_model={option}")).parts["label_model"].fit(votes, 3)
+    fitted = check(composed(f"label_model={option}")).components["label_model"].fit(votes, 3)
     probs = fitted.predict_proba(votes)
     assert probs.shape == (200, 3)
     assert probs.dtype == np.float32

@@ -308,7 +308,7 @@ def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
     folder = run_dir / "rounds/001"
     for path in folder.glob("query.*"):
         path.unlink()
-    parts = checked(composed(*TINY, "annotator=file", f"annotator.format={form}")).parts
+    parts = checked(composed(*TINY, "annotator=file", f"annotator.format={form}")).components
     labels = json.loads((run_dir / "pool/manifest.json").read_text())["facts"]["labels"]
 
     def read():

@@ -26,7 +26,7 @@ def stages(composed, tmp_path):
     def run(names, *overrides, number=0, prior=None):
         config = composed("data=catalog_small", "data.n=600", *overrides)
         OmegaConf.update(config, "aggregate.prior", prior, force_add=True)
-        parts = check(config).parts
+        parts = check(config).components
         for name in names:
             outcome = run_stage(tmp_path / "run", name, parts, number)
         return outcome.artifact

@@ -9,7 +9,9 @@ from wsal.run.pipeline import run_stage
 
 def test_votes_on_an_earlier_pool_are_not_taken_for_those_on_this_one(composed, tmp_path):
     def stage(name, n):
-        return run_stage(tmp_path, name, check(composed("data=catalog_small", f"data.n={n}")).parts)
+        return run_stage(
+            tmp_path, name, check(composed("data=catalog_small", f"data.n={n}")).components
+        )
 
     for name in ("prepare", "vote", "aggregate"):
         stage(name, 400)

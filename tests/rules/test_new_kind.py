@@ -109,8 +109,8 @@ def test_rules_of_a_new_kind_vote_in_the_stage(composed, tmp_path):
     trusted = ["test_new_kind"]
     config = composed("data=catalog_small", f"trusted={trusted}", *overrides)
     run = check(config, trusted=trusted)
-    pool = run_stage(tmp_path, "prepare", run.parts).artifact
-    voted = run_stage(tmp_path, "vote", run.parts).artifact
+    pool = run_stage(tmp_path, "prepare", run.components).artifact
+    voted = run_stage(tmp_path, "vote", run.components).artifact
     texts = pl.read_parquet(pool.path / "pool.parquet")["text"]
     votes = pl.read_parquet(voted.path / "votes.parquet")
     labels = list(pool.facts["labels"])

@@ -20,8 +20,8 @@ def voted(composed, tmp_path):
     def vote(name, *overrides):
         run = check(composed("data=catalog_small", *overrides))
         folder = tmp_path / name
-        run_stage(folder, "prepare", run.parts)
-        return run_stage(folder, "vote", run.parts)
+        run_stage(folder, "prepare", run.components)
+        return run_stage(folder, "vote", run.components)
 
     return vote
 

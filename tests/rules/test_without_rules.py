@@ -15,7 +15,7 @@ from wsal.run.pipeline import run_stage
 def test_every_label_model_takes_no_votes(composed, tmp_path, name):
     run = check(composed("data=catalog_small", "rules=none", f"label_model={name}"))
     for stage in ("prepare", "vote", "aggregate"):
-        outcome = run_stage(tmp_path, stage, run.parts)
+        outcome = run_stage(tmp_path, stage, run.components)
     weak = pl.read_parquet(outcome.artifact.path / "weak_labels.parquet")
     gold = pl.read_parquet(tmp_path / "pool" / "gold.parquet")
     assert len(weak) == len(gold)
@@ -25,7 +25,7 @@ def test_every_label_model_takes_no_votes(composed, tmp_path, name):
     n_classes = weak["probs"].to_numpy().shape[1]
     none = np.empty((len(weak), 0), dtype=np.int16)
     known = np.where(np.arange(len(weak)) < 20, np.arange(len(weak)) % n_classes, -1)
-    fitted = run.parts["label_model"].fit(none, n_classes, gold=known)
+    fitted = run.components["label_model"].fit(none, n_classes, gold=known)
     probs = fitted.predict_proba(none)
     assert np.isfinite(probs).all()
     assert np.allclose(probs.sum(axis=1), 1, atol=1e-5)

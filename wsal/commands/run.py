@@ -12,7 +12,7 @@ from wsal import processes
 from wsal.commands import LAUNCHED
 from wsal.components import Components
 from wsal.config import overrides
-from wsal.config.composed import check
+from wsal.config.composed import RunConfig, check
 from wsal.config.errors import not_utf8
 from wsal.config.job import from_hydra, is_sweep
 from wsal.errors import ConfigError
@@ -21,6 +21,7 @@ from wsal.extras import require
 from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output
 from wsal.reporting import report
+from wsal.run import stage_lines
 from wsal.run.loop import run_command
 
 
@@ -49,11 +50,11 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         try:
             run = from_hydra(config, swept)
             if command in LAUNCHED:
-                _require_extras(run.parts)
+                _require_extras(run.components)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:
-                run_command(command, run.run_dir, run.parts, run.nodes)
+                _run_and_report(command, run)
         except BaseException as error:
             if is_sweep():
                 raise  # Hydra's launcher counts failed jobs, and goes on with the others
@@ -69,15 +70,22 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         raise failed[0]
 
 
-def _require_extras(parts: Components) -> None:
+def _run_and_report(command: str, run: RunConfig) -> None:
+    """Run the command; print a line for each stage, and the learning curve at the end."""
+    summary = run_command(command, run.run_dir, run.components, run.nodes, stage_lines.report)
+    if summary:
+        stage_lines.show_summaries([summary])
+
+
+def _require_extras(components: Components) -> None:
     """Fail now rather than after hours, if what a later stage needs is not installed.
 
     Raises:
         ConfigError: it names the extra to install.
     """
-    if parts["active"].review:
+    if components["active"].review:
         require("cleanlab", extra="review", why="active.review")
-    if any(isinstance(exporter, OpenVino) for exporter in parts["export"].formats.values()):
+    if any(isinstance(exporter, OpenVino) for exporter in components["export"].formats.values()):
         require("openvino", extra="openvino", why="the export format openvino")
 
 
@@ -93,6 +101,6 @@ def work(command: str, nodes: dict[str, Any]) -> None:
     install_console_output()
     try:
         run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
-        run_command(command, run.run_dir, run.parts, run.nodes)
+        _run_and_report(command, run)
     except BaseException as error:  # noqa: BLE001
         report(error)

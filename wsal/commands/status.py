@@ -23,8 +23,7 @@ from wsal.contents import edited
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.run import stage_lines
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
-from wsal.run.loop import BEFORE_ROUNDS, CONFIG
-from wsal.run.pipeline import ROUND_STAGES, STAGES, folder, origin_of
+from wsal.run.pipeline import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, folder, origin_of
 from wsal.run.vote_report import console
 
 REWRITE = "repeat the command of this run to write it again"

@@ -71,7 +71,7 @@ class RunConfig:
     """The configuration of a run: its folder, the objects its stages use, and the plain values."""
 
     run_dir: Path
-    parts: Components
+    components: Components
     nodes: dict[str, Any]
 
 
@@ -93,8 +93,8 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     _check_plain(nodes, trusted)
     made = parts_of(nodes, trusted)
     built = {"seed": nodes["seed"], **all_of(made)}
-    parts = Components(built, {key: nodes[key] for key in built})
-    return RunConfig(Path(nodes["run_dir"], subfolder), parts, nodes)
+    components = Components(built, {key: nodes[key] for key in built})
+    return RunConfig(Path(nodes["run_dir"], subfolder), components, nodes)
 
 
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:

@@ -53,7 +53,10 @@ STAGES = {
     "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
 }
 # fmt: on
+BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
+CONFIG = "config.json"
+"""The configuration of a run, as plain values."""
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """What finds its texts in any pool; the rows of everything else are those of one pool."""
@@ -71,7 +74,7 @@ class Outcome:
     note: str = ""  # what to do about it, where something can be done
 
 
-def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> Outcome:
+def run_stage(run_dir: Path, name: str, components: Components, number: int = 0) -> Outcome:
     """Open what the stage reads, run it if need be, seal what it wrote.
 
     `number` is the round: for stages outside rounds, the first round not yet finished.
@@ -83,10 +86,10 @@ def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> O
     stage = STAGES[name]
     out = folder(run_dir, stage.writes, number)
     artifacts.recover(out)
-    inputs, config, origin = origin_of(run_dir, name, parts, number)
+    inputs, config, origin = origin_of(run_dir, name, components, number)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
-        again = name == "annotate" and is_corrected(done, parts["annotator"])
+        again = name == "annotate" and is_corrected(done, components["annotator"])
         if done.made_from(config, origin) and not again:
             return Outcome(name, number, "up to date", done)
         if is_work_of_people(name, done) and not again:
@@ -95,10 +98,10 @@ def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> O
             return Outcome(name, number, "kept", done, anew if is_open else "")
     if isinstance(pool := inputs.get("pool"), Artifact):
         require_rows_of(pool, _of_pool_rows(inputs))
-    if name == "annotate" and parts["annotator"].human:
+    if name == "annotate" and components["annotator"].human:
         hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
-        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+        built = {need: components[need] for need in (*stage.needs, *stage.uses)}
         if stage.reuses:
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         if stage.shared:
@@ -110,7 +113,7 @@ def run_stage(run_dir: Path, name: str, parts: Components, number: int = 0) -> O
 
 
 def origin_of(
-    run_dir: Path, name: str, parts: Components, number: int
+    run_dir: Path, name: str, components: Components, number: int
 ) -> tuple[dict[str, Artifact | list[Artifact]], dict[str, Any], dict[str, Any]]:
     """What the stage would be made from now: input artifacts, configuration, the inputs' digests.
 
@@ -119,17 +122,17 @@ def origin_of(
     """
     stage = STAGES[name]
     inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
-    config = {need: parts.config(need) for need in stage.needs}
+    config = {need: components.config(need) for need in stage.needs}
     return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
 
 
-def follow(run_dir: Path, parts: Components) -> None:
+def follow(run_dir: Path, components: Components) -> None:
     """Take part in each stage that the leader of several processes says; write nothing."""
     while told := processes.broadcast():
         name, work, number = told
         stage = STAGES[name]
         inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
-        built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
+        built = {need: components[need] for need in (*stage.needs, *stage.uses)}
         stage.function(name)(Path(work), **inputs, **built)
 
 
@@ -157,6 +160,12 @@ def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
     return Artifact.open(
         folder(run_dir, f"rounds/{{}}/{noun}" if noun in IN_ROUNDS else noun, number)
     )
+
+
+def opened(run_dir: Path, writes: str, number: int = 0) -> Artifact | None:
+    """The artifact if it is finished, else None."""
+    path = folder(run_dir, writes, number)
+    return Artifact.open(path) if (path / MANIFEST).exists() else None
 
 
 def open_round(run_dir: Path) -> int:

@@ -158,6 +158,14 @@ def show_outcome(outcome: Outcome) -> None:
         show_rules(artifact, n_examples=0, whole=False)
 
 
+def report(outcome: Outcome | str) -> None:
+    """Print what became of a stage, or a line about the loop."""
+    if isinstance(outcome, str):
+        print_line(outcome)
+    else:
+        show_outcome(outcome)
+
+
 def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
     """Print the learning curves side by side, the time of each stage, and how to use the model.
 

@@ -1,0 +1,60 @@
+"""Refuse rounds that could not come to an end, before hours of training."""
+
+from pathlib import Path
+
+from wsal.active.stopping import unmeasurable_rules
+from wsal.annotation.annotators import NO_GOLD, Oracle
+from wsal.annotation.answers import gold_answers
+from wsal.annotation.handed_out import is_corrected, is_work_of_people
+from wsal.artifacts import Artifact
+from wsal.components import Components
+from wsal.errors import AnnotationError, ConfigError
+from wsal.rounds.evaluation_frame import sample_size
+from wsal.run.pipeline import STAGES, opened
+
+
+def check_rounds(run_dir: Path, components: Components) -> None:
+    """Check what rounds need, as soon as there is a pool.
+
+    Raises:
+        AnnotationError: see `check_answers`. ConfigError: see `check_stop_rules`.
+    """
+    if pool := opened(run_dir, "pool"):
+        check_answers(run_dir, components, pool)
+        check_stop_rules(run_dir, components, pool)
+
+
+def check_answers(run_dir: Path, components: Components, pool: Artifact) -> None:
+    """Make sure that there will be answers to learn from.
+
+    Raises:
+        AnnotationError: an oracle is to answer and there is no gold; or people's answers so far
+            name classes that the data does not have.
+    """
+    annotator = components["annotator"]
+    needs_answers = components["active"].rounds and not opened(
+        run_dir, STAGES["annotate"].writes, 1
+    )
+    if needs_answers and isinstance(annotator, Oracle) and not pool.facts["n_pool_gold"]:
+        raise AnnotationError(NO_GOLD)
+    of_people, number = list[Artifact](), 1
+    while answers := opened(run_dir, STAGES["annotate"].writes, number):
+        if is_work_of_people("annotate", answers) and not is_corrected(answers, annotator):
+            of_people.append(answers)
+        number += 1
+    gold_answers(pool, of_people)
+
+
+def check_stop_rules(run_dir: Path, components: Components, pool: Artifact) -> None:
+    """Refuse stop rules about quality where nothing will measure it.
+
+    Raises:
+        ConfigError: such a rule is on, and there will be neither evaluation sample nor dev split.
+    """
+    query = opened(run_dir, STAGES["select"].writes, 1)
+    has_sample = bool(query and query.facts["n_evaluation"])
+    will_have_sample = sample_size(pool.facts, components["evaluation"], number=1) > 0
+    if pool.facts["n_dev"] or has_sample or will_have_sample:
+        return
+    if reason := unmeasurable_rules(components["stop"]):
+        raise ConfigError(reason)

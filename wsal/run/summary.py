@@ -1,0 +1,69 @@
+"""A run in one dict, from the manifests alone: what summary.json holds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wsal.artifacts import Artifact, Facts
+from wsal.run.pipeline import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, opened
+
+METRICS = ("accuracy", "macro_f1")
+
+
+def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
+    """Learning curve, data, rules, and seconds of each stage.
+
+    Numbers are of the test split; where there is none, those of rounds are of the evaluation
+    sample, else of dev. None where there is no gold.
+    """
+    artifacts = {stage: opened(run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
+    pool, weak, pretrained = (artifacts[s] for s in ("prepare", "aggregate", "pretrain"))
+    seconds = {stage: a.manifest["seconds"] for stage, a in artifacts.items() if a}
+    rounds = [_round(0, 0, pretrained)] if pretrained else []
+    for number in range(1, n_rounds + 1):
+        for stage in ROUND_STAGES:
+            if artifact := opened(run_dir, STAGES[stage].writes, number):
+                total = seconds.get(stage, 0) + artifact.manifest["seconds"]
+                seconds[stage] = round(total, 3)
+                if stage == "finetune":
+                    rounds.append(_round(number, artifact.facts["n_gold"], artifact))
+                elif stage == "assess":
+                    has_test = bool(pool and pool.facts["n_test"])
+                    _add_assessment(rounds, artifact.facts, has_test=has_test)
+    if exported := opened(run_dir, STAGES["export"].writes):
+        seconds["export"] = exported.manifest["seconds"]
+    rules = _on_gold(weak.facts.get("covered", {})) if weak else None
+    return {
+        "name": name,
+        "data": json.loads((run_dir / CONFIG).read_text())["data"]["_target_"],
+        "n_pool": pool.facts["n_pool"] if pool else None,
+        "n_classes": len(pool.facts["labels"]) if pool else None,
+        "rounds": rounds,
+        "rules": rules or {"coverage": None, "accuracy": None},
+        "rules_alone": _on_gold(weak.facts) if weak else None,
+        "exported": str(exported.path) if exported else None,
+        "seconds": seconds,
+    }
+
+
+def _round(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
+    metrics = _on_gold(classifier.facts) or dict.fromkeys(METRICS)
+    return {"round": number, "n_gold": n_gold, **metrics}
+
+
+def _add_assessment(rounds: list[dict[str, Any]], facts: Facts, *, has_test: bool) -> None:
+    """Add what the newest assessment says of each round; figures of a test split stay."""
+    rounds[-1]["n_evaluation"] = facts["n_evaluation"]
+    rounds[-1]["annotator_seconds"] = facts["seconds"]
+    if has_test:
+        return
+    for summary, assessed in zip(rounds, facts["rounds"], strict=False):
+        for name in METRICS:
+            summary[name] = assessed[name]["value"]
+            summary[f"{name}_interval"] = [assessed[name]["low"], assessed[name]["high"]]
+
+
+def _on_gold(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    metrics: dict[str, Any] | None = facts.get("test") or facts.get("dev")
+    return metrics
