@@ -184,8 +184,8 @@ class ActiveSettings:
     price_per_hour: Amount = 0.0
     """What an hour of an annotator's time costs, in any currency."""
 
-    SHAPES_NOTHING: ClassVar = ("rounds", "price_per_hour")
-    """What may change without making a query stale."""
+    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour")
+    """Settings that may change without making a query stale."""
 
 
 @dataclass(frozen=True)

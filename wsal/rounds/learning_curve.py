@@ -9,57 +9,59 @@ import numpy as np
 from wsal.artifacts import Facts
 from wsal.evaluation.forecast import Curve, Forecast
 
-MOST_SHARED = 0.95
+MOST_SHARED = 0.95  # share of the variance that rounds can have in common
 
 
 def learning_curve(facts: Facts, metric: str) -> Curve:
-    """The learning curve that the rounds make.
+    """The metric after each round, with its variance.
 
-    They were measured on the same texts, so they err together: how much so, the last gain says,
-    which varies less than the two ends would if they were independent.
+    `facts` are those of the stage `assess`. All rounds were measured on the same texts, so their
+    errors are correlated. The last gain shows by how much: it varies less than the difference of
+    two independent estimates would.
     """
-    with_gold = [one for one in facts["rounds"] if one["n_gold"]]
-    ends = sum(one[metric]["variance"] for one in facts["rounds"][-2:])
-    apart = facts["gain"][metric]["variance"] / ends if ends else 1.0
+    rounds = [assessed for assessed in facts["rounds"] if assessed["n_gold"]]
+    independent = sum(assessed[metric]["variance"] for assessed in facts["rounds"][-2:])
+    ratio = facts["gain"][metric]["variance"] / independent if independent else 1.0
     return Curve(
-        np.array([one["n_gold"] for one in with_gold], dtype=np.float64),
-        np.array([one[metric]["value"] for one in with_gold]),
-        np.array([one[metric]["variance"] for one in with_gold]),
-        shared=float(np.clip(1 - apart, 0, MOST_SHARED)),
+        np.array([assessed["n_gold"] for assessed in rounds], dtype=np.float64),
+        np.array([assessed[metric]["value"] for assessed in rounds]),
+        np.array([assessed[metric]["variance"] for assessed in rounds]),
+        shared=float(np.clip(1 - ratio, 0, MOST_SHARED)),
     )
 
 
 def forecast_sentences(
-    facts: dict[str, Any], told: Forecast, price: float, metric: str, target: float
+    facts: dict[str, Any], forecast: Forecast, price: float, metric: str, target: float
 ) -> list[str]:
-    """The forecast in sentences."""
-    if not told.high:
+    """The forecast in sentences: labels and, where answers were timed, hours and cost."""
+    if not forecast.high:
         return [f"{metric} {target:g} is reached"]
-    ends = (told.labels, told.low, told.high)
+    labels = (forecast.labels, forecast.low, forecast.high)
     lines = [
-        f"{metric} {target:g} needs {_with_interval(ends, _count)}",
-        f"chance that no number of labels reaches it: {told.unreachable:.0%}",
+        f"{metric} {target:g} needs {_with_interval(labels, _count)}",
+        f"chance that no number of labels reaches it: {forecast.unreachable:.0%}",
     ]
     answered = facts["n_gold"] + facts["n_evaluation"]
     if facts["seconds"] and answered:
-        each = facts["seconds"] / answered
-        hours = [one * each / 3600 for one in ends]
-        lines.append(f"at {each:.1f} s a label, {_with_interval(hours, _hours)}")
+        seconds = facts["seconds"] / answered
+        hours = [n * seconds / 3600 for n in labels]
+        lines.append(f"at {seconds:.1f} s a label, {_with_interval(hours, _hours)}")
         if price:
-            money = [one * price for one in hours]
+            money = [n * price for n in hours]
             lines.append(f"which costs {_with_interval(money, _money)}")
         if facts["n_evaluation"]:
-            lines.append("labels for evaluation, in each further round, come on top")
-    if told.beyond:
-        lines.append("that is far beyond what was seen: ask again after the next round")
+            lines.append("labels for evaluation in each further round come on top")
+    if forecast.beyond:
+        lines.append("that is far beyond the rounds so far: ask again after the next round")
     return lines
 
 
-def _with_interval(values: Sequence[float], told: Callable[[float], str]) -> str:
-    """A median, and the ends of its interval: an end without limit is said to be one."""
-    middle, low, high = values
-    ends = f"{told(low)} or more" if isinf(high) else f"{told(low)} to {told(high)}"
-    return f"{'more than can be said' if isinf(middle) else told(middle)} (80%: {ends})"
+def _with_interval(values: Sequence[float], unit: Callable[[float], str]) -> str:
+    """A median and the ends of its interval, any of which may be infinite."""
+    median, low, high = values
+    interval = f"{unit(low)} or more" if isinf(high) else f"{unit(low)} to {unit(high)}"
+    middle = "more than can be estimated" if isinf(median) else unit(median)
+    return f"{middle} (80%: {interval})"
 
 
 def _count(n: float) -> str:

@@ -26,9 +26,9 @@ def score_splits(
     labels: LabelSet,
     more: Facts,
 ) -> Facts:
-    """Write metrics.json for dev and test, where they exist; give back the headline numbers.
+    """Write metrics.json for dev and test, where they exist; returns accuracy and macro-F1.
 
-    What the classifier says of a split is kept in `dev_probs.npy`, `test_probs.npy`.
+    The predictions for a split are kept in `dev_probs.npy` and `test_probs.npy`.
     """
     metrics: Facts = dict(more)
     for split in ("dev", "test"):
@@ -42,7 +42,7 @@ def score_splits(
 
 
 def split_probs(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
-    """What the classifier says of each text of a split."""
+    """The classifier's predictions for a split, `(texts, classes)`."""
     return predict(classifier, read_tokens(tokens.path / split), f"measure on {split}")[0]
 
 
@@ -67,7 +67,7 @@ def dev_score(
         raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
 
     def score() -> float:
-        found = score_on_gold(split_probs(classifier, tokens, "dev"), pool, labels, "dev")
-        return float(found["macro_f1"])
+        metrics = score_on_gold(split_probs(classifier, tokens, "dev"), pool, labels, "dev")
+        return float(metrics["macro_f1"])
 
     return score

@@ -23,28 +23,42 @@ class TrainingSet:
 
 
 def make_training_set(
-    gold: Tokens, classes: Classes, weak: Tokens, targets: Probs, trust: np.ndarray,
-    settings: FinetuneSettings, rng: np.random.Generator,
-) -> TrainingSet:  # fmt: skip
-    """Gold texts first, then weak ones; in every step so many of them as `replay_counts` says."""
-    ours = np.eye(targets.shape[1], dtype=np.float32)[classes]
+    gold: Tokens,
+    classes: Classes,
+    weak: Tokens,
+    weak_targets: Probs,
+    confidence: np.ndarray,
+    settings: FinetuneSettings,
+    rng: np.random.Generator,
+) -> TrainingSet:
+    """Gold texts first, then weak ones; every step has `replay_counts` of the latter.
+
+    Args:
+        gold: texts with a gold label.
+        classes: their labels, `(gold,)`.
+        weak: texts to replay.
+        weak_targets: their weak labels, `(weak, classes)`.
+        confidence: how much each of these counts, `(weak,)`, 1 on average.
+        settings: batch size, replay.
+        rng: draws the order.
+    """
+    gold_targets = np.eye(weak_targets.shape[1], dtype=np.float32)[classes]
     tokens = joined([*gold, *weak])
     n, total = len(gold), len(tokens)
-    plan = replay_plan(
-        np.arange(n), np.arange(n, total), tokens.lengths, settings.batch_size,
-        replay_counts(settings), rng,
-    )  # fmt: skip
-    weights = np.concatenate([np.ones(n), settings.replay_weight * trust])
-    return TrainingSet(tokens, np.concatenate([ours, targets]), weights, plan)
+    gold_rows, weak_rows = np.arange(n), np.arange(n, total)
+    counts = replay_counts(settings)
+    plan = replay_plan(gold_rows, weak_rows, tokens.lengths, settings.batch_size, counts, rng)
+    weights = np.concatenate([np.ones(n), settings.replay_weight * confidence])
+    return TrainingSet(tokens, np.concatenate([gold_targets, weak_targets]), weights, plan)
 
 
 def with_copies(
     plain: TrainingSet, copies: Amplified, classifier: Classifier, rng: np.random.Generator
 ) -> TrainingSet:
-    """The same steps, but that a gold text is now and then replaced by a copy of it.
+    """The same steps, except that a gold text is now and then replaced by a copy of it.
 
-    A text with copies of weight `w` gives way to one of them with chance `w / (1 + w)`, so real
-    texts weigh at least as much as copies do.
+    A text with copies of weight `w` is replaced with probability `w / (1 + w)`, so real texts weigh
+    at least as much as copies do, and the balance of gold and replay stays.
     """
     first = len(plain.tokens)
     tokens = joined([*plain.tokens, *classifier.tokens(copies.texts)])
@@ -53,23 +67,23 @@ def with_copies(
     counts = np.bincount(copies.parent, minlength=first)
     weight = np.bincount(copies.parent, copies.weight, minlength=first)
     order = plain.plan.order.astype(np.int64)
-    gives_way = rng.random(len(order)) < (weight / (1 + weight))[order]
+    is_replaced = rng.random(len(order)) < (weight / (1 + weight))[order]
     which = (rng.random(len(order)) * counts[order]).astype(np.int64)
     chosen = by_parent[np.minimum(starts[order] + which, len(by_parent) - 1)]
     return TrainingSet(
         tokens,
         np.concatenate([plain.targets, plain.targets[copies.parent]]),
         np.concatenate([plain.weights, np.ones(len(copies.parent))]),
-        replace(plain.plan, order=np.where(gives_way, first + chosen, order)),
+        replace(plain.plan, order=np.where(is_replaced, first + chosen, order)),
     )
 
 
 def rows_to_replay(
     usable: Rows, gold: Rows, settings: FinetuneSettings, rng: np.random.Generator
 ) -> Rows:
-    """As many of the usable rows as the steps need, ascending, by chance; none that has gold.
+    """As many random rows of `usable` as the steps need, ascending.
 
-    A person may have contradicted the weak label of a text that has gold.
+    Rows with a gold label are left out: a person may have contradicted their weak label.
     """
     drawn = rng.permutation(np.setdiff1d(usable, gold))[: replay_counts(settings).sum()]
     return np.sort(drawn)

@@ -18,22 +18,22 @@ from wsal.same_rows import require_rows_of
 
 @dataclass(frozen=True)
 class Stage:
-    """A function from finished artifacts to one new artifact. It lies in the module of its name."""
+    """A function from finished artifacts to a new one: `wsal.stages.NAME.NAME`."""
 
     reads: tuple[str, ...]
     writes: str
     needs: tuple[str, ...]
     uses: tuple[str, ...] = ()
-    """What it is handed, too, but is not made from: it may change and the artifact stays."""
+    """Settings that it needs, but that may change without making the artifact stale."""
     shared: bool = False
-    """Whether all processes of a torchrun work on it; the leader alone does the others."""
+    """Whether all processes of a torchrun take part; the other stages are run by the leader alone."""
     reuses: str = ""
-    """A mapping among its needs; entries that have not changed keep what was made of them."""
+    """A mapping among its needs; what was made of unchanged entries is taken over."""
 
     def function(self, name: str) -> Callable[..., Facts]:
-        """The stage's function; imported only now, so that rules never wait for torch."""
-        found: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
-        return found
+        """The stage's function, imported only now, so that rule authors never wait for torch."""
+        function: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
+        return function
 
 
 # fmt: off
@@ -59,28 +59,28 @@ CONFIG = "config.json"
 """The configuration of a run, as plain values."""
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
-"""What finds its texts in any pool; the rows of everything else are those of one pool."""
+"""Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
 IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stage: `made`, `up to date`, or `kept` (people's answers, though stale)."""
+    """What became of a stage: `made`, `up to date`, or `kept` (work of people, although stale)."""
 
     stage: str
     round: int
     state: str
     artifact: Artifact
-    note: str = ""  # what to do about it, where something can be done
+    note: str = ""  # what the user can do about it
 
 
 def run_stage(run_dir: Path, name: str, components: Components, number: int = 0) -> Outcome:
-    """Open what the stage reads, run it if need be, seal what it wrote.
+    """Open the inputs of a stage, run it unless its artifact is up to date, and seal the artifact.
 
     `number` is the round: for stages outside rounds, the first round not yet finished.
 
     Raises:
-        MissingArtifactError: an input is not there, or was made from another pool than another.
+        MissingArtifactError: an input is missing, or inputs were made from different pools.
         DiskError: there is no space left.
     """
     stage = STAGES[name]
@@ -89,13 +89,17 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
     inputs, config, origin = origin_of(run_dir, name, components, number)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
-        again = name == "annotate" and is_corrected(done, components["annotator"])
-        if done.made_from(config, origin) and not again:
+        corrected = name == "annotate" and is_corrected(done, components["annotator"])
+        if done.made_from(config, origin) and not corrected:
             return Outcome(name, number, "up to date", done)
-        if is_work_of_people(name, done) and not again:
-            anew = f"people were asked it; to choose anew, delete the folder {out.parent}"
-            is_open = name == "select" and not _answered(run_dir, number)
-            return Outcome(name, number, "kept", done, anew if is_open else "")
+        if is_work_of_people(name, done) and not corrected:
+            note = ""
+            if name == "select" and not _is_answered(run_dir, number):
+                note = (
+                    "people were given these texts; to choose others, delete the folder "
+                    f"{out.parent}"
+                )
+            return Outcome(name, number, "kept", done, note)
     if isinstance(pool := inputs.get("pool"), Artifact):
         require_rows_of(pool, _of_pool_rows(inputs))
     if name == "annotate" and components["annotator"].human:
@@ -115,7 +119,7 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
 def origin_of(
     run_dir: Path, name: str, components: Components, number: int
 ) -> tuple[dict[str, Artifact | list[Artifact]], dict[str, Any], dict[str, Any]]:
-    """What the stage would be made from now: input artifacts, configuration, the inputs' digests.
+    """What the stage would be made from now: inputs, configuration, digests of the inputs.
 
     Raises:
         MissingArtifactError: an input is not there.
@@ -127,9 +131,9 @@ def origin_of(
 
 
 def follow(run_dir: Path, components: Components) -> None:
-    """Take part in each stage that the leader of several processes says; write nothing."""
-    while told := processes.broadcast():
-        name, work, number = told
+    """Take part in each stage that the leader of several processes announces; write nothing."""
+    while message := processes.broadcast():
+        name, work, number = message
         stage = STAGES[name]
         inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
         built = {need: components[need] for need in (*stage.needs, *stage.uses)}
@@ -146,7 +150,7 @@ def folder(run_dir: Path, writes: str, number: int) -> Path:
 
 
 def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
-    """The artifact that a noun in `reads` stands for, in this round."""
+    """The artifact, or the artifacts of all rounds, that a name in `reads` stands for."""
     if noun.removeprefix("earlier_") in IN_ALL_ROUNDS:
         last = number - 1 if noun.startswith("earlier_") else number
         writes = STAGES[IN_ALL_ROUNDS[noun.removeprefix("earlier_")]].writes
@@ -177,15 +181,15 @@ def open_round(run_dir: Path) -> int:
 
 
 def round_of(run_dir: Path, name: str) -> int:
-    """The round that a stage called by itself works on."""
+    """The round that a stage works on if it is run alone."""
     number = open_round(run_dir)
-    of_last = ("assess",) if _answered(run_dir, number) else ("reweigh", "finetune", "assess")
+    of_last = ("assess",) if _is_answered(run_dir, number) else ("reweigh", "finetune", "assess")
     return max(number - 1, 1) if name in of_last else number
 
 
 @contextmanager
 def disk_errors(out: Path) -> Iterator[None]:
-    """Say plainly that the disk is full, whichever library noticed."""
+    """Raise one clear error when the disk is full, whichever library noticed."""
     try:
         yield
     except Exception as error:
@@ -200,13 +204,13 @@ def disk_errors(out: Path) -> Iterator[None]:
 
 def _of_pool_rows(inputs: Mapping[str, Artifact | list[Artifact]]) -> list[Artifact]:
     """The inputs whose rows are those of the pool."""
-    found = [value for noun, value in inputs.items() if noun not in WITH_TEXTS]
-    return [one for value in found for one in (value if isinstance(value, list) else [value])]
+    values = [value for noun, value in inputs.items() if noun not in WITH_TEXTS]
+    return [a for value in values for a in (value if isinstance(value, list) else [value])]
 
 
-def _answered(run_dir: Path, number: int) -> bool:
+def _is_answered(run_dir: Path, number: int) -> bool:
     return (folder(run_dir, STAGES["annotate"].writes, number) / MANIFEST).exists()
 
 
 def _digests(value: Artifact | list[Artifact]) -> Any:  # noqa: ANN401  a digest, or a list
-    return [one.digest for one in value] if isinstance(value, list) else value.digest
+    return [a.digest for a in value] if isinstance(value, list) else value.digest
