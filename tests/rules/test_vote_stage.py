@@ -73,7 +73,7 @@ def test_without_rules_every_text_stands_in_the_table_of_votes(voted, without):
         assert table.columns == ["id"]
         assert table["id"].equals(pl.read_parquet(pool / f"{split}.parquet")["id"])
     assert outcome.artifact.facts["coverage"] == 0
-    for name in ("rules", "examples", "pairs", "clashes"):
+    for name in ("rules", "examples", "pairs", "conflicts"):
         assert pl.read_parquet(outcome.artifact.path / f"{name}.parquet").is_empty()
     left = pl.read_parquet(outcome.artifact.path / "uncovered.parquet")
     assert left["n_texts"].sum() == len(pl.read_parquet(pool / "pool.parquet"))

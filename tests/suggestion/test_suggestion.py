@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from scipy import sparse
@@ -183,12 +183,13 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
 
 
 @given(st.lists(texts, min_size=1, max_size=4), texts, texts)
+@example(words=["${", "a ${b}", "\\${c", "\\\\${", "d\\"], name="a", label="${x}")
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_is_read_back(words, name, label):
     node = {"_target_": "a.B", "label": label, "words": words, "case": True}
     evidence = {words[0]: "8 texts"}
     written = to_yaml([Proposal(name, node, ["why: [not", "yaml"], evidence)])
-    assert OmegaConf.to_container(OmegaConf.create(written)) == {name: node}
+    assert OmegaConf.to_container(OmegaConf.create(written), resolve=True) == {name: node}
 
 
 def test_a_rule_that_is_wrong_in_conflicts_is_amended():

@@ -1,4 +1,4 @@
-"""What a rule is, and how a kind of rule says that many of its rules are computed together."""
+"""What a rule is, and how a kind of rule computes the votes of many rules together."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -55,7 +55,10 @@ class VotingContext:
 
 
 VoteRows = Callable[[slice], Votes]
-"""From a slice of the context's records to votes `(records, rules)`; threads call it at once."""
+"""From a slice of the context's records to votes `(records, rules)` int16.
+
+Several threads call it at the same time.
+"""
 
 VoteTogether = Callable[[Mapping[str, Any], VotingContext], VoteRows]
 """From all rules of a kind, by name, to the function that computes their votes.
@@ -104,7 +107,7 @@ def column(records: pl.DataFrame, name: str | None) -> pl.Series:
     return records["fields"].struct.field(name)
 
 
-def flat(records: pl.DataFrame) -> pl.DataFrame:
-    """`text` and the fields side by side; a field named `text` gives way to the whole text."""
+def unnested(records: pl.DataFrame) -> pl.DataFrame:
+    """The whole text as `text` and each field as a column; a field named `text` is left out."""
     names = [name for name in field_names(records) if name != "text"]
     return records.select("text", *(pl.col("fields").struct.field(name) for name in names))

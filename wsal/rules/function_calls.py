@@ -15,7 +15,7 @@ import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
 from wsal.labels import LabelSet
-from wsal.rules.base import VotingContext, flat
+from wsal.rules.base import VotingContext, unnested
 from wsal.rules.cleaning import class_of
 
 MANY_CALLS = 2_000_000  # calls of Python functions from which other processes pay
@@ -59,7 +59,7 @@ def call(functions: Sequence[Function], records: pl.DataFrame, labels: LabelSet)
     Each record is made once, and is read-only. A function that fails is called again, record by
     record.
     """
-    rows = [MappingProxyType(row) for row in flat(records).iter_rows(named=True)]
+    rows = [MappingProxyType(row) for row in unnested(records).iter_rows(named=True)]
     return [_call(function, rows, labels) for function in functions]
 
 
@@ -67,11 +67,11 @@ def is_importable(function: Function) -> bool:
     """Whether another process finds the function by its name; not one defined in a notebook."""
     try:
         module = sys.modules[function.__module__]
-        found = _resolve(function.__module__, function.__qualname__)
+        resolved = _resolve(function.__module__, function.__qualname__)
     except (ImportError, AttributeError, KeyError):
         return False
     in_file = module.__name__ != "__main__" and getattr(module, "__file__", None) is not None
-    return in_file and found is function
+    return in_file and resolved is function
 
 
 def _call(function: Function, rows: Sequence[Record], labels: LabelSet) -> tuple[Vote, Failures]:
@@ -107,10 +107,10 @@ def _call_by_name(
 
 def _resolve(module: str, name: str) -> Function:
     """The function that a module has under this name, or that the rule of this name calls."""
-    found: Any = import_module(module)
+    value: Any = import_module(module)
     for part in name.split("."):
-        found = getattr(found, part)
-    function: Function = getattr(found, "function", found)
+        value = getattr(value, part)
+    function: Function = getattr(value, "function", value)
     return function
 
 

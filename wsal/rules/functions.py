@@ -13,7 +13,7 @@ from wsal.arrays import ABSTAIN, Vote, Votes
 from wsal.contents import of_function, qualified_name
 from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Strings, VoteRows, VotingContext, as_tuple, flat, naming
+from wsal.rules.base import Strings, VoteRows, VotingContext, as_tuple, naming, unnested
 from wsal.rules.cleaning import class_of
 from wsal.rules.function_calls import Failures, Function, Record, call, caller
 from wsal.settings import Count
@@ -62,7 +62,7 @@ class FunctionRule:
 
     @staticmethod
     def vote_together(rules: Mapping[str, "FunctionRule"], context: VotingContext) -> VoteRows:
-        """Each record is made once for all functions; processes call them where that is faster."""
+        """Make each record once for all functions, and call them in processes if that is faster."""
         call_all = caller([rule.function for rule in rules.values()], context)
         failures: dict[str, Failures] = {name: [] for name in rules}  # of all chunks so far
         lock = Lock()
@@ -101,7 +101,7 @@ class ColumnRule:
             RuleError: the function or its expression raised, or it returned an unknown class, or
                 too many or too few of them.
         """
-        frame = flat(records)
+        frame = unnested(records)
         return self.as_votes(self.answer(frame), frame, labels)
 
     def answer(self, frame: pl.DataFrame) -> ColumnAnswer:
@@ -128,16 +128,16 @@ class ColumnRule:
 
     @staticmethod
     def vote_together(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
-        """All expressions in one select."""
+        """Compute all expressions in one select."""
 
         def vote(rows: slice) -> Votes:
-            frame = flat(context.records[rows])
+            frame = unnested(context.records[rows])
             answers: dict[str, ColumnAnswer] = {}
             for name, rule in rules.items():
                 with naming(name):
                     answers[name] = rule.answer(frame)
             expressions = {n: each for n, each in answers.items() if isinstance(each, pl.Expr)}
-            with suppress(Exception):  # below, each one alone shows whose fault it is
+            with suppress(Exception):  # then `as_votes` computes them alone, and names the culprit
                 answers |= _selected(expressions, frame)
             votes = np.empty((len(frame), len(rules)), dtype=np.int16, order="F")
             for j, (name, rule) in enumerate(rules.items()):

@@ -78,11 +78,13 @@ def conflicts(
     rows = []
     for a, b in pairs[largest]:
         both = np.intersect1d(_texts(indicators, a), _texts(indicators, b), assume_unique=True)
-        known = gold[both][gold[both] >= 0]
-        right = [float((known == class_of[x]).mean()) if len(known) else None for x in (a, b)]
+        known_gold = gold[both][gold[both] >= 0]
+        right = [
+            float((known_gold == class_of[x]).mean()) if len(known_gold) else None for x in (a, b)
+        ]
         shown = np.sort(rng.choice(both, min(3, len(both)), replace=False))
         sides = [s for x in (a, b) for s in (rules[rule_of[x]], labels.names[class_of[x]])]
-        rows.append((*sides, len(both), len(known), *right, texts.gather(shown).to_list()))
+        rows.append((*sides, len(both), len(known_gold), *right, texts.gather(shown).to_list()))
     return pl.DataFrame(rows, schema=tables.CONFLICTS, orient="row")
 
 

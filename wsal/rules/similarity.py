@@ -43,7 +43,7 @@ class Similarity:
 
     @staticmethod
     def vote_together(rules: Mapping[str, "Similarity"], context: VotingContext) -> VoteRows:
-        """All texts embedded beforehand, once for each encoder.
+        """Embed all texts beforehand, once for each encoder.
 
         The rules' own texts are embedded in the same call as the records', so that an encoder whose
         vocabulary comes from the texts it is given treats both alike.

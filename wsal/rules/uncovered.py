@@ -62,10 +62,12 @@ def groups(
         shares = np.asarray((weights[members] > 0).mean(axis=0)).ravel()
         frequent = np.argsort(-shares, kind="stable")[:5]
         terms = [f"{ngrams[t]} ({shares[t]:.0%})" for t in frequent if shares[t] > 0]
-        known = sample_gold[members][sample_gold[members] >= 0]
-        counts = np.bincount(known, minlength=len(labels))
+        known_gold = sample_gold[members][sample_gold[members] >= 0]
+        counts = np.bincount(known_gold, minlength=len(labels))
         top = np.argsort(-counts, kind="stable")[:3]
-        classes = [f"{labels.names[c]} ({counts[c] / len(known):.0%})" for c in top if counts[c]]
+        classes = [
+            f"{labels.names[c]} ({counts[c] / len(known_gold):.0%})" for c in top if counts[c]
+        ]
         n_texts = round(len(members) * len(texts) / len(sample))
         rows.append((n_texts, terms, classes, sample.gather(members[:3]).to_list()))
     return pl.DataFrame(rows, schema=tables.UNCOVERED, orient="row")

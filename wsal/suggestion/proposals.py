@@ -43,14 +43,21 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield f"{scalar(proposal.name)}:"
     for key, value in proposal.node.items():
         if isinstance(value, str | bool | int | float):
-            yield f"  {key}: {scalar(value)}"
+            yield f"  {key}: {_value(value)}"
         elif not any(word in proposal.evidence for word in value):
-            yield f"  {key}: [{', '.join(map(scalar, value))}]"
+            yield f"  {key}: [{', '.join(map(_value, value))}]"
         else:
             yield f"  {key}:"
             for word in value:
                 evidence = proposal.evidence.get(word)
-                yield f"  - {scalar(word)}" + (f"  # {evidence}" if evidence else "")
+                yield f"  - {_value(word)}" + (f"  # {evidence}" if evidence else "")
+
+
+def _value(value: str | float) -> str:
+    """A value as YAML for OmegaConf, to which an unescaped `${` would be a reference."""
+    if isinstance(value, str):
+        value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return scalar(value)
 
 
 def scalar(value: str | float) -> str:
