@@ -13,6 +13,7 @@ from wsal import tables
 from wsal.active.candidates import QueryStrategy
 from wsal.active.stopping import HOW_TO_MEASURE, time_spent
 from wsal.annotation.answers import majority_labels
+from wsal.annotation.sheet import shown
 from wsal.api.classifier import TrainedClassifier, dev_score
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.pool import Pool
@@ -146,7 +147,9 @@ class ActiveLoop:
         self._query = pl.concat([records, query.table], how="horizontal").with_columns(
             id=pl.when("repeated").then(again).otherwise("id")
         )
-        return Query(self._query.select("id", "text", "fields", "reason"))
+        visible = shown(self._query, self.pool.prepared.labels)  # hides which texts measure
+        shown_query = self._query.with_columns(reason=pl.Series(visible["reason"], dtype=pl.String))
+        return Query(shown_query.select("id", "text", "fields", "reason"))
 
     def tell(
         self, answers: Mapping[str, str | None], seconds: Mapping[str, float] | None = None

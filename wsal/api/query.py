@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from wsal.api.tables import as_text
 from wsal.artifacts import Facts
 
 
@@ -13,12 +14,12 @@ from wsal.artifacts import Facts
 class Query:
     """Texts to label, most wanted first. Iterating gives `(id, text)`.
 
-    Some of the texts may measure quality instead of being trained on. Which ones is not shown:
-    whoever answers should not know.
+    Some of the texts may measure quality instead of being trained on. Whoever answers should not
+    know which, so these and some others come without a reason.
     """
 
     table: pl.DataFrame
-    """Columns `id`, `text`, `fields`, `reason`."""
+    """Columns `id`, `text`, `fields`, `reason` (empty for some texts, see above)."""
 
     @property
     def ids(self) -> list[str]:
@@ -33,8 +34,7 @@ class Query:
         return len(self.table)
 
     def __repr__(self) -> str:
-        with pl.Config(tbl_rows=-1, fmt_str_lengths=80, tbl_hide_dataframe_shape=True):
-            return str(self.table.select("id", "text", "reason"))
+        return as_text(self.table.select("id", "text", "reason"))
 
     def _repr_html_(self) -> str:
         with pl.Config(tbl_rows=-1, fmt_str_lengths=200, tbl_hide_dataframe_shape=True):

@@ -7,6 +7,7 @@ from functools import cached_property
 import polars as pl
 
 from wsal.api.pool import Pool
+from wsal.api.tables import as_text
 from wsal.arrays import Embeddings, Votes
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
@@ -30,8 +31,7 @@ class VoteReport:
         return self.tables["rules"]
 
     def __str__(self) -> str:
-        with pl.Config(tbl_rows=-1, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
-            return str(self.rules)
+        return as_text(self.rules)
 
     def _repr_html_(self) -> str:
         parts = [
