@@ -1,10 +1,12 @@
 """A transformer with a classification head: settings, and what training makes of them."""
 
+import shutil
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ class TrainedClassifier:
 
     model: encoders.Classifier
     pool: Pool
-    folder: TemporaryDirectory[str]
+    folder: Path
     """The weights, from which every round of fine-tuning starts; deleted with this object."""
     history: Facts
     """The loss of each part of the training, step by step."""
@@ -63,9 +65,7 @@ class TrainedClassifier:
 
     def load(self) -> encoders.Classifier:
         """A copy of the classifier as it was after this training."""
-        return encoders.load_classifier(
-            Path(self.folder.name), self.model.encoder, self.model.hardware
-        )
+        return encoders.load_classifier(self.folder, self.model.encoder, self.model.hardware)
 
     def predict_proba(self, texts: Sequence[str]) -> Probs:
         """`(texts, classes)`: probabilities, classes in the order of `pool.labels`."""
@@ -134,7 +134,6 @@ class Classifier:
         weak = weak or no_weak_labels(pool)
         pretrain = preset(PretrainSettings, "pretrain", "default", settings)
         labels, texts = pool.prepared.labels, pool.texts.to_list()
-        folder = TemporaryDirectory(prefix="wsal-")
         tokenizer = encoders.new_tokenizer(self.encoder, texts)
         head_seed = integer(seed, "head")
         model = encoders.new_classifier(self.encoder, self.hardware, labels, tokenizer, head_seed)
@@ -155,8 +154,11 @@ class Classifier:
             )
             rows = np.flatnonzero(weak.used)
             history = training.train(model, model.tokens(texts), rows, weak_targets)
-        model.save(Path(folder.name))
-        return TrainedClassifier(model, pool, folder, history)
+        folder = Path(mkdtemp(prefix="wsal-"))
+        trained = TrainedClassifier(model, pool, folder, history)
+        weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
+        model.save(folder)
+        return trained
 
 
 def dev_score(

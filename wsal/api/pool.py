@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from wsal.api.tables import as_html
 from wsal.arrays import ABSTAIN, Classes
 from wsal.data.base import DataSource, Layout
 from wsal.data.frames import TableFrame, frame_of
@@ -127,8 +128,7 @@ class Pool:
         return f"Pool of {len(self):,} texts ({splits}); {len(self.labels)} classes"
 
     def _repr_html_(self) -> str:
-        table = self.records.select("id", "text").head(SHOWN)
-        return f"<p>{self!r}</p>{table._repr_html_()}"
+        return f"<p>{self!r}</p>{as_html(self.records.select('id', 'text').head(SHOWN))}"
 
 
 def _source(values: Any, layout: Layout) -> DataSource:  # noqa: ANN401

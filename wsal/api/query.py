@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from wsal.api.tables import as_text
+from wsal.api.tables import as_html, as_text
 from wsal.artifacts import Facts
 
 
@@ -37,8 +37,7 @@ class Query:
         return as_text(self.table.select("id", "text", "reason"))
 
     def _repr_html_(self) -> str:
-        with pl.Config(tbl_rows=-1, fmt_str_lengths=200, tbl_hide_dataframe_shape=True):
-            return str(self.table.select("id", "text", "reason")._repr_html_())
+        return as_html(self.table.select("id", "text", "reason"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +54,13 @@ class Quality:
     """All numbers, as `assessment.json` of a run has them."""
 
     def __repr__(self) -> str:
-        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-            return f"measured on {self.measured_on or 'nothing but test'}\n{self.rounds}"
+        return f"{self._title()}\n{as_text(self.rounds)}"
 
     def _repr_html_(self) -> str:
-        title = f"<p>measured on {self.measured_on or 'nothing but test'}</p>"
-        return title + str(self.rounds._repr_html_())
+        return f"<p>{self._title()}</p>{as_html(self.rounds)}"
+
+    def _title(self) -> str:
+        return f"measured on {self.measured_on or 'the test split only'}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables as terminals and notebooks show them: all rows and columns, numbers with three decimals."""
+"""Tables for terminals and notebooks: all rows and columns, numbers with three decimals."""
 
 import polars as pl
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import polars as pl
 
 from wsal.api.pool import Pool
-from wsal.api.tables import as_text
+from wsal.api.tables import as_html, as_text
 from wsal.arrays import Embeddings, Votes
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
@@ -35,9 +35,7 @@ class VoteReport:
 
     def _repr_html_(self) -> str:
         parts = [
-            f"<h4>{name}</h4>{table._repr_html_()}"
-            for name, table in self.tables.items()
-            if len(table)
+            f"<h4>{name}</h4>{as_html(table)}" for name, table in self.tables.items() if len(table)
         ]
         return "".join(parts)
 
