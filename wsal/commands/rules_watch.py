@@ -1,6 +1,7 @@
 """Watch a file of rules: after each edit, show the table of rules and what the edit changed.
 
-Only rules that changed vote again, so an edit takes well under a second.
+Only rules that changed vote again, so an edit takes well under a second. Nothing is saved: to use
+the rules in a run, name the file with `rules=NAME`.
 """
 
 import argparse

@@ -1,4 +1,8 @@
-"""From the configuration that Hydra composed to checked settings and components."""
+"""From the configuration that Hydra composed to checked settings and components.
+
+There is no schema in Hydra's ConfigStore: OmegaConf's typed fields have no ranges, and they accept
+unknown keys with `+typo=1`. So everything is checked here, after composition, in one way.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +58,7 @@ SETTINGS = {
 }
 COMPONENTS: dict[str, type] = {
     "data": DataSource,
-    "rules": Rule,
+    "rules": Rule,  # a mapping from names to rules, so that one can be overridden or removed
     "label_model": LabelModel,
     "loss": Loss,
     "strategy": QueryStrategy,
