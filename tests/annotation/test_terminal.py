@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from wsal.annotation.journal import NAME, NOTE, Journal
+from wsal.annotation.journal import JOURNAL_FILE, NOTE, Journal
 from wsal.annotation.keyboard import one_key
 from wsal.errors import AnnotationError
 
@@ -91,7 +91,7 @@ def test_a_round_with_undo_search_skip_and_a_kill(run, sit_down, answers_of):
     assert ann.process.wait(60) == 0
     answers = list(answers_of(run).values())  # of those that were decided, and no others
     assert answers == ["Vacuum Cleaners"] * n + [None]
-    events = Journal(run / "runs" / "w" / NAME).events()
+    events = Journal(run / "runs" / "w" / JOURNAL_FILE).events()
     assert [one.note for _, one in events if one.kind == NOTE] == ["tür für Öl"]
 
 

@@ -6,8 +6,6 @@ is decided or somebody ends the round; what is collected is judged by the estima
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -94,9 +92,8 @@ class InMemory(Journal):
         object.__setattr__(self, "file", sqlite3.connect(":memory:"))
         self.file.execute(journals.TABLE)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        yield self.file
+    def _retried(self, work):
+        return work(self.file)
 
 
 @dataclass

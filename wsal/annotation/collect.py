@@ -4,7 +4,7 @@ import polars as pl
 
 from wsal.annotation import sheet
 from wsal.annotation.annotators import Query
-from wsal.annotation.journal import NAME, Journal, decision, most_frequent
+from wsal.annotation.journal import JOURNAL_FILE, Journal, decision, most_frequent_labels
 from wsal.annotation.open_round import read_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.seeding import rng
@@ -14,7 +14,7 @@ def queue_of(query: Query, blind: float, overlap: float, again: float) -> TaskQu
     """The desk at which a query is answered."""
     run_dir, number = query.round_dir.parents[1], int(query.round_dir.name)
     found = read_round(run_dir, number, blind)
-    return TaskQueue(Journal(run_dir / NAME), found, overlap=overlap, again=again)
+    return TaskQueue(Journal(run_dir / JOURNAL_FILE), found, overlap=overlap, again=again)
 
 
 def collected_answers(desk: TaskQueue, query: Query) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def collected_answers(desk: TaskQueue, query: Query) -> pl.DataFrame:
         said = decided.get(one, {})
         is_decided, label = decision(said)
         if not is_decided and said and desk.round.items[one].measures:
-            is_decided, label = True, _one_of(most_frequent(said), desk.round.number, one)
+            is_decided, label = True, _one_of(most_frequent_labels(said), desk.round.number, one)
         if is_decided:
             times = [e.seconds for e in said.values() if e.seconds is not None]
             who = "+".join(sorted({e.annotator for e in said.values()}))

@@ -1,134 +1,197 @@
-"""The journal: every answer, skip and undo of people, appended to one SQLite file.
+"""The journal: every answer, skip and undo, appended to one SQLite file.
 
-Nothing is ever changed or deleted; what holds now is a fold over the events, in their order of
-arrival. So clocks play no part, and an event that arrives twice (its key is known) counts once.
+Events are never changed or deleted. The present state is computed from all of them in the order in
+which they arrived, so clocks do not matter, and an event that arrives twice (with the same key)
+counts once.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
-ANSWER, SKIP, UNSURE, AGAIN, SETTLE = "answer", "skip", "unsure", "again", "settle"
+from wsal.errors import AnnotationError
+
+ANSWER, SKIP, UNSURE, RECHECK, SETTLE = "answer", "skip", "unsure", "recheck", "settle"
 UNDO, FLAG, NOTE, FINISH = "undo", "flag", "note", "finish"
-DECISIONS = (ANSWER, SKIP, UNSURE, AGAIN, SETTLE)
+DECISIONS = (ANSWER, SKIP, UNSURE, RECHECK, SETTLE)
 KINDS = (*DECISIONS, UNDO, FLAG, NOTE, FINISH)
-NAME = "annotations.sqlite"
-SETTLED = None  # who settled answers stand under; no annotator can have it for a name
+FORMER_KINDS = {"again": RECHECK}  # in journals written before 0.2
+JOURNAL_FILE = "annotations.sqlite"
+SETTLED = None  # the key of a settling answer: unlike a string, it cannot be an annotator's name
+BUSY_SECONDS = 5.0  # how long SQLite itself waits for a lock, where it waits at all
+RETRY_SECONDS = 0.02
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Event:
     """One thing that a person did."""
 
-    key: str  # made by the client, new for each act: the same key twice is the same act
-    kind: str
+    key: str  # made by the client, new for each action: the same key twice is the same action
+    kind: str  # one of KINDS
     annotator: str
     round: int
     id: str = ""  # of the text; empty for `undo` and `finish`
     label: str | None = None
     seconds: float | None = None  # that the person took
-    shown: str = ""  # what stood beside the text: "guess", "votes", both with a comma
+    shown: str = ""  # what was shown beside the text: "guess,votes", or nothing
     note: str = ""
-    text: str = ""  # that was asked: the id may come to stand for another; empty before wsal 0.2
+    text: str = ""  # the text itself, since its id may come to mean another; empty before 0.2
 
 
-COLUMNS = tuple(one.name for one in fields(Event))
+COLUMNS = tuple(field.name for field in fields(Event))
 TABLE = f"""CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT,
 at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), {", ".join(COLUMNS)}, UNIQUE (key))"""
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The file of a run. Several processes and threads may append to it at once."""
+    """The journal of a run. Several processes and threads may append to it at once."""
 
     path: Path
+    patience: float = 60.0
+    """Seconds to go on trying while others hold the file."""
+    sleep: Callable[[float], None] = time.sleep
 
     def append(self, events: Sequence[Event]) -> int:
-        """Write events, all or none, to the disk; give back how many were new."""
+        """Write events to the disk, all or none, and return how many were new.
+
+        Raises:
+            AnnotationError: another program keeps the file locked.
+        """
         marks = ", ".join("?" for _ in COLUMNS)
         sql = f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) VALUES ({marks})"  # noqa: S608
-        with self._open() as file, file:
+        rows = [tuple(asdict(event).values()) for event in events]
+
+        def insert(file: sqlite3.Connection) -> int:
             before = file.total_changes
-            file.executemany(sql, [tuple(asdict(one).values()) for one in events])
+            with file:
+                file.executemany(sql, rows)
             return file.total_changes - before
 
+        return self._retried(insert)
+
     def events(self, after: int = 0) -> list[tuple[int, Event]]:
-        """Events with their numbers, in the order in which they arrived."""
+        """Events after number `after`, each with its number, in the order of arrival.
+
+        Raises:
+            AnnotationError: another program keeps the file locked.
+        """
         if not self.path.exists():
             return []
         sql = f"SELECT seq, {', '.join(COLUMNS)} FROM events WHERE seq > ? ORDER BY seq"  # noqa: S608
-        with self._open() as file:
-            return [(seq, Event(*values)) for seq, *values in file.execute(sql, (after,))]
+        rows = self._retried(lambda file: file.execute(sql, (after,)).fetchall())
+        return [
+            (seq, Event(key, FORMER_KINDS.get(kind, kind), *values))
+            for seq, key, kind, *values in rows
+        ]
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=30)) as file:
-            file.execute("PRAGMA journal_mode = WAL")
-            file.execute("PRAGMA synchronous = FULL")  # acknowledged means: on the disk
-            file.execute(TABLE)
-            if "text" not in {row[1] for row in file.execute("PRAGMA table_info(events)")}:
-                file.execute("ALTER TABLE events ADD COLUMN text DEFAULT ''")
-            yield file
+    def _retried(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work on the open file, again if it was locked.
+
+        SQLite's own timeout does not apply where a file is switched to WAL, recovered after a
+        crash, or closed by its last user: there it refuses at once. Trying again is safe: a
+        refused transaction wrote nothing, and events are told apart by their keys.
+        """
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as file:
+                    _prepare(file)
+                    return work(file)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # extended codes, too
+                    raise
+                if time.monotonic() > end:
+                    raise AnnotationError(
+                        f"{self.path} was locked by another program for {self.patience:g} seconds, "
+                        "so the answer was not saved; close that program and try again"
+                    ) from error
+            self.sleep(RETRY_SECONDS)
 
 
-def standing(events: Iterable[Event]) -> list[Event]:
-    """The decisions that hold: an undo takes back its annotator's last act that still stood.
+def _prepare(file: sqlite3.Connection) -> None:
+    """Set the connection up, and create or complete the table."""
+    if file.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        file.execute("PRAGMA journal_mode = WAL")  # readers never wait for a writer
+    file.execute("PRAGMA synchronous = FULL")  # an acknowledged answer survives a power cut
+    if "text" in _columns(file):
+        return
+    with file:
+        file.execute("BEGIN IMMEDIATE")  # others may be about to do the same
+        file.execute(TABLE)
+        if "text" not in _columns(file):
+            file.execute("ALTER TABLE events ADD COLUMN text DEFAULT ''")
 
-    One act may have decided several texts (their keys differ after the last dot). An undo reaches
-    no further than into its own round: what was learnt from is not taken back.
 
-    >>> done = [Event("1", "answer", "ann", 1, "x", "Coffee"), Event("2", "undo", "ann", 1)]
-    >>> standing(done)
+def _columns(file: sqlite3.Connection) -> set[str]:
+    return {name for _, name, *_ in file.execute("PRAGMA table_info(events)")}
+
+
+def decisions_in_force(events: Iterable[Event]) -> list[Event]:
+    """The decisions that were not undone, in the order of arrival.
+
+    An undo takes back its annotator's newest action that is still in force. One action may have
+    decided several texts (their keys differ after the last dot). An undo does not reach into
+    earlier rounds, because the classifier has been trained on those.
+
+    >>> events = [Event("1", "answer", "ann", 1, "x", "Coffee"), Event("2", "undo", "ann", 1)]
+    >>> decisions_in_force(events)
     []
     """
     stacks: dict[str, list[tuple[int, Event]]] = {}
     for number, event in enumerate(events):
-        own = stacks.setdefault(event.annotator, [])
+        stack = stacks.setdefault(event.annotator, [])
         if event.kind == UNDO:
-            act = _act(own[-1][1]) if own else ""
-            while own and own[-1][1].round == event.round and _act(own[-1][1]) == act:
-                own.pop()
+            action = _action(stack[-1][1]) if stack else ""
+            while stack and stack[-1][1].round == event.round and _action(stack[-1][1]) == action:
+                stack.pop()
         elif event.kind in DECISIONS:
-            own.append((number, event))
-    return [event for _, event in sorted((one for own in stacks.values() for one in own),
-                                         key=lambda one: one[0])]  # fmt: skip
+            stack.append((number, event))
+    in_force = sorted((pair for stack in stacks.values() for pair in stack), key=lambda p: p[0])
+    return [event for _, event in in_force]
 
 
-def _act(event: Event) -> str:
-    """The act that an event is part of: all of its key before the last dot, if there is one."""
+def _action(event: Event) -> str:
+    """The key of the action that an event is part of: up to the last dot, if there is one."""
     return event.key.rpartition(".")[0] or event.key
 
 
 Answers = dict[str | None, Event]
-"""What people decided about one text: annotator -> their last decision; SETTLED -> the settled."""
+"""The answers to one text: annotator -> their last decision; SETTLED -> the one that settled it."""
 
 
-def by_text(decisions: Iterable[Event]) -> dict[str, Answers]:
-    """For each text, each annotator's last decision; what was settled stands under SETTLED."""
+def answers_by_text(decisions: Iterable[Event]) -> dict[str, Answers]:
+    """For each text id, each annotator's last decision; a settling one has the key SETTLED."""
     texts: dict[str, Answers] = {}
     for event in decisions:
-        if event.kind == AGAIN:
-            continue  # a second answer to one's own text, to learn how steady a person is
-        who = SETTLED if event.kind == SETTLE else event.annotator
-        texts.setdefault(event.id, {})[who] = event
+        if event.kind == RECHECK:
+            continue  # it measures how consistent a person is, and labels nothing
+        annotator = SETTLED if event.kind == SETTLE else event.annotator
+        texts.setdefault(event.id, {})[annotator] = event
     return texts
 
 
 def decision(answers: Answers) -> tuple[bool, str | None]:
-    """Whether a text is decided, and its label: what was settled, else the most frequent answer.
+    """Whether a text is decided, and its label: the settled one, else the most frequent.
 
-    None is a text that all skipped. Undecided is a tie between labels.
+    The label is None where everybody skipped the text. A tie between labels is not a decision.
     """
     if SETTLED in answers:
         return True, answers[SETTLED].label
-    best = most_frequent(answers)
-    return (True, best[0]) if len(best) == 1 else (not best and bool(answers), None)
+    labels = most_frequent_labels(answers)
+    if len(labels) == 1:
+        return True, labels[0]
+    return (not labels and bool(answers)), None
 
 
-def most_frequent(answers: Answers) -> list[str]:
-    """The labels that most people gave, in the order of the alphabet; several if they tie."""
-    labels = [one.label for one in answers.values() if one.label is not None]
-    counts = {label: labels.count(label) for label in labels}
+def most_frequent_labels(answers: Answers) -> list[str]:
+    """The labels that most people gave, in alphabetical order; several if they tie."""
+    labels = [event.label for event in answers.values() if event.label is not None]
+    counts = Counter(labels)
     return sorted(label for label, n in counts.items() if n == max(counts.values()))

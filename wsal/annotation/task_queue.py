@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wsal.annotation.journal import (
-    AGAIN,
     ANSWER,
     FINISH,
+    RECHECK,
     SETTLED,
     UNDO,
     Answers,
     Event,
     Journal,
-    by_text,
+    answers_by_text,
     decision,
-    standing,
+    decisions_in_force,
 )
 from wsal.annotation.live_ranking import order
 from wsal.annotation.open_round import OpenRound
@@ -93,7 +93,7 @@ class TaskQueue:
         """What stands, found anew only once something was journalled."""
         with self.lock:
             if self.known[0] != self.seen:
-                stands = standing(self.events)
+                stands = decisions_in_force(self.events)
                 self.known = (self.seen, stands, self._of_round(stands))
             return self.known
 
@@ -101,7 +101,7 @@ class TaskQueue:
         """The decisions on texts of this round; an id that means another text now has none."""
         items = self.round.items
         own = (e for e in stands if e.round == self.round.number and e.id in items)
-        return by_text(e for e in own if not e.text or _alike(e.text, items[e.id].text))
+        return answers_by_text(e for e in own if not e.text or _alike(e.text, items[e.id].text))
 
     def wanted(self, one: str) -> int:
         """How many people should answer a text."""
@@ -154,7 +154,7 @@ class TaskQueue:
     def _again(self, annotator: str) -> list[str]:
         """Own answers to be given once more, to learn how steady a person is."""
         own = [e for e in self._standing()[1] if e.annotator == annotator]
-        asked = {e.id for e in own if e.kind == AGAIN}
+        asked = {e.id for e in own if e.kind == RECHECK}
         early = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number][:-WAIT]
         return [one for one in early if one in self.repeated and one not in asked]
 
@@ -189,14 +189,14 @@ class TaskQueue:
         own = [e for e in self.events if e.annotator == annotator]
         if not own or own[-1].kind != UNDO:
             return None
-        gone = [e for e in standing(own[:-1]) if e not in standing(own)]
+        gone = [e for e in decisions_in_force(own[:-1]) if e not in decisions_in_force(own)]
         return gone[0].id if gone else None
 
     def finished(self) -> bool:
         """Whether every text is decided, or somebody ended the round when that was possible."""
         decided = self.decided()
         ended = self.enough(decided) and any(
-            self.enough(self._of_round(standing(self.events[:place])))
+            self.enough(self._of_round(decisions_in_force(self.events[:place])))
             for place, event in enumerate(self.events)
             if event.kind == FINISH and event.round == self.round.number
             if event.text in ("", self.round.query)  # else the round was begun anew since

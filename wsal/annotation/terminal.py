@@ -17,11 +17,11 @@ from wsal.annotation.annotators import Query
 from wsal.annotation.collect import collected_answers, queue_of
 from wsal.annotation.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.annotation.journal import (
-    AGAIN,
     ANSWER,
     FINISH,
     FLAG,
     NOTE,
+    RECHECK,
     SETTLE,
     SKIP,
     UNDO,
@@ -104,7 +104,7 @@ class Asking:
         if back is not None:
             return self.desk.round.items[back], ANSWER
         if found := self.desk.next(self.name, 1, []):
-            return self.desk.round.items[found[0][0]], AGAIN if found[0][1] else ANSWER
+            return self.desk.round.items[found[0][0]], RECHECK if found[0][1] else ANSWER
         decided = self.desk.decided()
         if ties := self.desk.ties(decided):
             return self.desk.round.items[ties[0]], SETTLE
@@ -202,11 +202,11 @@ class Asking:
         if item.alike and kind == ANSWER:
             how = "together with" if self.together else "apart from"
             parts.append(Text(f"{how} {len(item.alike)} near-duplicates", style="dim"))
-        if kind == AGAIN:
+        if kind == RECHECK:
             parts.append(Text("asked again", style="dim"))
         elif not item.blind:  # the reason tells which texts measure
             parts.append(Text(f"why: {item.reason}", style="dim"))
-        if self.open and not item.blind and kind != AGAIN:
+        if self.open and not item.blind and kind != RECHECK:
             votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
             parts.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))
         elif self.open:

@@ -13,7 +13,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.handed_out import hand_out
-from wsal.annotation.journal import NAME as JOURNAL
+from wsal.annotation.journal import JOURNAL_FILE as JOURNAL
 from wsal.artifacts import MANIFEST, Artifact, digest_of, file_digest, write_manifest
 from wsal.errors import TableError
 

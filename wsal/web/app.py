@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, Field
 
-from wsal.annotation.journal import AGAIN, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
+from wsal.annotation.journal import RECHECK, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
 from wsal.annotation.open_round import Item, newest
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
@@ -22,7 +22,7 @@ from wsal.web.site import Site
 
 HERE = Path(__file__).parent / "static"
 COOKIE, WHO = "wsal", "wsal_name"
-LABELLED = (ANSWER, AGAIN, SETTLE)
+LABELLED = (ANSWER, RECHECK, SETTLE)
 LARGEST = 64 * 1024  # bytes of a request
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",

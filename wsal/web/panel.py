@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wsal.active.stopping import kappa, stop_verdicts
-from wsal.annotation.journal import AGAIN, FLAG, NOTE, UNSURE, Event, decision, standing
+from wsal.annotation.journal import RECHECK, FLAG, NOTE, UNSURE, Event, decision, decisions_in_force
 from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import MANIFEST, Artifact
 from wsal.evaluation.agreement import by_class, krippendorff
@@ -55,17 +55,17 @@ def distribution(desk: TaskQueue) -> list[tuple[str, int]]:
 
 def people(events: list[Event]) -> dict[str, Any]:
     """Each annotator's answers, speed, steadiness; how far they agree, as a whole and by class."""
-    stands = standing(events)
+    stands = decisions_in_force(events)
     answers: dict[str, dict[str, str]] = {}
     for one in stands:
-        if one.label is not None and one.kind != AGAIN:
+        if one.label is not None and one.kind != RECHECK:
             answers.setdefault(one.id, {})[one.annotator] = one.label
     shared = [said for said in answers.values() if len(said) > 1]
     rows = []
     for name in sorted({one.annotator for one in stands}):
         own = [one for one in stands if one.annotator == name]
         times = sorted(one.seconds for one in own if one.seconds is not None)
-        again = [(answers.get(e.id, {}).get(name), e.label) for e in own if e.kind == AGAIN]
+        again = [(answers.get(e.id, {}).get(name), e.label) for e in own if e.kind == RECHECK]
         rows.append({
             "name": name, "answers": len({one.id for one in own if one.label is not None}),
             "unsure": len({one.id for one in own if one.kind == UNSURE}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsal.annotation.journal import NAME, Journal
+from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.annotation.open_round import ROUNDS, newest, read_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import MANIFEST
@@ -65,7 +65,7 @@ class Site:
             found = read_round(self.run_dir, number, self.blind)
         except (MissingArtifactError, OSError):  # some of it is being made anew
             return None
-        journal = Journal(self.run_dir / NAME)
+        journal = Journal(self.run_dir / JOURNAL_FILE)
         desk = TaskQueue(journal, found, self.lease_seconds, self.overlap, self.again)
         desk.refresh()
         return desk
