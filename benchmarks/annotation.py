@@ -96,7 +96,7 @@ def a_person(url, end, draw):
         shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
         while time.monotonic() < end and shown:  # the page fetches ahead; here nothing is
             item = shown.pop()
-            ids = [item["id"], *(one["id"] for one in item["alike"])]
+            ids = [item["id"], *(one["id"] for one in item["duplicates"])]
             body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids,
                     "label": labels[len(waits) % len(labels)], "seconds": 0.5}  # fmt: skip
             start = time.perf_counter()

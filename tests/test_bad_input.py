@@ -191,7 +191,7 @@ def test_an_unknown_label_is_refused_and_once_corrected_the_same_command_goes_on
     ids = answer(sheet, "Phones", "Cofee", "-")
     before = kept(folder)
     message = again("annotator=file")
-    refused(message, "query.csv: 1 answer cannot be taken:")
+    refused(message, "query.csv: 1 answer cannot be accepted:")
     assert f"row 3, id '{ids[1]}': unknown label 'Cofee'; did you mean 'Coffee'?" in message.stderr
     assert kept(folder) == before
     answer(sheet, "Phones", "Coffee", "-")

@@ -13,7 +13,7 @@ from wsal import artifacts, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.answers import gold_answers, read_query, set_aside, set_aside_message
-from wsal.annotation.collect import collected_answers, queue_of
+from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import Event
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact
@@ -363,7 +363,7 @@ def test_one_project_of_a_tool_serves_all_rounds_and_a_wrong_control_is_no_skip(
     path = run / "rounds/002/answers.json"
     wrong = [task("c", "jar", "taxonomy", [["Fish"]]), task("d", "lid", "taxonomy", [["Cat"]])]
     path.write_text(json.dumps(first + wrong))
-    with pytest.raises(AnnotationError, match="2 records are not as Label Studio") as error:
+    with pytest.raises(AnnotationError, match="2 records are not in the form that Label") as error:
         run_stage(run, "annotate", now, 2)
     assert "record 3: a result of type taxonomy" in str(error.value)
     right = [task("c", "jar", "choices", ["Fish"]), task("d", "lid", "choices", ["Cat"])]
@@ -396,8 +396,8 @@ def test_an_oracle_without_gold_and_lost_classes_are_refused_before_anything_is_
 # ---- the page and its journal -----
 
 
-def desk(run, source, **more):
-    """The page's desk as it opens on the run, its votes and vectors made of nothing."""
+def page_queue(run, source, **more):
+    """The page's queue as it opens on the run, its votes and vectors made of nothing."""
     now = parts(source, True, **more)
     run_stage(run, "prepare", now)
     pool = Artifact.open(run / "pool")
@@ -410,28 +410,28 @@ def desk(run, source, **more):
     one = Query(
         read_query(pool, query), LabelSet(tuple(pool.facts["labels"])), {}, query.path.parent
     )
-    at = queue_of(one, 0, 0, 0)
-    at.refresh()
-    return at, one
+    queue = open_queue(one, 0, 0, 0)
+    queue.refresh()
+    return queue, one
 
 
-def decide(at, one, label, mark):
-    at.append([Event(mark, "answer", "ann", 1, one, label, 1.0)])
+def decide(queue, one, label, mark):
+    queue.append([Event(mark, "answer", "ann", 1, one, label, 1.0)])
 
 
 def test_a_half_answered_round_on_the_page_goes_on_after_the_data_changed(tmp_path):
     run, source = waiting(tmp_path)
-    at, _ = desk(run, source)
-    assert at.open_ids(at.decided()) == ["a", "b", "c", "d"]
-    decide(at, "a", "Cat", "k1")
-    decide(at, "b", "Dog", "k2")
+    queue, _ = page_queue(run, source)
+    assert queue.open_ids(queue.answers()) == ["a", "b", "c", "d"]
+    decide(queue, "a", "Cat", "k1")
+    decide(queue, "b", "Dog", "k2")
     write_csv(source, [("d", "jar"), ("x", "RED mug"), ("a", "something else"), ("c", "lid")])
-    at, query = desk(run, source)  # the pan is gone; ids went round
-    assert at.open_ids(at.decided()) == ["c", "d"]
+    queue, query = page_queue(run, source)  # the pan is gone; ids went round
+    assert queue.open_ids(queue.answers()) == ["c", "d"]
     for one in ("c", "d"):
-        decide(at, one, "Fish", f"k-{one}")
-    assert at.finished()
-    found = collected_answers(at, query)
+        decide(queue, one, "Fish", f"k-{one}")
+    assert queue.finished()
+    found = collected_answers(queue, query)
     assert dict(found.select("id", "label").iter_rows()) == {
         "a": "Cat", "b": "Dog", "c": "Fish", "d": "Fish"}  # fmt: skip
 
@@ -439,33 +439,35 @@ def test_a_half_answered_round_on_the_page_goes_on_after_the_data_changed(tmp_pa
 def test_an_open_text_that_left_the_pool_is_not_waited_for_on_the_page(tmp_path):
     run, source = waiting(tmp_path)
     write_csv(source, [("a", "red mug"), ("d", "lid")])
-    at, query = desk(run, source)
-    assert at.open_ids(at.decided()) == ["a", "d"]
-    assert [one for one, _ in at.next("ann", 9, ())] == ["a", "d"]
-    decide(at, "a", "Cat", "k1")
-    decide(at, "d", "Cat", "k2")
-    assert at.finished()
-    assert collected_answers(at, query)["id"].to_list() == ["a", "d"]
+    queue, query = page_queue(run, source)
+    assert queue.open_ids(queue.answers()) == ["a", "d"]
+    assert [one for one, _ in queue.assign("ann", 9, ())] == ["a", "d"]
+    decide(queue, "a", "Cat", "k1")
+    decide(queue, "d", "Cat", "k2")
+    assert queue.finished()
+    assert collected_answers(queue, query)["id"].to_list() == ["a", "d"]
 
 
 def test_a_journal_of_a_query_that_was_thrown_away_does_not_speak_for_other_texts(tmp_path):
     run, source = waiting(tmp_path)
-    at, _ = desk(run, source)
-    decide(at, "a", "Cat", "k1")
-    decide(at, "b", "Dog", "k2")
+    queue, _ = page_queue(run, source)
+    decide(queue, "a", "Cat", "k1")
+    decide(queue, "b", "Dog", "k2")
     write_csv(source, [("a", "a new thing"), ("b", "BIG pan"), ("c", "jar")])
     run_stage(run, "prepare", parts(source, True))
     asked(run)  # chosen anew: the same ids, one of them another text's
-    at, _ = desk(run, source)
-    assert {one: said["ann"].label for one, said in at.decided().items()} == {"b": "Dog"}
+    queue, _ = page_queue(run, source)
+    assert {one: said["ann"].label for one, said in queue.answers().items()} == {"b": "Dog"}
 
 
 def test_the_journal_follows_renamed_classes(tmp_path):
     run, source = waiting(tmp_path)
-    at, _ = desk(run, source)
-    decide(at, "a", "Dog", "k1")
-    at, query = desk(run, source, labels=("Hound", "Cat", "Fish"), renamed={"Dog": "Hound"})
-    assert collected_answers(at, query)["label"].to_list() == ["Hound"]
+    queue, _ = page_queue(run, source)
+    decide(queue, "a", "Dog", "k1")
+    queue, query = page_queue(
+        run, source, labels=("Hound", "Cat", "Fish"), renamed={"Dog": "Hound"}
+    )
+    assert collected_answers(queue, query)["label"].to_list() == ["Hound"]
 
 
 def test_a_sheet_shows_no_guess_of_a_class_that_is_gone(tmp_path):

@@ -11,8 +11,8 @@ import httpx
 import polars as pl
 import pytest
 
-from wsal.annotation.annotators import Query
 from wsal.annotation.label_studio import TOKEN, LabelStudio
+from wsal.annotation.query import Query
 from wsal.errors import AnnotationError, ConfigError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng

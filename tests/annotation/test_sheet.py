@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal.annotation import sheet
-from wsal.annotation.annotators import File, Query
-from wsal.annotation.returned_sheet import keys_of, matched
+from wsal.annotation.annotators import File
+from wsal.annotation.query import REVIEW_REASON, Query
+from wsal.annotation.returned_sheet import match_answers, text_keys
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -36,7 +37,7 @@ def query(ids=tuple(IDS), texts=tuple(TEXTS)):
 def read(path, asked, labels=LABELS, **more):
     """The label of each text."""
     about = Query(asked, labels, {}, path.parent, **more)
-    return [row.label for row in matched(sheet.read(path), about, path).rows]
+    return [row.label for row in match_answers(sheet.read(path), about, path).rows]
 
 
 def cells(path):
@@ -105,7 +106,7 @@ def test_blank_means_open_and_a_dash_skips(kind, tmp_path):
 texts = st.text("ab=+-@\t\r\n,;\"' éא👍", min_size=1, max_size=8).filter(clean_text)
 
 
-@given(st.lists(texts, min_size=1, max_size=6, unique_by=lambda t: keys_of([t])[0]))
+@given(st.lists(texts, min_size=1, max_size=6, unique_by=lambda t: text_keys([t])[0]))
 @settings(max_examples=50, deadline=None)
 def test_any_text_is_shown_and_answered(tmp_path_factory, shown):
     path = tmp_path_factory.mktemp("sheet") / "query.csv"
@@ -142,7 +143,7 @@ def test_a_long_text_is_shown_in_xlsx(tmp_path):
 
 
 HEADER = "id,label\n"
-KEYS = keys_of(TEXTS)
+KEYS = text_keys(TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ KEYS = keys_of(TEXTS)
         (HEADER + "4.12346E+11,plain\n", ["row 2", "rounded this id", "`key`"]),
         ("id,lable\n0042,plain\n", ["no column 'label'", "did you mean 'lable'"]),
         ("label\nplain\n", ["no column 'id', 'key' or 'text'"]),
-        (f"id,label,key\n0042,plain,{KEYS[1]}\n", ["row 2", "sorted apart"]),
-        ("id,label,text\n0042,plain,שלום עולם\n", ["row 2", "sorted apart"]),
-        (f"id,label,key\n0042,plain,{keys_of(['another text'])[0]}\n", ["row 2", "not asked"]),
+        (f"id,label,key\n0042,plain,{KEYS[1]}\n", ["row 2", "sorted separately"]),
+        ("id,label,text\n0042,plain,שלום עולם\n", ["row 2", "sorted separately"]),
+        (f"id,label,key\n0042,plain,{text_keys(['another text'])[0]}\n", ["row 2", "not asked"]),
     ],
 )
 def test_what_cannot_be_taken_is_named_with_row_and_id(content, words, tmp_path):
@@ -174,7 +175,7 @@ def test_all_wrong_labels_are_listed_at_once(tmp_path):
     with pytest.raises(AnnotationError) as refused:
         read(path, asked)
     said = str(refused.value)
-    assert "3 answers cannot be taken" in said
+    assert "3 answers cannot be accepted" in said
     assert "row 2, id '0042': unknown label 'plian'; did you mean 'plain'?" in said
     assert "id 'é-1': unknown label 'cheap'\n" in said
     assert "id 'x y': unknown label" in said
@@ -288,7 +289,7 @@ def test_a_sheet_of_an_earlier_round_says_so(tmp_path):
     path = tmp_path / "query.csv"
     filled(path, {0: "plain"}, query(["x"], ["an earlier text"]))
     about = Query(query(), LABELS, {}, tmp_path, earlier=query(["x"], ["an earlier text"]))
-    back = matched(sheet.read(path), about, path)
+    back = match_answers(sheet.read(path), about, path)
     assert back.notes == ["1 answer to texts of earlier rounds left out"]
     assert len(back.missing) == len(IDS)
 
@@ -321,7 +322,7 @@ def test_answers_beside_the_sheet_are_pointed_at(tmp_path):
         (tmp_path / name).write_text("x")
     with pytest.raises(WaitingForAnnotations) as told:
         File().annotate(about, rng(0))
-    assert "Beside it lies answers.xlsx, query (1).csv: if the answers are in there" in str(
+    assert "The folder also holds answers.xlsx, query (1).csv: if the answers are in there" in str(
         told.value
     )
     assert "notes.txt" not in str(told.value)
@@ -332,7 +333,7 @@ def test_rows_that_were_deleted_are_named(tmp_path):
     asked = filled(path, dict.fromkeys(range(len(IDS)), "plain"))
     header, rows = cells(path)
     save(path, header, rows[1:])
-    with pytest.raises(WaitingForAnnotations, match=r"1 of them are not in it \(ids 0042\)"):
+    with pytest.raises(WaitingForAnnotations, match=r"1 of them are not in the file \(ids 0042\)"):
         File().annotate(Query(asked, LABELS, {}, tmp_path), rng(0))
 
 
@@ -363,7 +364,7 @@ def test_texts_that_measure_and_texts_asked_again_come_without_a_suggestion(tmp_
     path = tmp_path / f"query.{suffix}"
     asked = query().with_columns(
         purpose=pl.Series(["evaluate", *["train"] * (len(IDS) - 1)]),
-        reason=pl.Series(["drawn at random", sheet.AGAIN, *["margin"] * (len(IDS) - 2)]),
+        reason=pl.Series(["drawn at random", REVIEW_REASON, *["margin"] * (len(IDS) - 2)]),
     )
     sheet.write(asked, LABELS, path)
     header, rows = cells(path)

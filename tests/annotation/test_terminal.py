@@ -10,7 +10,7 @@ import time
 import pytest
 
 from wsal.annotation.journal import JOURNAL_FILE, NOTE, Journal
-from wsal.annotation.keyboard import one_key
+from wsal.annotation.keyboard import read_character
 from wsal.errors import AnnotationError
 
 pytestmark = pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_round_with_undo_search_skip_and_a_kill(run, sit_down, answers_of):
     ann.press("s")
     ann.until(rf"round 1: {n + 1} of 50")
     ann.press("ntür für Öl\n")
-    ann.until("note kept")
+    ann.until("note saved")
     ann.press("ee")
     ann.until(rf"annotate\s+{n} labels, 1 skipped; {50 - n - 1} not asked", 120)
     assert ann.process.wait(60) == 0
@@ -105,8 +105,8 @@ def test_a_round_that_nobody_answered_is_not_ended(run, sit_down):
 
 
 def test_a_terminal_that_is_closed_is_told():
-    with pytest.raises(AnnotationError, match="the answers so far are kept"):
-        one_key(lambda: b"")
+    with pytest.raises(AnnotationError, match="the answers so far are saved"):
+        read_character(lambda: b"")
 
 
 def test_without_a_terminal_it_says_so(run, annotate_in_terminal):

@@ -1,4 +1,4 @@
-"""Other tools' files: what goes out comes back, and what cannot be taken is named."""
+"""Other tools' files: what goes out comes back, and what cannot be accepted is listed."""
 
 import csv
 import json
@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal.annotation import tool_formats
-from wsal.annotation.annotators import File, Query
-from wsal.annotation.returned_sheet import SKIP, keys_of, matched
+from wsal.annotation.annotators import File
+from wsal.annotation.query import Query
+from wsal.annotation.returned_sheet import SKIP_MARK, match_answers, text_keys
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -67,7 +68,7 @@ def save(tool, records, path):
 def read(tool, path, asked=None, **more):
     asked = query() if asked is None else asked
     about = Query(asked, LABELS, {}, path.parent, **more)
-    return matched(tool_formats.read(path, tool), about, path, others=True).rows
+    return match_answers(tool_formats.read(path, tool), about, path, allow_others=True).rows
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -92,7 +93,7 @@ def test_every_text_goes_out_and_every_answer_comes_back(tool, tmp_path):
     ]
     save(tool, records, tmp_path / "back")
     found = read(tool, tmp_path / "back", asked)
-    expected = [SKIP if x is None else x for x in answers]
+    expected = [SKIP_MARK if x is None else x for x in answers]
     assert [row.label for row in found] == expected
     assert [row.id for row in found] == asked["id"].to_list()
 
@@ -159,7 +160,9 @@ def test_a_text_is_found_by_its_id_or_as_it_reads_and_others_are_left_out(tool, 
             (record[place] if place else record).pop(name, None)
     save(tool, records, tmp_path / "back")
     about = Query(asked, LABELS, {}, tmp_path, earlier=other.head(2))
-    back = matched(tool_formats.read(tmp_path / "back", tool), about, "place", others=True)
+    back = match_answers(
+        tool_formats.read(tmp_path / "back", tool), about, "place", allow_others=True
+    )
     assert [row.label for row in back.rows] == [*["فئة"] * 3, "", "", ""]
     assert back.notes[0] == "1 answer to texts of earlier rounds left out"
     assert "1 answer to texts that were not asked left out" in back.notes[1]
@@ -175,7 +178,9 @@ def test_an_earlier_answer_is_none_to_the_same_text_asked_again(tool, tmp_path):
     about = Query(asked, LABELS, {}, tmp_path, earlier=earlier.select("id", "text"))
     for new, label in (([], ""), (exported(tool, tasks[1][0], [LABELS.names[0]]), LABELS.names[0])):
         save(tool, [*old, *new], tmp_path / "back")
-        back = matched(tool_formats.read(tmp_path / "back", tool), about, "place", others=True)
+        back = match_answers(
+            tool_formats.read(tmp_path / "back", tool), about, "place", allow_others=True
+        )
         assert [row.label for row in back.rows] == [label]
         assert back.notes == ["2 answers to texts of earlier rounds left out"]
 
@@ -196,7 +201,7 @@ def test_a_record_without_id_and_text_is_refused(tool, tmp_path):
         for name in ("text", "id", "wsal_id"):
             part.pop(name, None)
     save(tool, [record, record], tmp_path / "back")
-    with pytest.raises(AnnotationError, match="2 records are not as") as error:
+    with pytest.raises(AnnotationError, match="2 records are not in the form that") as error:
         read(tool, tmp_path / "back")
     assert "no `" in str(error.value)
 
@@ -211,7 +216,7 @@ def test_other_files_are_refused(tool, text, tmp_path):
 
 @pytest.mark.parametrize("tool", TOOLS)
 @given(
-    texts=st.lists(st.text(), min_size=1, max_size=5, unique_by=lambda t: keys_of([t])[0]),
+    texts=st.lists(st.text(), min_size=1, max_size=5, unique_by=lambda t: text_keys([t])[0]),
     data=st.data(),
 )
 @settings(max_examples=25, deadline=None)
@@ -281,7 +286,7 @@ def said(label, who=1, at="2024-01-01", kind="choices", name="label", **more):
         ([said(A, at="2024-01-02"), said(B, 2), said(B, 1, "2024-01-01")], None),  # one changed
         ([said(A, at="2024-01-01"), said(B, 2), said(B, 1, "2024-01-02")], B),
         ([said(A), said(B, 2, was_cancelled=True)], A),
-        ([said(A, was_cancelled=True)], SKIP),
+        ([said(A, was_cancelled=True)], SKIP_MARK),
         ([], ""),
         ([said(A, name="class")], A),  # the only choices there are
         ([{**said(A), "result": said(B, name="mood")["result"] + said(A)["result"]}], A),
@@ -360,7 +365,7 @@ def flat_of_argilla(values, states, n=1, question="label"):
         (record_of_argilla({"label": [{"value": v, "user_id": v} for v in (A, B, A)]}), A),
         (flat_of_argilla([A], ["submitted"]), A),
         (flat_of_argilla([A, B, B], ["submitted", "draft", "discarded"]), A),
-        (flat_of_argilla([B], ["discarded"]), SKIP),
+        (flat_of_argilla([B], ["discarded"]), SKIP_MARK),
         (flat_of_argilla([B], ["draft"]), ""),
         ({"id": "id 1/é", "text": TEXTS[1], "status": "pending", "label.responses": None}, ""),
     ],
@@ -372,8 +377,14 @@ def test_argilla_counts_what_was_submitted(record, label, tmp_path):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (record_of_argilla({"category": [{"value": A}]}), "answers to category; expected them to"),
-        (flat_of_argilla([A], ["submitted"], question="kind"), "answers to kind; expected them to"),
+        (
+            record_of_argilla({"category": [{"value": A}]}),
+            "answers to category; expected answers",
+        ),
+        (
+            flat_of_argilla([A], ["submitted"], question="kind"),
+            "answers to kind; expected answers",
+        ),
         (record_of_argilla({"label": [{"value": [A, B]}]}), "more than one label"),
         (record_of_argilla({"label": [{"value": 3}]}), "is it a label question"),
         (record_of_argilla({"label": [{"value": {"a": 1}}]}), "is it a label question"),
@@ -394,8 +405,8 @@ def line_of_prodigy(n=1, **more):
     ("lines", "label"),
     [
         ([{"answer": "accept", "accept": [A]}], A),
-        ([{"answer": "ignore", "accept": [A]}], SKIP),
-        ([{"answer": "reject", "accept": []}], SKIP),
+        ([{"answer": "ignore", "accept": [A]}], SKIP_MARK),
+        ([{"answer": "reject", "accept": []}], SKIP_MARK),
         ([{"answer": "accept", "label": A}], A),  # textcat.manual with one label
         ([{"answer": "reject", "label": A}], ""),
         ([{"answer": "reject", "label": A}, {"answer": "accept", "label": B}], B),
@@ -448,7 +459,7 @@ def test_doccano_lines_csv_and_a_zip_with_a_file_for_each_person(tmp_path):
     with ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("admin.jsonl", json.dumps(line([A])) + "\n" + json.dumps(line([B], 2)))
         archive.writestr("bob.jsonl", json.dumps(line([B])) + "\n" + json.dumps(line([C], 2)))
-    with pytest.raises(AnnotationError, match="2 answers cannot be taken") as error:
+    with pytest.raises(AnnotationError, match="2 answers cannot be accepted") as error:
         read("doccano", tmp_path / "b.zip")
     assert "bob.jsonl, line 1" in str(error.value)
     assert "bob.jsonl, line 2" in str(error.value)
@@ -475,7 +486,7 @@ def test_an_export_beside_the_right_name_is_pointed_at_and_two_are_refused(tmp_p
     (tmp_path / "project-1-at-2024.json").write_text("[]")
     with pytest.raises(WaitingForAnnotations) as told:
         people.annotate(about, rng(0))
-    assert "Beside it lies project-1-at-2024.json" in str(told.value)
+    assert "The folder also holds project-1-at-2024.json" in str(told.value)
     assert f"save it as {tmp_path / 'answers.json'}" in str(told.value)
     assert people.answer_files(tmp_path) == []
     for name in ("answers.json", "answers.csv"):

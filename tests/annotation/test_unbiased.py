@@ -1,7 +1,7 @@
 """However people work, few labels measure quality without bias, and intervals hold.
 
-Simulated people answer at a real desk, into a real journal (its file in memory), until everything
-is decided or somebody ends the round; what is collected is judged by the estimators of `assess`.
+Simulated people answer the texts of a real queue, into a real journal (its file in memory), until
+everything is decided or somebody ends the round. The estimators of `assess` judge their answers.
 """
 
 import heapq
@@ -17,11 +17,11 @@ from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 from wsal.annotation import journal as journals
-from wsal.annotation import task_queue as desks
-from wsal.annotation.annotators import Query
+from wsal.annotation import task_queue
 from wsal.annotation.collect import collected_answers
 from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
+from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
 from wsal.evaluation import estimates
 from wsal.evaluation.sampling import strata, top_up
@@ -48,7 +48,7 @@ class Habits:
     overlap: float = 0.0
     slips: float = 0.0  # share of wrong answers to hard texts
     killed: bool = False  # the server, half way: what was on screens and on leases is gone
-    knows: bool = True  # whether the desk knows what measures, or ranks all and drops what ties
+    knows: bool = True  # which texts are for evaluation; else the queue ranks all, and drops ties
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Round:
         self.row = {names[i]: row for i, row in zip(order, rows, strict=True)}
         items = {
             one: Item(one, one, {}, "", LABELS[0], 0.5, [], [], blind=True,
-                      measures=habits.knows and one[0] == "e")
+                      evaluates=habits.knows and one[0] == "e")
             for one in self.row
         }  # fmt: skip
         self.round = OpenRound(1, items, here.probs[rows], list(LABELS))
@@ -130,8 +130,8 @@ class Round:
     def open(self):
         """Begin, or begin again: nothing but the journal is left."""
         overlap = self.habits.overlap
-        self.desk = TaskQueue(self.journal, self.round, overlap=overlap, clock=lambda: self.now)
-        self.desk.refresh()
+        self.queue = TaskQueue(self.journal, self.round, overlap=overlap, clock=lambda: self.now)
+        self.queue.refresh()
         self.busy.clear()
         for n, person in enumerate(self.people):
             person.queue.clear()
@@ -142,7 +142,7 @@ class Round:
         person = self.people[n]
         if len(person.queue) < PREFETCHED:
             wanted = PREFETCHED + 1 - len(person.queue)
-            person.queue += [one for one, _ in self.desk.next(person.name, wanted, person.queue)]
+            person.queue += [one for one, _ in self.queue.assign(person.name, wanted, person.queue)]
         if person.queue:
             took = person.pace * self.takes(person.queue[0]) * self.draw.uniform(0.5, 1.5)
             heapq.heappush(self.busy, (self.now + took, n))
@@ -161,24 +161,24 @@ class Round:
         self.say(kind, person.name, one, label)
         if draw.random() < habits.undoes:
             self.say("undo", person.name)
-            person.queue.insert(0, self.desk.undone(person.name))
-        if self.desk.due():
-            self.desk.rank()
+            person.queue.insert(0, self.queue.last_undone(person.name))
+        if self.queue.ranking_is_due():
+            self.queue.rerank()
 
     def say(self, kind, name, one="", label=None):
         self.acts += 1
         label = None if label is None else LABELS[label]
-        self.desk.append([Event(f"{self.acts}.0", kind, name, 1, one, label, 1.0)])
+        self.queue.append([Event(f"{self.acts}.0", kind, name, 1, one, label, 1.0)])
 
     def work(self):
         """All that people do."""
         hours = sum(map(self.takes, self.row)) * (1 + self.habits.overlap)
         end = self.habits.ends * hours / sum(1 / one.pace for one in self.people)
         kill = end / 2 if self.habits.killed else np.inf
-        while not self.desk.finished():
-            decided = self.desk.decided()
-            if not self.desk.open_ids(decided):  # what is left are ties
-                for one in self.desk.ties(decided):
+        while not self.queue.finished():
+            decided = self.queue.answers()
+            if not self.queue.open_ids(decided):  # what is left are ties
+                for one in self.queue.ties(decided):
                     self.say("settle", "p0", one, world().gold[self.row[one]])
                 continue
             self.now, n = heapq.heappop(self.busy)
@@ -199,7 +199,7 @@ class Round:
     def collected(self):
         """Rows of the frame and their gold, as they come out of the round."""
         query = Query(pl.DataFrame({"id": list(self.row)}), LabelSet(LABELS), {}, Path())
-        table = collected_answers(self.desk, query).drop_nulls("label")
+        table = collected_answers(self.queue, query).drop_nulls("label")
         table = table.filter(pl.col("id").str.starts_with("e"))
         return table["id"].str.slice(1).cast(pl.Int64).to_numpy(), np.array(
             [LABELS.index(label) for label in table["label"]]
@@ -239,7 +239,7 @@ WAYS = {
 def quick(monkeypatch):
     """Fewer resamples and rankings: neither moves what is tested here."""
     monkeypatch.setattr(estimates, "DRAWS", (200, 200))
-    monkeypatch.setattr(desks, "EVERY", 20)
+    monkeypatch.setattr(task_queue, "RERANK_EVERY", 20)
     with threadpool_limits(1):
         yield
 
@@ -256,7 +256,7 @@ def test_no_way_of_working_biases_what_is_measured(way):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["ended early", "two people, ended early"])
 def test_ranking_what_measures_or_dropping_what_people_disagree_on_would(way):
-    """A desk that does not know what measures does both: the test above can fail."""
+    """A queue that does not know the evaluation texts does both: the test above can fail."""
     errors, _, _ = measured(replace(WAYS[way], knows=False), runs=120)
     standard_error = errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
     assert (errors.mean(axis=0) > 3 * standard_error).all()

@@ -99,7 +99,7 @@ def test_a_name_is_text_and_never_markup(site):
         ({"label": None}, 422, "unknown label"),
         ({"ids": ["nobody"]}, 422, "was not asked"),
         ({"ids": []}, 422, "needs the id"),
-        ({"round": 7}, 409, "takes no more answers"),
+        ({"round": 7}, 409, "is not open"),
         ({"kind": "delete"}, 422, ""),
         ({"key": "short"}, 422, ""),
         ({"seconds": -1}, 422, ""),
@@ -152,7 +152,7 @@ def test_which_texts_measure_never_leaves_the_server(run):
         items = client.get("/api/next?n=20").json()["items"]
         assert len(items) == 20
         assert {one["id"] for one in items} & set(query.filter(half)["id"])
-        shapes = {(tuple(one), one["reason"], one["blind"], one["again"]) for one in items}
+        shapes = {(tuple(one), one["reason"], one["blind"], one["recheck"]) for one in items}
         assert len(shapes) == 1
 
 

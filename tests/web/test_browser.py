@@ -52,7 +52,7 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
     while True:
         text = shown or on_screen(tab)
         number += 1
-        if tab.locator("#alike li").count():
+        if tab.locator("#duplicates li").count():
             tab.keyboard.press("d")  # each on its own, here
         if number == 5:  # a slip, taken back
             tab.keyboard.press("1")

@@ -1,15 +1,21 @@
-"""A linear stand-in for the classifier: scores millions of embedded texts in seconds."""
+"""A linear model in place of the classifier: scores millions of embedded texts in seconds.
+
+It is fitted to the classifier's predictions and not to gold labels, so it reproduces what the
+classifier is unsure of without any label. One pass over half-precision embeddings is the only work
+of a round that grows with the pool.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from wsal.active.scores import margin
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 
-AT_ONCE = 65_536
+AT_ONCE = 65_536  # rows in memory
 RIDGE = 1e-3
-LEAST = 1e-4  # probabilities below it are as good as none
+LEAST = 1e-4  # smaller probabilities count as this one, so that logs stay finite
 
 
 @dataclass(frozen=True)
@@ -21,20 +27,18 @@ class Proxy:
     def predict(self, embeddings: Embeddings) -> Probs:
         """Probabilities `(texts, classes)`."""
         logits = embeddings.astype(np.float32) @ self.weights[:-1] + self.weights[-1]
-        logits -= logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits)
-        probs: Probs = odds / odds.sum(axis=1, keepdims=True)
+        probs: Probs = softmax(logits, axis=1)
         return probs
 
 
 def fit_proxy(embeddings: Embeddings, probs: Probs) -> Proxy:
-    """The proxy that comes nearest to a classifier's answers `probs` on some texts.
+    """The proxy that comes closest to a classifier's predictions `probs` on some texts.
 
-    Least squares on centred log-probabilities, held to be small: a closed form.
+    Ridge regression of centred log-probabilities, in closed form.
 
     >>> points = np.eye(3, dtype=np.float32).repeat(5, axis=0)
-    >>> said = np.eye(3, dtype=np.float32).repeat(5, axis=0) * 0.8 + 0.2 / 3
-    >>> taught(points, said).predict(np.eye(3, dtype=np.float32)).argmax(axis=1).tolist()
+    >>> probs = points * 0.8 + 0.2 / 3
+    >>> fit_proxy(points, probs).predict(np.eye(3, dtype=np.float32)).argmax(axis=1).tolist()
     [0, 1, 2]
     """
     inputs = np.column_stack([embeddings.astype(np.float64), np.ones(len(embeddings))])
@@ -45,9 +49,9 @@ def fit_proxy(embeddings: Embeddings, probs: Probs) -> Proxy:
 
 
 def scan(proxy: Proxy, embeddings: Embeddings, rows: Rows) -> tuple[Scores, Classes]:
-    """The margin score and the likeliest class of each row, `(rows,)`, a part at a time.
+    """The margin score and the likeliest class of each row, both `(rows,)`.
 
-    `embeddings` may be a memory map: no more than a part of it is held.
+    `embeddings` may be a memory map: only a part of it is held in memory.
     """
     scores = np.empty(len(rows), dtype=np.float32)
     classes = np.empty(len(rows), dtype=np.int64)

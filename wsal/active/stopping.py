@@ -1,67 +1,69 @@
-"""When the loop should end: what each rule says after a round."""
+"""When the loop should end: the verdict of each stop rule after a round."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from wsal.arrays import Classes
 from wsal.settings import StopSettings
 
-ROUNDS = 3  # agreement is averaged over so many
-LONGEST = 300.0  # seconds: an answer that took longer was a break
+ROUNDS = 3  # over which agreement is averaged
+LONGEST = 300.0  # seconds: a longer answer included a break
 HOW_TO_MEASURE = (
     "use evaluation.size=100 (that many more random texts to label, never trained on) or, where "
     "the data has gold labels, data.layout.dev_share=0.1"
 )
 
 
-def kappa(before: Classes, after: Classes) -> float:
-    """Cohen's kappa of two rounds' predictions for the same texts, at most 1.
+def kappa(labels: ArrayLike, others: ArrayLike) -> float:
+    """Cohen's kappa of two labellings of the same texts, by two rounds or two people; at most 1.
 
-    >>> kappa(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
-    0.5
+    Where all labels are one and the same class, kappa is 0/0, and taken to be 1.
+
+    >>> kappa([0, 0, 1, 1], [0, 0, 1, 0]), kappa(["tea"], ["tea"])
+    (0.5, 1.0)
     """
-    classes = int(max(before.max(initial=0), after.max(initial=0))) + 1
-    same = float((before == after).mean()) if len(before) else 1.0
-    shares = [np.bincount(one, minlength=classes) / max(len(one), 1) for one in (before, after)]
-    by_chance = float(shares[0] @ shares[1])
-    return 1.0 if by_chance >= 1 else round((same - by_chance) / (1 - by_chance), 6)
+    if len(np.union1d(labels, others)) < 2:
+        return 1.0
+    from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415  a second that `wsal status` saves
+
+    return round(float(cohen_kappa_score(labels, others)), 6)
 
 
 def unmeasurable_rules(stop: StopSettings) -> str | None:
-    """Why rules that are on can never hold where nothing is measured; None if none of them is on.
+    """Why rules that are set can never hold where nothing is measured; None if none of them is set.
 
-    >>> print(unmeasurable(StopSettings(target=0.95)))  # doctest: +ELLIPSIS
-    stop.target=0.95 is judged by an evaluation sample or a dev split, never by the test split...
+    >>> print(unmeasurable_rules(StopSettings(target=0.95)))  # doctest: +ELLIPSIS
+    stop.target=0.95 is measured on an evaluation sample or a dev split, never on the test split...
     """
     rules = {"target": stop.target, "least_gain": stop.least_gain}
-    given = [f"stop.{name}={value:g}" for name, value in rules.items() if value is not None]
-    if not given:
+    set_rules = [f"stop.{name}={value:g}" for name, value in rules.items() if value is not None]
+    if not set_rules:
         return None
-    verb = "is" if len(given) == 1 else "are"
+    verb = "is" if len(set_rules) == 1 else "are"
     return (
-        f"{' and '.join(given)} {verb} judged by an evaluation sample or a dev split, never by the "
-        f"test split, and this run would have neither; {HOW_TO_MEASURE}"
+        f"{' and '.join(set_rules)} {verb} measured on an evaluation sample or a dev split, never "
+        f"on the test split, but this run would have neither; {HOW_TO_MEASURE}"
     )
 
 
 def time_spent(seconds: Sequence[float | None]) -> float | None:
-    """Seconds that answers took; one that is not known counts as the median of the others.
+    """Seconds that all answers took together; an unknown time counts as the median of the others.
 
-    None where none is known.
+    None if no time is known.
 
     >>> time_spent([4.0, None, 1000.0, 6.0])
     316.0
     """
-    known = [min(float(one), LONGEST) for one in seconds if one is not None]
-    if not known:
+    times = [min(float(time), LONGEST) for time in seconds if time is not None]
+    if not times:
         return None
-    return round(sum(known) + float(np.median(known)) * (len(seconds) - len(known)), 1)
+    return round(sum(times) + float(np.median(times)) * (len(seconds) - len(times)), 1)
 
 
 def cost_of(seconds: float | None, price_per_hour: float) -> float | None:
-    """What they cost; None where no time is known.
+    """What so many seconds of annotators cost; None if the time is unknown.
 
     >>> cost_of(1800, 30.0)
     15.0
@@ -72,39 +74,42 @@ def cost_of(seconds: float | None, price_per_hour: float) -> float | None:
 def stop_verdicts(
     assessments: Sequence[Mapping[str, Any]], stop: StopSettings, price_per_hour: float = 0.0
 ) -> list[tuple[bool, str]]:
-    """Each rule that can be judged: whether it holds by the settings, and its number in words.
+    """For each rule: whether it holds, and its present value in words. The loop ends if any holds.
 
-    `assessments` are those of rounds 1, 2, ... (see the stage `assess`); the loop ends when any
-    rule holds.
+    Args:
+        assessments: the facts of the stage `assess` after rounds 1, 2, ...
+        stop: the limits; a rule without a limit never holds.
+        price_per_hour: of an annotator.
     """
     last = assessments[-1]
-    found = []
+    verdicts = []
     if last["rounds"] and last["measured_on"]:
         quality = last["rounds"][-1][stop.metric]
-        found.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
+        verdicts.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
     else:
-        what = f"{stop.metric} unknown: there is neither an evaluation sample nor a dev split"
-        found.append((False, f"{what}; {HOW_TO_MEASURE}"))
-    agreed = [one["agreement"] for one in assessments if one["agreement"] is not None][-ROUNDS:]
-    if agreed:
-        steady = len(agreed) == ROUNDS
-        found.append(_over(float(np.mean(agreed)), stop.agreement if steady else None, "agreement"))
-        found.append(_under(last["changed"], stop.change, "share of predictions that changed"))
-    if following := last["next_gain"].get(stop.metric):
-        what = f"most the next 100 labels could add to {stop.metric}"
-        found.append(_under(following["high"], stop.least_gain, what))
+        reason = f"{stop.metric} unknown: there is neither an evaluation sample nor a dev split"
+        verdicts.append((False, f"{reason}; {HOW_TO_MEASURE}"))
+    agreements = [facts["agreement"] for facts in assessments if facts["agreement"] is not None]
+    if agreements:
+        recent = agreements[-ROUNDS:]
+        limit = stop.agreement if len(recent) == ROUNDS else None
+        verdicts.append(_over(float(np.mean(recent)), limit, "agreement"))
+        verdicts.append(_under(last["changed"], stop.change, "share of predictions that changed"))
+    if gain := last["next_gain"].get(stop.metric):
+        name = f"largest likely gain in {stop.metric} from the next 100 labels"
+        verdicts.append(_under(gain["high"], stop.least_gain, name))
     if last["seconds"] is None:
-        return [*found, (False, "annotators' hours and cost unknown: no answer was timed")]
-    found.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
+        return [*verdicts, (False, "annotators' hours and cost unknown: no answer was timed")]
+    verdicts.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
     cost = cost_of(last["seconds"], price_per_hour) or 0.0
-    return [*found, _over(cost, stop.budget, "cost")]
+    return [*verdicts, _over(cost, stop.budget, "cost")]
 
 
-def _over(value: float, least: float | None, what: str) -> tuple[bool, str]:
-    wanted = "" if least is None else f" (wanted {least:g})"
-    return least is not None and value >= least, f"{what} {value:.3f}{wanted}"
+def _over(value: float, least: float | None, name: str) -> tuple[bool, str]:
+    limit = "" if least is None else f" (stop at {least:g})"
+    return least is not None and value >= least, f"{name} {value:.3f}{limit}"
 
 
-def _under(value: float, most: float | None, what: str) -> tuple[bool, str]:
-    wanted = "" if most is None else f" (wanted below {most:g})"
-    return most is not None and value < most, f"{what} {value:.3f}{wanted}"
+def _under(value: float, most: float | None, name: str) -> tuple[bool, str]:
+    limit = "" if most is None else f" (stop below {most:g})"
+    return most is not None and value < most, f"{name} {value:.3f}{limit}"

@@ -1,6 +1,5 @@
-"""Who answers a query: the oracle that knows gold, or people with a file."""
+"""Who answers a query: an oracle that reads gold labels, or people by means of a file."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -10,20 +9,18 @@ import polars as pl
 
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.query import Query
-from wsal.annotation.returned_sheet import SKIP, Row, matched
+from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
-
-__all__ = ["LOOK_ALIKES", "NO_GOLD", "Annotator", "File", "Oracle", "Query", "ReadsFiles"]
 
 NO_GOLD = (
     "annotator=oracle answers from gold labels, and this pool has none; use annotator=file (or "
     "web, terminal, label_studio) to have people answer, name the column with gold labels "
     "(data.layout.label=COLUMN), or ask nothing (active.rounds=0)"
 )
-LOOK_ALIKES = 3  # classes that an oracle takes for the right one
+LOOK_ALIKES = 3  # classes that an oracle confuses with the right one
 
 
 @runtime_checkable
@@ -36,62 +33,68 @@ class Annotator(Protocol):
         ...
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
-        """Columns of tables.ANSWERS, one row a text asked.
+        """The answers: columns of tables.ANSWERS, one row per answered or skipped text.
 
         Raises:
-            WaitingForAnnotations: the query lies ready, and its answers are not all there.
-            AnnotationError: an answer cannot be taken.
+            WaitingForAnnotations: people can answer now, and some answers are missing.
+            AnnotationError: an answer cannot be accepted.
         """
         ...
 
 
 @runtime_checkable
 class ReadsFiles(Protocol):
-    """An annotator whose answers lie in files, which may be corrected after the round."""
+    """An annotator whose answers are in files, which people may correct after the round."""
 
     def answer_files(self, round_dir: Path) -> list[Path]:
-        """The files that hold answers now, of those in the round's folder."""
+        """The files in the round's folder that hold answers now."""
         ...
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Answers from the gold labels that the source brought: for simulation."""
+    """Answers from the gold labels of the data source, to simulate people."""
 
     noise: Share = 0.0
     """Share of its answers that are wrong."""
     look_alikes: Share = 0.0
-    """Share of the wrong answers that fall on one of three classes it takes for the right one,
-    always the same three; the others fall on any class."""
+    """Share of the wrong answers that name one of three classes that the oracle confuses with the
+    right one, always the same three; the others name any class."""
     abstains: Share = 0.0
     """Share of texts that it skips."""
     seconds: Amount = 5.0
-    """The time an answer is said to take, the median of all."""
+    """The median of the times that answers are reported to take."""
     spread: Amount = 0.0
-    """How much that time varies: the standard deviation of its logarithm."""
+    """The standard deviation of the logarithm of those times."""
 
     human = False
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
-        """The gold label of each text, or another; a text without gold is skipped."""
+        """The gold label of each text, or a wrong one; a text without gold is skipped.
+
+        Raises:
+            AnnotationError: the pool has no gold labels.
+        """
         if not query.gold:
             raise AnnotationError(NO_GOLD)
         answers = [
-            self._answer(query.gold.get(one), query.labels, rng) for one in query.table["id"]
+            self._answer(query.gold.get(text_id), query.labels, rng)
+            for text_id in query.table["id"]
         ]
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         return sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
 
-    def _answer(self, known: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
-        wrong, alike, silent = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        others = np.delete(np.arange(len(labels)), [] if known is None else known)
-        if alike:
-            others = stream(0, "look-alikes", -1 if known is None else known).permutation(others)
+    def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
+        """The answer to one text; every answer draws equally often from `rng`."""
+        wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
+        others = np.delete(np.arange(len(labels)), [] if gold is None else gold)
+        if look_alike:
+            others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]
         other = int(rng.choice(others))
-        if known is None or silent:
+        if gold is None or skips:
             return None
-        return labels.names[other if wrong else known]
+        return labels.names[other if wrong else gold]
 
 
 @dataclass(frozen=True)
@@ -99,73 +102,69 @@ class File:
     """People fill in a sheet, or use another tool: `rounds/NNN/query.*` is written for them."""
 
     format: Literal["csv", "xlsx", "label_studio", "argilla", "prodigy", "doccano"] = "csv"
-    """A sheet is filled in where it lies; a tool's export is put beside it as `answers.*`."""
+    """A sheet (csv, xlsx) is filled in where it is; a tool's export is put beside it as
+    `answers.*`."""
     name: str = "file"
-    """Who answers, for the record."""
+    """The annotator's name in the annotations."""
 
     human = True
 
     def answer_files(self, round_dir: Path) -> list[Path]:
-        """The sheet, or the tool's export, if it is there."""
+        """The sheet, or the tool's exports, if they are there."""
+        paths = [round_dir / f"query.{self.format}"]
         if tool := tool_formats.FORMATS.get(self.format):
-            return [path for path in _named("answers", tool.exports, round_dir) if path.exists()]
-        return [path for path in _named("query", (f".{self.format}",), round_dir) if path.exists()]
+            paths = [round_dir / f"answers{suffix}" for suffix in tool.exports]
+        return [path for path in paths if path.exists()]
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
-        """The answers in the file, one row a text; writes the query first if it is not there.
+        """The answers in the file, one row per text; writes the query first if it is not there.
 
-        Texts that left the pool are not waited for; without an answer they are left out.
+        Texts that have left the pool are not waited for; without an answer they are left out.
         """
-        given, what, found = self._rows(query)
-        back = matched(found, query, given, others=self.format in tool_formats.FORMATS)
-        query.notes.extend(back.notes)
-        wait_for = [row.id for row in back.rows if not row.label and row.id not in query.gone]
-        if wait_for:
-            absent = [one for one in back.missing if one in wait_for]
-            lost = len(absent) if found else 0
-            raise WaitingForAnnotations(
-                f"{len(wait_for)} of {len(back.rows)} texts in {given} wait for an answer: {what}, "
-                "then run the same command again"
-                + (f"; {lost} of them are not in it (ids {_some(absent)})" if lost else "")
-                + "".join(f"; {note}" for note in back.notes)
-                + self._others(query.round_dir, given)
+        path, instruction, rows = self._rows(query)
+        is_tool = self.format in tool_formats.FORMATS
+        answers = match_answers(rows, query, path, allow_others=is_tool)
+        query.notes.extend(answers.notes)
+        open_ids = [row.id for row in answers.rows if not row.label and row.id not in query.gone]
+        if open_ids:
+            absent = [text_id for text_id in answers.missing if text_id in open_ids] if rows else []
+            message = (
+                f"{len(open_ids)} of {len(answers.rows)} texts in {path} wait for an answer: "
+                f"{instruction}, then run the same command again"
             )
-        rows = [row for row in back.rows if row.label]
-        return sheet.table(rows, self.name)
+            if absent:
+                message += f"; {len(absent)} of them are not in the file (ids {_first(absent)})"
+            message += "".join(f"; {note}" for note in answers.notes)
+            raise WaitingForAnnotations(message + self._other_files(query.round_dir, path))
+        return sheet.table([row for row in answers.rows if row.label], self.name)
 
     def _rows(self, query: Query) -> tuple[Path, str, list[Row]]:
-        """Where answers stand, what people are to do, and the answers."""
+        """The file with the answers, what people are to do, and the answers so far."""
         tool = tool_formats.FORMATS.get(self.format)
-        path = query.round_dir / f"query{tool.suffix if tool else '.' + self.format}"
         if tool is None:
-            what = f"fill in the column `label` ({SKIP} skips a text)"
-            return path, what, self._sheet(query, path)
+            path = query.round_dir / f"query.{self.format}"
+            instruction = f"fill in the column `label` ({SKIP_MARK} skips a text)"
+            return path, instruction, _sheet(query, path)
+        path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path)
         exports = self.answer_files(query.round_dir)
         if len(exports) > 1:
             raise AnnotationError(
-                f"{' and '.join(map(str, exports))} both hold answers; leave one of them there"
+                f"{' and '.join(map(str, exports))} both hold answers; leave only one of them there"
             )
         answers = exports[0] if exports else path.with_name(f"answers{tool.exports[0]}")
         setup = f" (classes: {path.with_name(tool.setup[0])})" if tool.setup else ""
-        what = f"import {path} into {tool.tool}{setup}, answer, save the export as {answers}"
-        return answers, what, tool_formats.read(answers, self.format) if exports else []
+        instruction = (
+            f"import {path} into {tool.tool}{setup}, answer, and save the export as {answers}"
+        )
+        return answers, instruction, tool_formats.read(answers, self.format) if exports else []
 
-    def _sheet(self, query: Query, path: Path) -> list[Row]:
-        """The rows of the sheet; it is written if it is not there, or is an older query's."""
-        if path.exists():
-            rows = list(sheet.read(path))
-            if any(row.label for row in rows) or not matched(rows, query, path).missing:
-                return rows  # never overwritten: it holds answers, or is the sheet of this query
-        sheet.write(query.table, query.labels, path)
-        return list(sheet.read(path))
-
-    def _others(self, round_dir: Path, given: Path) -> str:
+    def _other_files(self, round_dir: Path, answers: Path) -> str:
         """Files that may hold answers under another name, and what to do, for a message."""
         tool = tool_formats.FORMATS.get(self.format)
-        own = {given.name, "labels.xml", "labels.json", "settings.json"}
+        own = {answers.name, "labels.xml", "labels.json", "settings.json"}
         kinds = tool.exports if tool else (f".{self.format}", ".csv", ".xlsx", ".tsv")
-        found = [
+        names = [
             path.name
             for path in sorted(round_dir.iterdir())
             if path.suffix.lower() in (*kinds, ".zip")
@@ -173,17 +172,24 @@ class File:
             and path.stem != ("query" if tool else "")
             and not path.name.startswith(".")
         ]
-        if not found:
+        if not names:
             return ""
+        wanted = answers.with_suffix(Path(names[0]).suffix) if tool else answers
         return (
-            f". Beside it lies {_some(found)}: if the answers are in there, save it as "
-            f"{given.with_suffix(Path(found[0]).suffix) if tool else given}"
+            f". The folder also holds {_first(names)}: if the answers are in there, save it as "
+            f"{wanted}"
         )
 
 
-def _named(stem: str, suffixes: Iterable[str], folder: Path) -> list[Path]:
-    return [folder / f"{stem}{suffix}" for suffix in suffixes]
+def _sheet(query: Query, path: Path) -> list[Row]:
+    """The rows of the sheet, which is written if it is not there or belongs to an older query."""
+    if path.exists():
+        rows = list(sheet.read(path))
+        if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
+            return rows  # never overwritten: it holds answers, or is the sheet of this query
+    sheet.write(query.table, query.labels, path)
+    return list(sheet.read(path))
 
 
-def _some(names: list[str], most: int = 5) -> str:
+def _first(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,10 +1,10 @@
-"""What people answered, matched to the pool by the text: an answer belongs to a text, not an id.
+"""People's answers, matched to the pool by the text: an answer belongs to a text, not to an id.
 
-Rows of a source come and go, are sorted, edited and merged between rounds, so ids may move to
-other texts. The pool holds each text once (`same_text` is the key), so a text finds its row.
+Between rounds, rows of a source are added, removed, sorted, edited and merged, so an id may come to
+mean another text. The pool holds each text once (`same_text` is the key), so a text has one row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,64 +17,72 @@ from wsal.errors import AnnotationError, nearest
 from wsal.labels import LabelSet
 from wsal.text import clean, same_text
 
-EXAMPLES = 5  # answers set aside that the facts of a stage name
+EXAMPLES = 5  # answers set aside that the facts of a stage quote
 SHOWN = 60  # characters of a text in a message
 
 
-def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
-    """The row of the pool at which each text stands; null where it is there no longer.
+def renamed_classes(pool: Artifact) -> Mapping[str, str]:
+    """Former class names -> present ones (`data.layout.renamed`)."""
+    renamed: Mapping[str, str] = pool.facts.get("renamed", {})
+    return renamed
 
-    Texts may be kept from an earlier version of wsal, which cleaned texts a little differently.
+
+def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
+    """The pool's row of each text; null where the text is no longer in the pool.
+
+    Texts kept from an earlier version of wsal, which cleaned texts slightly differently, are found,
+    too.
     """
-    held = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
-    rows = _places(held, texts)
+    pool_texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
+    rows = _first_rows(pool_texts, texts)
     if rows.null_count():  # keys of the whole pool take a while, and are seldom needed
-        again = _places(same_text(held), same_text(clean(texts)))
-        rows = pl.select(pl.coalesce(rows, again)).to_series()
+        by_key = _first_rows(same_text(pool_texts), same_text(clean(texts)))
+        rows = pl.select(pl.coalesce(rows, by_key)).to_series()
     return rows
 
 
-def _places(held: pl.Series, wanted: pl.Series) -> pl.Series:
+def _first_rows(values: pl.Series, wanted: pl.Series) -> pl.Series:
+    """The first row at which each wanted value occurs; null where it does not."""
     keys = pl.DataFrame({"key": wanted})
-    rows = pl.DataFrame({"key": held}).with_row_index("row").join(keys, on="key", how="semi")
-    once = rows.unique("key", keep="first")
-    return keys.join(once, on="key", how="left", maintain_order="left")["row"].cast(pl.Int64)
+    rows = pl.DataFrame({"key": values}).with_row_index("row").join(keys, on="key", how="semi")
+    first = rows.unique("key", keep="first")
+    return keys.join(first, on="key", how="left", maintain_order="left")["row"].cast(pl.Int64)
 
 
 def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
-    """All answers, oldest first: tables.ANNOTATIONS, labels by their present names, and `row`.
+    """All answers, oldest first: columns of tables.ANNOTATIONS, and `row`.
 
-    `row` is the text's place in the pool; null where the text is there no longer.
+    `label` has the present names of classes. `row` is the text's row in the pool, or null if the
+    text is no longer there.
     """
     parts = [tables.read_annotations(one.path / "annotations.parquet") for one in annotations]
     answers = pl.concat([pl.DataFrame(schema=tables.ANNOTATIONS), *parts])
-    renamed = pool.facts.get("renamed", {})
     return answers.with_columns(
-        label=pl.col("label").replace(renamed), row=rows_of(pool, answers["text"])
+        label=pl.col("label").replace(renamed_classes(pool)), row=rows_of(pool, answers["text"])
     )
 
 
 def gold_answers(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = tables.TRAIN
 ) -> tuple[Rows, Classes]:
-    """The rows of the pool that got a gold label for this purpose, and the labels; maybe none.
+    """The rows of the pool that people labelled for this purpose, and the labels; possibly none.
 
     Raises:
-        AnnotationError: answers to texts of the pool name classes that it does not have.
+        AnnotationError: answers to texts of the pool name classes that the data does not have.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    here = all_answers(pool, annotations).drop_nulls("row")
-    check_classes(here, labels)
-    agreed = majority_labels(here.filter(pl.col("purpose") == purpose), "row")
-    classes = [labels.index(name) for name in agreed["label"]]
-    return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+    in_pool = all_answers(pool, annotations).drop_nulls("row")
+    check_classes(in_pool, labels)
+    gold = majority_labels(in_pool.filter(pl.col("purpose") == purpose), "row")
+    classes = [labels.index(name) for name in gold["label"]]
+    return gold["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
 
 
 def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
-    """Make sure that every answer names a class.
+    """Check that every answer names a class.
 
     Raises:
-        AnnotationError: some do not; the message lists all of their names with counts.
+        AnnotationError: some do not; the message lists all unknown names with their counts.
     """
     unknown = answers.drop_nulls("label").filter(~pl.col("label").is_in(list(labels.names)))
     if unknown.is_empty():
@@ -94,19 +102,22 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
 
 
 def set_aside(pool: Artifact, annotations: Sequence[Artifact]) -> Facts:
-    """How many answers belong to no text of the pool any more, and some of those texts."""
-    gone = all_answers(pool, annotations).filter(
+    """How many answers (`n`) are to texts no longer in the pool, and `examples` of those texts."""
+    without_text = all_answers(pool, annotations).filter(
         pl.col("row").is_null() & pl.col("label").is_not_null()
     )
-    some = gone.unique("text", keep="first", maintain_order=True).head(EXAMPLES)
+    examples = without_text.unique("text", keep="first", maintain_order=True).head(EXAMPLES)
     return {
-        "n": len(gone),
-        "examples": [f"{i} {shortened(text)!r}" for i, text in some.select("id", "text").rows()],
+        "n": len(without_text),
+        "examples": [
+            f"{text_id} {shortened(text)!r}"
+            for text_id, text in examples.select("id", "text").rows()
+        ],
     }
 
 
 def set_aside_message(facts: Facts) -> str:
-    """What `set_aside` found, as part of a line; empty where every answer has its text."""
+    """The facts from `set_aside` in words; empty if no answer was set aside."""
     n, examples = facts["n"], facts["examples"]
     if not n:
         return ""
@@ -118,28 +129,33 @@ def set_aside_message(facts: Facts) -> str:
 
 
 def majority_labels(answers: pl.DataFrame, text: str) -> pl.DataFrame:
-    """One row a text, columns `text` (its name is given) and `label`: what most answers say.
+    """The label that most answers give each text; of labels that tie, the newest.
 
-    Of labels that tie, the newest counts. Texts come in the order in which they were first
-    answered; skips say nothing.
+    Args:
+        answers: oldest first, with the columns `label` (null: skipped, which counts for nothing)
+            and `text`.
+        text: the name of the column that tells texts apart.
+
+    Returns:
+        The columns `text` and `label`, in the order in which texts were first answered.
     """
-    all_answers = answers.drop_nulls("label").with_row_index("place")
-    counted = all_answers.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
-    first = all_answers.group_by(text).agg(first=pl.col("place").min())
-    best = counted.sort("n", "last").group_by(text).agg(pl.col("label").last())
+    labelled = answers.drop_nulls("label").with_row_index("place")
+    counts = labelled.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
+    first = labelled.group_by(text).agg(first=pl.col("place").min())
+    best = counts.sort("n", "last").group_by(text).agg(pl.col("label").last())
     return best.join(first, on=text).sort("first").select(text, "label")
 
 
 def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
-    """The query's table with `predicted` as a class of the pool as it is now.
+    """The query's table, with `predicted` as a class of the pool as it is now.
 
-    A query handed to people is kept while classes are renamed, added or removed. -1 where the
-    class is gone.
+    A query that people were asked is kept while classes are renamed, added or removed. `predicted`
+    is -1 where the class no longer exists.
     """
     table = tables.read(query.path / "query.parquet", tables.QUERY)
     now: list[str] = pool.facts["labels"]
     then: list[str] = query.facts.get("labels", now)
-    renamed = pool.facts.get("renamed", {})
+    renamed = renamed_classes(pool)
     numbers = {name: number for number, name in enumerate(now)}
     present = [numbers.get(renamed.get(name, name), -1) for name in then]
     return table.with_columns(
@@ -150,9 +166,9 @@ def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
 
 
 def shortened(text: str) -> str:
-    """The text's beginning.
+    """The beginning of a text, at most 60 characters.
 
-    >>> len(short("a very long title " * 9))
+    >>> len(shortened("a very long title " * 9))
     60
     """
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

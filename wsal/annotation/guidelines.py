@@ -1,4 +1,4 @@
-"""What annotators are shown of each class: a YAML file from class to text."""
+"""What annotators are shown about each class: a YAML file from class to text."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,17 +12,17 @@ from wsal.text import clean_text
 
 
 def check_guidelines(path: str | None) -> None:
-    """Refuse a file that is not there, before any work.
+    """Check, before any work, that the file is there.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: the file does not exist.
     """
     if path is not None and not Path(path).is_file():
         raise ConfigError(f"annotator.guidelines={path}: there is no such file")
 
 
 def guidelines_content(path: str | None) -> Mapping[str, str]:
-    """What a query is stale by, if it was not handed to people yet; answers given are kept."""
+    """The digest of the file: a query that nobody was asked yet is stale once it changes."""
     return {} if path is None else {"guidelines": file_digest(Path(path))}
 
 
@@ -30,14 +30,14 @@ def read_guidelines(path: str | None) -> dict[str, str]:
     """Class -> what belongs there, from a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read, or is no mapping.
+        ConfigError: the file cannot be read, or is not a mapping.
     """
     if path is None:
         return {}
     try:
-        found: Any = yaml.safe_load(Path(path).read_text("utf-8"))
+        guidelines: Any = yaml.safe_load(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"annotator.guidelines={path}: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(guidelines, dict):
         raise ConfigError(f"{path}: expected a mapping from class to text")
-    return {clean_text(str(name)) or "": str(text) for name, text in found.items()}
+    return {clean_text(str(name)) or "": str(text) for name, text in guidelines.items()}

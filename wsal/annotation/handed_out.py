@@ -1,7 +1,7 @@
-"""What a round's folder tells besides its artifacts: whether people were asked, and by what files.
+"""Whether people were asked a round's query, and the digests of the files that they answer in.
 
-Once a query was handed to people it stays as it is, whatever is changed: their answers, half a
-sheet of them too, must find their texts.
+Once people were asked, the query stays as it is, whatever else changes: their answers, even half a
+sheet of them, must still match its texts.
 """
 
 from pathlib import Path
@@ -25,19 +25,19 @@ def is_handed_out(round_dir: Path) -> bool:
 def is_work_of_people(stage: str, done: Artifact) -> bool:
     """Whether a stage's artifact is a query that people were asked, or what people answered.
 
-    Answers of an oracle may lie where people are asked now.
+    Answers from an oracle are not, even in a round in which people are asked now.
     """
     asked = stage in ("select", "annotate") and is_handed_out(done.path.parent)
     return asked and bool(done.facts.get("human", True))
 
 
 def withdraw(round_dir: Path) -> None:
-    """Forget that people were asked: the round has a new query."""
+    """Forget that people were asked, because the round has a new query."""
     (round_dir / HANDED_OUT).unlink(missing_ok=True)
 
 
 def answer_digests(annotator: object, round_dir: Path) -> dict[str, str]:
-    """The digest of each file in which answers lie, by its name; empty for other annotators."""
+    """The digest of each file that holds answers, by its name; empty for other annotators."""
     if not isinstance(annotator, ReadsFiles):
         return {}
     return {path.name: file_digest(path) for path in annotator.answer_files(round_dir)}

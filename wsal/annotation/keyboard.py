@@ -8,32 +8,32 @@ from contextlib import contextmanager
 
 from wsal.errors import AnnotationError
 
-Read = Callable[[], str]
+ReadKey = Callable[[], str]
 
 
 @contextmanager
-def keys() -> Iterator[Read]:
-    """A function that waits for one key."""
+def keys() -> Iterator[ReadKey]:
+    """A function that waits for one key press on standard input."""
     import termios  # noqa: PLC0415  not on Windows
     import tty  # noqa: PLC0415
 
     stdin = sys.stdin.fileno()
-    before = termios.tcgetattr(stdin)
+    settings = termios.tcgetattr(stdin)
     try:
         tty.setcbreak(stdin)  # Ctrl-C still interrupts
-        yield lambda: one_key(lambda: os.read(stdin, 1))
+        yield lambda: read_character(lambda: os.read(stdin, 1))
     finally:
-        termios.tcsetattr(stdin, termios.TCSADRAIN, before)
+        termios.tcsetattr(stdin, termios.TCSADRAIN, settings)
 
 
-def one_key(next_byte: Callable[[], bytes]) -> str:
+def read_character(next_byte: Callable[[], bytes]) -> str:
     r"""One character of UTF-8, however many bytes it has.
 
     Raises:
-        AnnotationError: no further byte will come.
+        AnnotationError: the input ended.
 
     >>> typed = iter([b"\xc3", b"\xbc", b"r"])
-    >>> one_key(lambda: next(typed)), one_key(lambda: next(typed))
+    >>> read_character(lambda: next(typed)), read_character(lambda: next(typed))
     ('ü', 'r')
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
@@ -41,5 +41,5 @@ def one_key(next_byte: Callable[[], bytes]) -> str:
         if key := decoder.decode(byte):
             return key
     raise AnnotationError(
-        "the terminal was closed; the answers so far are kept: run the same command again"
+        "the terminal was closed; the answers so far are saved: run the same command to continue"
     )

@@ -1,4 +1,4 @@
-"""`annotator=label_studio`: a query becomes a project of a Label Studio server, by its REST API."""
+"""`annotator=label_studio`: each query becomes a project on a Label Studio server (REST API)."""
 
 import hashlib
 import os
@@ -13,54 +13,59 @@ import polars as pl
 
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.query import Query
-from wsal.annotation.returned_sheet import Row, matched
+from wsal.annotation.returned_sheet import Row, match_answers
 from wsal.errors import AnnotationError, ConfigError, WaitingForAnnotations
 from wsal.settings import Amount
 
-TOKEN = "LABEL_STUDIO_API_KEY"  # noqa: S105  the variable's name
-AT_ONCE = 500  # tasks a request
+TOKEN = "LABEL_STUDIO_API_KEY"  # noqa: S105  the name of a variable
+TASKS_PER_REQUEST = 500
 
 
 @dataclass(frozen=True)
 class LabelStudio:
-    """Pushes each query as a project of its own, then pulls its annotations until all are there.
+    """Uploads each query as a project of its own, then fetches annotations until all are there.
 
-    The token is read from the variable LABEL_STUDIO_API_KEY, so that no file ever holds it.
-    Pushing again, after a kill for instance, adds nothing twice.
+    The token is read from the environment variable LABEL_STUDIO_API_KEY, so that it is never
+    written to a file. Uploading again, for example after a kill, does not add tasks twice.
     """
 
     url: str = "http://localhost:8080"
     poll_seconds: Amount = 5.0
     wait: bool = True
-    """Whether to stay until the answers are there; else the same command asks again later."""
+    """Whether to stay until all answers are there; otherwise run the same command again later."""
     name: str = "label_studio"
-    """Who answers, for the record."""
+    """The annotator's name in the annotations."""
 
     human = True
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
-        """The project's annotations, once each task has one or was skipped."""
+        """The project's annotations, once every task was annotated or skipped.
+
+        Raises:
+            WaitingForAnnotations: some are missing, and `wait` is off.
+            AnnotationError: the server cannot be reached, refuses, or has answers that cannot be
+                accepted.
+            ConfigError: there is no token.
+        """
         try:
             with httpx.Client(base_url=self.url, auth=_Token(self.url), timeout=60) as client:
-                project = self._pushed(client, query)
-                place = f"{self.url}/projects/{project}"
+                project = self._uploaded(client, query)
+                address = f"{self.url}/projects/{project}"
                 while True:
-                    rows = self._answers(client, project, query, place)
-                    given = [row for row in rows if row.label]
+                    rows = self._answers(client, project, query, address)
                     n_open = sum(not row.label and row.id not in query.gone for row in rows)
                     if not n_open:
-                        return sheet.table(given, self.name)
+                        return sheet.table([row for row in rows if row.label], self.name)
                     if not self.wait:
                         raise WaitingForAnnotations(
-                            f"{n_open} of {len(rows)} texts wait for an answer at {place}; "
+                            f"{n_open} of {len(rows)} texts wait for an answer at {address}; "
                             "run the same command again later"
                         )
                     time.sleep(self.poll_seconds)
         except httpx.HTTPStatusError as error:
-            said = error.response.text[:300]
             raise AnnotationError(
                 f"Label Studio at {self.url} answered {error.response.status_code} to "
-                f"{error.request.url.path}: {said}"
+                f"{error.request.url.path}: {error.response.text[:300]}"
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise AnnotationError(
@@ -68,39 +73,40 @@ class LabelStudio:
                 "(label-studio start), or set annotator.url; the query is kept"
             ) from error
 
-    def _pushed(self, client: httpx.Client, query: Query) -> int:
-        """The project with the query in it; made, and completed, where needed."""
+    def _uploaded(self, client: httpx.Client, query: Query) -> int:
+        """The number of the query's project, which is created and completed where needed."""
         digest = hashlib.sha256("\n".join(query.table["id"]).encode()).hexdigest()[:8]
         run = query.round_dir.parents[1].name[:24]
         title = f"{run} round {query.round_dir.name} {digest}"
-        found = _get(client, "/api/projects", title=title, page_size=100)["results"]
-        project = next((one["id"] for one in found if one["title"] == title), None)
+        projects = _get(client, "/api/projects", title=title, page_size=100)["results"]
+        project = next((one["id"] for one in projects if one["title"] == title), None)
         if project is None:
             config = tool_formats.label_studio_config(query.labels)
             project = _post(client, "/api/projects", {"title": title, "label_config": config})["id"]
-        there = {task["data"]["id"] for task in _export(client, project)}
+        uploaded = {task["data"]["id"] for task in _export(client, project)}
         tasks = tool_formats.tasks(query.table, query.labels, "label_studio")
-        missing = [task for task in tasks if task["data"]["id"] not in there]
-        for start in range(0, len(missing), AT_ONCE):
-            _post(client, f"/api/projects/{project}/import", missing[start : start + AT_ONCE])
+        missing = [task for task in tasks if task["data"]["id"] not in uploaded]
+        for start in range(0, len(missing), TASKS_PER_REQUEST):
+            part = missing[start : start + TASKS_PER_REQUEST]
+            _post(client, f"/api/projects/{project}/import", part)
         return int(project)
 
-    def _answers(self, client: httpx.Client, project: int, query: Query, place: str) -> list[Row]:
+    def _answers(self, client: httpx.Client, project: int, query: Query, address: str) -> list[Row]:
         """The project's answers so far, in the order of the query."""
-        known, rows = tool_formats.FORMATS["label_studio"], list[Row]()
+        tool, rows = tool_formats.FORMATS["label_studio"], list[Row]()
         for task in _export(client, project):
             try:
-                rows += tool_formats.answers(task, known, f"task {task['id']}")
+                rows += tool_formats.answers(task, tool, f"task {task['id']}")
             except ValueError as error:
-                raise AnnotationError(f"{place}, task {task['id']}: {error}") from error
-        return matched(tool_formats.keyed(rows), query, place, others=True).rows
+                raise AnnotationError(f"{address}, task {task['id']}: {error}") from error
+        return match_answers(tool_formats.keyed(rows), query, address, allow_others=True).rows
 
 
 def _export(client: httpx.Client, project: int) -> list[dict[str, Any]]:
     """All tasks with their annotations."""
     path = f"/api/projects/{project}/export"
-    found: list[dict[str, Any]] = _get(client, path, exportType="JSON", download_all_tasks="true")
-    return found
+    tasks: list[dict[str, Any]] = _get(client, path, exportType="JSON", download_all_tasks="true")
+    return tasks
 
 
 def _get(client: httpx.Client, path: str, **query: Any) -> Any:  # noqa: ANN401
@@ -112,7 +118,7 @@ def _post(client: httpx.Client, path: str, body: object) -> Any:  # noqa: ANN401
 
 
 class _Token(httpx.Auth):
-    """A legacy token as it is; a personal access token is changed for one that lasts minutes."""
+    """Sends a legacy token as it is; exchanges a personal access token for a short-lived one."""
 
     requires_response_body = True
 
@@ -120,13 +126,13 @@ class _Token(httpx.Auth):
         self.url, self.token = url.rstrip("/"), os.environ.get(TOKEN, "")
         if not self.token:
             raise ConfigError(
-                f"annotator=label_studio needs a token: set the variable {TOKEN} "
+                f"annotator=label_studio needs a token: set the environment variable {TOKEN} "
                 "(Label Studio shows yours under Account & Settings)"
             )
         self.access = ""
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self.token.count(".") != 2:  # no JWT
+        if self.token.count(".") != 2:  # not a JWT
             request.headers["Authorization"] = f"Token {self.token}"
             yield request
             return

@@ -1,4 +1,4 @@
-"""A quick probe on cached embeddings: it learns from each answer, and ranks what is left."""
+"""Rank the texts of an open round anew while people answer, by a linear model on embeddings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,25 +6,29 @@ import numpy as np
 
 from wsal.annotation.open_round import OpenRound
 
-LEAST = 4  # answers, and two classes: with fewer the query's own order stands
+FEWEST = 4  # answers; with fewer, or with one class only, the order of the query stays
 
 
-def order(open_round: OpenRound, answers: Mapping[str, str], left: Sequence[str]) -> list[str]:
-    """The ids of training texts that are left, least sure first, by a logistic regression.
+def uncertainty_order(
+    open_round: OpenRound, labels: Mapping[str, str], remaining: Sequence[str]
+) -> list[str]:
+    """The `remaining` ids of training texts, least certain first, by logistic regression.
 
-    It learns from `answers` (id -> label) to training texts. The place in the query counts for
-    half: the strategy spread the texts over clusters, and a probe of a few answers should not undo
-    that.
+    It is fitted to `labels` (id -> label) of answered training texts. The place in the query counts
+    as much as the margin: the strategy spread the texts over clusters, and a model of a few answers
+    should not undo that.
     """
-    known = [one for one in answers if one in open_round.items]
-    if len(known) < LEAST or len({answers[one] for one in known}) < 2 or len(left) < 2:
-        return list(left)
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  a second, in a thread
+    answered = [text_id for text_id in labels if text_id in open_round.items]
+    one_class = len({labels[text_id] for text_id in answered}) < 2
+    if len(answered) < FEWEST or one_class or len(remaining) < 2:
+        return list(remaining)
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  takes a second to import
 
-    row = {one: number for number, one in enumerate(open_round.items)}
+    row = {text_id: number for number, text_id in enumerate(open_round.items)}
     model = LogisticRegression(C=10.0, max_iter=200)
-    model.fit(open_round.vectors[[row[o] for o in known]], [answers[o] for o in known])
-    probs = np.sort(model.predict_proba(open_round.vectors[[row[o] for o in left]]), axis=1)
+    vectors = open_round.vectors
+    model.fit(vectors[[row[one] for one in answered]], [labels[one] for one in answered])
+    probs = np.sort(model.predict_proba(vectors[[row[one] for one in remaining]]), axis=1)
     margin = probs[:, -1] - probs[:, -2]
-    place = np.linspace(0, 1, len(left))
-    return [left[i] for i in np.argsort(margin + place, kind="stable")]
+    place = np.linspace(0, 1, len(remaining))
+    return [remaining[i] for i in np.argsort(margin + place, kind="stable")]

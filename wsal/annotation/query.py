@@ -1,4 +1,4 @@
-"""What is asked in one round."""
+"""What people are asked in one round."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,18 +8,20 @@ import polars as pl
 
 from wsal.labels import LabelSet
 
+REVIEW_REASON = "asked again"  # of an answered text whose label looks wrong (`active.review`)
+
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked in one round."""
+    """What people are asked in one round."""
 
     table: pl.DataFrame  # columns of tables.QUERY, most wanted first
     labels: LabelSet
-    gold: Mapping[str, int]  # id -> class, for the oracle alone; empty where nothing is known
-    round_dir: Path  # a folder for what passes between people and wsal
+    gold: Mapping[str, int]  # id -> class, for the oracle only; empty without gold labels
+    round_dir: Path  # the folder for files that people and wsal exchange
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     gone: frozenset[str] = frozenset()  # ids of texts that left the pool: nobody waits for them
     earlier: pl.DataFrame = field(  # id and text of what earlier rounds asked
         default_factory=lambda: pl.DataFrame(schema={"id": pl.String, "text": pl.String})
     )
-    notes: list[str] = field(default_factory=list)  # what an annotator wants people to be told
+    notes: list[str] = field(default_factory=list)  # what an annotator reports about the answers

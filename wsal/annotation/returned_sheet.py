@@ -1,6 +1,8 @@
-"""Answers that come back in a file or from a tool: which text each is for, and what it says.
+"""Answers that come back in a file or from a tool: which text each belongs to, and what it says.
 
-Nothing is guessed: what cannot be taken is listed, all of it at once, and is never a skipped text.
+Nothing is guessed: answers that cannot be accepted are listed, all at once, and never counted as
+skipped texts. A row of a sheet is found by a key made from its text, which no spreadsheet takes for
+a number.
 """
 
 import re
@@ -16,182 +18,190 @@ from wsal.errors import AnnotationError, listed, nearest
 from wsal.labels import SKIPS, LabelSet
 from wsal.text import clean, clean_text, same_text
 
-SKIP = SKIPS[0]
-SORTED_APART = (
-    "its key, id and text belong to different texts; were columns sorted apart from each other? "
+SKIP_MARK = SKIPS[0]
+CONTRADICTION = (
+    "its key, id and text belong to different texts; were columns sorted separately? "
     "sort whole rows"
 )
 ROUNDED = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)  # what Excel makes of long numbers
 
 
 class Row(NamedTuple):
-    """What one place of a file answers, by one person."""
+    """The answer of one person at one place of a file."""
 
     where: str
-    label: str  # "" where there is no answer yet, SKIP where the text was skipped
+    label: str  # "" where there is no answer yet, SKIP_MARK where the text was skipped
     id: str = ""
-    key: str = ""  # of the text, see `keys_of`; empty where the file does not have it
+    key: str = ""  # of the text, see `text_keys`; empty where the file does not have it
     text: str | None = None
     seconds: float | None = None
     person: str = ""  # whose newer answer replaces their older one; empty where that is unknown
-    at: str = ""  # when; sorts in the order of time
+    at: str = ""  # the time; sorts chronologically
     settles: bool = False  # this answer decides, whatever others say
 
 
-class Returned(NamedTuple):
-    """The answer to each text asked, in their order, and how many rows were not for this round."""
+class MatchedAnswers(NamedTuple):
+    """The answer to each text of a query, and what was left out."""
 
-    rows: list[Row]  # label "" where there is none yet
-    notes: list[str]  # what was left out
-    missing: list[str]  # ids asked that have no row at all
+    rows: list[Row]  # in the order of the query; label "" where there is no answer yet
+    notes: list[str]  # about answers that were left out
+    missing: list[str]  # ids of the query that have no row at all
 
 
-def keys_of(texts: Iterable[str]) -> list[str]:
-    """A key for each text that no spreadsheet takes for a number or a date; alike texts share it.
+def text_keys(texts: Iterable[str]) -> list[str]:
+    """A key for each text, which no spreadsheet takes for a number or a date.
 
-    >>> first, second, other = keys_of(["Red Mug, 300ml", "red mug 300ML", "blue mug"])
+    Texts that the pool would hold as one have the same key.
+
+    >>> first, second, other = text_keys(["Red Mug, 300ml", "red mug 300ML", "blue mug"])
     >>> first, first == second, first == other
     ('q3f042635ce32', True, False)
     """
     cleaned = clean(pl.Series(list(texts), dtype=pl.String)).fill_null("")
-    return [f"q{blake2b(one.encode(), digest_size=6).hexdigest()}" for one in same_text(cleaned)]
+    return [f"q{blake2b(text.encode(), digest_size=6).hexdigest()}" for text in same_text(cleaned)]
 
 
-def matched(rows: Iterable[Row], query: Query, place: object, *, others: bool = False) -> Returned:
-    """The answer to each text asked.
+def match_answers(
+    rows: Iterable[Row], query: Query, source: object, *, allow_others: bool = False
+) -> MatchedAnswers:
+    """The answer to each text of the query.
 
-    A row is found by its key (the text's), else by its id. Answers to texts of earlier rounds are
-    left out. Of several people the most frequent answer counts, before all one that settles.
+    A row is found by the key of its text, otherwise by its id. Answers to texts of earlier rounds
+    are left out. If several people answered, the most frequent answer counts, unless one settles.
 
     Args:
         rows: what the file holds.
         query: what was asked.
-        place: the file or address, for messages.
-        others: whether there may be answers to texts that wsal never asked, as in a tool's project
-            that serves other ends, too; they are left out, and counted.
+        source: the file or address, for messages.
+        allow_others: whether there may be answers to texts that wsal never asked, as in a tool's
+            project that has other uses, too. They are left out and counted.
 
     Raises:
-        AnnotationError: something cannot be taken; the message lists all of it.
+        AnnotationError: some answers cannot be accepted; the message lists all of them.
     """
     asked, earlier = _Index(query.table), _Index(query.earlier)
-    said: dict[int, list[Row]] = {}
-    problems, n_earlier, strangers = list[str](), 0, list[Row]()
+    answers: dict[int, list[Row]] = {}  # position in the query -> the answers to that text
+    problems, n_earlier, others = list[str](), 0, list[Row]()
     for row in _with_keys(list(rows)):
-        spots = asked.spots(row)
+        positions = asked.positions(row)
         if not asked.has(row) and earlier.has(row):  # its text may be asked again in this round
             n_earlier += 1
-        elif len(spots) > 1:
-            problems.append(f"{_name(row)}: {SORTED_APART}")
-        elif spots and asked.fits(row):
+        elif len(positions) > 1:
+            problems.append(f"{_name(row)}: {CONTRADICTION}")
+        elif positions and asked.key_fits(row):
             label, problem = _class_of(row, query)
             problems += problem
-            said.setdefault(spots.pop(), []).append(row._replace(label=label))
-        elif earlier.spots(row):
+            answers.setdefault(positions.pop(), []).append(row._replace(label=label))
+        elif earlier.positions(row):
             n_earlier += 1
         elif row.label:
-            strangers.append(row)
-    agreed = []
-    for spot, one in enumerate(query.table["id"]):
-        row, problem = _agreed(said.get(spot, []))
+            others.append(row)
+    matched, ids = [], query.table["id"].to_list()
+    for position, text_id in enumerate(ids):
+        row, problem = _combined(answers.get(position, []))
         problems += problem
-        agreed.append(row._replace(id=one))
-    if not others:
-        problems += [f"{_name(row)}: {_stranger(row)}" for row in strangers]
+        matched.append(row._replace(id=text_id))
+    if not allow_others:
+        problems += [f"{_name(row)}: {_why_not_asked(row)}" for row in others]
     if problems:
-        raise AnnotationError(_listed(problems, place, query.labels))
-    missing = [one for spot, one in enumerate(query.table["id"]) if spot not in said]
-    return Returned(agreed, list(_left_out(n_earlier, strangers)), missing)
+        raise AnnotationError(_message(problems, source, query.labels))
+    missing = [text_id for position, text_id in enumerate(ids) if position not in answers]
+    return MatchedAnswers(matched, list(_left_out(n_earlier, others)), missing)
 
 
-def _left_out(n_earlier: int, strangers: Sequence[Row]) -> Iterator[str]:
+def _left_out(n_earlier: int, others: Sequence[Row]) -> Iterator[str]:
     """What was left out, in words."""
     if n_earlier:
         yield f"{_count(n_earlier)} to texts of earlier rounds left out"
-    if strangers:
-        some = "; ".join(map(_name, strangers[:3])) + ("; ..." if len(strangers) > 3 else "")
-        yield f"{_count(len(strangers))} to texts that were not asked left out ({some})"
+    if others:
+        first = "; ".join(map(_name, others[:3])) + ("; ..." if len(others) > 3 else "")
+        yield f"{_count(len(others))} to texts that were not asked left out ({first})"
 
 
 class _Index:
-    """Texts by key, by id, and by what a spreadsheet makes of ids that are numbers."""
+    """The positions of a query's texts by key, by id, and by what spreadsheets make of ids."""
 
     def __init__(self, table: pl.DataFrame) -> None:
-        ids = [one.strip() for one in table["id"]]
-        self.key_of = dict(zip(ids, keys := keys_of(table["text"]), strict=True))
-        self.known, often = set(keys), Counter(keys)
-        self.keys = {key: spot for spot, key in enumerate(keys) if often[key] == 1}
-        self.ids = {one: spot for spot, one in enumerate(ids)}
+        ids = [text_id.strip() for text_id in table["id"]]
+        keys = text_keys(table["text"])
+        counts = Counter(keys)
+        self.key_of = dict(zip(ids, keys, strict=True))
+        self.all_keys = set(keys)
+        self.by_key = {key: n for n, key in enumerate(keys) if counts[key] == 1}
+        self.by_id = {text_id: n for n, text_id in enumerate(ids)}
         bare = Counter(map(_bare, ids))
-        self.bare = {_bare(one): spot for one, spot in self.ids.items() if bare[_bare(one)] == 1}
+        self.by_bare_id = {_bare(one): n for one, n in self.by_id.items() if bare[_bare(one)] == 1}
 
-    def spots(self, row: Row) -> set[int]:
-        """Where the row's key, text and id stand; several if they contradict each other."""
-        given = [self.keys.get(row.key), self.ids.get(row.id.strip())]
+    def positions(self, row: Row) -> set[int]:
+        """The positions of the row's key, text and id; several if they contradict each other."""
+        found = [self.by_key.get(row.key), self.by_id.get(row.id.strip())]
         if row.text is not None:
-            given.append(self.keys.get(row.text))
-        found = {spot for spot in given if spot is not None}
-        bare = self.bare.get(_bare(row.id))
-        return found or ({bare} if bare is not None else set())
+            found.append(self.by_key.get(row.text))
+        positions = {position for position in found if position is not None}
+        bare = self.by_bare_id.get(_bare(row.id))
+        return positions or ({bare} if bare is not None else set())
 
     def has(self, row: Row) -> bool:
-        """Whether both the row's id and its text are those of one text."""
+        """Whether the row's id and its text belong to one and the same text."""
         key = self.key_of.get(row.id.strip())
         return key is not None and key in (row.key, row.text)
 
-    def fits(self, row: Row) -> bool:
-        """Whether the row's key, if it has one, is known: else it is of another text."""
-        return not row.key or row.key in self.known
+    def key_fits(self, row: Row) -> bool:
+        """Whether the row's key is one of this query's; a row without a key fits, too."""
+        return not row.key or row.key in self.all_keys
 
 
 def _with_keys(rows: list[Row]) -> list[Row]:
     """The rows, each text replaced by its key."""
-    keys = iter(keys_of(row.text for row in rows if row.text is not None))
+    keys = iter(text_keys(row.text for row in rows if row.text is not None))
     return [row if row.text is None else row._replace(text=next(keys)) for row in rows]
 
 
-def _bare(one: str) -> str:
-    """An id without what Excel takes off numbers, or puts on.
+def _bare(text_id: str) -> str:
+    """An id without the zeros that Excel removes from numbers or adds to them.
 
     >>> _bare("0042"), _bare("42.0"), _bare("A-01")
     ('42', '42', 'A-01')
     """
-    one = one.strip()
-    number = re.fullmatch(r"0*(\d+)([.,]0+)?", one)
-    return number[1] if number else one
+    text_id = text_id.strip()
+    number = re.fullmatch(r"0*(\d+)([.,]0+)?", text_id)
+    return number[1] if number else text_id
 
 
 def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
-    """The class that a row names, SKIP or "" for none, and what is wrong with it."""
-    said = clean_text(row.label) or ""
-    if not said or said in SKIPS:
-        return (SKIP if said else ""), []
-    known = {clean_text(name) or name: name for name in query.labels.names} | dict(query.renamed)
-    if said in known:
-        return known[said], []
-    folded = {new for name, new in known.items() if name.casefold() == said.casefold()}
+    """The class that a row names (SKIP_MARK: skipped; "": no answer), and what is wrong with it."""
+    label = clean_text(row.label) or ""
+    if not label:
+        return "", []
+    if label in SKIPS:
+        return SKIP_MARK, []
+    names = {clean_text(name) or name: name for name in query.labels.names} | dict(query.renamed)
+    if label in names:
+        return names[label], []
+    folded = {new for name, new in names.items() if name.casefold() == label.casefold()}
     if len(folded) == 1:
         return folded.pop(), []
-    near = nearest(said, query.labels.names)
+    near = nearest(label, query.labels.names)
     return "", [f"{_name(row)}: unknown label {row.label!r}{near}"]
 
 
-def _agreed(rows: Sequence[Row]) -> tuple[Row, list[str]]:
-    """One row for what people say of a text, and what is wrong with it."""
+def _combined(rows: Sequence[Row]) -> tuple[Row, list[str]]:
+    """One row for what people answered about a text, and what is wrong with it."""
     newest: dict[object, Row] = {}
     for number, row in enumerate(rows):
-        who: object = row.person if row.person and row.at else number
-        if row.label and (who not in newest or row.at >= newest[who].at):
-            newest[who] = row
-    given = [row for row in newest.values() if row.label]
-    settled = [row for row in given if row.settles]
+        person: object = row.person if row.person and row.at else number
+        if row.label and (person not in newest or row.at >= newest[person].at):
+            newest[person] = row
+    answers = [row for row in newest.values() if row.label]
+    settling = [row for row in answers if row.settles]
     times = [row.seconds for row in rows if row.seconds is not None]
-    counts = Counter(row.label for row in settled or given if row.label != SKIP)
+    counts = Counter(row.label for row in settling or answers if row.label != SKIP_MARK)
     best = [label for label, n in counts.items() if n == max(counts.values())]
     if len(best) > 1:
-        said = " and ".join(f"{label!r} ({counts[label]})" for label in best)
-        return Row("", ""), [f"{_name(given[-1])}: people disagree: {said}; settle it"]
-    label = best[0] if best else SKIP if given else ""
-    where = given[-1].where if given else ""
+        labels = " and ".join(f"{label!r} ({counts[label]})" for label in best)
+        return Row("", ""), [f"{_name(answers[-1])}: people disagree: {labels}; settle it"]
+    label = best[0] if best else SKIP_MARK if answers else ""
+    where = answers[-1].where if answers else ""
     return Row(where, label, seconds=sum(times) if times else None), []
 
 
@@ -199,7 +209,7 @@ def _name(row: Row) -> str:
     return f"{row.where}, id {row.id!r}" if row.id else row.where
 
 
-def _stranger(row: Row) -> str:
+def _why_not_asked(row: Row) -> str:
     """Why a row has no text in the query."""
     if ROUNDED.fullmatch(row.id.strip()):
         return (
@@ -210,9 +220,9 @@ def _stranger(row: Row) -> str:
     return "this text was not asked in this round"
 
 
-def _listed(problems: Sequence[str], place: object, labels: LabelSet) -> str:
+def _message(problems: Sequence[str], source: object, labels: LabelSet) -> str:
     return (
-        f"{place}: {_count(len(problems))} cannot be taken:{listed(problems)}\n"
+        f"{source}: {_count(len(problems))} cannot be accepted:{listed(problems)}\n"
         f"the classes are {', '.join(labels.names)}; correct the answers and run the same command "
         "again"
     )

@@ -1,4 +1,4 @@
-"""The sheet that people fill in: one row a text, a column `label` to answer in."""
+"""The sheet that people fill in: one row per text, with a column `label` for the answers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,19 +8,19 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.returned_sheet import SKIP, Row, keys_of
+from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.returned_sheet import SKIP_MARK, Row, text_keys
 from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
 from wsal.files.sheets import sheet_names
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 
-AGAIN = "asked again"  # the reason of a text that was answered before
 COLUMNS = ("id", "label", "text", "suggestion", "reason", "key")
 SHEET = "query"  # of a workbook
-BLIND = 0.15  # share of the texts that train which people judge without a guess
-TITLE_ROWS = 10  # the header is looked for in so many
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+BLIND = 0.15  # share of training texts that people label without seeing a guess
+TITLE_ROWS = 10  # rows in which the header is looked for
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that begin with these
 
 
 def annotations(
@@ -29,7 +29,10 @@ def annotations(
     annotator: str,
     seconds: Sequence[float | None] | None = None,
 ) -> pl.DataFrame:
-    """A table of annotations; None stands for a text that was skipped, or a time nobody took."""
+    """A table with the columns tables.ANSWERS.
+
+    An answer of None is a skipped text; a time of None is unknown.
+    """
     frame = pl.DataFrame({"id": ids, "label": pl.Series(answers, dtype=pl.String)})
     frame = frame.with_columns(
         annotator=pl.lit(annotator),
@@ -39,9 +42,9 @@ def annotations(
 
 
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
-    """Write the sheet, whole or not at all; xlsx offers the classes in a drop-down list.
+    """Write the sheet, completely or not at all; in xlsx, `label` has a drop-down list of classes.
 
-    What is shown beside a text: see `shown`.
+    For the columns beside a text see `shown`.
     """
     rows = pl.DataFrame(
         {
@@ -49,25 +52,25 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
             "label": [""] * len(query),
             "text": query["text"],
             **shown(query, labels),
-            "key": keys_of(query["text"]),  # ids may be numbers, which spreadsheets change
+            "key": text_keys(query["text"]),  # ids may be numbers, which spreadsheets change
         }
-    ).with_columns(pl.all().map_elements(_harmless, return_dtype=pl.String))
+    ).with_columns(pl.all().map_elements(_quoted, return_dtype=pl.String))
     temporary = path.with_name(f".{path.name}")
     if path.suffix == ".csv":
-        rows.write_csv(temporary, include_bom=True)  # else Excel takes UTF-8 for Latin-1
+        rows.write_csv(temporary, include_bom=True)  # or Excel takes UTF-8 for Latin-1
     else:
         _write_xlsx(rows, labels, temporary)
     temporary.replace(path)
 
 
 def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
-    """For each text the model's guess as `suggestion`, and the `reason` why it was chosen.
+    """What is shown beside each text: the model's guess, and the reason for asking.
 
-    Both are "" for texts that measure or are asked again, since a guess would sway people, and for
-    a random share of the others, so that nobody can tell which texts measure. A guess is also ""
-    where its class is gone.
+    Both are "" for evaluation texts and those under review, since a guess would influence people,
+    and for a random share of the others, so that nobody can tell which texts are for evaluation. A
+    suggestion is also "" where its class no longer exists.
     """
-    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == AGAIN)
+    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == REVIEW_REASON)
     hidden = blind.to_numpy() | (rng(0, "blind", *query["id"]).random(len(query)) < BLIND)
     guesses = [labels.names[c] if c >= 0 else "" for c in query["predicted"]]
     return {
@@ -77,80 +80,86 @@ def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of a sheet, as any spreadsheet saved it: what separates columns is detected.
+    """The rows of a sheet, as any spreadsheet program saved it: the delimiter is detected.
 
     Raises:
         DataError: the file cannot be read.
-        AnnotationError: a column is gone.
+        AnnotationError: a required column is missing, or a column occurs twice.
     """
-    found = _table(path)
-    names = [name.strip().lower() for name in found.frame.columns]
+    numbered = _table(path)
+    names = [name.strip().lower() for name in numbered.frame.columns]
     if twice := [name for name in COLUMNS if names.count(name) > 1]:
         raise AnnotationError(f"{path} has two columns {twice[0]!r}; delete one of them")
-    frame = found.frame.rename(dict(zip(found.frame.columns, names, strict=True)))
+    frame = numbered.frame.rename(dict(zip(numbered.frame.columns, names, strict=True)))
     if "label" not in names:
         raise AnnotationError(f"{path} has no column 'label'{did_you_mean('label', names)}")
-    here = [name for name in ("key", "id", "text") if name in names]
-    if not here:
+    identifying = [name for name in ("key", "id", "text") if name in names]
+    if not identifying:
         raise AnnotationError(
-            f"{path} has no column 'id', 'key' or 'text' to tell the rows by"
+            f"{path} has no column 'id', 'key' or 'text' to identify the rows"
             f"{did_you_mean('id', names)}"
         )
-    cells = frame.select(pl.col("label", *here).cast(pl.String).fill_null(""))
-    for number, row in zip(found.rows, cells.iter_rows(named=True), strict=True):
-        given = {name: _unguarded(cell.strip()) for name, cell in row.items()}
+    cells = frame.select(pl.col("label", *identifying).cast(pl.String).fill_null(""))
+    for number, cell_of in zip(numbered.rows, cells.iter_rows(named=True), strict=True):
+        values = {name: _unquoted(cell.strip()) for name, cell in cell_of.items()}
         yield Row(
-            f"row {number}", given["label"], given.get("id", ""), given.get("key", ""),
-            given.get("text") or None,
-        )  # fmt: skip
+            where=f"row {number}",
+            label=values["label"],
+            id=values.get("id", ""),
+            key=values.get("key", ""),
+            text=values.get("text") or None,
+        )
 
 
 def _table(path: Path) -> NumberedTable:
-    """The table with answers: people move sheets, and some programs put a title above the header.
+    """The table with answers: people move sheets, and some programs write a title above the header.
 
     Raises:
         DataError: the file cannot be read.
     """
     sheets: list[str | None] = [None]
     if path.suffix == ".xlsx":
-        sheets = sorted(sheet_names(path), key=lambda name: name != SHEET)  # ours first
+        sheets = sorted(sheet_names(path), key=lambda name: name != SHEET)  # wsal's own first
     for row in (None, *range(2, TITLE_ROWS)):
         for sheet in sheets:
             with suppress(DataError):
-                found = numbered_table(path, TableOptions(sheet=sheet, header_row=row), _unnoted)
-                if "label" in {name.strip().lower() for name in found.frame.columns}:
-                    return found
-    return numbered_table(path, TableOptions(sheet=sheets[0]), _unnoted)
+                options = TableOptions(sheet=sheet, header_row=row)
+                table = numbered_table(path, options, _ignore_note)
+                if "label" in {name.strip().lower() for name in table.frame.columns}:
+                    return table
+    return numbered_table(path, TableOptions(sheet=sheets[0]), _ignore_note)
 
 
-def _unnoted(_sentence: str) -> None:
-    """How the file was decoded is of no interest: what is in it is compared with what was asked."""
+def _ignore_note(_note: str) -> None:
+    """Notes on how a file was decoded are not needed: its rows are compared with what was asked."""
 
 
 def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
-    """Answers, all of them there, as annotations."""
-    given = [None if row.label == SKIP else row.label for row in rows]
+    """The answers in these rows as a table with the columns tables.ANSWERS."""
+    labels = [None if row.label == SKIP_MARK else row.label for row in rows]
     ids = pl.Series([row.id for row in rows], dtype=pl.String)
-    return annotations(ids, given, annotator, [row.seconds for row in rows])
+    return annotations(ids, labels, annotator, [row.seconds for row in rows])
 
 
-def _harmless(text: str) -> str:
-    """The text with a quote before it if a spreadsheet would take it for a formula."""
+def _quoted(text: str) -> str:
+    """The text, with a quote before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _unguarded(cell: str) -> str:
+def _unquoted(cell: str) -> str:
+    """The text of a cell that `_quoted` wrote."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
-    import xlsxwriter  # noqa: PLC0415  for this format alone
+    import xlsxwriter  # noqa: PLC0415  needed for this format only
 
     with xlsxwriter.Workbook(
         path, {"strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        page, classes = book.add_worksheet(SHEET), book.add_worksheet("classes")
-        classes.write_column(0, 0, [*labels.names, SKIP])
+        page = book.add_worksheet(SHEET)
+        classes = book.add_worksheet("classes")
+        classes.write_column(0, 0, [*labels.names, SKIP_MARK])
         page.write_row(0, 0, rows.columns)
         for number, row in enumerate(rows.iter_rows(), start=1):
             for column, value in enumerate(row):

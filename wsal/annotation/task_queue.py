@@ -1,4 +1,4 @@
-"""Who gets which text next, and what the journal says of the round: the page's working state."""
+"""Who is asked which text next, and what the journal says about the open round."""
 
 import threading
 import time
@@ -18,204 +18,237 @@ from wsal.annotation.journal import (
     decision,
     decisions_in_force,
 )
-from wsal.annotation.live_ranking import order
+from wsal.annotation.live_ranking import uncertainty_order
 from wsal.annotation.open_round import OpenRound
-from wsal.annotation.returned_sheet import keys_of
+from wsal.annotation.returned_sheet import text_keys
 from wsal.seeding import rng
 
-EVERY = 5  # answers after which what is left is ranked anew
-WAIT = 20  # own answers before one of them may be asked again
+RERANK_EVERY = 5  # answered texts
+RECHECK_AFTER = 20  # answers of the same person
 
 
 @dataclass
 class TaskQueue:
-    """One open round.
+    """The texts of one open round, and the answers to them so far.
 
-    Texts that measure are handed out in the order of the query, which is random, whatever the
-    answers: when a round is ended early, those answered are as random as all of them, and so is
-    an estimate made of them. Only training texts are ranked anew, in the places between.
+    Evaluation texts are handed out in the order of the query, which is random, whatever the
+    answers are. If a round is ended early, the answered ones are therefore as random a sample as
+    all of them, and so are estimates from them. Only training texts are re-ranked, in the places
+    between.
 
-    Whoever ends a round leaves a text on the screen, more likely one that takes long. That it
-    counts as not asked moves an estimate of n texts by about 1/n of how much it is out of the
-    ordinary; that fewer hard texts are answered in the same time moves it as far the other way.
+    Somebody who ends a round leaves a text on the screen, more likely one that takes long. Leaving
+    it out moves an estimate from n texts by about 1/n of that text's difference from the others.
+    That fewer hard texts are answered in the same time moves it as far in the other direction.
 
-    Leases live in memory: after a restart a text may be handed out twice, and both answers count.
+    Leases are kept in memory only. After a restart a text may be handed out twice; then both
+    answers count.
     """
 
     journal: Journal
     round: OpenRound
     lease_seconds: float = 300.0
     overlap: float = 0.0
-    again: float = 0.0
-    leases: dict[str, dict[str, float]] = field(default_factory=dict)  # id -> annotator -> until
-    ranked: list[str] = field(default_factory=list)
-    clock: Callable[[], float] = time.monotonic  # seconds
+    """Share of texts that two people answer."""
+    recheck: float = 0.0
+    """Share of texts that a person is asked a second time."""
+    leases: dict[str, dict[str, float]] = field(default_factory=dict)  # id -> annotator -> end
+    order: list[str] = field(default_factory=list)  # ids, in the order in which they are handed out
+    clock: Callable[[], float] = time.monotonic  # in seconds
     lock: threading.Lock = field(default_factory=threading.Lock)
-    seen: int = 0
+    last_seq: int = 0  # number of the newest event that was read
     events: list[Event] = field(default_factory=list)
-    ranked_at: int = 0
-    known: tuple[int, list[Event], dict[str, Answers]] = (-1, [], {})  # as of `seen`
+    n_ranked_at: int = 0  # how many texts were answered when the ranking was last due
+    in_force: tuple[int, list[Event], dict[str, Answers]] = (-1, [], {})
+    """A cache: the number of the newest event, the decisions in force, and those of this round."""
 
     def __post_init__(self) -> None:
-        self.ranked = list(self.round.items)
-        draw = rng(0, "overlap", self.round.number).random(len(self.ranked))
-        self.twice = {one for one, u in zip(self.ranked, draw, strict=True) if u < self.overlap}
-        draw = rng(0, "again", self.round.number).random(len(self.ranked))
-        self.repeated = {one for one, u in zip(self.ranked, draw, strict=True) if u < self.again}
+        self.order = list(self.round.items)
+        self.asked_twice = self._share("overlap", self.overlap)
+        self.rechecked = self._share("again", self.recheck)  # the stream keeps its former name
+
+    def _share(self, stream: str, share: float) -> set[str]:
+        """A random share of the round's ids, the same after a restart."""
+        draws = rng(0, stream, self.round.number).random(len(self.order))
+        return {text_id for text_id, u in zip(self.order, draws, strict=True) if u < share}
 
     def refresh(self) -> None:
-        """Read what was appended since; the journal is the truth, whoever wrote to it."""
+        """Read new events; the journal is authoritative, whoever wrote to it."""
         with self.lock:
-            for seq, event in self.journal.events(self.seen):
-                self.seen = seq
+            for seq, event in self.journal.events(self.last_seq):
+                self.last_seq = seq
                 label = self.round.renamed.get(event.label or "", event.label)
                 self.events.append(replace(event, label=label))
 
     def append(self, events: Sequence[Event]) -> int:
-        """Journal what a person did; give back how many events were new."""
-        events = [replace(event, text=self._about(event)) for event in events]
-        new = self.journal.append(events)
+        """Write to the journal what a person did; return how many events were new."""
+        n_new = self.journal.append([replace(event, text=self._about(event)) for event in events])
         self.refresh()
-        return new
+        return n_new
 
     def _about(self, event: Event) -> str:
-        """The text that an event is about; of a round's end, which query was ended."""
+        """The text that an event is about; for the end of a round, which query was ended."""
         if event.kind == FINISH:
-            return self.round.query
+            return self.round.query_digest
         item = self.round.items.get(event.id)
         return item.text if item else event.text
 
-    def decided(self) -> dict[str, Answers]:
-        """For each text of the round, the decisions that stand, by annotator."""
-        return self._standing()[2]
+    def answers(self) -> dict[str, Answers]:
+        """For each text of the round that has any, the answers in force."""
+        return self._in_force()[2]
 
-    def _standing(self) -> tuple[int, list[Event], dict[str, Answers]]:
-        """What stands, found anew only once something was journalled."""
+    def _in_force(self) -> tuple[int, list[Event], dict[str, Answers]]:
+        """The cache, recomputed if there are new events."""
         with self.lock:
-            if self.known[0] != self.seen:
-                stands = decisions_in_force(self.events)
-                self.known = (self.seen, stands, self._of_round(stands))
-            return self.known
+            if self.in_force[0] != self.last_seq:
+                decisions = decisions_in_force(self.events)
+                self.in_force = (self.last_seq, decisions, self._of_round(decisions))
+            return self.in_force
 
-    def _of_round(self, stands: Iterable[Event]) -> dict[str, Answers]:
-        """The decisions on texts of this round; an id that means another text now has none."""
+    def _of_round(self, decisions: Iterable[Event]) -> dict[str, Answers]:
+        """The answers to texts of this round; not those given when an id meant another text."""
         items = self.round.items
-        own = (e for e in stands if e.round == self.round.number and e.id in items)
-        return answers_by_text(e for e in own if not e.text or _alike(e.text, items[e.id].text))
+        own = (e for e in decisions if e.round == self.round.number and e.id in items)
+        return answers_by_text(e for e in own if not e.text or _same_text(e.text, items[e.id].text))
 
-    def wanted(self, one: str) -> int:
+    def people_needed(self, text_id: str) -> int:
         """How many people should answer a text."""
-        return 2 if one in self.twice else 1
+        return 2 if text_id in self.asked_twice else 1
 
-    def open_ids(self, decided: dict[str, Answers]) -> list[str]:
-        """Texts that still need somebody."""
-        return [one for one in self.ranked if not self._settled(one, decided.get(one, {}))]
-
-    def _settled(self, one: str, said: Answers) -> bool:
-        return SETTLED in said or len(said) >= self.wanted(one) or self.round.items[one].gone
-
-    def ties(self, decided: dict[str, Answers]) -> list[str]:
-        """Texts that enough people answered, and differently."""
+    def open_ids(self, answers: dict[str, Answers]) -> list[str]:
+        """Texts that still need somebody's answer."""
         return [
-            one
-            for one, said in decided.items()
-            if self._settled(one, said) and not decision(said)[0]
+            text_id
+            for text_id in self.order
+            if not self._complete(text_id, answers.get(text_id, {}))
         ]
 
-    def next(self, annotator: str, n: int, have: Sequence[str]) -> list[tuple[str, bool]]:
-        """Up to `n` texts for a person, leased to them; with whether it is asked again.
+    def _complete(self, text_id: str, answers: Answers) -> bool:
+        """Whether nobody else is asked about a text."""
+        enough = SETTLED in answers or len(answers) >= self.people_needed(text_id)
+        return enough or self.round.items[text_id].gone
 
-        What they `have` keeps its lease and does not come again.
+    def ties(self, answers: dict[str, Answers]) -> list[str]:
+        """Texts that enough people answered, but differently."""
+        return [
+            text_id
+            for text_id, own in answers.items()
+            if self._complete(text_id, own) and not decision(own)[0]
+        ]
+
+    def assign(self, annotator: str, n: int, on_page: Sequence[str]) -> list[tuple[str, bool]]:
+        """Lease up to `n` texts to a person.
+
+        Args:
+            annotator: who asks.
+            n: how many texts at most.
+            on_page: ids that the person has already; their leases are extended.
+
+        Returns:
+            The id of each text, and whether the person has answered it before and is rechecked.
         """
         self.refresh()
-        now, decided = self.clock(), self.decided()
+        now, answers = self.clock(), self.answers()
         with self.lock:
-            for one in have:
-                if one in self.round.items:
-                    self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
-            found: list[tuple[str, bool]] = []
-            still_open = self.open_ids(decided)
-            following = {o for one in still_open for o in self.round.items[one].alike}
-            for one in still_open:
-                if len(found) == n:
+            for text_id in on_page:
+                if text_id in self.round.items:
+                    self._lease(text_id, annotator, now)
+            assigned: list[tuple[str, bool]] = []
+            open_ids = self.open_ids(answers)
+            # A near-duplicate is answered together with the first text of its group.
+            followers = {other for one in open_ids for other in self.round.items[one].duplicates}
+            for text_id in open_ids:
+                if len(assigned) == n:
                     break
-                said = decided.get(one, {})
-                held = {w for w, until in self.leases.get(one, {}).items() if until > now}
-                if one in have or annotator in said or one in following:
+                people = answers.get(text_id, {}).keys()
+                if text_id in on_page or annotator in people or text_id in followers:
                     continue
-                if len(held - {annotator} - said.keys()) + len(said) >= self.wanted(one):
+                leases = self.leases.get(text_id, {})
+                holders = {name for name, end in leases.items() if end > now} - {annotator}
+                if len(holders - people) + len(people) >= self.people_needed(text_id):
                     continue
-                self.leases.setdefault(one, {})[annotator] = now + self.lease_seconds
-                found.append((one, False))
-        if len(found) < n:
-            found += [(one, True) for one in self._again(annotator) if one not in have]
-        return found[:n]
+                self._lease(text_id, annotator, now)
+                assigned.append((text_id, False))
+        if len(assigned) < n:
+            due = self._due_for_recheck(annotator)
+            assigned += [(text_id, True) for text_id in due if text_id not in on_page]
+        return assigned[:n]
 
-    def _again(self, annotator: str) -> list[str]:
-        """Own answers to be given once more, to learn how steady a person is."""
-        own = [e for e in self._standing()[1] if e.annotator == annotator]
-        asked = {e.id for e in own if e.kind == RECHECK}
-        early = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number][:-WAIT]
-        return [one for one in early if one in self.repeated and one not in asked]
+    def _lease(self, text_id: str, annotator: str, now: float) -> None:
+        self.leases.setdefault(text_id, {})[annotator] = now + self.lease_seconds
 
-    def due(self) -> bool:
-        """Whether enough answers came to rank anew what is left; said once."""
-        n = len(self.decided())
-        if n - self.ranked_at < EVERY:
+    def _due_for_recheck(self, annotator: str) -> list[str]:
+        """A person's own texts that are asked a second time, to measure how consistent they are."""
+        own = [e for e in self._in_force()[1] if e.annotator == annotator]
+        done = {e.id for e in own if e.kind == RECHECK}
+        answered = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number]
+        return [
+            text_id
+            for text_id in answered[:-RECHECK_AFTER]
+            if text_id in self.rechecked and text_id not in done
+        ]
+
+    def ranking_is_due(self) -> bool:
+        """Whether there are enough new answers to re-rank the open texts; true only once."""
+        n = len(self.answers())
+        if n - self.n_ranked_at < RERANK_EVERY:
             return False
-        self.ranked_at = n
+        self.n_ranked_at = n
         return True
 
-    def rank(self) -> None:
-        """Rank training texts that are left anew; neither screens nor what measures moves.
+    def rerank(self) -> None:
+        """Put the open training texts in a new order; evaluation texts keep their places.
 
-        Answers to what measures teach the ranking nothing either: it decides what is trained on.
+        The ranking does not learn from answers to evaluation texts either, since it decides what
+        the classifier is trained on.
         """
-        decided, items = self.decided(), self.round.items
-        answers = {}
-        for one, said in decided.items():
-            label = decision(said)[1]
-            if label is not None and not items[one].measures:
-                answers[one] = label
-        left = [one for one in self.open_ids(decided) if not items[one].measures]
-        new = order(self.round, answers, left)
-        done = set(items).difference(new)
-        training = iter([*(x for x in items if x in done and not items[x].measures), *new])
+        answers, items = self.answers(), self.round.items
+        labels = {}
+        for text_id, own in answers.items():
+            label = decision(own)[1]
+            if label is not None and not items[text_id].evaluates:
+                labels[text_id] = label
+        remaining = [one for one in self.open_ids(answers) if not items[one].evaluates]
+        ranked = uncertainty_order(self.round, labels, remaining)
+        complete = set(items).difference(ranked)
+        training = iter([*(x for x in items if x in complete and not items[x].evaluates), *ranked])
         with self.lock:
-            self.ranked = [one if item.measures else next(training) for one, item in items.items()]
+            self.order = [
+                text_id if item.evaluates else next(training) for text_id, item in items.items()
+            ]
 
-    def undone(self, annotator: str) -> str | None:
-        """The text whose decision a person's newest undo took back."""
+    def last_undone(self, annotator: str) -> str | None:
+        """The text whose decision a person has just undone."""
         own = [e for e in self.events if e.annotator == annotator]
         if not own or own[-1].kind != UNDO:
             return None
-        gone = [e for e in decisions_in_force(own[:-1]) if e not in decisions_in_force(own)]
-        return gone[0].id if gone else None
+        after = decisions_in_force(own)
+        undone = [e for e in decisions_in_force(own[:-1]) if e not in after]
+        return undone[0].id if undone else None
 
     def finished(self) -> bool:
         """Whether every text is decided, or somebody ended the round when that was possible."""
-        decided = self.decided()
-        ended = self.enough(decided) and any(
-            self.enough(self._of_round(decisions_in_force(self.events[:place])))
+        answers = self.answers()
+        ended = self.can_end(answers) and any(
+            self.can_end(self._of_round(decisions_in_force(self.events[:place])))
             for place, event in enumerate(self.events)
             if event.kind == FINISH and event.round == self.round.number
-            if event.text in ("", self.round.query)  # else the round was begun anew since
+            if event.text in ("", self.round.query_digest)  # not of a query that was replaced
         )
-        return ended or not (self.open_ids(decided) or self.ties(decided))
+        return ended or not (self.open_ids(answers) or self.ties(answers))
 
-    def enough(self, decided: dict[str, Answers]) -> bool:
-        """Whether the round may be ended early: in the first, there must be something to learn."""
+    def can_end(self, answers: dict[str, Answers]) -> bool:
+        """Whether the round may be ended early: the first one needs a label to train on."""
         if self.round.number > 1:
-            return bool(decided)
+            return bool(answers)
         return any(
-            decision(said)[1] is not None and not self.round.items[one].measures
-            for one, said in decided.items()
+            decision(own)[1] is not None and not self.round.items[text_id].evaluates
+            for text_id, own in answers.items()
         )
 
 
-def _alike(one: str, other: str) -> bool:
-    """Whether two texts are the same to the pool."""
-    if one == other:
+def _same_text(text: str, other: str) -> bool:
+    """Whether the pool would hold the two texts as one."""
+    if text == other:
         return True
-    first, second = keys_of([one, other])
+    first, second = text_keys([text, other])
     return first == second

@@ -1,20 +1,19 @@
-"""`annotator=terminal`: the page's keys without a browser, for those on ssh."""
+"""`annotator=terminal`: the page's keys without a browser, for example over ssh."""
 
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from rich.columns import Columns
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from wsal.annotation.annotators import Query
-from wsal.annotation.collect import collected_answers, queue_of
+from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.annotation.journal import (
     ANSWER,
@@ -28,19 +27,27 @@ from wsal.annotation.journal import (
     UNSURE,
     Event,
 )
-from wsal.annotation.keyboard import Read, keys
+from wsal.annotation.keyboard import ReadKey, keys
 from wsal.annotation.open_round import Item
+from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
 from wsal.errors import AnnotationError
 from wsal.settings import Share
 
-KEYS = "123456789bchijklmopqrtwxyz"  # those of the page: letters that are no command
-HELP = "u undo  s skip  ? unsure  f flag  n note  v guess and votes  d together  / find  e end"
+KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
+HELP = (
+    "u undo  s skip  ? unsure  f flag  n note  v show guess and votes  "
+    "d decide together  / find a class  e end the round"
+)
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """One person at this terminal; answers go into the same journal as the page's."""
+    """One person at this terminal; answers go into the same journal as the page's.
+
+    Raises:
+        ConfigError: the file of guidelines does not exist.
+    """
 
     name: str = "me"
     """Who answers."""
@@ -48,8 +55,8 @@ class Terminal:
     """A YAML file from class to what belongs there, shown beside the classes."""
     blind: Share = 0.15
     """Share of texts on which guess and votes cannot be shown."""
-    again: Share = 0.0
-    """Share of texts that are asked a second time."""
+    recheck: Share = 0.0
+    """Share of texts that are asked a second time, to measure how consistent the person is."""
 
     human = True
 
@@ -57,166 +64,191 @@ class Terminal:
         check_guidelines(self.guidelines)
 
     def content(self) -> Mapping[str, str]:
-        """The digest of the guidelines; answers that were given by older ones are kept."""
+        """The digest of the guidelines; answers given under older ones are kept."""
         return guidelines_content(self.guidelines)
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
-        """Ask for each text in turn; a kill loses nothing, the same command goes on.
+        """Ask about each text in turn. A kill loses nothing: the same command continues.
 
         Raises:
-            AnnotationError: standard input is no terminal.
+            AnnotationError: standard input is not a terminal, or was closed.
         """
         if not sys.stdin.isatty():
             raise AnnotationError(
-                "annotator=terminal reads keys, and standard input is no terminal; "
-                "use annotator=web, or annotator=file"
+                "annotator=terminal reads single keys, but standard input is not a terminal; "
+                "use annotator=web or annotator=file"
             )
-        desk = queue_of(query, self.blind, 0.0, self.again)
-        with keys() as read:
-            Asking(desk, self.name, read_guidelines(self.guidelines), read).round()
-        return collected_answers(desk, query)
+        queue = open_queue(query, self.blind, overlap=0.0, recheck=self.recheck)
+        with keys() as read_key:
+            TerminalRound(queue, self.name, read_guidelines(self.guidelines), read_key).run()
+        return collected_answers(queue, query)
 
 
 @dataclass
-class Asking:
-    """A round asked text by text."""
+class TerminalRound:
+    """A round that is asked text by text."""
 
-    desk: TaskQueue
+    queue: TaskQueue
     name: str
     guidelines: dict[str, str]
-    read: Read
+    read_key: ReadKey
     console: Console = field(default_factory=lambda: Console(highlight=False))
-    open: bool = False  # guess and votes are shown
-    together: bool = True
-    said: str = ""
+    clock: Callable[[], float] = time.monotonic  # in seconds
+    shows_guess: bool = False  # and votes
+    decides_together: bool = True
+    message: str = ""
 
-    def round(self) -> None:
-        """Ask until everything is decided, or the round was ended."""
-        self.desk.refresh()
-        back: str | None = None
-        while not self.desk.finished():
-            back = self._ask(*self._following(back))
-            if self.desk.due():
-                self.desk.rank()
+    def run(self) -> None:
+        """Ask until everything is decided or the round is ended."""
+        self.queue.refresh()
+        undone: str | None = None
+        while not self.queue.finished():
+            undone = self._ask(*self._next(undone))
+            if self.queue.ranking_is_due():
+                self.queue.rerank()
 
-    def _following(self, back: str | None) -> tuple[Item, str]:
-        """The text that comes next, and what an answer to it is."""
-        if back is not None:
-            return self.desk.round.items[back], ANSWER
-        if found := self.desk.next(self.name, 1, []):
-            return self.desk.round.items[found[0][0]], RECHECK if found[0][1] else ANSWER
-        decided = self.desk.decided()
-        if ties := self.desk.ties(decided):
-            return self.desk.round.items[ties[0]], SETTLE
-        left = self.desk.open_ids(decided)[0]  # somebody else's lease, on another machine
-        return self.desk.round.items[left], ANSWER
+    def _next(self, undone: str | None) -> tuple[Item, str]:
+        """The next text, and the kind of event that an answer to it is."""
+        items = self.queue.round.items
+        if undone is not None:
+            return items[undone], ANSWER
+        for text_id, recheck in self.queue.assign(self.name, 1, []):
+            return items[text_id], RECHECK if recheck else ANSWER
+        answers = self.queue.answers()
+        if ties := self.queue.ties(answers):
+            return items[ties[0]], SETTLE
+        leased = self.queue.open_ids(answers)[0]  # to somebody at another machine
+        return items[leased], ANSWER
 
     def _ask(self, item: Item, kind: str) -> str | None:
-        """One decision; gives back the text that an undo put on the desk again."""
-        since, labels = time.monotonic(), self.desk.round.labels
+        """Have one text decided, or the newest decision undone: then its text is returned."""
+        start, labels = self.clock(), self.queue.round.labels
         while True:
             self._draw(item, kind)
-            key, self.said = self.read(), ""
+            key, self.message = self.read_key(), ""
             label = labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
             if key == "/":
-                label = self._find()
+                label = self._find_class()
             if label is not None:
-                self._write(kind, item, label, time.monotonic() - since)
+                self._decide(kind, item, label, self.clock() - start)
                 return None
             if key in ("s", "?") and kind == ANSWER:
-                self._write(SKIP if key == "s" else UNSURE, item, None, time.monotonic() - since)
+                self._decide(SKIP if key == "s" else UNSURE, item, None, self.clock() - start)
                 return None
             if key == "u":
-                self._event(UNDO)
-                return self.desk.undone(self.name)
-            if key == "e" and self._ended():
+                self._append(UNDO)
+                return self.queue.last_undone(self.name)
+            if key == "e" and self._end_round():
                 return None
-            self._other(key, item)
+            self._other_key(key, item)
 
-    def _other(self, key: str, item: Item) -> None:
+    def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
-            self.open = not self.open
+            self.shows_guess = not self.shows_guess
         elif key == "d":
-            self.together = not self.together
+            self.decides_together = not self.decides_together
         elif key == "f":
-            self._event(FLAG, item.id)
-            self.said = "flagged"
-        elif key == "n" and (note := self._line("note: ")):
-            self._event(NOTE, item.id, note=note)
-            self.said = "note kept"
+            self._append(FLAG, item.id)
+            self.message = "flagged"
+        elif key == "n" and (note := self._read_line("note: ")):
+            self._append(NOTE, item.id, note=note)
+            self.message = "note saved"
 
-    def _ended(self) -> bool:
+    def _end_round(self) -> bool:
         """Whether the round was ended."""
-        if not self.desk.enough(self.desk.decided()):
-            self.said = "there is nothing to learn from yet: answer a few texts first"
+        if not self.queue.can_end(self.queue.answers()):
+            self.message = "there is nothing to learn from yet: answer a few texts first"
             return False
-        self.console.print("press e again to end the round: what is open stays unanswered")
-        if self.read() != "e":
+        self.console.print("press e again to end the round; open texts stay unlabelled")
+        if self.read_key() != "e":
             return False
-        self._event(FINISH)
+        self._append(FINISH)
         return True
 
-    def _find(self) -> str | None:
-        words = self._line("find a class: ").lower().split()
-        found = [x for x in self.desk.round.labels if all(word in x.lower() for word in words)]
-        if not words or not found:
-            self.said = "no class is called so" if words else ""
+    def _find_class(self) -> str | None:
+        words = self._read_line("find a class: ").lower().split()
+        if not words:
             return None
-        return min(found, key=lambda x: not x.lower().startswith(words[0]))
+        labels = self.queue.round.labels
+        matches = [label for label in labels if all(word in label.lower() for word in words)]
+        if not matches:
+            self.message = "no class matches"
+            return None
+        return min(matches, key=lambda label: not label.lower().startswith(words[0]))
 
-    def _line(self, prompt: str) -> str:
-        """A line of text, read key by key; Escape leaves it."""
+    def _read_line(self, prompt: str) -> str:
+        """A line of text, read key by key; empty after Escape."""
         line = ""
         while True:
             self.console.print(f"\r{prompt}{line} ", end="", markup=False)
-            key = self.read()
+            key = self.read_key()
             if key in ("\r", "\n", "\x1b", ""):
                 self.console.print()
                 return "" if key == "\x1b" else line.strip()
             line = line[:-1] if key in ("\x7f", "\b") else line + key
 
-    def _write(self, kind: str, item: Item, label: str | None, seconds: float) -> None:
-        alike = [one for one in item.alike if one not in self.desk.decided()]
-        ids = [item.id, *(alike if self.together and kind == ANSWER else [])]
-        key, shown = uuid.uuid4().hex, "guess,votes" if self.open and not item.blind else ""
-        self.desk.append([
-            Event(f"{key}.{n}", kind, self.name, self.desk.round.number, one, label,
-                  seconds / len(ids), shown, "")
-            for n, one in enumerate(ids)
-        ])  # fmt: skip
+    def _decide(self, kind: str, item: Item, label: str | None, seconds: float) -> None:
+        """Write a decision on a text, and on its near-duplicates, to the journal."""
+        ids = [item.id]
+        if self.decides_together and kind == ANSWER:
+            answers = self.queue.answers()
+            ids += [text_id for text_id in item.duplicates if text_id not in answers]
+        key = uuid.uuid4().hex
+        shown = "guess,votes" if self.shows_guess and not item.blind else ""
+        self.queue.append(
+            [
+                Event(
+                    f"{key}.{number}", kind, self.name, self.queue.round.number, text_id, label,
+                    seconds / len(ids), shown,
+                )
+                for number, text_id in enumerate(ids)
+            ]
+        )  # fmt: skip
 
-    def _event(self, kind: str, one: str = "", note: str = "") -> None:
-        key, number = f"{uuid.uuid4().hex}.0", self.desk.round.number
-        self.desk.append([Event(key, kind, self.name, number, one, None, None, "", note)])
+    def _append(self, kind: str, text_id: str = "", note: str = "") -> None:
+        key, number = f"{uuid.uuid4().hex}.0", self.queue.round.number
+        self.queue.append([Event(key, kind, self.name, number, text_id, note=note)])
 
     def _draw(self, item: Item, kind: str) -> None:
-        decided = self.desk.decided()
-        n, n_open = len(self.desk.round.items), len(self.desk.open_ids(decided))
-        title = f"round {self.desk.round.number}: {n - n_open} of {n}"
-        parts = [Text(item.text, style="bold")]
-        if len(item.fields) > 1:
-            parts += [Text(f"{name}: {value}") for name, value in item.fields.items()]
-        if kind == SETTLE:
-            said = ", ".join(f"{w}: {e.label or e.kind}" for w, e in decided[item.id].items())
-            parts.append(Text(f"people disagree: {said}", style="yellow"))
-        if item.alike and kind == ANSWER:
-            how = "together with" if self.together else "apart from"
-            parts.append(Text(f"{how} {len(item.alike)} near-duplicates", style="dim"))
-        if kind == RECHECK:
-            parts.append(Text("asked again", style="dim"))
-        elif not item.blind:  # the reason tells which texts measure
-            parts.append(Text(f"why: {item.reason}", style="dim"))
-        if self.open and not item.blind and kind != RECHECK:
-            votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
-            parts.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))
-        elif self.open:
-            parts.append(Text("guess and votes stay hidden on this text", style="dim"))
-        classes = [
-            Text(f"{KEYS[n] if n < len(KEYS) else ' '} {label}"
-                 + (f": {self.guidelines[label]}" if label in self.guidelines else ""))
-            for n, label in enumerate(self.desk.round.labels)
-        ]  # fmt: skip
+        answers = self.queue.answers()
+        n, n_open = len(self.queue.round.items), len(self.queue.open_ids(answers))
+        title = f"round {self.queue.round.number}: {n - n_open} of {n}"
         self.console.clear()
-        columns = Columns(classes, padding=(0, 3), column_first=True)
-        self.console.print(Panel(Group(*parts), title=title, title_align="left"), columns)
-        self.console.print(Text(f"{HELP}\n{self.said}", style="dim"))
+        self.console.print(
+            Panel(Group(*self._about(item, kind)), title=title, title_align="left"),
+            Columns(self._classes(), padding=(0, 3), column_first=True),
+        )
+        self.console.print(Text(f"{HELP}\n{self.message}", style="dim"))
+
+    def _about(self, item: Item, kind: str) -> list[RenderableType]:
+        """The text, and what is shown beside it."""
+        lines: list[RenderableType] = [Text(item.text, style="bold")]
+        if len(item.fields) > 1:
+            lines += [Text(f"{name}: {value}") for name, value in item.fields.items()]
+        if kind == SETTLE:
+            answers = self.queue.answers()[item.id].items()
+            labels = ", ".join(f"{name}: {event.label or event.kind}" for name, event in answers)
+            lines.append(Text(f"people disagree: {labels}", style="yellow"))
+        if item.duplicates and kind == ANSWER:
+            how = "decided together with" if self.decides_together else "decided apart from"
+            n = len(item.duplicates)
+            noun = "near-duplicate" if n == 1 else "near-duplicates"
+            lines.append(Text(f"{how} {n} {noun}", style="dim"))
+        if kind == RECHECK:
+            lines.append(Text("you have answered this text before", style="dim"))
+        elif not item.blind:  # the reason would show which texts belong to the evaluation sample
+            lines.append(Text(f"why this text: {item.reason}", style="dim"))
+        if self.shows_guess and not item.blind and kind != RECHECK:
+            votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
+            lines.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))
+        elif self.shows_guess:
+            lines.append(Text("guess and votes are hidden for this text", style="dim"))
+        return lines
+
+    def _classes(self) -> list[Text]:
+        lines = []
+        for number, label in enumerate(self.queue.round.labels):
+            key = KEYS[number] if number < len(KEYS) else " "
+            guideline = f": {self.guidelines[label]}" if label in self.guidelines else ""
+            lines.append(Text(f"{key} {label}{guideline}"))
+        return lines

@@ -1,23 +1,23 @@
-"""What annotation tools export: one reader a tool, from a record to the answers in it.
+"""What annotation tools export: one reader per tool, from a record to the answers in it.
 
-Each reader gives the answers of all people to the record's text, or raises ValueError with the
-reason why the record is not understood. "" is a text that is not answered yet.
+Each reader yields everybody's answers to the record's text (label "": not answered yet), or raises
+ValueError with the reason why it does not understand the record.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wsal.annotation.returned_sheet import SKIP, Row
+from wsal.annotation.returned_sheet import SKIP_MARK, Row
 
 Record = Mapping[str, Any]
 EMPTY = "an answer without a choice; choose a class, or skip the text in the tool"
 
 
 def label_studio(record: Record) -> Iterator[Row]:
-    """JSON (`completions` is its name before 1.0), and the flat JSON-MIN, CSV and TSV.
+    """JSON (with `completions` before version 1.0), and the flat JSON-MIN, CSV and TSV.
 
-    https://labelstud.io/guide/export. Skipped tasks are in JSON alone: the others leave them out.
+    https://labelstud.io/guide/export. Only JSON has skipped tasks: the others leave them out.
     """
     if "data" not in record:
         yield from _label_studio_flat(record)
@@ -35,7 +35,7 @@ def label_studio(record: Record) -> Iterator[Row]:
             settles=bool(entry.get("ground_truth")),
         )
         if entry.get("was_cancelled") or entry.get("skipped"):
-            yield row._replace(label=SKIP)
+            yield row._replace(label=SKIP_MARK)
         else:
             yield row._replace(label=_chosen(entry.get("result") or []))
     if not entries:
@@ -43,7 +43,7 @@ def label_studio(record: Record) -> Iterator[Row]:
 
 
 def _chosen(result: list[Record]) -> str:
-    """The one choice in an annotation's result."""
+    """The single choice in an annotation's result."""
     choices = [part for part in result if part.get("type") == "choices"]
     own = [part for part in choices if part.get("from_name") == "label"] or choices
     if len({part.get("from_name") for part in own}) > 1:
@@ -60,25 +60,25 @@ def _chosen(result: list[Record]) -> str:
 
 def _label_studio_flat(record: Record) -> Iterator[Row]:
     about = _about(record, "wsal_id")  # `id` is Label Studio's own number here
-    said = record.get("label", record.get("choice"))
-    if said in (None, ""):
+    label = record.get("label", record.get("choice"))
+    if label in (None, ""):
         if "annotation_id" in record and record["annotation_id"] not in (None, ""):
             raise ValueError(
                 "an annotation without a `label`; export as JSON if it is of another control, or "
-                f"call the control `label`; the record has {_keys(record)}"
+                f"name the control `label`; the record has {_keys(record)}"
             )
         yield about
         return
-    if isinstance(said, str) and said.startswith(("[", "{")):
-        said = _json_or_text(said)
-    if isinstance(said, Mapping) and "choices" in said:
-        said = said["choices"]
-    if isinstance(said, list):
-        said = _only([str(one) for one in said])
-    if not isinstance(said, str):
-        raise ValueError(f"expected one choice as `label`, found {said!r}")
+    if isinstance(label, str) and label.startswith(("[", "{")):
+        label = _json_or_text(label)
+    if isinstance(label, Mapping) and "choices" in label:
+        label = label["choices"]
+    if isinstance(label, list):
+        label = _only([str(choice) for choice in label])
+    if not isinstance(label, str):
+        raise ValueError(f"expected one choice as `label`, found {label!r}")
     yield about._replace(
-        label=said,
+        label=label,
         seconds=_seconds(record.get("lead_time")),
         person=str(record.get("annotator") or ""),
         at=str(record.get("updated_at") or record.get("created_at") or ""),
@@ -86,15 +86,15 @@ def _label_studio_flat(record: Record) -> Iterator[Row]:
 
 
 def _seconds(lead_time: Any) -> float | None:  # noqa: ANN401  whatever the file holds
-    """Raises TypeError or ValueError where it is no number."""
+    """The time in seconds; raises TypeError or ValueError if it is not a number."""
     return None if lead_time in (None, "") else float(lead_time)
 
 
 def argilla(record: Record) -> Iterator[Row]:
-    """Argilla 2: `records.to_json`, and what `to_list(flatten=True)` or `to_datasets` give.
+    """Argilla 2: `records.to_json`, and the results of `to_list(flatten=True)` and `to_datasets`.
 
-    The nested form has no status for each answer, and keeps the value of drafts and of discarded
-    answers: so answers count once the record is completed. The flat form has it.
+    The nested form has no status per answer, and contains drafts and discarded answers, too. So its
+    answers count only once the record is completed. The flat form has the status.
     """
     responses = record.get("responses")
     if not isinstance(responses, Mapping):
@@ -102,10 +102,10 @@ def argilla(record: Record) -> Iterator[Row]:
         return
     about = _about({**(record.get("fields") or {}), "id": record.get("id")}, "id")
     if responses and "label" not in responses:
-        raise ValueError(f"answers to {_keys(responses)}; expected them to the question `label`")
+        raise ValueError(f"answers to {_keys(responses)}; expected answers to the question `label`")
     answers = responses.get("label") or []
     if record.get("status") not in (None, "completed"):
-        answers = []  # pending: nobody submitted yet, or too few did
+        answers = []  # pending: too few people have submitted
     for answer in answers:
         yield about._replace(
             label=_of_question(answer["value"]), person=str(answer.get("user_id") or "")
@@ -119,7 +119,7 @@ def _argilla_flat(record: Record) -> Iterator[Row]:
         name.removesuffix(".responses") for name in record if name.endswith(".responses")
     )
     if asked and "label" not in asked:
-        raise ValueError(f"answers to {', '.join(asked)}; expected them to the question `label`")
+        raise ValueError(f"answers to {', '.join(asked)}; expected answers to the question `label`")
     about = _about(record, "id")
     if not asked and "status" not in record:
         raise ValueError(f"no `responses`; the record has {_keys(record)}")
@@ -130,18 +130,18 @@ def _argilla_flat(record: Record) -> Iterator[Row]:
         if state in (None, "submitted"):
             yield about._replace(label=_of_question(value), person=str(person))
         elif state == "discarded":
-            yield about._replace(label=SKIP, person=str(person))
+            yield about._replace(label=SKIP_MARK, person=str(person))
         elif state != "draft":
             raise ValueError(f"an answer of status {state!r}")
     yield about
 
 
 def _of_question(value: object) -> str:
-    """The class that an answer to a label question names; null is an answer left empty."""
+    """The class that an answer to a label question names; null: the answer was left empty."""
     if value is None:
-        return SKIP
+        return SKIP_MARK
     if isinstance(value, list):
-        return _only([str(one) for one in value])
+        return _only([str(choice) for choice in value])
     if not isinstance(value, str):
         raise ValueError(f"expected the name of a class, found {value!r}: is it a label question?")
     return value
@@ -150,8 +150,8 @@ def _of_question(value: object) -> str:
 def prodigy(record: Record) -> Iterator[Row]:
     """`prodigy db-out`: the choice interface, and `textcat.manual` with one or several labels.
 
-    Of a person's answers to one text the last in the file counts; rejecting one label says
-    nothing of the others.
+    Of a person's answers to one text, the last in the file counts. Rejecting one label says nothing
+    about the others.
     """
     about = _about({**record, **(record.get("meta") or {})}, "wsal_id", "id")
     answer = record.get("answer")
@@ -164,7 +164,7 @@ def prodigy(record: Record) -> Iterator[Row]:
     )
     accepted = record.get("accept")
     if answer == "ignore":
-        yield row._replace(label=SKIP)
+        yield row._replace(label=SKIP_MARK)
     elif answer not in ("accept", "reject"):
         raise ValueError(f"an answer {answer!r}; expected accept, reject or ignore")
     elif accepted is None and isinstance(record.get("label"), str):
@@ -172,7 +172,7 @@ def prodigy(record: Record) -> Iterator[Row]:
     elif accepted is None:
         raise ValueError(f"no `accept` and no `label`; the record has {_keys(record)}")
     elif answer == "reject":
-        yield row._replace(label=SKIP)
+        yield row._replace(label=SKIP_MARK)
     elif not accepted:
         raise ValueError("accepted without a choice; choose a class, or ignore the text")
     else:
@@ -180,9 +180,10 @@ def prodigy(record: Record) -> Iterator[Row]:
 
 
 def doccano(record: Record) -> Iterator[Row]:
-    """Text classification: JSON, JSONL, and CSV, where `#` stands between several labels.
+    """Text classification: JSON, JSONL, and CSV, in which `#` separates several labels.
 
-    `id` is doccano's own; it keeps `wsal_id`. A text without a label is not answered yet.
+    `id` is doccano's own number, so wsal's id is in `wsal_id`. A text without a label is not
+    answered yet.
     """
     if "annotations" in record and "label" not in record:
         raise ValueError("labels by number (`annotations`); export as JSONL with the labels' names")
@@ -194,28 +195,29 @@ def doccano(record: Record) -> Iterator[Row]:
     if isinstance(labels, str):
         labels = [labels]
     if any(not isinstance(label, str) for label in labels):
-        raise ValueError(f"a label of a part of the text: {labels}; expected one of a whole text")
+        raise ValueError(f"a label of a part of the text: {labels}; expected one of the text")
     yield about._replace(label=_only(labels)) if labels else about
 
 
 def _about(data: Record, *names: str) -> Row:
-    """A row about the text that the data is of; its id is the first of these names that is there.
+    """A row without an answer; its id is the first of the fields `names` that is not empty.
 
     Raises:
-        ValueError: there is neither a text nor such an id, or the id is no text.
+        ValueError: there is neither a text nor an id, or the id is not a string.
     """
     text = data.get("text")
-    found = next((data[name] for name in names if data.get(name) not in (None, "")), None)
-    if found is None and not isinstance(text, str):
+    text_id = next((data[name] for name in names if data.get(name) not in (None, "")), None)
+    if text_id is None and not isinstance(text, str):
         raise ValueError(f"no `{names[0]}` and no `text`; the record has {_keys(data)}")
-    if found is not None and not isinstance(found, str):
+    if text_id is not None and not isinstance(text_id, str):
         if not isinstance(text, str):
-            raise ValueError(f"expected text as `{names[0]}`, found {found!r}")
-        found = None  # the tool's own number
-    return Row("", "", found or "", text=text if isinstance(text, str) else None)
+            raise ValueError(f"expected a string as `{names[0]}`, found {text_id!r}")
+        text_id = None  # the tool's own number
+    return Row("", "", text_id or "", text=text if isinstance(text, str) else None)
 
 
 def _only(labels: list[str]) -> str:
+    """The single label in the list."""
     if len(set(labels)) > 1:
         raise ValueError(f"more than one label: {', '.join(map(repr, labels))}; leave one")
     if not labels or not isinstance(labels[0], str):
@@ -227,7 +229,7 @@ def _json_or_text(cell: str) -> Any:  # noqa: ANN401  whatever JSON holds
     try:
         return json.loads(cell)
     except json.JSONDecodeError:
-        return cell  # a class may be called so
+        return cell  # the name of a class may begin with a bracket
 
 
 def _keys(record: Record) -> str:

@@ -12,38 +12,38 @@ from wsal.files import numbered_table
 
 
 def records(path: Path) -> Iterator[tuple[str, Any]]:
-    """Where each record stands, and the record.
+    """Each record of the file, after its place in words ("row 3").
 
     Raises:
         AnnotationError: the file cannot be read.
     """
     if path.suffix == ".zip":
-        yield from _zipped(path)
+        yield from _zip_records(path)
     elif path.suffix in (".csv", ".tsv"):
         table = numbered_table(path)
         for number, row in zip(table.rows, table.frame.iter_rows(named=True), strict=True):
             yield f"row {number}", row
     else:
-        yield from _json(path)
+        yield from _json_records(path)
 
 
-def _zipped(path: Path) -> Iterator[tuple[str, Any]]:
-    """The records of each file in the archive: doccano makes one for each person."""
+def _zip_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """The records of each file in the archive: doccano writes one file per person."""
     try:
         with ZipFile(path) as archive, TemporaryDirectory() as folder:
             for number, name in enumerate(archive.namelist()):
                 kind = Path(name).suffix.lower()
                 if kind in (".json", ".jsonl", ".csv", ".tsv"):
-                    inside = Path(folder) / f"{number}{kind}"  # a name of our own: theirs may lie
-                    inside.write_bytes(archive.read(name))
-                    if inside.stat().st_size:
-                        yield from ((f"{name}, {where}", one) for where, one in records(inside))
+                    member = Path(folder) / f"{number}{kind}"  # names in archives are not safe
+                    member.write_bytes(archive.read(name))
+                    if member.stat().st_size:
+                        yield from ((f"{name}, {where}", one) for where, one in records(member))
     except (BadZipFile, OSError, RuntimeError) as error:
         raise AnnotationError(f"{path} cannot be read as zip: {error}") from error
 
 
-def _json(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each object of a list, or of the lines; which of the two it is, the text says."""
+def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each object of a list, or of the lines; the content shows which of the two it is."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -52,14 +52,14 @@ def _json(path: Path) -> Iterator[tuple[str, Any]]:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
         if path.suffix == ".json" and error.msg != "Extra data":
-            raise AnnotationError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from error
+            raise AnnotationError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
     else:
-        listed = whole if isinstance(whole, list) else [whole]
-        yield from ((f"record {number}", one) for number, one in enumerate(listed, start=1))
+        objects = whole if isinstance(whole, list) else [whole]
+        yield from ((f"record {number}", one) for number, one in enumerate(objects, start=1))
         return
-    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand in a text
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would cut at U+2028
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
             except json.JSONDecodeError as error:
-                raise AnnotationError(f"{path}, line {number}: no JSON: {error.msg}") from error
+                raise AnnotationError(f"{path}, line {number}: not JSON: {error.msg}") from error

@@ -1,4 +1,4 @@
-"""Queries as files that other annotation tools read, and their answers back."""
+"""Queries as files that other annotation tools read, and the answers in their exports."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 
 from wsal.annotation import tool_exports
-from wsal.annotation.returned_sheet import Row, keys_of
+from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
 from wsal.errors import AnnotationError, listed
@@ -21,18 +21,18 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Format:
-    """How one tool wants tasks, and gives answers."""
+    """How one tool reads tasks and exports answers."""
 
     tool: str
-    suffix: str  # of tasks; .json holds one list, .jsonl one object a line
-    exports: tuple[str, ...]  # kinds of files that it exports, the best first
+    suffix: str  # of the tasks: .json holds one list, .jsonl one object per line
+    exports: tuple[str, ...]  # suffixes of its export files, the most complete first
     task: Callable[[Record, LabelSet], Record]
     answers: Callable[[Mapping[str, Any]], Iterator[Row]]
-    setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that tells it the classes
+    setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that defines the classes
 
 
 def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
-    """The query as a tool's tasks; what is shown beside a text: see `sheet.shown`."""
+    """The query as a tool's tasks; for what is shown beside a text see `sheet.shown`."""
     beside = pl.DataFrame(
         shown(query, labels), schema={"suggestion": pl.String, "reason": pl.String}
     )
@@ -41,39 +41,40 @@ def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
 
 
 def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
-    """Write the tasks, whole or not at all, and beside them what tells the tool the classes."""
-    known, found = FORMATS[name], tasks(query, labels, name)
-    if known.setup is not None:
-        path.with_name(known.setup[0]).write_text(known.setup[1](labels), "utf-8")
-    lines = known.suffix == ".jsonl"
-    text = "".join(f"{_json(one)}\n" for one in found) if lines else _json(found, indent=1)
+    """Write the tasks, completely or not at all, and beside them the file with the classes."""
+    tool, to_do = FORMATS[name], tasks(query, labels, name)
+    if tool.setup is not None:
+        file, content = tool.setup
+        path.with_name(file).write_text(content(labels), "utf-8")
+    lines = tool.suffix == ".jsonl"
+    text = "".join(f"{_json(task)}\n" for task in to_do) if lines else _json(to_do, indent=1)
     temporary = path.with_name(f".{path.name}")
     temporary.write_text(text, "utf-8")
     temporary.replace(path)
 
 
 def read(path: Path, name: str) -> list[Row]:
-    """The answers in a file that a tool exported, of each person one.
+    """The answers in a file that a tool exported: one row per text and person.
 
     Raises:
-        AnnotationError: the file is of no kind that the tool exports, or records are not
-            understood; the message has the reason for each.
+        AnnotationError: the file cannot be read, or records are not understood; the message has
+            the reason for each.
     """
-    known, rows, problems = FORMATS[name], list[Row](), list[str]()
+    tool, rows, problems = FORMATS[name], list[Row](), list[str]()
     for where, record in records(path):
         try:
-            rows += answers(record, known, where)
+            rows += answers(record, tool, where)
         except ValueError as error:
             problems.append(f"{where}: {error}")
     if problems:
         what = "1 record is" if len(problems) == 1 else f"{len(problems)} records are"
         raise AnnotationError(
-            f"{path}: {what} not as {known.tool} exports answers:" + listed(problems)
+            f"{path}: {what} not in the form that {tool.tool} exports:{listed(problems)}"
         )
     return keyed(rows)
 
 
-def answers(record: object, known: Format, where: str) -> list[Row]:
+def answers(record: object, tool: Format, where: str) -> list[Row]:
     """The answers in one record.
 
     Raises:
@@ -82,14 +83,14 @@ def answers(record: object, known: Format, where: str) -> list[Row]:
     if not isinstance(record, Mapping):
         raise ValueError(f"expected an object, found {record!r:.60}")
     try:
-        return [row._replace(where=where) for row in known.answers(record)]
+        return [row._replace(where=where) for row in tool.answers(record)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def keyed(rows: Sequence[Row]) -> list[Row]:
-    """The rows with their texts' keys: tools give texts back as they got them."""
-    keys = iter(keys_of(row.text for row in rows if row.text is not None))
+    """The rows with the keys of their texts, which tools return unchanged."""
+    keys = iter(text_keys(row.text for row in rows if row.text is not None))
     return [row if row.text is None else row._replace(key=next(keys), text=None) for row in rows]
 
 

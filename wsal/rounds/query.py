@@ -12,7 +12,7 @@ from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes, dropout_passes
-from wsal.annotation.sheet import AGAIN
+from wsal.annotation.query import REVIEW_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
 from wsal.rounds.disagreement import contradicts, near_duplicates
@@ -170,7 +170,7 @@ def doubtful_labels(state: RoundState, n: int) -> Selection:
     asked, counts = np.unique(state.asked, return_counts=True)
     once = ~np.isin(state.gold_rows[rows], asked[counts > 1])
     rows, quality = rows[once][:n], quality[once][:n]
-    return Selection(rows, 1 - quality, [AGAIN] * len(rows))
+    return Selection(rows, 1 - quality, [REVIEW_REASON] * len(rows))
 
 
 def _as_table(

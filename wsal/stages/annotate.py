@@ -7,7 +7,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import read_query, rows_of
+from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import answer_digests
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact, Facts
@@ -37,7 +37,7 @@ def annotate(
         labels=LabelSet(tuple(pool.facts["labels"])),
         gold=_gold(pool, table["id"], rows),
         round_dir=round_dir,
-        renamed=pool.facts.get("renamed", {}),
+        renamed=renamed_classes(pool),
         gone=frozenset(table["id"].filter(rows.is_null())),
         earlier=pl.concat(
             [

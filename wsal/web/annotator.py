@@ -1,4 +1,4 @@
-"""`annotator=web`: people answer on a page, which stays while rounds come and go."""
+"""`annotator=web`: people answer on a page that stays open from round to round."""
 
 import contextlib
 import time
@@ -10,18 +10,22 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal.annotation.annotators import Query
 from wsal.annotation.guidelines import check_guidelines, guidelines_content
+from wsal.annotation.query import Query
 from wsal.errors import ConfigError
 from wsal.settings import Amount, Count, Share
 from wsal.sockets import LOOPBACK, listening_socket, reachable_host
 
-PAUSE = 0.3  # seconds between two looks at the journal
+POLL_SECONDS = 0.3  # between two looks at the journal
 
 
 @dataclass(frozen=True)
 class Web:
-    """A page on this machine. With another host, `people` must be named: each gets a token."""
+    """A page on this machine. With another host, `people` must be named: each gets a token.
+
+    Raises:
+        ConfigError: the guidelines do not exist, or the host is public and nobody is named.
+    """
 
     host: str = "127.0.0.1"
     port: Count = 8765
@@ -29,17 +33,17 @@ class Web:
     browser: bool = True
     """Whether to open the page in a browser."""
     people: tuple[str, ...] = ()
-    """Who may answer, each by a token of their own; none: whoever has the one token."""
+    """Who may answer, each with a token of their own; empty: whoever has the one token."""
     guidelines: str | None = None
     """A YAML file from class to what belongs there, shown beside the classes."""
     blind: Share = 0.15
     """Share of texts on which guess and votes cannot be shown."""
     overlap: Share = 0.0
     """Share of texts that two people answer."""
-    again: Share = 0.0
-    """Share of texts that a person is asked a second time."""
+    recheck: Share = 0.0
+    """Share of texts that a person is asked a second time, to measure how consistent they are."""
     lease_seconds: Amount = 300.0
-    """How long a text that somebody has on the screen is kept from others."""
+    """How long a text on somebody's screen is kept from others."""
 
     human = True
 
@@ -52,19 +56,19 @@ class Web:
             )
 
     def content(self) -> Mapping[str, str]:
-        """The digest of the guidelines; answers that were given by older ones are kept."""
+        """The digest of the guidelines; answers given under older ones are kept."""
         return guidelines_content(self.guidelines)
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:  # noqa: ARG002
-        """The answers of the journal, once every text is decided or the round was ended."""
-        from wsal.annotation.collect import collected_answers, queue_of  # noqa: PLC0415
+        """The answers in the journal, once every text is decided or the round was ended."""
+        from wsal.annotation.collect import collected_answers, open_queue  # noqa: PLC0415
 
-        desk = queue_of(query, self.blind, self.overlap, self.again)
-        desk.refresh()
-        while not desk.finished():
-            time.sleep(PAUSE)
-            desk.refresh()
-        return collected_answers(desk, query)
+        queue = open_queue(query, self.blind, self.overlap, self.recheck)
+        queue.refresh()
+        while not queue.finished():
+            time.sleep(POLL_SECONDS)
+            queue.refresh()
+        return collected_answers(queue, query)
 
     @contextlib.contextmanager
     def serving(self, run_dir: Path) -> Iterator[None]:
@@ -72,12 +76,19 @@ class Web:
         from wsal.annotation.guidelines import read_guidelines  # noqa: PLC0415
         from wsal.run import stage_lines  # noqa: PLC0415
         from wsal.web.app import make_app  # noqa: PLC0415
-        from wsal.web.server import LAST_LOOK, running, tokens_of  # noqa: PLC0415
+        from wsal.web.server import LAST_POLL_SECONDS, running, tokens_of  # noqa: PLC0415
         from wsal.web.site import Site  # noqa: PLC0415
 
         tokens = tokens_of(run_dir, self.people)
-        told = read_guidelines(self.guidelines)
-        site = Site(run_dir, tokens, told, self.blind, self.overlap, self.again, self.lease_seconds)
+        site = Site(
+            run_dir,
+            tokens,
+            guidelines=read_guidelines(self.guidelines),
+            blind=self.blind,
+            overlap=self.overlap,
+            recheck=self.recheck,
+            lease_seconds=self.lease_seconds,
+        )
         listening = listening_socket(self.host, self.port, "annotator.port=")
         port = listening.getsockname()[1]
         host = reachable_host(self.host)
@@ -91,7 +102,7 @@ class Web:
                 yield
                 site.over = "The run is complete."
             finally:
-                site.over = site.over or "wsal stopped; the same command goes on."
-                end = time.monotonic() + LAST_LOOK
-                while site.polled > end - LAST_LOOK - 10 and time.monotonic() < end:
+                site.over = site.over or "wsal has stopped; run the same command to continue."
+                end = time.monotonic() + LAST_POLL_SECONDS
+                while site.last_poll > end - LAST_POLL_SECONDS - 10 and time.monotonic() < end:
                     time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The page's HTTP side: a few routes, and what keeps strangers out."""
+"""The page over HTTP: a few routes, and the checks that keep strangers out."""
 
 import hmac
 import threading
@@ -14,16 +14,18 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, Field
 
-from wsal.annotation.journal import RECHECK, ANSWER, FINISH, SETTLE, SETTLED, UNDO, Event
-from wsal.annotation.open_round import Item, newest
+from wsal.annotation.journal import ANSWER, FINISH, RECHECK, SETTLE, SETTLED, UNDO, Event
+from wsal.annotation.open_round import Item, newest_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
 from wsal.web.site import Site
 
-HERE = Path(__file__).parent / "static"
-COOKIE, WHO = "wsal", "wsal_name"
+STATIC = Path(__file__).parent / "static"
+TOKEN_COOKIE, NAME_COOKIE = "wsal", "wsal_name"
+TOKEN_SECONDS = 30 * 86_400  # that a browser keeps the token
 LABELLED = (ANSWER, RECHECK, SETTLE)
-LARGEST = 64 * 1024  # bytes of a request
+MOST_BYTES = 64 * 1024  # of a request
+MOST_TEXTS = 20  # of one answer to /api/next
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -35,11 +37,11 @@ Text = Annotated[str, Field(max_length=4_000)]
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w:.-]+$")]
 
 
-class Act(BaseModel):
+class Action(BaseModel):
     """What the page sends for one key press."""
 
     key: Key
-    kind: Literal["answer", "skip", "unsure", "again", "settle", "undo", "flag", "note", "finish"]
+    kind: Literal["answer", "skip", "unsure", "recheck", "settle", "undo", "flag", "note", "finish"]
     round: Annotated[int, Field(ge=1)]
     ids: Annotated[list[Text], Field(max_length=200)] = []
     label: Text | None = None
@@ -48,26 +50,26 @@ class Act(BaseModel):
     note: Text = ""
 
 
-def person(request: Request) -> str:
-    """Who asks: by their own token, or by the name they gave."""
-    given = request.cookies.get(COOKIE, "")
+def annotator_name(request: Request) -> str:
+    """Who sent a request: the owner of the token, or the name that they gave themselves."""
+    cookie = request.cookies.get(TOKEN_COOKIE, "")
     for token, name in _site(request).tokens.items():
-        if hmac.compare_digest(given.encode(), token.encode()):
-            return name or request.cookies.get(WHO, "") or "me"
+        if hmac.compare_digest(cookie.encode(), token.encode()):
+            return name or request.cookies.get(NAME_COOKIE, "") or "me"
     raise HTTPException(403, "no valid token: open the address that wsal printed")
 
 
-Person = Annotated[str, Depends(person)]
+AnnotatorName = Annotated[str, Depends(annotator_name)]
 
 
-def writer(request: Request, who: Person) -> str:
-    """A post must come from the page itself: other sites cannot set this header."""
+def poster_name(request: Request, name: AnnotatorName) -> str:
+    """Who posted: other sites cannot set this header, so the post came from the page itself."""
     if request.headers.get("x-wsal") != "1":
         raise HTTPException(403, "the header X-Wsal is missing")
-    return who
+    return name
 
 
-Writer = Annotated[str, Depends(writer)]
+PosterName = Annotated[str, Depends(poster_name)]
 routes = APIRouter()
 
 
@@ -77,10 +79,10 @@ def _site(request: Request) -> Site:
 
 
 def make_app(site: Site) -> FastAPI:
-    """The application. Every route but the static files wants a token, in a cookie."""
+    """The application. All routes except the static files require a token, in a cookie."""
     app = FastAPI(title="wsal", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = site
-    app.mount("/static", StaticFiles(directory=HERE))
+    app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(routes)
 
     @app.middleware("http")
@@ -88,7 +90,7 @@ def make_app(site: Site) -> FastAPI:
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         size = request.headers.get("content-length", "0")
-        if not size.isdigit() or int(size) > LARGEST:
+        if not size.isdigit() or int(size) > MOST_BYTES:
             return Response("too large", 413, HEADERS)
         if "transfer-encoding" in request.headers:
             return Response("length required", 411, HEADERS)
@@ -101,112 +103,157 @@ def make_app(site: Site) -> FastAPI:
 
 @routes.get("/")
 def page(request: Request, token: str = "", name: str = "") -> Response:
-    """The page; a token in the address is put into a cookie, out of sight."""
+    """The page; a token in the address is moved into a cookie, out of sight."""
     if token:
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", max_age=30 * 86_400)
+        answer.set_cookie(
+            TOKEN_COOKIE, token, httponly=True, samesite="strict", max_age=30 * 86_400
+        )
         if name:
-            answer.set_cookie(WHO, name[:80], httponly=True, samesite="strict")
+            answer.set_cookie(NAME_COOKIE, name[:80], httponly=True, samesite="strict")
         return answer
-    who = person(request)
-    pages = Environment(loader=FileSystemLoader(HERE), autoescape=True)
-    return HTMLResponse(pages.get_template("page.html").render(who=who))
+    templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
+    return HTMLResponse(templates.get_template("page.html").render(name=annotator_name(request)))
 
 
 @routes.get("/api/state")
-def state(request: Request, who: Person) -> dict[str, Any]:
+def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
     """What the side panel shows."""
     site = _site(request)
-    site.polled = time.monotonic()
-    desk = site.desk()
-    told: dict[str, Any] = {"who": who, "over": site.over, "quality": site.quality}
-    if desk is None:
+    site.last_poll = time.monotonic()
+    queue = site.queue()
+    general: dict[str, Any] = {"name": name, "over": site.over, "quality": site.quality}
+    if queue is None:
         phase = "over" if site.over else "training"
-        return {**told, "phase": phase, "round": newest(site.run_dir)[0]}
-    desk.refresh()
+        return {**general, "phase": phase, "round": newest_round(site.run_dir)[0]}
+    queue.refresh()
     return {
-        **told, "phase": "round", **panel.progress(desk), "labels": desk.round.labels,
-        "guidelines": site.guidelines, "distribution": panel.distribution(desk),
-        "people": panel.people(desk.events),
-    }  # fmt: skip
+        **general,
+        "phase": "round",
+        **panel.progress(queue),
+        "labels": queue.round.labels,
+        "guidelines": site.guidelines,
+        "distribution": panel.distribution(queue),
+        "people": panel.people(queue.events),
+    }
 
 
-async def _desk(request: Request) -> TaskQueue | None:
-    """The open desk; while a round is being opened, everybody else's requests go on."""
-    known, desk = _site(request).current()
-    return desk if known else await run_in_threadpool(_site(request).desk)
+async def _queue(request: Request) -> TaskQueue | None:
+    """The open queue; while a round is being opened, other people's requests are served."""
+    is_current, queue = _site(request).current()
+    return queue if is_current else await run_in_threadpool(_site(request).queue)
 
 
-# These two are answered in the loop itself, not in a thread: they take a millisecond or two.
+# The next texts and actions are handled in the event loop: a thread would cost more than they do.
 @routes.get("/api/next")
-async def following(request: Request, who: Person, n: int = 5, have: str = "") -> dict[str, Any]:
-    """The next texts for a person, beside those that the page has."""
-    desk = await _desk(request)
-    if desk is None:
+async def next_texts(
+    request: Request, name: AnnotatorName, n: int = 5, on_page: str = ""
+) -> dict[str, Any]:
+    """The next `n` texts for a person who has the ids `on_page` (one a line) already."""
+    queue = await _queue(request)
+    if queue is None:
         return {"items": []}
-    found = desk.next(who, max(0, min(n, 20)), [one for one in have.split("\n") if one])
-    return {"items": [_shown(desk, desk.round.items[one], again=again) for one, again in found]}
+    ids = [text_id for text_id in on_page.split("\n") if text_id]
+    assigned = queue.assign(name, max(0, min(n, MOST_TEXTS)), ids)
+    return {
+        "items": [
+            _shown(queue, queue.round.items[text_id], recheck=recheck)
+            for text_id, recheck in assigned
+        ]
+    }
 
 
 @routes.get("/api/settle")
-def to_settle(request: Request, _: Person) -> dict[str, Any]:
-    """Texts on which people disagree, or that carry a flag or a note."""
-    desk = _site(request).desk()
-    if desk is None:
+def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
+    """Texts on which people disagree, or which were flagged or have a note."""
+    queue = _site(request).queue()
+    if queue is None:
         return {"items": []}
-    desk.refresh()
-    decided, said = desk.decided(), panel.remarks(desk.events)
-    settled = {one for one, answers in decided.items() if SETTLED in answers}
-    wanted = dict.fromkeys([*desk.ties(decided), *(one for one in said if one in decided)])
-    items = []
-    for one in (one for one in wanted if one not in settled):
-        answers = [[who, e.label or e.kind] for who, e in decided[one].items()]
-        items.append({**_shown(desk, desk.round.items[one]), "alike": [], "answers": answers,
-                      "remarks": said.get(one, [])})  # fmt: skip
-    return {"items": items}
+    queue.refresh()
+    answers, remarks = queue.answers(), panel.remarks(queue.events)
+    ids = dict.fromkeys([*queue.ties(answers), *(one for one in remarks if one in answers)])
+    return {
+        "items": [
+            {
+                **_shown(queue, queue.round.items[text_id]),
+                "duplicates": [],
+                "answers": [[name, e.label or e.kind] for name, e in answers[text_id].items()],
+                "remarks": remarks.get(text_id, []),
+            }
+            for text_id in ids
+            if SETTLED not in answers[text_id]
+        ]
+    }
 
 
 @routes.post("/api/act")
-async def act(request: Request, one: Act, who: Writer) -> dict[str, Any]:
-    """Journal what a person did: answered once it is on the disk; a known key is not new."""
-    desk = await _desk(request)
-    if desk is None or desk.round.number != one.round:
-        raise HTTPException(409, f"round {one.round} takes no more answers")
-    if one.kind in LABELLED and one.label not in desk.round.labels:
-        raise HTTPException(422, f"unknown label {one.label!r}")
-    if unknown := [text for text in one.ids if text not in desk.round.items]:
-        raise HTTPException(422, f"id {unknown[0]!r} was not asked in round {one.round}")
-    if not one.ids and one.kind not in (UNDO, FINISH):
-        raise HTTPException(422, f"{one.kind} needs the id of a text")
-    if one.kind == FINISH and not desk.enough(desk.decided()):
+async def act(request: Request, action: Action, name: PosterName) -> dict[str, Any]:
+    """Write what a person did to the journal; answered once it is on the disk."""
+    queue = await _queue(request)
+    if queue is None or queue.round.number != action.round:
+        raise HTTPException(409, f"round {action.round} is not open for answers")
+    if action.kind in LABELLED and action.label not in queue.round.labels:
+        raise HTTPException(422, f"unknown label {action.label!r}")
+    if unknown := [text_id for text_id in action.ids if text_id not in queue.round.items]:
+        raise HTTPException(422, f"id {unknown[0]!r} was not asked in round {action.round}")
+    if not action.ids and action.kind not in (UNDO, FINISH):
+        raise HTTPException(422, f"{action.kind} needs the id of a text")
+    if action.kind == FINISH and not queue.can_end(queue.answers()):
         raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
-    label = one.label if one.kind in LABELLED else None
-    each = one.seconds / max(len(one.ids), 1) if one.seconds is not None else None
-    new = desk.append([
-        Event(f"{one.key}.{n}", one.kind, who, one.round, text, label, each, one.shown, one.note)
-        for n, text in enumerate(one.ids or [""])
-    ])  # fmt: skip
-    if desk.due():
-        threading.Thread(target=desk.rank, daemon=True).start()
-    told = {"new": new, **panel.progress(desk)}
-    if new and one.kind == UNDO and (back := desk.undone(who)):
-        told["undone"] = _shown(desk, desk.round.items[back])
-    return told
+    n_new = queue.append(_events(action, name))
+    if queue.ranking_is_due():
+        threading.Thread(target=queue.rerank, daemon=True).start()
+    answer = {"new": n_new, **panel.progress(queue)}
+    if n_new and action.kind == UNDO and (text_id := queue.last_undone(name)):
+        answer["undone"] = _shown(queue, queue.round.items[text_id])
+    return answer
 
 
-def _shown(desk: TaskQueue, item: Item, *, again: bool = False) -> dict[str, Any]:
-    """An item as the page gets it: of a blind one, guess and votes never leave the server."""
-    blind = item.blind or again  # its reason stays here, too: it tells which texts measure
-    told: dict[str, Any] = {"id": item.id, "text": item.text, "fields": item.fields,
-                            "reason": "" if blind else item.reason, "blind": blind, "again": again,
-                            "round": desk.round.number}  # fmt: skip
-    decided = desk.decided()
-    told["alike"] = [
-        {"id": one, "text": desk.round.items[one].text}
-        for one in item.alike
-        if one not in decided and not again
+def _events(action: Action, name: str) -> list[Event]:
+    """An event for each text of an action; the time is divided among them."""
+    ids = action.ids or [""]
+    return [
+        Event(
+            key=f"{action.key}.{number}",
+            kind=action.kind,
+            annotator=name,
+            round=action.round,
+            id=text_id,
+            label=action.label if action.kind in LABELLED else None,
+            seconds=None if action.seconds is None else action.seconds / len(ids),
+            shown=action.shown,
+            note=action.note,
+        )
+        for number, text_id in enumerate(ids)
     ]
-    if not told["blind"]:
-        told |= {"guess": item.guess, "confidence": item.confidence, "votes": item.votes,
-                 "marks": item.marks}  # fmt: skip
-    return told
+
+
+def _shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, Any]:
+    """An item as the page gets it. The guess and votes of a blind one never leave the server.
+
+    Nor does its reason, which would show which texts belong to the evaluation sample.
+    """
+    blind = item.blind or recheck
+    answers = queue.answers()
+    shown: dict[str, Any] = {
+        "id": item.id,
+        "text": item.text,
+        "fields": item.fields,
+        "reason": "" if blind else item.reason,
+        "blind": blind,
+        "recheck": recheck,
+        "round": queue.round.number,
+        "duplicates": [
+            {"id": text_id, "text": queue.round.items[text_id].text}
+            for text_id in item.duplicates
+            if text_id not in answers and not recheck
+        ],
+    }
+    if not blind:
+        shown |= {
+            "guess": item.guess,
+            "confidence": item.confidence,
+            "votes": item.votes,
+            "highlights": item.highlights,
+        }
+    return shown

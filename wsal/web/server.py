@@ -1,6 +1,11 @@
-"""The server in a thread of its own: it outlives a round, and goes when the command ends."""
+"""The page's server, in a thread of the command that runs the loop.
+
+One process and one lock on the run folder; the page stays up while the classifier trains, and goes
+when the command ends.
+"""
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -12,34 +17,33 @@ from pathlib import Path
 
 from wsal.artifacts import write_json
 
-LAST_LOOK = 4.0  # seconds that open pages have to learn that the run is over
+LAST_POLL_SECONDS = 4.0  # that open pages have to learn that the run is over
 
 
 def tokens_of(run_dir: Path, people: Sequence[str]) -> dict[str, str]:
-    """Token -> name; the same after a restart, so that open pages go on. The file is private."""
-    place = run_dir / "web.json"
-    known: dict[str, str] = {}
-    if place.exists():
-        import json  # noqa: PLC0415
+    """Token -> name, kept in a file that only its owner can read.
 
-        known = json.loads(place.read_text())
-    by_name = {name: token for token, name in known.items()}
+    Tokens stay the same after a restart, so that open pages go on working.
+    """
+    path = run_dir / "web.json"
+    earlier: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    by_name = {name: token for token, name in earlier.items()}
     tokens = {by_name.get(name) or secrets.token_urlsafe(24): name for name in people or ("",)}
-    write_json(place, tokens)
-    os.chmod(place, 0o600)  # noqa: PTH101
+    write_json(path, tokens)
+    os.chmod(path, 0o600)  # noqa: PTH101
     return tokens
 
 
 @contextlib.contextmanager
 def running(app: object, listening: socket.socket) -> Iterator[None]:
-    """Serve until the block ends; requests that were accepted are answered first."""
+    """Serve until the block ends; requests that were accepted are still answered."""
     import uvicorn  # noqa: PLC0415
 
     config = uvicorn.Config(app, log_level="warning", access_log=False)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)  # a request waits for no more of what computes beside it
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)  # seconds; at the default of 0.005, training delays requests
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
@@ -48,4 +52,4 @@ def running(app: object, listening: socket.socket) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(timeout=5)
-        sys.setswitchinterval(before)
+        sys.setswitchinterval(interval)

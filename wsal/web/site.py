@@ -1,4 +1,4 @@
-"""What the page serves: a run folder, who may answer, and the desk of the open round."""
+"""What the page serves: a run folder, who may answer, and the queue of the open round."""
 
 import threading
 from dataclasses import dataclass, field
@@ -6,70 +6,71 @@ from pathlib import Path
 from typing import Any
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
-from wsal.annotation.open_round import ROUNDS, newest, read_round
+from wsal.annotation.open_round import ROUNDS, newest_round, read_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import MANIFEST
 from wsal.errors import MissingArtifactError
 from wsal.web import panel
 
-SHOWN = ("pool", "votes", "embeddings")  # artifacts that a round is shown with
+READ_WITH_A_ROUND = ("pool", "votes", "embeddings")  # artifacts
 
 
 @dataclass
 class Site:
-    """What the page serves: a run folder, who may answer, and the desk of the open round."""
+    """What the page serves: a run folder, who may answer, and the queue of the open round."""
 
     run_dir: Path
-    tokens: dict[str, str]  # token -> name; "" is anybody, who says who they are
+    tokens: dict[str, str]  # token -> name; "" is anybody: people give their own names
     guidelines: dict[str, str] = field(default_factory=dict)
     blind: float = 0.15
     overlap: float = 0.0
-    again: float = 0.0
+    recheck: float = 0.0
     lease_seconds: float = 300.0
-    open_desk: TaskQueue | None = None
-    opened: tuple[object, ...] = ()  # what the desk was made of
+    open_queue: TaskQueue | None = None
+    opened_from: tuple[object, ...] = ()  # the state of the files that `open_queue` was read from
     quality: dict[str, Any] = field(default_factory=dict)
     over: str = ""  # why the run ended, once it did
     lock: threading.Lock = field(default_factory=threading.Lock)
-    polled: float = 0.0  # when a page last asked
+    last_poll: float = 0.0  # when a page last asked for the state
 
     def current(self) -> tuple[bool, TaskQueue | None]:
-        """Whether it is known at once which desk is open, and the desk; waits for nothing."""
-        _, waits, made_of = self._newest()
-        return (self.opened == made_of, self.open_desk) if waits else (True, None)
+        """Whether `open_queue` is up to date, and the queue; returns at once."""
+        _, is_open, files = self._newest()
+        return (self.opened_from == files, self.open_queue) if is_open else (True, None)
 
-    def desk(self) -> TaskQueue | None:
-        """The desk of the round that waits for answers; None while there is none.
+    def queue(self) -> TaskQueue | None:
+        """The queue of the round that waits for answers; None while there is none.
 
-        While what lies before the round is made anew there is none, either. A round is opened by
-        reading much of the run: never call this in the event loop.
+        There is none either while the artifacts before the round are being rebuilt. Opening a round
+        reads much of the run: never call this in the event loop.
         """
         with self.lock:
-            number, waits, made_of = self._newest()
-            if not waits:
-                self.open_desk, self.opened = None, ()
-            elif self.opened != made_of:
-                self.open_desk, self.opened = self._opened(number), made_of
-                threading.Thread(target=self.look, daemon=True).start()
-            return self.open_desk
+            number, is_open, files = self._newest()
+            if not is_open:
+                self.open_queue, self.opened_from = None, ()
+            elif self.opened_from != files:
+                self.open_queue, self.opened_from = self._read_queue(number), files
+                threading.Thread(target=self.update_quality, daemon=True).start()
+            return self.open_queue
 
     def _newest(self) -> tuple[int, bool, tuple[object, ...]]:
-        """The newest round, whether it waits for answers, and what its desk would be made of."""
-        number, waits = newest(self.run_dir)
-        parts = (*SHOWN, f"{ROUNDS}/{number:03d}/query")
-        files = [self.run_dir / part / MANIFEST for part in parts]
-        return number, waits, (number, *(f.stat().st_mtime_ns for f in files if f.exists()))
+        """The newest round, whether it waits for answers, and the state of the files it is in."""
+        number, is_open = newest_round(self.run_dir)
+        names = (*READ_WITH_A_ROUND, f"{ROUNDS}/{number:03d}/query")
+        manifests = [self.run_dir / name / MANIFEST for name in names]
+        times = [path.stat().st_mtime_ns for path in manifests if path.exists()]
+        return number, is_open, (number, *times)
 
-    def _opened(self, number: int) -> TaskQueue | None:
+    def _read_queue(self, number: int) -> TaskQueue | None:
         try:
-            found = read_round(self.run_dir, number, self.blind)
-        except (MissingArtifactError, OSError):  # some of it is being made anew
+            open_round = read_round(self.run_dir, number, self.blind)
+        except (MissingArtifactError, OSError):  # some of it is being rebuilt
             return None
         journal = Journal(self.run_dir / JOURNAL_FILE)
-        desk = TaskQueue(journal, found, self.lease_seconds, self.overlap, self.again)
-        desk.refresh()
-        return desk
+        queue = TaskQueue(journal, open_round, self.lease_seconds, self.overlap, self.recheck)
+        queue.refresh()
+        return queue
 
-    def look(self) -> None:
-        """Quality and forecast, which take a second, are computed beside the requests."""
+    def update_quality(self) -> None:
+        """Compute quality and forecast, which takes about a second: run it in a thread."""
         self.quality = panel.quality(self.run_dir)

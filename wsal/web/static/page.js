@@ -1,66 +1,66 @@
-"use strict";
 // One key, one decision. What was pressed is kept in localStorage until the server has it on its disk.
+import { $, fill, make } from "./dom.js";
+import { drawPanel } from "./panel.js";
 
-const $ = (id) => document.getElementById(id);
 const COMMANDS = [
   ["u", "Undo", undo], ["s", "Skip", () => decide("skip")], ["?", "Unsure", () => decide("unsure")],
-  ["f", "Flag", () => remark("flag", "")], ["n", "Note", openNote], ["v", "Guess and votes", toggleShown],
+  ["f", "Flag", () => remark("flag", "")], ["n", "Note", openNote], ["v", "Guess and votes", toggleGuess],
   ["d", "Decide together", toggleTogether], ["g", "Guidelines", toggleGuidelines],
-  ["a", "Settle", toggleSettle], ["e", "End the round", end],
+  ["a", "Settle", toggleSettling], ["e", "End the round", endRound],
 ];
-const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // letters that are no command
-const SEPARATORS = [" > ", " / ", "/", "::"];
-const UNSENT = "wsal unsent";
+const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // for classes: letters that are no command
+const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
+const FOLDED_FROM = 12; // more classes than this are folded by their first level
+const UNSENT = "wsal unsent"; // a key of localStorage
+const QUEUED = 5; // texts that are fetched ahead
+const SERVER_SILENT = "wsal does not answer; what you press is kept here";
 
 const state = {
-  queue: [], shown: null, since: 0, labels: [], guidelines: {}, round: 0, phase: "", settling: false,
-  open: false, together: true, told: false, ending: false, done: [], fetching: false, dry: false, ties: 0, last: {},
+  queue: [], current: null, since: 0, labels: [], guidelines: {}, round: 0, phase: "", settling: false,
+  showsGuess: false, together: true, showsGuidelines: false, ending: false, fetching: false, exhausted: false,
+  ties: 0, over: "",
 };
-
-function make(tag, text, attributes = {}) {
-  const one = document.createElement(tag);
-  if (text !== undefined && text !== null) one.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
-  return one;
-}
-const fill = (id, ...nodes) => $(id).replaceChildren(...nodes.filter(Boolean));
+const status = (text) => { $("status").textContent = text; };
 
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// ---- sending: nothing is forgotten before it is acknowledged ----------------------------------
+// ---- sending: nothing is forgotten before the server has acknowledged it ----------------------
 const unsent = () => JSON.parse(localStorage.getItem(UNSENT) || "[]");
-const keep = (acts) => localStorage.setItem(UNSENT, JSON.stringify(acts));
+const keepUnsent = (actions) => localStorage.setItem(UNSENT, JSON.stringify(actions));
 let sending = null;
 
-function send(act) {
-  keep([...unsent(), { key: newKey(), round: state.round, ...act }]);
+function send(action) {
+  keepUnsent([...unsent(), { key: newKey(), round: state.round, ...action }]);
   flush();
 }
 function flush() {
-  sending = sending || drain().finally(() => { sending = null; });
+  sending = sending || sendAll().finally(() => { sending = null; });
   return sending;
 }
-async function drain() {
-  for (let acts = unsent(); acts.length; acts = unsent()) {
-    $("saving").textContent = acts.length > 1 ? `saving ${acts.length}…` : "";
-    let answer;
+async function sendAll() {
+  for (let actions = unsent(); actions.length; actions = unsent()) {
+    status(actions.length > 1 ? `saving ${actions.length}…` : "");
+    let response;
     try {
-      answer = await fetch("/api/act", { method: "POST", body: JSON.stringify(acts[0]),
+      response = await fetch("/api/act", { method: "POST", body: JSON.stringify(actions[0]),
         headers: { "Content-Type": "application/json", "X-Wsal": "1" } });
-    } catch { answer = null; }
-    if (!answer || answer.status >= 500) {
-      $("saving").textContent = `no answer from wsal: ${acts.length} kept here, trying again`;
+    } catch { response = null; }
+    if (!response || response.status >= 500) {
+      status(`wsal does not answer; ${actions.length} kept here, trying again`);
       await new Promise((done) => setTimeout(done, 700));
       continue;
     }
-    const key = acts[0].key;
-    keep(unsent().filter((one) => one.key !== key)); // another tab may have added some
-    const told = await answer.json().catch(() => ({}));
-    $("saving").textContent = answer.ok ? "" : `not taken: ${told.detail || answer.status}`;
-    if (answer.ok) { showCount(told); if (told.undone) back(told.undone); else if (!state.shown) refill(); }
+    const key = actions[0].key;
+    keepUnsent(unsent().filter((action) => action.key !== key)); // another tab may have added some
+    const answer = await response.json().catch(() => ({}));
+    status(response.ok ? "" : `not accepted: ${answer.detail || response.status}`);
+    if (!response.ok) continue;
+    showCount(answer);
+    if (answer.undone) bringBack(answer.undone);
+    else if (!state.current) refill();
   }
 }
 
@@ -69,287 +69,232 @@ async function refill() {
   if (state.fetching || state.settling || state.phase !== "round") return;
   state.fetching = true;
   try {
-    const have = [...state.queue, state.shown].filter(Boolean).map((one) => one.id);
-    const waiting = unsent().flatMap((act) => act.ids || []);
-    const query = new URLSearchParams({ n: Math.max(0, 5 - state.queue.length), have: [...have, ...waiting].join("\n") });
-    const found = (await (await fetch(`/api/next?${query}`)).json()).items || [];
-    const known = new Set([...have, ...waiting]);
-    state.queue.push(...found.filter((one) => one.round === state.round && (one.again || !known.has(one.id))));
-    state.dry = !waiting.length && !unsent().length;
+    const onPage = [...state.queue, state.current].filter(Boolean).map((item) => item.id);
+    const waiting = unsent().flatMap((action) => action.ids || []);
+    const ids = [...onPage, ...waiting];
+    const query = new URLSearchParams({ n: Math.max(0, QUEUED - state.queue.length), on_page: ids.join("\n") });
+    const items = (await (await fetch(`/api/next?${query}`)).json()).items || [];
+    state.queue.push(...items.filter((item) => item.round === state.round && (item.recheck || !ids.includes(item.id))));
+    state.exhausted = !waiting.length && !unsent().length;
   } catch { /* the next poll tries again */ } finally { state.fetching = false; }
-  if (!state.shown && state.queue.length) next();
-  else if (!state.shown) showEmpty();
+  if (!state.current && state.queue.length) next();
+  else if (!state.current) showEmpty();
 }
 function next() {
-  state.shown = state.queue.shift() || null;
+  state.current = state.queue.shift() || null;
   state.since = performance.now();
   state.together = true;
   render();
-  if (state.queue.length < 4) refill();
+  if (state.queue.length < QUEUED - 1) refill();
 }
-function back(item) {
-  if (state.shown) state.queue.unshift(state.shown);
-  state.queue = state.queue.filter((one) => one.id !== item.id);
-  state.shown = item;
+function bringBack(item) {
+  if (state.current) state.queue.unshift(state.current);
+  state.queue = state.queue.filter((queued) => queued.id !== item.id);
+  state.current = item;
   state.since = performance.now();
   render();
 }
 
 // ---- what people do ---------------------------------------------------------------------------
 function decide(kind, label = null) {
-  const item = state.shown;
+  const item = state.current;
   if (!item) return;
   if (state.settling) kind = kind === "answer" ? "settle" : null;
-  else if (item.again) kind = kind === "answer" ? "again" : null;
+  else if (item.recheck) kind = kind === "answer" ? "recheck" : null;
   if (!kind) return;
-  const others = state.together ? item.alike.map((one) => one.id) : [];
+  const others = state.together ? item.duplicates.map((duplicate) => duplicate.id) : [];
   const seconds = (performance.now() - state.since) / 1000;
-  const shown = state.open && !item.blind ? "guess,votes" : "";
+  const shown = state.showsGuess && !item.blind ? "guess,votes" : "";
   send({ kind, label, ids: [item.id, ...others], seconds, shown });
-  state.queue = state.queue.filter((one) => !others.includes(one.id));
+  state.queue = state.queue.filter((queued) => !others.includes(queued.id));
   $("search").value = "";
   next();
 }
 function undo() { send({ kind: "undo" }); }
 function remark(kind, note) {
-  if (!state.shown) return;
-  send({ kind, ids: [state.shown.id], note });
-  $("saving").textContent = kind === "flag" ? "flagged" : "note kept";
+  if (!state.current) return;
+  send({ kind, ids: [state.current.id], note });
+  status(kind === "flag" ? "flagged" : "note saved");
 }
-function openNote() { if (state.shown) { $("note").hidden = false; $("note-text").focus(); } }
-function toggleShown() { state.open = !state.open; render(); }
+function openNote() { if (state.current) { $("note").hidden = false; $("note-text").focus(); } }
+function closeNote() { $("note-text").value = ""; $("note").hidden = true; $("note-text").blur(); }
+function toggleGuess() { state.showsGuess = !state.showsGuess; render(); }
 function toggleTogether() { state.together = !state.together; render(); }
-function toggleGuidelines() { state.told = !state.told; render(); }
-function end() {
+function toggleGuidelines() { state.showsGuidelines = !state.showsGuidelines; render(); }
+function endRound() {
   if (!state.ending) {
     state.ending = true;
-    $("saving").textContent = "press e again to end the round: what is open stays unanswered";
+    status("press e again to end the round; open texts stay unlabelled");
     setTimeout(() => { state.ending = false; }, 4000);
     return;
   }
   send({ kind: "finish" });
 }
-async function toggleSettle() {
+async function toggleSettling() {
   state.settling = !state.settling;
-  state.queue = []; state.shown = null;
-  if (state.settling) {
-    await flush();
-    state.queue = (await (await fetch("/api/settle")).json()).items || [];
-    next();
-  } else { render(); refill(); }
+  state.queue = []; state.current = null;
+  if (!state.settling) { render(); refill(); return; }
+  await flush();
+  state.queue = (await (await fetch("/api/settle")).json()).items || [];
+  next();
 }
 
 // ---- drawing ----------------------------------------------------------------------------------
-function marked(text, words) {
-  const found = words.filter(Boolean).sort((a, b) => b.length - a.length);
-  if (!found.length) return [document.createTextNode(text)];
-  const escaped = found.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+function highlighted(text, words) {
+  const longestFirst = words.filter(Boolean).sort((a, b) => b.length - a.length);
+  if (!longestFirst.length) return [document.createTextNode(text)];
+  const escaped = longestFirst.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return text.split(new RegExp(`(${escaped.join("|")})`, "g"))
-    .map((piece) => (found.includes(piece) ? make("mark", piece) : document.createTextNode(piece)));
+    .map((piece) => (words.includes(piece) ? make("mark", piece) : document.createTextNode(piece)));
 }
 function render() {
-  const item = state.shown;
-  $("message").textContent = state.settling ? "Settle: people disagree on this text, or it carries a remark." : "";
-  for (const id of ["text", "fields", "alike", "reason", "help-model", "remarks"]) fill(id);
+  const item = state.current;
+  $("message").textContent = state.settling ? "Settle: people disagree on this text, or somebody flagged it or left a note." : "";
+  for (const id of ["text", "fields", "duplicates", "reason", "guess", "remarks"]) fill(id);
   $("text").dataset.shown = item ? item.id : "";
-  if (!item) { showEmpty(); drawClasses(); drawCommands(); return; }
-  const open = state.open && !item.blind;
-  fill("text", ...marked(item.text || "(no text)", open ? item.marks : []));
-  const fields = Object.entries(item.fields);
-  if (fields.length > 1) fill("fields", ...fields.flatMap(([k, v]) => [make("dt", k), make("dd", v)]));
-  if (item.alike.length) {
-    const list = make("ul");
-    list.append(...item.alike.map((one) => make("li", one.text)));
-    fill("alike", make("div", state.together ? "Decided together with:" : "Nearly the same, decided apart:"), list);
-  }
-  fill("reason", document.createTextNode(item.again ? "asked again: your answer from before does not show"
-    : item.reason ? `Why this text: ${item.reason}` : ""));
-  if (state.open && item.blind) fill("help-model", make("span", "Guess and votes stay hidden on this text."));
-  if (open) {
-    const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("help-model", make("div", `Guess: ${item.guess} (${item.confidence.toFixed(2)})`), make("div", `Votes: ${votes}`));
-  }
-  const said = [...(item.answers || []).map(([who, label]) => `${who}: ${label}`), ...(item.remarks || [])];
-  fill("remarks", ...said.map((one) => make("li", one)));
+  if (item) renderItem(item);
+  else showEmpty();
   drawClasses();
   drawCommands();
 }
-function showEmpty() {
-  const texts = {
-    round: state.settling ? "Nothing to settle. Press a to go back."
-      : state.ties ? `${state.ties} texts wait to be settled: press a.`
-        : state.dry ? "No text is left for you in this round; others may still be answering." : "Loading…",
-    training: `wsal is at work: ${state.round ? `learning from round ${state.round}` : "getting ready"}. The next texts come by themselves.`,
-    over: state.last.over || "",
-    "": "Loading…",
-  };
-  fill("text", document.createTextNode(texts[state.phase] ?? ""));
+function renderItem(item) {
+  const showsGuess = state.showsGuess && !item.blind;
+  fill("text", ...highlighted(item.text || "(no text)", showsGuess ? item.highlights : []));
+  const fields = Object.entries(item.fields);
+  if (fields.length > 1) fill("fields", ...fields.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
+  if (item.duplicates.length) {
+    const list = make("ul");
+    list.append(...item.duplicates.map((duplicate) => make("li", duplicate.text)));
+    fill("duplicates", make("div", state.together ? "Decided together with:" : "Nearly the same, but decided separately:"), list);
+  }
+  if (item.recheck) fill("reason", make("span", "You have answered this text before; your earlier answer is hidden."));
+  else if (item.reason) fill("reason", make("span", `Why this text: ${item.reason}`));
+  if (showsGuess) {
+    const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
+    fill("guess", make("div", `Guess: ${item.guess} (${item.confidence.toFixed(2)})`), make("div", `Votes: ${votes}`));
+  } else if (state.showsGuess) fill("guess", make("span", "Guess and votes are hidden for this text."));
+  const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
+  fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
 }
-function matches() {
+function emptyMessage() {
+  if (state.phase === "over") return state.over;
+  if (state.phase === "training") {
+    const work = state.round ? `wsal is learning from round ${state.round}` : "wsal is preparing the first round";
+    return `${work}. The next texts will appear here.`;
+  }
+  if (state.phase === "round") {
+    if (state.settling) return "Nothing to settle. Press a to go back.";
+    if (state.ties === 1) return "People disagree on 1 text: press a to settle it.";
+    if (state.ties) return `People disagree on ${state.ties} texts: press a to settle them.`;
+    if (state.exhausted) return "There are no more texts for you in this round; others may still be answering.";
+  }
+  return "Loading…";
+}
+function showEmpty() { fill("text", document.createTextNode(emptyMessage())); }
+
+function matchingLabels() {
   const wanted = $("search").value.trim().toLowerCase();
   if (!wanted) return state.labels;
   const words = wanted.split(/\s+/);
-  const hit = state.labels.filter((label) => words.every((word) => label.toLowerCase().includes(word)));
-  return hit.sort((a, b) => Number(b.toLowerCase().startsWith(wanted)) - Number(a.toLowerCase().startsWith(wanted)));
+  const matches = state.labels.filter((label) => words.every((word) => label.toLowerCase().includes(word)));
+  return matches.sort((a, b) => Number(b.toLowerCase().startsWith(wanted)) - Number(a.toLowerCase().startsWith(wanted)));
 }
-function classButton(label, key, first) {
-  const one = make("button", null, { type: "button" });
-  if (key) { one.append(make("kbd", key)); one.setAttribute("aria-keyshortcuts", key); }
-  one.append(document.createTextNode(label));
-  if (first) one.className = "first";
-  if (state.told && state.guidelines[label]) one.append(make("small", state.guidelines[label]));
-  one.addEventListener("click", () => { decide("answer", label); one.blur(); });
-  return one;
+function classButton(label, isFirst) {
+  const button = make("button", null, { type: "button" }), key = KEYS[state.labels.indexOf(label)];
+  if (key) { button.append(make("kbd", key)); button.setAttribute("aria-keyshortcuts", key); }
+  button.append(document.createTextNode(label));
+  if (isFirst) button.className = "first";
+  if (state.showsGuidelines && state.guidelines[label]) button.append(make("small", state.guidelines[label]));
+  button.addEventListener("click", () => { decide("answer", label); button.blur(); });
+  return button;
 }
 function drawClasses() {
-  const searching = $("search").value.trim() !== "";
-  const found = matches();
-  const key = (label) => KEYS[state.labels.indexOf(label)];
-  const separator = SEPARATORS.find((sep) => state.labels.filter((one) => one.includes(sep)).length > state.labels.length / 2);
-  if (separator && !searching && state.labels.length > 12) {
-    const groups = new Map();
-    for (const label of found) {
-      const head = label.includes(separator) ? label.split(separator)[0] : "other";
-      groups.set(head, [...(groups.get(head) || []), label]);
-    }
-    fill("classes", ...[...groups].map(([head, labels]) => {
-      const fold = make("details"), inside = make("div");
-      inside.append(...labels.map((label) => classButton(label, key(label), false)));
-      fold.append(make("summary", `${head} (${labels.length})`), inside);
-      return fold;
-    }));
-    return;
+  const searching = $("search").value.trim() !== "", labels = matchingLabels();
+  const separator = SEPARATORS.find((sep) => state.labels.filter((label) => label.includes(sep)).length > state.labels.length / 2);
+  if (separator && !searching && state.labels.length > FOLDED_FROM) { drawFolded(labels, separator); return; }
+  fill("classes", ...labels.map((label, n) => classButton(label, searching && n === 0)),
+    labels.length ? null : make("p", "no class matches"));
+}
+function drawFolded(labels, separator) {
+  const groups = new Map();
+  for (const label of labels) {
+    const head = label.includes(separator) ? label.split(separator)[0] : "other";
+    groups.set(head, [...(groups.get(head) || []), label]);
   }
-  fill("classes", ...found.map((label, n) => classButton(label, key(label), searching && n === 0)),
-    found.length ? null : make("p", "no class is called so"));
+  fill("classes", ...[...groups].map(([head, members]) => {
+    const fold = make("details"), inside = make("div");
+    inside.append(...members.map((label) => classButton(label, false)));
+    fold.append(make("summary", `${head} (${members.length})`), inside);
+    return fold;
+  }));
 }
 function drawCommands() {
-  const pressed = { v: state.open, d: state.together, g: state.told, a: state.settling };
-  const useful = { d: state.shown?.alike?.length, g: Object.keys(state.guidelines).length };
-  fill("commands", ...COMMANDS.filter(([key]) => useful[key] !== 0 && useful[key] !== undefined || !(key in useful))
-    .map(([key, name, act]) => {
-      const one = make("button", null, { type: "button", "aria-keyshortcuts": key });
-      if (key in pressed) one.setAttribute("aria-pressed", String(pressed[key]));
-      one.append(make("kbd", key), document.createTextNode(name));
-      one.addEventListener("click", () => { act(); one.blur(); });
-      return one;
-    }));
-}
-function showCount(told) {
-  if (told.n === undefined) return;
-  state.ties = told.ties;
-  $("round").textContent = `round ${told.round}`;
-  $("bar").max = told.n; $("bar").value = told.n - told.open;
-  $("count").textContent = `${told.n - told.open} of ${told.n}`;
-}
-function svg(tag, attributes, text) {
-  const one = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
-  if (text !== undefined) one.textContent = text;
-  return one;
-}
-function drawCurve(points) {
-  if (!points || points.length < 2) { fill("curve"); return; }
-  const wide = 240, high = 96, left = 30, most = points.at(-1).n_gold || 1;
-  const low = Math.min(...points.map((p) => p.low)), top = Math.max(...points.map((p) => p.high));
-  const x = (n) => left + (wide - left - 6) * n / most;
-  const y = (v) => 6 + (high - 24) * (top - v) / Math.max(top - low, 1e-6);
-  const line = (name) => points.map((p) => `${x(p.n_gold)},${y(p[name])}`);
-  const picture = svg("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": "learning curve" });
-  picture.append(
-    svg("polygon", { points: [...line("high"), ...line("low").reverse()].join(" "), fill: "var(--accent)", opacity: "0.18" }),
-    svg("polyline", { points: line("value").join(" "), fill: "none", stroke: "var(--accent)", "stroke-width": "2" }),
-    ...[[top, 12], [low, high - 14]].map(([v, at]) => svg("text", { x: 0, y: at, "font-size": "9", fill: "var(--soft)" }, v.toFixed(2))),
-    svg("text", { x: left, y: high - 2, "font-size": "9", fill: "var(--soft)" }, "0"),
-    svg("text", { x: wide - 6, y: high - 2, "font-size": "9", fill: "var(--soft)", "text-anchor": "end" }, `${most} labels`));
-  fill("curve", picture);
-}
-function drawPanel(told) {
-  const quality = told.quality || {};
-  $("stop").hidden = !(quality.stop || []).length;
-  $("stop-why").textContent = `${(quality.stop || []).join("; ")}. Press e twice to end this round.`;
-  const now = quality.curve?.at(-1);
-  fill("quality", make("p", now ? `${quality.metric === "macro_f1" ? "macro-F1" : "accuracy"} ${now.value.toFixed(3)}, between ${now.low.toFixed(3)} and ${now.high.toFixed(3)} (90%)`
-    : "comes with the first finished round"));
-  drawCurve(quality.curve);
-  fill("forecast", ...(quality.forecast || []).map((line) => make("p", line)));
-  const counts = told.distribution || [], most = counts[0]?.[1] || 1;
-  fill("distribution", ...counts.slice(0, 12).map(([label, n]) => {
-    const row = make("div", null, { class: "bar" }), bar = make("i");
-    bar.style.width = `${100 * n / most}%`;
-    row.append(make("span", label), make("span", n), bar);
-    return row;
-  }), counts.length > 12 ? make("p", `and ${counts.length - 12} more classes`) : counts.length ? null : make("p", "none yet"));
-  drawPeople(told.people);
-}
-function drawPeople(told) {
-  if (!told?.people?.length) { fill("people", make("p", "nobody yet")); return; }
-  const table = make("table"), head = make("tr");
-  head.append(...["name", "answers", "seconds", "same again"].map((one) => make("th", one, { scope: "col" })));
-  table.append(head, ...told.people.map((one) => {
-    const row = make("tr"), [same, of] = one.same_again;
-    row.append(make("td", one.name), make("td", one.answers, { class: "n" }),
-      make("td", one.seconds === null ? "" : one.seconds.toFixed(1), { class: "n" }), make("td", of ? `${same} of ${of}` : "", { class: "n" }));
-    return row;
+  const pressed = { v: state.showsGuess, d: state.together, g: state.showsGuidelines, a: state.settling };
+  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length };
+  fill("commands", ...COMMANDS.filter(([key]) => !useless[key]).map(([key, name, run]) => {
+    const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
+    if (key in pressed) button.setAttribute("aria-pressed", String(pressed[key]));
+    button.append(make("kbd", key), document.createTextNode(name));
+    button.addEventListener("click", () => { run(); button.blur(); });
+    return button;
   }));
-  const worst = Object.entries(told.classes || {}).filter(([, a]) => a !== null).sort((a, b) => a[1] - b[1]).slice(0, 3);
-  fill("people", table,
-    told.alpha === null ? null : make("p", `Krippendorff's alpha ${told.alpha.toFixed(2)}`),
-    ...told.pairs.map(([a, b, n, kappa]) => make("p", `${a}, ${b}: kappa ${kappa.toFixed(2)} on ${n}`)),
-    worst.length && told.alpha < 1 ? make("p", `least agreed: ${worst.map(([c, a]) => `${c} ${a.toFixed(2)}`).join(", ")}`) : null);
+}
+function showCount(progress) {
+  if (progress.n === undefined) return;
+  state.ties = progress.ties;
+  $("round").textContent = `round ${progress.round}`;
+  $("bar").max = progress.n; $("bar").value = progress.n - progress.open;
+  $("count").textContent = `${progress.n - progress.open} of ${progress.n}`;
 }
 
 // ---- keys, polling ----------------------------------------------------------------------------
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const typing = event.target instanceof HTMLInputElement;
   if (event.key === "Escape") {
     $("search").value = ""; $("note").hidden = true; document.activeElement.blur(); drawClasses();
     return;
   }
   if (event.target === $("search") && event.key === "Enter") {
-    const first = matches()[0];
+    const first = matchingLabels()[0];
     if ($("search").value.trim() && first) { $("search").blur(); decide("answer", first); }
     event.preventDefault();
     return;
   }
-  if (typing) return;
+  if (event.target instanceof HTMLInputElement) return;
   if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
   if (event.key === "/") { event.preventDefault(); $("search").focus(); return; }
-  const command = COMMANDS.find(([key]) => key === event.key);
-  const at = KEYS.indexOf(event.key);
+  const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
   if (command) { event.preventDefault(); command[2](); }
-  else if (at >= 0 && at < state.labels.length && !event.repeat) { event.preventDefault(); decide("answer", state.labels[at]); }
+  else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
 });
 $("search").addEventListener("input", drawClasses);
 $("note").addEventListener("submit", (event) => {
   event.preventDefault();
   if ($("note-text").value.trim()) remark("note", $("note-text").value.trim());
-  $("note-text").value = ""; $("note").hidden = true; $("note-text").blur();
+  closeNote();
 });
 
 async function poll() {
-  let told;
+  let news;
   try {
-    const answer = await fetch("/api/state");
-    if (!answer.ok) { $("saving").textContent = "open the address that wsal printed"; return; }
-    told = await answer.json();
+    const response = await fetch("/api/state");
+    if (!response.ok) { status("open the address that wsal printed"); return; }
+    news = await response.json();
   } catch {
-    if (state.phase !== "over") $("saving").textContent = "wsal does not answer; what you press is kept here";
+    if (state.phase !== "over") status(SERVER_SILENT);
     return;
   }
-  if (!unsent().length) $("saving").textContent = $("saving").textContent.startsWith("wsal does not") ? "" : $("saving").textContent;
-  const fresh = told.phase !== state.phase || told.round !== state.round;
-  const labels = told.labels || state.labels;
+  if (!unsent().length && $("status").textContent === SERVER_SILENT) status("");
+  const isNew = news.phase !== state.phase || news.round !== state.round;
+  const labels = news.labels || state.labels;
   const relabelled = labels.join("\n") !== state.labels.join("\n");
-  state.last = told;
-  if (fresh) { Object.assign(state, { phase: told.phase, round: told.round, queue: [], shown: null, settling: false, dry: false }); }
-  Object.assign(state, { labels, guidelines: told.guidelines || state.guidelines });
-  showCount(told);
-  drawPanel(told);
-  if (fresh || relabelled) render();
+  if (isNew) Object.assign(state, { queue: [], current: null, settling: false, exhausted: false });
+  Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
+  showCount(news);
+  drawPanel(news);
+  if (isNew || relabelled) render();
   if (unsent().length) flush();
-  if (!state.shown || state.queue.length < 4) refill();
+  if (!state.current || state.queue.length < QUEUED - 1) refill();
 }
 poll();
 setInterval(poll, 1500);

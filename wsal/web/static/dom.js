@@ -1,0 +1,19 @@
+// Helpers to build and replace elements.
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, text, attributes = {}) {
+  const element = document.createElement(tag);
+  if (text !== undefined && text !== null) element.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+export function makeSvg(tag, attributes, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+export const fill = (id, ...nodes) => $(id).replaceChildren(...nodes.filter(Boolean));
