@@ -1,4 +1,4 @@
-"""How far annotators agree: Krippendorff's alpha, as a whole and by class."""
+"""How far annotators agree: Krippendorff's alpha, overall and by class."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -6,35 +6,33 @@ import numpy as np
 
 
 def krippendorff(answers: Sequence[Mapping[str, Hashable]]) -> float | None:
-    """Krippendorff's alpha for nominal data; None where fewer than two answers meet on any text.
+    """Krippendorff's alpha for nominal data; None if no text has two answers.
 
-    `answers` has one mapping a text, from annotator to label. 1 is perfect agreement, 0 that of
+    `answers` has one mapping per text, from annotator to label. 1 is perfect agreement, 0 that of
     chance (Krippendorff, Content Analysis, 2018, chapter 12).
 
     >>> krippendorff([{"a": 1, "b": 1}, {"a": 2, "b": 2}, {"a": 1, "b": 2}, {"a": 2}])
     0.4444
     """
-    units = [list(one.values()) for one in answers if len(one) > 1]
-    names = sorted({label for one in units for label in one}, key=str)
-    if not units:
+    from krippendorff import alpha  # noqa: PLC0415  for the page only
+
+    shared = [list(labels.values()) for labels in answers if len(labels) > 1]
+    if not shared:
         return None
-    at = {name: i for i, name in enumerate(names)}
-    pairs = np.zeros((len(names), len(names)))
-    for one in units:
-        counts = np.bincount([at[label] for label in one], minlength=len(names)).astype(float)
-        pairs += (np.outer(counts, counts) - np.diag(counts)) / (len(one) - 1)
-    totals = pairs.sum(axis=1)
-    n = totals.sum()
-    by_chance = (n**2 - (totals**2).sum()) / (n - 1)
-    if by_chance == 0:
-        return 1.0  # all answers are the same label
-    return round(float(1 - (n - np.trace(pairs)) / by_chance), 4)
+    distinct = dict.fromkeys(label for labels in shared for label in labels)
+    classes = {label: number for number, label in enumerate(distinct)}
+    if len(classes) == 1:
+        return 1.0  # the formula gives 0/0
+    counts = np.zeros((len(shared), len(classes)), np.int64)
+    for row, labels in enumerate(shared):
+        np.add.at(counts[row], [classes[label] for label in labels], 1)
+    return round(float(alpha(value_counts=counts, level_of_measurement="nominal")), 4)
 
 
 def by_class(answers: Sequence[Mapping[str, Hashable]]) -> dict[Hashable, float | None]:
     """Alpha of each label against all others."""
-    names = sorted({label for one in answers for label in one.values()}, key=str)
+    labels = sorted({label for one in answers for label in one.values()}, key=str)
     return {
-        name: krippendorff([{who: said == name for who, said in one.items()} for one in answers])
-        for name in names
+        label: krippendorff([{who: own == label for who, own in one.items()} for one in answers])
+        for label in labels
     }
