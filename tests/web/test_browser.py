@@ -20,7 +20,7 @@ def opened(browser, url, **context):
     return tab
 
 
-def settled(tab):
+def wait_until_saved(tab):
     """Wait until everything that was pressed is on the server's disk."""
     tab.wait_for_function(
         "() => JSON.parse(localStorage.getItem('wsal unsent') || '[]').length === 0"
@@ -78,11 +78,11 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
         if number == 22:
             assert tab.evaluate("JSON.parse(localStorage.getItem('wsal unsent')).length") >= 1
             served.start()
-            settled(tab)
+            wait_until_saved(tab)
         if len(said) == 50:
             break
         shown = on_screen(tab, text)
-    settled(tab)
+    wait_until_saved(tab)
     served.wait()
     assert not tab.faults
     texts = pl.read_parquet(run / "runs" / "w" / "pool" / "pool.parquet")
@@ -100,17 +100,18 @@ def test_two_tabs_of_one_person(run, page, browser):
         before = on_screen(tab)
         tab.keyboard.press("2")
         on_screen(tab, before)
-    settled(one)
+    wait_until_saved(one)
     told = one.evaluate("fetch('/api/state').then((one) => one.json())")
     assert 50 - told["open"] >= 2
     assert told["people"]["people"][0]["answers"] == 50 - told["open"]
 
 
 def test_a_title_with_a_script_is_a_text(run, page, browser):
-    place = run / "runs" / "w" / "rounds" / "001" / "query" / "query.parquet"
     evil = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-    query = pl.read_parquet(place).with_columns(text=pl.lit(evil) + pl.col("text"))
-    query.write_parquet(place)
+    for name in ("rounds/001/query/query.parquet", "pool/pool.parquet"):
+        path = run / "runs" / "w" / name
+        table = pl.read_parquet(path).with_columns(text=pl.lit(evil) + pl.col("text"))
+        table.write_parquet(path)
     served = page(run)
     tab = opened(browser, served.urls[0])
     assert on_screen(tab).startswith("<script>document.title='owned'</script><img")
@@ -152,7 +153,7 @@ def test_the_next_text_is_there_at_once(run, page, browser):
     tab.keyboard.press("1")
     assert tab.inner_text("#text") != before
     tab.context.set_offline(False)
-    settled(tab)
+    wait_until_saved(tab)
 
 
 def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_path, page, browser):
