@@ -152,7 +152,7 @@ def test_what_is_not_finite_is_refused_and_the_first_row_named(field, bad):
 def test_some_of_the_candidates_keep_all_that_is_theirs():
     pool, rows = candidates(30, n_labelled=4), np.array([7, 3, 20])
     some = pool.take(rows)
-    for field in ("probs", "embeddings", "extra", "groups", "doubt"):
+    for field in ("probs", "embeddings", "extra", "groups", "uncertainty"):
         assert (getattr(some, field) == getattr(pool, field)[rows]).all()
     assert (some.samples == pool.samples[:, rows]).all()
     assert (some.labelled, len(some), len(some.extra_reasons)) == (pool.labelled, 3, 3)

@@ -1,1 +1,1 @@
-"""Active learning: which texts to ask people about next. Strategies work on arrays alone."""
+"""Active learning: which texts to ask people about next. Strategies work on arrays only."""

@@ -1,4 +1,4 @@
-"""AnchorAL: look for rare classes near the few texts that are known to be of them."""
+"""AnchorAL: looks for rare classes near the few texts labelled with them."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from wsal.active.candidates import (
     Labelled,
     QueryStrategy,
     Selection,
-    among,
-    joined,
-    noted,
+    concatenated,
+    select_among,
+    with_note,
 )
 from wsal.active.neighbours import nearest
 from wsal.active.ranking import ranked
@@ -23,56 +23,57 @@ from wsal.settings import Positive
 
 @dataclass(frozen=True)
 class Anchors:
-    """A strategy among the neighbours of labelled texts (Lesci and Vlachos, 2024).
+    """Another strategy, applied to the neighbours of labelled texts (Lesci and Vlachos, 2024).
 
-    Each class has some of its labelled texts for anchors, spread out by k-means++. Candidates
-    near an anchor, those of the highest mean similarity to the anchors they are near to, are
-    what `base` chooses from (arXiv 2404.05623).
+    The anchors of a class are some of its labelled texts, spread out by k-means++. `base` chooses
+    among the candidates near an anchor with the highest mean similarity to the anchors that they
+    are near to (arXiv 2404.05623).
     """
 
     base: QueryStrategy
     n_anchors: Positive = 10
-    """Of each class."""
+    """Of each class, at most."""
     n_neighbours: Positive = 50
     """Candidates looked up for each anchor."""
     max_texts: Positive = 1000
     """Candidates that `base` chooses from."""
     only_rare: bool = True
-    """Only classes with fewer labels than an equal share (all classes, if there are none such)."""
+    """Only classes with fewer labels than an equal share (all classes, if there are none)."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows near anchors, as `base` ranks them; then, if those run out, others."""
+        """Rows near anchors, as `base` ranks them, then others if there are too few of those."""
         labelled = candidates.labelled
         if not labelled:
             chosen = self.base.select(candidates, size, rng)
-            return noted(chosen, "nothing is labelled yet, so chosen among all")
+            return with_note(chosen, "nothing is labelled yet, so chosen among all")
         near = self._near(candidates, labelled, rng)[: max(self.max_texts, size)]
-        found = among(self.base, candidates, near, size, rng)
         rare = "of rare classes" if self.only_rare else "of each class"
-        found = noted(found, f"near labelled texts {rare}")
+        chosen = select_among(self.base, candidates, near, size, rng)
+        chosen = with_note(chosen, f"near labelled texts {rare}")
         far = np.setdiff1d(np.arange(len(candidates)), near)
         if len(near) >= size or not len(far):
-            return found
-        rest = among(self.base, candidates, far, size - len(near), rng)
-        return joined([found, noted(rest, f"too few are near labelled texts {rare}")])
+            return chosen
+        rest = select_among(self.base, candidates, far, size - len(near), rng)
+        return concatenated([chosen, with_note(rest, f"too few are near labelled texts {rare}")])
 
     def _near(self, candidates: Candidates, labelled: Labelled, rng: np.random.Generator) -> Rows:
-        """Candidates near an anchor, by falling mean similarity."""
+        """Candidates near an anchor, in order of decreasing mean similarity."""
         anchors = labelled.embeddings[self._anchors(labelled, rng)]
-        found, distances = nearest(anchors, candidates.embeddings, self.n_neighbours)
-        times = np.bincount(found.ravel(), minlength=len(candidates))
-        cosine = distances.ravel() ** 2 / 2
-        total = np.bincount(found.ravel(), cosine, len(candidates))
-        near = np.flatnonzero(times)
-        distance = (total[near] / times[near]).astype(np.float32)
-        return near[ranked(-distance, rng)]
+        neighbours, distances = nearest(anchors, candidates.embeddings, self.n_neighbours)
+        n_anchors = np.bincount(neighbours.ravel(), minlength=len(candidates))
+        cosine_distance = distances.ravel() ** 2 / 2  # of vectors of length 1
+        total = np.bincount(neighbours.ravel(), cosine_distance, len(candidates))
+        near = np.flatnonzero(n_anchors)
+        mean_distance = (total[near] / n_anchors[near]).astype(np.float32)
+        return near[ranked(-mean_distance, rng)]
 
     def _anchors(self, labelled: Labelled, rng: np.random.Generator) -> Rows:
+        """Rows of labelled texts."""
         classes, counts = np.unique(labelled.classes, return_counts=True)
         rare = counts < counts.mean() if self.only_rare else np.zeros(len(classes), bool)
         anchors = []
-        for one in classes[rare] if rare.any() else classes:
-            texts = np.flatnonzero(labelled.classes == one)
+        for label in classes[rare] if rare.any() else classes:
+            texts = np.flatnonzero(labelled.classes == label)
             seed = int(rng.integers(2**31))
             if len(texts) > self.n_anchors:
                 points = labelled.embeddings[texts].astype(np.float64)

@@ -17,10 +17,10 @@ class Bald:
     """The highest mutual information of class and weights (Gal et al., 2017, arXiv 1703.02910)."""
 
     passes: Positive = 10
-    """Predictions made of each candidate with dropout left on."""
+    """Predictions of each candidate with dropout left on."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by falling mutual information; equal ones in random order."""
+        """Rows by decreasing mutual information; equal ones in random order."""
         information = _information(candidates, self.passes)
         rows = ranked(information, rng)[:size]
         return Selection(rows, information[rows], _reasons(information[rows]))
@@ -28,19 +28,19 @@ class Bald:
 
 @dataclass(frozen=True)
 class PowerBald:
-    """Mutual information with noise, so that a query is less alike (Kirsch et al., 2023).
+    """Mutual information with noise, for more varied queries (Kirsch et al., 2023).
 
-    Ranked by `beta * log(information)` plus Gumbel noise: as if drawn one by one, each with a
-    chance that grows with information to the power of beta (arXiv 2106.12059).
+    Texts are ranked by `beta * log(information)` plus Gumbel noise, which is the same as drawing
+    them one by one in proportion to information to the power of beta (arXiv 2106.12059).
     """
 
     passes: Positive = 10
-    """Predictions made of each candidate with dropout left on."""
+    """Predictions of each candidate with dropout left on."""
     beta: Rate = 1.0
-    """Above 1 nearer to BALD, below 1 nearer to random."""
+    """Above 1: closer to BALD; below 1: closer to random."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by falling noisy score."""
+        """Rows by decreasing noisy score."""
         information = _information(candidates, self.passes)
         logs = np.log(np.maximum(information, np.finfo(np.float32).tiny))
         scores = (self.beta * logs + rng.gumbel(size=len(logs))).astype(np.float32)
@@ -51,11 +51,11 @@ class PowerBald:
 def _information(candidates: Candidates, passes: int) -> Scores:
     if candidates.samples is None:
         raise ConfigError(
-            "this strategy compares predictions made with dropout, and was given none: fill "
-            f"Candidates.samples with {passes} passes, (passes, texts, classes)"
+            "this strategy compares predictions made with dropout, but there are none: fill "
+            f"Candidates.samples with {passes} passes, an array (passes, texts, classes)"
         )
     return mutual_information(candidates.samples)
 
 
 def _reasons(information: Scores) -> list[str]:
-    return [f"passes with dropout disagree (information {one:.3f})" for one in information]
+    return [f"passes with dropout disagree (information {value:.3f})" for value in information]

@@ -1,10 +1,10 @@
-"""CAL: texts that the classifier sees unlike the labelled texts next to them."""
+"""CAL: texts that are predicted differently from the labelled texts nearest to them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from wsal.active.candidates import Candidates, Selection, noted
+from wsal.active.candidates import Candidates, Selection, with_note
 from wsal.active.neighbours import nearest
 from wsal.active.ranking import ranked, top
 from wsal.active.scores import margin
@@ -15,27 +15,27 @@ from wsal.settings import Positive
 class Cal:
     """Contrastive active learning (Margatina et al., 2021, arXiv 2109.03764).
 
-    The mean divergence KL(p' || p) of a text's prediction p from those, p', of its nearest
-    *labelled* texts. With nothing labelled: the smallest margins.
+    Ranks by the mean divergence KL(p' || p) of a text's prediction p from the predictions p' of its
+    nearest *labelled* texts. If nothing is labelled yet: by smallest margin.
     """
 
     n_neighbours: Positive = 10
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by falling divergence; equal ones in random order."""
+        """Rows by decreasing divergence; equal ones in random order."""
         labelled = candidates.labelled
         if not labelled:
             chosen = top(margin(candidates.probs), size, rng, "margin")
-            return noted(chosen, "nothing is labelled yet, so no text to compare with")
-        found, _ = nearest(candidates.embeddings, labelled.embeddings, self.n_neighbours)
-        n_found = found.shape[1]
-        theirs = labelled.probs.astype(np.float64)
-        certainty = (theirs * _log(theirs)).sum(axis=1)[found].mean(axis=1)
-        theirs_mean = sum(theirs[found[:, i]] for i in range(n_found)) / n_found
-        scores = certainty - (theirs_mean * _log(candidates.probs)).sum(axis=1)
+            return with_note(chosen, "nothing is labelled yet to compare with")
+        neighbours, _ = nearest(candidates.embeddings, labelled.embeddings, self.n_neighbours)
+        n_neighbours = neighbours.shape[1]
+        probs = labelled.probs.astype(np.float64)
+        negative_entropy = (probs * _log(probs)).sum(axis=1)[neighbours].mean(axis=1)
+        mean_probs = sum(probs[neighbours[:, i]] for i in range(n_neighbours)) / n_neighbours
+        scores = negative_entropy - (mean_probs * _log(candidates.probs)).sum(axis=1)
         rows = ranked(scores, rng)[:size]
         reasons = [
-            f"seen unlike its {n_found} nearest labelled texts (divergence {scores[row]:.2f})"
+            f"unlike its {n_neighbours} nearest labelled texts (divergence {scores[row]:.2f})"
             for row in rows
         ]
         return Selection(rows, scores[rows].astype(np.float32), reasons)

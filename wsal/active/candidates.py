@@ -1,4 +1,4 @@
-"""What a query strategy is given, and what it gives back."""
+"""What a query strategy takes and returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from wsal.errors import DataError
 
 @dataclass(frozen=True)
 class Labelled:
-    """The texts that people have labelled, as the current classifier sees them.
+    """The texts that people have labelled, with the current classifier's predictions.
 
     Raises:
         DataError: a number is NaN or infinite.
@@ -33,21 +33,21 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What is known of the texts that nobody has labelled yet.
+    """The texts that nobody has labelled yet, among which a strategy chooses.
 
     Raises:
-        DataError: a number is NaN or infinite; the first row that holds one is named.
+        DataError: a number is NaN or infinite; the message names the first such row.
     """
 
     probs: Probs  # (texts, classes), by the current classifier
     embeddings: Embeddings  # (texts, dims), rows of length 1
     labelled: Labelled | None = None
-    extra: Scores | None = None  # (texts,): to be added to how unsure the classifier is of a text
+    extra: Scores | None = None  # (texts,): added to the uncertainty of each text
     extra_reasons: Sequence[str] | None = None  # (texts,): why; "" where nothing is added
     groups: np.ndarray | None = None  # (texts,): near-duplicates share a whole number
     samples: np.ndarray | None = None  # (passes, texts, classes): probs with dropout left on
     drawn: np.ndarray | None = None
-    """`(texts,)` bool: drawn at random from all that are left, not listed as unsure; None: all."""
+    """`(texts,)` bool: drawn at random from the pool, not shortlisted as unsure; None: all were."""
 
     def __post_init__(self) -> None:
         _check_finite("candidates: probs", self.probs)
@@ -61,13 +61,13 @@ class Candidates:
         return len(self.probs)
 
     @property
-    def doubt(self) -> Scores:
-        """How unsure the classifier is of each text: its margin score, and what is extra."""
+    def uncertainty(self) -> Scores:
+        """How unsure the classifier is of each text: the margin score plus `extra`."""
         scores = margin(self.probs)
         return scores if self.extra is None else scores + self.extra
 
     def take(self, rows: Rows) -> "Candidates":
-        """Some of the candidates; what people have labelled stays."""
+        """The candidates in these rows; `labelled` stays as it is."""
         reasons = self.extra_reasons
         return replace(
             self,
@@ -83,7 +83,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Selection:
-    """The rows chosen, most wanted first, each with its score and a reason people can read."""
+    """The rows chosen, most wanted first, each with its score and a reason for people to read."""
 
     rows: Rows  # (query,)
     scores: Scores  # (query,)
@@ -92,27 +92,27 @@ class Selection:
 
 @runtime_checkable
 class QueryStrategy(Protocol):
-    """Picks rows of the candidates. Holds settings, never state; draws only from `rng`."""
+    """Chooses rows of the candidates. Has settings but no state; draws only from `rng`."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """`size` distinct rows (all, if there are fewer)."""
         ...
 
 
-def among(
+def select_among(
     strategy: QueryStrategy,
     candidates: Candidates,
     rows: Rows,
     size: int,
     rng: np.random.Generator,
 ) -> Selection:
-    """What a strategy picks if only some rows are candidates; rows of all candidates."""
+    """What a strategy chooses if only these rows are candidates, as rows of all candidates."""
     chosen = strategy.select(candidates.take(rows), size, rng)
     return replace(chosen, rows=rows[chosen.rows])
 
 
-def joined(parts: Sequence[Selection]) -> Selection:
-    """Selections one after the other."""
+def concatenated(parts: Sequence[Selection]) -> Selection:
+    """One selection after the other, as one."""
     return Selection(
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.scores for part in parts]),
@@ -120,16 +120,16 @@ def joined(parts: Sequence[Selection]) -> Selection:
     )
 
 
-def noted(chosen: Selection, note: str) -> Selection:
-    """The same selection, a note behind each reason."""
+def with_note(chosen: Selection, note: str) -> Selection:
+    """The same selection, with a note after each reason."""
     return replace(chosen, reasons=[f"{reason}; {note}" for reason in chosen.reasons])
 
 
-def _check_finite(what: str, values: np.ndarray) -> None:
+def _check_finite(name: str, values: np.ndarray) -> None:
     finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if not finite.all():
         raise DataError(
-            f"{what} of row {finite.argmin()} hold NaN or infinity, as do {(~finite).sum() - 1} "
-            f"other rows of {len(values)}; expected finite numbers: train the classifier anew, "
-            "with a lower learning rate if it diverged"
+            f"{name} of row {finite.argmin()} hold NaN or infinity, as do {(~finite).sum() - 1} "
+            f"other rows of {len(values)}; expected finite numbers; train the classifier "
+            "again, with a lower learning rate if it diverged"
         )

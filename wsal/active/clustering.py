@@ -1,4 +1,4 @@
-"""Group embeddings by k-means."""
+"""k-means clusters of embeddings."""
 
 import warnings
 
@@ -13,15 +13,15 @@ from wsal.arrays import Classes, Embeddings, Scores
 def cluster(
     embeddings: Embeddings, n_clusters: int, rng: np.random.Generator, weights: Scores | None = None
 ) -> tuple[Classes, np.ndarray]:
-    """The cluster of each text in [0, n_clusters), and its squared distance to the centre.
+    """The cluster of each text, in [0, n_clusters), and its squared distance to the centre.
 
-    At most as many clusters as texts. On one thread: with more, sums of floats come in another
-    order each time, and so would the query.
+    There are at most as many clusters as texts. Runs on one thread: with more, floats are added up
+    in another order each time, and the query would not be reproducible.
     """
     n_clusters = min(n_clusters, len(embeddings))
     points = embeddings.astype(np.float64)
     model = KMeans(n_clusters, n_init=1, random_state=int(rng.integers(2**31)))
     with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # equal texts: fewer clusters, fine
+        warnings.simplefilter("ignore", ConvergenceWarning)  # if many texts are equal
         member = model.fit_predict(points, sample_weight=weights).astype(np.int64)
     return member, ((points - model.cluster_centers_[member]) ** 2).sum(axis=1)

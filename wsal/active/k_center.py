@@ -1,4 +1,4 @@
-"""k-center: no text far from a labelled one."""
+"""k-center: leave no text far from a labelled one."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ from wsal.active.neighbours import nearest, squared_distances
 class KCenter:
     """The greedy core-set (Sener and Savarese, 2018, arXiv 1708.00489).
 
-    Again and again the text furthest from all labelled and chosen ones. It finds outliers well,
-    which is its weakness.
+    Repeatedly chooses the text that is furthest from all labelled and chosen ones. It tends to
+    choose outliers, which is its weakness.
     """
 
     everywhere = True
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows in the order of choice; with nothing labelled, first the one nearest the mean."""
-        order = rng.permutation(len(candidates))  # the first of equals is then any of them
+        """Rows in the order of choice; without labels, first the one nearest to the mean."""
+        order = rng.permutation(len(candidates))  # so that of equal texts any may be the first
         points = candidates.embeddings[order].astype(np.float64)
         if candidates.labelled:
             _, distances = nearest(points, candidates.labelled.embeddings, 1)
             gaps = distances[:, 0] ** 2
         else:
             middle = squared_distances(points, points.mean(axis=0))
-            gaps = 4 * middle.max() + (middle == middle.min())  # no two are further apart
+            gaps = 4 * middle.max() + (middle == middle.min())  # no squared distance is larger
         places, scores = list[int](), list[float]()
         for _ in range(min(size, len(points))):
             place = int(gaps.argmax())

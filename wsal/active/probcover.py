@@ -1,4 +1,4 @@
-"""ProbCover: as many texts as can be within reach of a labelled one."""
+"""ProbCover: bring as many texts as possible within reach of a labelled one."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,23 @@ from wsal.settings import Positive, Rate, Share
 class ProbCover:
     """Greedy maximum coverage by balls around labelled texts (Yehuda et al., 2022).
 
-    A text covers those nearer than `radius`. Covered texts count for no later choice. The graph
-    of the paper (arXiv 2205.11320) is never stored: each text is covered once, so its
-    distances are computed twice, a piece at a time.
+    A text covers those nearer than `radius`. Covered texts no longer count. The paper's graph
+    (arXiv 2205.11320) is never stored: each text is covered once, so its distances are computed
+    twice, in parts.
     """
 
     radius: Rate | None = None
-    """Distance, in (0, 2) for embeddings of length 1; null: found, see `pure_radius`."""
+    """Distance, in (0, 2) for embeddings of length 1; null: chosen by `pure_radius`."""
     purity: Share = 0.95
+    """Share of balls that hold one cluster only, where the radius is chosen."""
     max_texts: Positive = 10_000
-    """Only so many candidates are looked at, drawn at random."""
+    """Only this many candidates, drawn at random, are considered."""
 
     everywhere = True
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows in the order of choice; any, once everything is covered."""
-        drawn = rng.permutation(len(candidates))[: max(self.max_texts, size)]  # ties: any of them
+        """Rows in the order of choice; random ones once everything is covered."""
+        drawn = rng.permutation(len(candidates))[: max(self.max_texts, size)]  # random ties
         points = candidates.embeddings[drawn].astype(np.float64)
         n_classes = candidates.probs.shape[1]
         radius = self.radius or pure_radius(points, n_classes, self.purity, rng)
@@ -47,9 +48,9 @@ class ProbCover:
             uncovered &= ~reached
             gains[places] = -len(points)
         reasons = [
-            f"{score} texts not covered before are within {radius:.2f}"
+            f"within {radius:.2f} of {score} texts that no labelled or chosen text covers"
             if score
-            else "drawn at random: a labelled or chosen text is near to every text"
+            else "drawn at random: every text is near a labelled or chosen one"
             for score in scores
         ]
         return Selection(drawn[places], np.array(scores, np.float32), reasons)
@@ -58,16 +59,16 @@ class ProbCover:
 def pure_radius(
     points: np.ndarray, n_classes: int, purity: float, rng: np.random.Generator
 ) -> float:
-    """The largest radius at which so large a share of balls holds one cluster only.
+    """The largest radius at which the share `purity` of balls holds texts of one cluster only.
 
-    Clusters stand for the classes nobody knows. A ball is pure up to the distance of its centre
-    to the nearest text of another cluster, so the radius is a quantile of these distances.
-    Infinite if all texts are alike.
+    Clusters stand in for the unknown classes. A ball is pure up to the distance from its centre to
+    the nearest text of another cluster, so the radius is a quantile of these distances. Infinite
+    if all texts are the same.
     """
     member, _ = cluster(points, n_classes, rng)
     gaps = np.full(len(points), np.inf)
-    for one in np.unique(member):
-        inside = member == one
+    for number in np.unique(member):
+        inside = member == number
         if not inside.all():
             gaps[inside] = nearest(points[inside], points[~inside], 1)[1][:, 0]
     allowed = min(int((1 - purity) * len(gaps) + 1e-9), len(gaps) - 1)

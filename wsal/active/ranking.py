@@ -1,4 +1,4 @@
-"""From scores to rows."""
+"""From scores to ranked rows."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from wsal.arrays import Rows, Scores
 
 
 def ranked(scores: Scores, rng: np.random.Generator) -> Rows:
-    """Rows by falling score; equal ones in random order."""
+    """Rows by decreasing score; equal ones in random order."""
     return np.lexsort((rng.random(len(scores)), -scores))
 
 
-def top(scores: Scores, size: int, rng: np.random.Generator, what: str) -> Selection:
-    """The `size` rows of highest score; `what` it is a score of stands in their reasons."""
+def top(scores: Scores, size: int, rng: np.random.Generator, name: str) -> Selection:
+    """The `size` rows of highest score; their reasons give the score and its `name`."""
     rows = ranked(scores, rng)[:size]
-    return Selection(rows, scores[rows], [f"{what} score {scores[row]:.2f}" for row in rows])
+    return Selection(rows, scores[rows], [f"{name} score {scores[row]:.2f}" for row in rows])

@@ -1,4 +1,4 @@
-"""How unsure a prediction is. Higher is always less sure, and asked sooner."""
+"""How uncertain predictions are. Higher scores mean less certain, and are asked sooner."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def least_confidence(probs: Probs) -> Scores:
 
 
 def entropy(probs: Probs) -> Scores:
-    """Shannon entropy as a share of its largest value, in [0, 1].
+    """Shannon entropy divided by its largest possible value, in [0, 1].
 
     >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]], dtype=np.float32)).tolist()
     [1.0, 0.0]
@@ -37,10 +37,10 @@ def margin(probs: Probs) -> Scores:
 
 
 def mutual_information(samples: np.ndarray) -> Scores:
-    """What the class of a text would tell of the model, in nats from 0 (Houlsby et al., 2011).
+    """Mutual information of a text's class and the model, in nats, from 0 (Houlsby et al., 2011).
 
-    The entropy of the mean prediction less the mean entropy of a prediction: high where each of
-    the passes, (passes, texts, classes), is sure, and of another class.
+    The entropy of the mean prediction minus the mean entropy of the predictions: high where each of
+    the passes, `(passes, texts, classes)`, is certain, but of different classes.
 
     >>> passes = np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])
     >>> mutual_information(passes).round(3).tolist()

@@ -1,4 +1,4 @@
-"""Query strategies: from candidates to the texts most worth a person's time."""
+"""Basic query strategies: which candidates are most worth a person's time."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Random:
-    """Any text with equal chance: what every other strategy has to beat."""
+    """Any text with equal probability: the baseline for all other strategies."""
 
     everywhere = True
 
@@ -33,16 +33,16 @@ class LeastConfidence:
     """The texts whose likeliest class is least likely (Lewis and Gale, 1994)."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by rising confidence; equal ones in random order."""
+        """Rows by increasing confidence; equal ones in random order."""
         return top(least_confidence(candidates.probs), size, rng, "least confidence")
 
 
 @dataclass(frozen=True)
 class Entropy:
-    """The texts of highest entropy. On product titles worse than random: they are much alike."""
+    """The texts of highest entropy. They are much alike: on product titles, worse than random."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by falling entropy; equal ones in random order."""
+        """Rows by decreasing entropy; equal ones in random order."""
         return top(entropy(candidates.probs), size, rng, "entropy")
 
 
@@ -51,26 +51,26 @@ class Margin:
     """The texts whose two likeliest classes are closest (breaking ties)."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """Rows by rising margin; equal ones in random order."""
+        """Rows by increasing margin; equal ones in random order."""
         return top(margin(candidates.probs), size, rng, "margin")
 
 
 @dataclass(frozen=True)
 class EntropyClusters:
-    """The text of highest entropy in each cluster of the embeddings, worst clusters first.
+    """The text of highest entropy in each cluster of the embeddings, highest first.
 
-    Clusters are made among the `shortlist * size` texts of highest entropy, one for each text
-    asked for.
+    The `shortlist * size` texts of highest entropy are clustered, into as many clusters as texts
+    are asked for.
     """
 
     shortlist: Positive = 10
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """One row of each cluster by falling entropy; then, if clusters ran out, the rest."""
+        """One row per cluster by decreasing entropy; then, if clusters are too few, others."""
         scores = entropy(candidates.probs)
         listed = ranked(scores, rng)[: self.shortlist * size]
         member, _ = cluster(candidates.embeddings[listed], size, rng)
-        _, leaders = np.unique(member, return_index=True)  # listed is ranked: first is worst
+        _, leaders = np.unique(member, return_index=True)  # the first is the highest
         leaders = np.sort(leaders)
         places = np.concatenate([leaders, np.delete(np.arange(len(listed)), leaders)])[:size]
         rows, sizes = listed[places], np.bincount(member)
@@ -85,22 +85,22 @@ class EntropyClusters:
 class Dbal:
     """Margin-weighted k-means among the least sure texts (Zhdanov, 2019, arXiv 1901.05954).
 
-    Of the `shortlist * size` texts with the smallest margin, the one nearest to the centre of
-    each of `size` clusters is asked: unsure and spread out, and of its kind typical. A text's
-    `extra` counts as if the classifier were so much less sure of it.
+    The `shortlist * size` least certain texts are clustered, and the one nearest to the centre of
+    each of `size` clusters is asked. So texts are uncertain, spread out, and typical of their
+    kind. A text's `extra` is added to its uncertainty.
     """
 
     shortlist: Positive = 10
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
-        """The row nearest to each centre, least sure first; then the rest by how unsure."""
-        scores = candidates.doubt
+        """The row nearest to each centre, least certain first; then others by uncertainty."""
+        scores = candidates.uncertainty
         listed = ranked(scores, rng)[: self.shortlist * size]
-        weights = scores[listed] + np.float32(1e-6)  # k-means takes no weight of zero for all
+        weights = scores[listed] + np.float32(1e-6)  # k-means fails if all weights are 0
         member, distance = cluster(candidates.embeddings[listed], size, rng, weights)
         by_distance = np.lexsort((distance, member))
         _, first = np.unique(member[by_distance], return_index=True)
-        nearest = np.sort(by_distance[first])  # by rank in `listed`: least sure first
+        nearest = np.sort(by_distance[first])  # by rank in `listed`: least certain first
         places = np.concatenate([nearest, np.delete(np.arange(len(listed)), nearest)])[:size]
         rows, sizes = listed[places], np.bincount(member)
         gaps = 1 - margin(candidates.probs[rows])
