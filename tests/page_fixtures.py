@@ -55,14 +55,14 @@ class Page:
                 command(*given), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
         for _ in range(600):
-            said = self.log.read_text()
-            if found := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", said):
-                self.urls = [url for url, _ in found]
-                self.port = int(found[0][1])
+            log = self.log.read_text()
+            if addresses := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", log):
+                self.urls = [url for url, _ in addresses]
+                self.port = int(addresses[0][1])
                 return
-            assert self.process.poll() is None, said
+            assert self.process.poll() is None, log
             time.sleep(0.1)
-        raise AssertionError(said)
+        raise AssertionError(log)
 
     def kill(self):
         if self.process is not None:

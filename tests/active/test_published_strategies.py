@@ -262,8 +262,8 @@ def test_anchors_without_enough_neighbours_go_on_among_the_rest():
 def test_distances_are_those_of_a_loop(n, m, k, seed):
     draw = np.random.default_rng(seed)
     a, b = draw.normal(size=(n, 3)), draw.normal(size=(m, 3))
-    found, gaps = nearest(a, b, k)
+    neighbours, gaps = nearest(a, b, k)
     np.testing.assert_allclose(squared_distances(a, b[0]), distances(a, b)[:, 0] ** 2, atol=1e-12)
     assert (n_within(1.5, a, b) == (distances(a, b) < 1.5).sum(axis=1)).all()
-    assert (found == distances(a, b).argsort(axis=1)[:, :k]).all()
+    assert (neighbours == distances(a, b).argsort(axis=1)[:, :k]).all()
     np.testing.assert_allclose(gaps, np.sort(distances(a, b))[:, :k], atol=1e-7)

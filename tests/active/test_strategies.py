@@ -206,10 +206,10 @@ def test_dbal_asks_where_rules_disagree_and_says_so():
 def test_more_classes_are_found_than_by_entropy(better):
     """One large group is unsure, a rare class is not: entropy asks of the large one only."""
     sizes, unsure = [40, 20, 20, 20, 20, 20, 20, 8], [0.9, 0.7, 0.6, 0.7, 0.6, 0.7, 0.6, 0.7]
-    found, by_entropy = [], []
+    n_classes, by_entropy = [], []
     for seed in range(5):
         pool, classes = blobs(sizes, unsure, seed)
-        found.append(len(set(classes[better.select(pool, 16, rng(seed)).rows])))
+        n_classes.append(len(set(classes[better.select(pool, 16, rng(seed)).rows])))
         by_entropy.append(len(set(classes[Entropy().select(pool, 16, rng(seed)).rows])))
     assert max(by_entropy) == 1
-    assert np.mean(found) >= 6
+    assert np.mean(n_classes) >= 6

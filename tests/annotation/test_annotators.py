@@ -23,32 +23,32 @@ def answers(oracle, n=4000, seed=0, only=None):
     return gold, oracle.annotate(query, rng(seed, "annotate"))
 
 
-def said(table):
+def answered_classes(table):
     return np.array([-1 if name is None else LABELS.index(name) for name in table["label"]])
 
 
 def test_without_settings_every_answer_is_right_and_takes_five_seconds():
     gold, table = answers(Oracle())
-    assert (said(table) == gold).all()
+    assert (answered_classes(table) == gold).all()
     assert set(table["seconds"]) == {5.0}
     assert dict(table.schema) == {k: v() for k, v in tables.ANSWERS.items()}
 
 
 def test_so_many_are_wrong_and_so_many_are_skipped():
     gold, table = answers(Oracle(noise=0.2, abstains=0.1))
-    skipped = said(table) < 0
+    skipped = answered_classes(table) < 0
     assert skipped.mean() == pytest.approx(0.1, abs=0.015)
-    assert (said(table) != gold)[~skipped].mean() == pytest.approx(0.2, abs=0.02)
+    assert (answered_classes(table) != gold)[~skipped].mean() == pytest.approx(0.2, abs=0.02)
 
 
 def test_wrong_answers_fall_on_look_alikes_that_stay_the_same():
-    oracle, found = Oracle(noise=1.0, look_alikes=1.0), []
+    oracle, wrong_classes = Oracle(noise=1.0, look_alikes=1.0), []
     for seed in (0, 1):
         _, table = answers(oracle, 500, seed, only=3)
-        found.append(set(said(table)))
-    assert len(found[0]) == LOOK_ALIKES
-    assert found[0] == found[1]
-    assert 3 not in found[0]
+        wrong_classes.append(set(answered_classes(table)))
+    assert len(wrong_classes[0]) == LOOK_ALIKES
+    assert wrong_classes[0] == wrong_classes[1]
+    assert 3 not in wrong_classes[0]
 
 
 def test_times_vary_around_their_median():
@@ -98,6 +98,6 @@ def test_the_most_frequent_answer_counts_and_the_newest_of_those_that_tie():
         [("a", "x"), ("b", "x"), ("c", "x"), ("a", "y"), ("b", "y"), ("a", "y"), ("c", None)],
         schema=["id", "label"], orient="row",
     )  # fmt: skip
-    found = majority_labels(given, "id")
-    assert found["id"].to_list() == ["a", "b", "c"]
-    assert found["label"].to_list() == ["y", "y", "x"]
+    labels = majority_labels(given, "id")
+    assert labels["id"].to_list() == ["a", "b", "c"]
+    assert labels["label"].to_list() == ["y", "y", "x"]

@@ -24,7 +24,7 @@ from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
-from wsal.run.checks import check_answers
+from wsal.run.loop import check_answers
 from wsal.run.pipeline import run_stage
 from wsal.settings import ActiveSettings
 from wsal.text import clean, same_text
@@ -52,10 +52,10 @@ def parts(path, by_id, annotator=None, labels=LABELS, seed=0, **layout):
 
 def artifact(place, facts=None, **files):
     """A finished artifact with these tables in it."""
-    with artifacts.create(place, {}, {}) as (work, told):
+    with artifacts.create(place, {}, {}) as (work, facts_out):
         for name, (frame, schema) in files.items():
             tables.write(frame, work / f"{name}.parquet", schema)
-        told.update(facts or {})
+        facts_out.update(facts or {})
     return Artifact.open(place)
 
 
@@ -161,9 +161,9 @@ def test_answers_and_frame_follow_their_texts(data, titles, by_id, tmp_path_fact
         frame = read_frame(pool, query)
         texts = tables.read(pool.path / "pool.parquet")["text"]
         assert (np.diff(frame.rows) > 0).all()
-        found = dict(zip(map(key, texts.gather(frame.rows)), frame.stratum, strict=True))
+        strata = dict(zip(map(key, texts.gather(frame.rows)), frame.stratum, strict=True))
         here = set(map(key, texts))
-        assert found == {one: n for one, n in stratum.items() if one in here}
+        assert strata == {one: n for one, n in stratum.items() if one in here}
 
 
 def test_an_edited_text_does_not_take_its_answer_along_and_it_comes_back_with_the_text(tmp_path):
@@ -431,8 +431,8 @@ def test_a_half_answered_round_on_the_page_goes_on_after_the_data_changed(tmp_pa
     for one in ("c", "d"):
         decide(queue, one, "Fish", f"k-{one}")
     assert queue.finished()
-    found = collected_answers(queue, query)
-    assert dict(found.select("id", "label").iter_rows()) == {
+    answers = collected_answers(queue, query)
+    assert dict(answers.select("id", "label").iter_rows()) == {
         "a": "Cat", "b": "Dog", "c": "Fish", "d": "Fish"}  # fmt: skip
 
 
@@ -457,7 +457,7 @@ def test_a_journal_of_a_query_that_was_thrown_away_does_not_speak_for_other_text
     run_stage(run, "prepare", parts(source, True))
     asked(run)  # chosen anew: the same ids, one of them another text's
     queue, _ = page_queue(run, source)
-    assert {one: said["ann"].label for one, said in queue.answers().items()} == {"b": "Dog"}
+    assert {one: answers["ann"].label for one, answers in queue.answers().items()} == {"b": "Dog"}
 
 
 def test_the_journal_follows_renamed_classes(tmp_path):

@@ -23,8 +23,8 @@ def test_an_event_sent_twice_counts_once(tmp_path):
     journal = Journal(tmp_path / "a.sqlite")
     assert journal.append([event("k1"), event("k2", text="y")]) == 2
     assert journal.append([event("k2", text="y"), event("k3", text="z")]) == 1
-    assert [found.key for _, found in journal.events()] == ["k1", "k2", "k3"]
-    assert [found.key for _, found in journal.events(after=2)][-1] == "k3"
+    assert [event.key for _, event in journal.events()] == ["k1", "k2", "k3"]
+    assert [event.key for _, event in journal.events(after=2)][-1] == "k3"
 
 
 def append_in_threads(journal, n_threads, n_events):
@@ -49,7 +49,7 @@ def append_in_threads(journal, n_threads, n_events):
 def test_many_threads_append_at_once(tmp_path):
     journal = Journal(tmp_path / "a.sqlite")
     assert append_in_threads(journal, 6, 25) == []
-    keys = [found.key for _, found in journal.events()]
+    keys = [event.key for _, event in journal.events()]
     assert len(keys) == len(set(keys)) == 150
 
 
@@ -102,7 +102,7 @@ def test_an_answer_waits_while_another_program_holds_the_journal(tmp_path):
 
     assert Journal(journal.path, sleep=sleep).append([event("k1.0")]) == 1
     assert len(waits) == 3
-    assert [found.key for _, found in journal.events()] == ["k0.0", "k1.0"]
+    assert [event.key for _, event in journal.events()] == ["k0.0", "k1.0"]
 
 
 def test_who_cannot_be_served_is_told_that_the_answer_was_not_saved(tmp_path):

@@ -97,9 +97,9 @@ def test_pushed_once_polled_and_pulled(server, client, tmp_path, monkeypatch):
         if number == 2:
             with pytest.raises(WaitingForAnnotations, match="3 of 6"):
                 annotator.annotate(asked, rng(0))
-    found = LabelStudio(server, poll_seconds=0.1).annotate(asked, rng(0))
-    assert dict(found.select("id", "label").iter_rows()) == expected
-    assert found["seconds"].to_list() == [3.0] * 6
+    answers = LabelStudio(server, poll_seconds=0.1).annotate(asked, rng(0))
+    assert dict(answers.select("id", "label").iter_rows()) == expected
+    assert answers["seconds"].to_list() == [3.0] * 6
 
 
 @pytest.mark.slow

@@ -99,8 +99,8 @@ def test_shows_every_text_and_takes_every_answer(kind, tmp_path):
 def test_blank_means_open_and_a_dash_skips(kind, tmp_path):
     path = tmp_path / f"query.{kind}"
     asked = filled(path, {0: "plain", 1: "-", 2: "  ", 4: " plain ", 5: "–"})
-    found = read(path, asked)
-    assert found == ["plain", "-", "", "", "plain", "-", *[""] * (len(IDS) - 6)]
+    labels = read(path, asked)
+    assert labels == ["plain", "-", "", "", "plain", "-", *[""] * (len(IDS) - 6)]
 
 
 texts = st.text("ab=+-@\t\r\n,;\"' éא👍", min_size=1, max_size=8).filter(clean_text)
@@ -174,11 +174,11 @@ def test_all_wrong_labels_are_listed_at_once(tmp_path):
     asked = filled(path, {0: "plian", 1: "plain", 2: "cheap", 3: "plain, فئة"})
     with pytest.raises(AnnotationError) as refused:
         read(path, asked)
-    said = str(refused.value)
-    assert "3 answers cannot be accepted" in said
-    assert "row 2, id '0042': unknown label 'plian'; did you mean 'plain'?" in said
-    assert "id 'é-1': unknown label 'cheap'\n" in said
-    assert "id 'x y': unknown label" in said
+    message = str(refused.value)
+    assert "3 answers cannot be accepted" in message
+    assert "row 2, id '0042': unknown label 'plian'; did you mean 'plain'?" in message
+    assert "id 'é-1': unknown label 'cheap'\n" in message
+    assert "id 'x y': unknown label" in message
     filled(path, dict.fromkeys(range(len(IDS)), "Plane"))
     with pytest.raises(AnnotationError) as refused:
         read(path, asked)
@@ -252,8 +252,8 @@ def test_two_label_columns_are_refused(tmp_path):
 def test_a_former_class_name_is_taken_for_the_present_one(tmp_path):
     path = tmp_path / "query.csv"
     asked = filled(path, {0: "Plain things", 1: "plain", 2: "plain things"})
-    found = read(path, asked, renamed={"Plain things": "plain"})
-    assert found[:3] == ["plain"] * 3
+    labels = read(path, asked, renamed={"Plain things": "plain"})
+    assert labels[:3] == ["plain"] * 3
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -312,20 +312,20 @@ def test_texts_that_left_the_pool_are_not_waited_for_and_their_answers_are_kept(
     path = tmp_path / "query.csv"
     asked = filled(path, dict.fromkeys(range(1, len(IDS)), "plain"))
     about = Query(asked, LABELS, {}, tmp_path, gone=frozenset(IDS[:2]))
-    found = File().annotate(about, rng(0))
-    assert found["id"].to_list() == IDS[1:]  # the first is gone and unanswered
+    answers = File().annotate(about, rng(0))
+    assert answers["id"].to_list() == IDS[1:]  # the first is gone and unanswered
 
 
 def test_answers_beside_the_sheet_are_pointed_at(tmp_path):
     about = Query(query(), LABELS, {}, tmp_path)
     for name in ("query (1).csv", "answers.xlsx", "notes.txt"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(WaitingForAnnotations) as told:
+    with pytest.raises(WaitingForAnnotations) as error:
         File().annotate(about, rng(0))
     assert "The folder also holds answers.xlsx, query (1).csv: if the answers are in there" in str(
-        told.value
+        error.value
     )
-    assert "notes.txt" not in str(told.value)
+    assert "notes.txt" not in str(error.value)
 
 
 def test_rows_that_were_deleted_are_named(tmp_path):
@@ -353,10 +353,10 @@ def test_people_answer_in_several_sittings_and_no_answer_is_overwritten(kind, tm
             with pytest.raises(WaitingForAnnotations, match=f"1 of {len(IDS)} texts"):
                 people.annotate(one, rng(0))
         assert path.read_bytes() == before
-    found = people.annotate(one, rng(0))
-    assert found["id"].to_list() == IDS
-    assert found["label"].to_list() == [None if i == "a,b" else "plain" for i in IDS]
-    assert set(found["annotator"]) == {"ann"}
+    answers = people.annotate(one, rng(0))
+    assert answers["id"].to_list() == IDS
+    assert answers["label"].to_list() == [None if i == "a,b" else "plain" for i in IDS]
+    assert set(answers["annotator"]) == {"ann"}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])

@@ -38,8 +38,8 @@ def answer(text, who="ann", label="Tea", key=None, kind="answer"):
     return Event(key or f"{who}-{text}-{kind}.0", kind, who, 1, text, label, 1.0)
 
 
-def ids(found):
-    return [one for one, _ in found]
+def ids(assigned):
+    return [one for one, _ in assigned]
 
 
 def test_no_two_people_get_the_same_text(tmp_path):
@@ -140,13 +140,13 @@ def test_what_measures_keeps_its_place_whatever_is_answered(tmp_path):
     which = {1, 4, 5, 11, 20, 21, 22, 29}
     queue = with_evaluation(tmp_path, which)
     before = list(queue.order)
-    said = [answer(str(n), "bob", LABELS[n % 2]) for n in (0, 2, 3, 1, 4, 12, 13, 25)]
-    for n, event in enumerate(said, 1):
+    events = [answer(str(n), "bob", LABELS[n % 2]) for n in (0, 2, 3, 1, 4, 12, 13, 25)]
+    for n, event in enumerate(events, 1):
         queue.append([event])
         queue.rerank()
         assert [queue.order[i] for i in sorted(which)] == [str(i) for i in sorted(which)]
         assert sorted(queue.order) == sorted(before)
-        done = {one.id for one in said[:n]}
+        done = {one.id for one in events[:n]}
         training = [one for one in queue.order if int(one) not in which]
         assert set(training[: len(done - {"1", "4"})]) == done - {"1", "4"}  # those left come next
     assert queue.order != before
@@ -230,12 +230,12 @@ def test_a_tie_left_open_counts_by_chance_where_it_measures_and_else_not_at_all(
     queue = with_evaluation(tmp_path, set(range(100)), n=110, overlap=1.0)
     for who, label in (("ann", "Tea"), ("bob", "Coffee")):
         queue.append([answer(str(n), who, label) for n in range(110)])
-    said = collected(queue)
-    assert said.keys() == {str(n) for n in range(100)}
-    n_tea = sum(label == "Tea" for label, _ in said.values())
+    answers = collected(queue)
+    assert answers.keys() == {str(n) for n in range(100)}
+    n_tea = sum(label == "Tea" for label, _ in answers.values())
     assert 35 < n_tea < 65
-    assert collected(queue) == said  # as often as it is collected
-    assert set(said.values()) == {("Tea", "ann+bob"), ("Coffee", "ann+bob")}
+    assert collected(queue) == answers  # as often as it is collected
+    assert set(answers.values()) == {("Tea", "ann+bob"), ("Coffee", "ann+bob")}
 
 
 def test_a_new_queue_knows_what_the_old_one_did(tmp_path):
@@ -261,7 +261,7 @@ def test_undo_gives_the_text_back(tmp_path, who):
 def slowly_grouped(items):
     """Which texts each text brings along, by comparing all pairs."""
     words = [set(one.text.split()) for one in items]
-    found, taken = {}, set()
+    duplicates, taken = {}, set()
     for i in range(len(items)):
         if i in taken or items[i].blind:
             continue
@@ -269,9 +269,9 @@ def slowly_grouped(items):
             either = words[i] | words[j]
             free = j not in taken and not items[j].blind
             if free and either and len(words[i] & words[j]) >= open_round.SIMILAR * len(either):
-                found.setdefault(items[i].id, []).append(items[j].id)
+                duplicates.setdefault(items[i].id, []).append(items[j].id)
                 taken.add(j)
-    return found
+    return duplicates
 
 
 @given(

@@ -32,9 +32,9 @@ class Typist:
         """What was printed since, up to a pattern."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if found := re.search(pattern, self.seen, re.DOTALL):
-                self.seen = self.seen[found.end() :]
-                return found
+            if match := re.search(pattern, self.seen, re.DOTALL):
+                self.seen = self.seen[match.end() :]
+                return match
             if select.select([self.master], [], [], 0.2)[0]:
                 try:
                     self.seen += os.read(self.master, 65536).decode(errors="replace")

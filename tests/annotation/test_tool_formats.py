@@ -37,16 +37,16 @@ def query(ids=None, texts=TEXTS):
 def exported(tool, task, labels, n=0):
     """A task as the tool gives it back with these labels (None: skipped), one a person."""
     if tool == "label_studio":
-        said = [
+        answers = [
             {"id": 10 + k, "was_cancelled": label is None, "lead_time": 2.5, "result": [] if
              label is None else [{"from_name": "label", "to_name": "text", "type": "choices",
                                   "value": {"choices": [label]}}]}
             for k, label in enumerate(labels)
         ]  # fmt: skip
-        return [{"id": n, "annotations": said, "predictions": [], **task}]
+        return [{"id": n, "annotations": answers, "predictions": [], **task}]
     if tool == "argilla":
-        said = [{"value": label, "user_id": f"u{k}"} for k, label in enumerate(labels)]
-        return [{**task, "responses": {"label": said} if said else {}, "status": "completed"}]
+        answers = [{"value": label, "user_id": f"u{k}"} for k, label in enumerate(labels)]
+        return [{**task, "responses": {"label": answers} if answers else {}, "status": "completed"}]
     if tool == "prodigy":
         return [
             {**task, "_input_hash": 1, "answer": "ignore" if label is None else "accept",
@@ -92,10 +92,10 @@ def test_every_text_goes_out_and_every_answer_comes_back(tool, tmp_path):
         for record in exported(tool, task, [] if label == "" else [label], n)
     ]
     save(tool, records, tmp_path / "back")
-    found = read(tool, tmp_path / "back", asked)
+    rows = read(tool, tmp_path / "back", asked)
     expected = [SKIP_MARK if x is None else x for x in answers]
-    assert [row.label for row in found] == expected
-    assert [row.id for row in found] == asked["id"].to_list()
+    assert [row.label for row in rows] == expected
+    assert [row.id for row in rows] == asked["id"].to_list()
 
 
 def test_label_studio_is_told_the_classes_the_guess_and_gives_the_time(tmp_path):
@@ -106,8 +106,8 @@ def test_label_studio_is_told_the_classes_the_guess_and_gives_the_time(tmp_path)
     assert "predictions" not in blind
     assert shown["predictions"][0]["result"][0]["value"]["choices"] == [LABELS.names[1]]
     save("label_studio", exported("label_studio", shown, [LABELS.names[3]] * 2), tmp_path / "back")
-    found = read("label_studio", tmp_path / "back", query())
-    assert (found[1].label, found[1].seconds) == (LABELS.names[3], 5.0)
+    rows = read("label_studio", tmp_path / "back", query())
+    assert (rows[1].label, rows[1].seconds) == (LABELS.names[3], 5.0)
 
 
 def test_argilla_reads_settings_and_records(tmp_path):
@@ -251,8 +251,8 @@ def test_a_tool_is_waited_for_then_taken(tmp_path):
         annotator.annotate(ask, rng(0))
     save("prodigy", half + [exported("prodigy", one, [None])[0] for one in tasks[3:]],
          place / "answers.jsonl")  # fmt: skip
-    found = annotator.annotate(ask, rng(0))
-    assert found["label"].to_list() == ["فئة"] * 3 + [None] * 3
+    answers = annotator.annotate(ask, rng(0))
+    assert answers["label"].to_list() == ["فئة"] * 3 + [None] * 3
 
 
 # ---- what each tool exports, variant by variant -----
@@ -263,8 +263,8 @@ A, B, C, D = LABELS.names
 def labels_in(tool, records, tmp_path, name="answers.json", n=6, text=None):
     path = tmp_path / name
     path.write_text(json.dumps(records) if text is None else text, "utf-8")
-    found = read(tool, path)
-    return [row.label for row in found][:n]
+    rows = read(tool, path)
+    return [row.label for row in rows][:n]
 
 
 def studio(*annotations, n=1, **more):
@@ -272,7 +272,7 @@ def studio(*annotations, n=1, **more):
     return {"id": 50 + n, **task, "annotations": list(annotations), **more}
 
 
-def said(label, who=1, at="2024-01-01", kind="choices", name="label", **more):
+def entry(label, who=1, at="2024-01-01", kind="choices", name="label", **more):
     value = {"choices": [label]} if kind == "choices" else {kind: [[label]]}
     result = [{"from_name": name, "to_name": "text", "type": kind, "value": value}]
     return {"completed_by": who, "updated_at": at, "result": result, "lead_time": 1.0, **more}
@@ -281,15 +281,29 @@ def said(label, who=1, at="2024-01-01", kind="choices", name="label", **more):
 @pytest.mark.parametrize(
     ("annotations", "label"),
     [
-        ([said(A), said(A, 2), said(B, 3)], A),  # the most frequent
-        ([said(A), said(B, 2, ground_truth=True), said(A, 3)], B),  # before all, what settles
-        ([said(A, at="2024-01-02"), said(B, 2), said(B, 1, "2024-01-01")], None),  # one changed
-        ([said(A, at="2024-01-01"), said(B, 2), said(B, 1, "2024-01-02")], B),
-        ([said(A), said(B, 2, was_cancelled=True)], A),
-        ([said(A, was_cancelled=True)], SKIP_MARK),
+        ([entry(A), entry(A, 2), entry(B, 3)], A),  # the most frequent
+        (
+            [entry(A), entry(B, 2, ground_truth=True), entry(A, 3)],
+            B,
+        ),  # before all, what settles
+        (
+            [entry(A, at="2024-01-02"), entry(B, 2), entry(B, 1, "2024-01-01")],
+            None,
+        ),  # one changed
+        ([entry(A, at="2024-01-01"), entry(B, 2), entry(B, 1, "2024-01-02")], B),
+        ([entry(A), entry(B, 2, was_cancelled=True)], A),
+        ([entry(A, was_cancelled=True)], SKIP_MARK),
         ([], ""),
-        ([said(A, name="class")], A),  # the only choices there are
-        ([{**said(A), "result": said(B, name="mood")["result"] + said(A)["result"]}], A),
+        ([entry(A, name="class")], A),  # the only choices there are
+        (
+            [
+                {
+                    **entry(A),
+                    "result": entry(B, name="mood")["result"] + entry(A)["result"],
+                }
+            ],
+            A,
+        ),
     ],
 )
 def test_label_studio_takes_people_as_label_studio_does(annotations, label, tmp_path):
@@ -303,9 +317,9 @@ def test_label_studio_takes_people_as_label_studio_does(annotations, label, tmp_
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (studio(said(A, kind="taxonomy")), ["type taxonomy", "expected `choices`"]),
+        (studio(entry(A, kind="taxonomy")), ["type taxonomy", "expected `choices`"]),
         (studio({"result": []}), ["an answer without a choice"]),
-        (studio({**said(A), "result": said(B, name="x")["result"] + said(A, name="y")["result"]}),
+        (studio({"result": entry(B, name="x")["result"] + entry(A, name="y")["result"]}),
          ["several controls (x, y)", "`label`"]),
         ({"id": 1, "data": {"text": "=1+1"}}, ["no list `annotations`", "has id, data"]),
         ({"id": 1, "text": "=1+1", "taxonomy": [["x"]], "annotation_id": 3}, ["without a `label`"]),
@@ -320,7 +334,7 @@ def test_label_studio_answers_of_another_kind_are_no_skips(record, words, tmp_pa
 
 def test_label_studio_flat_exports_and_old_names(tmp_path):
     """JSON-MIN, CSV and TSV have an id of Label Studio's own; skipped tasks are not in them."""
-    old = {"id": 1, "data": {"id": "id 1/é", "text": TEXTS[1]}, "completions": [said(C)]}
+    old = {"id": 1, "data": {"id": "id 1/é", "text": TEXTS[1]}, "completions": [entry(C)]}
     assert labels_in("label_studio", [old], tmp_path)[1] == C
     flat = [
         {"id": 1, "text": TEXTS[5], "label": A, "annotation_id": 1, "annotator": 1, "lead_time": 2},
@@ -339,9 +353,9 @@ def test_label_studio_flat_exports_and_old_names(tmp_path):
         ]
         with (tmp_path / f"out{suffix}").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=mark).writerows(rows)
-        found = read("label_studio", tmp_path / f"out{suffix}")
-        assert [row.label for row in found] == ["", "", "فئة", "", "", "فئة"]
-        assert found[5].seconds == 1.5
+        rows = read("label_studio", tmp_path / f"out{suffix}")
+        assert [row.label for row in rows] == ["", "", "فئة", "", "", "فئة"]
+        assert rows[5].seconds == 1.5
 
 
 def record_of_argilla(responses, status="completed", n=1):
@@ -484,10 +498,10 @@ def test_doccano_records_of_another_kind_are_refused(record, words, tmp_path):
 def test_an_export_beside_the_right_name_is_pointed_at_and_two_are_refused(tmp_path):
     about, people = Query(query(), LABELS, {}, tmp_path), File("label_studio")
     (tmp_path / "project-1-at-2024.json").write_text("[]")
-    with pytest.raises(WaitingForAnnotations) as told:
+    with pytest.raises(WaitingForAnnotations) as error:
         people.annotate(about, rng(0))
-    assert "The folder also holds project-1-at-2024.json" in str(told.value)
-    assert f"save it as {tmp_path / 'answers.json'}" in str(told.value)
+    assert "The folder also holds project-1-at-2024.json" in str(error.value)
+    assert f"save it as {tmp_path / 'answers.json'}" in str(error.value)
     assert people.answer_files(tmp_path) == []
     for name in ("answers.json", "answers.csv"):
         (tmp_path / name).write_text("[]")

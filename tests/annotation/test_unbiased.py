@@ -62,11 +62,11 @@ class World:
 
     def truth(self, slips):
         """Accuracy and macro-F1 against the answers of people who slip so often."""
-        said, draw, values = self.probs.argmax(axis=1), np.random.default_rng(1), []
+        predicted, draw, values = self.probs.argmax(axis=1), np.random.default_rng(1), []
         for _ in range(20 if slips else 1):
             slip = self.hard & (draw.random(FRAME) < slips)
             gold = (self.gold + slip * draw.integers(1, CLASSES, FRAME)) % CLASSES
-            values.append([(said == gold).mean(), f1_score(gold, said, average="macro")])
+            values.append([(predicted == gold).mean(), f1_score(gold, predicted, average="macro")])
         return np.mean(values, axis=0)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import stat
 import threading
-import time
 
 import httpx
 import polars as pl
@@ -34,8 +33,8 @@ def served(site, host="127.0.0.1"):
 @pytest.fixture
 def site(run):
     """The page over a waiting run."""
-    with served(Site(run / "runs" / "w", {TOKEN: ""}, blind=0.2)) as found:
-        yield found
+    with served(Site(run / "runs" / "w", {TOKEN: ""}, blind=0.2)) as served_site:
+        yield served_site
 
 
 def person(site, name="ann"):
@@ -65,9 +64,9 @@ def test_without_the_token_there_is_nothing(site):
 
 def test_other_sites_cannot_post(site):
     with person(site) as client:
-        found = client.get("/api/next").json()["items"][0]["id"]
+        text_id = client.get("/api/next").json()["items"][0]["id"]
         del client.headers["X-Wsal"]
-        assert act(client, found).status_code == 403
+        assert act(client, text_id).status_code == 403
 
 
 def test_headers_sizes_and_paths(site):
@@ -106,14 +105,14 @@ def test_a_name_is_text_and_never_markup(site):
         ({"note": "x" * 5000}, 422, ""),
     ],
 )
-def test_a_wrong_act_is_told_and_not_journaled(site, change, status, words):
+def test_a_wrong_action_is_refused_and_not_written_to_the_journal(site, change, status, words):
     with person(site) as client:
-        found = client.get("/api/next").json()["items"][0]["id"]
+        text_id = client.get("/api/next").json()["items"][0]["id"]
         body = {
             "key": "key-of-act",
             "kind": "answer",
             "round": 1,
-            "ids": [found],
+            "ids": [text_id],
             "label": "Coffee",
         }
         answer = client.post("/api/act", json=body | change)
@@ -124,9 +123,9 @@ def test_a_wrong_act_is_told_and_not_journaled(site, change, status, words):
 
 def test_the_same_act_twice_counts_once(site):
     with person(site) as client:
-        found = client.get("/api/next").json()["items"][0]["id"]
-        assert act(client, found).json()["new"] == 1
-        assert act(client, found).json()["new"] == 0
+        text_id = client.get("/api/next").json()["items"][0]["id"]
+        assert act(client, text_id).json()["new"] == 1
+        assert act(client, text_id).json()["new"] == 0
         assert client.get("/api/state").json()["people"]["people"][0]["answers"] == 1
 
 
@@ -161,8 +160,8 @@ def test_a_round_cannot_be_ended_before_the_first_answer(site):
         first = act(client, "", kind="finish", label=None, ids=[])
         assert first.status_code == 409
         assert "nothing to learn from yet" in first.json()["detail"]
-        found = client.get("/api/next").json()["items"][0]["id"]
-        assert not act(client, found).json()["finished"]
+        text_id = client.get("/api/next").json()["items"][0]["id"]
+        assert not act(client, text_id).json()["finished"]
         assert act(client, "", kind="finish", label=None, ids=[], key="another-key").json()[
             "finished"
         ]
@@ -178,19 +177,19 @@ def test_while_a_round_is_being_opened_the_server_answers(run, monkeypatch):
         return read_round(*arguments)
 
     monkeypatch.setattr("wsal.web.site.read_round", read)
-    found = []
+    shown = []
     with served(Site(run / "runs" / "w", {TOKEN: ""})) as site, person(site) as ann:
-        first = threading.Thread(target=lambda: found.append(ann.get("/api/next").json()["items"]))
+        first = threading.Thread(target=lambda: shown.append(ann.get("/api/next").json()["items"]))
         first.start()
         try:
             assert reading.wait(30)
             page = httpx.get(f"{site.url}/static/page.css", timeout=20)
             assert page.status_code == 200
-            assert not found
+            assert not shown
         finally:
             go_on.set()
             first.join()
-    assert len(found[0]) == 5
+    assert len(shown[0]) == 5
 
 
 def test_a_query_that_nobody_was_handed_yet_is_not_shown(run):
@@ -227,56 +226,57 @@ def test_the_address_of_a_page_for_a_network_can_be_opened(run):
 
 def test_undo_brings_the_text_back(site):
     with person(site) as client:
-        found = client.get("/api/next").json()["items"][0]["id"]
-        act(client, found)
-        told = act(client, "", kind="undo", label=None, ids=[]).json()
-        assert told["undone"]["id"] == found
-        assert told["open"] == 50
+        text_id = client.get("/api/next").json()["items"][0]["id"]
+        act(client, text_id)
+        answer = act(client, "", kind="undo", label=None, ids=[]).json()
+        assert answer["undone"]["id"] == text_id
+        assert answer["open"] == 50
 
 
 def test_people_disagree_and_somebody_settles(run):
     overlapping = Site(run / "runs" / "w", {TOKEN: ""}, overlap=1.0)
     with served(overlapping) as site, person(site) as ann, person(site, "bob") as bob:
-        found = ann.get("/api/next").json()["items"]
-        assert [o["id"] for o in bob.get("/api/next").json()["items"]] == [o["id"] for o in found]
-        for n, one in enumerate(found):
-            act(ann, one["id"], "Coffee", key=f"ann-{n}-key")
-            act(bob, one["id"], "Coffee" if n else "Laptops", key=f"bob-{n}-key")
-        told = ann.get("/api/state").json()
-        assert told["ties"] == 1
-        assert told["people"]["pairs"][0][:3] == ["ann", "bob", 5]
-        assert told["people"]["alpha"] is not None
+        items = ann.get("/api/next").json()["items"]
+        assert [item["id"] for item in bob.get("/api/next").json()["items"]] == [
+            item["id"] for item in items
+        ]
+        for n, item in enumerate(items):
+            act(ann, item["id"], "Coffee", key=f"ann-{n}-key")
+            act(bob, item["id"], "Coffee" if n else "Laptops", key=f"bob-{n}-key")
+        state = ann.get("/api/state").json()
+        assert state["ties"] == 1
+        assert state["people"]["pairs"][0][:3] == ["ann", "bob", 5]
+        assert state["people"]["alpha"] is not None
         wanted = ann.get("/api/settle").json()["items"]
-        assert [one["id"] for one in wanted] == [found[0]["id"]]
+        assert [item["id"] for item in wanted] == [items[0]["id"]]
         assert wanted[0]["answers"] == [["ann", "Coffee"], ["bob", "Laptops"]]
-        act(ann, found[0]["id"], "Laptops", kind="settle")
+        act(ann, items[0]["id"], "Laptops", kind="settle")
         assert ann.get("/api/state").json()["ties"] == 0
 
 
 def test_several_people_at_once_lose_nothing(site):
     """Each answers what it gets until nothing is left: every text once, by one of them."""
-    said, lock = [], threading.Lock()
+    answered, lock = [], threading.Lock()
 
     def work(name):
         with person(site, name) as client:
-            while found := client.get("/api/next?n=3").json()["items"]:
-                one = found[0]["id"]
-                answer = act(client, one, key=f"{name}-{one}-key")
+            while items := client.get("/api/next?n=3").json()["items"]:
+                text_id = items[0]["id"]
+                answer = act(client, text_id, key=f"{name}-{text_id}-key")
                 assert answer.status_code == 200, answer.text
                 with lock:
-                    said.append(one)
-                time.sleep(0.01)
+                    answered.append(text_id)
 
     threads = [threading.Thread(target=work, args=(f"p{n}",)) for n in range(8)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    assert len(said) == len(set(said))
+    assert len(answered) == len(set(answered))
     with person(site) as client:
-        told = client.get("/api/state").json()
-        assert told["open"] == 0
-        assert sum(one["answers"] for one in told["people"]["people"]) == len(said)
+        state = client.get("/api/state").json()
+        assert state["open"] == 0
+        assert sum(one["answers"] for one in state["people"]["people"]) == len(answered)
 
 
 def test_tokens_stay_and_are_private(tmp_path):
@@ -292,8 +292,8 @@ def test_a_network_wants_names():
     assert Web(host="0.0.0.0", people=("ann",)).people == ("ann",)
 
 
-def test_a_taken_port_is_told():
-    with listening_socket("127.0.0.1", 0, "annotator.port=") as taken:
-        taken.listen()
+def test_a_port_in_use_is_reported():
+    with listening_socket("127.0.0.1", 0, "annotator.port=") as listening:
+        listening.listen()
         with pytest.raises(ConfigError, match=r"annotator\.port"):
-            listening_socket("127.0.0.1", taken.getsockname()[1], "annotator.port=")
+            listening_socket("127.0.0.1", listening.getsockname()[1], "annotator.port=")

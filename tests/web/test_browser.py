@@ -1,7 +1,6 @@
 """The page in a real browser, by keyboard alone, over the real command."""
 
 import json
-import time
 import zlib
 
 import polars as pl
@@ -48,7 +47,7 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
     tab = opened(browser, served.urls[0])
     facts = json.loads((run / "runs" / "w" / "pool" / "manifest.json").read_text())["facts"]
     labels = facts["labels"]
-    said, shown, number = {}, "", 0
+    expected, shown, number = {}, "", 0
     while True:
         text = shown or on_screen(tab)
         number += 1
@@ -63,23 +62,23 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
             )
         if number == 7:
             tab.keyboard.press("s")
-            said[text] = None
+            expected[text] = None
         elif number == 9:  # type-ahead
             tab.keyboard.press("/")
             tab.keyboard.type("vacuum cl")
             tab.keyboard.press("Enter")
-            said[text] = "Vacuum Cleaners"
+            expected[text] = "Vacuum Cleaners"
         else:
             key = key_of(text)
             tab.keyboard.press(key)
-            said[text] = labels[int(key) - 1]
+            expected[text] = labels[int(key) - 1]
         if number == 20:
             served.kill()  # no goodbye; the page stays open, and what is pressed now is kept
         if number == 22:
             assert tab.evaluate("JSON.parse(localStorage.getItem('wsal unsent')).length") >= 1
             served.start()
             wait_until_saved(tab)
-        if len(said) == 50:
+        if len(expected) == 50:
             break
         shown = on_screen(tab, text)
     wait_until_saved(tab)
@@ -87,7 +86,7 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
     assert not tab.faults
     texts = pl.read_parquet(run / "runs" / "w" / "pool" / "pool.parquet")
     by_id = dict(texts.select("id", "text").iter_rows())
-    assert {by_id[one]: label for one, label in answers_of(run).items()} == said
+    assert {by_id[one]: label for one, label in answers_of(run).items()} == expected
 
 
 def test_two_tabs_of_one_person(run, page, browser):
@@ -101,9 +100,9 @@ def test_two_tabs_of_one_person(run, page, browser):
         tab.keyboard.press("2")
         on_screen(tab, before)
     wait_until_saved(one)
-    told = one.evaluate("fetch('/api/state').then((one) => one.json())")
-    assert 50 - told["open"] >= 2
-    assert told["people"]["people"][0]["answers"] == 50 - told["open"]
+    state = one.evaluate("fetch('/api/state').then((one) => one.json())")
+    assert 50 - state["open"] >= 2
+    assert state["people"]["people"][0]["answers"] == 50 - state["open"]
 
 
 def test_a_title_with_a_script_is_a_text(run, page, browser):
@@ -129,10 +128,10 @@ def test_accessible_by_axe_in_light_dark_and_narrow(run, page, browser):
     ):  # fmt: skip
         tab = opened(browser, served.urls[0], **context)
         tab.keyboard.press("v")
-        found = axe.run(tab)
+        report = axe.run(tab)
         bad = [
             (one["id"], [node["html"] for node in one["nodes"]])
-            for one in found.response["violations"]
+            for one in report.response["violations"]
             if one["impact"] in ("serious", "critical", "moderate")
         ]
         assert not bad
@@ -147,8 +146,7 @@ def test_the_next_text_is_there_at_once(run, page, browser):
     """It was fetched before the key was pressed: the page shows it without asking the server."""
     served = page(run)
     tab = opened(browser, served.urls[0])
-    time.sleep(1)
-    before = on_screen(tab)
+    before = on_screen(tab)  # and four more are in the page by now
     tab.context.set_offline(True)
     tab.keyboard.press("1")
     assert tab.inner_text("#text") != before

@@ -67,7 +67,7 @@ function drawPeople(agreement) {
   const rechecked = people.some((person) => person.same_answer[1]);
   const table = make("table"), head = make("tr");
   const titles = ["name", "answers", "seconds", ...(rechecked ? ["same answer"] : [])];
-  head.append(...titles.map((title) => make("th", title, { scope: "col" })));
+  head.append(...titles.map((title, n) => make("th", title, { scope: "col", ...(n ? { class: "n" } : {}) })));
   table.append(head, ...people.map((person) => personRow(person, rechecked)));
   const { alpha, classes, pairs } = agreement;
   const worst = Object.entries(classes || {}).filter(([, value]) => value !== null)
