@@ -12,6 +12,7 @@ tables and exact resumption would each mean working around the Trainer of transf
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,9 @@ def train(
         only_used(model, objective.used()),
         metered(classifier, plan, objective, run) as meter,
     ):
-        training = Training(classifier, model, objective, plan, run)
+        training = Training(replace(classifier, model=model), objective, plan, run)
         with SigtermGuard() as sigterm, ThreadPoolExecutor(1) as prefetcher:
-            on_gpu = training.device.type == "cuda"
-            training.run_steps(meter, sigterm, prefetcher if on_gpu else None)
+            training.run_steps(meter, sigterm, prefetcher)
     merged(model)
     classifier.model.eval().requires_grad_(requires_grad=True)
     progress = training.progress
@@ -71,12 +71,7 @@ class Training:
     """Model, optimizer and progress, restored from the newest checkpoint."""
 
     def __init__(
-        self,
-        classifier: Classifier,
-        model: Any,  # noqa: ANN401
-        objective: Objective,
-        plan: Plan,
-        run: TrainingRun,
+        self, classifier: Classifier, objective: Objective, plan: Plan, run: TrainingRun
     ) -> None:
         self.classifier = classifier
         self.objective = objective
@@ -85,13 +80,14 @@ class Training:
         self.hardware = classifier.hardware
         self.settings = run.settings
         self.device = device_of(self.hardware)
-        self.model = model
+        self.model = classifier.model
         self.named = dict(optimizer.trained(self.model))
         self.weights: list[Tensor] = list(self.named.values())
         self.optimizer = optimizer.new_optimizer(self.model, self.settings)
-        self.mean = self._copy_weights() if self.settings.ema else []
-        self.best = self._copy_weights() if self.settings.patience else []
-        self.forward = torch.compile(model, dynamic=True) if self.hardware.compile else model
+        self.mean = optimizer.copies(self.weights) if self.settings.ema else []
+        self.best = optimizer.copies(self.weights) if self.settings.patience else []
+        compiles = self.hardware.compile
+        self.forward = torch.compile(self.model, dynamic=True) if compiles else self.model
         self.memory = MemoryBudget(self.hardware, self.model)
         self.progress = Progress()
         self.loss_sum = torch.zeros(1, device=self.device)  # of the steps since the last report
@@ -99,7 +95,7 @@ class Training:
         self.guard = DivergenceGuard(self.optimizer, run, self.progress.step)
 
     def run_steps(
-        self, meter: ThroughputMeter, sigterm: SigtermGuard, prefetcher: ThreadPoolExecutor | None
+        self, meter: ThroughputMeter, sigterm: SigtermGuard, prefetcher: ThreadPoolExecutor
     ) -> None:
         """Run the remaining steps; then take the running mean or the best weights, if wanted."""
         saved = time.monotonic()
@@ -108,17 +104,16 @@ class Training:
         while self.progress.step < len(self.plan) and not self._lost_patience():
             parts = next_parts.result() if next_parts else self._parts(self.progress.step)
             max_tokens = self.memory.max_tokens
-            if prefetcher:
+            if self.device.type == "cuda":
                 next_parts = prefetcher.submit(self._parts, self.progress.step + 1)
             norm = self._step(parts)
             if self.memory.max_tokens < max_tokens:
                 next_parts = None  # it was cut into parts that are too large
             stop = self._log(meter, norm, stop=sigterm.seen)
             self._look()
-            is_due = time.monotonic() - saved >= self.hardware.save_seconds
             # Between two reports each process has a part of the loss, and only one process saves.
             may_save = processes.count() == 1 or self.progress.step % LOG_STEPS == 0
-            if stop or (may_save and is_due):
+            if stop or (may_save and time.monotonic() - saved >= self.hardware.save_seconds):
                 self._save()
                 saved = time.monotonic()
             if stop:
@@ -233,8 +228,7 @@ class Training:
         if not processes.is_leader():
             return
         self.progress.memory = [self.memory.max_tokens, int(self.memory.recomputes)]
-        moments = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}
-        tensors = self._named_tensors() | moments
+        tensors = self._named_tensors() | optimizer.moments(self.optimizer)
         checkpoints.save(self.training_run.scratch, Checkpoint(self.progress, tensors))
 
     def _restore(self) -> None:
@@ -242,14 +236,11 @@ class Training:
         if checkpoint is None:
             return
         self.progress = checkpoint.progress
-        tensors = checkpoint.tensors
         self.memory.restore(*self.progress.memory)
         with torch.no_grad():
             for name, tensor in self._named_tensors().items():
-                tensor.copy_(tensors[name])
-        prefix = "optimizer."
-        moments = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        optimizer.set_moments(self.optimizer, moments)
+                tensor.copy_(checkpoint.tensors[name])
+        optimizer.set_moments(self.optimizer, checkpoint.tensors)
 
     def _named_tensors(self) -> dict[str, Tensor]:
         """What a checkpoint holds beside the state of the optimizer."""
@@ -257,6 +248,3 @@ class Training:
         for kind, copies in (("weights", self.weights), ("mean", self.mean), ("best", self.best)):
             tensors |= {f"{kind}.{k}": v for k, v in zip(self.named, copies, strict=bool(copies))}
         return tensors
-
-    def _copy_weights(self) -> list[Tensor]:
-        return [weight.detach().clone() for weight in self.weights]
