@@ -52,12 +52,12 @@ def test_what_does_not_occur_stays_bit_for_bit(tiny, tmp_path):
 
 def test_every_piece_is_known_when_it_is_looked_up():
     whole = torch.nn.Embedding(20, 4, padding_idx=0)
-    some = SubsetEmbedding(whole, np.array([0, 3, 7]))
+    subset = SubsetEmbedding(whole, np.array([0, 3, 7]))
     ids = torch.arange(20).reshape(4, 5)
-    assert torch.equal(some.eval()(ids), whole(ids))
-    assert some.weight.shape == (3, 4)
-    some.train()(torch.tensor([[3, 0, 7, 3]])).sum().backward()
-    assert some.weight.grad[:, 0].tolist() == [0, 2, 1]  # padding learns nothing
+    assert torch.equal(subset.eval()(ids), whole(ids))
+    assert subset.weight.shape == (3, 4)
+    subset.train()(torch.tensor([[3, 0, 7, 3]])).sum().backward()
+    assert subset.weight.grad[:, 0].tolist() == [0, 2, 1]  # padding learns nothing
 
 
 def test_the_whole_table_is_put_back_whatever_happens(tiny):

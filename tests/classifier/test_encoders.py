@@ -107,9 +107,9 @@ def test_learns_and_comes_back_from_disk(path, tmp_path):
 @pytest.mark.parametrize("attention", ["eager", "sdpa", "short"])
 def test_attention_of_every_kind_gives_the_same(path, attention):
     expected = predict(fresh(path, attention="eager"), TEXTS, "test")
-    found = predict(fresh(path, attention=attention), TEXTS, "test")
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    outputs = predict(fresh(path, attention=attention), TEXTS, "test")
+    for output, reference in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(output, reference, atol=1e-5)
 
 
 def test_padding_does_not_change_a_prediction(path):
@@ -232,7 +232,7 @@ def test_bf16_training_learns(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_gives_the_same_loss(tmp_path):
-    found = []
+    losses = []
     for compiled in (False, True):
         classifier = tiny_classifier(TEXTS, compile=compiled, attention="sdpa")
         for module in classifier.model.modules():
@@ -240,8 +240,8 @@ def test_compiled_gives_the_same_loss(tmp_path):
                 module.p = 0.0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found.append(trained(classifier, tmp_path / str(compiled), epochs=1)["loss"][0][1])
-    assert found[0] == pytest.approx(found[1], abs=1e-4)
+            losses.append(trained(classifier, tmp_path / str(compiled), epochs=1)["loss"][0][1])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
 def test_causal_and_biased_models_keep_their_own_attention():

@@ -79,8 +79,8 @@ def test_precision_that_is_asked_for_is_used():
         encoder = EncoderSettings("tiny", precision=precision)
         assert hardware.uses_bf16(encoder, CPU) == (precision == "bf16")
         with hardware.autocast(encoder, CPU):
-            found = torch.nn.functional.linear(torch.ones(1, 2), torch.ones(1, 2)).dtype
-        assert found == {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+            kind = torch.nn.functional.linear(torch.ones(1, 2), torch.ones(1, 2)).dtype
+        assert kind == {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
 
 
 def test_a_probe_gives_one_answer():

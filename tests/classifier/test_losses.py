@@ -20,7 +20,7 @@ def example(n=40, n_classes=5):
 
 def slow(kind, logits, targets):
     """One number at a time."""
-    found = []
+    losses = []
     for row, target in zip(logits.double().numpy(), targets.double().numpy(), strict=True):
         p = np.exp(row) / np.exp(row).sum()
         forward = -sum(t * np.log(q) for t, q in zip(target, p, strict=True))
@@ -28,8 +28,8 @@ def slow(kind, logits, targets):
             q * max(np.log(t) if t > 0 else -np.inf, -4.0) for t, q in zip(target, p, strict=True)
         )
         generalised = sum(t * (1 - q**0.7) / 0.7 for t, q in zip(target, p, strict=True))
-        found.append({"soft": forward, "gce": generalised, "sce": 0.1 * forward + backward}[kind])
-    return np.array(found)
+        losses.append({"soft": forward, "gce": generalised, "sce": 0.1 * forward + backward}[kind])
+    return np.array(losses)
 
 
 LOSSES = {
@@ -45,8 +45,8 @@ def test_as_the_sums_of_the_papers(kind, one_hot):
     logits, targets = example()
     if one_hot:
         targets = torch.eye(5)[targets.argmax(1)]
-    found = LOSSES[kind].losses(logits, targets)
-    np.testing.assert_allclose(found, slow(kind, logits, targets), rtol=1e-4)
+    losses = LOSSES[kind].losses(logits, targets)
+    np.testing.assert_allclose(losses, slow(kind, logits, targets), rtol=1e-4)
 
 
 def test_generalised_lies_between_cross_entropy_and_absolute_error():

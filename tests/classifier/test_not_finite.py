@@ -60,10 +60,10 @@ def test_a_bad_target_is_named_with_its_step_and_text_and_the_last_good_checkpoi
     objective = objective_of(classifier, bad_row=61, value=value)  # of step 8, the last of a pass
     with pytest.raises(ModelError) as error:
         training(classifier, objective, tmp_path)
-    said = str(error.value)
-    assert "pretrain: the gradient of step 8 is not finite" in said
-    assert f"not finite, on {TEXTS[61]!r};" in said
-    assert "smaller lr (now 0.001)" in said
+    message = str(error.value)
+    assert "pretrain: the gradient of step 8 is not finite" in message
+    assert f"not finite, on {TEXTS[61]!r};" in message
+    assert "smaller lr (now 0.001)" in message
     kept = checkpoints.newest(tmp_path)
     assert kept.progress.step == 7
     assert all_finite(kept.tensors.values())

@@ -1,4 +1,4 @@
-"""What a tracker is told."""
+"""What is logged to a tracker."""
 
 from dataclasses import replace
 
@@ -21,12 +21,12 @@ def test_tensorboard_has_the_loss_and_the_rates(tiny, tmp_path):
     run = TrainingRun(SETTINGS, tmp_path / "scratch", 0, "round 1: finetune", tracker)
     history = train(classifier, objective_of(classifier), plan_of(5), run)
     events = EventAccumulator(str(tmp_path / "tracker/round_1-finetune")).Reload()
-    told = {name: events.Scalars(name) for name in events.Tags()["scalars"]}
-    assert told.keys() == {"loss", "gradient", "lr", "texts_per_s", "tokens_per_s"}
-    assert [[e.step, pytest.approx(e.value, abs=1e-5)] for e in told["loss"]] == history["loss"]
-    rates = [e.value for e in told["lr"]]
+    logged = {name: events.Scalars(name) for name in events.Tags()["scalars"]}
+    assert logged.keys() == {"loss", "gradient", "lr", "texts_per_s", "tokens_per_s"}
+    assert [[e.step, pytest.approx(e.value, abs=1e-5)] for e in logged["loss"]] == history["loss"]
+    rates = [e.value for e in logged["lr"]]
     assert rates == sorted(rates, reverse=True)
-    assert all(e.value > 0 for name in ("texts_per_s", "tokens_per_s") for e in told[name])
+    assert all(e.value > 0 for name in ("texts_per_s", "tokens_per_s") for e in logged[name])
 
 
 def test_a_tracker_that_is_not_there_is_said_before_training(tiny, tmp_path):

@@ -72,8 +72,8 @@ def slow_loss(classifier):
     for row in range(16):
         with torch.no_grad():
             logits = classifier.model.eval()(**classifier.pad([tokens[row]])).logits[0]
-        found = torch.log_softmax(logits, 0) * torch.tensor(targets[row])
-        total += -weights[row] * float(found.sum())
+        terms = torch.log_softmax(logits, 0) * torch.tensor(targets[row])
+        total += -weights[row] * float(terms.sum())
     return total / 16
 
 
@@ -114,10 +114,10 @@ def test_several_processes_give_the_loss_and_gradient_of_one(tiny, tmp_path, n, 
     command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={n}", str(worker)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = torch.load(tmp_path / "done.pt", weights_only=True)
+    shared = torch.load(tmp_path / "done.pt", weights_only=True)
     history, weights = first_step(tiny, tmp_path / "one")
-    torch.testing.assert_close(found["weights"], weights, atol=2e-6, rtol=1e-4)
-    assert found["loss"][0][1] == pytest.approx(history["loss"][0][1], abs=1e-5)
+    torch.testing.assert_close(shared["weights"], weights, atol=2e-6, rtol=1e-4)
+    assert shared["loss"][0][1] == pytest.approx(history["loss"][0][1], abs=1e-5)
 
 
 def plan_of(n_epochs):
@@ -154,10 +154,10 @@ class CutError(Exception):
 
 def cut_at(step):
     def log(self, *args, **kwargs):
-        told = meter_log(self, *args, **kwargs)
+        stop = meter_log(self, *args, **kwargs)
         if self.progress.step == step:
             raise CutError
-        return told
+        return stop
 
     meter_log = training.Training._log
     return log
@@ -260,14 +260,14 @@ def small_machine(classifier, most_tokens):
 def test_where_memory_runs_out_smaller_parts_make_up_the_same_step(tiny, tmp_path, caplog):
     settings = OptimizerSettings(lr=1e-3, warmup=0, weight_decay=0)
     plan = by_count(np.arange(48), 16)
-    found = []
+    results = []
     for most in (10_000, 60):
         classifier = small_machine(without_dropout(tiny(task()[0], max_tokens=400)), most)
         run = TrainingRun(settings, tmp_path / str(most), 0, "t")
         history = train(classifier, objective_of(classifier), plan, run)
-        found.append((history["loss"][-1][1], weights_of(classifier)))
-    assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
-    torch.testing.assert_close(found[0][1], found[1][1], atol=2e-5, rtol=1e-3)
+        results.append((history["loss"][-1][1], weights_of(classifier)))
+    assert results[0][0] == pytest.approx(results[1][0], abs=1e-5)
+    torch.testing.assert_close(results[0][1], results[1][1], atol=2e-5, rtol=1e-3)
     assert caplog.text.count("memory ran out") == 3  # 400 -> 200 -> 100 -> 50, and never again
     assert "hardware.max_tokens=50" in caplog.text
 

@@ -61,10 +61,10 @@ def test_grouping_saves_padding_and_still_shuffles(budget):
 def test_each_step_has_its_share_of_replay(n_gold, n_weak, data):
     lengths = rng(0).integers(3, 40, size=n_gold + n_weak)
     gold, weak = np.arange(n_gold), np.arange(n_gold, n_gold + n_weak)
-    wanted = np.array(data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=70)))
-    plan = replay_plan(gold, weak, lengths, 16, wanted, rng(3))
-    found = [int((step >= n_gold).sum()) for step in steps_of(plan)]
-    assert found == (list(wanted) if n_weak else [0] * len(wanted))
+    n_wanted = np.array(data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=70)))
+    plan = replay_plan(gold, weak, lengths, 16, n_wanted, rng(3))
+    n_planned = [int((step >= n_gold).sum()) for step in steps_of(plan)]
+    assert n_planned == (list(n_wanted) if n_weak else [0] * len(n_wanted))
     assert all(len(step) == 16 for step in steps_of(plan))
     for kind in (gold, weak):  # gone through again and again, none forgotten
         seen = np.bincount(plan.order[np.isin(plan.order, kind)], minlength=n_gold + n_weak)[kind]

@@ -29,8 +29,8 @@ def test_texts_that_are_nearly_all_right_make_nothing_certain(n, n_wrong):
     gold = np.zeros(n, dtype=int)
     gold[:n_wrong] = 1
     fitted = fit_temperature(probs, gold, np.ones(n))
-    said = apply_temperature(np.array([[0.7, 0.3]], dtype=np.float32), fitted)[0, 0]
-    assert 0.7 < said < 1 - 1 / n
+    tempered = apply_temperature(np.array([[0.7, 0.3]], dtype=np.float32), fitted)[0, 0]
+    assert 0.7 < tempered < 1 - 1 / n
     assert fitted < 1
 
 

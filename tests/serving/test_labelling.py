@@ -18,7 +18,7 @@ import pytest
 from helpers import mutated
 
 from wsal.commands.predict import add_options
-from wsal.commands.predict import run as predict_as_typed
+from wsal.commands.predict import run as predict_command
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
 from wsal.serving.engine import softmax
@@ -66,8 +66,8 @@ def read(path):
     return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path)
 
 
-def label(engine, source, target, **wanted):
-    return label_table(engine, Source.of(source), target, PredictOptions(**wanted))
+def label(engine, source, target, **options):
+    return label_table(engine, Source.of(source), target, PredictOptions(**options))
 
 
 @pytest.fixture
@@ -81,20 +81,20 @@ def small(monkeypatch):
 def test_each_kind_becomes_each_kind(engine, tmp_path, small, source, target):
     names = [f"{name}.{kind}" if kind else name for name, kind in (("in", source), ("out", target))]
     done = label(engine, write(FRAME, tmp_path / names[0]), tmp_path / names[1])
-    found = read(tmp_path / names[1])
+    table = read(tmp_path / names[1])
     assert (done.n_rows, done.n_bad, done.bad_path) == (7, 0, None)
-    assert found.columns == [*FRAME.columns, *ADDED]
-    assert found["id"].cast(pl.Int64).to_list() == list(range(7))
+    assert table.columns == [*FRAME.columns, *ADDED]
+    assert table["id"].cast(pl.Int64).to_list() == list(range(7))
     blank = pl.col("title", "brand").fill_null("").str.strip_chars()
-    assert found.select(blank).equals(FRAME.select(blank))
+    assert table.select(blank).equals(FRAME.select(blank))
     texts = engine.exported.text_of(FRAME).to_list()
     probs = softmax(engine.logits(engine.exported.pieces(texts)))
-    said = [engine.exported.labels[row.argmax()] for row in probs]
-    expected = [name if text else None for text, name in zip(texts, said, strict=True)]
-    assert found["label"].to_list() == expected
-    sure = [float(row.max()) if text else None for text, row in zip(texts, probs, strict=True)]
-    assert found["probability"].to_list() == pytest.approx(sure, abs=1e-5)
-    assert set(found["model"]) == {engine.exported.digest}
+    names_of_best = [engine.exported.labels[row.argmax()] for row in probs]
+    expected = [name if text else None for text, name in zip(texts, names_of_best, strict=True)]
+    assert table["label"].to_list() == expected
+    best = [float(row.max()) if text else None for text, row in zip(texts, probs, strict=True)]
+    assert table["probability"].to_list() == pytest.approx(best, abs=1e-5)
+    assert set(table["model"]) == {engine.exported.digest}
     assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == [names_of(target)]
 
 
@@ -106,8 +106,8 @@ def test_below_its_threshold_a_class_is_abstained_on(engine, tmp_path):
     write(FRAME, tmp_path / "in.csv")
     for least, n in ((0.0, 2), (2.0, 7)):  # two rows have no text
         strict = replace(engine.exported, thresholds=np.full(3, least))
-        told = label(replace(engine, exported=strict), tmp_path / "in.csv", tmp_path / "out.csv")
-        assert told.n_abstained == n
+        summary = label(replace(engine, exported=strict), tmp_path / "in.csv", tmp_path / "out.csv")
+        assert summary.n_abstained == n
         assert read(tmp_path / "out.csv")["abstain"].sum() == n
     half = np.array([0.9, 0.999, np.inf])
     part = replace(engine, exported=replace(engine.exported, thresholds=half))
@@ -126,15 +126,15 @@ def test_top_fields_and_prefix(engine, tmp_path):
         label(engine, tmp_path / "in.csv", tmp_path / "out.csv", fields=["name", "brand"])
     with pytest.raises(ConfigError, match="--top is 4; expected 1 to 3"):
         label(engine, tmp_path / "in.csv", tmp_path / "out.csv", top=4)
-    wanted = {"fields": ["name", "brand"], "top": 3, "prefix": "m_"}
-    label(engine, tmp_path / "in.csv", tmp_path / "out.csv", **wanted)
-    found = read(tmp_path / "out.csv")
-    assert found["label"].unique().to_list() == ["mine"]
-    some = found.drop_nulls("m_label")
-    assert {tuple(sorted(row)) for row in some.select("m_label", "m_label_2", "m_label_3").rows()} \
-        == {tuple(sorted(engine.exported.labels))}  # fmt: skip
-    sums = some.select("m_probability", "m_probability_2", "m_probability_3").sum_horizontal()
-    assert sums.to_list() == pytest.approx([1] * len(some), abs=1e-5)
+    options = {"fields": ["name", "brand"], "top": 3, "prefix": "m_"}
+    label(engine, tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    table = read(tmp_path / "out.csv")
+    assert table["label"].unique().to_list() == ["mine"]
+    labelled = table.drop_nulls("m_label")
+    labels = labelled.select("m_label", "m_label_2", "m_label_3").rows()
+    assert {tuple(sorted(row)) for row in labels} == {tuple(sorted(engine.exported.labels))}
+    sums = labelled.select("m_probability", "m_probability_2", "m_probability_3").sum_horizontal()
+    assert sums.to_list() == pytest.approx([1] * len(labelled), abs=1e-5)
     assert not list(tmp_path.glob("*.unfinished"))
 
 
@@ -145,10 +145,10 @@ def test_json_values_keep_their_kinds(engine, tmp_path):
         {"brand": "Acme", "n": 2.5},
     ]
     source = tmp_path / "in.jsonl"
-    source.write_text("".join(json.dumps(one) + "\n" for one in records))
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
     label(engine, source, tmp_path / "out.jsonl")
-    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [{k: v for k, v in one.items() if k not in ADDED} for one in found] == records
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [{k: v for k, v in record.items() if k not in ADDED} for record in written] == records
     label(engine, source, tmp_path / "out.parquet")
     table = read(tmp_path / "out.parquet")
     assert table["n"].to_list() == [1, None, 2.5]
@@ -175,8 +175,8 @@ def test_bad_lines_lie_beside_the_output_with_their_numbers(engine, tmp_path):
     )
     done = label(engine, tmp_path / "in.csv", tmp_path / "out.csv")
     assert (done.n_rows, done.n_bad) == (2, 2)
-    told = [json.loads(line) for line in done.bad_path.read_text().splitlines()]
-    assert [(one["line"], one["raw"]) for one in told] == [(3, "only one"), (4, "\\xff,b")]
+    bad = [json.loads(line) for line in done.bad_path.read_text().splitlines()]
+    assert [(line["line"], line["raw"]) for line in bad] == [(3, "only one"), (4, "\\xff,b")]
     (tmp_path / "in.csv").write_bytes(b"title,brand\na,b\n")
     label(engine, tmp_path / "in.csv", tmp_path / "out.csv")
     assert not done.bad_path.exists()
@@ -186,13 +186,13 @@ def test_nothing_that_is_there_is_written_over(engine, tmp_path):
     source = write(FRAME, tmp_path / "in.csv")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_bytes(b"x")
-    for target, said in [
+    for target, message in [
         (source, "is the input"),
         (tmp_path / "photos", "is not empty"),
         (tmp_path / "nowhere" / "out.csv", "there is no folder"),
         (tmp_path / "out.cvs", "did you mean 'csv'"),
     ]:
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             label(engine, source, target)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "photos"]
 
@@ -272,8 +272,8 @@ def test_numbers_beyond_what_json_knows_cost_their_line(engine, tmp_path):
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(rows))
     done = label(engine, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    [found] = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert (found["title"], found["n"], done.n_bad) == ("c", 1e30, 2)
+    [written] = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert (written["title"], written["n"], done.n_bad) == ("c", 1e30, 2)
     assert "Infinity" not in (tmp_path / "out.jsonl").read_text()
 
 
@@ -284,7 +284,7 @@ def test_a_folder_of_files_goes_on_after_a_kill(engine, tmp_path, small, kind):
     write(FRAME[:3], folder / f"a.{kind}")
     write(FRAME[3:].select("title", "brand", "id"), folder / f"b.{kind}")
     label(engine, folder, tmp_path / "whole")
-    names = [f"{one}.parquet" if kind == "parquet" else f"{one}.{kind}.parquet" for one in "ab"]
+    names = [f"{name}.parquet" if kind == "parquet" else f"{name}.{kind}.parquet" for name in "ab"]
     assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == names
     expected = [str(i) for i in range(7)]
     assert read(tmp_path / "whole")["id"].cast(pl.String).to_list() == expected
@@ -336,10 +336,10 @@ def test_order_and_neighbours_change_no_label(engine, tmp_path):
     shuffled = rows.with_row_index("place").sample(fraction=1, shuffle=True, seed=1)
     label(engine, write(rows, tmp_path / "a.parquet"), tmp_path / "x.parquet")
     label(engine, write(shuffled, tmp_path / "b.parquet"), tmp_path / "y.parquet")
-    one, other = read(tmp_path / "x.parquet"), read(tmp_path / "y.parquet").sort("place")
-    assert one["label"].equals(other["label"])
-    assert one["probability"].fill_null(0).to_list() == pytest.approx(
-        other["probability"].fill_null(0).to_list(), abs=1e-5
+    ordered, shuffled = read(tmp_path / "x.parquet"), read(tmp_path / "y.parquet").sort("place")
+    assert ordered["label"].equals(shuffled["label"])
+    assert ordered["probability"].fill_null(0).to_list() == pytest.approx(
+        shuffled["probability"].fill_null(0).to_list(), abs=1e-5
     )
 
 
@@ -366,12 +366,12 @@ def test_what_is_done_is_not_computed_again(engine, tmp_path, small):
         label(engine, write(FRAME.select("id"), source), target)
 
 
-def commanded(folder, *arguments):
+def run_command(folder, *arguments):
     """What `wsal predict` does, in this process."""
     parser = argparse.ArgumentParser()
     add_options(parser)
-    given = [str(one) for one in (folder, *arguments, "--backend", "onnx")]
-    predict_as_typed(parser.parse_args(given))
+    arguments = [str(argument) for argument in (folder, *arguments, "--backend", "onnx")]
+    predict_command(parser.parse_args(arguments))
 
 
 def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):
@@ -380,20 +380,20 @@ def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):
     target.write_text("precious\n")
     options = ["--delimiter", "/", "--encoding", "cp1251", "--header-row", "2"]
     with pytest.raises(ConfigError, match="--force"):
-        commanded(folder, source, target, *options)
-    commanded(folder, source, target, *options, "--force")
+        run_command(folder, source, target, *options)
+    run_command(folder, source, target, *options, "--force")
     assert read(target)["title"].to_list() == ["чайник, красный"]
     assert "labelled 1 rows" in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"predict\.delimiter is 'ab'.*expected comma"):
-        commanded(folder, source, target, "--delimiter", "ab")
+        run_command(folder, source, target, "--delimiter", "ab")
     import xlsxwriter
 
     with xlsxwriter.Workbook(tmp_path / "in.xlsx") as book:
         book.add_worksheet("notes").write(0, 0, "hello")
         book.add_worksheet("data").write_column(0, 0, ["title", "mug"])
     with pytest.raises(DataError, match=r"sheets: notes, data"):
-        commanded(folder, tmp_path / "in.xlsx", target, "--fields", "title")
-    commanded(folder, tmp_path / "in.xlsx", target, "--fields", "title", "--sheet", "data")
+        run_command(folder, tmp_path / "in.xlsx", target, "--fields", "title")
+    run_command(folder, tmp_path / "in.xlsx", target, "--fields", "title", "--sheet", "data")
     assert read(target)["title"].to_list() == ["mug"]
 
 
@@ -403,14 +403,14 @@ def test_standard_input_in_other_dialects(folder, tmp_path, monkeypatch):
         ("id|title|brand\n1|Büro, rot|x\n".encode("utf-8-sig"), []),
     ]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sent)))
-        commanded(folder, "-", tmp_path / "out.csv", "--format", "csv", *options)
+        run_command(folder, "-", tmp_path / "out.csv", "--format", "csv", *options)
         assert read(tmp_path / "out.csv")["title"].to_list() == ["Büro, rot"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("title\n".encode("utf-16"))))
     with pytest.raises(DataError, match="standard input is UTF-16; name it with --encoding"):
-        commanded(folder, "-", tmp_path / "out.csv", "--format", "csv")
+        run_command(folder, "-", tmp_path / "out.csv", "--format", "csv")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"title,brand\nx\ny\n")))
     with pytest.raises(DataError, match="standard input has 2 lines that cannot be parsed"):
-        commanded(folder, "-", "-", "--format", "csv")
+        run_command(folder, "-", "-", "--format", "csv")
 
 
 COMMAND = [sys.executable, "-c", "from wsal.cli import main; main()", "predict"]

@@ -129,12 +129,10 @@ def set_attention(
     wanted = hardware.attention
     if wanted == "auto":
         on_gpu = device_of(hardware).type == "cuda"
-        if on_gpu:
-            flash = model._supports_flash_attn and uses_bf16(encoder, hardware)
-            installed = importlib.util.find_spec("flash_attn") is not None
-            wanted = "flash_attention_2" if flash and installed else "sdpa"
-        else:
-            wanted = "short"
+        wanted = "sdpa" if on_gpu else "short"
+        flash = on_gpu and model._supports_flash_attn and uses_bf16(encoder, hardware)
+        if flash and importlib.util.find_spec("flash_attn") is not None:
+            wanted = "flash_attention_2"
     if not model._supports_sdpa:
         return
     if wanted == "short" and device_of(hardware).type == "cuda":

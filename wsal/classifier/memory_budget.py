@@ -9,6 +9,9 @@ from typing import Any
 import torch
 
 from wsal import processes
+from wsal.arrays import Rows
+from wsal.classifier.training_plan import token_batches
+from wsal.classifier.training_run import Batch, Objective
 from wsal.errors import ConfigError, ModelError
 from wsal.settings import HardwareSettings
 
@@ -60,18 +63,21 @@ class MemoryBudget:
         self.recomputes = True
 
 
-def refuse_parts(n_parts: int) -> None:
-    """Return if a step goes through the model at once.
+def step_parts(objective: Objective, rows: Rows, max_tokens: int) -> list[Batch]:
+    """The texts of a step in parts of at most `max_tokens`.
 
     Raises:
-        ConfigError: it has several parts, or is shared by several processes.
+        ConfigError: the texts of a step depend on each other, but there are several parts or
+            several processes.
     """
-    if n_parts > 1 or processes.count() > 1:
+    cuts = token_batches(objective.lengths[rows], max_tokens)
+    if objective.whole_steps and (len(cuts) > 1 or processes.count() > 1):
         raise ConfigError(
             "adapt=contrastive compares each text with the others of its step, so the step has to "
             "go through the model at once: set a smaller adapt.batch_size or a larger "
             "hardware.max_tokens, and use one process"
         )
+    return [objective.batch(rows[cut]) for cut in cuts]
 
 
 @contextmanager

@@ -106,10 +106,15 @@ def clip(optimizer: torch.optim.AdamW, weights: list[Tensor], max_norm: float) -
     return norm
 
 
+def copies(weights: Sequence[Tensor]) -> list[Tensor]:
+    """Copies of the weights, detached from the model."""
+    return [weight.detach().clone() for weight in weights]
+
+
 @contextmanager
 def exchanged(weights: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
     """Give the weights other values until the block ends; none, if `others` is empty."""
-    own = [weight.detach().clone() for weight in weights] if others else []
+    own = copies(weights) if others else []
     with torch.no_grad():
         for weight, other in zip(weights, others, strict=bool(others)):
             weight.copy_(other)
@@ -119,17 +124,20 @@ def exchanged(weights: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[N
             weight.copy_(before)
 
 
-def moments(optimizer: torch.optim.AdamW) -> Iterator[tuple[str, Tensor]]:
-    """The state of AdamW as named tensors."""
-    for number, state in optimizer.state_dict()["state"].items():
-        for key, value in state.items():
-            yield f"{number}.{key}", value
+def moments(optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """The state of AdamW as tensors named `optimizer.NUMBER.KEY`."""
+    return {
+        f"optimizer.{number}.{key}": value
+        for number, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
 
 
 def set_moments(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
-    """Restore the state of AdamW from what `moments` returned."""
+    """Restore the state of AdamW from what `moments` returned, among other tensors."""
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        number, key = name.split(".")
-        states.setdefault(int(number), {})[key] = value
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".")
+            states.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(optimizer.state_dict() | {"state": states})

@@ -5,14 +5,14 @@ by their number, and its gradient is that of this loss, whatever parts the step 
 into memory, and whatever processes share it. Random numbers are seeded in each step. So a training
 that was killed continues from its last checkpoint and ends with the same weights, bit for bit.
 
-The loop is wsal's own because steps planned by tokens, steps cut to fit into memory, partial
-embedding tables and exact resumption would each mean working around the Trainer of transformers,
-whose checkpoints, moreover, contain pickle.
+The loop is wsal's own: steps planned by tokens, steps cut to fit into memory, partial embedding
+tables and exact resumption would each mean working around the Trainer of transformers.
 """
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,10 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.finite import DivergenceGuard
 from wsal.classifier.hardware import autocast, device_of, fast_products
 from wsal.classifier.lora import merged, with_lora
-from wsal.classifier.memory_budget import MemoryBudget, out_of_memory, refuse_parts
+from wsal.classifier.memory_budget import MemoryBudget, out_of_memory, step_parts
 from wsal.classifier.sigterm import SigtermGuard
 from wsal.classifier.throughput import LOG_STEPS, ThroughputMeter, metered
-from wsal.classifier.training_plan import Plan, token_batches
+from wsal.classifier.training_plan import Plan
 from wsal.classifier.training_run import Batch, Objective, TrainingRun
 from wsal.errors import PreemptedError
 from wsal.seeding import integer
@@ -58,10 +58,9 @@ def train(
         only_used(model, objective.used()),
         metered(classifier, plan, objective, run) as meter,
     ):
-        training = Training(classifier, model, objective, plan, run)
+        training = Training(replace(classifier, model=model), objective, plan, run)
         with SigtermGuard() as sigterm, ThreadPoolExecutor(1) as prefetcher:
-            on_gpu = training.device.type == "cuda"
-            training.run_steps(meter, sigterm, prefetcher if on_gpu else None)
+            training.run_steps(meter, sigterm, prefetcher)
     merged(model)
     classifier.model.eval().requires_grad_(requires_grad=True)
     progress = training.progress
@@ -72,12 +71,7 @@ class Training:
     """Model, optimizer and progress, restored from the newest checkpoint."""
 
     def __init__(
-        self,
-        classifier: Classifier,
-        model: Any,  # noqa: ANN401
-        objective: Objective,
-        plan: Plan,
-        run: TrainingRun,
+        self, classifier: Classifier, objective: Objective, plan: Plan, run: TrainingRun
     ) -> None:
         self.classifier = classifier
         self.objective = objective
@@ -86,13 +80,14 @@ class Training:
         self.hardware = classifier.hardware
         self.settings = run.settings
         self.device = device_of(self.hardware)
-        self.model = model
+        self.model = classifier.model
         self.named = dict(optimizer.trained(self.model))
         self.weights: list[Tensor] = list(self.named.values())
         self.optimizer = optimizer.new_optimizer(self.model, self.settings)
-        self.mean = self._copy_weights() if self.settings.ema else []
-        self.best = self._copy_weights() if self.settings.patience else []
-        self.forward = torch.compile(model, dynamic=True) if self.hardware.compile else model
+        self.mean = optimizer.copies(self.weights) if self.settings.ema else []
+        self.best = optimizer.copies(self.weights) if self.settings.patience else []
+        compiles = self.hardware.compile
+        self.forward = torch.compile(self.model, dynamic=True) if compiles else self.model
         self.memory = MemoryBudget(self.hardware, self.model)
         self.progress = Progress()
         self.loss_sum = torch.zeros(1, device=self.device)  # of the steps since the last report
@@ -100,7 +95,7 @@ class Training:
         self.guard = DivergenceGuard(self.optimizer, run, self.progress.step)
 
     def run_steps(
-        self, meter: ThroughputMeter, sigterm: SigtermGuard, prefetcher: ThreadPoolExecutor | None
+        self, meter: ThroughputMeter, sigterm: SigtermGuard, prefetcher: ThreadPoolExecutor
     ) -> None:
         """Run the remaining steps; then take the running mean or the best weights, if wanted."""
         saved = time.monotonic()
@@ -109,15 +104,16 @@ class Training:
         while self.progress.step < len(self.plan) and not self._lost_patience():
             parts = next_parts.result() if next_parts else self._parts(self.progress.step)
             max_tokens = self.memory.max_tokens
-            next_step = self.progress.step + 1
-            next_parts = prefetcher.submit(self._parts, next_step) if prefetcher else None
+            if self.device.type == "cuda":
+                next_parts = prefetcher.submit(self._parts, self.progress.step + 1)
             norm = self._step(parts)
             if self.memory.max_tokens < max_tokens:
                 next_parts = None  # it was cut into parts that are too large
             stop = self._log(meter, norm, stop=sigterm.seen)
             self._look()
-            is_due = time.monotonic() - saved >= self.hardware.save_seconds
-            if stop or (self._may_save() and is_due):
+            # Between two reports each process has a part of the loss, and only one process saves.
+            may_save = processes.count() == 1 or self.progress.step % LOG_STEPS == 0
+            if stop or (may_save and time.monotonic() - saved >= self.hardware.save_seconds):
                 self._save()
                 saved = time.monotonic()
             if stop:
@@ -134,13 +130,10 @@ class Training:
         if step >= len(self.plan):
             return []
         rows = self.plan[step][processes.rank() :: processes.count()]
-        cuts = token_batches(self.objective.lengths[rows], self.memory.max_tokens)
-        if self.objective.whole_steps:
-            refuse_parts(len(cuts))
-        batches = [self.objective.batch(rows[cut]) for cut in cuts]
+        parts = step_parts(self.objective, rows, self.memory.max_tokens)
         if self.device.type == "cuda":
-            batches = [{k: v.pin_memory() for k, v in batch.items()} for batch in batches]
-        return batches
+            parts = [{k: v.pin_memory() for k, v in part.items()} for part in parts]
+        return parts
 
     def _step(self, parts: list[Batch]) -> Tensor:
         """Run one optimizer step; returns the norm of its gradient."""
@@ -230,19 +223,12 @@ class Training:
         patience = self.settings.patience
         return bool(patience and scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
-    def _may_save(self) -> bool:
-        """Between two reports each process has a part of the loss, and only one process saves."""
-        return processes.count() == 1 or self.progress.step % LOG_STEPS == 0
-
     def _save(self) -> None:
         self.guard.check(self.progress.step, self._bad_texts, self.weights)
         if not processes.is_leader():
             return
         self.progress.memory = [self.memory.max_tokens, int(self.memory.recomputes)]
-        tensors = {f"optimizer.{k}": v for k, v in optimizer.moments(self.optimizer)}
-        for kind, copies in self._weight_sets().items():
-            tensors |= {f"{kind}.{k}": v for k, v in zip(self.named, copies, strict=bool(copies))}
-        tensors["loss_sum"] = self.loss_sum
+        tensors = self._named_tensors() | optimizer.moments(self.optimizer)
         checkpoints.save(self.training_run.scratch, Checkpoint(self.progress, tensors))
 
     def _restore(self) -> None:
@@ -250,19 +236,15 @@ class Training:
         if checkpoint is None:
             return
         self.progress = checkpoint.progress
-        tensors = checkpoint.tensors
         self.memory.restore(*self.progress.memory)
         with torch.no_grad():
-            self.loss_sum.copy_(tensors["loss_sum"])
-            for kind, copies in self._weight_sets().items():
-                for name, weight in zip(self.named, copies, strict=bool(copies)):
-                    weight.copy_(tensors[f"{kind}.{name}"])
-        prefix = "optimizer."
-        moments = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        optimizer.set_moments(self.optimizer, moments)
+            for name, tensor in self._named_tensors().items():
+                tensor.copy_(checkpoint.tensors[name])
+        optimizer.set_moments(self.optimizer, checkpoint.tensors)
 
-    def _weight_sets(self) -> dict[str, list[Any]]:
-        return {"weights": self.weights, "mean": self.mean, "best": self.best}
-
-    def _copy_weights(self) -> list[Tensor]:
-        return [weight.detach().clone() for weight in self.weights]
+    def _named_tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds beside the state of the optimizer."""
+        tensors = {"loss_sum": self.loss_sum}
+        for kind, copies in (("weights", self.weights), ("mean", self.mean), ("best", self.best)):
+            tensors |= {f"{kind}.{k}": v for k, v in zip(self.named, copies, strict=bool(copies))}
+        return tensors

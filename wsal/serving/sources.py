@@ -41,8 +41,7 @@ class Source:
         if str(path) == STREAM:
             if kind not in STREAMED:
                 raise ConfigError(
-                    f"the kind of standard input is {kind}; name it with --format: "
-                    f"{', '.join(STREAMED)}"
+                    f"standard input needs --format with its kind: {', '.join(STREAMED)}"
                 )
             return cls(path, kind, options)
         return cls(path, kind_of(files_of(path)[0], kind).name, options)

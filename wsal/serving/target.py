@@ -36,8 +36,7 @@ def target_kind(target: Path, source: Source) -> str:
         return FOLDER
     if kind not in TARGETS:
         raise ConfigError(
-            f"{target}: a file of kind {kind!r} cannot be written{did_you_mean(kind, TARGETS)}; "
-            f"expected {', '.join(TARGETS)}"
+            f"{target}: a file of kind {kind!r} cannot be written{did_you_mean(kind, TARGETS)}"
         )
     return kind
 
