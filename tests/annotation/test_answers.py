@@ -24,7 +24,7 @@ from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
-from wsal.run.loop import check_answers
+from wsal.run.checks import check_answers
 from wsal.run.pipeline import run_stage
 from wsal.settings import ActiveSettings
 from wsal.text import clean, same_text
