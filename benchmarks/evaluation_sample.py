@@ -16,7 +16,8 @@ from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import Sample, accuracy, gain, macro_f1
 from wsal.evaluation.sampling import top_up
 from wsal.rounds.evaluation_frame import frame_probs, read_frame
-from wsal.run.pipeline import STAGES, folder
+from wsal.run.pipeline import folder
+from wsal.run.stage_table import STAGES
 from wsal.seeding import rng
 
 TIMES, SIZES, WAYS = 200, (100, 300), ("wsal", "random", "gain")

@@ -19,7 +19,8 @@ from wsal.artifacts import Artifact
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
-from wsal.run.pipeline import STAGES, read
+from wsal.run.pipeline import read
+from wsal.run.stage_table import STAGES
 
 WAYS = {
     "as shipped": (),

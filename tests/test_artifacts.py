@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from wsal.artifacts import MANIFEST, Artifact, create, file_digest, read_json_object, recover
+from wsal.artifacts import Artifact, create, recover
+from wsal.digests import MANIFEST, file_digest
 from wsal.errors import ConfigError, MissingArtifactError
+from wsal.json_files import read_json_object
 
 
 def made(path, text="x", config=None, inputs=None):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wsal.artifacts import MANIFEST, Artifact, create, recover
+from wsal.artifacts import Artifact, create, recover
+from wsal.digests import MANIFEST
 from wsal.errors import MissingArtifactError
 
 SEAL = """

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from wsal.artifacts import file_digest
 from wsal.components import Components
 from wsal.contents import code_files, edited, of_files, of_function
+from wsal.digests import file_digest
 from wsal.errors import DataError, RuleError
 from wsal.rules.functions import FunctionRule, column_rule, rule
 from wsal.rules.gazetteer import Gazetteer

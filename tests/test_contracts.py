@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from wsal.cli import help_text
 from wsal.commands import COMMANDS, LAUNCHED
 from wsal.config.composed import COMPONENTS, SETTINGS, check
-from wsal.run.pipeline import ROUND_STAGES, STAGES
+from wsal.run.stage_table import ROUND_STAGES, STAGES
 
 
 def needed(option):

@@ -19,7 +19,7 @@ from mutations import damaged, damaged_json, damaged_words
 
 from wsal.commands import LAUNCHED
 from wsal.reporting import report
-from wsal.run.pipeline import STAGES
+from wsal.run.stage_table import STAGES
 
 pytestmark = pytest.mark.slow
 TINY = (

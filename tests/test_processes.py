@@ -10,7 +10,7 @@ import pytest
 
 from wsal import processes
 from wsal.commands import COMMANDS, LAUNCHED
-from wsal.run.pipeline import STAGES
+from wsal.run.stage_table import STAGES
 
 ALL = (*LAUNCHED, *STAGES, *COMMANDS)
 EACH = """

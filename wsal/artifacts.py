@@ -1,8 +1,6 @@
 """A stage's output folder, and the manifest that proves that it is complete."""
 
-import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -13,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from wsal import __version__
-from wsal.errors import ConfigError, MissingArtifactError, WsalError
+from wsal.digests import MANIFEST, digest_of, file_digest, files_in
+from wsal.errors import MissingArtifactError
+from wsal.json_files import fsync, read_json_object, write_json
 
-MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # scratch folder in an unfinished artifact
 BEGUN_FROM = "begun_from"  # scratch file in an unfinished artifact: the digest of its origin
 SCRATCH = {BEGUN_FROM, CHECKPOINTS}
@@ -136,9 +135,9 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
     facts: Facts = {}
     start = time.perf_counter()
     yield work, facts
-    made = [p for p in _files(work) if p.relative_to(work).parts[0] not in SCRATCH]
+    made = [p for p in files_in(work) if p.relative_to(work).parts[0] not in SCRATCH]
     for file in made:
-        _fsync(file)  # otherwise, a power cut could leave a manifest beside empty files
+        fsync(file)  # otherwise, a power cut could leave a manifest beside empty files
     files = {str(file.relative_to(work)): file_digest(file) for file in made}
     manifest = {
         "format": 1,
@@ -179,7 +178,7 @@ def _publish(work: Path, path: Path) -> None:
     if path.exists():
         path.rename(_replaced(path))  # atomic: deleting it would take a while, file by file
     work.rename(path)
-    _fsync(path.parent)
+    fsync(path.parent)
     shutil.rmtree(_replaced(path), ignore_errors=True)
 
 
@@ -199,74 +198,5 @@ def _replaced(path: Path) -> Path:
     return path.with_name(path.name + ".replaced")
 
 
-def _fsync(path: Path) -> None:
-    """Wait until a file's contents, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401  whatever JSON can hold
-    """Write `value` atomically: a kill or a power cut leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")
-    _fsync(temporary)
-    temporary.replace(path)
-    _fsync(path.parent)
-
-
-def read_json_object(
-    path: Path, advice: str, error: type[WsalError] = ConfigError
-) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Args:
-        path: the file.
-        advice: what to do if the file is damaged; the end of the message.
-        error: the class of the error if it is damaged.
-
-    Raises:
-        MissingArtifactError: there is no such file.
-        WsalError: of the class `error`: the file is not UTF-8, not JSON, or not an object.
-    """
-    value: Any = None
-    problem = ""
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as missing:
-        raise MissingArtifactError(f"{path} not found") from missing
-    except (ValueError, RecursionError) as failure:
-        problem = f"it is not JSON ({failure})"
-    if not problem and not isinstance(value, dict):
-        problem = f"it holds a {type(value).__name__}, expected an object"
-    if problem:
-        raise error(f"{path} is damaged: {problem}; {advice}")
-    return dict(value)
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, or a digest of a folder's files and their names."""
-    if path.is_dir():
-        return digest_of([[str(p.relative_to(path)), file_digest(p)] for p in _files(path)])
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of(value: Any) -> str:  # noqa: ANN401  whatever JSON can hold
-    """16 hexadecimal digits that identify a JSON value.
-
-    >>> digest_of({"a": 1}) == digest_of({"a": 1}) != digest_of({"a": 2})
-    True
-    """
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _origin(config: Mapping[str, Any], inputs: Inputs) -> list[Any]:
     return [__version__, config, inputs]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)

@@ -13,6 +13,7 @@ from wsal.commands import COMMANDS, LAUNCHED
 from wsal.errors import UnknownNameError
 from wsal.progress import install_console_output
 from wsal.reporting import report
+from wsal.run.stage_table import STAGES
 
 WIDTH = 36  # of the column of commands in --help
 
@@ -52,8 +53,6 @@ def run(arguments: Sequence[str]) -> None:
         module.add_options(parser)
         module.run(parser.parse_args(arguments[len(name.split()) :]))
         return
-    from wsal.run.pipeline import STAGES  # noqa: PLC0415  half a second that --version need not wait for
-
     if arguments[0] not in (*LAUNCHED, *STAGES):
         raise UnknownNameError("command", arguments[0], [*LAUNCHED, *STAGES, *COMMANDS])
     from wsal.commands.run import launch  # noqa: PLC0415  Hydra takes a third of a second
@@ -63,9 +62,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def help_text() -> str:
     """What `wsal --help` prints."""
-    from wsal.run.pipeline import STAGES  # noqa: PLC0415
-
-    launched = [(name, help_) for name, help_ in LAUNCHED.items()]
+    launched = list(LAUNCHED.items())
     stages = [(name, _summary(name)) for name in STAGES]
     others = [(f"{name} {arguments}", help_) for name, (arguments, help_) in COMMANDS.items()]
     return f"""wsal: weak supervision, then active learning, for text classification

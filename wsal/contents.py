@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from wsal.artifacts import digest_of, file_digest
+from wsal.digests import digest_of, file_digest
 from wsal.errors import RuleError
 
 MAX_FILE_NAME = 255  # characters; a longer string in code cannot name a file

@@ -52,7 +52,7 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
         assert ids == asked["id"].to_list()
     for number, folder in enumerate(["pretrained", "rounds/001/finetuned", "rounds/002/finetuned"]):
         by_command = np.load(run / folder / "test_probs.npy")
-        np.testing.assert_array_equal(loop._split_probs["test"][number], by_command)
+        np.testing.assert_array_equal(loop._measured.split_probs["test"][number], by_command)
     assessed = json.loads((run / "rounds/002/assessed/assessment.json").read_text())
     facts = loop.quality().facts
     for name in ("rounds", "gain", "next_gain", "measured_on", "agreement", "changed"):

@@ -8,7 +8,8 @@ import pytest
 from wsal import artifacts, tables
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.handed_out import is_handed_out
-from wsal.artifacts import Artifact, file_digest
+from wsal.artifacts import Artifact
+from wsal.digests import file_digest
 from wsal.errors import TableError
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.rounds.migration import migrate

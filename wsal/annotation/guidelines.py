@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from wsal.artifacts import file_digest
+from wsal.digests import file_digest
 from wsal.errors import ConfigError
 from wsal.text import clean_text
 

@@ -7,7 +7,8 @@ sheet of them, must still match its texts.
 from pathlib import Path
 
 from wsal.annotation.annotators import ReadsFiles
-from wsal.artifacts import Artifact, file_digest
+from wsal.artifacts import Artifact
+from wsal.digests import file_digest
 
 HANDED_OUT = "handed_out"  # a file in the round's folder
 

@@ -18,7 +18,8 @@ from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.query import REVIEW_REASON
 from wsal.arrays import Embeddings
-from wsal.artifacts import MANIFEST, Artifact, digest_of
+from wsal.artifacts import Artifact
+from wsal.digests import MANIFEST, digest_of
 from wsal.errors import RuleError
 from wsal.rules.cleaning import clean_pattern, clean_words
 from wsal.rules.search import Pattern

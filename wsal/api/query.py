@@ -1,6 +1,6 @@
 """What a loop asks, and what it knows of its quality: values that a notebook shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,10 @@ import polars as pl
 
 from wsal.api.tables import as_html, as_text
 from wsal.artifacts import Facts
+from wsal.evaluation.forecast import forecast
+from wsal.rounds.learning_curve import forecast_sentences, learning_curve
+
+METRICS = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +86,32 @@ class TargetForecast:
         return "".join(f"<p>{sentence}</p>" for sentence in self.sentences)
 
 
-def rounds_table(facts: Facts, test: list[dict[str, Any]]) -> pl.DataFrame:
-    """The table of `Quality.rounds`. `test` has the metrics of each round, or is empty."""
+def rounds_table(
+    n_gold: Sequence[int], assessed: Sequence[Facts], test: Sequence[Facts]
+) -> pl.DataFrame:
+    """The table of `Quality.rounds`.
+
+    Args:
+        n_gold: of each round.
+        assessed: the estimates of each round, or nothing.
+        test: the metrics of each round on the test split, or nothing.
+    """
     rows: list[dict[str, Any]] = []
-    for number, n_gold in enumerate(facts["n_gold_of_rounds"]):
-        row: dict[str, Any] = {"round": number, "n_gold": n_gold}
-        for metric in ("accuracy", "macro_f1") if facts["rounds"] else ():
-            numbers = facts["rounds"][number][metric]
-            row |= {metric: numbers["value"]}
-            row |= {f"{metric}_{end}": numbers[end] for end in ("low", "high")}
+    for number, labels in enumerate(n_gold):
+        row: dict[str, Any] = {"round": number, "n_gold": labels}
+        for metric in METRICS if assessed else ():
+            estimate = assessed[number][metric]
+            row |= {metric: estimate["value"]}
+            row |= {f"{metric}_{end}": estimate[end] for end in ("low", "high")}
         if test:
-            row |= {f"test_{metric}": test[number][metric] for metric in ("accuracy", "macro_f1")}
+            row |= {f"test_{metric}": test[number][metric] for metric in METRICS}
         rows.append(row)
     return pl.DataFrame(rows)
+
+
+def target_forecast(facts: Facts, target: float, metric: str, price: float) -> TargetForecast:
+    """What `target` still needs, by the learning curve in the facts of a measurement."""
+    result = forecast(learning_curve(facts, metric), target)
+    sentences = forecast_sentences(facts, result, price, metric, target)
+    numbers = result.labels, result.low, result.high, result.unreachable
+    return TargetForecast(target, metric, *numbers, tuple(sentences))

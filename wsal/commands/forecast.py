@@ -16,8 +16,9 @@ from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.pipeline import CONFIG, STAGES, opened
+from wsal.run.pipeline import opened
 from wsal.run.stage_lines import METRICS
+from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 
 

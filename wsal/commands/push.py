@@ -13,7 +13,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError  # type: ignore[attr-defined]
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from wsal.artifacts import MANIFEST
+from wsal.digests import MANIFEST
 from wsal.errors import ConfigError
 from wsal.serving.exported import Exported
 

@@ -16,7 +16,8 @@ from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.pipeline import STAGES, opened
+from wsal.run.pipeline import opened
+from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng

@@ -8,7 +8,7 @@ import argparse
 from wsal.artifacts import Artifact
 from wsal.run import vote_report
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.pipeline import STAGES
+from wsal.run.stage_table import STAGES
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,8 @@ from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.pipeline import STAGES, folder, opened
+from wsal.run.pipeline import folder, opened
+from wsal.run.stage_table import STAGES
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.suggestion.proposals import to_yaml

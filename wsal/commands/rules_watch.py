@@ -26,7 +26,7 @@ from wsal.labels import LabelSet
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.pipeline import STAGES
+from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console, rules_table
 from wsal.seeding import rng
 

@@ -16,14 +16,16 @@ from rich.table import Table
 
 from wsal.active.stopping import stop_verdicts
 from wsal.annotation.handed_out import is_corrected, is_work_of_people
-from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.artifacts import Artifact, Facts
 from wsal.components import Components
 from wsal.config.composed import parts_of
 from wsal.contents import edited
+from wsal.digests import MANIFEST
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.run import stage_lines
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
-from wsal.run.pipeline import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, folder, origin_of
+from wsal.run.pipeline import folder, origin_of
+from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 from wsal.run.vote_report import console
 
 REWRITE = "repeat the command of this run to write it again"

@@ -9,9 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from wsal.artifacts import digest_of
 from wsal.config.composed import RunConfig, check, listed
 from wsal.config.errors import misread
+from wsal.digests import digest_of
 from wsal.errors import ConfigError, WsalError
 from wsal.presets import CONF_DIR
 

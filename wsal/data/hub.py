@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from wsal.artifacts import file_digest
 from wsal.data.base import Layout
 from wsal.data.frames import of_splits
+from wsal.digests import file_digest
 from wsal.errors import DataError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal.artifacts import file_digest
 from wsal.data.base import ROW, Layout
+from wsal.digests import file_digest
 from wsal.errors import DataError, did_you_mean
 from wsal.files import TableOptions, existing_file, numbered_table
 from wsal.files.options import Delimiter, Encoding, Row, Sheet

@@ -1,10 +1,12 @@
 """Texts on which sources disagree, and texts that are nearly alike."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Probs, Scores
+from wsal.arrays import ABSTAIN, Probs, Scores, Vote
 from wsal.artifacts import Artifact
 
 SURE = 0.9  # probability of a weak label that the classifier should not contradict
@@ -13,13 +15,22 @@ SURE = 0.9  # probability of a weak label that the classifier should not contrad
 def disputed_texts(votes: Artifact) -> Scores:
     """1.0 for each text of the pool on which rules vote for different classes; a rule at a time."""
     path = votes.path / "votes.parquet"
-    least = most = None
-    for vote in tables.vote_columns(path):
-        low = np.where(vote == ABSTAIN, np.iinfo(np.int16).max, vote)
-        least = low if least is None else np.minimum(least, low)
-        most = vote if most is None else np.maximum(most, vote)
-    if least is None or most is None:
+    if not tables.rule_names(path):
         return np.zeros(tables.n_rows(path), np.float32)
+    return disputed(tables.vote_columns(path))
+
+
+def disputed(votes_of_rules: Iterable[Vote]) -> Scores:
+    """1.0 for each text on which rules vote for different classes; the votes come rule by rule.
+
+    >>> disputed([np.array([0, 0, -1]), np.array([1, 0, 2])]).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    least = most = np.empty(0, np.int16)
+    for number, votes in enumerate(votes_of_rules):
+        low = np.where(votes == ABSTAIN, np.iinfo(np.int16).max, votes)
+        least = np.minimum(least, low) if number else low
+        most = np.maximum(most, votes) if number else votes
     scores: Scores = ((most != ABSTAIN) & (least != most)).astype(np.float32)
     return scores
 

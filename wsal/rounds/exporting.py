@@ -10,12 +10,14 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from wsal.arrays import Classes
-from wsal.artifacts import Facts, digest_of, file_digest, write_json
+from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
+from wsal.digests import digest_of, file_digest
 from wsal.errors import ParityError
 from wsal.export.base import HARD_INPUTS, ExportContext, ExportSettings
 from wsal.export.calibration import fold_temperature
 from wsal.export.card import SCRIPT, model_card
+from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
 from wsal.seeding import rng

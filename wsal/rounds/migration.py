@@ -14,7 +14,8 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.handed_out import hand_out
 from wsal.annotation.journal import JOURNAL_FILE as JOURNAL
-from wsal.artifacts import MANIFEST, Artifact, digest_of, file_digest, write_manifest
+from wsal.artifacts import Artifact, write_manifest
+from wsal.digests import MANIFEST, digest_of, file_digest
 from wsal.errors import TableError
 
 QUERY_FILES = ("query.csv", "query.xlsx", "query.json", "query.jsonl")  # what people were given

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Probs
-from wsal.artifacts import Artifact, Facts, write_json
+from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
+from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import gold_of
 from wsal.settings import OptimizerSettings

@@ -10,7 +10,8 @@ from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.errors import AnnotationError, ConfigError
 from wsal.rounds.evaluation_frame import sample_size
-from wsal.run.pipeline import STAGES, opened
+from wsal.run.pipeline import opened
+from wsal.run.stage_table import STAGES
 
 
 def check_rounds(run_dir: Path, components: Components) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wsal.errors import MissingArtifactError, UnknownNameError
-from wsal.run.pipeline import CONFIG
+from wsal.run.stage_table import CONFIG
 
 RUNS = Path("runs")
 RUN_HELP = "a run's name or folder; may be left out if there is only one run"

@@ -8,22 +8,14 @@ from typing import Any
 
 from wsal import processes
 from wsal.active.stopping import stop_verdicts
-from wsal.artifacts import Facts, write_json
+from wsal.artifacts import Facts
 from wsal.components import Components
 from wsal.errors import BusyError, PoolExhaustedError, WaitingForAnnotations
+from wsal.json_files import write_json
 from wsal.rounds.migration import migrate
 from wsal.run.checks import check_rounds
-from wsal.run.pipeline import (
-    BEFORE_ROUNDS,
-    CONFIG,
-    ROUND_STAGES,
-    STAGES,
-    Outcome,
-    disk_errors,
-    follow,
-    round_of,
-    run_stage,
-)
+from wsal.run.pipeline import Outcome, disk_errors, follow, round_of, run_stage
+from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 from wsal.run.summary import summarise
 
 Report = Callable[[Outcome | str], None]

@@ -1,66 +1,20 @@
-"""The whole framework in one table: what each stage reads, writes, and is configured by."""
+"""Run a stage: open what it reads, skip it if it is up to date, seal what it wrote."""
 
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from wsal import artifacts, processes
 from wsal.annotation.handed_out import hand_out, is_corrected, is_work_of_people, withdraw
-from wsal.artifacts import MANIFEST, Artifact, Facts
+from wsal.artifacts import Artifact
 from wsal.components import Components
+from wsal.digests import MANIFEST
 from wsal.errors import DiskError
+from wsal.run.stage_table import IN_ALL_ROUNDS, IN_ROUNDS, STAGES, WITH_TEXTS
 from wsal.same_rows import require_rows_of
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A function from finished artifacts to a new one: `wsal.stages.NAME.NAME`."""
-
-    reads: tuple[str, ...]
-    writes: str
-    needs: tuple[str, ...]
-    uses: tuple[str, ...] = ()
-    """Settings that it needs, but that may change without making the artifact stale."""
-    shared: bool = False
-    """Whether all processes of a torchrun take part; the other stages are run by the leader alone."""
-    reuses: str = ""
-    """A mapping among its needs; what was made of unchanged entries is taken over."""
-
-    def function(self, name: str) -> Callable[..., Facts]:
-        """The stage's function, imported only now, so that rule authors never wait for torch."""
-        function: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
-        return function
-
-
-# fmt: off
-STAGES = {
-    #                  reads                                                                              writes                   configured by
-    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
-    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
-    "aggregate": Stage(("pool", "votes"),                                                                 "weak_labels",           ("label_model", "aggregate")),
-    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
-    "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
-    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
-    "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
-    "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "seed")),
-    "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
-    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
-    "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
-    "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
-}
-# fmt: on
-BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
-ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
-CONFIG = "config.json"
-"""The configuration of a run, as plain values."""
-IN_ROUNDS = ("query", "reweighed")
-WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
-"""Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
-IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
 
 
 @dataclass(frozen=True)

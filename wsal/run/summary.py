@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from wsal.artifacts import Artifact, Facts
-from wsal.run.pipeline import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, opened
+from wsal.run.pipeline import opened
+from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 
 METRICS = ("accuracy", "macro_f1")
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wsal.artifacts import digest_of, write_json
+from wsal.digests import digest_of
 from wsal.errors import DataError
 from wsal.files.lines import RECORD, BadLine, Chunk, Offset
+from wsal.json_files import write_json
 from wsal.serving.writers import column_kinds, from_json, json_schema, writer
 
 POSITION = b"wsal"  # the key in a part's metadata

@@ -8,7 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from wsal.artifacts import digest_of
+from wsal.digests import digest_of
 from wsal.errors import ConfigError
 from wsal.files import TableOptions
 from wsal.files.delimited import DETECT, csv_chunks

@@ -1,8 +1,9 @@
-"""Settle the rules' votes into one weak label for each text."""
+"""Combine the votes of the rules into one weak label for each text."""
 
 from pathlib import Path
 
-from wsal.artifacts import Artifact, Facts, write_json
+from wsal.artifacts import Artifact, Facts
+from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.labels import LabelSet
 from wsal.rounds.weak_labels import class_prior, headline, on_gold, read_votes, write_weak_labels

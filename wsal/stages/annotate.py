@@ -1,4 +1,4 @@
-"""Have a round's query answered."""
+"""Get the texts of a round labelled, by people or an oracle."""
 
 from collections.abc import Sequence
 from pathlib import Path

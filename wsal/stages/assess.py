@@ -1,4 +1,4 @@
-"""What each round brought, what it cost, and how sure that is."""
+"""Measure what each round brought and what it cost."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.stopping import time_spent
-from wsal.artifacts import Artifact, Facts, write_json
+from wsal.artifacts import Artifact, Facts
+from wsal.json_files import write_json
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import choose_reference, frame_probs, read_frame
 

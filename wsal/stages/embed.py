@@ -1,4 +1,4 @@
-"""Look at the whole pool once with the weak-pretrained classifier."""
+"""Embed the whole pool with the weakly trained classifier."""
 
 import json
 import shutil
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal.artifacts import CHECKPOINTS, Artifact, Facts, write_json
+from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.tokens import read_tokens
+from wsal.json_files import write_json
 from wsal.rounds.embedding import embed_parts
 from wsal.settings import EncoderSettings, HardwareSettings
 

@@ -1,4 +1,4 @@
-"""Write the fine-tuned model as files that anything can serve."""
+"""Export the classifier, calibrated, in formats that any server can load."""
 
 from collections.abc import Sequence
 from pathlib import Path

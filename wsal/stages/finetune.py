@@ -1,4 +1,4 @@
-"""Train the weak-pretrained classifier on all gold labels so far, with replay of weak ones."""
+"""Fine-tune the classifier on all gold labels, with replay of weak labels."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,12 +1,13 @@
-"""Bring any source into the one shape every later stage reads."""
+"""Read the data: clean and compose texts, merge duplicates, split."""
 
 from pathlib import Path
 
 from wsal import tables
-from wsal.artifacts import Facts, write_json
+from wsal.artifacts import Facts
 from wsal.data.base import DataSource
 from wsal.data.prepared import prepare_records
 from wsal.data.records import present_names
+from wsal.json_files import write_json
 
 
 def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:

@@ -1,4 +1,4 @@
-"""Let the gold labels of the rounds say how far to trust each rule."""
+"""Let gold labels decide how far to trust each rule."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,9 @@ import numpy as np
 
 from wsal import tables
 from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
-from wsal.artifacts import Artifact, Facts, write_json
+from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
+from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet

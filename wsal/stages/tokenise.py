@@ -1,4 +1,4 @@
-"""Cut every text into word pieces, once for all stages."""
+"""Tokenise every text once, for all later stages."""
 
 from collections.abc import Iterator
 from pathlib import Path

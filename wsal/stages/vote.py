@@ -1,4 +1,4 @@
-"""Let every rule vote on every text, and say how the rules do."""
+"""Let every rule vote on every text, and report on the rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

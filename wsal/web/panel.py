@@ -18,7 +18,8 @@ from wsal.annotation.journal import (
     decisions_in_force,
 )
 from wsal.annotation.task_queue import TaskQueue
-from wsal.artifacts import MANIFEST, Artifact
+from wsal.artifacts import Artifact
+from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve

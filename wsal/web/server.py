@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wsal.artifacts import write_json
+from wsal.json_files import write_json
 
 LAST_POLL_SECONDS = 4.0  # that open pages have to learn that the run is over
 

@@ -8,7 +8,7 @@ from typing import Any
 from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.annotation.open_round import ROUNDS, newest_round, read_round
 from wsal.annotation.task_queue import TaskQueue
-from wsal.artifacts import MANIFEST
+from wsal.digests import MANIFEST
 from wsal.errors import MissingArtifactError
 from wsal.web import panel
 

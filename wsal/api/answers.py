@@ -1,0 +1,62 @@
+"""Answers to the queries of a loop, checked and kept in the order in which they were asked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.annotation.answers import majority_labels
+from wsal.arrays import Classes, Rows
+from wsal.errors import AnnotationError, UnknownNameError
+from wsal.labels import LabelSet
+
+SCHEMA = {
+    "row": pl.Int64,  # of the pool
+    "label": pl.String,  # null: skipped
+    "purpose": pl.String,
+    "seconds": pl.Float64,
+}
+
+
+def with_answers(
+    earlier: pl.DataFrame,
+    query: pl.DataFrame,
+    answers: Mapping[str, str | None],
+    seconds: Mapping[str, float],
+    labels: LabelSet,
+) -> pl.DataFrame:
+    """The earlier answers, and after them those to the query, in the query's order.
+
+    Raises:
+        AnnotationError: nothing was asked, or there is no label to train on.
+        UnknownNameError: an id was not asked, or there is no such class.
+    """
+    if query.is_empty():
+        raise AnnotationError("nothing was asked yet, so there is nothing to tell; call ask()")
+    asked = query["id"].to_list()
+    for text_id, label in answers.items():
+        if text_id not in asked:
+            raise UnknownNameError("id of the last query", text_id, asked)
+        if label is not None:
+            labels.index(label)
+    new = pl.DataFrame(
+        {
+            "id": list(answers),
+            "label": list(answers.values()),
+            "seconds": [seconds.get(text_id) for text_id in answers],
+        },
+        schema={"id": pl.String, "label": pl.String, "seconds": pl.Float64},
+    )
+    joined = query.join(new, on="id", how="inner", maintain_order="left")
+    every = pl.concat([earlier, joined.select(list(SCHEMA))])
+    if every.filter(pl.col("purpose") == tables.TRAIN)["label"].drop_nulls().is_empty():
+        raise AnnotationError("no text has a label to train on; answer at least one")
+    return every
+
+
+def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
+    """Rows with a label for this purpose, in the order of their first answer, and the labels."""
+    agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
+    classes = [labels.index(name) for name in agreed["label"]]
+    return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)

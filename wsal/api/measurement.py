@@ -1,0 +1,158 @@
+"""What a loop knows of its classifiers: predictions for the frame and for splits with gold."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.active.stopping import time_spent
+from wsal.api.answers import gold_rows
+from wsal.api.label_model import WeakLabels
+from wsal.api.pool import Pool
+from wsal.api.query import Quality, rounds_table
+from wsal.arrays import Classes, Probs
+from wsal.artifacts import Facts
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.evaluation.estimates import Sample
+from wsal.evaluation.metrics import evaluate
+from wsal.label_models.sparse import SparseVotes
+from wsal.rounds.assessment import assess_rounds, compare_predictions
+from wsal.rounds.evaluation_frame import Frame, frame_sample, whole_sample
+from wsal.rounds.export_calibration import LabelledSample
+from wsal.rounds.exporting import ExportInputs
+from wsal.rounds.reweighing import RandomGold
+
+SPLITS = ("dev", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Every round so far: answers, and the predictions of its classifier; a value, never changed.
+
+    Lists begin with the classifier that was trained on weak labels only.
+    """
+
+    pool: Pool
+    weak: WeakLabels
+    frame: Frame
+    seed: int
+    answers: pl.DataFrame  # columns of `wsal.api.answers.SCHEMA`
+    frame_probs: list[Probs]  # each (frame, classes)
+    split_probs: dict[str, list[Probs]]  # dev, test: each (texts, classes)
+    n_gold: list[int]  # gold labels that each classifier was trained on
+
+    def after(self, answers: pl.DataFrame, model: Classifier, frame_probs: Probs) -> "Measurement":
+        """With one more round, whose classifier is `model`."""
+        splits = {
+            name: [*probs, split_probs(model, self.pool, name)]
+            for name, probs in self.split_probs.items()
+        }
+        n_gold = len(gold_rows(answers, tables.TRAIN, self.pool.prepared.labels)[0])
+        return replace(
+            self,
+            answers=answers,
+            frame_probs=[*self.frame_probs, frame_probs],
+            split_probs=splits,
+            n_gold=[*self.n_gold, n_gold],
+        )
+
+    @cached_property
+    def reference(self) -> tuple[str, Sample, list[Probs]] | None:
+        """The evaluation sample, else dev: its name, its gold, all classifiers' predictions."""
+        rows, gold = gold_rows(self.answers, tables.EVALUATE, self.pool.prepared.labels)
+        n_copies = self.pool.records["n_copies"].to_numpy()
+        if sample := frame_sample(self.frame, rows, gold, n_copies):
+            return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
+        if self.pool.prepared.dev.is_empty():
+            return None
+        return "the dev split", whole_sample(*gold_of(self.pool, "dev")), self.split_probs["dev"]
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The facts of the stage `assess`."""
+        asked = self.answers.filter(pl.col("purpose") == tables.EVALUATE)
+        facts: Facts = {
+            "round": len(self.n_gold) - 1,
+            "n_gold": self.n_gold[-1],
+            "n_evaluation": asked["label"].count(),
+            "seconds": time_spent(self.answers["seconds"].to_list()),
+            "measured_on": None,
+            "rounds": [],
+            "gain": {},
+            "next_gain": {},
+        }
+        if len(self.n_gold) > 1:
+            before, after = (probs.argmax(axis=1) for probs in self.frame_probs[-2:])
+            facts |= compare_predictions(before, after)
+        if self.reference:
+            facts["measured_on"], sample, probs = self.reference
+            facts |= assess_rounds(sample, probs, self.n_gold, self.seed)
+        return facts
+
+    def quality(self) -> Quality:
+        """All rounds in one table."""
+        gold, weights = gold_of(self.pool, "test")
+        probs = self.split_probs["test"] if len(gold) else []
+        labels = self.pool.prepared.labels
+        test = [evaluate(of_round, gold, weights, labels) for of_round in probs]
+        rounds = rounds_table(self.n_gold, self.facts["rounds"], test)
+        return Quality(rounds, self.facts["measured_on"], self.facts)
+
+    def random_gold(self, answers: pl.DataFrame) -> RandomGold:
+        """Gold by which the label model is checked: the evaluation sample, else dev."""
+        rows, gold = gold_rows(answers, tables.EVALUATE, self.pool.prepared.labels)
+        votes = self.weak.votes
+        if len(rows) or self.pool.prepared.dev.is_empty():
+            return RandomGold.of_covered("evaluation texts", votes.sparse.take(rows), gold)
+        dev_votes = SparseVotes.of(votes.splits["dev"])
+        return RandomGold.of_covered("dev texts", dev_votes, gold_of(self.pool, "dev")[0])
+
+    def export_inputs(self) -> ExportInputs:
+        """What the newest classifier is exported with."""
+        pool, test = self.pool, self.pool.prepared.test
+        calibration: LabelledSample | None = None
+        if self.reference:
+            name, sample, probs = self.reference
+            calibration = LabelledSample(name, probs[-1], sample)
+        measured = calibration
+        if len(test):
+            test_sample = whole_sample(*gold_of(pool, "test"))
+            test_probs = self.split_probs["test"][-1]
+            measured = LabelledSample("the test split", test_probs, test_sample)
+        return ExportInputs(
+            labels=pool.prepared.labels,
+            text_fields=pool.layout.text,
+            separator=pool.layout.separator,
+            calibration=calibration,
+            measured=measured,
+            texts=(test["text"] if len(test) else pool.texts).to_list(),
+            gold=gold_of(pool, "test")[0] if len(test) else None,
+            compared_on="test split" if len(test) else "pool",
+            pool_texts=pool.texts.to_list(),
+            n_gold=self.n_gold[-1],
+            card={
+                "n_pool": len(pool),
+                "n_duplicates": pool.prepared.n_duplicates,
+                "n_rules": len(self.weak.votes.rules),
+                "coverage": self.weak.votes.coverage,
+            },
+            made_from={},
+        )
+
+
+def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:
+    """The class of each text of a split, and how many rows of the source it stands for."""
+    table: pl.DataFrame = getattr(pool.prepared, split)
+    gold = table["label"].to_numpy().astype(np.int64)
+    return gold, table["n_copies"].to_numpy().astype(np.float64)
+
+
+def split_probs(model: Classifier, pool: Pool, split: str) -> Probs:
+    """A classifier's predictions for a split; no rows if there is no such split."""
+    table: pl.DataFrame = getattr(pool.prepared, split)
+    if table.is_empty():
+        return np.empty((0, len(pool.labels)), np.float32)
+    return predict(model, model.tokens(table["text"].to_list()), f"measure on {split}")[0]

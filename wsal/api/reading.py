@@ -1,0 +1,27 @@
+"""How a loop looks at some rows of its pool."""
+
+import numpy as np
+
+from wsal.api.label_model import WeakLabels
+from wsal.arrays import Embeddings, Probs, Rows
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.classifier.tokens import Tokens
+from wsal.rounds.query import PoolReader
+
+
+def pool_reader(model: Classifier, tokens: Tokens, weak: WeakLabels, number: int) -> PoolReader:
+    """Texts, weak labels and the model's predictions for rows of the pool, in round `number`."""
+
+    def score(rows: Rows) -> tuple[Probs, Embeddings]:
+        return predict(model, tokens.take(rows), f"round {number}: score candidates")
+
+    def with_dropout(rows: Rows, seed: int) -> Probs:
+        title = f"round {number}: passes with dropout"
+        return predict(model, tokens.take(rows), title, dropout=seed)[0]
+
+    def weak_labels(rows: Rows) -> tuple[Probs, np.ndarray]:
+        return weak.probs[rows], weak.table.n_votes[rows]
+
+    texts = weak.votes.pool.texts
+    return PoolReader(score, with_dropout, lambda rows: texts[rows], weak_labels)
