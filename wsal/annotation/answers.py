@@ -55,7 +55,7 @@ def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame
     `label` has the present names of classes. `row` is the text's row in the pool, or null if the
     text is no longer there.
     """
-    parts = [tables.read_annotations(one.path / "annotations.parquet") for one in annotations]
+    parts = [tables.read_annotations(a.path / "annotations.parquet") for a in annotations]
     answers = pl.concat([pl.DataFrame(schema=tables.ANNOTATIONS), *parts])
     return answers.with_columns(
         label=pl.col("label").replace(renamed_classes(pool)), row=rows_of(pool, answers["text"])

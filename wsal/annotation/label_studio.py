@@ -79,7 +79,7 @@ class LabelStudio:
         run = query.round_dir.parents[1].name[:24]
         title = f"{run} round {query.round_dir.name} {digest}"
         projects = _get(client, "/api/projects", title=title, page_size=100)["results"]
-        project = next((one["id"] for one in projects if one["title"] == title), None)
+        project = next((p["id"] for p in projects if p["title"] == title), None)
         if project is None:
             config = tool_formats.label_studio_config(query.labels)
             project = _post(client, "/api/projects", {"title": title, "label_config": config})["id"]

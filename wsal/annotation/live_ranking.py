@@ -27,8 +27,8 @@ def uncertainty_order(
     row = {text_id: number for number, text_id in enumerate(open_round.items)}
     model = LogisticRegression(C=10.0, max_iter=200)
     vectors = open_round.vectors
-    model.fit(vectors[[row[one] for one in answered]], [labels[one] for one in answered])
-    probs = np.sort(model.predict_proba(vectors[[row[one] for one in remaining]]), axis=1)
+    model.fit(vectors[[row[i] for i in answered]], [labels[i] for i in answered])
+    probs = np.sort(model.predict_proba(vectors[[row[i] for i in remaining]]), axis=1)
     margin = probs[:, -1] - probs[:, -2]
     place = np.linspace(0, 1, len(remaining))
     return [remaining[i] for i in np.argsort(margin + place, kind="stable")]

@@ -130,7 +130,7 @@ class _Index:
         self.by_key = {key: n for n, key in enumerate(keys) if counts[key] == 1}
         self.by_id = {text_id: n for n, text_id in enumerate(ids)}
         bare = Counter(map(_bare, ids))
-        self.by_bare_id = {_bare(one): n for one, n in self.by_id.items() if bare[_bare(one)] == 1}
+        self.by_bare_id = {_bare(i): n for i, n in self.by_id.items() if bare[_bare(i)] == 1}
 
     def positions(self, row: Row) -> set[int]:
         """The positions of the row's key, text and id; several if they contradict each other."""

@@ -155,7 +155,7 @@ class TaskQueue:
             assigned: list[tuple[str, bool]] = []
             open_ids = self.open_ids(answers)
             # A near-duplicate is answered together with the first text of its group.
-            followers = {other for one in open_ids for other in self.round.items[one].duplicates}
+            followers = {other for i in open_ids for other in self.round.items[i].duplicates}
             for text_id in open_ids:
                 if len(assigned) == n:
                     break
@@ -207,7 +207,7 @@ class TaskQueue:
             label = decision(own)[1]
             if label is not None and not items[text_id].evaluates:
                 labels[text_id] = label
-        remaining = [one for one in self.open_ids(answers) if not items[one].evaluates]
+        remaining = [i for i in self.open_ids(answers) if not items[i].evaluates]
         ranked = uncertainty_order(self.round, labels, remaining)
         complete = set(items).difference(ranked)
         training = iter([*(x for x in items if x in complete and not items[x].evaluates), *ranked])

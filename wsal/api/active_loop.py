@@ -75,16 +75,13 @@ class ActiveLoop:
         if classifier.pool is not pool or (weak is not None and weak.votes.pool is not pool):
             raise ConfigError("pool, classifier and weak labels belong to different pools; use one")
         self.pool, self.classifier, self.weak = pool, classifier, weak or no_weak_labels(pool)
-        self.strategy: QueryStrategy = (
-            preset(QueryStrategy, "strategy", strategy, {})  # type: ignore[type-abstract]
-            if isinstance(strategy, str)
-            else strategy
-        )
+        if isinstance(strategy, str):
+            strategy = preset(QueryStrategy, "strategy", strategy, {})  # type: ignore[type-abstract]
+        self.strategy = strategy
         self._finetune = preset(FinetuneSettings, "finetune", finetune, finetune_settings or {})
         self._active = preset(ActiveSettings, "active", "default", active_settings or {})
-        self._evaluation = preset(
-            EvaluationSettings, "evaluation", "default", evaluation_settings or {}
-        )
+        changes = evaluation_settings or {}
+        self._evaluation = preset(EvaluationSettings, "evaluation", "default", changes)
         self._seed, self._progress = seed, progress
         self._query = pl.DataFrame()
         self._model = classifier.model
@@ -136,12 +133,7 @@ class ActiveLoop:
             gold=gold,
             disputed=self._disputed,
         )
-        sizes = {
-            "n_pool": len(prepared.pool),
-            "n_dev": len(prepared.dev),
-            "n_test": len(prepared.test),
-        }
-        n_evaluation = sample_size(sizes, self._evaluation, number)
+        n_evaluation = sample_size(prepared.sizes, self._evaluation, number)
         with progress_shown(shown=self._progress):
             tokens = self.classifier.tokens
             reader = pool_reader(self._model, tokens, self.weak, number)

@@ -31,9 +31,14 @@ class Prepared:
         return self.pool.drop_nulls("label").select("id", "label")
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """`n_pool`, `n_dev`, `n_test`: texts in each table."""
+        return {"n_pool": len(self.pool), "n_dev": len(self.dev), "n_test": len(self.test)}
+
+    @property
     def n_duplicates(self) -> int:
         """Rows whose text another row has."""
-        kept = len(self.pool) + len(self.dev) + len(self.test)
+        kept = sum(self.sizes.values())
         return self.n_rows - self.n_without_text - kept
 
 

@@ -31,8 +31,8 @@ def krippendorff(answers: Sequence[Mapping[str, Hashable]]) -> float | None:
 
 def by_class(answers: Sequence[Mapping[str, Hashable]]) -> dict[Hashable, float | None]:
     """Alpha of each label against all others."""
-    labels = sorted({label for one in answers for label in one.values()}, key=str)
+    labels = sorted({label for text in answers for label in text.values()}, key=str)
     return {
-        label: krippendorff([{who: own == label for who, own in one.items()} for one in answers])
+        label: krippendorff([{who: own == label for who, own in text.items()} for text in answers])
         for label in labels
     }

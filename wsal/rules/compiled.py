@@ -68,8 +68,8 @@ def compile_searches(
         hits: list[np.ndarray] = [np.empty(0)] * len(numbers)
         for field, places, finder in finders:
             texts = column(records, field).cast(pl.String)
-            for place, found in zip(places, finder.find(texts), strict=True):
-                hits[place] = found
+            for place, is_match in zip(places, finder.find(texts), strict=True):
+                hits[place] = is_match
         votes = np.full((len(records), len(searches)), ABSTAIN, dtype=np.int16, order="F")
         for j, label in enumerate(classes):
             hit = np.logical_or.reduce([hits[i] for i in wanted[j]])
@@ -111,12 +111,12 @@ class RegexFinder:
         plain = is_ascii(texts).to_numpy()
         if plain.all() or not plain.any():
             return self._select(texts, plain=bool(plain.all()))
-        found = [np.zeros(len(texts), dtype=bool) for _ in self.patterns]
+        matches = [np.zeros(len(texts), dtype=bool) for _ in self.patterns]
         for rows, ascii_only in ((plain, True), (~plain, False)):
             hits_of_patterns = self._select(texts.filter(rows), plain=ascii_only)
-            for found_in, hits in zip(found, hits_of_patterns, strict=True):
-                found_in[rows] = hits
-        return found
+            for matches_of_pattern, hits in zip(matches, hits_of_patterns, strict=True):
+                matches_of_pattern[rows] = hits
+        return matches
 
     def _select(self, texts: pl.Series, *, plain: bool) -> list[np.ndarray]:
         frame = pl.DataFrame({"as_is": texts})
@@ -173,28 +173,28 @@ class WordFinder:
     def find(self, texts: pl.Series) -> list[np.ndarray]:
         """For each pattern `(texts,)`: whether one of its words is found."""
         rows, keys = find_keys(self.keys, texts)
-        found = np.zeros((len(texts), len(self.patterns)), dtype=bool, order="F")
+        matches = np.zeros((len(texts), len(self.patterns)), dtype=bool, order="F")
         for owner_of_key, decides in self.layers:
             owner, sure = owner_of_key[keys], decides[keys]
-            found[rows[sure], owner[sure]] = True
+            matches[rows[sure], owner[sure]] = True
             unsure = np.flatnonzero((owner >= 0) & ~sure)
             for i in np.unique(owner[unsure]):
                 mine = unsure[owner[unsure] == i]
                 candidates = np.unique(rows[mine])
                 confirmed = self._confirmed(i, texts.gather(candidates), keys[mine])
-                found[candidates[confirmed], i] = True
-        return [found[:, i] for i in range(len(self.patterns))]
+                matches[candidates[confirmed], i] = True
+        return [matches[:, i] for i in range(len(self.patterns))]
 
     def _confirmed(self, i: int, texts: pl.Series, keys: np.ndarray) -> np.ndarray:
         """Whether the i-th pattern is found, searching only for its words that have these keys."""
         pattern = self.patterns[i]
         possible = np.flatnonzero(np.isin(self.key_of_word[i], keys))
-        found = np.zeros(len(texts), dtype=bool)
+        matches = np.zeros(len(texts), dtype=bool)
         for first in range(0, len(possible), MAX_WORDS):
             words = [pattern.words[k] for k in possible[first : first + MAX_WORDS]]
             regex = Pattern(any_of(words, whole=True), pattern.case).with_flags()
-            found |= texts.str.contains(regex).to_numpy()
-        return found
+            matches |= texts.str.contains(regex).to_numpy()
+        return matches
 
 
 def find_keys(
@@ -218,8 +218,8 @@ def find_keys(
     edged = single_spaced(edged) if spaced else edged
     hits = edged.str.extract_many(keys.categories.to_list(), overlapping=True)
     rows = np.repeat(order, hits.list.len().fill_null(0).to_numpy())
-    found = hits.explode(empty_as_null=False, keep_nulls=False).cast(keys).to_physical()
-    return rows, found.to_numpy().astype(np.int64)
+    matches = hits.explode(empty_as_null=False, keep_nulls=False).cast(keys).to_physical()
+    return rows, matches.to_numpy().astype(np.int64)
 
 
 def _keys(pattern: Pattern) -> list[str]:

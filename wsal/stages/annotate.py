@@ -42,7 +42,7 @@ def annotate(
         earlier=pl.concat(
             [
                 pl.DataFrame(schema={"id": pl.String, "text": pl.String}),
-                *(_asked(one) for one in earlier_queries),
+                *(_asked(earlier) for earlier in earlier_queries),
             ]
         ),
     )

@@ -5,25 +5,24 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
-from pydantic import BaseModel, Field
 
-from wsal.annotation.journal import ANSWER, FINISH, RECHECK, SETTLE, SETTLED, UNDO, Event
+from wsal.annotation.journal import FINISH, SETTLED, UNDO
 from wsal.annotation.open_round import Item, newest_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
+from wsal.web.actions import Action, events_of
 from wsal.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
 TOKEN_COOKIE, NAME_COOKIE = "wsal", "wsal_name"
 TOKEN_SECONDS = 30 * 86_400  # that a browser keeps the token
-LABELLED = (ANSWER, RECHECK, SETTLE)
 MOST_BYTES = 64 * 1024  # of a request
 MOST_TEXTS = 20  # of one answer to /api/next
 HEADERS = {
@@ -33,21 +32,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-Text = Annotated[str, Field(max_length=4_000)]
-Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w:.-]+$")]
-
-
-class Action(BaseModel):
-    """What the page sends for one key press."""
-
-    key: Key
-    kind: Literal["answer", "skip", "unsure", "recheck", "settle", "undo", "flag", "note", "finish"]
-    round: Annotated[int, Field(ge=1)]
-    ids: Annotated[list[Text], Field(max_length=200)] = []
-    label: Text | None = None
-    seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
-    shown: Annotated[str, Field(max_length=40)] = ""
-    note: Text = ""
 
 
 def annotator_name(request: Request) -> str:
@@ -171,7 +155,7 @@ def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
         return {"items": []}
     queue.refresh()
     answers, remarks = queue.answers(), panel.remarks(queue.events)
-    ids = dict.fromkeys([*queue.ties(answers), *(one for one in remarks if one in answers)])
+    ids = dict.fromkeys([*queue.ties(answers), *(i for i in remarks if i in answers)])
     return {
         "items": [
             {
@@ -200,32 +184,13 @@ async def act(request: Request, action: Action, name: PosterName) -> dict[str, A
         raise HTTPException(422, f"{action.kind} needs the id of a text")
     if action.kind == FINISH and not queue.can_end(queue.answers()):
         raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
-    n_new = queue.append(_events(action, name))
+    n_new = queue.append(events_of(action, name))
     if queue.ranking_is_due():
         threading.Thread(target=queue.rerank, daemon=True).start()
     answer = {"new": n_new, **panel.progress(queue)}
     if n_new and action.kind == UNDO and (text_id := queue.last_undone(name)):
         answer["undone"] = _shown(queue, queue.round.items[text_id])
     return answer
-
-
-def _events(action: Action, name: str) -> list[Event]:
-    """An event for each text of an action; the time is divided among them."""
-    ids = action.ids or [""]
-    return [
-        Event(
-            key=f"{action.key}.{number}",
-            kind=action.kind,
-            annotator=name,
-            round=action.round,
-            id=text_id,
-            label=action.label if action.kind in LABELLED else None,
-            seconds=None if action.seconds is None else action.seconds / len(ids),
-            shown=action.shown,
-            note=action.note,
-        )
-        for number, text_id in enumerate(ids)
-    ]
 
 
 def _shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def quality(run_dir: Path) -> dict[str, Any]:
         "stop": reasons,
         "metric": stop.metric,
         "measured_on": facts["measured_on"],
-        "curve": [{"n_gold": one["n_gold"], **one[stop.metric]} for one in facts["rounds"]],
+        "curve": [{"n_gold": r["n_gold"], **r[stop.metric]} for r in facts["rounds"]],
         "forecast": forecast_sentences(facts, expected, price, stop.metric, target),
     }
 
@@ -96,7 +96,7 @@ def people(events: Sequence[Event]) -> dict[str, Any]:
         )
     pairs = []
     for name, other in combinations(names, 2):
-        both = [(one[name], one[other]) for one in shared if name in one and other in one]
+        both = [(text[name], text[other]) for text in shared if name in text and other in text]
         if both:
             pairs.append([name, other, len(both), kappa(*zip(*both, strict=True))])
     classes = {str(label): alpha for label, alpha in by_class(shared).items()}
