@@ -32,7 +32,7 @@ from wsal.rounds.disagreement import disputed
 from wsal.rounds.evaluation_frame import Frame, new_frame, sample_size
 from wsal.rounds.exporting import write_export
 from wsal.rounds.finetuning import FineTuning
-from wsal.rounds.query import RoundState, choose_query
+from wsal.rounds.query import RoundState, choose_query, with_texts
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import confidence_weights, weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, FinetuneSettings, HardwareSettings
@@ -135,17 +135,13 @@ class ActiveLoop:
         )
         n_evaluation = sample_size(prepared.sizes, self._evaluation, number)
         with progress_shown(shown=self._progress):
-            tokens = self.classifier.tokens
-            reader = pool_reader(self._model, tokens, self.weak, number)
+            reader = pool_reader(self._model, self.classifier.tokens, self.weak, number)
             query = choose_query(state, reader, self.strategy, settings, n_evaluation, self._seed)
         records = self.pool.records[query.table["row"].to_list()].select("id", "text", "fields")
-        again = pl.format("{}-again-{}", "id", pl.lit(number))
-        self._query = pl.concat([records, query.table], how="horizontal").with_columns(
-            id=pl.when("repeated").then(again).otherwise("id")
-        )
+        self._query = with_texts(query.table, records, number)
         visible = shown(self._query, self.pool.prepared.labels)  # hides which texts measure
-        shown_query = self._query.with_columns(reason=pl.Series(visible["reason"], dtype=pl.String))
-        return Query(shown_query.select("id", "text", "fields", "reason"))
+        reasons = pl.Series("reason", visible["reason"], dtype=pl.String)
+        return Query(self._query.select("id", "text", "fields", reasons))
 
     def tell(
         self, answers: Mapping[str, str | None], seconds: Mapping[str, float] | None = None

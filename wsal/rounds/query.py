@@ -173,6 +173,17 @@ def doubtful_labels(state: RoundState, n: int) -> Selection:
     return Selection(rows, 1 - quality, [REVIEW_REASON] * len(rows))
 
 
+def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.DataFrame:
+    """The table of a `Query`, with the records of its rows beside it.
+
+    A repeated text gets an id of its own, so that its old answer is not taken for the new one.
+    """
+    new_id = pl.format("{}-again-{}", "id", pl.lit(number))
+    return pl.concat([records, query], how="horizontal").with_columns(
+        id=pl.when("repeated").then(new_id).otherwise("id")
+    )
+
+
 def _as_table(
     rows: Rows, probs: Probs, chosen: Selection, purpose: str, *, repeated: bool = False
 ) -> pl.DataFrame:

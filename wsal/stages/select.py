@@ -23,7 +23,7 @@ from wsal.rounds.evaluation_frame import (
     sample_size,
     write_frame,
 )
-from wsal.rounds.query import PoolReader, RoundState, choose_query
+from wsal.rounds.query import PoolReader, RoundState, choose_query, with_texts
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
 
 
@@ -67,11 +67,7 @@ def select(
     n_evaluation = sample_size(pool.facts, evaluation, number)
     query = choose_query(state, reader, strategy, active, n_evaluation, seed)
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
-    # a repeated text has an id of its own, so that its old answer is not taken for the new one
-    new_id = pl.format("{}-again-{}", "id", pl.lit(number))
-    asked = pl.concat([texts, query.table], how="horizontal").with_columns(
-        id=pl.when("repeated").then(new_id).otherwise("id")
-    )
+    asked = with_texts(query.table, texts, number)
     tables.write(asked, out / "query.parquet", tables.QUERY)
     return {
         "round": number,

@@ -17,7 +17,7 @@ from wsal.annotation.journal import FINISH, SETTLED, UNDO
 from wsal.annotation.open_round import Item, newest_round
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
-from wsal.web.actions import Action, events_of
+from wsal.web.actions import LABELLED, Action, events_of
 from wsal.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
