@@ -4,8 +4,9 @@ import pytest
 
 from wsal.active.strategies import Dbal, Margin, Random
 from wsal.active.wrappers import ClassCap, Mix
-from wsal.building import build
+from wsal.building import build, coerced
 from wsal.errors import ConfigError, UnknownNameError
+from wsal.targets import MOVED, find
 
 ACTIVE = "wsal.active."
 CAP = ACTIVE + "wrappers.ClassCap"
@@ -63,3 +64,13 @@ def mix(part, **shares):
 def test_errors_name_the_whole_key(node, error, message):
     with pytest.raises(error, match=message):
         build(node, "strategy")
+
+
+@pytest.mark.parametrize(("former", "present"), MOVED.items())
+def test_former_names_of_components_keep_working(former, present):
+    assert find(former, "x", ("wsal.",)) is find(present, "x", ("wsal.",))
+
+
+def test_former_names_of_settings_keep_working():
+    node = {"_target_": "wsal.web.annotator.Web", "again": 0.25}
+    assert build(coerced(node), "annotator").recheck == 0.25

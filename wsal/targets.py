@@ -23,6 +23,8 @@ MOVED = {
     "wsal.web.terminal.Terminal": "wsal.annotation.terminal.Terminal",
 }
 """Former names of components, for configuration files written for earlier versions."""
+RENAMED = {"wsal.web.annotator.Web": {"again": "recheck"}}
+"""Former names of settings of a component."""
 
 
 def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401  whatever has a name
