@@ -171,7 +171,7 @@ class Own:
 def cell(code=NOTEBOOK, name="<cell 1>"):
     """What a notebook's cell defines."""
     scope = {"__name__": "__main__"}
-    exec(compile(code, name, "exec"), scope)  # noqa: S102
+    exec(compile(code, name, "exec"), scope)
     return scope
 
 

@@ -124,7 +124,7 @@ def test_a_function_of_a_notebook_votes_in_this_process(monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", main)
     words = ["mug"]
     code = "@rule\ndef by_word(record):\n    return 'mug' if words[0] in record['text'] else None"
-    exec(code, vars(main) | {"rule": rule, "words": words}, vars(main))  # noqa: S102
+    exec(code, vars(main) | {"rule": rule, "words": words}, vars(main))
     assert not function_calls.is_importable(main.by_word.function)
     votes = collect_votes({"a": main.by_word, "b": Keyword("tv", ["tv"])}, RECORDS, LABELS)
     assert votes.tolist() == [[0, -1], [-1, 1], [-1, -1]]
