@@ -61,6 +61,14 @@ def text_keys(texts: Iterable[str]) -> list[str]:
     return [f"q{blake2b(text.encode(), digest_size=6).hexdigest()}" for text in same_text(cleaned)]
 
 
+def is_same_text(text: str, other: str) -> bool:
+    """Whether the pool would hold the two texts as one."""
+    if text == other:
+        return True
+    first, second = text_keys([text, other])
+    return first == second
+
+
 def match_answers(
     rows: Iterable[Row], query: Query, source: object, *, allow_others: bool = False
 ) -> MatchedAnswers:

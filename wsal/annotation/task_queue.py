@@ -20,7 +20,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.live_ranking import uncertainty_order
 from wsal.annotation.open_round import OpenRound
-from wsal.annotation.returned_sheet import text_keys
+from wsal.annotation.returned_sheet import is_same_text
 from wsal.seeding import rng
 
 RERANK_EVERY = 5  # answered texts
@@ -108,7 +108,9 @@ class TaskQueue:
         """The answers to texts of this round; not those given when an id meant another text."""
         items = self.round.items
         own = (e for e in decisions if e.round == self.round.number and e.id in items)
-        return answers_by_text(e for e in own if not e.text or _same_text(e.text, items[e.id].text))
+        return answers_by_text(
+            e for e in own if not e.text or is_same_text(e.text, items[e.id].text)
+        )
 
     def people_needed(self, text_id: str) -> int:
         """How many people should answer a text."""
@@ -244,11 +246,3 @@ class TaskQueue:
             decision(own)[1] is not None and not self.round.items[text_id].evaluates
             for text_id, own in answers.items()
         )
-
-
-def _same_text(text: str, other: str) -> bool:
-    """Whether the pool would hold the two texts as one."""
-    if text == other:
-        return True
-    first, second = text_keys([text, other])
-    return first == second

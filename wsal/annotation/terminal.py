@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
@@ -31,14 +31,9 @@ from wsal.annotation.keyboard import ReadKey, keys
 from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
+from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, item_lines
 from wsal.errors import AnnotationError
 from wsal.settings import Share
-
-KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
-HELP = (
-    "u undo  s skip  ? unsure  f flag  n note  v show guess and votes  "
-    "d decide together  / find a class  e end the round"
-)
 
 
 @dataclass(frozen=True)
@@ -213,42 +208,17 @@ class TerminalRound:
         answers = self.queue.answers()
         n, n_open = len(self.queue.round.items), len(self.queue.open_ids(answers))
         title = f"round {self.queue.round.number}: {n - n_open} of {n}"
+        lines = item_lines(
+            item,
+            kind,
+            answers.get(item.id, {}),
+            shows_guess=self.shows_guess,
+            decides_together=self.decides_together,
+        )
+        classes = class_lines(self.queue.round.labels, self.guidelines)
         self.console.clear()
         self.console.print(
-            Panel(Group(*self._about(item, kind)), title=title, title_align="left"),
-            Columns(self._classes(), padding=(0, 3), column_first=True),
+            Panel(Group(*lines), title=title, title_align="left"),
+            Columns(classes, padding=(0, 3), column_first=True),
         )
         self.console.print(Text(f"{HELP}\n{self.message}", style="dim"))
-
-    def _about(self, item: Item, kind: str) -> list[RenderableType]:
-        """The text, and what is shown beside it."""
-        lines: list[RenderableType] = [Text(item.text, style="bold")]
-        if len(item.fields) > 1:
-            lines += [Text(f"{name}: {value}") for name, value in item.fields.items()]
-        if kind == SETTLE:
-            answers = self.queue.answers()[item.id].items()
-            labels = ", ".join(f"{name}: {event.label or event.kind}" for name, event in answers)
-            lines.append(Text(f"people disagree: {labels}", style="yellow"))
-        if item.duplicates and kind == ANSWER:
-            how = "decided together with" if self.decides_together else "decided apart from"
-            n = len(item.duplicates)
-            noun = "near-duplicate" if n == 1 else "near-duplicates"
-            lines.append(Text(f"{how} {n} {noun}", style="dim"))
-        if kind == RECHECK:
-            lines.append(Text("you have answered this text before", style="dim"))
-        elif not item.blind:  # the reason would show which texts belong to the evaluation sample
-            lines.append(Text(f"why this text: {item.reason}", style="dim"))
-        if self.shows_guess and not item.blind and kind != RECHECK:
-            votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
-            lines.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))
-        elif self.shows_guess:
-            lines.append(Text("guess and votes are hidden for this text", style="dim"))
-        return lines
-
-    def _classes(self) -> list[Text]:
-        lines = []
-        for number, label in enumerate(self.queue.round.labels):
-            key = KEYS[number] if number < len(KEYS) else " "
-            guideline = f": {self.guidelines[label]}" if label in self.guidelines else ""
-            lines.append(Text(f"{key} {label}{guideline}"))
-        return lines

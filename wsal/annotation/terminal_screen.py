@@ -1,0 +1,60 @@
+"""What the terminal shows of a text and of the classes."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
+from wsal.annotation.open_round import Item
+
+KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
+HELP = (
+    "u undo  s skip  ? unsure  f flag  n note  v show guess and votes  "
+    "d decide together  / find a class  e end the round"
+)
+
+
+def item_lines(
+    item: Item, kind: str, answers: Answers, *, shows_guess: bool, decides_together: bool
+) -> list[Text]:
+    """The text, and what is shown beside it.
+
+    Args:
+        item: the text.
+        kind: the kind of event that an answer to it is.
+        answers: to this text so far, which are shown where people disagree.
+        shows_guess: whether the person wants to see guess and votes.
+        decides_together: whether an answer decides near-duplicates, too.
+    """
+    lines = [Text(item.text, style="bold")]
+    if len(item.fields) > 1:
+        lines += [Text(f"{name}: {value}") for name, value in item.fields.items()]
+    if kind == SETTLE:
+        labels = ", ".join(
+            f"{name}: {event.label or event.kind}" for name, event in answers.items()
+        )
+        lines.append(Text(f"people disagree: {labels}", style="yellow"))
+    if item.duplicates and kind == ANSWER:
+        how = "decided together with" if decides_together else "decided apart from"
+        noun = "near-duplicate" if len(item.duplicates) == 1 else "near-duplicates"
+        lines.append(Text(f"{how} {len(item.duplicates)} {noun}", style="dim"))
+    if kind == RECHECK:
+        lines.append(Text("you have answered this text before", style="dim"))
+    elif not item.blind:  # the reason would show which texts belong to the evaluation sample
+        lines.append(Text(f"why this text: {item.reason}", style="dim"))
+    if shows_guess and not item.blind and kind != RECHECK:
+        votes = "; ".join(f"{rule}: {label}" for rule, label in item.votes) or "none"
+        lines.append(Text(f"guess: {item.guess} ({item.confidence:.2f})  votes: {votes}"))
+    elif shows_guess:
+        lines.append(Text("guess and votes are hidden for this text", style="dim"))
+    return lines
+
+
+def class_lines(labels: Sequence[str], guidelines: Mapping[str, str]) -> list[Text]:
+    """The key of each class, its name, and what belongs there."""
+    lines = []
+    for number, label in enumerate(labels):
+        key = KEYS[number] if number < len(KEYS) else " "
+        guideline = f": {guidelines[label]}" if label in guidelines else ""
+        lines.append(Text(f"{key} {label}{guideline}"))
+    return lines
