@@ -1,0 +1,222 @@
+"""The reference of every key in conf/, made from the dataclasses that the keys are read into.
+
+A key is documented in one place, the docstring below its field. Its type and range come from the
+annotation, its default from the option's file.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from omegaconf import OmegaConf
+
+from wsal.config.composed import COMPONENTS, SETTINGS
+from wsal.presets import CONF_DIR
+from wsal.targets import find
+
+WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Path: "path"}
+BOUNDS = {"gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}"}
+LISTS = ("rules", "experiment")  # groups whose options are content, not settings
+FULLEST = {"data": ["catalog", "csv", "hub"]}  # options that spell out every key
+
+
+def configuration_page() -> str:
+    """The page, as Markdown.
+
+    Raises:
+        LookupError: a key has no docstring.
+    """
+    intro = (Path(__file__).with_suffix(".md")).read_text(encoding="utf-8")
+    parts = [intro, _root()]
+    parts += [_group(name, default) for name, default in _default_options().items()]
+    return "\n".join(parts)
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Each field of a dataclass and the docstring below it, inherited fields included."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if not is_dataclass(base):
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for statement, below in zip(tree.body, tree.body[1:], strict=False):
+            match statement, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    docs[name] = " ".join(text.split())
+    return docs
+
+
+def describe_type(hint: Any) -> str:
+    """An annotation in words.
+
+    >>> from pydantic import Field
+    >>> describe_type(Annotated[int, Field(gt=0)] | None), describe_type(Literal["a", "b"])
+    ('integer above 0, or null', '`a`, `b`')
+    """
+    if get_origin(hint) is Annotated:
+        base, *constraints = get_args(hint)
+        return " ".join(filter(None, [describe_type(base), _bounds(constraints)]))
+    if get_origin(hint) in (Union, UnionType):
+        parts = [describe_type(part) for part in get_args(hint) if part is not NoneType]
+        return ", or ".join([*dict.fromkeys(parts), *(["null"] if NoneType in get_args(hint) else [])])
+    if get_origin(hint) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(hint))
+    if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
+        return f"mapping from name to {describe_type(get_args(hint)[1])}"
+    if get_origin(hint) is not None:
+        return f"list of {describe_type(get_args(hint)[0])}"
+    if hint in WORDS:
+        return WORDS[hint]
+    return _noun(hint) if inspect.isclass(hint) else "any value"
+
+
+def _noun(cls: type) -> str:
+    """What a class is called in a sentence: QueryStrategy is a query strategy."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+
+
+def _bounds(constraints: list[Any]) -> str:
+    values = {
+        name: getattr(each, name)
+        for constraint in constraints
+        for each in (constraint, *getattr(constraint, "metadata", ()))
+        for name in BOUNDS
+        if getattr(each, name, None) is not None
+    }
+    if {"ge", "le"} <= values.keys():
+        return f"from {values['ge']:g} to {values['le']:g}"
+    return " and ".join(BOUNDS[name].format(f"{bound:g}") for name, bound in values.items())
+
+
+def _default_options() -> dict[str, str | None]:
+    """Group -> the option that a run takes by default, in the order of conf/config.yaml."""
+    groups: dict[str, str | None] = {}
+    for entry in OmegaConf.to_container(OmegaConf.load(CONF_DIR / "config.yaml"))["defaults"]:
+        if isinstance(entry, Mapping):
+            ((group, option),) = entry.items()
+            if (CONF_DIR / str(group)).is_dir():
+                groups[str(group)] = option
+    return groups
+
+
+def _root() -> str:
+    """The keys that belong to no group; their comments in conf/config.yaml say what they mean."""
+    lines = (CONF_DIR / "config.yaml").read_text(encoding="utf-8").splitlines()
+    keys = [re.fullmatch(r"(\w+): (\S+)(?: +# (.*))?", line) for line in lines]
+    rows = [["key", "default", "meaning"]]
+    for match in filter(None, keys):
+        if not match[3]:
+            raise LookupError(f"conf/config.yaml: {match[1]} has no comment; say what it means")
+        rows.append([f"`{match[1]}`", f"`{match[2]}`", match[3]])
+    return f"## The run\n\n{_table(rows)}"
+
+
+def _group(group: str, default: str | None) -> str:
+    kind = SETTINGS.get(group) or COMPONENTS.get(group)
+    intro = (inspect.getdoc(kind) or "").partition("\n\n")[0] if kind else ""
+    options = {path.stem: path for path in sorted((CONF_DIR / group).glob("*.yaml"))}
+    nodes = {name: _resolved(path) for name, path in options.items()} if group not in LISTS else {}
+    parts = [f"## {group}", " ".join(intro.split()), _options(group, options, nodes, default)]
+    documented: dict[type, dict[str, Any]] = {}  # class -> the values that it has by default
+    for name in dict.fromkeys([*FULLEST.get(group, [default]), *nodes]):
+        for cls, values in _classes(SETTINGS.get(group), nodes.get(name)):
+            documented.setdefault(cls, values)
+    for cls, values in documented.items():
+        title = f"### {group}: {cls.__name__}" if len(documented) > 1 else ""
+        summary = (inspect.getdoc(cls) or "").partition("\n")[0] if title else ""
+        parts += [title, summary, _keys(cls, values)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _resolved(path: Path) -> dict[str, Any]:
+    """The values of an option, with those of the options that it is based on."""
+    values: Any = OmegaConf.to_container(OmegaConf.load(path))
+    node: dict[str, Any] = {}
+    for base in values.pop("defaults", ()):
+        node |= _resolved(path.with_name(f"{base}.yaml"))
+    return node | values
+
+
+def _classes(settings: type | None, node: Any) -> Iterator[tuple[type, dict[str, Any]]]:
+    """The dataclasses that a node is read into, each with its values; those inside it, too."""
+    if not isinstance(node, Mapping):
+        return
+    cls = find(str(node["_target_"]), "", ("wsal.",)) if "_target_" in node else settings
+    values = {name: value for name, value in node.items() if name != "_target_"}
+    if cls is not None:
+        yield cls, values
+    hints = get_type_hints(cls, include_extras=True) if cls else {}
+    for name, value in values.items():
+        hint = hints.get(name)
+        yield from _classes(hint if inspect.isclass(hint) and is_dataclass(hint) else None, value)
+
+
+def _options(
+    group: str, options: Mapping[str, Path], nodes: Mapping[str, Any], default: str | None
+) -> str:
+    """The table of a group's options; of settings, with the values in which an option differs."""
+    rows = [["option", "what it is"]]
+    usual = nodes.get(str(default), {})
+    for name, path in options.items():
+        mark = " (default)" if name == default else ""
+        text = _header(path)
+        changed = [
+            f"`{key}={_yaml(value)}`"
+            for key, value in nodes.get(name, {}).items()
+            if group in SETTINGS and not isinstance(value, Mapping) and value != usual.get(key)
+        ]
+        rows.append([f"`{group}={name}`{mark}", f"{text} Sets {', '.join(changed)}." if changed else text])
+    return _table(rows)
+
+
+def _header(path: Path) -> str:
+    """The comment at the head of a file."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("# "):
+            break
+        lines.append(line.removeprefix("# "))
+    text = " ".join(line for line in lines if not line.startswith("@package"))
+    text = re.sub(r"^wsal run \S+( data\.path=FILE)? +", "", text)
+    return text.partition(". ")[0].rstrip(".:") + "." if path.parent.name in LISTS else text
+
+
+def _keys(cls: type, values: Mapping[str, Any]) -> str:
+    docs, hints = field_docs(cls), get_type_hints(cls, include_extras=True)
+    rows = [["key", "type", "default", "meaning"]]
+    for field in fields(cls):
+        if field.name not in docs:
+            raise LookupError(f"{cls.__module__}.{cls.__name__}.{field.name} has no docstring")
+        default = values.get(field.name, field.default)
+        rows.append(
+            [f"`{field.name}`", describe_type(hints[field.name]), _value(default), docs[field.name]]
+        )
+    return _table(rows) if len(rows) > 1 else "No keys."
+
+
+def _value(value: Any) -> str:
+    if value == "???":
+        return "required"
+    return "see below" if isinstance(value, Mapping) or value is MISSING else f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _table(rows: list[list[str]]) -> str:
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]]) + "\n"
