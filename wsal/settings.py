@@ -1,4 +1,8 @@
-"""Settings: plain values of one shape each. Ranges stand in the types; config.py checks them."""
+"""Settings: plain values. Ranges are in the types, and `building.construct` checks them.
+
+The docstring below a field is the only place that explains it: the reference in docs/ is made from
+it, and conf/ does not repeat it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,85 +23,90 @@ class EncoderSettings:
 
     path: str
     """A Hugging Face id, a local folder, `package:NAME/FOLDER` (a folder inside an installed
-    package), or `tiny` (a small random one, built on the spot: for tests)."""
+    package), or `tiny` (a small one with random weights, for tests)."""
     max_length: Annotated[int, Field(ge=4, le=8192)] = 128
-    """Longest text in word pieces; what is longer is cut."""
+    """Maximum length of a text in word pieces; longer texts are truncated."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 where the processor has bf16 instructions and they pay."""
+    """`auto`: bf16 if a short probe finds it faster on this machine."""
     lora_rank: Count = 0
-    """Train low-rank updates (LoRA) of this rank instead of every weight; 0: every weight. They
-    are merged when a stage ends, so that each artifact is an ordinary model."""
+    """Train low-rank updates (LoRA) of this rank instead of all weights; 0: all weights. The
+    updates are merged at the end of a stage, so that each artifact is an ordinary model."""
 
 
 @dataclass(frozen=True)
 class HardwareSettings:
-    """Where and how fast torch runs. Not part of what an artifact is made from."""
+    """Where and how fast torch runs. Changing it makes no artifact stale."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto`: a GPU if there is one."""
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "short"] = "auto"
-    """`auto`: `short` (wsal's own, for short texts) on a CPU; on a GPU flash attention where it is
-    installed, else sdpa."""
+    """`auto`: on a CPU `short` (an implementation for short texts); on a GPU `flash_attention_2` if
+    it is installed, else `sdpa`."""
     max_tokens: Positive = 16384
-    """Tokens, padding included, that go through the model at once in training: a step that holds
-    more is cut into parts, whose gradients are added up. Halved where memory runs out."""
+    """Most tokens, including padding, that go through the model at once in training. A larger step
+    is split into parts, whose gradients are added. Halved when memory runs out."""
     checkpointing: bool = False
-    """Compute activations anew in the backward pass: less memory, a third more time. Switched on
-    by itself where memory runs out on a single text."""
+    """Recompute activations in the backward pass: less memory, a third more time. Switched on
+    automatically if memory runs out on a single text."""
     compile: bool = False
-    """torch.compile: pays for itself after some ten minutes of training."""
+    """Use torch.compile; worth it for training of more than about ten minutes."""
     threads: Count = 0
-    """Processor threads in training; 0: as many as torch takes by itself."""
+    """Processor threads in training; 0: torch's own choice."""
     save_seconds: Amount = 60.0
-    """Seconds between two checkpoints: what a kill can lose."""
+    """Seconds between two checkpoints, and so the most training that a kill can lose."""
 
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """Who is told of the loss while it falls."""
+    """Where training metrics are logged."""
 
     kind: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "none"
+    """The tool to log to."""
     folder: str = "runs/tracker"
-    """Where tensorboard and mlflow keep what they are told."""
+    """Where tensorboard and mlflow store the metrics."""
     project: str = "wsal"
-    """Under which name wandb, mlflow and trackio file the run."""
+    """The project name for wandb, mlflow and trackio."""
 
 
 @dataclass(frozen=True)
 class AggregateSettings:
-    """What is known of the classes beside the votes, and what becomes of texts without one."""
+    """The class prior of the label model, and what happens to texts that no rule voted on."""
 
     prior: Mapping[str, Amount] | None = None
-    """Class -> how common it is, for every class (scaled to sum to 1); null: all alike."""
+    """Class -> share, for every class; scaled to sum to 1. null: all classes are equally common."""
     uncovered: Literal["drop", "prior", "default"] = "drop"
-    """A text that no rule voted on: not trained on; trained on with the prior as its weak label;
-    or taken for a text of `default_class`, for rules that only know the exceptions."""
+    """A text that no rule voted on is not trained on (`drop`), is trained on with the prior as its
+    weak label (`prior`), or counts as `default_class` (`default`)."""
     default_class: str | None = None
+    """The class for `uncovered=default`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings:
-    """How weights are changed, common to every kind of training."""
+    """Settings of the optimizer, common to every kind of training."""
 
     lr: Rate = 1e-4
+    """Largest learning rate."""
     batch_size: Positive = 32
     """Texts in one optimizer step, over all processes."""
     warmup: Share = 0.1
     """Share of the steps over which the learning rate rises."""
     decay: Literal["linear", "cosine", "constant"] = "linear"
-    """How it falls after that."""
+    """How the learning rate falls after the warm-up."""
     weight_decay: Amount = 0.01
+    """Decoupled weight decay of AdamW (Loshchilov & Hutter, 2019)."""
     max_grad_norm: Rate = 1.0
-    """A longer gradient is scaled down to this."""
+    """Gradients with a larger norm are scaled down to this norm."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Each layer further from the head learns at this times the rate of the one above it."""
+    """Factor of the learning rate from each layer to the one below it; 1: the same for all."""
     freeze: Literal["nothing", "embeddings", "encoder"] | Count = "nothing"
-    """What is not trained; a number: the embeddings and so many layers above them."""
+    """What is not trained; a number N: the embeddings and the lowest N layers."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Keep a running mean of the weights with this decay a step, and end with it; 0 is off."""
+    """Decay, in each step, of a running mean of the weights, which becomes the result; 0: off."""
     patience: Count = 0
-    """Stop after so many looks without gain on dev, with the best weights; 0 is off."""
+    """Stop after this many evaluations on dev without a gain, and keep the best weights; 0: off."""
     look_steps: Positive = 50
-    """Steps between two looks at the dev split."""
+    """Steps between two evaluations on the dev split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +114,15 @@ class PretrainSettings(OptimizerSettings):
     """How the classifier is trained on weak labels."""
 
     max_tokens: Positive | None = None
-    """Tokens in one optimizer step, padding included, instead of `batch_size` texts."""
+    """Tokens in one optimizer step, including padding, instead of `batch_size` texts."""
     epochs: Count = 2
-    """0 leaves the head untrained: the baseline without rules."""
+    """Passes over the weakly labelled texts; 0 leaves the head untrained."""
     max_texts: Positive | None = 10_000
-    """At most so many weakly labelled texts, drawn at random; null: all."""
+    """Most weakly labelled texts to train on, drawn at random; null: all."""
     weighting: Literal["confidence", "none"] = "confidence"
-    """Whether a text counts by its weak label's largest probability, or as one."""
+    """Weight of a text in the loss: the largest probability of its weak label, or 1 (`none`)."""
     head_first: bool = True
-    """Fit the last layer before all are trained; a fresh one wakes slowly (Kumar et al., 2022)."""
+    """Fit the last layer before all layers are trained (Kumar et al., 2022)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,68 +130,71 @@ class FinetuneSettings(OptimizerSettings):
     """How the classifier is trained on gold labels, from the weak-pretrained checkpoint."""
 
     steps: Positive = 200
+    """Optimizer steps in one round."""
     replay: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of each batch drawn from weak labels, so that the model does not forget; 0 is off."""
+    """Share of each batch with weak labels, so that the model does not forget them; 0: off."""
     replay_end: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """That share in the last step, approached evenly; null: `replay` throughout."""
+    """The share in the last step; it changes linearly from `replay`. null: constant."""
     replay_weight: Amount = 0.5
-    """Weight of a replayed text in the loss; a gold text has 1."""
+    """Weight of a weakly labelled text in the loss; a text with gold has 1."""
     head_only: bool = False
-    """Train the last layer alone, on features computed once: seconds instead of minutes."""
+    """Train only the last layer, on features computed once: seconds instead of minutes."""
     head_first: bool = False
-    """Fit the last layer before all layers are trained: for a checkpoint that saw no labels."""
+    """Fit the last layer before all layers are trained, for a checkpoint without weak training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptSettings(OptimizerSettings):
-    """Training on the pool without any label, before weak pretraining."""
+    """Training on the texts of the pool without labels, before weak pretraining."""
 
     objective: Literal["none", "mlm", "contrastive"] = "none"
-    """`mlm`: fill in masked word pieces (Devlin et al., 2019); `contrastive`: SimCSE (Gao)."""
+    """`mlm`: predict masked word pieces (Devlin et al., 2019); `contrastive`: SimCSE (Gao et al.,
+    2021); `none`: off."""
     steps: Positive = 300
+    """Optimizer steps."""
     masked: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of word pieces to fill in."""
+    """Share of word pieces that `mlm` masks."""
     temperature: Rate = 0.05
-    """Of the contrastive objective."""
+    """Temperature of the contrastive objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTrainingSettings(OptimizerSettings):
-    """After weak pretraining, learn one's own sure predictions on texts without a vote.
+    """After weak pretraining, train on confident predictions for texts without a vote.
 
-    The core of COSINE (Yu et al., 2021): predictions are sharpened and set against how common
-    their class is, and a text counts by how sure its prediction is.
+    The core of COSINE (Yu et al., 2021): predictions are sharpened and divided by the share of
+    their class, and a text is weighted by the confidence of its prediction.
     """
 
     passes: Count = 0
-    """How often predictions are made anew and learnt from; 0 is off."""
+    """How often texts are predicted again and trained on; 0: off."""
     steps: Positive = 100
     """Optimizer steps in one pass."""
     threshold: Share = 0.6
-    """Least sureness, 1 - entropy / log(classes), of a text that is learnt from."""
+    """Lowest confidence, 1 - entropy / log(classes), of a text that is trained on."""
     max_texts: Positive = 10_000
-    """At most so many texts are predicted in a pass, drawn at random."""
+    """Most texts that are predicted in a pass, drawn at random."""
 
 
 @dataclass(frozen=True)
 class ActiveSettings:
-    """The loop select, annotate, finetune, assess, and what its labels cost."""
+    """The loop of select, annotate, finetune and assess, and the price of its labels."""
 
     rounds: Count = 5
-    """At most so many; the rules of `stop` can end the loop sooner."""
+    """Most rounds; the rules of `stop` can end the loop sooner."""
     query_size: Positive = 40
-    """Texts asked in one round, beside those for evaluation."""
+    """Texts asked per round, not counting those for evaluation."""
     max_candidates: Positive = 5_000
-    """The strategy chooses among so many texts: of a larger pool, those that a proxy of the
-    classifier is unsure of, those that rules dispute, and some at random."""
+    """Most texts that the strategy chooses among. From a larger pool, a linear proxy of the
+    classifier picks uncertain texts, texts that rules dispute, and some at random."""
     disagreement: Amount = 0.0
-    """Added to the score (of dbal) of a text on which rules vote for different classes."""
+    """Added to the uncertainty (in `dbal`) of a text on which rules vote for different classes."""
     contradiction: Amount = 0.0
-    """Added to the score of a text whose sure weak label the classifier contradicts."""
+    """Added to the uncertainty of a text whose confident weak label the classifier contradicts."""
     review: Count = 0
-    """Texts asked about once more, their label looks wrong; the most frequent answer counts."""
+    """Labelled texts per round that look wrong and are asked again; the majority counts."""
     price_per_hour: Amount = 0.0
-    """What an hour of an annotator's time costs, in any currency."""
+    """Price of an hour of an annotator's time, in any currency."""
 
     NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour")
     """Settings that may change without making a query stale."""
@@ -190,50 +202,53 @@ class ActiveSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How quality is measured by labels of people, apart from those that are trained on."""
+    """How quality is measured: by an evaluation sample, labelled by people and never trained on."""
 
     size: Count | None = None
-    """Texts asked for evaluation in the first round; null: 100 of a pool of 2,000 or more without
-    test and dev split, else 0."""
+    """Evaluation texts in the first round; null: 100 if there is no test or dev split and the pool
+    has 2,000 texts or more, else 0."""
     top_up: Count = 20
-    """More of them in each later round; 0 where `size` comes to 0."""
+    """Further evaluation texts in each later round, unless `size` is 0."""
     frame: Annotated[int, Field(ge=200)] = 5_000
-    """They are drawn from so many texts of the pool, at most a fifth; their gold is not learnt."""
+    """Size of the part of the pool that evaluation texts are drawn from, at most a fifth of the
+    pool. It is chosen with the first query, and never trained on."""
 
 
 @dataclass(frozen=True)
 class StopSettings:
-    """When the loop ends before `active.rounds`; null: a rule is off. All are told each round."""
+    """Rules that end the loop before `active.rounds`; null: off. All are reported every round."""
 
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
-    """What `target` and `least_gain` speak of."""
+    """The metric for `target` and `least_gain`."""
     target: Share | None = None
-    """The lower bound of the metric has reached it."""
+    """Stop when the lower bound of the metric reaches this."""
     agreement: Share | None = None
-    """Kappa of one round's predictions on the frame with the next one's, mean of three rounds
-    (Bloodgood & Vijay-Shanker, 2009); 0.99 is usual."""
+    """Stop when the kappa between the predictions of successive rounds, averaged over three rounds,
+    reaches this (Bloodgood & Vijay-Shanker, 2009); 0.99 is usual."""
     change: Share | None = None
-    """Share of the frame's predictions that changed in the last round."""
+    """Stop when a smaller share of predictions than this changed in the last round."""
     least_gain: Amount | None = None
-    """The next 100 labels are forecast to bring less, at the upper end of an 80% interval."""
+    """Stop when the next 100 labels are forecast to gain less than this, at the upper end of an 80%
+    interval."""
     hours: Amount | None = None
-    """Annotators have spent so many."""
+    """Stop when annotators have spent this many hours."""
     budget: Amount | None = None
-    """They have cost so much, by `active.price_per_hour`."""
+    """Stop when the annotators' time has cost this much, at `active.price_per_hour`."""
 
 
 @dataclass(frozen=True)
 class AmplifySettings:
-    """How annotated records are multiplied, where a paired test finds that it does no harm."""
+    """Rewritten copies of annotated records, used only where a paired test finds no harm."""
 
     copies: Annotated[int, Field(ge=0, le=8)] = 0
-    """Rewritten copies of each annotated record, at most; 0 is off."""
+    """Most rewritten copies of each annotated record; 0: off."""
     operations: tuple[
         Literal["attribute_swap", "unit_rewrite", "code_mask", "segment_permute", "field_dropout"],
         ...,
     ] = ("attribute_swap", "unit_rewrite", "code_mask", "segment_permute")
-    """`field_dropout` is left out: where brands tell classes apart, it takes too much away."""
+    """How records are rewritten. `field_dropout` is not a default, because it removes brands even
+    where they tell classes apart."""
     weight: Share = 0.5
-    """What a record's copies together weigh in the loss; the record itself has 1."""
+    """Weight of all copies of a record together in the loss; the record itself has 1."""
     least_gain: Annotated[float, Field(ge=-1, le=1)] = -0.002
-    """Copies are used in a round if the lower end of what they bring in macro-F1 is above this."""
+    """Copies are used in a round if the lower bound of their gain in macro-F1 is above this."""

@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -45,8 +45,8 @@ def field_docs(cls: type) -> dict[str, str]:
         if not is_dataclass(base):
             continue
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(tree, ast.ClassDef)
-        for statement, below in zip(tree.body, tree.body[1:], strict=False):
+        body = getattr(tree, "body", [])
+        for statement, below in zip(body, body[1:], strict=False):
             match statement, below:
                 case (
                     ast.AnnAssign(target=ast.Name(name)),
@@ -63,21 +63,19 @@ def describe_type(hint: Any) -> str:
     >>> describe_type(Annotated[int, Field(gt=0)] | None), describe_type(Literal["a", "b"])
     ('integer above 0, or null', '`a`, `b`')
     """
-    if get_origin(hint) is Annotated:
-        base, *constraints = get_args(hint)
-        return " ".join(filter(None, [describe_type(base), _bounds(constraints)]))
-    if get_origin(hint) in (Union, UnionType):
-        parts = [describe_type(part) for part in get_args(hint) if part is not NoneType]
-        return ", or ".join([*dict.fromkeys(parts), *(["null"] if NoneType in get_args(hint) else [])])
-    if get_origin(hint) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(hint))
-    if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
-        return f"mapping from name to {describe_type(get_args(hint)[1])}"
-    if get_origin(hint) is not None:
-        return f"list of {describe_type(get_args(hint)[0])}"
-    if hint in WORDS:
-        return WORDS[hint]
-    return _noun(hint) if inspect.isclass(hint) else "any value"
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return " ".join(filter(None, [describe_type(inside[0]), _bounds(inside[1:])]))
+    if origin in (Union, UnionType):
+        parts = ["null" if part is NoneType else describe_type(part) for part in inside]
+        return ", or ".join(dict.fromkeys(parts))
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in inside)
+    if inspect.isclass(origin):
+        if issubclass(origin, Mapping):
+            return f"mapping from name to {describe_type(inside[1])}"
+        return f"list of {describe_type(inside[0])}"
+    return WORDS.get(hint) or _noun(hint)
 
 
 def _noun(cls: type) -> str:
@@ -85,7 +83,7 @@ def _noun(cls: type) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
 
 
-def _bounds(constraints: list[Any]) -> str:
+def _bounds(constraints: Sequence[Any]) -> str:
     values = {
         name: getattr(each, name)
         for constraint in constraints
@@ -175,7 +173,9 @@ def _options(
             for key, value in nodes.get(name, {}).items()
             if group in SETTINGS and not isinstance(value, Mapping) and value != usual.get(key)
         ]
-        rows.append([f"`{group}={name}`{mark}", f"{text} Sets {', '.join(changed)}." if changed else text])
+        if changed:
+            text = f"{text} Sets {', '.join(changed)}."
+        rows.append([f"`{group}={name}`{mark}", text])
     return _table(rows)
 
 

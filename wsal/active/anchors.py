@@ -31,6 +31,7 @@ class Anchors:
     """
 
     base: QueryStrategy
+    """The strategy that chooses among the neighbours of the anchors."""
     n_anchors: Positive = 10
     """Of each class, at most."""
     n_neighbours: Positive = 50

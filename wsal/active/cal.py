@@ -20,6 +20,7 @@ class Cal:
     """
 
     n_neighbours: Positive = 10
+    """Labelled texts that each text is compared with."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows by decreasing divergence; equal ones in random order."""

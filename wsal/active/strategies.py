@@ -64,6 +64,7 @@ class EntropyClusters:
     """
 
     shortlist: Positive = 10
+    """How many times the query size of least certain texts are clustered."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """One row per cluster by decreasing entropy; then, if clusters are too few, others."""
@@ -91,6 +92,7 @@ class Dbal:
     """
 
     shortlist: Positive = 10
+    """How many times the query size of least certain texts are clustered."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """The row nearest to each centre, least certain first; then others by uncertainty."""

@@ -21,7 +21,9 @@ class TypiClust:
     """
 
     n_neighbours: Positive = 20
+    """Nearest texts whose mean similarity says how typical a text is."""
     max_clusters: Positive = 500
+    """Largest number of clusters."""
     min_cluster: Positive = 5
     """Smaller clusters are outliers, and are asked last."""
     max_texts: Positive = 20_000

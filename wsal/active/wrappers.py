@@ -28,6 +28,7 @@ class Mix:
     """
 
     parts: Mapping[str, QueryStrategy]
+    """The strategies, by name."""
     shares: Mapping[str, Amount]
     """Share of the query for each part, by its name; scaled to sum to 1."""
 
@@ -55,6 +56,7 @@ class ClassCap:
     """Limits the share of the query that is predicted to be of any one class."""
 
     base: QueryStrategy
+    """The strategy that ranks the texts."""
     most: Share = 0.4
     """Of the query; at least one text of each class is allowed."""
 
@@ -87,6 +89,7 @@ class OnePerGroup:
     """
 
     base: QueryStrategy
+    """The strategy that ranks the texts."""
 
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """What `base` chooses among one text of each group."""
@@ -114,7 +117,9 @@ class ColdStart:
     """
 
     base: QueryStrategy
+    """The strategy once enough texts are labelled."""
     first: QueryStrategy
+    """The strategy until then."""
     labels: Positive = 50
     """`first` chooses until this many texts are labelled."""
 

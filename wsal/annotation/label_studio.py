@@ -30,7 +30,9 @@ class LabelStudio:
     """
 
     url: str = "http://localhost:8080"
+    """Address of the server."""
     poll_seconds: Amount = 5.0
+    """Seconds between two looks at the server."""
     wait: bool = True
     """Whether to stay until all answers are there; otherwise run the same command again later."""
     name: str = "label_studio"

@@ -39,6 +39,7 @@ class GeneralisedCrossEntropy:
     """
 
     q: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Near 0 this is cross entropy, at 1 mean absolute error."""
 
     def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """In [0, 1 / q]."""
@@ -53,7 +54,9 @@ class SymmetricCrossEntropy:
     """
 
     alpha: Annotated[float, Field(ge=0)] = 0.1
+    """Weight of the ordinary cross entropy."""
     beta: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the reverse cross entropy."""
     floor: Annotated[float, Field(lt=0)] = -4.0
     """Used for the logarithm of a target of 0."""
 

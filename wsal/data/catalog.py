@@ -32,22 +32,20 @@ class Catalog:
     The data is synthetic, with invented series and brands. Its difficulty was tuned by the shares
     below, against conf/rules/catalog.yaml and MiniLM. So scores on it show how methods compare,
     not how well they would work for a real shop.
-
-    Attributes:
-        n: total rows, about 70% train, 10% valid and 20% test.
-        seed: an integer from 0; the same arguments give the same rows.
-        gold_noise: share of wrong gold labels in train, 0 to 1; most are the paired class.
-        vague: share of listings with only a brand and a model code, 0 to 1.
-        mess: factor for how often typos, capitals and seller talk occur; 0: clean titles.
-        duplicates: share of rows that copy another row, 0 to 0.5.
     """
 
     n: Annotated[int, Field(ge=200)] = 6000
+    """Number of rows: about 70% train, 10% valid and 20% test."""
     seed: Count = 0
+    """The same arguments give the same rows."""
     gold_noise: Share = 0.03
+    """Share of wrong gold labels in train; most are the paired class."""
     vague: Share = 0.08
+    """Share of listings with only a brand and a model code."""
     mess: Annotated[float, Field(ge=0)] = 1.0
+    """Factor for how often typos, capitals and seller talk occur; 0: clean titles."""
     duplicates: Annotated[float, Field(ge=0, le=0.5)] = 0.03
+    """Share of rows that copy another row."""
 
     @property
     def layout(self) -> Layout:

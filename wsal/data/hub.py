@@ -21,6 +21,7 @@ class HubDataset:
     path: str
     """A name on the Hub (`org/name`) or a local folder (saved by `save_to_disk`, or data files)."""
     layout: Layout
+    """What the columns mean."""
     config: str | None = None
     """Name of one of the dataset's configurations, if it has several."""
     revision: str | None = None

@@ -22,11 +22,17 @@ class TableFile:
     """
 
     path: Path
+    """A file, possibly compressed (`x.csv.gz`), or a folder of files."""
     layout: Layout
+    """What the columns mean."""
     delimiter: Delimiter | None = None
+    """In csv, tsv and txt: comma, semicolon, tab, bar, or a character; null: detected."""
     encoding: Encoding | None = None
+    """Of text files: utf-8, utf-16, cp1252, ...; null: detected."""
     sheet: Sheet | None = None
+    """Name of a sheet in a workbook; null: the first."""
     header_row: Row | None = None
+    """Line or row with the names of the columns, from 1; null: the first that is not empty."""
 
     def read(self) -> pl.DataFrame:
         """The rows of the file, and in the column `ROW` the line or row of each.

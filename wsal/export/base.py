@@ -67,6 +67,7 @@ class ExportSettings:
     """What is written for serving, beside safetensors, tokenizer and model card."""
 
     formats: Mapping[str, Exporter]
+    """Further formats, by name; `{}`: the Hugging Face folder only."""
     precision: Share = 0.95
     """The precision that predictions at or above their class's threshold should have."""
     n_parity_texts: Positive = 2_000

@@ -27,9 +27,11 @@ class Triton:
     """`triton/NAME/`: the ONNX file as a model of Triton's."""
 
     name: str = "classifier"
+    """Name of the model in the repository."""
     tolerance: Rate = 1e-3
     """Largest difference allowed between a logit of ONNX and of torch."""
     max_batch_size: Positive = 64
+    """Most texts that Triton puts into one batch."""
     queue_microseconds: Count = 1_000
     """How long Triton waits for more requests to answer together."""
 

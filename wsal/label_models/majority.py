@@ -25,6 +25,7 @@ class Majority:
     """
 
     weighting: Literal["none", "specificity"] = "none"
+    """`none`: all votes count the same; `specificity`: rules that vote rarely count more."""
 
     def fit(
         self,

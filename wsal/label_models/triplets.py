@@ -35,6 +35,7 @@ class Triplets:
     """
 
     least_overlap: Positive = 20
+    """Texts that two rules must both vote on to be compared."""
     expected: Annotated[Share, Field(gt=0.5, lt=1)] = 0.75
     """Precision of the votes of a rule that is in no triplet."""
     max_texts: Positive = 1_000_000

@@ -28,6 +28,7 @@ class Web:
     """
 
     host: str = "127.0.0.1"
+    """Address that the page is served on; any other than this machine's own requires `people`."""
     port: Count = 8765
     """0 takes any free port."""
     browser: bool = True
