@@ -1,0 +1,184 @@
+"""Every code block of the README and of docs/ runs, page by page, as a reader would run it.
+
+Blocks marked `text` are not run. To keep this short, encoders are tiny and random, training is
+short, answers come from a file, and servers take free ports. Commands for several GPUs or for a
+cluster are composed only.
+"""
+
+import contextlib
+import re
+import shlex
+import shutil
+import subprocess
+import uuid
+import warnings
+
+import httpx
+import polars as pl
+import pytest
+from helpers import ROOT, run_here
+from page_fixtures import Page, command
+
+TRAINS = ("run", "active")
+TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
+ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
+BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
+HOW_TO = ("rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster")
+
+
+class Reader:
+    """Follows pages in one folder, and answers what wsal asks."""
+
+    def __init__(self, folder):
+        self.folder, self.output, self.server = folder, "", None
+
+    def follow(self, page):
+        names = {}
+        for language, text in BLOCK.findall((ROOT / page).read_text()):
+            where = f"{page}:\n{text}"
+            if language == "yaml" or (language == "python" and re.match(r"# \S+\.py\n", text)):
+                self.save(text)
+            elif language == "python":
+                self.execute(text, names)
+            elif language == "bash":
+                for line in text.replace("\\\n", "").splitlines():
+                    assert self.run(line), f"{where}\n{self.output[-3000:]}"
+            else:
+                assert language == "text", where
+        self.stop()
+
+    def save(self, text):
+        """Write a block to the file that its first comments name."""
+        path = self.folder / FILE.match(text)[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def execute(self, text, names):
+        text = text.replace('"minilm"', '"tiny"')
+        with contextlib.chdir(self.folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of libraries
+            exec(compile(text, "block", "exec"), names)
+
+    def run(self, line):
+        """Whether the command succeeds."""
+        words = shlex.split(line, comments=True)
+        words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
+        match words:
+            case []:
+                return True
+            case ["make", name]:
+                done = self.process("make", "-n", name, "-C", str(ROOT))
+            case ["curl", *rest]:
+                address = ("localhost:8000", self.server.address)
+                done = self.process("curl", "--fail", *(word.replace(*address) for word in rest))
+            case ["wsal", "serve", *rest]:
+                self.server = Server(self.folder, *rest)
+                return True
+            case ["wsal", "run", *rest] if self.asks_on_page(rest):
+                return self.answer_on_page(rest)
+            case ["wsal", *rest]:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of libraries
+                    done = run_here(self.folder, *rest, *self.more(rest))
+        self.output += done.stdout + done.stderr
+        if target:
+            (self.folder / target).write_text(done.stdout)
+        return done.returncode == 0
+
+    def process(self, *words):
+        return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False)
+
+    @staticmethod
+    def more(words):
+        """What is added to a command."""
+        if any(word in " ".join(words) for word in ELSEWHERE):
+            return ["--cfg", "job"]
+        return TINY if words[0] in TRAINS and not {"--help", "--cfg"} & set(words) else []
+
+    def asks_on_page(self, words):
+        files = [self.folder / f"mine/{w.replace('=', '/')}.yaml" for w in words if "=" in w]
+        texts = [file.read_text() for file in files if file.is_file()]
+        return any("annotator: web" in text for text in texts) or "annotator=web" in words
+
+    def answer_on_page(self, words):
+        answers = dict(
+            pl.read_csv(self.folder / "answers.csv").select("id", "category").iter_rows()
+        )
+        page = Page(self.folder, *words, *TINY, "active.rounds=1", name="run", base=())
+        try:
+            page.start()
+            answer_all(page.urls[0], {str(text_id): label for text_id, label in answers.items()})
+            page.wait()
+        finally:
+            page.kill()
+        self.output += page.log.read_text()
+        return True
+
+    def stop(self):
+        if self.server:
+            self.server.process.terminate()
+            self.server.process.wait(20)
+            self.server = None
+
+
+class Server:
+    """`wsal serve` on a free port."""
+
+    def __init__(self, folder, *words):
+        self.process = subprocess.Popen(
+            command("serve", *words, "--port", "0"), cwd=folder, stdout=subprocess.PIPE, text=True
+        )
+        self.address = re.search(r"127.0.0.1:\d+", self.process.stdout.readline())[0]
+
+
+def answer_all(url, answers):
+    """What a person does on the page, until there is nothing left to answer."""
+    with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
+        client.get(url, follow_redirects=True)
+        base = url.split("/?")[0]
+        while items := client.get(f"{base}/api/next", params={"n": 1}).json()["items"]:
+            ids = [items[0]["id"], *(copy["id"] for copy in items[0]["duplicates"])]
+            body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids}
+            body |= {"label": answers[ids[0]], "seconds": 2.0}
+            client.post(f"{base}/api/act", json=body).raise_for_status()
+
+
+@pytest.fixture
+def reader(tmp_path):
+    reader = Reader(tmp_path)
+    yield reader
+    reader.stop()
+
+
+@pytest.mark.slow
+def test_readme(reader):
+    reader.follow("README.md")
+    assert (reader.folder / "labelled.csv").exists()
+    assert (reader.folder / "exported" / "onnx").is_dir() or list(reader.folder.glob("exported/*"))
+
+
+@pytest.mark.slow
+def test_tutorial_on_the_page(reader):
+    reader.follow("docs/tutorials/page.md")
+    assert "20 gold labels" in reader.output
+
+
+@pytest.mark.slow
+def test_tutorial_in_a_file_and_what_one_does_next(reader):
+    reader.follow("docs/tutorials/file.md")
+    assert "20 of 20 texts in runs/shop/rounds/001/query.csv wait for an answer" in reader.output
+    assert "20 gold labels" in reader.output
+    assert "label: Pet Food" in (reader.folder / "suggested.yaml").read_text()
+    for name in HOW_TO:
+        copy = reader.folder / "how-to" / name
+        shutil.copytree(reader.folder, copy, ignore=shutil.ignore_patterns("how-to", "logs"))
+        how_to = Reader(copy)
+        how_to.follow(f"docs/how-to/{name}.md")
+
+
+def test_every_page_is_run_or_has_no_code():
+    run = {"index", "page", "file", *HOW_TO}
+    for path in (ROOT / "docs").rglob("*.md"):
+        languages = {language for language, _ in BLOCK.findall(path.read_text())}
+        assert path.stem in run or languages <= {"text"}, path
