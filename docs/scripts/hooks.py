@@ -37,8 +37,8 @@ def commands_page() -> str:
     """What `--help` prints, of every command."""
     os.environ["COLUMNS"] = "100"  # argparse wraps lines to the terminal
     parts = [
-        "# Commands\n\nEach command and its options, as `--help` prints them. The settings of `wsal run`, `wsal active` "
-        "and the stages are in [Configuration](configuration.md).\n",
+        "# Commands\n\nEach command and its options, as `--help` prints them. The settings of "
+        "`wsal run`, `wsal active` and the stages are in [Configuration](configuration.md).\n",
         _help_of(),
     ]
     parts += [f"## wsal {name}\n\n{_help_of(*name.split())}" for name in COMMANDS]

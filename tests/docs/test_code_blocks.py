@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 import uuid
 import warnings
 
@@ -23,6 +24,9 @@ TRAINS = ("run", "active")
 TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
 ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+pytestmark = pytest.mark.filterwarnings(  # a classifier's temporary folder, which goes with it
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
 HOW_TO = ("rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster")
 
@@ -108,7 +112,7 @@ class Reader:
         page = Page(self.folder, *words, *TINY, "active.rounds=1", name="run", base=())
         try:
             page.start()
-            answer_all(page.urls[0], {str(text_id): label for text_id, label in answers.items()})
+            answer_all(page, {str(text_id): label for text_id, label in answers.items()})
             page.wait()
         finally:
             page.kill()
@@ -132,16 +136,26 @@ class Server:
         self.address = re.search(r"127.0.0.1:\d+", self.process.stdout.readline())[0]
 
 
-def answer_all(url, answers):
-    """What a person does on the page, until there is nothing left to answer."""
+def answer_all(page, answers):
+    """What a person does on the page until the command ends."""
     with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
-        client.get(url, follow_redirects=True)
-        base = url.split("/?")[0]
-        while items := client.get(f"{base}/api/next", params={"n": 1}).json()["items"]:
-            ids = [items[0]["id"], *(copy["id"] for copy in items[0]["duplicates"])]
-            body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids}
-            body |= {"label": answers[ids[0]], "seconds": 2.0}
-            client.post(f"{base}/api/act", json=body).raise_for_status()
+        client.get(page.urls[0], follow_redirects=True)
+        base = page.urls[0].split("/?")[0]
+        while page.process.poll() is None:
+            try:
+                items = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
+                for item in items:
+                    client.post(f"{base}/api/act", json=answer(item, answers)).raise_for_status()
+            except httpx.TransportError:  # the command has ended meanwhile
+                continue
+            if not items:  # it trains
+                time.sleep(0.1)
+
+
+def answer(item, answers):
+    ids = [item["id"], *(copy["id"] for copy in item["duplicates"])]
+    action = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids}
+    return action | {"label": answers[ids[0]], "seconds": 2.0}
 
 
 @pytest.fixture
