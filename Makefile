@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
 
-.PHONY: help setup run check test peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed bench-weak \
+.PHONY: help setup run check test docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed bench-weak \
   bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,11 +22,12 @@ run: $(READY) ## rules to an exported model, beside random labels without rules
 	@echo
 	$(BIN)/wsal compare catalog catalog_random
 
-check: $(READY) ## lint, types, layers, fast tests
+check: $(READY) ## lint, types, layers, documentation, fast tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache > .venv/layers.txt || (cat .venv/layers.txt; exit 1)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test: $(READY) ## every test
@@ -76,6 +77,12 @@ bench-annotation: $(READY) ## eight people on the page; beside Label Studio wher
 
 bench-predict: $(READY) ## tables labelled and requests answered, beside transformers' pipeline; with what lies in WSAL_DATA
 	$(BIN)/python benchmarks/prediction.py
+
+docs: $(READY) ## the documentation as a site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+notebook: $(READY) ## run the notebook of the documentation, and keep its outputs
+	$(BIN)/python docs/scripts/notebook.py
 
 fix: $(READY) ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -47,7 +47,8 @@ def commands_page() -> str:
 
 def benchmarks_page() -> str:
     """benchmarks/README.md; what it links to is in the repository, not on the site."""
-    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    path = ROOT / "benchmarks" / "README.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
     return text.replace("[results](results)", "`benchmarks/results`")
 
 

@@ -6,10 +6,12 @@ cluster are composed only.
 """
 
 import contextlib
+import json
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 import warnings
@@ -20,7 +22,9 @@ import pytest
 from helpers import ROOT, run_here
 from page_fixtures import Page, command
 
-TRAINS = ("run", "active")
+from wsal.commands import LAUNCHED
+from wsal.run.pipeline import STAGES
+
 TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
 ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -98,7 +102,11 @@ class Reader:
         """What is added to a command."""
         if any(word in " ".join(words) for word in ELSEWHERE):
             return ["--cfg", "job"]
-        return TINY if words[0] in TRAINS and not {"--help", "--cfg"} & set(words) else []
+        return (
+            TINY
+            if words[0] in (*LAUNCHED, *STAGES) and not {"--help", "--cfg"} & set(words)
+            else []
+        )
 
     def asks_on_page(self, words):
         files = [self.folder / f"mine/{w.replace('=', '/')}.yaml" for w in words if "=" in w]
@@ -168,31 +176,86 @@ def reader(tmp_path):
 @pytest.mark.slow
 def test_readme(reader):
     reader.follow("README.md")
-    assert (reader.folder / "labelled.csv").exists()
-    assert (reader.folder / "exported" / "onnx").is_dir() or list(reader.folder.glob("exported/*"))
+    assert "20 gold labels" in reader.output
+    assert {"label", "probability"} <= set(pl.read_csv(reader.folder / "labelled.csv").columns)
+    assert (reader.folder / "exported" / "labels.json").exists()
 
 
 @pytest.mark.slow
 def test_tutorial_on_the_page(reader):
     reader.follow("docs/tutorials/page.md")
     assert "20 gold labels" in reader.output
+    assert (reader.folder / "labelled.csv").exists()
 
 
 @pytest.mark.slow
-def test_tutorial_in_a_file_and_what_one_does_next(reader):
+def test_tutorial_in_a_file_and_how_to_go_on(reader):
     reader.follow("docs/tutorials/file.md")
     assert "20 of 20 texts in runs/shop/rounds/001/query.csv wait for an answer" in reader.output
     assert "20 gold labels" in reader.output
     assert "label: Pet Food" in (reader.folder / "suggested.yaml").read_text()
+    pipeline_and_script_agree(reader.folder / "runs/shop/exported")
     for name in HOW_TO:
         copy = reader.folder / "how-to" / name
         shutil.copytree(reader.folder, copy, ignore=shutil.ignore_patterns("how-to", "logs"))
-        how_to = Reader(copy)
-        how_to.follow(f"docs/how-to/{name}.md")
+        CHECKS.get(name, Reader)(copy).follow(f"docs/how-to/{name}.md")
 
 
-def test_every_page_is_run_or_has_no_code():
-    run = {"index", "page", "file", *HOW_TO}
+def pipeline_and_script_agree(folder):
+    """transformers and the exported predict_onnx.py, also on texts that are truncated."""
+    from transformers import pipeline
+
+    texts = ["arabica beans 1 kg", "", "kibble for puppies " * 3000, "木 😀"]
+    by_pipeline = pipeline("text-classification", str(folder))(texts, truncation=True)
+    code = (
+        f"import json; from predict_onnx import Model; print(json.dumps(Model().predict({texts})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    for answer, (label, probability) in zip(by_pipeline, json.loads(done.stdout), strict=True):
+        assert answer["label"] == label
+        assert abs(answer["score"] - probability) < 1e-4
+
+
+class Exporting(Reader):
+    def follow(self, page):
+        super().follow(page)
+        assert "would send" in self.output
+        assert "arabica beans" not in self.output  # the server answers with labels only
+        (choice,) = json.loads((self.folder / "tasks.json").read_text())[0]["predictions"][0][
+            "result"
+        ]
+        assert choice["value"]["choices"][0] in self.output
+
+
+CHECKS = {"export": Exporting}
+
+
+@pytest.mark.slow
+def test_notebook_runs(tmp_path):
+    from notebook import NOTEBOOK, execute
+
+    copy = tmp_path / "notebook.ipynb"
+    copy.write_text(NOTEBOOK.read_text().replace('\\"minilm\\"', '\\"tiny\\"'))
+    execute(copy, tmp_path)
+    assert outputs(NOTEBOOK).keys() == outputs(copy).keys()
+
+
+def outputs(path):
+    """Which cells of a notebook have outputs, and of which kinds; all of its cells were run."""
+    import nbformat
+
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    return {
+        (c.source.replace("tiny", "minilm"), tuple(o.output_type for o in c.outputs)): c
+        for c in cells
+    }
+
+
+def test_no_page_with_code_is_left_out():
+    followed = {"page", "file", "notebook", *HOW_TO}
     for path in (ROOT / "docs").rglob("*.md"):
         languages = {language for language, _ in BLOCK.findall(path.read_text())}
-        assert path.stem in run or languages <= {"text"}, path
+        assert path.stem in followed or languages <= {"text"}, path
