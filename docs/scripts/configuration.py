@@ -10,19 +10,28 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
-from wsal.config.composed import COMPONENTS, SETTINGS
+from wsal.config.composed import SETTINGS
 from wsal.presets import CONF_DIR
 from wsal.targets import find
 
 WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", Path: "path"}
 BOUNDS = {"gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}"}
+GROUPS = {
+    "data": "Where the texts come from, and what the columns mean.",
+    "rules": "The rules that vote. [Rules](rules.md) explains the kinds of rules.",
+    "label_model": "How [votes become weak labels](../explanation/label-models.md).",
+    "loss": "The loss of weak training.",
+    "strategy": "[Which texts](../explanation/strategies.md) people are asked about.",
+    "annotator": "[Who answers](../how-to/annotators.md), and where.",
+    "experiment": "Ready-made experiments: values of several groups at once.",
+}
 LISTS = ("rules", "experiment")  # groups whose options are content, not settings
 FULLEST = {"data": ["catalog", "csv", "hub"]}  # options that spell out every key
 
@@ -121,20 +130,22 @@ def _root() -> str:
 
 
 def _group(group: str, default: str | None) -> str:
-    kind = SETTINGS.get(group) or COMPONENTS.get(group)
-    intro = (inspect.getdoc(kind) or "").partition("\n\n")[0] if kind else ""
     options = {path.stem: path for path in sorted((CONF_DIR / group).glob("*.yaml"))}
     nodes = {name: _resolved(path) for name, path in options.items()} if group not in LISTS else {}
+    intro = GROUPS.get(group) or (inspect.getdoc(SETTINGS[group]) or "").partition("\n\n")[0]
     parts = [f"## {group}", " ".join(intro.split()), _options(group, options, nodes, default)]
-    documented: dict[type, dict[str, Any]] = {}  # class -> the values that it has by default
-    for name in dict.fromkeys([*FULLEST.get(group, [default]), *nodes]):
-        for cls, values in _classes(SETTINGS.get(group), nodes.get(name)):
-            documented.setdefault(cls, values)
-    for cls, values in documented.items():
-        title = f"### {group}: {cls.__name__}" if len(documented) > 1 else ""
-        summary = (inspect.getdoc(cls) or "").partition("\n")[0] if title else ""
-        parts += [title, summary, _keys(cls, values)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    documented: dict[type, tuple[str, dict[str, Any]]] = {}  # class -> title, default values
+    ordered = dict.fromkeys([*FULLEST.get(group, [default]), *nodes])
+    nested = [list(_classes(SETTINGS.get(group), nodes.get(name), group)) for name in ordered]
+    for name, ((_, cls, values), *_) in zip(ordered, filter(None, nested), strict=False):
+        documented.setdefault(cls, (f"{group}={name}", values))
+    for path, cls, values in chain.from_iterable(nested):
+        documented.setdefault(cls, (path, values))
+    for cls, (title, values) in documented.items():
+        if fields(cls):
+            parts += [f"### {title}"] if len(documented) > 1 else []
+            parts.append(_keys(cls, values))
+    return "\n\n".join(parts) + "\n"
 
 
 def _resolved(path: Path) -> dict[str, Any]:
@@ -146,18 +157,21 @@ def _resolved(path: Path) -> dict[str, Any]:
     return node | values
 
 
-def _classes(settings: type | None, node: Any) -> Iterator[tuple[type, dict[str, Any]]]:
-    """The dataclasses that a node is read into, each with its values; those inside it, too."""
+def _classes(
+    settings: type | None, node: Any, path: str
+) -> Iterator[tuple[str, type, dict[str, Any]]]:
+    """The dataclasses that a node is read into, with path and values; those inside it, too."""
     if not isinstance(node, Mapping):
         return
     cls = find(str(node["_target_"]), "", ("wsal.",)) if "_target_" in node else settings
     values = {name: value for name, value in node.items() if name != "_target_"}
     if cls is not None:
-        yield cls, values
+        yield path, cls, values
     hints = get_type_hints(cls, include_extras=True) if cls else {}
     for name, value in values.items():
         hint = hints.get(name)
-        yield from _classes(hint if inspect.isclass(hint) and is_dataclass(hint) else None, value)
+        inner = hint if inspect.isclass(hint) and is_dataclass(hint) else None
+        yield from _classes(inner, value, f"{path}.{name}")
 
 
 def _options(
@@ -202,7 +216,7 @@ def _keys(cls: type, values: Mapping[str, Any]) -> str:
         rows.append(
             [f"`{field.name}`", describe_type(hints[field.name]), _value(default), docs[field.name]]
         )
-    return _table(rows) if len(rows) > 1 else "No keys."
+    return _table(rows)
 
 
 def _value(value: Any) -> str:
