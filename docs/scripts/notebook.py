@@ -30,6 +30,8 @@ def execute(path: Path, folder: Path) -> None:
     ).execute()
     for cell in notebook.cells:
         cell.metadata = {}  # times of execution
+        if cell.cell_type == "code":  # what libraries print names folders of this machine
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     nbformat.write(notebook, path)
 
 
