@@ -23,7 +23,7 @@ from helpers import ROOT, run_here
 from page_fixtures import Page, command
 
 from wsal.commands import LAUNCHED
-from wsal.run.pipeline import STAGES
+from wsal.run.stage_table import STAGES
 
 TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
 ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
