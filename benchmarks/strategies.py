@@ -4,8 +4,7 @@ python benchmarks/strategies.py [--sets pricerunner,bigbasket] [--strategies mar
 
 The learner is a head on fixed features, not a fine-tuned encoder: each round fits the last layer on
 all gold so far and, with rules, on replayed weak labels (as finetune=probe does). What differs
-between strategies under full fine-tuning can be larger. Passes with dropout (bald, power_bald) drop
-features of the head, not units of the encoder.
+between strategies under full fine-tuning can be larger.
 
 Each finished learning curve is written to --out at once: a run that was stopped goes on from there.
 """
@@ -28,7 +27,7 @@ from weak_sets import plain
 from wsal.active.candidates import Candidates, Labelled
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
-from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.active.wrappers import candidate_sizes
 from wsal.building import build
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import rng
@@ -38,7 +37,6 @@ NAMES = sorted(path.stem for path in (ROOT / "conf/strategy").glob("*.yaml"))
 ROUNDS = (50, 100, 200, 350, 500)  # gold labels
 N_CANDIDATES, N_FRAME = 5_000, 5_000  # as active.max_candidates and evaluation.frame
 STEPS, BATCH_SIZE = 200, 32  # as in conf/finetune: half of each batch is gold, half replayed
-DROPOUT = 0.1  # of features; the encoder's own rate
 
 
 def probabilities(head, features):
@@ -110,24 +108,14 @@ def candidates(fixed, head, known, frame, strategy, draw):
     labelled = Labelled(
         fixed.embeddings[known], probabilities(head, fixed.features[known]), fixed.gold[known]
     )
-    n_passes = dropout_passes(strategy, len(known))
     made = Candidates(
         probabilities(head, fixed.features[rows]),
         fixed.embeddings[rows],
         labelled=labelled,
         groups=fixed.groups[rows],
-        samples=dropout_samples(fixed.features[rows], head, n_passes, draw),
         drawn=np.isin(rows, drawn) if n_random and n_unsure else None,
     )
     return made, rows
-
-
-def dropout_samples(features, head, n_passes, draw):
-    """Predictions with features dropped at random, `(passes, texts, classes)`; None without any."""
-    if not n_passes:
-        return None
-    keep = [draw.random(features.shape) >= DROPOUT for _ in range(n_passes)]
-    return np.stack([probabilities(head, features * k / np.float32(1 - DROPOUT)) for k in keep])
 
 
 def curve(fixed, strategy, seed):

@@ -38,7 +38,6 @@ def candidates(n, seed=0, n_classes=4, n_labelled=0):
         extra=draw.choice([0, 0.5], size=n).astype(np.float32),
         extra_reasons=["rules disagree"] * n,
         groups=np.arange(n),
-        samples=draw.dirichlet([0.5] * n_classes, size=(5, n)).astype(np.float32),
     )
 
 

@@ -6,21 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import blobs, candidates, labelled, unit
+from pools import blobs, candidates, labelled
 
 from wsal.active.anchors import Anchors
 from wsal.active.badge import Badge
-from wsal.active.bald import Bald, PowerBald
-from wsal.active.cal import Cal
 from wsal.active.candidates import Labelled
 from wsal.active.clustering import cluster
-from wsal.active.k_center import KCenter
-from wsal.active.neighbours import n_within, nearest, squared_distances
-from wsal.active.probcover import ProbCover, pure_radius
-from wsal.active.scores import margin, mutual_information
+from wsal.active.neighbours import nearest
+from wsal.active.scores import margin
 from wsal.active.strategies import Entropy, Margin
 from wsal.active.typiclust import TypiClust
-from wsal.errors import ConfigError
 from wsal.seeding import rng
 
 some = given(seed=st.integers(0, 999), n_classes=st.integers(2, 5))
@@ -62,28 +57,6 @@ def test_badge_keeps_the_likeliest_classes_of_a_gradient():
 
 @some
 @few
-def test_k_center_goes_to_the_furthest(seed, n_classes):
-    pool = candidates(60, seed, n_classes, n_labelled=7)
-    centres, expected = list(pool.labelled.embeddings), []
-    while len(expected) < 10:
-        gaps = distances(pool.embeddings, np.array(centres)).min(axis=1)
-        expected.append(int(gaps.argmax()))
-        centres.append(pool.embeddings[expected[-1]])
-    assert KCenter().select(pool, 10, rng(0)).rows.tolist() == expected
-
-
-def test_k_center_starts_in_the_middle_when_nothing_is_labelled():
-    pool = candidates(60)
-    chosen = KCenter().select(pool, 10, rng(0)).rows
-    middle = pool.embeddings.mean(axis=0, keepdims=True)
-    assert chosen[0] == distances(pool.embeddings, middle)[:, 0].argmin()
-    for i in range(1, 10):
-        gaps = distances(pool.embeddings, pool.embeddings[chosen[:i]]).min(axis=1)
-        assert gaps.argmax() == chosen[i]
-
-
-@some
-@few
 def test_typiclust_asks_the_least_labelled_cluster_for_its_most_typical(seed, n_classes):
     pool = candidates(80, seed, n_classes, n_labelled=5)
     draw = rng(seed)
@@ -117,93 +90,6 @@ def test_typiclust_passes_over_clusters_that_have_labels_and_reads_no_prediction
         assert classes[chosen.rows].tolist() == [2, 3]  # the largest first
         again = TypiClust(max_clusters=4).select(blind, 2, rng(seed))
         assert chosen.rows.tolist() == again.rows.tolist()
-
-
-@some
-@few
-def test_probcover_always_covers_most_of_what_is_not_covered(seed, n_classes):
-    pool = candidates(70, seed, n_classes, n_labelled=4)
-    edges = distances(pool.embeddings, pool.embeddings) < 0.8
-    edges[:, (distances(pool.embeddings, pool.labelled.embeddings) < 0.8).any(axis=1)] = False
-    chosen = ProbCover(radius=0.8).select(pool, 12, rng(seed))
-    for row, score in zip(chosen.rows, chosen.scores, strict=True):
-        assert edges[row].sum() == edges.sum(axis=1).max() == score
-        edges[:, edges[row].copy()] = False
-
-
-@some
-@few
-def test_probcover_finds_the_largest_pure_radius(seed, n_classes):
-    points = unit(np.random.default_rng(seed).normal(size=(90, 4)))
-    member, _ = cluster(points, n_classes, rng(seed))
-    gaps = distances(points, points)
-    np.fill_diagonal(gaps, 0)
-
-    def purity(radius):
-        return np.mean([len(set(member[row < radius])) <= 1 for row in gaps])
-
-    radius = pure_radius(points, n_classes, 0.9, rng(seed))
-    assert purity(radius - 1e-6) >= 0.9
-    assert purity(radius + 1e-6) < 0.9
-
-
-def test_probcover_asks_one_text_of_each_of_ten_groups():
-    pool, classes = blobs([12] * 10, [0.5] * 10)
-    assert len(set(classes[ProbCover().select(pool, 10, rng(0)).rows])) == 10
-
-
-def kl(p, q):
-    return sum(
-        a * (np.log(max(a, 1e-12)) - np.log(max(b, 1e-12))) for a, b in zip(p, q, strict=True)
-    )
-
-
-@some
-@few
-def test_cal_compares_with_the_nearest_labelled_texts(seed, n_classes):
-    pool = candidates(40, seed, n_classes, n_labelled=14)
-    people, expected = pool.labelled, []
-    for point, probs in zip(pool.embeddings, pool.probs.astype(float), strict=True):
-        near = distances(point[None], people.embeddings)[0].argsort()[:10]
-        expected.append(np.mean([kl(people.probs[i].astype(float), probs) for i in near]))
-    chosen = Cal().select(pool, 8, rng(0))
-    assert chosen.rows.tolist() == np.argsort(expected)[::-1][:8].tolist()
-    np.testing.assert_allclose(chosen.scores, np.sort(expected)[::-1][:8], rtol=1e-4)
-
-
-def naive_information(samples):
-    def nats(p):
-        return -sum(x * np.log(x) for x in p if x > 0)
-
-    texts = samples.astype(float).transpose(1, 0, 2)
-    return np.array([nats(text.mean(axis=0)) - np.mean([*map(nats, text)]) for text in texts])
-
-
-@some
-@few
-def test_bald_is_entropy_of_the_mean_less_mean_of_the_entropy(seed, n_classes):
-    pool = candidates(40, seed, n_classes)
-    expected = naive_information(pool.samples)
-    np.testing.assert_allclose(mutual_information(pool.samples), expected, atol=1e-6)
-    assert Bald().select(pool, 7, rng(0)).rows.tolist() == np.argsort(-expected)[:7].tolist()
-
-
-def test_power_bald_draws_in_proportion_to_information():
-    samples = candidates(6, 3).samples
-    pool = replace(candidates(6, 3), samples=samples)
-    n, counts = 4000, np.zeros(6)
-    for draw in range(n):
-        counts[PowerBald().select(pool, 1, rng(draw)).rows[0]] += 1
-    share = naive_information(samples) / naive_information(samples).sum()
-    assert np.abs(counts / n - share).max() < 4 * np.sqrt(0.25 / n)
-    sharp = PowerBald(beta=1e4).select(pool, 6, rng(0)).rows
-    assert sharp.tolist() == Bald().select(pool, 6, rng(0)).rows.tolist()
-
-
-@pytest.mark.parametrize("strategy", [Bald(passes=9), PowerBald(passes=9)])
-def test_bald_without_samples_says_what_it_wants(strategy):
-    with pytest.raises(ConfigError, match=r"fill Candidates\.samples with 9 passes"):
-        strategy.select(replace(candidates(5), samples=None), 2, rng(0))
 
 
 def near_anchors(pool, anchors, k, most):
@@ -242,7 +128,7 @@ def test_anchors_find_a_rare_class_that_the_classifier_is_sure_is_none():
     assert (truth[Entropy().select(left, 10, rng(0)).rows] == 2).sum() == 0
 
 
-@pytest.mark.parametrize("strategy", [Cal(), Anchors(Margin())])
+@pytest.mark.parametrize("strategy", [Anchors(Margin())])
 def test_without_labels_margin_is_used_and_reasons_say_so(strategy):
     pool = candidates(30)
     chosen = strategy.select(pool, 5, rng(0))
@@ -263,7 +149,5 @@ def test_distances_are_those_of_a_loop(n, m, k, seed):
     draw = np.random.default_rng(seed)
     a, b = draw.normal(size=(n, 3)), draw.normal(size=(m, 3))
     neighbours, gaps = nearest(a, b, k)
-    np.testing.assert_allclose(squared_distances(a, b[0]), distances(a, b)[:, 0] ** 2, atol=1e-12)
-    assert (n_within(1.5, a, b) == (distances(a, b) < 1.5).sum(axis=1)).all()
     assert (neighbours == distances(a, b).argsort(axis=1)[:, :k]).all()
     np.testing.assert_allclose(gaps, np.sort(distances(a, b))[:, :k], atol=1e-7)

@@ -28,9 +28,7 @@ from wsal.seeding import rng
 DRAWN = {
     "random",
     "mix",
-    "power_bald",
     "typiclust",
-    "probcover",
     "cold_start",
 }  # the order of the pool matters
 
@@ -73,7 +71,7 @@ def test_equal_or_zero_embeddings_and_sure_predictions_break_nothing(option, row
     probs = np.eye(4, dtype=np.float32)[[0] * 20]
     points = np.array([row] * 20, np.float32)
     people = Labelled(points[:3], probs[:3], np.array([0, 0, 1])) if known else None
-    same = Candidates(probs, points, people, samples=np.stack([probs] * 3))
+    same = Candidates(probs, points, people)
     assert len(set(strategy(option).select(same, 7, rng(0)).rows)) == 7
 
 
@@ -136,12 +134,11 @@ def test_nested_components_spell_out_every_setting(option):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("field", ["probs", "embeddings", "extra", "samples"])
+@pytest.mark.parametrize("field", ["probs", "embeddings", "extra"])
 def test_what_is_not_finite_is_refused_and_the_first_row_named(field, bad):
     pool = candidates(30)
     values = getattr(pool, field).copy()
-    rows = values.swapaxes(0, 1) if field == "samples" else values
-    rows[[17, 21]] = bad
+    values[[17, 21]] = bad
     with pytest.raises(DataError, match=rf"{field} of row 17 hold NaN.* 1 other rows of 30"):
         replace(pool, **{field: values})
     people = labelled(9)
@@ -154,7 +151,6 @@ def test_some_of_the_candidates_keep_all_that_is_theirs():
     some = pool.take(rows)
     for field in ("probs", "embeddings", "extra", "groups", "uncertainty"):
         assert (getattr(some, field) == getattr(pool, field)[rows]).all()
-    assert (some.samples == pool.samples[:, rows]).all()
     assert (some.labelled, len(some), len(some.extra_reasons)) == (pool.labelled, 3, 3)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from pools import candidates, labelled
 
-from wsal.active.bald import Bald
 from wsal.active.strategies import Dbal, Margin, Random
 from wsal.active.typiclust import TypiClust
 from wsal.active.wrappers import (
@@ -15,7 +14,6 @@ from wsal.active.wrappers import (
     Mix,
     OnePerGroup,
     candidate_sizes,
-    dropout_passes,
 )
 from wsal.seeding import rng
 
@@ -53,19 +51,6 @@ HALF = Mix({"unsure": Margin(), "random": Random()}, {"unsure": 1, "random": 1})
 )
 def test_every_part_that_chooses_now_gets_the_candidates_it_needs(strategy, n_labelled, sizes):
     assert candidate_sizes(strategy, n_labelled, 100) == sizes
-
-
-@pytest.mark.parametrize(
-    ("strategy", "n_labelled", "passes"),
-    [
-        (Bald(passes=7), 0, 7),
-        (ColdStart(Dbal(), first=Bald(passes=7), labels=10), 0, 7),
-        (ColdStart(Dbal(), first=Bald(passes=7), labels=10), 10, 0),
-        (Mix({"a": Bald(passes=3), "b": OnePerGroup(Bald(passes=5))}, {"a": 1, "b": 1}), 0, 5),
-    ],
-)
-def test_passes_with_dropout_are_made_for_every_part_that_chooses_now(strategy, n_labelled, passes):
-    assert dropout_passes(strategy, n_labelled) == passes
 
 
 def test_the_random_part_of_a_mix_never_draws_from_texts_that_were_listed_as_unsure():

@@ -45,7 +45,6 @@ class Candidates:
     extra: Scores | None = None  # (texts,): added to the uncertainty of each text
     extra_reasons: Sequence[str] | None = None  # (texts,): why; "" where nothing is added
     groups: np.ndarray | None = None  # (texts,): near-duplicates share a whole number
-    samples: np.ndarray | None = None  # (passes, texts, classes): probs with dropout left on
     drawn: np.ndarray | None = None
     """`(texts,)` bool: drawn at random from the pool, not shortlisted as unsure; None: all were."""
 
@@ -54,8 +53,6 @@ class Candidates:
         _check_finite("candidates: embeddings", self.embeddings)
         if self.extra is not None:
             _check_finite("candidates: extra", self.extra)
-        if self.samples is not None:
-            _check_finite("candidates: samples", self.samples.swapaxes(0, 1))
 
     def __len__(self) -> int:
         return len(self.probs)
@@ -76,7 +73,6 @@ class Candidates:
             extra=None if self.extra is None else self.extra[rows],
             extra_reasons=None if reasons is None else [reasons[row] for row in rows],
             groups=None if self.groups is None else self.groups[rows],
-            samples=None if self.samples is None else self.samples[:, rows],
             drawn=None if self.drawn is None else self.drawn[rows],
         )
 

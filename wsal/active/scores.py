@@ -36,22 +36,6 @@ def margin(probs: Probs) -> Scores:
     return (1 - (top[:, 1] - top[:, 0])).astype(np.float32)
 
 
-def mutual_information(samples: np.ndarray) -> Scores:
-    """Mutual information of a text's class and the model, in nats, from 0 (Houlsby et al., 2011).
-
-    The entropy of the mean prediction minus the mean entropy of the predictions: high where each of
-    the passes, `(passes, texts, classes)`, is certain, but of different classes.
-
-    >>> passes = np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])
-    >>> mutual_information(passes).round(3).tolist()
-    [0.6930000185966492, 0.0]
-    """
-    mean = samples.mean(axis=0, dtype=np.float64)
-    expected = sum((_nats(probs) for probs in samples), np.zeros(len(mean))) / len(samples)
-    scores: Scores = np.clip(_nats(mean) - expected, 0, None).astype(np.float32)
-    return scores
-
-
 def _nats(probs: np.ndarray) -> np.ndarray:
     safe = np.clip(probs, np.finfo(np.float32).tiny, 1.0)
     nats: np.ndarray = -(probs * np.log(safe)).sum(axis=1)

@@ -150,17 +150,6 @@ def active_strategies(strategy: QueryStrategy, n_labelled: int) -> list[QueryStr
     return [leaf for part in inner for leaf in active_strategies(part, n_labelled)]
 
 
-def dropout_passes(strategy: QueryStrategy, n_labelled: int) -> int:
-    """How many passes with dropout the active strategies need as `Candidates.samples`.
-
-    >>> from wsal.active.bald import Bald
-    >>> dropout_passes(ClassCap(Bald(passes=7)), n_labelled=0)
-    7
-    """
-    leaves = active_strategies(strategy, n_labelled)
-    return max(getattr(leaf, "passes", 0) for leaf in leaves)
-
-
 def candidate_sizes(strategy: QueryStrategy, n_labelled: int, size: int) -> tuple[int, int]:
     """How many candidates to draw at random, and how many to shortlist as uncertain.
 

@@ -16,12 +16,8 @@ def pool_reader(model: Classifier, tokens: Tokens, weak: WeakLabels, number: int
     def score(rows: Rows) -> tuple[Probs, Embeddings]:
         return predict(model, tokens.take(rows), f"round {number}: score candidates")
 
-    def with_dropout(rows: Rows, seed: int) -> Probs:
-        title = f"round {number}: passes with dropout"
-        return predict(model, tokens.take(rows), title, dropout=seed)[0]
-
     def weak_labels(rows: Rows) -> tuple[Probs, np.ndarray]:
         return weak.probs[rows], weak.table.n_votes[rows]
 
     texts = weak.votes.pool.texts
-    return PoolReader(score, with_dropout, lambda rows: texts[rows], weak_labels)
+    return PoolReader(score, lambda rows: texts[rows], weak_labels)

@@ -21,22 +21,21 @@ GPU_TOKENS = 65_536
 
 
 def predict(
-    classifier: Classifier, texts: Sequence[str] | Tokens, title: str, dropout: int | None = None
+    classifier: Classifier, texts: Sequence[str] | Tokens, title: str
 ) -> tuple[Probs, Embeddings]:
     """Class probabilities `(texts, classes)` and unit embeddings `(texts, dims)`.
 
     An embedding is the mean of the encoder's last hidden states over the text's word pieces.
 
     Args:
-        classifier: stays in evaluation mode, or in training mode with `dropout`.
+        classifier: is put into evaluation mode.
         texts: strings, or their word pieces.
         title: the name on the progress bar.
-        dropout: a seed; units are dropped as in training (Gal & Ghahramani, 2016). None: none are.
 
     Raises:
         ModelError: a probability or an embedding is infinite or NaN.
     """
-    model = classifier.model.train(dropout is not None)
+    model = classifier.model.eval()
     tokens = texts if isinstance(texts, Tokens) else classifier.tokens(texts)
     probs = np.empty((len(tokens), model.config.num_labels), dtype=np.float32)
     embeddings = np.empty((len(tokens), model.config.hidden_size), dtype=np.float32)
@@ -51,7 +50,7 @@ def predict(
         probs[rows] = batch_probs.numpy()
         embeddings[rows] = vectors.numpy()
 
-    for_each_batch(classifier, tokens, title, run, dropout)
+    for_each_batch(classifier, tokens, title, run)
     return probs, embeddings
 
 
@@ -60,7 +59,6 @@ def for_each_batch(
     tokens: Tokens,
     title: str,
     run: Callable[[Rows, Batch], None],
-    dropout: int | None = None,
 ) -> None:
     """Call `run(rows, batch)` for all texts, in batches on the device, without gradients.
 
@@ -81,9 +79,6 @@ def for_each_batch(
                     advance(len(rows))
 
         n_threads = torch.get_num_threads() if on_cpu else 1
-        if dropout is not None:
-            torch.manual_seed(dropout)  # of torch's global stream, hence only one thread
-            n_threads = 1
         in_threads(work, batches, n_threads)
 
 

@@ -11,13 +11,13 @@ from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selectio
 from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
-from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.active.wrappers import candidate_sizes
 from wsal.annotation.query import REVIEW_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
 from wsal.rounds.disagreement import contradicts, near_duplicates
 from wsal.rounds.evaluation_frame import Frame, evaluation_rows
-from wsal.seeding import integer, rng
+from wsal.seeding import rng
 from wsal.settings import ActiveSettings
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
@@ -43,7 +43,6 @@ class PoolReader:
     """Functions from rows to what is known of them: the whole pool may be too large to hold."""
 
     predict: Callable[[Rows], tuple[Probs, Embeddings]]  # by the newest classifier
-    predict_with_dropout: Callable[[Rows, int], Probs]  # the second argument is a seed
     texts: Callable[[Rows], pl.Series]
     weak_labels: Callable[[Rows], tuple[Probs, np.ndarray]]  # probabilities, numbers of votes
 
@@ -97,7 +96,6 @@ def choose_query(
         extra=extra,
         extra_reasons=reasons,
         groups=near_duplicates(pool.texts(rows)),
-        samples=dropout_samples(state, pool, rows, strategy, seed),
         drawn=is_random,
     )
     chosen = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
@@ -145,17 +143,6 @@ def disagreement(
     extra = settings.disagreement * disputed + settings.contradiction * against
     doubts = zip(disputed > 0, against > 0, strict=True)
     return extra, [" and ".join(np.compress(doubt, DOUBTS)) for doubt in doubts]
-
-
-def dropout_samples(
-    state: RoundState, pool: PoolReader, rows: Rows, strategy: QueryStrategy, seed: int
-) -> np.ndarray | None:
-    """Predictions with dropout `(passes, texts, classes)`; None if the strategy needs none."""
-    n = dropout_passes(strategy, len(state.gold_rows))
-    if not n:
-        return None
-    seeds = [integer(seed, "passes", state.number, number) for number in range(n)]
-    return np.stack([pool.predict_with_dropout(rows, pass_seed) for pass_seed in seeds])
 
 
 def doubtful_labels(state: RoundState, n: int) -> Selection:

@@ -96,10 +96,6 @@ def _reader(
     def score(rows: Rows) -> tuple[Probs, Embeddings]:
         return predict(model, pieces.take(rows), f"round {number}: score candidates")
 
-    def with_dropout(rows: Rows, seed: int) -> Probs:
-        label = f"round {number}: passes with dropout"
-        return predict(model, pieces.take(rows), label, dropout=seed)[0]
-
     def texts(rows: Rows) -> pl.Series:
         return tables.take(pool.path / "pool.parquet", rows)["text"]
 
@@ -107,4 +103,4 @@ def _reader(
         table = tables.take(weak_labels.path / "weak_labels.parquet", rows)
         return tables.probs_array(table), table["n_votes"].to_numpy()
 
-    return PoolReader(score, with_dropout, texts, weak)
+    return PoolReader(score, texts, weak)
