@@ -46,8 +46,9 @@ def one_turn(way, texts, beside):
     """Texts a second of MiniLM in training, and the share of both cores that others took."""
     if way == "sleeps":
         limit_openmp_spins()
+    from minilm import MINILM
     from product_texts import titles
-    from training import MINILM, ours
+    from training import ours
 
     from wsal.settings import OptimizerSettings
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from gpu import machine, on_gpu
+from minilm import MINILM
 from product_texts import DATA, titles
 from record import row, show, timed
 from rich.progress import track
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.models import Normalize, Pooling, Transformer
-from training import MINILM, ours
+from training import ours
 from transformers import pipeline
 
 from wsal.classifier.encoder import encoder_path, load_tokenizer, new_classifier

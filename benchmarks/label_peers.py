@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from training import MINILM, fresh
+from minilm import MINILM, fresh
 
 from wsal.classifier.encoder import encoder_path
 from wsal.classifier.inference import predict

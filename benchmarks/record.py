@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import t
 
 
 def row(what, wsal, peer, peer_name, unit, note="", *, less_is_better=True):
@@ -38,6 +40,13 @@ def show(benchmark, rows, packages, card="not measured on a GPU"):
     versions = {name: version(name) for name in packages}
     record = {"benchmark": benchmark, "machine": machine, "versions": versions, "rows": rows}
     print(json.dumps(record))
+
+
+def mean_and_half(values):
+    """The mean, and half the width of its 90% interval by Student's t; NaN of a single value."""
+    n = len(values)
+    half = float(t.ppf(0.95, n - 1)) * statistics.stdev(values) / n**0.5 if n > 1 else float("nan")
+    return statistics.mean(values), half
 
 
 def cpu():

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from minilm import MINILM, fresh
 from product_texts import titles
 from record import in_child, peak_mib, row, show, timed
 from rich.progress import track
-from training import MINILM, fresh
 
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import read_tokens, write_tokens

