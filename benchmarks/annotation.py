@@ -1,4 +1,4 @@
-"""Eight people at two answers a second: what a key press waits for; nothing lost, nothing twice.
+"""Eight people at two answers a second: how long each waits, and whether answers are lost.
 
 python benchmarks/annotation.py [--seconds 60] [--people 8] [--label-studio PROGRAM]
 """
@@ -34,18 +34,16 @@ def main():
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--label-studio", help="its program, in an environment of its own")
-    given = parser.parse_args()
-    sys.setswitchinterval(0.0005)  # these eight must not wait for each other
+    options = parser.parse_args()
+    sys.setswitchinterval(0.0005)  # so that the simulated people do not wait for each other
     with tempfile.TemporaryDirectory() as folder:
-        ours = page(Path(folder), given.people, given.seconds)
+        ours = page(Path(folder), options.people, options.seconds)
     theirs, name = {}, ""
-    if given.label_studio:
+    if options.label_studio:
         with tempfile.TemporaryDirectory() as folder:
-            theirs = studio(Path(folder), given.label_studio, given.people, given.seconds)
+            theirs = studio(Path(folder), options.label_studio, options.people, options.seconds)
         name = f"Label Studio, {theirs['texts']} answers"
-    note = (
-        f"{given.people} people, 2 answers/s each, {given.seconds:.0f} s; {ours['texts']} answers"
-    )
+    note = f"{options.people} people, 2 answers/s each, {options.seconds:.0f} s; {ours['texts']} answers"
     rows = [
         row(f"key to next text, {what}", ours[what], theirs.get(what), name, "ms", note)
         for what in ("median", "p99", "max")
@@ -58,7 +56,7 @@ def main():
 
 
 def page(folder, people, seconds):
-    """The page of a round that is large enough, answered by HTTP as the browser does."""
+    """The page of one large round, answered over HTTP as the browser does it."""
     n = int(people * seconds * 2 * 1.5)
     base = ["experiment=smoke", "name=b", f"data.n={4 * n}", f"active.query_size={n}",
             f"active.max_candidates={2 * n}", "active.rounds=1"]  # fmt: skip
@@ -79,11 +77,13 @@ def page(folder, people, seconds):
             time.sleep(0.1)
         found = together(people, seconds, lambda k, end, draw: a_person(urls[k], end, draw))
     finally:
-        process.send_signal(signal.SIGKILL)  # what was acknowledged must be there all the same
+        process.send_signal(signal.SIGKILL)  # what was acknowledged must survive it
         process.wait()
     with sqlite3.connect(folder / "runs" / "b" / "annotations.sqlite") as journal:
-        there = [one for (one,) in journal.execute("SELECT id FROM events WHERE kind = 'answer'")]
-    return told(found, there)
+        recorded = [
+            row_id for (row_id,) in journal.execute("SELECT id FROM events WHERE kind = 'answer'")
+        ]
+    return summary(found, recorded)
 
 
 def a_person(url, end, draw):
@@ -94,9 +94,9 @@ def a_person(url, end, draw):
         base = url.split("/?")[0]
         labels = client.get(f"{base}/api/state").json()["labels"]
         shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
-        while time.monotonic() < end and shown:  # the page fetches ahead; here nothing is
+        while time.monotonic() < end and shown:  # unlike the page, this does not fetch ahead
             item = shown.pop()
-            ids = [item["id"], *(one["id"] for one in item["duplicates"])]
+            ids = [item["id"], *(copy["id"] for copy in item["duplicates"])]
             body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids,
                     "label": labels[len(waits) % len(labels)], "seconds": 0.5}  # fmt: skip
             start = time.perf_counter()
@@ -112,23 +112,23 @@ def a_person(url, end, draw):
 
 
 def pause(start, draw):
-    """Think: half a second from key to key on average, and never in step with others."""
+    """Half a second from key to key on average, with noise so that people do not act in step."""
     time.sleep(max(0, draw.uniform(0.5, 1.5) * PAUSE - (time.perf_counter() - start)))
 
 
 def studio(folder, program, people, seconds):
     """Label Studio's API used as its editor uses it: submit an annotation, ask for the next."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    given = {"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true", "COLLECT_ANALYTICS": "false",
+    options = {"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true", "COLLECT_ANALYTICS": "false",
              "LABEL_STUDIO_BASE_DATA_DIR": str(folder)}  # fmt: skip
     with (folder / "log").open("w") as out:
         process = subprocess.Popen(
             [program, "start", "--no-browser", "--port", str(port), "--username", "a@b.example",
              "--password", "a-password-to-measure", "--user-token", KEY],
-            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **given},
+            stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **options},
         )  # fmt: skip
     try:
         client = httpx.Client(base_url=url, headers={"Authorization": f"Token {KEY}"}, timeout=60)
@@ -146,11 +146,11 @@ def studio(folder, program, people, seconds):
             people, seconds, lambda _, end, draw: a_studio_person(url, project, end, draw)
         )
         back = client.get(f"/api/projects/{project}/export", params={"exportType": "JSON"}).json()
-        there = [one["id"] for one in back for _ in one["annotations"]]
+        recorded = [task["id"] for task in back for _ in task["annotations"]]
     finally:
         process.terminate()
         process.wait()
-    return told(found, there)
+    return summary(found, recorded)
 
 
 def _up(client):
@@ -181,27 +181,27 @@ def a_studio_person(url, project, end, draw):
 
 
 def together(people, seconds, work):
-    """What each of several people did, at once."""
+    """The results of several people who work at the same time."""
     end, found = time.monotonic() + seconds, []
     threads = [
         threading.Thread(target=lambda k=k: found.append(work(k, end, np.random.default_rng(k))))
         for k in range(people)
     ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     return found
 
 
-def told(found, there):
-    """Waits in milliseconds, and how many acknowledged answers are missing or stand twice."""
+def summary(found, recorded):
+    """Waits in milliseconds, and how many acknowledged answers are missing or recorded twice."""
     waits = np.array([wait for _, all_waits in found for wait in all_waits])
-    acknowledged = [one for ids, _ in found for one in ids]
+    acknowledged = [row_id for ids, _ in found for row_id in ids]
     return {
         "median": round(statistics.median(waits), 1), "max": round(float(waits.max()), 1),
         "p99": round(float(np.quantile(waits, 0.99)), 1), "texts": len(waits),
-        "lost": len(set(acknowledged) - set(there)), "twice": len(there) - len(set(there)),
+        "lost": len(set(acknowledged) - set(recorded)), "twice": len(recorded) - len(set(recorded)),
     }  # fmt: skip
 
 

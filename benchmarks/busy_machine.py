@@ -1,8 +1,8 @@
-"""Training on two cores, alone and beside another busy process, as OpenMP's threads wait.
+"""Training on two cores, alone and beside another busy process, with two ways of waiting.
 
 python benchmarks/busy_machine.py [--texts 640] [--turns 5] [--patience 600]
 
-A turn waits, at most `--patience` seconds in all, for what else runs on these cores to rest.
+Each turn waits until other programs leave the cores alone, at most `--patience` seconds in all.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def one_turn(way, texts, beside):
 
 
 def rest(patience):
-    """Wait until others leave the cores alone; gives back the patience that is left."""
+    """Wait until others leave the cores alone; returns the patience that is left."""
     while patience > 0:
         before = busy()
         time.sleep(LOOK)

@@ -1,4 +1,4 @@
-"""Real learning curves, many and cheap, and how often forecasts from their first part come true.
+"""How often forecasts hold, on real learning curves of a cheap classifier.
 
 python benchmarks/curves.py [--record]
 
@@ -29,7 +29,7 @@ STRATEGIES = {"random": Random(), "dbal": Dbal(), "margin": Margin(), "entropy":
 QUERY, ROUNDS, POOL, TEST = 30, 24, 5_000, 3_000
 SEEN = (8, 12)  # rounds that a forecast is made from
 AHEAD = (1.5, 2.0)  # how far it looks, times the labels so far
-OWN_NOISE = 0.004  # standard deviation for want of test texts
+OWN_NOISE = 0.004  # standard deviation, because the test split is finite
 
 
 def curve(points, gold, test, truth, strategy, seed):
@@ -38,9 +38,9 @@ def curve(points, gold, test, truth, strategy, seed):
     found = []
     for number in range(ROUNDS):
         head = LogisticRegression(C=10, max_iter=300).fit(points[labelled], gold[labelled])
-        said = head.predict(test)
-        f1 = f1_score(truth, said, labels=np.unique(truth), average="macro", zero_division=0.0)
-        found.append((len(labelled), float((said == truth).mean()), float(f1)))
+        predicted = head.predict(test)
+        f1 = f1_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0.0)
+        found.append((len(labelled), float((predicted == truth).mean()), float(f1)))
         left = np.setdiff1d(np.arange(len(points)), labelled)
         probs = head.predict_proba(points[left]).astype(np.float32)
         chosen = strategy.select(Candidates(probs, points[left]), QUERY, rng(seed, number))
@@ -71,12 +71,12 @@ def recorded(options):
                 }  # fmt: skip
 
 
-def judged(curves, metric, noise):
+def hit_rates(curves, metric, noise):
     """How often 80% intervals hold: for the later value, labels to a level, the next gain."""
     hits = {"value at a later count": [], "labels to a level": [], "gain of the next labels": []}
     off = []
-    for number, one in enumerate(curves):
-        counts, values = np.array(one["counts"]), np.array(one[metric])
+    for number, curve_ in enumerate(curves):
+        counts, values = np.array(curve_["counts"]), np.array(curve_[metric])
         smooth = np.maximum.accumulate(values)
         measured = values + noise * rng(number, "noise").normal(size=len(values))
         for seen, times in product(SEEN, AHEAD):
@@ -85,12 +85,12 @@ def judged(curves, metric, noise):
                 continue
             variances = np.full(seen, noise**2 + OWN_NOISE**2)
             so_far = Curve(counts[:seen], measured[:seen], variances)
-            told = forecast(so_far, float(smooth[later]), horizon=times)
-            low, high = told.lows[-1], told.highs[-1]
+            expected = forecast(so_far, float(smooth[later]), horizon=times)
+            low, high = expected.lows[-1], expected.highs[-1]
             hits["value at a later count"].append(low <= values[later] <= high)
             reached = counts[int(np.searchsorted(smooth, smooth[later]))] - now
-            hits["labels to a level"].append(told.low <= reached <= told.high)
-            off.append(abs(np.log((told.labels + now) / (reached + now))))
+            hits["labels to a level"].append(expected.low <= reached <= expected.high)
+            off.append(abs(np.log((expected.labels + now) / (reached + now))))
             gain = next_gain(so_far, int(counts[later] - now))
             hits["gain of the next labels"].append(
                 gain.low <= values[later] - values[seen - 1] <= gain.high
@@ -100,7 +100,7 @@ def judged(curves, metric, noise):
 
 
 def main():
-    """Record if asked, then judge what is recorded."""
+    """Record curves if asked, then compare forecasts with what is recorded."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--seeds", type=int, default=2)
@@ -113,7 +113,7 @@ def main():
     curves, rows = json.loads(CURVES.read_text()), []
     for metric in ("accuracy", "macro_f1"):
         for noise in (0.0, 0.01):
-            found, off = judged(curves, metric, noise)
+            found, off = hit_rates(curves, metric, noise)
             for what, (share, n) in found.items():
                 note = f"{metric}, {len(curves)} real curves, {n} forecasts, noise {noise}"
                 note += f"; median |log ratio| of labels in all {off:.2f}"

@@ -77,7 +77,7 @@ def embedding(known, texts, turns):
 
 
 def classifying(known, texts, turns):
-    """The pipeline with its defaults and with batches, on a classifier that has learnt."""
+    """The pipeline with its defaults and with batches, on a trained classifier."""
     classifier, *_ = ours(MINILM, known, 2000, OptimizerSettings(), 1, 0)
     with tempfile.TemporaryDirectory() as folder:
         classifier.save(Path(folder))
@@ -91,10 +91,12 @@ def classifying(known, texts, turns):
         batched: (lambda: peer(by_length, batch_size=64, truncation=True), len(texts)),
     }
     found, rates = in_turn(ways, turns, "score")
-    said = dict(zip(texts, found["wsal"].argmax(axis=1), strict=True))
+    predicted = dict(zip(texts, found["wsal"].argmax(axis=1), strict=True))
     for name, given in ((alone, texts[:FEW]), (batched, by_length)):
         labels = [known.labels.index(one["label"]) for one in found[name]]
-        same = np.mean([said[text] == label for text, label in zip(given, labels, strict=True)])
+        same = np.mean(
+            [predicted[text] == label for text, label in zip(given, labels, strict=True)]
+        )
         yield compared("score", rates, "wsal", name, f"same label {same:.4f}")
 
 

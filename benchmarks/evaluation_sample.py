@@ -1,4 +1,4 @@
-"""How well few labels tell quality: wsal's evaluation sample beside a simple random one.
+"""How well few labels measure quality: wsal's evaluation sample beside a simple random one.
 
 python benchmarks/evaluation_sample.py RUN [--rounds 2]      a run whose pool has gold
 """
@@ -23,23 +23,23 @@ from wsal.seeding import rng
 TIMES, SIZES, WAYS = 200, (100, 300), ("wsal", "random", "gain")
 
 
-def truth_of(said, gold):
+def truth_of(predicted, gold):
     """Accuracy and macro-F1 of predictions, all gold known."""
-    f1 = f1_score(gold, said, labels=np.unique(gold), average="macro", zero_division=0.0)
-    return {"accuracy": float((said == gold).mean()), "macro_f1": float(f1)}
+    f1 = f1_score(gold, predicted, labels=np.unique(gold), average="macro", zero_division=0.0)
+    return {"accuracy": float((predicted == gold).mean()), "macro_f1": float(f1)}
 
 
 def compare(run_dir, number):
     """Rows: the root mean square error of each, for accuracy and macro-F1."""
     pool, embeddings = Artifact.open(run_dir / "pool"), Artifact.open(run_dir / "embeddings")
-    judged = Artifact.open(folder(run_dir, STAGES["finetune"].writes, number))
+    classifier = Artifact.open(folder(run_dir, STAGES["finetune"].writes, number))
     gold_of = dict(tables.read(pool.path / "gold.parquet", tables.GOLD).iter_rows())
     frame = read_frame(pool, Artifact.open(folder(run_dir, STAGES["select"].writes, 1)))
     ids = tables.take(pool.path / "pool.parquet", frame.rows)["id"]
-    gold = np.array([gold_of[one] for one in ids], dtype=np.int64)
+    gold = np.array([gold_of[row_id] for row_id in ids], dtype=np.int64)
     first = frame_probs(embeddings, Artifact.open(run_dir / "pretrained"), frame)
-    said = frame_probs(embeddings, judged, frame)
-    stratum, true = frame.stratum, truth_of(said.argmax(axis=1), gold)
+    predicted = frame_probs(embeddings, classifier, frame)
+    stratum, true = frame.stratum, truth_of(predicted.argmax(axis=1), gold)
     before = truth_of(first.argmax(axis=1), gold)
     for n in SIZES:
         errors = {(way, m): [] for way in WAYS for m in true}
@@ -49,14 +49,14 @@ def compare(run_dir, number):
             rows = top_up(stratum, first, n, np.empty(0, np.int64), draw)
             sample = Sample(rows, gold[rows], stratum)
             for name, estimate in (("accuracy", accuracy), ("macro_f1", macro_f1)):
-                found = estimate(sample, said, draw)
+                found = estimate(sample, predicted, draw)
                 errors["wsal", name].append(found.value - true[name])
                 inside["wsal", name].append(found.low <= true[name] <= found.high)
-                more = gain(sample, first, said, name, draw)
+                more = gain(sample, first, predicted, name, draw)
                 errors["gain", name].append(more.value - (true[name] - before[name]))
                 inside["gain", name].append(more.low <= true[name] - before[name] <= more.high)
             simple = draw.permutation(len(frame.rows))[:n]
-            plain = truth_of(said[simple].argmax(axis=1), gold[simple])
+            plain = truth_of(predicted[simple].argmax(axis=1), gold[simple])
             for name in true:
                 errors["random", name].append(plain[name] - true[name])
         for name, value in true.items():

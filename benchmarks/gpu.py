@@ -1,4 +1,4 @@
-"""What a benchmark asks of the card, if there is one."""
+"""The GPU, if there is one: its name, and how much of its peak is used."""
 
 import numpy as np
 import torch
@@ -8,17 +8,17 @@ from wsal.classifier.throughput import operations
 
 
 def on_gpu():
-    """Whether torch sees a card."""
+    """Whether torch sees a GPU."""
     return torch.cuda.is_available()
 
 
 def machine():
-    """The card's name; that there is none."""
+    """The GPU's name, or a sentence that says there is none."""
     return torch.cuda.get_device_name() if on_gpu() else "not measured on a GPU"
 
 
 def share_of_peak(classifier, tokens, seconds):
-    """Of the card's bf16 peak, what one epoch used for pieces of text; None without a card."""
+    """The share of the GPU's bf16 peak that one epoch over the tokens used; None without a GPU."""
     peak = peak_flops(classifier.hardware)
     if peak is None:
         return None

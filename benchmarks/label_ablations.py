@@ -1,4 +1,4 @@
-"""What each part of a round brings: the same labels, trained on in other ways.
+"""The effect of each part of a round: the same labels, other ways of training.
 
 python benchmarks/label_ablations.py --sets pricerunner --rounds 2,4 [--seeds 0]
 Works on the run folders of `benchmarks/labels.py --ways wsal`.
@@ -36,7 +36,7 @@ WAYS = {
     "rules re-aggregated, pretrained anew": (),
 }
 MIXED = ("as shipped", "other seed", "third seed")
-"""Whose weights, and whose answers, are averaged over."""
+"""The runs whose weights, and whose probabilities, are averaged."""
 
 
 def trained(run, number, out, pretrained):
@@ -56,7 +56,7 @@ def trained(run, number, out, pretrained):
 
 
 def pretrained_anew(run, number, out):
-    """The pretrained artifact if weak labels are those that gold reweighed."""
+    """A pretrained artifact made from the weak labels that gold has reweighed."""
     if not (out / "done").exists():
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
@@ -81,7 +81,7 @@ def mean_of_weights(folders, out):
 
 
 def points(name, seed, number, options):
-    """What each way comes to on test."""
+    """The quality of each way on test."""
     file = file_of(name, options.data, options.work)
     folder = options.work / "runs" / f"{name}-wsal-{seed}"
     texts = known(name, file, options.work)
@@ -99,8 +99,8 @@ def points(name, seed, number, options):
             start = pretrained_anew(run, number, place.with_name("pretrained-anew"))
         made[way] = trained(run, number, place, start).path
         yield way, scores(np.load(made[way] / "test_probs.npy"))
-    said = [np.load(made[way] / "test_probs.npy") for way in MIXED]
-    yield "three seeds, answers averaged", scores(np.mean(said, axis=0))
+    probs = [np.load(made[way] / "test_probs.npy") for way in MIXED]
+    yield "three seeds, answers averaged", scores(np.mean(probs, axis=0))
     soup = mean_of_weights([made[way] for way in MIXED], done / "soup")
     run = configured(name, file, folder)
     model = load_classifier(soup, run.components["encoder"], run.components["hardware"])

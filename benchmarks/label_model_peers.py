@@ -1,4 +1,4 @@
-"""Every label model behind one signature: votes, classes, texts to judge -> probs, seconds."""
+"""Every label model behind one signature: votes, classes, votes to score -> probabilities, seconds."""
 
 import contextlib
 import io
@@ -11,11 +11,11 @@ from record import timed
 from skweak.generative import NaiveBayes
 from snorkel.labeling.model import LabelModel, MajorityLabelVoter
 
-logging.disable(logging.WARNING)  # Snorkel and skweak tell of every step
+logging.disable(logging.WARNING)  # Snorkel and skweak log every step
 
 
 def ours(module, name, *settings):
-    """A label model of wsal; imported when it is asked."""
+    """A label model of wsal; imported when it is called."""
 
     def model(votes, n_classes, asked, gold=None):
         made = getattr(import_module(f"wsal.label_models.{module}"), name)(*settings)
@@ -40,7 +40,7 @@ def snorkel_majority(votes, n_classes, asked):
 
 
 def crowd(name, **settings):
-    """A model of crowd-kit. It judges only what it was fitted on: other texts are fitted along."""
+    """A model of crowd-kit. It scores only what it was fitted on: other texts are added to the fit."""
 
     def model(votes, n_classes, asked):
         made, spent = [], []
@@ -64,7 +64,7 @@ def crowd_probs(name, settings, votes, n_classes):
 
 
 def crowd_frame(votes):
-    """One line a vote, as crowd-kit wants it."""
+    """One line a vote, as crowd-kit expects it."""
     task, worker = np.nonzero(votes >= 0)
     return pd.DataFrame({"task": task, "worker": worker, "label": votes[task, worker]})
 

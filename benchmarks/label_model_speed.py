@@ -17,11 +17,11 @@ from wsal.label_models.sparse import SparseVotes
 
 SIZES = ((1_000_000, 100), (1_000_000, 10))
 N_CLASSES = 10
-SAMPLED = "; wsal learns from an even sample of 100,000 texts and judges all"
+SAMPLED = "; wsal fits on an even sample of 100,000 texts and scores all"
 
 
 def wsal_dawid_skene(votes):
-    """Learn, then judge every text."""
+    """Fit, then score every text."""
     fitted, seconds = timed(lambda: DawidSkene().fit(votes, N_CLASSES))
     after_fit = peak()
     probs, more = timed(lambda: fitted.predict_proba(votes))
@@ -29,7 +29,7 @@ def wsal_dawid_skene(votes):
 
 
 def wsal_auto(votes):
-    """The default: chooses, and judges rules anew by their own consensus."""
+    """The default label model."""
     fitted, seconds = timed(lambda: Auto().fit(votes, N_CLASSES))
     after_fit = peak()
     probs, more = timed(lambda: fitted.predict_proba(votes))
@@ -43,7 +43,7 @@ def wsal_majority(votes):
 
 
 def snorkel_label_model(votes):
-    """The fit alone: judging a million texts by a hundred rules takes it about 18 GB."""
+    """The fit alone: scoring a million texts by a hundred rules takes about 18 GB."""
     made = LabelModel(cardinality=N_CLASSES, verbose=False)
     _, seconds = timed(lambda: made.fit(votes, n_epochs=100, seed=0, progress_bar=False))
     return None, seconds, None, peak()
@@ -153,9 +153,9 @@ def comparisons(got, size, note):
     )
     for what, mine, theirs, peer, key in pairs:
         a, b, mib = got[mine], got[theirs], "fit_mib" if key == "fit" else "mib"
-        said = f"{note}; accuracy on covered {a['accuracy']}, peer {b['accuracy']}"
-        said += SAMPLED if mine != "wsal_majority" else ""
-        yield row(f"{what}, {size}", round(a[key], 3), round(b[key], 3), peer, "s", said)
+        details = f"{note}; accuracy on covered {a['accuracy']}, peer {b['accuracy']}"
+        details += SAMPLED if mine != "wsal_majority" else ""
+        yield row(f"{what}, {size}", round(a[key], 3), round(b[key], 3), peer, "s", details)
         grown = f"{note}; growth of the peak once the votes are there"
         yield row(f"memory: {what}, {size}", max(1, a[mib]), max(1, b[mib]), peer, "MiB", grown)
 

@@ -26,7 +26,7 @@ SETFIT_STEPS = 500
 
 
 def fine_tuned(known, rows, seed, lr):
-    """Plain fine-tuning of MiniLM on gold labels: nothing else is known of the pool.
+    """Plain fine-tuning of MiniLM on gold labels: nothing else of the pool is used.
 
     Three epochs, and at least 400 steps of 32 texts, or 12 a class.
     """
@@ -44,7 +44,7 @@ def fine_tuned(known, rows, seed, lr):
 
 
 def steps(known):
-    """How many steps a fresh head needs at the least: with 90 classes, 400 were too few."""
+    """How many steps a fresh head needs at the least: 400 were too few for 90 classes."""
     return max(LEAST_STEPS, STEPS_A_CLASS * len(known.labels))
 
 

@@ -35,7 +35,7 @@ TICKS = {
 AT = (100, 200, 500)
 PARTS_AT = (0, 50, 100, 200, 500)
 METRICS = ("macro_f1", "accuracy")
-Z = 1.645  # of a 90% interval of a mean, by the seeds' standard deviation
+Z = 1.645  # half a 90% interval of a mean, in standard errors
 
 
 def curves(lines, metric):
@@ -79,7 +79,7 @@ def area(curve, most=500):
 
 
 def savings(ways, metric, name):
-    """What each peer needs for the quality wsal has at 100, 200 and 500 labels."""
+    """Labels that each peer needs for the quality that wsal has at 100, 200 and 500 labels."""
     ours = ways["wsal"]
     for way in (w for w in NAMES if w in ways and w != "wsal"):
         for n in AT:
@@ -93,7 +93,7 @@ def savings(ways, metric, name):
             note = f"{metric} {level:.3f}; seeds {ours[3]} and {ways[way][3]}"
             if labels is None:
                 note += f"; not reached with {most}, where it has {ways[way][1][-1]:.3f}"
-            yield row(f"{name}: labels for what wsal has at {n}", n, round(labels or most),
+            yield row(f"{name}: labels to reach what wsal has at {n}", n, round(labels or most),
                       NAMES[way], "labels" if labels else "labels, at least", note)  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _cell(curve, n):
 
 
 def parts(lines, metric, name):
-    """What one changed part brought: differences to wsal with the same seed, at the same labels."""
+    """The effect of each changed part: differences from wsal with the same seed and labels."""
     found = defaultdict(dict)
     for one in lines:
         found[one["way"]][one["seed"], one["n_gold"]] = one[metric]
@@ -150,9 +150,9 @@ def plot(ways, metric, name, folder):
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     for way in (w for w in NAMES if w in ways):
         counts, means, errors, _ = ways[way]
-        if way == "wsal":  # its round 0 is what weak labels alone bring
+        if way == "wsal":  # its round 0 is trained on weak labels alone
             axes.axhline(means[0], color=COLOURS[way], linestyle=":", linewidth=1)
-        shown = np.maximum(counts, 20)  # no gold label stands at the left edge
+        shown = np.maximum(counts, 20)  # no gold labels: drawn at the left edge
         colour, width = COLOURS[way], 2.2 if way == "wsal" else 1.3
         axes.plot(shown, means, color=colour, label=NAMES[way], linewidth=width)
         low, high = means - Z * errors, means + Z * errors

@@ -76,6 +76,6 @@ def known(name, file, work):
 
 
 def path(folder: Path):
-    """The folder, made if need be."""
+    """The folder, created if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder

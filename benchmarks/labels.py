@@ -70,7 +70,7 @@ def wsal_points(name, way, seed, file, work, extra):
 
 
 def points(name, way, seed, options, done):
-    """`(n_gold, what was found)` for each point that is not done yet."""
+    """`(n_gold, metrics)` for each point that is not done yet."""
     file = file_of(name, options.data, options.work)
     if file is None:
         print(f"{name}: skipped, not in {options.data} (give --data or WSAL_DATA)")

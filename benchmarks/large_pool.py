@@ -1,4 +1,4 @@
-"""What a round costs on a pool of millions: proxy, shortlist, strategy, embeddings on disk.
+"""Time and memory of a round on a pool of millions: proxy, shortlist, strategy.
 
 python benchmarks/large_pool.py [--sizes 1000000,10000000]
 """
@@ -42,11 +42,11 @@ def a_round(path):
     frame = np.sort(rng(0, "frame").permutation(n)[:FRAME])
     logits = vectors[frame].astype(np.float32) @ centres
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    said = odds / odds.sum(axis=1, keepdims=True)
+    probs = odds / odds.sum(axis=1, keepdims=True)
     left = np.setdiff1d(np.arange(n), frame)
     doubts = (rng(0, "doubts").random(len(left)) < 0.05).astype(np.float32)
     start = time.perf_counter()
-    proxy = fit_proxy(vectors[frame], said)
+    proxy = fit_proxy(vectors[frame], probs)
     rare = vectors[:100].astype(np.float32)
     rows = shortlist(vectors, left, doubts, rare, proxy, CANDIDATES, rng(0, "shortlist"))
     listed = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Clients that each ask, wait for the answer, and ask again, over one open connection."""
+"""Clients that each send a request, wait for the answer, and repeat, over one connection."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ HEAD = "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/j
 
 @dataclass
 class Load:
-    """What clients saw: seconds of each answer, and requests that never got one."""
+    """What clients saw: the seconds of each answer, and requests without an answer."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
     lost: int = 0
 
-    def told(self, over):
+    def summary(self, over):
         """Requests a second, and the milliseconds within which half and 99% were answered."""
         half, most = np.quantile(self.seconds, [0.5, 0.99]) * 1000
         return round(len(self.seconds) / over), round(half, 1), round(most, 1)
@@ -51,7 +51,7 @@ async def _client(port, texts, load, until):
 
 
 def load(port, texts, n_clients, seconds, after=None):
-    """Let so many clients ask for a while; `after` is called halfway."""
+    """Let `n_clients` send requests for some seconds; `after` is called halfway."""
     found, given = Load(), iter(texts)
 
     async def all_clients():

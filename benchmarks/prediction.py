@@ -78,11 +78,11 @@ def tables(folder, rows, turns):
             )
             rates["wsal"].append(len(rows) / seconds)
         labelled = pl.read_csv(target)
-    said = dict(zip(texts, labelled["label"], strict=True))
+    predicted = dict(zip(texts, labelled["label"], strict=True))
     by = re.search(r"by (\w+)", done.stdout)[1]
     how = f"{len(rows):,} rows, {len(set(texts)):,} distinct; by {by}"
     for name, given, found in ((alone, texts[:FEW], one), (batched, by_length, many)):
-        other = sum(said[text] != one["label"] for text, one in zip(given, found, strict=True))
+        other = sum(predicted[text] != p["label"] for text, p in zip(given, found, strict=True))
         pairs = sorted(a / b for a, b in zip(rates["wsal"], rates[name], strict=True))
         medians = [round(statistics.median(rates[one])) for one in ("wsal", name)]
         note = f"{how}; other labels: {other} of the peer's {len(given):,}"
@@ -112,12 +112,12 @@ def backends(folder, rows, turns):
 
 
 def everything_alike(folder, rows):
-    """Whether the default says what fp32 says, on every distinct title."""
+    """Whether the default predicts what fp32 predicts, on every distinct title."""
     exported = Exported.open(folder)
     pieces = exported.pieces(rows["title"].unique(maintain_order=True).to_list())
     engines = [open_engine(exported, name) for name in ("auto", "onnx")]
-    said = [engine.logits(pieces).argmax(axis=1) for engine in engines]
-    other = int((said[0] != said[1]).sum())
+    predicted = [engine.logits(pieces).argmax(axis=1) for engine in engines]
+    other = int((predicted[0] != predicted[1]).sum())
     return row(
         "other labels than fp32", other, 0, "onnx, fp32", "texts",
         f"backend {engines[0].name}, {len(pieces):,} distinct titles",
@@ -156,7 +156,7 @@ def memory(rows):
 
 
 def child(folder, source):
-    """Label, and say how much memory that took."""
+    """Label a table and print the peak of memory in MiB."""
     engine = open_engine(Exported.open(folder), "onnx")
     label_table(engine, Source.of(source), source.with_suffix(".out.csv"), PredictOptions())
     print(peak_mib())
@@ -176,10 +176,10 @@ def started(command, port):
 
 
 def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that no program uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def servers(folder, rows, seconds, turns):
@@ -199,14 +199,14 @@ def servers(folder, rows, seconds, turns):
         for port in ports.values():
             load(port, texts, 8, 2)
         for n_clients in (1, 8, 64):
-            told = {name: [] for name in ports}
+            summaries = {name: [] for name in ports}
             bad = dict.fromkeys(ports, 0)
             for _ in range(turns):
                 for name, port in ports.items():
                     found, over = load(port, texts, n_clients, seconds)
-                    told[name].append(found.told(over))
+                    summaries[name].append(found.summary(over))
                     bad[name] += found.errors + found.lost
-            mine, theirs = (np.median(told[name], axis=0) for name in ports)
+            mine, theirs = (np.median(summaries[name], axis=0) for name in ports)
             note = f"half within {mine[1]:.0f} ms, peer {theirs[1]:.0f}; "
             note += f"errors {bad['wsal']}, peer {bad[peer]}"
             what = f"{n_clients} clients"
@@ -214,13 +214,14 @@ def servers(folder, rows, seconds, turns):
                 what, int(mine[0]), int(theirs[0]), peer, "requests/s", note, less_is_better=False
             )
             yield row(what, round(mine[2], 1), round(theirs[2], 1), peer, "ms, p99")
+        at_shutdown = {}
         for name, port in ports.items():
             stop = running[name]
             found, _ = load(port, texts, 64, 6, lambda s=stop: s.send_signal(signal.SIGTERM))
-            told[name] = (found.lost, len(found.seconds), found.errors)
-        lost, n, errors = told["wsal"]
-        note = f"64 clients go on asking while SIGTERM comes; {n:,} answered, {errors} errors"
-        yield row("requests lost at shutdown", lost, told[peer][0], peer, "requests", note)
+            at_shutdown[name] = (found.lost, len(found.seconds), found.errors)
+        lost, n, errors = at_shutdown["wsal"]
+        note = f"64 clients go on asking when SIGTERM arrives; {n:,} answered, {errors} errors"
+        yield row("requests lost at shutdown", lost, at_shutdown[peer][0], peer, "requests", note)
     finally:
         for server in running.values():
             server.kill()

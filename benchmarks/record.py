@@ -1,4 +1,4 @@
-"""How a benchmark says what it found: a table of medians and ratios, and one JSON line."""
+"""How a benchmark reports its results: a table of medians and ratios, and one JSON line."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def show(benchmark, rows, packages, card="not measured on a GPU"):
     table = Table(title=benchmark, title_justify="left")
     for name in ("what", "wsal", "peer", "peer_name", "unit", "ratio", "note"):
         table.add_column(name, justify="right" if name in ("wsal", "peer", "ratio") else "left")
-    for one in rows:
-        table.add_row(*("" if value is None else str(value) for value in one.values()))
+    for line in rows:
+        table.add_row(*("" if value is None else str(value) for value in line.values()))
     Console(width=170).print(table)
     python = platform.python_version()
     machine = f"{cpu()}, {os.cpu_count()} cores, {card}; Python {python}"
@@ -60,21 +60,21 @@ def cpu():
 
 
 def timed(work):
-    """What `work()` gives back, and its seconds."""
+    """The result of `work()`, and how many seconds it took."""
     start = time.perf_counter()
     result = work()
     return result, time.perf_counter() - start
 
 
 def in_child(*arguments):
-    """The last line that this script prints as a process of its own, from JSON."""
+    """The last line that this script prints when run as a process of its own, read as JSON."""
     command = [sys.executable, sys.argv[0], *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def peak_mib():
-    """The most memory this process held, in MiB; getrusage would count what started it, too."""
+    """The most memory this process held, in MiB; getrusage would count its parent, too."""
     status = Path("/proc/self/status")
     if not status.exists():
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)  # macOS: bytes

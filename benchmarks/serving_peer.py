@@ -1,4 +1,4 @@
-"""The server that one writes in ten minutes: FastAPI around transformers' pipeline.
+"""A plain server to compare with: FastAPI around transformers' pipeline.
 
 python benchmarks/serving_peer.py FOLDER PORT
 """

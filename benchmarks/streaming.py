@@ -22,13 +22,13 @@ ONCE = 10_000
 
 
 def anonymous_mib():
-    """What this process holds beside files it maps."""
+    """Memory of this process without the files it maps, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) // 1024
 
 
 def repeat(path, times):
-    """Let the tokens on disk stand there so many times, one after another."""
+    """Repeat the tokens on disk so many times, one after another."""
     once, bounds = (
         path.with_suffix(".tokens").read_bytes(),
         np.load(path.with_suffix(".bounds.npy")),

@@ -1,4 +1,4 @@
-"""Suggested rules beside hand-written ones: coverage and accuracy on texts neither has seen.
+"""Suggested rules beside hand-written ones: coverage and accuracy on unseen texts.
 
 python benchmarks/suggestion.py [--data FOLDER] [--sets pricerunner,catalog]
 """
@@ -26,7 +26,7 @@ from wsal.suggestion.proposals import to_yaml
 from wsal.suggestion.suggest import suggest
 
 GOLD, SEEDS, PRECISION = (0, 100, 300), range(5), 0.9
-SHARED = 2000  # texts of the pool for each that an n-gram must be in, as the command has it
+SHARED = 2000  # an n-gram must be in one of so many texts of the pool, as in the command
 
 
 def prepared(name, data, folder):

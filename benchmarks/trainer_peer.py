@@ -13,7 +13,7 @@ WAYS = {
         "train_sampling_strategy": "group_by_length", "bf16": True,
     },
 }  # fmt: skip
-"""From its defaults to what one gets by tuning it by hand; fused AdamW is its default by now."""
+"""From its defaults to tuned by hand; fused AdamW is its default by now."""
 
 
 class Texts(torch.utils.data.Dataset):

@@ -1,4 +1,4 @@
-"""Training beside transformers' Trainer: how fast, and as good.
+"""Training beside transformers' Trainer: speed and quality.
 
 python benchmarks/training.py [--speed] [--quality] [--data FOLDER] [--encoders minilm,bert-base]
 """
@@ -33,7 +33,7 @@ TEXTS = {"Trainer, padding to 128": 128, "Trainer, dynamic padding": 640}
 
 
 def encoder(name, folder):
-    """Where the encoder lies; one other than MiniLM is random, of the usual size."""
+    """The path of the encoder; one other than MiniLM is random, of the usual size."""
     if name == "minilm":
         return MINILM
     tokenizer = load_tokenizer(encoder_path(MINILM))
