@@ -43,7 +43,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             theirs = studio(Path(folder), options.label_studio, options.people, options.seconds)
         name = f"Label Studio, {theirs['texts']} answers"
-    note = f"{options.people} people, 2 answers/s each, {options.seconds:.0f} s; {ours['texts']} answers"
+    note = f"{options.people} people, 2 answers/s each, {options.seconds:.0f} s; "
+    note += f"{ours['texts']} answers"
     rows = [
         row(f"key to next text, {what}", ours[what], theirs.get(what), name, "ms", note)
         for what in ("median", "p99", "max")

@@ -1,4 +1,4 @@
-"""Every label model behind one signature: votes, classes, votes to score -> probabilities, seconds."""
+"""Every label model behind one signature: votes, classes, votes to score -> probs, seconds."""
 
 import contextlib
 import io
@@ -40,7 +40,7 @@ def snorkel_majority(votes, n_classes, asked):
 
 
 def crowd(name, **settings):
-    """A model of crowd-kit. It scores only what it was fitted on: other texts are added to the fit."""
+    """A model of crowd-kit. It scores only what it was fitted on; other texts join the fit."""
 
     def model(votes, n_classes, asked):
         made, spent = [], []

@@ -1,7 +1,6 @@
 """The sets of the label-savings benchmark: pool, gold and test as wsal prepares them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -73,9 +72,3 @@ def known(name, file, work):
         test["text"].to_list(), test["label"].to_numpy().astype(np.int64),
         test["n_copies"].to_numpy().astype(np.float64),
     )  # fmt: skip
-
-
-def path(folder: Path):
-    """The folder, created if it does not exist."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
