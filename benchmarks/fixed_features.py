@@ -13,7 +13,7 @@ from minilm import MINILM, fresh
 
 from wsal import tables
 from wsal.classifier.encoder import load_classifier
-from wsal.classifier.head import PULL_TO_FRESH, PULL_TO_TRAINED, features_of, last_layer
+from wsal.classifier.head import PULL_TO_FRESH, features_of, last_layer
 from wsal.classifier.inference import predict
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import read_tokens
@@ -24,6 +24,8 @@ from wsal.settings import EncoderSettings, HardwareSettings
 SMALL = ("pretrain.max_texts=8000", "pretrain.epochs=1", "seed=0")
 STAGES = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
 SCALE = 10.0  # unit embeddings are lengthened to it: else the pull to 0 is too strong for them
+PULL_TO_TRAINED = 1e-4
+"""A hundredth of finetune=probe's: that holds the head so tightly that strategies hardly differ."""
 
 
 @dataclass(frozen=True)
