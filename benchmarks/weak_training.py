@@ -11,7 +11,6 @@ Each finished training is a line of --out at once: a run that was stopped goes o
 import argparse
 import json
 import tempfile
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,15 +24,11 @@ from weak_sets import PUBLISHED, accuracy, covered, guess
 
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import GeneralisedCrossEntropy, SymmetricCrossEntropy
-from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
-from wsal.classifier.training import train
-from wsal.classifier.training_plan import pretraining_plan
-from wsal.classifier.training_run import TrainingRun
+from wsal.classifier.objectives import CROSS_ENTROPY
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
-from wsal.seeding import rng
+from wsal.rounds.pretraining import WeakTraining
 from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
-from wsal.stages.pretrain import adapt_to, fit_head, self_train
 from wsal.text import clean
 
 RESULTS = Path(__file__).parent / "results"
@@ -92,23 +87,15 @@ def test_accuracy(texts, weak, test, variant, seed):
     adapt, loss, self_training = VARIANTS[variant]
     labels = LabelSet(tuple(f"class {i}" for i in range(weak.shape[1])))
     classifier = fresh(MINILM, labels, seed)
-    tokens, settings = classifier.tokens(texts), PretrainSettings()
-    used = np.flatnonzero(weak.max(axis=1) > 0)
+    confidence = weak.max(axis=1)
+    usable = np.flatnonzero(confidence)
+
+    def targets(rows):
+        return weak[rows], confidence[rows] / confidence[rows].mean()
+
     with tempfile.TemporaryDirectory() as scratch:
-        run = TrainingRun(settings, Path(scratch), seed, "pretrain")
-        adapt_to(classifier, tokens, adapt, run, seed)
-        confidence = weak[used].max(axis=1)
-        objective = LabelObjective(
-            classifier, tokens.take(used), weak[used], confidence / confidence.mean(), loss
-        )
-        fit_head(objective, seed)
-        plan = pretraining_plan(
-            objective.lengths, settings.batch_size, settings.epochs, rng(seed, "order")
-        )
-        run = replace(run, scratch=run.scratch / "pretrain")
-        train(classifier, objective, plan, run)
-        uncovered = np.setdiff1d(np.arange(len(tokens)), used)
-        self_train(classifier, tokens.take(uncovered), self_training, run, seed)
+        training = WeakTraining(PretrainSettings(), loss, adapt, self_training, seed, Path(scratch))
+        training.train(classifier, classifier.tokens(texts), usable, targets)
     probs, _ = predict(classifier, test["text"].to_list(), "test")
     return accuracy(probs.argmax(axis=1), test["label"].to_numpy())
 
