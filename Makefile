@@ -4,8 +4,8 @@ BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
 
-.PHONY: help setup run check test docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed bench-weak \
-  bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
+.PHONY: help setup run check test docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy \
+  bench-embed bench-weak bench-strategies bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -40,31 +40,34 @@ $(PEERS)/ready: pyproject.toml constraints.txt benchmarks/peers.txt
 
 peers: $(PEERS)/ready ## a second environment in .venv-peers: wsal beside its peers
 
-bench-rules: $(PEERS)/ready ## rules, timed against peers
+bench-rules: $(PEERS)/ready ## voting by rules, timed beside Snorkel
 	$(PEERS)/bin/python benchmarks/rules.py
 
-bench-label-models: $(PEERS)/ready ## label models, timed and scored against peers
+bench-label-models: $(PEERS)/ready ## label models, timed and scored beside their peers
 	$(PEERS)/bin/python benchmarks/label_models.py
 
-bench-suggestion: $(PEERS)/ready ## suggested rules beside hand-written ones, on what lies in WSAL_DATA
+bench-suggestion: $(PEERS)/ready ## suggested rules beside hand-written ones, on the sets in WSAL_DATA
 	$(PEERS)/bin/python benchmarks/suggestion.py
 
-bench-train: $(PEERS)/ready ## training, timed and scored against transformers' Trainer
+bench-train: $(PEERS)/ready ## training, timed and scored beside transformers' Trainer
 	$(PEERS)/bin/python benchmarks/training.py
 
 bench-busy: $(READY) ## training on two cores beside another busy process
 	$(BIN)/python benchmarks/busy_machine.py
 
-bench-embed: $(PEERS)/ready ## embedding and scoring a pool, against sentence-transformers and pipeline
+bench-embed: $(PEERS)/ready ## embedding and scoring a pool, beside sentence-transformers and pipeline
 	$(PEERS)/bin/python benchmarks/embedding.py
 
-bench-weak: $(PEERS)/ready ## does the model beat its own weak labels, and what helps; on what lies in WSAL_DATA
-	$(PEERS)/bin/python benchmarks/weak_training.py
+bench-weak: $(READY) ## a model beside its own weak labels, and extra training; on the sets in WSAL_DATA
+	$(BIN)/python benchmarks/weak_training.py
+
+bench-strategies: $(READY) ## query strategies on PriceRunner and BigBasket, with and without rules
+	$(BIN)/python benchmarks/strategies.py
 
 bench-stream: $(PEERS)/ready ## memory of training data of 1 and 10 million texts
 	$(PEERS)/bin/python benchmarks/streaming.py
 
-bench-labels: $(PEERS)/ready ## labels saved, against random labels, small-text and SetFit: hours; goes on where it was
+bench-labels: $(PEERS)/ready ## labels saved, beside random labels, small-text and SetFit: hours; goes on where it stopped
 	$(PEERS)/bin/python benchmarks/labels.py
 	$(PEERS)/bin/python benchmarks/label_report.py
 
@@ -72,10 +75,10 @@ bench-rounds: $(PEERS)/ready ## a round on millions of texts, and forecasts on r
 	$(PEERS)/bin/python benchmarks/large_pool.py
 	$(PEERS)/bin/python benchmarks/curves.py
 
-bench-annotation: $(READY) ## eight people on the page; beside Label Studio where LABEL_STUDIO names its program
+bench-annotation: $(READY) ## eight people on the page, beside Label Studio if LABEL_STUDIO names its program
 	$(BIN)/python benchmarks/annotation.py $(if $(LABEL_STUDIO),--label-studio $(LABEL_STUDIO))
 
-bench-predict: $(READY) ## tables labelled and requests answered, beside transformers' pipeline; with what lies in WSAL_DATA
+bench-predict: $(READY) ## labelling tables and answering requests, beside transformers' pipeline
 	$(BIN)/python benchmarks/prediction.py
 
 docs: $(READY) ## the documentation as a site in build/site

@@ -21,7 +21,8 @@ import torch
 from fixed_features import load
 from gpu import machine
 from product_texts import DATA, ROOT
-from record import cpu, mean_and_half, row, show
+from record import cpu, show
+from strategy_report import compare, key_of, print_table, read_lines
 from weak_sets import plain
 
 from wsal.active.candidates import Candidates, Labelled
@@ -34,7 +35,6 @@ from wsal.seeding import rng
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = sorted(path.stem for path in (ROOT / "conf/strategy").glob("*.yaml"))
-REFERENCES = ("random", "margin", "dbal")
 ROUNDS = (50, 100, 200, 350, 500)  # gold labels
 N_CANDIDATES, N_FRAME = 5_000, 5_000  # as active.max_candidates and evaluation.frame
 STEPS, BATCH_SIZE = 200, 32  # as in conf/finetune: half of each batch is gold, half replayed
@@ -179,46 +179,6 @@ def measure(options):
                     print(*key, scores, flush=True)
 
 
-def read_lines(file):
-    """The points measured so far."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def key_of(line):
-    """Which learning curve a point is of."""
-    return line["set"], line["setting"], line["strategy"], line["seed"]
-
-
-def compare(lines):
-    """Mean macro-F1 over the rounds less that of random, margin and DBAL with the same seed."""
-    curves, seconds = {}, {}
-    for line in lines:
-        curves.setdefault(key_of(line), []).append(line["macro_f1"])
-        seconds.setdefault(key_of(line), []).append(line["query_seconds"])
-    means = {key: float(np.mean(values)) for key, values in curves.items()}
-    for name, setting in sorted({key[:2] for key in means}):
-        own = {key[2:]: mean for key, mean in means.items() if key[:2] == (name, setting)}
-        for strategy in sorted({key[0] for key in own}):
-            mean, half = mean_and_half([v for (s, _), v in own.items() if s == strategy])
-            query = np.median(
-                [t for k, ts in seconds.items() if k[:3] == (name, setting, strategy) for t in ts]
-            )
-            notes = [f"± {half:.3f}", f"{query:.2f} s a query"]
-            for reference in REFERENCES:
-                pairs = [
-                    value - own[reference, seed]
-                    for (s, seed), value in own.items()
-                    if s == strategy and (reference, seed) in own
-                ]
-                if pairs and reference != strategy:
-                    less, half = mean_and_half(pairs)
-                    notes.append(f"{less:+.3f} ± {half:.3f} on {reference}")
-            peer = [v for (s, _), v in own.items() if s == "random"]
-            yield row(f"{name} {setting}: {strategy}", round(mean, 4),
-                      round(float(np.mean(peer)), 4) if peer else None, "random", "macro-F1",
-                      "; ".join(notes), less_is_better=False)  # fmt: skip
-
-
 def main():
     """Measure what is missing, and show everything."""
     parser = argparse.ArgumentParser()
@@ -231,8 +191,9 @@ def main():
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     measure(options)
-    rows = list(compare(read_lines(options.out)))
-    show("strategies", rows, ["wsal", "torch", "numpy", "scikit-learn"])
+    lines = read_lines(options.out)
+    print_table(lines)
+    show("strategies", list(compare(lines)), ["wsal", "torch", "numpy", "scikit-learn"])
 
 
 if __name__ == "__main__":
