@@ -73,7 +73,7 @@ def load(name, data, work):
 def compute(name, file, work):
     """Run the stages up to `embed`, then score pool and test with both encoders."""
     run = configured(name, file, work / "runs" / name, *SMALL)
-    found = {stage: run_stage(run.run_dir, stage, run.parts).artifact for stage in STAGES}
+    found = {stage: run_stage(run.run_dir, stage, run.components).artifact for stage in STAGES}
     pool = tables.read(found["prepare"].path / "pool.parquet")
     gold = tables.read(found["prepare"].path / "gold.parquet", tables.GOLD)
     test = tables.read(found["prepare"].path / "test.parquet")
