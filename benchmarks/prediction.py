@@ -79,8 +79,8 @@ def tables(folder, rows, turns):
             rates["wsal"].append(len(rows) / seconds)
         labelled = pl.read_csv(target)
     predicted = dict(zip(texts, labelled["label"], strict=True))
-    by = re.search(r"by (\w+)", done.stdout)[1]
-    how = f"{len(rows):,} rows, {len(set(texts)):,} distinct; by {by}"
+    backend = re.search(r"with (\w+)", done.stdout)[1]
+    how = f"{len(rows):,} rows, {len(set(texts)):,} distinct; by {backend}"
     for name, given, found in ((alone, texts[:FEW], one), (batched, by_length, many)):
         other = sum(predicted[text] != p["label"] for text, p in zip(given, found, strict=True))
         pairs = sorted(a / b for a, b in zip(rates["wsal"], rates[name], strict=True))
