@@ -28,9 +28,6 @@ from wsal.run.stage_table import STAGES
 TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
 ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-pytestmark = pytest.mark.filterwarnings(  # a classifier's temporary folder, which goes with it
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
 HOW_TO = ("rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster")
 
@@ -66,7 +63,7 @@ class Reader:
         text = text.replace('"minilm"', '"tiny"')
         with contextlib.chdir(self.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries
-            exec(compile(text, "block", "exec"), names)
+            exec(compile(text, "block", "exec"), names)  # noqa: S102
 
     def run(self, line):
         """Whether the command succeeds."""
