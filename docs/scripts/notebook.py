@@ -1,5 +1,6 @@
 """A notebook as a page, and its execution: python docs/scripts/notebook.py runs it anew."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def execute(path: Path, folder: Path) -> None:
     """Run all cells in a folder, and keep their outputs in the notebook."""
     from nbclient import NotebookClient  # noqa: PLC0415  the site is built without it
 
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as commands do, for busy machines
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
