@@ -63,7 +63,7 @@ class Reader:
         text = text.replace('"minilm"', '"tiny"')
         with contextlib.chdir(self.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries
-            exec(compile(text, "block", "exec"), names)  # noqa: S102
+            exec(compile(text, "block", "exec"), names)
 
     def run(self, line):
         """Whether the command succeeds."""
@@ -125,7 +125,7 @@ class Reader:
     def stop(self):
         if self.server:
             self.server.process.terminate()
-            self.server.process.wait(20)
+            self.server.process.communicate(timeout=20)
             self.server = None
 
 
