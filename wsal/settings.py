@@ -40,8 +40,7 @@ class HardwareSettings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: a GPU if there is one."""
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "short"] = "auto"
-    """`auto`: on a CPU `short` (an implementation for short texts); on a GPU `flash_attention_2` if
-    it is installed, else `sdpa`."""
+    """`auto`: on a CPU `short` (for short texts); on a GPU `flash_attention_2` if installed."""
     max_tokens: Positive = 16384
     """Most tokens, including padding, that go through the model at once in training. A larger step
     is split into parts, whose gradients are added. Halved when memory runs out."""
@@ -148,8 +147,7 @@ class AdaptSettings(OptimizerSettings):
     """Training on the texts of the pool without labels, before weak pretraining."""
 
     objective: Literal["none", "mlm", "contrastive"] = "none"
-    """`mlm`: predict masked word pieces (Devlin et al., 2019); `contrastive`: SimCSE (Gao et al.,
-    2021); `none`: off."""
+    """`mlm`: masked word pieces (Devlin et al., 2019); `contrastive`: SimCSE (Gao et al., 2021)."""
     steps: Positive = 300
     """Optimizer steps."""
     masked: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -228,8 +226,7 @@ class StopSettings:
     change: Share | None = None
     """Stop when a smaller share of predictions than this changed in the last round."""
     least_gain: Amount | None = None
-    """Stop when the next 100 labels are forecast to gain less than this, at the upper end of an 80%
-    interval."""
+    """Stop when the 80% interval of the gain from the next 100 labels ends below this."""
     hours: Amount | None = None
     """Stop when annotators have spent this many hours."""
     budget: Amount | None = None
@@ -246,8 +243,7 @@ class AmplifySettings:
         Literal["attribute_swap", "unit_rewrite", "code_mask", "segment_permute", "field_dropout"],
         ...,
     ] = ("attribute_swap", "unit_rewrite", "code_mask", "segment_permute")
-    """How records are rewritten. `field_dropout` is not a default, because it removes brands even
-    where they tell classes apart."""
+    """How records are rewritten. `field_dropout` can remove a brand that tells the class."""
     weight: Share = 0.5
     """Weight of all copies of a record together in the loss; the record itself has 1."""
     least_gain: Annotated[float, Field(ge=-1, le=1)] = -0.002

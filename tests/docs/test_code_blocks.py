@@ -125,7 +125,7 @@ class Reader:
     def stop(self):
         if self.server:
             self.server.process.terminate()
-            self.server.process.wait(20)
+            self.server.process.communicate(timeout=20)
             self.server = None
 
 
