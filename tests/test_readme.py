@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 
+import fork_server
 import pytest
 from helpers import ROOT
 
@@ -36,7 +37,8 @@ def run_line(line, cwd):
         assert words[0] == "wsal", f"the README runs something else: {line}"
         tiny = TINY if words[1] == "run" and not {"--help"} & set(words) else []
         command = [sys.executable, "-c", "from wsal.cli import main; main()", *words[1:], *tiny]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    run = subprocess.run if words[0] == "make" else fork_server.run
+    done = run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if into:
         (cwd / into).write_text(done.stdout)
     return done
@@ -52,7 +54,7 @@ def test_every_block_does_what_the_text_says(tmp_path):
             (tmp_path / name).write_text(text)
         elif language == "python":
             quiet = {**os.environ, "HF_HUB_OFFLINE": "1"}
-            done = subprocess.run(
+            done = fork_server.run(
                 [sys.executable, "-c", text], cwd=tmp_path, env=quiet, capture_output=True,
                 text=True, check=False,
             )  # fmt: skip
