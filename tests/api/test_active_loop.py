@@ -38,7 +38,11 @@ def trained():
 
 def loop_of(trained, **changes):
     pool, weak, classifier, _ = trained
-    settings = {"finetune_settings": FINETUNE, "evaluation_settings": {"size": 6, "top_up": 2}}
+    settings = {
+        "finetune_settings": FINETUNE,
+        "n_evaluation": 6,
+        "evaluation_settings": {"top_up": 2},
+    }
     return ActiveLoop(pool, classifier, weak, **{**settings, **changes})
 
 
@@ -75,7 +79,7 @@ def test_evaluation_texts_do_not_show(trained):
     query = loop.ask(10)
     hidden = loop._query.filter(pl.col("purpose") == "evaluate")["id"]
     reasons = query.table.filter(pl.col("id").is_in(hidden.to_list()))["reason"]
-    assert len(reasons) == 6
+    assert len(reasons) == query.n_evaluation == 6
     assert set(reasons) == {""}
     assert "random" not in repr(query)
     assert "purpose" not in query.table.columns

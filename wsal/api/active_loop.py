@@ -52,6 +52,7 @@ class ActiveLoop:
         seed: int = 0,
         progress: bool = False,
         finetune_settings: Mapping[str, Any] | None = None,
+        n_evaluation: int | None = None,
         active_settings: Mapping[str, Any] | None = None,
         evaluation_settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -66,8 +67,10 @@ class ActiveLoop:
             seed: of all random choices.
             progress: whether to show progress bars.
             finetune_settings: changes to `conf/finetune`, such as `{"steps": 100}`.
+            n_evaluation: texts that the first round asks for evaluation, beside those to train on;
+                None: 100 for a pool of 2,000 or more without a gold split, else none.
             active_settings: changes to `conf/active`, such as `{"max_candidates": 2000}`.
-            evaluation_settings: changes to `conf/evaluation`, such as `{"size": 100}`.
+            evaluation_settings: changes to `conf/evaluation`, such as `{"top_up": 10}`.
 
         Raises:
             UnknownNameError: there is no such option or setting. ConfigError: one is out of range.
@@ -80,7 +83,7 @@ class ActiveLoop:
         self.strategy = strategy
         self._finetune = preset(FinetuneSettings, "finetune", finetune, finetune_settings or {})
         self._active = preset(ActiveSettings, "active", "default", active_settings or {})
-        changes = evaluation_settings or {}
+        changes = {"size": n_evaluation} | dict(evaluation_settings or {})
         self._evaluation = preset(EvaluationSettings, "evaluation", "default", changes)
         self._seed, self._progress = seed, progress
         self._query = pl.DataFrame()
@@ -112,10 +115,9 @@ class ActiveLoop:
         return self._measured.frame
 
     def ask(self, n: int | None = None) -> Query:
-        """The next `n` texts to label, and some more that measure quality, where these are needed.
+        """The next `n` texts to train on, and on top `n_evaluation` texts that measure quality.
 
-        Asking again before `tell` gives the same texts. Without a gold split, a pool of 2,000
-        texts or more also asks for an evaluation sample (`conf/evaluation`).
+        Asking again before `tell` gives the same texts.
 
         Raises:
             PoolExhaustedError: every text was asked.
@@ -141,7 +143,7 @@ class ActiveLoop:
         self._query = with_texts(query.table, records, number)
         visible = shown(self._query, self.pool.prepared.labels)  # hides which texts measure
         reasons = pl.Series("reason", visible["reason"], dtype=pl.String)
-        return Query(self._query.select("id", "text", "fields", reasons))
+        return Query(self._query.select("id", "text", "fields", reasons), query.n_evaluation)
 
     def tell(
         self, answers: Mapping[str, str | None], seconds: Mapping[str, float] | None = None

@@ -24,6 +24,8 @@ class Query:
 
     table: pl.DataFrame
     """Columns `id`, `text`, `fields`, `reason` (empty for some texts, see above)."""
+    n_evaluation: int
+    """How many of the texts measure quality."""
 
     @property
     def ids(self) -> list[str]:
@@ -38,10 +40,13 @@ class Query:
         return len(self.table)
 
     def __repr__(self) -> str:
-        return as_text(self.table.select("id", "text", "reason"))
+        return f"{self._title()}\n{as_text(self.table.select('id', 'text', 'reason'))}"
 
     def _repr_html_(self) -> str:
-        return as_html(self.table.select("id", "text", "reason"))
+        return f"<p>{self._title()}</p>{as_html(self.table.select('id', 'text', 'reason'))}"
+
+    def _title(self) -> str:
+        return f"{len(self)} texts; {self.n_evaluation} of them measure quality"
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,8 +56,12 @@ class Calibration:
         return {"temper": np.array(self.temper), "bonus": np.array(self.bonus)}
 
     def why(self) -> str:
-        """The scale and the bonus, as label models report them."""
-        return f"log-odds x {self.temper:.2f}, {self.bonus:.2g} more for the likeliest class"
+        """The scale and the bonus in words."""
+        if self.temper == 1 and not self.bonus:
+            return "probabilities not changed by calibration"
+        return (
+            f"calibrated: evidence scaled by {self.temper:.2f}, likeliest class + {self.bonus:.2g}"
+        )
 
 
 def likeliest(scores: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def forecast_sentences(
 def _with_interval(values: Sequence[float], unit: Callable[[float], str]) -> str:
     """A median and the ends of its interval, any of which may be infinite."""
     median, low, high = values
-    interval = f"{unit(low)} or more" if isinf(high) else f"{unit(low)} to {unit(high)}"
+    interval = f"at least {unit(low)}" if isinf(high) else f"{unit(low)} to {unit(high)}"
     middle = "more than can be estimated" if isinf(median) else unit(median)
     return f"{middle} (80%: {interval})"
 

@@ -54,6 +54,7 @@ class Query:
     table: pl.DataFrame
     """Most wanted first: `row`, `score`, `reason`, `predicted` (class), `confidence`, `purpose`,
     `rank` (from 1) and `repeated` (answered before, but its label looks wrong)."""
+    n_evaluation: int  # texts of the table that measure quality
     n_candidates: int  # texts that the strategy chose from
     n_left: int  # texts outside the frame that nobody was asked about
 
@@ -106,7 +107,7 @@ def choose_query(
         _as_table(rows, probs, chosen, tables.TRAIN),
         _as_table(state.frame.rows, state.frame_probs, drawn, tables.EVALUATE),
     ]
-    return Query(_interleaved(pl.concat(parts)), n, len(left))
+    return Query(_interleaved(pl.concat(parts)), len(measured), n, len(left))
 
 
 def draw_candidates(

@@ -72,7 +72,7 @@ def select(
     return {
         "round": number,
         "n_asked": len(asked),
-        "n_evaluation": int((asked["purpose"] == tables.EVALUATE).sum()),
+        "n_evaluation": query.n_evaluation,
         "n_again": int(asked["repeated"].sum()),
         "n_candidates": query.n_candidates,
         "n_left": query.n_left,
