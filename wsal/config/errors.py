@@ -26,8 +26,8 @@ def explain(error: BaseException, conf_dir: Path) -> str:
         message += f" {cause}"
     if misplaced := re.search(r"'\w+@(experiment|local)\.", message):
         return (
-            f"the file of {misplaced[1]} puts its options under {misplaced[1]!r}: its first line has "
-            "to be `# @package _global_`"
+            f"the file of {misplaced[1]} puts its options under {misplaced[1]!r}: "
+            "its first line has to be `# @package _global_`"
         )
     if option := re.search(r"Could not find '(\w+)/([^']+)'", message):
         known = [path.stem for path in (conf_dir / option[1]).glob("*.yaml")]

@@ -60,7 +60,7 @@ class Calibration:
         if self.temper == 1 and not self.bonus:
             return "probabilities not changed by calibration"
         return (
-            f"calibrated: evidence scaled by {self.temper:.2f}, likeliest class + {self.bonus:.2g}"
+            f"evidence scaled by {self.temper:.2f}, {self.bonus:.2g} added to the likeliest class"
         )
 
 
