@@ -59,9 +59,7 @@ class Calibration:
         """The scale and the bonus in words."""
         if self.temper == 1 and not self.bonus:
             return "probabilities not changed by calibration"
-        return (
-            f"evidence scaled by {self.temper:.2f}, {self.bonus:.2g} added to the likeliest class"
-        )
+        return f"evidence scaled by {self.temper:.2f}, {self.bonus:.2g} more for the top class"
 
 
 def likeliest(scores: np.ndarray) -> np.ndarray:
