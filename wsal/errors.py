@@ -111,7 +111,10 @@ class PreemptedError(WsalError):
 
 
 class WaitingForAnnotations(Exception):  # noqa: N818  not an error
-    """The query of a round was written, and people have to answer it before the run continues."""
+    """People have to answer the query of a round before the run continues.
+
+    Nothing went wrong, so the command exits with 0.
+    """
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 30) -> str:

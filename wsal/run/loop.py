@@ -97,7 +97,8 @@ def _run(
 def loop(step: Callable[[str, int], Outcome], components: Components, report: Report) -> int:
     """Round after round, until a rule of `stop` holds or no text is left.
 
-    `step` runs a stage of a round. Returns the number of rounds.
+    `step` runs a stage of a round. Returns the number of rounds. Round 1 is the first with gold;
+    round 0 is the weakly trained classifier.
     """
     max_rounds: int = components["active"].rounds
     assessments: list[Facts] = []
