@@ -10,6 +10,12 @@ from pathlib import Path
 Done = namedtuple("Done", "returncode stdout stderr")
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
+THOROUGH = os.environ.get("WSAL_TESTS") == "thorough"  # make test-thorough
+
+
+def by_default(quick, *, thorough):
+    """The first value, or in `make test-thorough` the second: how many random cases to try."""
+    return thorough if THOROUGH else quick
 
 
 def options(group):
