@@ -1,9 +1,9 @@
 """What several tests need: conf/ composed as Hydra does it, and a tiny classifier."""
 
 import os
-import subprocess
 import sys
 
+import fork_server
 import pytest
 from helpers import CONF, tiny_classifier
 
@@ -26,10 +26,10 @@ def composed():
 
 @pytest.fixture
 def wsal(tmp_path):
-    """A function that runs the real command in an empty folder and gives back what it said."""
+    """A function that runs the command in an empty folder and returns its output and status."""
 
     def run(*arguments, cwd=tmp_path, check=True, **environment):
-        done = subprocess.run(
+        done = fork_server.run(
             [sys.executable, "-c", "from wsal.cli import main; main()", *arguments],
             cwd=cwd, capture_output=True, text=True, check=False,
             env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},

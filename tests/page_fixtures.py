@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import fork_server
 import polars as pl
 import pytest
 
@@ -21,7 +22,7 @@ def command(*arguments):
 def waiting(tmp_path_factory):
     """A folder with a run whose first query is there."""
     folder = tmp_path_factory.mktemp("web")
-    done = subprocess.run(
+    done = fork_server.run(
         command("run", *SMOKE, "annotator=file"),
         cwd=folder,
         capture_output=True,
@@ -51,7 +52,7 @@ class Page:
         self.starts += 1
         self.log = self.folder / f"log_{self.starts}.txt"
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
+            self.process = fork_server.Popen(
                 command(*given), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
         for _ in range(600):

@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import fork_server
 import pytest
 
 from wsal.artifacts import Artifact, create, recover
@@ -47,7 +47,7 @@ def old_artifact(place):
 def sealed_but_for(place, steps):
     """Seal in a process that dies before its step of this number; whether it died."""
     command = [sys.executable, "-c", SEAL, str(place), str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = fork_server.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 
+import fork_server
 import polars as pl
 import pytest
 
@@ -19,9 +20,9 @@ GOODS = "id,title,class\n" + "".join(
 
 
 def command(folder, *arguments):
-    """The real command, in a process and a folder of its own."""
+    """The command, in a process and a folder of its own."""
     line = [sys.executable, "-c", "from wsal.cli import main; main()", *arguments]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    return fork_server.run(line, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def fine(done):

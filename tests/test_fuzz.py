@@ -12,6 +12,7 @@ from collections import Counter
 from functools import partial
 from random import Random
 
+import fork_server
 import polars as pl
 import pytest
 from helpers import CONF, run_here
@@ -89,7 +90,7 @@ def place(tmp_path_factory):
     environment = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"}
     for words in (("run", "name=done"), ("run", "name=open", "annotator=file")):
         line = [sys.executable, "-c", "from wsal.cli import main; main()", *words, *TINY]
-        done = subprocess.run(
+        done = fork_server.run(
             line, cwd=folder, capture_output=True, text=True, check=False, env=environment
         )
         assert done.returncode == 0, done.stderr
@@ -399,7 +400,8 @@ def test_a_sample_through_the_real_command(place, tmp_path):
             if line[:1] == ["serve"]:
                 continue
             start = [sys.executable, "-c", "from wsal.cli import main; main()"]
-            done = subprocess.run(
+            run = fork_server.run if n else subprocess.run
+            done = run(
                 [*start, *(word.replace("\x00", "") for word in line)],
                 cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
             )  # fmt: skip

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import fork_server
 import polars as pl
 import pytest
 
@@ -38,7 +39,7 @@ def killed(code, stage, cwd, command=RUN[3:]):
     """Run `code`, which has the process die in `stage`, before a command."""
     code = f"import os, signal\nfrom wsal import artifacts\nstage = {stage!r}\n{code}"
     code += "from wsal.cli import main\nmain()\n"
-    done = subprocess.run(
+    done = fork_server.run(
         [sys.executable, "-c", code, *command], cwd=cwd, capture_output=True, check=False
     )
     assert done.returncode == -signal.SIGKILL, (stage, done.stderr)
@@ -74,7 +75,7 @@ def killed_while_sealing(stage, moment, cwd, command=RUN[3:]):
 
 def killed_in_training(cwd):
     """Run until pretraining has written a checkpoint, then kill from outside."""
-    process = subprocess.Popen(RUN, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = fork_server.Popen(RUN, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     scratch = cwd / "runs/smoke/pretrained.unfinished/checkpoints"
     while process.poll() is None and not list(scratch.glob("*/*/state.json")):
         time.sleep(0.01)
@@ -106,7 +107,7 @@ def test_killed_in_each_stage_in_turn_it_ends_as_an_undisturbed_run(tmp_path):
             killed_while_sealing(stage, "sealed", tmp_path / "stormy")
             continue
         killed_where_it_begins(stage, tmp_path / "stormy")
-    subprocess.run(RUN, cwd=tmp_path / "stormy", check=True, capture_output=True)
+    fork_server.run(RUN, cwd=tmp_path / "stormy", check=True, capture_output=True)
     calm, stormy = (digests(tmp_path / name / "runs/smoke") for name in ("calm", "stormy"))
     assert len(calm) == 17
     assert stormy == calm
@@ -127,7 +128,7 @@ ANSWERED = "rounds/001/annotations"
 
 def wait_for_people(cwd):
     """Run until it waits for people; what it says, and the sheet."""
-    done = subprocess.run(
+    done = fork_server.run(
         [*RUN[:3], *BY_PEOPLE], cwd=cwd, check=True, capture_output=True, text=True
     )
     (sheet,) = (cwd / "runs/smoke/rounds/001").glob("query*.csv")
@@ -160,7 +161,7 @@ def test_answers_of_people_outlive_kills_before_while_and_after_they_are_taken(t
     _, sheet = wait_for_people(calm)
     n = len(sheet.read_text().splitlines()) - 1
     answer(sheet, n, classes)
-    subprocess.run([*RUN[:3], *BY_PEOPLE], cwd=calm, check=True, capture_output=True)
+    fork_server.run([*RUN[:3], *BY_PEOPLE], cwd=calm, check=True, capture_output=True)
 
     _, sheet = wait_for_people(stormy)
     answer(sheet, n // 2, classes)
@@ -172,7 +173,7 @@ def test_answers_of_people_outlive_kills_before_while_and_after_they_are_taken(t
     given = answer(sheet, n, classes)
     for moment in ("unsealed", "sealed"):
         killed_while_sealing(ANSWERED, moment, stormy, BY_PEOPLE)
-    subprocess.run([*RUN[:3], *BY_PEOPLE], cwd=stormy, check=True, capture_output=True)
+    fork_server.run([*RUN[:3], *BY_PEOPLE], cwd=stormy, check=True, capture_output=True)
 
     place = f"runs/smoke/{ANSWERED}"
     taken = pl.read_parquet(stormy / place / "annotations.parquet")

@@ -1,9 +1,9 @@
 """Progress bars and log lines: the command line shows them, a library is silent."""
 
 import logging
-import subprocess
 import sys
 
+import fork_server
 import pytest
 
 from wsal.progress import bar, install_console_output, progress_shown
@@ -65,7 +65,7 @@ def test_notes_on_files_are_shown_by_commands(tmp_path):
     (tmp_path / "x.csv").write_bytes(f"title,kind\n{rows}".encode("cp1252"))
     code = "import sys; from wsal.cli import main; main()"
     arguments = ["prepare", "data=csv", "data.path=x.csv", "data.layout.text=[title]"]
-    done = subprocess.run(
+    done = fork_server.run(
         [sys.executable, "-c", code, *arguments, "data.layout.label=kind", "name=t"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip

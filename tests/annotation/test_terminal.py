@@ -7,6 +7,7 @@ import select
 import subprocess
 import time
 
+import fork_server
 import pytest
 
 from wsal.annotation.journal import JOURNAL_FILE, NOTE, Journal
@@ -21,7 +22,7 @@ class Typist:
 
     def __init__(self, folder, command):
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
+        self.process = fork_server.Popen(
             command, cwd=folder, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={**os.environ, "COLUMNS": "120", "LINES": "60", "TERM": "xterm"},
         )  # fmt: skip
@@ -110,7 +111,7 @@ def test_a_terminal_that_is_closed_is_told():
 
 
 def test_without_a_terminal_it_says_so(run, annotate_in_terminal):
-    done = subprocess.run(
+    done = fork_server.run(
         annotate_in_terminal, cwd=run, capture_output=True,
         text=True, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import fork_server
 import numpy as np
 import polars as pl
 import pytest
@@ -169,7 +170,7 @@ def test_suggested_rules_run_and_can_be_watched(wsal, tmp_path):
     ]
     with (
         (tmp_path / "out").open("w") as out,
-        subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT) as watching,
+        fork_server.Popen(command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT) as watching,
     ):
 
         def wait_for(words):

@@ -6,12 +6,12 @@ import io
 import json
 import random
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import fork_server
 import numpy as np
 import polars as pl
 import pytest
@@ -417,7 +417,7 @@ COMMAND = [sys.executable, "-c", "from wsal.cli import main; main()", "predict"]
 
 
 def predict(folder, *arguments, sent=None):
-    return subprocess.run(
+    return fork_server.run(
         [*COMMAND, folder, *arguments, "--backend", "onnx"], input=sent, capture_output=True,
         check=False,
     )  # fmt: skip
@@ -433,7 +433,7 @@ def test_killed_at_any_moment_the_same_command_ends_the_same(folder, tmp_path):
     target, work = tmp_path / "out.csv", tmp_path / "out.csv.unfinished"
     times = []
     for least in (1, 3):
-        process = subprocess.Popen([*COMMAND, folder, source, target, "--backend", "onnx"])
+        process = fork_server.Popen([*COMMAND, folder, source, target, "--backend", "onnx"])
         while process.poll() is None and len(list(work.glob("*.parquet"))) < least:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
+import fork_server
 import httpx
 import numpy as np
 import pytest
@@ -269,7 +270,7 @@ class Server:
         self.errors = out / "errors"
         command = [sys.executable, "-c", "from wsal.cli import main; main()", "serve", folder]
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
+            self.process = fork_server.Popen(
                 [*command, "--port", "0", "--backend", "onnx", *arguments],
                 stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip

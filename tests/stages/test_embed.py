@@ -2,9 +2,9 @@
 
 import json
 import signal
-import subprocess
 import sys
 
+import fork_server
 import numpy as np
 import pytest
 
@@ -40,7 +40,7 @@ def embedded(run, out, n_chunks=1000):
     """How many texts were asked of the classifier in each chunk; None if it was killed."""
     out.mkdir(exist_ok=True)
     command = [sys.executable, "-c", CODE, str(run), str(out), str(n_chunks)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = fork_server.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return None if done.returncode else json.loads(done.stdout)
 
