@@ -10,6 +10,12 @@ from pathlib import Path
 Done = namedtuple("Done", "returncode stdout stderr")
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
+THOROUGH = os.environ.get("WSAL_TESTS") == "thorough"  # make test-thorough
+
+
+def cases(quick, thorough):
+    """How many random cases a test tries."""
+    return thorough if THOROUGH else quick
 
 
 def options(group):
