@@ -13,8 +13,8 @@ CONF = ROOT / "conf"
 THOROUGH = os.environ.get("WSAL_TESTS") == "thorough"  # make test-thorough
 
 
-def cases(quick, thorough):
-    """How many random cases a test tries."""
+def by_default(quick, *, thorough):
+    """The first value, or in `make test-thorough` the second: how many random cases to try."""
     return thorough if THOROUGH else quick
 
 

@@ -18,42 +18,78 @@ ODD_WORDS = (
 )  # fmt: skip
 
 
-def damaged(data, random):
-    """The bytes after one to four edits."""
+def _place(data, random):
+    """What comes before a random place, a few bytes there, and what comes after them."""
+    at, length = random.randint(0, len(data)), random.randint(1, 20)
+    return data[:at], data[at : at + length], data[at + length :]
+
+
+def cut_off(data, random):
+    return _place(data, random)[0]
+
+
+def shortened(data, random):
+    before, _, after = _place(data, random)
+    return before + after
+
+
+def repeated(data, random):
+    before, some, after = _place(data, random)
+    return before + some * random.randint(2, 4) + after
+
+
+def with_another_byte(data, random):
+    before, some, after = _place(data, random)
+    return before + bytes([random.randrange(256)]) + some[1:] + after
+
+
+def shuffled(data, random):
+    lines = data.split(b"\n")
+    random.shuffle(lines)
+    return b"\n".join(lines)
+
+
+def with_a_token_first(data, random):
+    return random.choice(TOKENS) + data
+
+
+def with_a_token(data, random):
+    before, some, after = _place(data, random)
+    return before + random.choice(TOKENS) + some + after
+
+
+def recoded(data, random):
+    coding = random.choice(["utf-16", "utf-16-be", "utf-8-sig", "utf-32"])
+    return data.decode("ascii", "ignore").encode(coding)
+
+
+EDITS = (
+    cut_off, shortened, repeated, with_another_byte, shuffled, with_a_token_first, with_a_token,
+    recoded,
+)  # fmt: skip
+GONE = "gone"
+VALUES = (GONE, *ODD_VALUES)  # what a value in JSON becomes
+WORD_EDITS = ("inserted", "damaged", GONE, "replaced")
+
+
+def damaged(data, random, first=None):
+    """The bytes after one to four edits; which the first one is can be chosen."""
     for _ in range(random.randint(1, 4)):
-        data = _edited(data, random)
+        data = (first or random.choice(EDITS))(data, random)
+        first = None
     return data
 
 
-def _edited(data, random):
-    at, length = random.randint(0, len(data)), random.randint(1, 20)
-    before, cut, after = data[:at], data[at : at + length], data[at + length :]
-    lines = data.split(b"\n")
-    random.shuffle(lines)
-    coding = random.choice(["utf-16", "utf-16-be", "utf-8-sig", "utf-32"])
-    edits = [
-        before,
-        before + after,
-        before + cut * random.randint(2, 4) + after,
-        before + bytes([random.randrange(256)]) + cut[1:] + after,
-        b"\n".join(lines),
-        random.choice(TOKENS) + data,
-        before + random.choice(TOKENS) + cut + after,
-        data.decode("ascii", "ignore").encode(coding) if data.isascii() else before,
-    ]
-    return random.choice(edits)
-
-
-def damaged_json(data, random, part=""):
+def damaged_json(data, random, becomes, part=""):
     """JSON in which one value, anywhere or in a part of it, is another one or gone."""
     value = json.loads(data)
     inside = value.get(part, value) if part else value
     places = list(_places(inside if random.random() < 0.7 else value))
     parent, key = random.choice(places)
-    if random.random() < 0.4:
+    if becomes == GONE:
         del parent[key]
     else:
-        parent[key] = random.choice(ODD_VALUES)
+        parent[key] = becomes
     return json.dumps(value).encode()
 
 
@@ -65,18 +101,20 @@ def _places(value):
             yield from _places(one)
 
 
-def damaged_words(words, random):
-    """A command line after one or two edits."""
+def damaged_words(words, random, first=None):
+    """A command line after one or two edits; which the first one is can be chosen."""
     words = list(words)
     for _ in range(random.randint(1, 2)):
-        at = random.randint(0, len(words))
-        edit = random.randrange(4)
-        if edit == 0:
+        at, edit = random.randint(0, len(words)), first or random.choice(WORD_EDITS)
+        first = None
+        if edit == "inserted":
             words.insert(at, random.choice(ODD_WORDS))
-        elif edit == 1 and at < len(words):
+        elif at == len(words):
+            continue
+        elif edit == "damaged":
             words[at] = damaged(words[at].encode(), random).decode("utf-8", "ignore")
-        elif edit == 2 and at < len(words):
+        elif edit == GONE:
             del words[at]
-        elif at < len(words):
+        else:
             words[at] = random.choice(ODD_WORDS)
     return words

@@ -1,4 +1,7 @@
-"""Whatever files, configurations and command lines hold: an error in plain words, no traceback."""
+"""Whatever files, configurations and command lines hold: an error in plain words, no traceback.
+
+Each kind of input meets each kind of edit, over and over: `make test-thorough` tries more of them.
+"""
 
 import contextlib
 import io
@@ -10,13 +13,14 @@ import sys
 import warnings
 from collections import Counter
 from functools import partial
+from itertools import cycle, islice, product
 from random import Random
 
 import fork_server
 import polars as pl
 import pytest
-from helpers import CONF, run_here
-from mutations import damaged, damaged_json, damaged_words
+from helpers import CONF, by_default, run_here
+from mutations import EDITS, VALUES, WORD_EDITS, damaged, damaged_json, damaged_words
 
 from wsal.commands import LAUNCHED
 from wsal.reporting import report
@@ -48,6 +52,13 @@ pretrain: {lr: 0.001, epochs: 2}
 active:
   rounds: 2
 """
+
+
+def in_turn(*kinds, quick, thorough):
+    """Combinations of what is listed, in turn and from the first again, until there are enough."""
+    combinations = list(product(*kinds))
+    assert quick >= len(combinations), "some would never be tried"
+    return islice(cycle(combinations), by_default(quick, thorough=thorough))
 
 
 def outcome(call):
@@ -124,9 +135,9 @@ def test_data_files_through_prepare(tmp_path):
         prepare(out, data=TableFile(path, layout), seed=0)
 
     def cases():
-        for _ in range(1_300):
-            kind = random.choice(["csv", "csv", "tsv", "jsonl", "jsonl", "parquet", "xlsx"])
-            data = damaged(made[kind], random)
+        kinds = ("csv", "csv", "tsv", "jsonl", "jsonl", "parquet", "xlsx")
+        for kind, edit in in_turn(kinds, EDITS, quick=224, thorough=1_300):
+            data = damaged(made[kind], random, edit)
             path = tmp_path / f"d.{kind}"
             path.write_bytes(data)
             yield (kind, data), lambda path=path: read(path, tmp_path / "out")
@@ -148,8 +159,8 @@ def test_rule_files(tmp_path, place):
         collect_votes(rules, pool, labels)
 
     def cases():
-        for _ in range(900):
-            data = damaged(RULES, random)
+        for (edit,) in in_turn(EDITS, quick=160, thorough=900):
+            data = damaged(RULES, random, edit)
             path.write_bytes(data)
             yield data, vote
 
@@ -168,8 +179,8 @@ def test_settings(composed):
                                                 "label": "x", "pattern": "y"}}})  # fmt: skip
 
     def cases():
-        for _ in range(400):
-            node = json.loads(damaged_json(data, random))
+        for (becomes,) in in_turn(VALUES, quick=102, thorough=400):
+            node = json.loads(damaged_json(data, random, becomes))
             yield node, lambda node=node: checked(OmegaConf.create(node))
 
     check(cases())
@@ -182,10 +193,10 @@ def test_files_of_configuration_through_the_command(tmp_path):
     arguments = ("--config-dir", "mine", "experiment=e", "rules=r", "tracker=none")
 
     def cases():
-        for n in range(60):
+        names = ("experiment/e", "rules/r")
+        for which, edit in in_turn(names, EDITS, quick=32, thorough=64):
             files = {"experiment/e": EXPERIMENT, "rules/r": RULES}
-            which = ("experiment/e", "rules/r")[n % 2]
-            files[which] = damaged(files[which], random)
+            files[which] = damaged(files[which], random, edit)
             for name, data in files.items():
                 (tmp_path / f"mine/{name}.yaml").write_bytes(data)
             yield files[which], partial(run_here, tmp_path, "vote", *arguments)
@@ -218,9 +229,9 @@ def test_overrides():
             checked(config)
 
     def cases():
-        for _ in range(900):
+        for (edit,) in in_turn(WORD_EDITS, quick=200, thorough=900):
             few = random.sample(OVERRIDES, random.randint(1, 3))
-            words = damaged_words(few, random)
+            words = damaged_words(few, random, edit)
             yield words, lambda words=words: compose_some(words)
 
     check(cases())
@@ -243,8 +254,8 @@ def test_command_lines_of_readers(place):
     random = Random(6)
 
     def cases():
-        for n in range(500):
-            words = damaged_words(READERS[n % len(READERS)], random)
+        for reader, edit in in_turn(READERS, WORD_EDITS, quick=128, thorough=512):
+            words = damaged_words(reader, random, edit)
             if words[:1] == ["serve"]:
                 words = [*words, "--backend", "nosuch"]  # else it would stay
             if words[:2] == ["rules", "watch"]:
@@ -261,9 +272,9 @@ def test_command_lines_of_stages(tmp_path):
     stages = [name for name in STAGES if name != "prepare"]  # the run is not there
 
     def cases():
-        for n in range(40):
-            words = damaged_words(STAGE_WORDS, random)
-            yield words, partial(run_here, tmp_path, stages[n % len(stages)], *words)
+        for stage, edit in in_turn(stages, WORD_EDITS, quick=44, thorough=44):
+            words = damaged_words(STAGE_WORDS, random, edit)
+            yield words, partial(run_here, tmp_path, stage, *words)
 
     check(cases())
 
@@ -323,9 +334,9 @@ def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
     def cases():
         path.write_bytes(whole)
         yield whole, read
-        for n in range(130):
-            as_json = path.suffix == ".json" and n % 2
-            data = (damaged_json if as_json else damaged)(whole, random)
+        kinds = (*EDITS, *VALUES) if path.suffix == ".json" else EDITS
+        for (kind,) in in_turn(kinds, quick=32, thorough=125):
+            data = (damaged if kind in EDITS else damaged_json)(whole, random, kind)
             path.write_bytes(data)
             yield data, read
 
@@ -352,9 +363,8 @@ def test_files_through_predict(place, tmp_path):
         label_table(engine, source, out / f"o.{kind}", PredictOptions(["title"], 1, "p_"))
 
     def cases():
-        for _ in range(350):
-            kind = random.choice(list(made))
-            data = damaged(made[kind], random)
+        for kind, edit in in_turn(made, EDITS, quick=80, thorough=360):
+            data = damaged(made[kind], random, edit)
             path = tmp_path / f"d.{kind}"
             path.write_bytes(data)
             yield (kind, data), lambda path=path, kind=kind: label(path, kind)
@@ -376,11 +386,14 @@ def test_manifests_and_configurations_of_runs(place, tmp_path):
     random = Random(10)
 
     def cases():
-        for n in range(600):
-            name = random.choice(WHAT_RUNS_HOLD)
+        kinds = (*EDITS, *VALUES)
+        for name, kind in in_turn(WHAT_RUNS_HOLD, kinds, quick=225, thorough=600):
             path = tmp_path / "runs/done" / name
             whole = path.read_bytes()
-            data = damaged_json(whole, random, "facts") if n % 2 else damaged(whole, random)
+            if kind in EDITS:
+                data = damaged(whole, random, kind)
+            else:
+                data = damaged_json(whole, random, kind, part="facts")
             path.write_bytes(data)
             words = random.choice(readers)
             yield (words, name, data), partial(run_here, tmp_path, *words)
@@ -391,7 +404,7 @@ def test_manifests_and_configurations_of_runs(place, tmp_path):
 
 def test_a_sample_through_the_real_command(place, tmp_path):
     random, made = Random(11), tables()
-    for n in range(10):
+    for n in range(by_default(5, thorough=10)):
         data = damaged(made["csv"], random)
         (tmp_path / "d.csv").write_bytes(data)
         words = damaged_words(READERS[n], random)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from helpers import cases
+from helpers import by_default
 from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
@@ -28,9 +28,9 @@ from wsal.evaluation import estimates
 from wsal.evaluation.sampling import strata, top_up
 from wsal.labels import LabelSet
 
-RUNS, FIRST_SEED = cases(100, 300), 0
-LARGEST_BIAS = cases(2.5, 2.0)  # in standard errors
-COVERAGE = cases((0.85, 0.97), (0.86, 0.95))
+RUNS, FIRST_SEED = by_default(100, thorough=300), 0
+LARGEST_BIAS = by_default(2.5, thorough=2.0)  # in standard errors
+COVERAGE = by_default((0.85, 0.97), thorough=(0.86, 0.95))
 FRAME, CLASSES, STRATA = 2_500, 4, 15
 MEASURE, TRAIN = 80, 16
 LABELS = tuple(f"class {k}" for k in range(CLASSES))
