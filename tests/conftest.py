@@ -1,6 +1,8 @@
 """What several tests need: conf/ composed as Hydra does it, and a tiny classifier."""
 
+import fcntl
 import os
+import shutil
 import sys
 
 import fork_server
@@ -39,6 +41,51 @@ def wsal(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory):
+    """A function from a name and a function that fills a new folder, to that folder, filled.
+
+    pytest runs in several processes; whichever is the first to ask fills the folder. So do not
+    write into it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def build(name, fill):
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                unfinished = shared / f"{name}.unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                fill(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tokenised_run(built_once):
+    """A folder with `runs/t`, an `experiment=smoke` in which everything before training is done."""
+    code = "import sys\nfrom wsal.cli import main\n"
+    for stage in ("prepare", "vote", "aggregate", "tokenise"):
+        code += f"sys.argv = ['wsal', 'experiment=smoke', 'name=t']; main({stage!r})\n"
+
+    def fill(folder):
+        line = [sys.executable, "-c", code]
+        fork_server.run(line, cwd=folder, check=True, capture_output=True)
+
+    return built_once("tokenised", fill)
+
+
+@pytest.fixture
+def tokenised(tokenised_run, tmp_path):
+    """A copy of it, in an empty folder."""
+    return shutil.copytree(tokenised_run, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def assert_training_is_kept(cwd):
     facts = json.loads((cwd.parent / "calm/runs/smoke/pretrained/manifest.json").read_text())[
         "facts"
     ]
-    assert state["step"] == facts["n_steps"]
+    assert state["progress"]["step"] == facts["n_steps"]
 
 
 @pytest.mark.slow

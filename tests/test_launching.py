@@ -1,14 +1,13 @@
 """Several processes, a scheduler that takes the machine away, and jobs through SLURM's launcher."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import fork_server
 import pytest
 from helpers import ROOT
 
@@ -16,25 +15,6 @@ pytestmark = pytest.mark.slow
 
 TWO = ("launcher=torchrun", "processes=2")
 SMOKE = ("experiment=smoke", "name=t")
-BEFORE = ("prepare", "vote", "aggregate", "tokenise")
-
-
-@pytest.fixture(scope="module")
-def tokenised(tmp_path_factory):
-    """A folder in which everything before pretraining is done."""
-    folder = tmp_path_factory.mktemp("tokenised")
-    code = "import sys\nfrom wsal.cli import main\n"
-    for stage in BEFORE:
-        code += f"sys.argv = ['wsal', *{SMOKE!r}]; main({stage!r})\n"
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture
-def work(tokenised, tmp_path):
-    """A copy of it."""
-    shutil.copytree(tokenised, tmp_path, dirs_exist_ok=True)
-    return tmp_path
 
 
 def manifest(folder):
@@ -46,7 +26,10 @@ def losses(folder):
     return [loss for _, loss in metrics["training"]["loss"]]
 
 
-def test_two_processes_by_launcher_and_by_torchrun_train_as_one_does(wsal, work, tmp_path_factory):
+def test_two_processes_by_launcher_and_by_torchrun_train_as_one_does(
+    wsal, tokenised, tmp_path_factory
+):
+    work = tokenised
     calm = tmp_path_factory.mktemp("one")
     shutil.copytree(work, calm, dirs_exist_ok=True)
     wsal("pretrain", *SMOKE, cwd=calm)
@@ -74,8 +57,8 @@ def work_after(launcher, script, work):
     return work
 
 
-def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, work):
-    shutil.rmtree(work / "runs/t/tokens")
+def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, tokenised):
+    shutil.rmtree(tokenised / "runs/t/tokens")
     done = wsal("pretrain", *SMOKE, *TWO, check=False)
     assert done.returncode == 1
     assert done.stderr.count("error: ") == 1
@@ -84,32 +67,39 @@ def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, work):
     assert "launcher=torchrun" in refused.stderr
 
 
-def preempted(work, command):
-    """Run until training has taken some steps, then send SIGTERM."""
-    process = subprocess.Popen(
-        command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    events = work / "runs/t/tracker/pretrain"
-    while process.poll() is None and not events.exists():
-        time.sleep(0.01)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGTERM)
-    _, said = process.communicate()
-    return process.returncode, said
+SIGTERM_IN_STEP_5 = """
+import os, signal
+from wsal.classifier.training import Training
+from wsal.cli import main
+step = Training._step
+
+def terminated(self, parts):
+    if self.progress.step == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return step(self, parts)
+
+Training._step = terminated
+main()
+"""
 
 
-def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(work, tmp_path_factory):
-    calm = tmp_path_factory.mktemp("calm")
+def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(
+    wsal, tokenised, tmp_path_factory
+):
+    calm, work = tmp_path_factory.mktemp("calm"), tokenised
     shutil.copytree(work, calm, dirs_exist_ok=True)
-    command = [sys.executable, "-c", "from wsal.cli import main; main()", "pretrain", *SMOKE]
-    command += ["pretrain.epochs=120", "tracker=tensorboard"]
-    subprocess.run(command, cwd=calm, check=True, capture_output=True)
-    code, said = preempted(work, command)
-    assert code == 128 + signal.SIGTERM, said
-    assert "run the same command again" in said
+    command = ["pretrain", *SMOKE, "tracker=tensorboard"]
+    wsal(*command, cwd=calm)
+    done = fork_server.run(
+        [sys.executable, "-c", SIGTERM_IN_STEP_5, *command], cwd=work, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert "run the same command again" in done.stderr
     assert not (work / "runs/t/pretrained").exists()
-    assert list((work / "runs/t/pretrained.unfinished/checkpoints").glob("*/*/state.json"))
-    subprocess.run(command, cwd=work, check=True, capture_output=True)
+    (state,) = (work / "runs/t/pretrained.unfinished/checkpoints").glob("*/*/state.json")
+    assert json.loads(state.read_text())["progress"]["step"] == 6
+    wsal(*command)
     assert manifest(work)["digest"] == manifest(calm)["digest"]
 
 

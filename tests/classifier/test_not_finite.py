@@ -185,12 +185,10 @@ SMOKE = ("experiment=smoke", "name=t", "pretrain.lr=1e38", "pretrain.head_first=
 
 
 @pytest.mark.parametrize("processes", [(), ("launcher=torchrun", "processes=2")])
-def test_the_command_says_so_and_every_process_stops(wsal, tmp_path, processes):
-    for stage in ("prepare", "vote", "aggregate", "tokenise"):
-        wsal(stage, *SMOKE)
+def test_the_command_says_so_and_every_process_stops(wsal, tokenised, processes):
     done = wsal("pretrain", *SMOKE, *processes, check=False)
     assert done.returncode == 1, done.stderr
     assert "error: pretrain: " in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "runs/t/pretrained").exists()
+    assert not (tokenised / "runs/t/pretrained").exists()
     assert "pretrain.lr=1e38" not in done.stderr

@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import fork_server
 import numpy as np
 import pytest
 import torch
@@ -106,14 +106,18 @@ with processes.process_group("cpu"):
 
 @pytest.mark.parametrize(("n", "max_tokens"), [(2, 10_000), (2, 40), (3, 10_000)])
 def test_several_processes_give_the_loss_and_gradient_of_one(tiny, tmp_path, n, max_tokens):
-    worker, here = tmp_path / "worker.py", Path(__file__).parent
-    filled = WORKER.format(
+    here = Path(__file__).parent
+    code = WORKER.format(
         tests=str(here), root=str(here.parent), out=str(tmp_path), max_tokens=max_tokens
     )
-    worker.write_text(textwrap.dedent(filled))
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={n}", str(worker)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    given = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n)}
+    started = [
+        fork_server.Popen([sys.executable, "-c", code], env={**os.environ, **given, "RANK": str(i)})
+        for i in range(n)
+    ]  # as torchrun does it
+    assert [process.wait(120) for process in started] == [0] * n
     shared = torch.load(tmp_path / "done.pt", weights_only=True)
     history, weights = first_step(tiny, tmp_path / "one")
     torch.testing.assert_close(shared["weights"], weights, atol=2e-6, rtol=1e-4)
