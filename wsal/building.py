@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from wsal.coercion import by_names, hints_of
 from wsal.errors import ConfigError, UnknownNameError, WsalError
-from wsal.targets import RENAMED, find
+from wsal.targets import MOVED, RENAMED, find
 
 TRUSTED = ("wsal.",)
 EXAMPLE = "`_target_: wsal.rules.patterns.Keyword`"
@@ -83,7 +83,9 @@ def coerced(node: Any, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
         target = find(str(node["_target_"]), "", trusted)
     except WsalError:
         return inner
-    for old, new in RENAMED.get(str(node["_target_"]), {}).items():
+    for old, new in RENAMED.get(
+        MOVED.get(str(node["_target_"]), str(node["_target_"])), {}
+    ).items():
         if old in inner:
             inner[new] = inner.pop(old)
     return by_names(target, inner) if inspect.isclass(target) else inner

@@ -23,8 +23,13 @@ MOVED = {
     "wsal.web.terminal.Terminal": "wsal.annotation.terminal.Terminal",
 }
 """Former names of components, for configuration files written for earlier versions."""
-RENAMED = {"wsal.web.annotator.Web": {"again": "recheck"}}
+RENAMED = {
+    "wsal.annotation.terminal.Terminal": {"again": "recheck"},
+    "wsal.web.annotator.Web": {"again": "recheck"},
+}
 """Former names of settings of a component."""
+REMOVED = ("bald.Bald", "bald.PowerBald", "cal.Cal", "k_center.KCenter", "probcover.ProbCover")
+"""Query strategies that wsal no longer has."""
 
 
 def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401  whatever has a name
@@ -39,6 +44,8 @@ def find(target: str, key: str, trusted: Sequence[str]) -> Any:  # noqa: ANN401 
         ConfigError: the name is not trusted, does not exist, or its module cannot be imported.
     """
     target = MOVED.get(target, target)
+    if target.removeprefix("wsal.active.") in REMOVED:
+        raise ConfigError(f"{key}: {target} was removed in wsal 0.3; use another query strategy")
     allowed = tuple(prefix if prefix.endswith(".") else f"{prefix}." for prefix in trusted)
     if not target.startswith(allowed):
         raise ConfigError(

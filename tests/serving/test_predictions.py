@@ -5,8 +5,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from wsal.errors import ConfigError, DataError
-from wsal.serving.app import Limits, make_app
+from wsal.serving.app import make_app
 from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.limits import Limits
 from wsal.serving.predictions import Prediction, predict_texts
 from wsal.serving.sources import Source
 

@@ -27,7 +27,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from wsal.files.objects import columns
-from wsal.serving.app import Limits, make_app
+from wsal.serving.app import make_app
+from wsal.serving.limits import Limits
 from wsal.serving.predictions import row_of
 
 ALL = list(HealthCheck)

@@ -11,20 +11,20 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import QueryStrategy
-from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.annotation.sheet import shown
 from wsal.api.answers import SCHEMA, gold_rows, with_answers
 from wsal.api.classifier import TrainedClassifier, dev_score
+from wsal.api.export_folder import replaced_folder
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.measurement import SPLITS, Measurement, split_probs
 from wsal.api.pool import Pool
-from wsal.api.query import Quality, Query, TargetForecast, target_forecast
+from wsal.api.query import METRICS, Quality, Query, TargetForecast, target_forecast
 from wsal.api.reading import pool_reader
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
-from wsal.errors import ConfigError, MissingArtifactError
+from wsal.errors import ConfigError, MissingArtifactError, UnknownNameError
 from wsal.export.base import ExportSettings
 from wsal.presets import preset
 from wsal.progress import progress_shown
@@ -36,6 +36,9 @@ from wsal.rounds.query import RoundState, choose_query, with_texts
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import confidence_weights, weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, FinetuneSettings, HardwareSettings
+
+
+TO_MEASURE = "use ActiveLoop(..., n_evaluation=100) or, with gold labels, Pool(..., dev_share=0.1)"
 
 
 class ActiveLoop:
@@ -120,9 +123,11 @@ class ActiveLoop:
         Asking again before `tell` gives the same texts.
 
         Raises:
-            PoolExhaustedError: every text was asked.
+            PoolExhaustedError: every text was asked. ConfigError: `n` is less than 1.
         """
-        settings = replace(self._active, query_size=n) if n else self._active
+        if n is not None and n < 1:
+            raise ConfigError(f"n is {n}; expected a number of texts, 1 or more")
+        settings = replace(self._active, query_size=n or self._active.query_size)
         number, measured, prepared = self.round + 1, self._measured, self.pool.prepared
         rows, gold = gold_rows(measured.answers, tables.TRAIN, prepared.labels)
         state = RoundState(
@@ -183,15 +188,17 @@ class ActiveLoop:
         """Labels, and hours and cost where answers were timed, that `target` still needs.
 
         Raises:
-            ConfigError: the target is not between 0 and 1.
+            ConfigError: the target is not between 0 and 1. UnknownNameError: the metric.
             MissingArtifactError: no round is finished, or nothing measures quality.
         """
+        if metric not in METRICS:
+            raise UnknownNameError("metric", metric, METRICS)
         if not 0 < target < 1:
             raise ConfigError(f"target is {target:g}; expected a share between 0 and 1")
         facts = self._measured.facts
         if not self.round or not facts["measured_on"]:
-            why = "no round is finished" if facts["measured_on"] else "nothing measures quality"
-            raise MissingArtifactError(f"there is no learning curve: {why}; {HOW_TO_MEASURE}")
+            why = f"nothing measures quality; {TO_MEASURE}" if self.round else "no round is finished"
+            raise MissingArtifactError(f"there is no learning curve yet: {why}")
         return target_forecast(facts, target, metric, price_per_hour)
 
     def predict_proba(self) -> Probs:
@@ -202,21 +209,22 @@ class ActiveLoop:
         """Write the newest classifier as a folder to serve; returns what was written, and how near.
 
         Args:
-            folder: is made; its own export may be written over.
+            folder: a new or empty one, or an earlier export, which is replaced as a whole.
             formats: an option of `conf/export`, such as `onnx` or `hf` (no further format).
             settings: those of `conf/export`, such as `precision=0.9`.
 
         Raises:
-            ParityError: a format differs from torch.
+            ParityError: a format differs from torch; an earlier export stays as it was.
+            ConfigError: the folder holds other files.
         """
-        out = Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
         export = preset(ExportSettings, "export", formats, settings)
+        inputs = self._measured.export_inputs()
         with TemporaryDirectory() as scratch, progress_shown(shown=self._progress):
             self._model.save(Path(scratch))
             on_cpu = HardwareSettings(device="cpu", attention="eager")
             model = encoders.load_classifier(Path(scratch), self._model.encoder, on_cpu)
-            return write_export(out, model, self._measured.export_inputs(), export, self._seed)
+            with replaced_folder(Path(folder)) as out:
+                return write_export(out, model, inputs, export, self._seed)
 
     def _train(self, answers: pl.DataFrame) -> None:
         """One round of training on all answers; afterwards the round is finished."""

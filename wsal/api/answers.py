@@ -33,11 +33,14 @@ def with_answers(
         UnknownNameError: an id was not asked, or there is no such class.
     """
     if query.is_empty():
-        raise AnnotationError("nothing was asked yet, so there is nothing to tell; call ask()")
+        raise AnnotationError("no query is open: tell() closes it; call ask() for the next texts")
+    if not answers:
+        raise AnnotationError("there are no answers; give an id of the query and its class")
     asked = query["id"].to_list()
-    for text_id, label in answers.items():
+    for text_id in [*answers, *seconds]:
         if text_id not in asked:
             raise UnknownNameError("id of the last query", text_id, asked)
+    for label in answers.values():
         if label is not None:
             labels.index(label)
     new = pl.DataFrame(

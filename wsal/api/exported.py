@@ -40,10 +40,10 @@ def load(folder: str | Path, backend: str = "auto") -> LoadedModel:
     Args:
         folder: the exported model.
         backend: `auto` (the fastest that this machine and the folder have), `torch`, `onnx`,
-            `onnx-int8` or `openvino`.
+            `onnx_int8` or `openvino`.
 
     Raises:
-        MissingArtifactError: no exported model is there.
-        UnknownNameError: there is no such backend. ConfigError: what it needs is not installed.
+        ConfigError: no exported model is there, or what the backend needs is not installed.
+        UnknownNameError: there is no such backend.
     """
     return LoadedModel(open_engine(Exported.open(Path(folder)), backend))  # type: ignore[arg-type]

@@ -128,10 +128,10 @@ class Measurement:
             separator=pool.layout.separator,
             calibration=calibration,
             measured=measured,
-            texts=(test["text"] if len(test) else pool.texts).to_list(),
+            texts=test["text"] if len(test) else pool.texts,
             gold=gold_of(pool, "test")[0] if len(test) else None,
             compared_on="test split" if len(test) else "pool",
-            pool_texts=pool.texts.to_list(),
+            pool_texts=pool.texts,
             n_gold=self.n_gold[-1],
             card={
                 "n_pool": len(pool),

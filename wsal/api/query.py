@@ -29,7 +29,7 @@ class Query:
 
     @property
     def ids(self) -> list[str]:
-        """The ids to answer by."""
+        """The ids to answer by. A text that is asked again, for review, has an id of its own."""
         return self.table["id"].to_list()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import polars as pl
 from wsal.api.pool import Pool
 from wsal.api.tables import as_html, as_text
 from wsal.arrays import Embeddings, Votes
+from wsal.errors import RuleError
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.progress import progress_shown
@@ -85,6 +86,11 @@ def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> Po
     >>> vote({"mug": Keyword("Mugs", ["mug"])}, pool).matrix.tolist()
     [[0], [-1]]
     """
+    if not isinstance(rules, Mapping):
+        raise RuleError(
+            f"rules is a {type(rules).__name__}; expected a mapping from a name to each rule, such "
+            'as {"beans": Keyword("Coffee", ["beans"])}'
+        )
     labels: LabelSet = pool.prepared.labels
     with progress_shown(shown=progress):
         splits = {"dev": pool.prepared.dev, "test": pool.prepared.test}

@@ -83,6 +83,11 @@ def _require_extras(components: Components) -> None:
     Raises:
         ConfigError: it names the extra to install.
     """
+    tracker, encoder = components["tracker"].kind, components["encoder"]
+    if tracker != "none":
+        require(tracker, extra=tracker, why=f"tracker={tracker}")
+    if encoder.lora_rank:
+        require("peft", extra="lora", why="encoder.lora_rank")
     if components["active"].review:
         require("cleanlab", extra="review", why="active.review")
     if any(isinstance(exporter, OpenVino) for exporter in components["export"].formats.values()):

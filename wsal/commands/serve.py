@@ -25,6 +25,7 @@ from wsal.errors import ConfigError
 from wsal.extras import require
 from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
+from wsal.serving.limits import Limits
 from wsal.sockets import LOOPBACK, listening_socket
 
 TOKEN = "WSAL_TOKEN"  # noqa: S105  the name of a variable
@@ -32,14 +33,7 @@ ARRIVING = 0.25  # seconds to wait for requests on open connections
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `wsal serve`.
-
-    Raises:
-        ConfigError: the libraries of the server are not installed.
-    """
-    require("prometheus_client", extra="serve", why="wsal serve")
-    from wsal.serving.app import Limits  # noqa: PLC0415  needs the extra
-
+    """Add the options of `wsal serve`."""
     limits = Limits()
     parser.add_argument("model", type=Path, help="an exported folder, such as runs/NAME/exported")
     host = f"the address to listen on; one that others can reach needs a token in {TOKEN}"
@@ -66,7 +60,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: the address cannot be used, or others can reach it and there is no token.
     """
-    from wsal.serving.app import Limits, make_app  # noqa: PLC0415  needs the extra
+    require("prometheus_client", extra="serve", why="wsal serve")
+    from wsal.serving.app import make_app  # noqa: PLC0415  needs the extra
 
     token = os.environ.get(TOKEN) or None
     if options.host not in LOOPBACK and not token:

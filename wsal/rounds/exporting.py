@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import polars as pl
 from tokenizers import Tokenizer
 
 from wsal.arrays import Classes
@@ -37,12 +38,12 @@ class ExportInputs:
     """Gold that sets temperature and thresholds; never the test split."""
     measured: LabelledSample | None
     """Gold for the model card."""
-    texts: Sequence[str]
+    texts: pl.Series
     """On which every format is compared with torch; `settings.n_parity_texts` are drawn."""
     gold: Classes | None
     """The class of each of these texts, if it is known."""
     compared_on: str  # what messages call them
-    pool_texts: Sequence[str]
+    pool_texts: pl.Series
     n_gold: int
     """Gold labels that the classifier was trained on."""
     card: Mapping[str, Any]
@@ -128,9 +129,9 @@ def _formats(
             model,
             out,
             Path(scratch),
-            [inputs.texts[row] for row in rows],
+            inputs.texts.gather(rows).to_list(),
             None if inputs.gold is None else inputs.gold[rows],
-            [inputs.pool_texts[row] for row in pool_rows],
+            inputs.pool_texts.gather(pool_rows).to_list(),
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}

@@ -19,7 +19,7 @@ from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 from wsal.run.summary import summarise
 
 Report = Callable[[Outcome | str], None]
-"""Is told what became of each stage, and of rules that end the loop."""
+"""Receives the outcome of each stage, and lines about the rules that end the loop."""
 
 
 def run_command(

@@ -40,7 +40,10 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
         ("conflicts", tables.CONFLICTS, _show_conflicts),
         ("uncovered", tables.UNCOVERED, _show_uncovered),
     ):
-        frame = tables.read(votes.path / f"{name}.parquet", schema)
+        path = votes.path / f"{name}.parquet"
+        if name == "conflicts" and not path.exists():
+            path = votes.path / "clashes.parquet"  # as wsal before 0.3 called it
+        frame = tables.read(path, schema)
         if len(frame):
             show(frame)
     examples = tables.read(votes.path / "examples.parquet", tables.EXAMPLES)

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,28 +19,13 @@ from wsal.errors import DataError
 from wsal.serving import predictions
 from wsal.serving.batching import Batcher, QueueFullError
 from wsal.serving.engine import Engine
+from wsal.serving.limits import Limits
 from wsal.serving.limiting import BodyLimit
 from wsal.serving.monitoring import Metrics
 from wsal.serving.predictions import Field as TextField
 from wsal.serving.predictions import Row, row_of, to_predictions
 
 Text = str | dict[str, TextField]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask for, and all that wait together."""
-
-    texts: int = 256
-    """In one request."""
-    characters: int = 20_000
-    """In one text; the model ignores what exceeds its own length in any case."""
-    body: int = 4_000_000
-    """Bytes of a request."""
-    waiting: int = 4_096
-    """Texts of all requests that have not been answered yet."""
-    seconds: float = 30.0
-    """After which a request is given up."""
 
 
 class Query(BaseModel):

@@ -66,7 +66,9 @@ def _n_skipped(asked: pl.DataFrame) -> int:
 
 def _skipped(n: int) -> str:
     """A warning where people could not label some texts: the estimate is not about these."""
-    return f" ({n} more skipped: it speaks of texts that people can label)" if n else ""
+    return (
+        f" ({n} more skipped: the estimate covers only texts that people could label)" if n else ""
+    )
 
 
 def _grown(pool: Artifact, first_query: Artifact) -> str:
@@ -75,4 +77,7 @@ def _grown(pool: Artifact, first_query: Artifact) -> str:
     then, now = first_query.facts.get("n_left", 0) + n_frame, pool.facts["n_pool"]
     if not n_frame or now <= GROWN * then:
         return ""
-    return f" (drawn when the pool had {then:,} texts; of the {now - then:,} more it says nothing)"
+    return (
+        f" (drawn when the pool had {then:,} texts; the estimate does not cover the "
+        f"{now - then:,} added since)"
+    )

@@ -47,10 +47,10 @@ def export(
         separator=pool.facts["separator"],
         calibration=calibration,
         measured=for_measuring(pool, classifier, calibration),
-        texts=texts.to_list(),
+        texts=texts,
         gold=gold,
         compared_on=compared_on,
-        pool_texts=pool_texts.to_list(),
+        pool_texts=pool_texts,
         n_gold=classifier.facts.get("n_gold", 0),
         card={
             "n_pool": pool.facts["n_pool"],

@@ -77,12 +77,13 @@ def finetune(
         usable(reweighed),
         lambda rows: weak_targets(reweighed, rows, out / CHECKPOINTS),
     )
-    classifier, history = tuning.train(training_set, "finetune")
     frame = read_frame(pool, first_query)
+    # before hours of training: it raises an error if nothing can measure what copies bring
+    reference = copies_reference(pool, frame, annotations) if amplify.copies else None
+    classifier, history = tuning.train(training_set, "finetune")
     facts: Facts = {"round": number, "n_gold": len(gold_rows), "n_replayed": n_replayed}
     lexicon: Lexicon | None = None
-    if amplify.copies:
-        reference = copies_reference(pool, frame, annotations)
+    if reference is not None:
         lexicon = mine_lexicon(pool, reweighed, labels, seed)
         copies = make_copies(pool, gold_rows, gold, lexicon, amplify, seed)
         if copies.texts:
