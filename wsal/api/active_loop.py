@@ -39,7 +39,7 @@ from wsal.settings import ActiveSettings, EvaluationSettings, FinetuneSettings, 
 
 
 class ActiveLoop:
-    """Ask, tell, measure, and again; `wsal active` on a run folder does the same, step by step."""
+    """Rounds of `ask` and `tell`: the loop that `wsal active` runs in a run folder, in memory."""
 
     def __init__(
         self,
@@ -56,19 +56,19 @@ class ActiveLoop:
         active_settings: Mapping[str, Any] | None = None,
         evaluation_settings: Mapping[str, Any] | None = None,
     ) -> None:
-        """Begin with a classifier that was trained on weak labels, or on none.
+        """Start from a classifier that was trained on weak labels, or without any labels.
 
         Args:
             pool: the texts.
             classifier: what `Classifier.pretrain` returned for this pool.
-            weak: the weak labels that fine-tuning replays; None: there are no rules.
+            weak: the weak labels that fine-tuning replays; None if there are no rules.
             strategy: an option of `conf/strategy`, or an object with `select`.
             finetune: an option of `conf/finetune`; `probe` trains the last layer only, in seconds.
-            seed: of all random choices.
+            seed: the seed of all random choices.
             progress: whether to show progress bars.
             finetune_settings: changes to `conf/finetune`, such as `{"steps": 100}`.
-            n_evaluation: texts that the first round asks for evaluation, beside those to train on;
-                None: 100 for a pool of 2,000 or more without a gold split, else none.
+            n_evaluation: how many texts of the evaluation sample the first round adds to the query;
+                None: 100 for a pool of 2,000 or more without a dev or test split, else 0.
             active_settings: changes to `conf/active`, such as `{"max_candidates": 2000}`.
             evaluation_settings: changes to `conf/evaluation`, such as `{"top_up": 10}`.
 
@@ -106,21 +106,21 @@ class ActiveLoop:
 
     @property
     def round(self) -> int:
-        """How many rounds are finished."""
+        """The number of finished rounds."""
         return len(self._measured.n_gold) - 1
 
     @property
     def frame(self) -> Frame:
-        """Texts that measure quality; none of them is trained on."""
+        """The part of the pool that is set aside to measure quality and never trained on."""
         return self._measured.frame
 
     def ask(self, n: int | None = None) -> Query:
-        """The next `n` texts to train on, and on top `n_evaluation` texts that measure quality.
+        """Choose the next `n` texts to train on, and add those of the evaluation sample.
 
         Asking again before `tell` gives the same texts.
 
         Raises:
-            PoolExhaustedError: every text was asked.
+            PoolExhaustedError: every text has been asked.
         """
         settings = replace(self._active, query_size=n) if n else self._active
         number, measured, prepared = self.round + 1, self._measured, self.pool.prepared
@@ -148,16 +148,16 @@ class ActiveLoop:
     def tell(
         self, answers: Mapping[str, str | None], seconds: Mapping[str, float] | None = None
     ) -> Quality:
-        """Take answers to the last query, fine-tune on all answers so far, and measure.
+        """Take the answers to the last query, fine-tune on all answers so far, and measure quality.
 
         Args:
-            answers: id -> class; None: skipped. Texts without an answer may be asked again.
-            seconds: id -> how long an answer took; the forecast turns labels into hours by them.
+            answers: the class of each id; None: skipped. Texts left out may be asked again.
+            seconds: how long the answer took for each id; `forecast` estimates hours from this.
 
         Raises:
-            AnnotationError: nothing was asked, or there is no label to train on.
-            UnknownNameError: an id was not asked, or there is no such class.
-            ModelError: the training diverged; tell the same answers again, with other settings.
+            AnnotationError: there is no open query, or no label to train on.
+            UnknownNameError: an id is not in the query, or there is no such class.
+            ModelError: training diverged; tell the same answers to a loop with other settings.
         """
         answers_so_far = with_answers(
             self._measured.answers,
@@ -171,16 +171,16 @@ class ActiveLoop:
         return self.quality()
 
     def quality(self) -> Quality:
-        """Accuracy and macro-F1 of each round on the evaluation sample, else on dev, and on test.
+        """Accuracy and macro-F1 of each round: on the evaluation sample, else on dev; and on test.
 
-        Evaluation sample and dev decide when to stop and what to forecast; test never does.
+        Stop rules and forecasts never use the test split.
         """
         return self._measured.quality()
 
     def forecast(
         self, target: float = 0.95, metric: str = "macro_f1", price_per_hour: float = 0.0
     ) -> TargetForecast:
-        """Labels, and hours and cost where answers were timed, that `target` still needs.
+        """Forecast how many more labels `target` needs; with timed answers, also hours and cost.
 
         Raises:
             ConfigError: the target is not between 0 and 1.
@@ -195,19 +195,19 @@ class ActiveLoop:
         return target_forecast(facts, target, metric, price_per_hour)
 
     def predict_proba(self) -> Probs:
-        """`(texts, classes)`: the newest classifier's probabilities for the pool."""
+        """The newest classifier's probabilities for the pool, `(texts, classes)`."""
         return predict(self._model, self.classifier.tokens, "predict the pool")[0]
 
     def export(self, folder: str | Path, formats: str = "default", **settings: Any) -> Facts:  # noqa: ANN401
-        """Write the newest classifier as a folder to serve; returns what was written, and how near.
+        """Write a folder to serve; returns what was written, and how closely it agrees with torch.
 
         Args:
-            folder: is made; its own export may be written over.
-            formats: an option of `conf/export`, such as `onnx` or `hf` (no further format).
-            settings: those of `conf/export`, such as `precision=0.9`.
+            folder: created if it does not exist; an earlier export in it is overwritten.
+            formats: an option of `conf/export`, such as `onnx`, or `hf` for no additional format.
+            settings: settings of `conf/export`, such as `precision=0.9`.
 
         Raises:
-            ParityError: a format differs from torch.
+            ParityError: the predictions of a format differ from those of torch.
         """
         out = Path(folder)
         out.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,7 @@ class ActiveLoop:
             return write_export(out, model, self._measured.export_inputs(), export, self._seed)
 
     def _train(self, answers: pl.DataFrame) -> None:
-        """One round of training on all answers; afterwards the round is finished."""
+        """Train on all answers; afterwards the round is finished."""
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
         rows, gold = gold_rows(answers, tables.TRAIN, labels)
         votes, random_gold = weak.votes.sparse, self._measured.random_gold(answers)

@@ -10,7 +10,7 @@ from wsal.serving.predictions import Field, Prediction, predict_texts
 
 
 class LoadedModel:
-    """Labels texts with an exported model, as `wsal predict` and `wsal serve` do."""
+    """An exported model that labels texts, as `wsal predict` and `wsal serve` do."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -21,12 +21,12 @@ class LoadedModel:
         return tuple(self.engine.exported.labels)
 
     def predict(self, texts: Sequence[str | Mapping[str, Field]], top: int = 1) -> list[Prediction]:
-        """A prediction for each text, with its `top` likeliest classes.
+        """Predict the `top` most likely classes of each text.
 
         A text is a string, or a mapping with the fields that the model was trained on.
 
         Raises:
-            ConfigError: `top` is less than 1. DataError: a mapping lacks all of the fields.
+            ConfigError: `top` is less than 1. DataError: a mapping has none of the fields.
         """
         return predict_texts(self.engine, texts, top)
 
@@ -35,15 +35,16 @@ class LoadedModel:
 
 
 def load(folder: str | Path, backend: str = "auto") -> LoadedModel:
-    """Open a folder that `wsal export` or `ActiveLoop.export` wrote.
+    """Load a model from a folder that `wsal export` or `ActiveLoop.export` wrote.
 
     Args:
-        folder: the exported model.
-        backend: `auto` (the fastest that this machine and the folder have), `torch`, `onnx`,
+        folder: the folder of the exported model.
+        backend: `auto` (the fastest that this machine and this folder support), `torch`, `onnx`,
             `onnx-int8` or `openvino`.
 
     Raises:
-        MissingArtifactError: no exported model is there.
-        UnknownNameError: there is no such backend. ConfigError: what it needs is not installed.
+        MissingArtifactError: the folder has no exported model.
+        UnknownNameError: there is no such backend.
+        ConfigError: a library that the backend needs is not installed.
     """
     return LoadedModel(open_engine(Exported.open(Path(folder)), backend))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What a loop asks, and what it knows of its quality: values that a notebook shows."""
+"""The query, quality and forecast of a loop, as a notebook shows them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ METRICS = ("accuracy", "macro_f1")
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """Texts to label, most wanted first. Iterating gives `(id, text)`.
+    """Texts to label, the most useful first. Iterating gives `(id, text)`.
 
-    Some of the texts may measure quality instead of being trained on. Whoever answers should not
-    know which, so these and some others come without a reason.
+    Some of the texts may belong to the evaluation sample, which is never trained on. The person
+    who answers should not know which, so these texts and some others come without a reason.
     """
 
     table: pl.DataFrame
     """Columns `id`, `text`, `fields`, `reason` (empty for some texts, see above)."""
     n_evaluation: int
-    """How many of the texts measure quality."""
+    """How many of the texts belong to the evaluation sample."""
 
     @property
     def ids(self) -> list[str]:
-        """The ids to answer by."""
+        """The ids of the texts, which `ActiveLoop.tell` takes."""
         return self.table["id"].to_list()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         yield from self.table.select("id", "text").iter_rows()
 
     def __len__(self) -> int:
-        """How many texts are asked."""
+        """The number of texts."""
         return len(self.table)
 
     def __repr__(self) -> str:
@@ -51,16 +51,16 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """The quality of the classifier after each round, on gold that it was not trained on."""
+    """The quality of the classifier after each round, on gold labels it was not trained on."""
 
     rounds: pl.DataFrame
-    """One row a round (0: weak labels only): `round`, `n_gold`; `accuracy`, `macro_f1`, each with
+    """One row per round (0: weak labels only): `round`, `n_gold`; `accuracy`, `macro_f1`, each with
     `_low` and `_high`, the ends of its 90% interval; `test_accuracy`, `test_macro_f1` where there
     is a test split."""
     measured_on: str | None
     """The evaluation sample or the dev split; None where there is neither."""
     facts: Facts
-    """All numbers, as `assessment.json` of a run has them."""
+    """All numbers, as in `assessment.json` of a run."""
 
     def __repr__(self) -> str:
         return f"{self._title()}\n{as_text(self.rounds)}"
@@ -74,7 +74,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class TargetForecast:
-    """What a target still needs, with 80% intervals; `inf`: no number of labels may reach it."""
+    """The labels that a target still needs, with an 80% interval; `inf`: maybe unreachable."""
 
     target: float
     metric: str
@@ -97,9 +97,9 @@ def rounds_table(
     """The table of `Quality.rounds`.
 
     Args:
-        n_gold: of each round.
-        assessed: the estimates of each round, or nothing.
-        test: the metrics of each round on the test split, or nothing.
+        n_gold: the number of gold labels of each round.
+        assessed: the estimates of each round, or empty.
+        test: the metrics of each round on the test split, or empty.
     """
     rows: list[dict[str, Any]] = []
     for number, labels in enumerate(n_gold):
@@ -115,7 +115,7 @@ def rounds_table(
 
 
 def target_forecast(facts: Facts, target: float, metric: str, price: float) -> TargetForecast:
-    """What `target` still needs, by the learning curve in the facts of a measurement."""
+    """Forecast what `target` still needs, from the learning curve in the facts of `assess`."""
     result = forecast(learning_curve(facts, metric), target)
     sentences = forecast_sentences(facts, result, price, metric, target)
     numbers = result.labels, result.low, result.high, result.unreachable
