@@ -1,1 +1,1 @@
-"""wsal for notebooks and scripts: no Hydra, no run folder. `import wsal` offers these names."""
+"""wsal for notebooks and scripts, without Hydra or a run folder. `import wsal` provides it."""

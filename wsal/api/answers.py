@@ -26,11 +26,11 @@ def with_answers(
     seconds: Mapping[str, float],
     labels: LabelSet,
 ) -> pl.DataFrame:
-    """The earlier answers, and after them those to the query, in the query's order.
+    """The earlier answers, followed by those to the query, in the query's order.
 
     Raises:
-        AnnotationError: nothing was asked, or there is no label to train on.
-        UnknownNameError: an id was not asked, or there is no such class.
+        AnnotationError: there is no open query, or no label to train on.
+        UnknownNameError: an id is not in the query, or there is no such class.
     """
     if query.is_empty():
         raise AnnotationError("no query is open: tell() closes it; call ask() for the next texts")
@@ -59,7 +59,7 @@ def with_answers(
 
 
 def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
-    """Rows with a label for this purpose, in the order of their first answer, and the labels."""
+    """The rows labelled for this purpose, in the order of their first answer, and their labels."""
     agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
     classes = [labels.index(name) for name in agreed["label"]]
     return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A transformer with a classification head: settings, and what training makes of them."""
+"""A transformer with a classification head, before and after training."""
 
 import shutil
 import weakref
@@ -55,7 +55,7 @@ class TrainedClassifier:
 
     @cached_property
     def embedded(self) -> tuple[Probs, Embeddings]:
-        """Probabilities and unit embeddings of the pool, in half precision."""
+        """Probabilities and embeddings of length 1 for the pool, in half precision."""
         n, config = len(self.pool), self.model.model.config
         probs = np.empty((n, config.num_labels), np.float16)
         embeddings = np.empty((n, config.hidden_size), np.float16)
@@ -64,19 +64,19 @@ class TrainedClassifier:
         return probs, embeddings
 
     def load(self) -> encoders.Classifier:
-        """A copy of the classifier as it was after this training."""
+        """Load a copy of the classifier as it was after this training."""
         return encoders.load_classifier(self.folder, self.model.encoder, self.model.hardware)
 
     def predict_proba(self, texts: Sequence[str]) -> Probs:
-        """`(texts, classes)`: probabilities, classes in the order of `pool.labels`."""
+        """Probabilities `(texts, classes)`, with the classes in the order of `pool.labels`."""
         return predict(self.model, texts, "predict")[0]
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
-        """`(texts, dims)`: vectors of length 1."""
+        """Embeddings `(texts, dims)` of length 1."""
         return predict(self.model, texts, "embed")[1]
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder that `transformers` loads; `ActiveLoop.export` writes one to serve."""
+        """Write a folder that `transformers` can load; to serve it, use `ActiveLoop.export`."""
         self.model.save(Path(folder))
 
     def __repr__(self) -> str:
@@ -84,15 +84,15 @@ class TrainedClassifier:
 
 
 class Classifier:
-    """An encoder by its name in `conf/encoder`: minilm, tiny; or any Hugging Face id or folder."""
+    """An encoder: `minilm` or `tiny` (see `conf/encoder`), a Hugging Face id, or a local folder."""
 
     def __init__(self, encoder: str = "minilm", *, device: str = "auto", **settings: Any) -> None:  # noqa: ANN401
-        """Choose an encoder; it is loaded when it is trained.
+        """Choose an encoder. It is loaded only when training starts.
 
         Args:
             encoder: `minilm`, `tiny` (random, for tests), a Hugging Face id, or a local folder.
-            device: auto (a GPU where there is one), cpu, cuda.
-            settings: those of `conf/encoder`, such as `max_length=64` or `lora_rank=8`.
+            device: `auto` (a GPU if there is one), `cpu` or `cuda`.
+            settings: settings of `conf/encoder`, such as `max_length=64` or `lora_rank=8`.
 
         Raises:
             UnknownNameError: there is no such setting. ConfigError: one is out of range.
@@ -114,22 +114,22 @@ class Classifier:
         progress: bool = False,
         **settings: Any,  # noqa: ANN401
     ) -> TrainedClassifier:
-        """Train on weak labels; without any, the head stays random.
+        """Train on weak labels. Without any, the classification head stays random.
 
         Args:
             pool: the texts.
             weak: their weak labels.
             loss: an option of `conf/loss`.
-            adapt: an option of `conf/adapt`: training on the texts alone, before.
+            adapt: an option of `conf/adapt`: training on the texts alone, before weak pretraining.
             self_training: an option of `conf/self_training`.
-            seed: of weights, order and dropout.
+            seed: the seed of the initial weights, the order of texts, and dropout.
             progress: whether to show progress bars.
-            settings: those of `conf/pretrain`, such as `epochs=1` or `max_texts=2000`.
+            settings: settings of `conf/pretrain`, such as `epochs=1` or `max_texts=2000`.
 
         Raises:
             UnknownNameError: there is no such option or setting.
             ConfigError: a setting is out of range, or the encoder cannot be loaded.
-            ModelError: the training diverged.
+            ModelError: training diverged.
         """
         weak = weak or no_weak_labels(pool)
         pretrain = preset(PretrainSettings, "pretrain", "default", settings)
@@ -164,10 +164,10 @@ class Classifier:
 def dev_score(
     model: encoders.Classifier, pool: Pool, settings: OptimizerSettings
 ) -> Callable[[], float] | None:
-    """What early stopping looks at: macro-F1 on dev; None where it is off.
+    """What early stopping looks at: macro-F1 on the dev split. None if early stopping is off.
 
     Raises:
-        ConfigError: it is on, and there is no dev split.
+        ConfigError: early stopping is on, and there is no dev split.
     """
     if not settings.patience:
         return None

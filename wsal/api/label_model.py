@@ -19,7 +19,7 @@ from wsal.settings import AggregateSettings
 
 @dataclass(frozen=True, eq=False)
 class WeakLabels:
-    """A distribution over the classes for each text, and the label model it comes from."""
+    """A distribution over the classes for each text, and the label model that produced it."""
 
     votes: PoolVotes
     label_model: base.LabelModel
@@ -29,12 +29,12 @@ class WeakLabels:
 
     @property
     def probs(self) -> Probs:
-        """`(texts, classes)`: weak labels; the prior where no rule votes."""
+        """The weak labels, `(texts, classes)`; where no rule votes, the prior."""
         return self.table.probs
 
     @property
     def used(self) -> np.ndarray:
-        """`(texts,)` bool: whether a classifier is trained on the weak label."""
+        """Whether a classifier is trained on the weak label of each text, `(texts,)` bool."""
         return self.table.used
 
     @property
@@ -43,11 +43,11 @@ class WeakLabels:
         return class_prior(self.settings, self.votes.pool.prepared.labels)
 
     def why(self) -> str:
-        """Which label model was used, and why."""
+        """Say which label model was used, and why."""
         return self.fitted.why()
 
     def quality(self) -> dict[str, Facts]:
-        """Metrics of the rules alone, without a classifier, on the splits that have gold."""
+        """Metrics of the rules alone, without a classifier, on the dev and test splits."""
         pool, labels = self.votes.pool, self.votes.pool.prepared.labels
         splits = {"dev": pool.prepared.dev, "test": pool.prepared.test}
         return {
@@ -71,7 +71,7 @@ class LabelModel:
     """
 
     def __init__(self, name: str = "auto", **settings: Any) -> None:  # noqa: ANN401
-        """Choose a label model; `settings` are those of `conf/label_model/NAME.yaml`.
+        """Choose a label model; `settings` change values of `conf/label_model/NAME.yaml`.
 
         Raises:
             UnknownNameError: there is no such label model, or no such setting.
@@ -87,17 +87,17 @@ class LabelModel:
         uncovered: str = "drop",
         default_class: str | None = None,
     ) -> WeakLabels:
-        """The weak labels of a pool.
+        """Compute the weak labels of a pool.
 
         Args:
-            votes: what the rules say of it.
-            prior: class -> how common it is, for every class; None: all alike.
-            uncovered: what becomes of texts without a vote: `drop` (not trained on), `prior`, or
-                `default` (taken for `default_class`).
+            votes: the votes of the rules on the pool.
+            prior: how common each class is; None means that all are equally common.
+            uncovered: how to treat texts without a vote: `drop` (do not train on them), `prior`
+                (label them with the prior), or `default` (label them with `default_class`).
             default_class: see `uncovered`.
 
         Raises:
-            ConfigError: the prior lacks a class, or there is no such way.
+            ConfigError: the prior lacks a class, or `uncovered` has an unknown value.
         """
         changes = {"prior": prior, "uncovered": uncovered, "default_class": default_class}
         settings = preset(AggregateSettings, "aggregate", "default", changes)
@@ -108,7 +108,7 @@ class LabelModel:
 
 
 def no_weak_labels(pool: Pool) -> WeakLabels:
-    """What there is without rules: no text has a weak label to train on."""
+    """Weak labels of a pool without rules: no text has one to train on."""
     shape = (len(pool), 0)
     splits = {
         name: np.empty((len(table), 0), np.int16)

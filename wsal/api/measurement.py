@@ -1,4 +1,4 @@
-"""What a loop knows of its classifiers: predictions for the frame and for splits with gold."""
+"""The predictions of a loop's classifiers that measure quality, and the metrics from them."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ SPLITS = ("dev", "test")
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Every round so far: answers, and the predictions of its classifier; a value, never changed.
+    """The answers and predictions of every round so far. It is never changed in place.
 
     Lists begin with the classifier that was trained on weak labels only.
     """
@@ -45,7 +45,7 @@ class Measurement:
     n_gold: list[int]  # gold labels that each classifier was trained on
 
     def after(self, answers: pl.DataFrame, model: Classifier, frame_probs: Probs) -> "Measurement":
-        """With one more round, whose classifier is `model`."""
+        """A measurement with one more round, whose classifier is `model`."""
         splits = {
             name: [*probs, split_probs(model, self.pool, name)]
             for name, probs in self.split_probs.items()
@@ -61,7 +61,7 @@ class Measurement:
 
     @cached_property
     def reference(self) -> tuple[str, Sample, list[Probs]] | None:
-        """The evaluation sample, else dev: its name, its gold, all classifiers' predictions."""
+        """The evaluation sample, or else the dev split: name, gold labels, all predictions."""
         rows, gold = gold_rows(self.answers, tables.EVALUATE, self.pool.prepared.labels)
         n_copies = self.pool.records["n_copies"].to_numpy()
         if sample := frame_sample(self.frame, rows, gold, n_copies):
@@ -72,7 +72,7 @@ class Measurement:
 
     @cached_property
     def facts(self) -> Facts:
-        """The facts of the stage `assess`."""
+        """The same facts as those of the stage `assess`."""
         asked = self.answers.filter(pl.col("purpose") == tables.EVALUATE)
         facts: Facts = {
             "round": len(self.n_gold) - 1,
@@ -102,7 +102,7 @@ class Measurement:
         return Quality(rounds, self.facts["measured_on"], self.facts)
 
     def random_gold(self, answers: pl.DataFrame) -> RandomGold:
-        """Gold by which the label model is checked: the evaluation sample, else dev."""
+        """Gold labels that check the label model: of the evaluation sample, else of dev."""
         rows, gold = gold_rows(answers, tables.EVALUATE, self.pool.prepared.labels)
         votes = self.weak.votes
         if len(rows) or self.pool.prepared.dev.is_empty():
@@ -111,7 +111,7 @@ class Measurement:
         return RandomGold.of_covered("dev texts", dev_votes, gold_of(self.pool, "dev")[0])
 
     def export_inputs(self) -> ExportInputs:
-        """What the newest classifier is exported with."""
+        """What `write_export` needs besides the newest classifier."""
         pool, test = self.pool, self.pool.prepared.test
         calibration: LabelledSample | None = None
         if self.reference:
@@ -144,7 +144,7 @@ class Measurement:
 
 
 def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:
-    """The class of each text of a split, and how many rows of the source it stands for."""
+    """The class of each text in a split, and how many rows of the source it stands for."""
     table: pl.DataFrame = getattr(pool.prepared, split)
     gold = table["label"].to_numpy().astype(np.int64)
     return gold, table["n_copies"].to_numpy().astype(np.float64)

@@ -18,11 +18,11 @@ SHOWN = 5  # texts that a notebook shows
 
 
 class Pool:
-    """Texts without gold labels, and splits with gold to measure on where the data has gold.
+    """The texts to label and, if the data has gold labels, dev and test splits to measure on.
 
-    Texts are repaired and composed from their fields; equal texts become one. Rows with gold go by
-    the hash of their text into test (`test_share`), dev (`dev_share`) or the pool, unless a column
-    `split` says where they belong.
+    Texts are repaired and composed from their fields, and equal texts are merged. The hash of its
+    text decides whether a row with a gold label goes into the test split (`test_share`), the dev
+    split (`dev_share`) or the pool, unless the column `split` says so.
 
     >>> pool = Pool(["red mug", "blue  mug", "red mug"], labels=["Mugs", "Cups"])
     >>> len(pool), pool.labels, pool.texts.to_list()
@@ -49,20 +49,21 @@ class Pool:
 
         Args:
             values: a polars or pandas frame, a `datasets.Dataset`, or a list of strings.
-            text: the fields composed into the text, in this order.
-            label: the column with gold labels, if there is one; null where a row has none.
-            labels: the classes; needed where no row has gold.
-            id: a column with unique ids; without one, ids are made from the texts.
-            split: a column that says train, dev or test.
-            keep: further columns that rules may read; the model does not see them.
-            renamed: former class names and what they are called now.
-            test_share: share of the rows with gold that becomes the test split, in [0, 1].
-            dev_share: share that becomes the dev split.
-            separator: what stands between two fields in the text.
-            seed: of the splits.
+            text: the fields that make up the text, in this order.
+            label: the column with gold labels, if there is one; null in rows without one.
+            labels: the classes; required if no row has a gold label.
+            id: the column with unique ids; without one, ids are made from the texts.
+            split: the column that says train, dev or test.
+            keep: further columns that rules can read; the classifier does not see them.
+            renamed: the new name for each old class name.
+            test_share: share of the rows with gold labels that become the test split, in [0, 1].
+            dev_share: share of these rows that become the dev split.
+            separator: put between two fields in the text.
+            seed: the seed of the splits.
 
         Raises:
-            DataError: the values hold no table, a column is missing, or there are no two classes.
+            DataError: `values` is not a table, a column is missing, or there are fewer than two
+                classes.
         """
         layout = Layout(
             text=(text,) if isinstance(text, str) else tuple(text),
@@ -82,12 +83,12 @@ class Pool:
 
     @classmethod
     def read(cls, path: str | Path, **columns: Any) -> "Pool":  # noqa: ANN401  as for Pool(...)
-        """A table in a file or folder: csv, tsv, txt, json, json lines, Parquet, xlsx.
+        """Read a table from a file or folder: csv, tsv, txt, json, JSON lines, Parquet, xlsx.
 
         Takes the same arguments as `Pool(...)`; text files may be compressed.
 
         Raises:
-            DataError: the file is missing, of an unknown kind, or broken.
+            DataError: the file is missing, broken, or of an unknown kind.
         """
         return cls(Path(path), **columns)
 
@@ -98,7 +99,7 @@ class Pool:
 
     @property
     def records(self) -> pl.DataFrame:
-        """One row a text: `id`, `text`, `n_copies` (rows of the source), `fields`, `label`."""
+        """One row per text: `id`, `text`, `n_copies` (rows of the source), `fields`, `label`."""
         return self.prepared.pool
 
     @property
@@ -108,19 +109,19 @@ class Pool:
 
     @property
     def texts(self) -> pl.Series:
-        """Each text, `(texts,)`."""
+        """The texts, `(texts,)`."""
         return self.records["text"]
 
     @property
     def gold(self) -> Classes:
-        """`(texts,)`: the gold labels that the source brought, -1 where it has none.
+        """The gold labels that came with the data, `(texts,)`; -1 where there is none.
 
-        Rules are measured by them. Nothing trains on them.
+        They measure the rules. Nothing trains on them.
         """
         return self.records["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
 
     def __len__(self) -> int:
-        """How many texts there are to label."""
+        """The number of texts to label."""
         return len(self.records)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""How a loop looks at some rows of its pool."""
+"""How a loop reads rows of its pool."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from wsal.rounds.query import PoolReader
 
 
 def pool_reader(model: Classifier, tokens: Tokens, weak: WeakLabels, number: int) -> PoolReader:
-    """Texts, weak labels and the model's predictions for rows of the pool, in round `number`."""
+    """Read texts, weak labels and predictions for rows of the pool, in round `number`."""
 
     def score(rows: Rows) -> tuple[Probs, Embeddings]:
         return predict(model, tokens.take(rows), f"round {number}: score candidates")

@@ -1,4 +1,4 @@
-"""Tables for terminals and notebooks: all rows and columns, numbers with three decimals."""
+"""Tables for terminals and notebooks, with all rows and columns and three decimals."""
 
 import polars as pl
 

@@ -20,15 +20,16 @@ from wsal.rules.voting import collect_votes
 
 @dataclass(frozen=True)
 class VoteReport:
-    """How the rules do; a notebook shows all tables, `print` the table of rules."""
+    """How well the rules do. A notebook shows all tables, `print` only the table of rules."""
 
     tables: Mapping[str, pl.DataFrame]
-    """`rules`: coverage, overlap, conflict and, where gold is known, accuracy with a 95% interval;
-    `pairs` of rules that vote alike, `conflicts`, `examples`, and `uncovered` groups of texts."""
+    """`rules`: coverage, overlap, conflict and, where gold labels are known, accuracy with a 95%
+    interval; `pairs` of rules that vote on the same texts; `conflicts`; `examples`; and
+    `uncovered`, groups of texts that no rule votes on."""
 
     @property
     def rules(self) -> pl.DataFrame:
-        """One row a rule."""
+        """One row per rule."""
         return self.tables["rules"]
 
     def __str__(self) -> str:
@@ -43,18 +44,18 @@ class VoteReport:
 
 @dataclass(frozen=True, eq=False)
 class PoolVotes:
-    """What each rule says of each text."""
+    """The vote of each rule on each text."""
 
     pool: Pool
     rules: Mapping[str, Rule]
     matrix: Votes
-    """`(texts, rules)`: a class, or -1 where the rule abstains."""
+    """`(texts, rules)`: the number of a class, or -1 where the rule abstains."""
     splits: Mapping[str, Votes]
     """The same for `dev` and `test`, which may be empty."""
 
     @cached_property
     def sparse(self) -> SparseVotes:
-        """The votes as label models take them."""
+        """The votes in the form that label models take."""
         return SparseVotes.of(self.matrix)
 
     @property
@@ -63,7 +64,7 @@ class PoolVotes:
         return float((self.sparse.n_votes > 0).mean())
 
     def report(self, seed: int = 0) -> VoteReport:
-        """How the rules do. `seed` draws the examples."""
+        """Report how well the rules do. `seed` determines which examples are drawn."""
         pool, labels = self.pool, self.pool.prepared.labels
         names = list(self.rules)
         return VoteReport(report_tables(self.matrix, pool.gold, pool.records, names, labels, seed))
@@ -74,9 +75,9 @@ class PoolVotes:
 
 
 def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> PoolVotes:
-    """The votes of rules, each with a name of its own, on a pool and its splits with gold.
+    """Let named rules vote on a pool and on its dev and test splits.
 
-    `progress` shows a bar.
+    `progress=True` shows a progress bar.
 
     Raises:
         RuleError: a rule names an unknown class or field, or cannot vote; all such rules are named.
@@ -103,7 +104,7 @@ def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> Po
 
 
 def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
-    """What similarity rules vote on; torch is imported only where there are such rules."""
+    """Embed texts for similarity rules. torch is imported only if there are such rules."""
     from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415
 
     return embed_texts(texts, encoder)

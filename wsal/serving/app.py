@@ -19,8 +19,8 @@ from wsal.errors import DataError
 from wsal.serving import predictions
 from wsal.serving.batching import Batcher, QueueFullError
 from wsal.serving.engine import Engine
-from wsal.serving.limits import Limits
 from wsal.serving.limiting import BodyLimit
+from wsal.serving.limits import Limits
 from wsal.serving.monitoring import Metrics
 from wsal.serving.predictions import Field as TextField
 from wsal.serving.predictions import Row, row_of, to_predictions
