@@ -15,7 +15,7 @@ from wsal.commands.run import _require_extras
 from wsal.errors import ConfigError
 from wsal.export.openvino import OpenVino
 from wsal.serving.backends import open_engine
-from wsal.settings import TrackerSettings
+from wsal.settings import EncoderSettings, TrackerSettings
 
 
 def track(kind):
@@ -23,8 +23,13 @@ def track(kind):
         raise AssertionError("not reached")
 
 
-def parts(review=0, **formats):
-    return {"active": SimpleNamespace(review=review), "export": SimpleNamespace(formats=formats)}
+def parts(review=0, tracker="none", lora_rank=0, **formats):
+    return {
+        "active": SimpleNamespace(review=review),
+        "export": SimpleNamespace(formats=formats),
+        "tracker": TrackerSettings(tracker),
+        "encoder": EncoderSettings("tiny", lora_rank=lora_rank),
+    }
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,9 @@ def parts(review=0, **formats):
     [
         ("cleanlab", "review", lambda: find_issues(np.eye(4), np.arange(4), None)),
         ("cleanlab", "review", lambda: _require_extras(parts(review=5))),
-        ("prometheus_client", "serve", lambda: serve.add_options(argparse.ArgumentParser())),
+        ("prometheus_client", "serve", lambda: serve.run(argparse.Namespace())),
+        ("peft", "lora", lambda: _require_extras(parts(lora_rank=8))),
+        ("mlflow", "mlflow", lambda: _require_extras(parts(tracker="mlflow"))),
         ("peft", "lora", lambda: with_lora(None, 8, 0)),
         ("openvino", "openvino", lambda: open_engine(None, "openvino")),
         ("openvino", "openvino", lambda: OpenVino().export(None)),

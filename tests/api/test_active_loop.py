@@ -10,9 +10,16 @@ import pytest
 
 import wsal
 from wsal import ActiveLoop, Classifier, Keyword, LabelModel, Pool, Regex, rule, vote
-from wsal.errors import AnnotationError, ConfigError, MissingArtifactError, UnknownNameError
+from wsal.errors import (
+    AnnotationError,
+    ConfigError,
+    MissingArtifactError,
+    ParityError,
+    UnknownNameError,
+)
 
 FINETUNE = {"steps": 3, "lr": 2e-3}
+ONNX = {"_target_": "wsal.export.onnx.Onnx"}
 
 
 def titles(n=60):
@@ -96,6 +103,14 @@ def test_mistakes_are_named_and_change_nothing(trained):
         loop.tell({query.ids[0]: "Mug"})
     with pytest.raises(AnnotationError, match="answer at least one"):
         loop.tell(dict.fromkeys(query.ids))
+    with pytest.raises(AnnotationError, match="no answers"):
+        loop.tell({})
+    with pytest.raises(UnknownNameError, match="zzz"):
+        loop.tell({query.ids[0]: "Mugs"}, seconds={"zzz": 1.0})
+    with pytest.raises(ConfigError, match="n is -3"):
+        loop.ask(-3)
+    with pytest.raises(UnknownNameError, match="metric"):
+        loop.forecast(metric="f1")
     assert loop.ask(4).ids == query.ids
     assert loop.tell({i: gold[i] for i in query.ids}).rounds["n_gold"].to_list() == [0, 4]
     with pytest.raises(ConfigError, match="different pools"):
@@ -125,6 +140,24 @@ def test_an_exported_model_predicts_as_the_loop_does(trained, tmp_path):
     expected = loop.predict_proba()[:5].argmax(axis=1)
     assert [p.label for p in predictions] == [trained[0].labels[c] for c in expected]
     assert all(len(p.top) == 2 for p in predictions)
+
+
+def test_an_export_replaces_an_earlier_one_as_a_whole_and_nothing_else(trained, tmp_path):
+    gold, loop, folder = trained[3], loop_of(trained), tmp_path / "model"
+    loop.tell({i: gold[i] for i in loop.ask(4).ids})
+    loop.export(folder, "onnx", n_parity_texts=4)
+    before = (folder / "config.json").read_bytes()
+    with pytest.raises(ParityError):  # fails after the weights were written
+        loop.export(folder, "onnx", formats={"onnx": {**ONNX, "tolerance": 1e-30}})
+    assert (folder / "config.json").read_bytes() == before
+    loop.export(folder, "hf")
+    assert not (folder / "onnx").exists()
+    other = tmp_path / "project"
+    other.mkdir()
+    (other / "README.md").write_text("mine")
+    with pytest.raises(ConfigError, match="not an export"):
+        loop.export(other, "hf")
+    assert (other / "README.md").read_text() == "mine"
 
 
 def test_the_report_shows_each_rule_and_a_pool_can_be_made_of_pandas():

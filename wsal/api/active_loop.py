@@ -18,13 +18,13 @@ from wsal.api.export_folder import replaced_folder
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.measurement import SPLITS, Measurement, split_probs
 from wsal.api.pool import Pool
-from wsal.api.query import METRICS, Quality, Query, TargetForecast, target_forecast
+from wsal.api.query import Quality, Query, TargetForecast, target_forecast
 from wsal.api.reading import pool_reader
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
-from wsal.errors import ConfigError, MissingArtifactError, UnknownNameError
+from wsal.errors import ConfigError
 from wsal.export.base import ExportSettings
 from wsal.presets import preset
 from wsal.progress import progress_shown
@@ -36,9 +36,6 @@ from wsal.rounds.query import RoundState, choose_query, with_texts
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import confidence_weights, weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, FinetuneSettings, HardwareSettings
-
-
-TO_MEASURE = "use ActiveLoop(..., n_evaluation=100) or, with gold labels, Pool(..., dev_share=0.1)"
 
 
 class ActiveLoop:
@@ -191,33 +188,25 @@ class ActiveLoop:
             ConfigError: the target is not between 0 and 1. UnknownNameError: the metric.
             MissingArtifactError: no round is finished, or nothing measures quality.
         """
-        if metric not in METRICS:
-            raise UnknownNameError("metric", metric, METRICS)
-        if not 0 < target < 1:
-            raise ConfigError(f"target is {target:g}; expected a share between 0 and 1")
-        facts = self._measured.facts
-        if not self.round or not facts["measured_on"]:
-            why = f"nothing measures quality; {TO_MEASURE}" if self.round else "no round is finished"
-            raise MissingArtifactError(f"there is no learning curve yet: {why}")
-        return target_forecast(facts, target, metric, price_per_hour)
+        return target_forecast(self._measured.facts, target, metric, price_per_hour)
 
     def predict_proba(self) -> Probs:
         """`(texts, classes)`: the newest classifier's probabilities for the pool."""
         return predict(self._model, self.classifier.tokens, "predict the pool")[0]
 
-    def export(self, folder: str | Path, formats: str = "default", **settings: Any) -> Facts:  # noqa: ANN401
+    def export(self, folder: str | Path, option: str = "default", **settings: Any) -> Facts:  # noqa: ANN401
         """Write the newest classifier as a folder to serve; returns what was written, and how near.
 
         Args:
             folder: a new or empty one, or an earlier export, which is replaced as a whole.
-            formats: an option of `conf/export`, such as `onnx` or `hf` (no further format).
+            option: an option of `conf/export`, such as `onnx` or `hf` (no further format).
             settings: those of `conf/export`, such as `precision=0.9`.
 
         Raises:
             ParityError: a format differs from torch; an earlier export stays as it was.
             ConfigError: the folder holds other files.
         """
-        export = preset(ExportSettings, "export", formats, settings)
+        export = preset(ExportSettings, "export", option, settings)
         inputs = self._measured.export_inputs()
         with TemporaryDirectory() as scratch, progress_shown(shown=self._progress):
             self._model.save(Path(scratch))

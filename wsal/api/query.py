@@ -8,10 +8,12 @@ import polars as pl
 
 from wsal.api.tables import as_html, as_text
 from wsal.artifacts import Facts
+from wsal.errors import ConfigError, MissingArtifactError, UnknownNameError
 from wsal.evaluation.forecast import forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 
 METRICS = ("accuracy", "macro_f1")
+TO_MEASURE = "use ActiveLoop(..., n_evaluation=100) or, with gold labels, Pool(..., dev_share=0.1)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,20 @@ def rounds_table(
 
 
 def target_forecast(facts: Facts, target: float, metric: str, price: float) -> TargetForecast:
-    """What `target` still needs, by the learning curve in the facts of a measurement."""
+    """What `target` still needs, by the learning curve in the facts of a measurement.
+
+    Raises:
+        UnknownNameError: there is no such metric. ConfigError: the target is not between 0 and 1.
+        MissingArtifactError: there is no learning curve.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
+    if not 0 < target < 1:
+        raise ConfigError(f"target is {target:g}; expected a share between 0 and 1")
+    if not facts["round"]:
+        raise MissingArtifactError("there is no learning curve yet; call ask() and tell() first")
+    if not facts["measured_on"]:
+        raise MissingArtifactError(f"there is no learning curve: nothing measures it; {TO_MEASURE}")
     result = forecast(learning_curve(facts, metric), target)
     sentences = forecast_sentences(facts, result, price, metric, target)
     numbers = result.labels, result.low, result.high, result.unreachable

@@ -1,8 +1,4 @@
-"""Accuracy and macro-F1 of a classifier on the evaluation frame, from few labels, with intervals.
-
-The estimates are difference estimators: the classifier's own probabilities on the whole frame,
-corrected by the labels.
-"""
+"""Accuracy and macro-F1 on the evaluation frame from few labels: difference estimators."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
