@@ -1,74 +1,92 @@
 """The built wheel with its base dependencies alone: `wsal run` works, the rest names its extra."""
 
+import json
 import os
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, Done
 from installation import built_wheel, installed
 
 pytestmark = pytest.mark.slow
+RUN = "run experiment=smoke"
+WORKS = (
+    "status", "rules", "forecast", "compare smoke", "rules suggest",
+    "predict runs/smoke/exported in.csv out.xlsx",
+)  # fmt: skip
+NEEDS = {
+    "review": "review",
+    "serve runs/smoke/exported": "serve",
+    "predict runs/smoke/exported in.csv out.csv --backend openvino": "openvino",
+    "run experiment=smoke name=again active.review=2": "review",
+    "pretrain experiment=smoke encoder.lora_rank=4": "lora",
+    "pretrain experiment=smoke pretrain.epochs=1 tracker=tensorboard": "tensorboard",
+    "pretrain experiment=smoke pretrain.epochs=1 tracker=wandb": "wandb",
+    "export experiment=smoke export=openvino": "openvino",
+}  # command -> extra
+DEFAULT_ENCODER = "tokenise experiment=smoke encoder=minilm"  # last: it replaces the tokens
+IN_TURN = """
+import json, sys
+from pathlib import Path
+sys.path.append(sys.argv[1])
+from helpers import run_here
+done = [run_here(".", *command.split()) for command in sys.argv[2:]]
+Path("done.json").write_text(json.dumps(done))
+"""
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    return built_wheel(tmp_path_factory.mktemp("wheel"))
+def environment():
+    given = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return given | {"HF_HUB_OFFLINE": "1", "PYTHONNOUSERSITE": "1"}
 
 
-@pytest.fixture(scope="module")
-def run_of_smoke(wheel, tmp_path_factory):
-    """A function that runs the installed `wsal` in a folder with a finished run, and that run."""
-    scripts = installed(wheel, tmp_path_factory.mktemp("environment"))
-    folder = tmp_path_factory.mktemp("work")
+def run_all(folder):
+    """Install the wheel, run smoke in a process of its own, then all other commands in one."""
+    scripts = installed(built_wheel(folder), folder / "environment")
     (folder / "in.csv").write_text("title,brand,description\nespresso machine,Brewista,15 bar\n")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    environment |= {"HF_HUB_OFFLINE": "1", "PYTHONNOUSERSITE": "1"}
+    options = {"cwd": folder, "env": environment(), "text": True}
+    run = subprocess.run(
+        [scripts / "wsal", *RUN.split()], capture_output=True, check=False, **options
+    )
+    line = [scripts / "python", "-c", IN_TURN, str(ROOT / "tests"), *WORKS, *NEEDS, DEFAULT_ENCODER]
+    subprocess.run(line, check=True, **options)
+    others = json.loads((folder / "done.json").read_text())
+    all_done = [(run.returncode, run.stdout, run.stderr), *others]
+    names = [RUN, *WORKS, *NEEDS, DEFAULT_ENCODER]
+    (folder / "done.json").write_text(json.dumps(dict(zip(names, all_done, strict=True))))
 
-    def wsal(*arguments):
-        return subprocess.run(
-            [scripts / "wsal", *arguments], cwd=folder, env=environment, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
 
-    return wsal, wsal("run", "experiment=smoke")
+@pytest.fixture(scope="module")
+def folder(built_once):
+    return built_once("installation", run_all)
 
 
-def test_every_file_of_conf_is_shipped(wheel):
+@pytest.fixture(scope="module")
+def done(folder):
+    """Command -> what it did in an installation without extras."""
+    outcomes = json.loads((folder / "done.json").read_text())
+    return {command: Done(*outcome) for command, outcome in outcomes.items()}
+
+
+def test_every_file_of_conf_is_shipped(folder):
+    (wheel,) = folder.glob("*.whl")
     names = [Path(name) for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".yaml")]
     conf = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     assert {name.relative_to("wsal/conf") for name in names} == conf
 
 
-def test_a_base_installation_runs_everything_by_default(run_of_smoke):
-    wsal, run = run_of_smoke
-    assert run.returncode == 0, run.stderr
-    assert "onnx_int8" in run.stdout
-    assert "The model is in runs/smoke/exported" in run.stdout
-    predict = "predict runs/smoke/exported in.csv out.xlsx"
-    for command in ("status", "rules", "forecast", "compare smoke", "rules suggest", predict):
-        done = wsal(*command.split())
-        assert done.returncode == 0, done.stderr
+def test_a_base_installation_runs_everything_by_default(done):
+    assert done[RUN].returncode == 0, done[RUN].stderr
+    assert "onnx_int8" in done[RUN].stdout
+    assert "The model is in runs/smoke/exported" in done[RUN].stdout
+    for command in (*WORKS, DEFAULT_ENCODER):
+        assert done[command].returncode == 0, done[command].stderr
 
 
-@pytest.mark.parametrize(
-    ("command", "extra"),
-    [
-        ("review", "review"),
-        ("serve runs/smoke/exported", "serve"),
-        ("predict runs/smoke/exported in.csv out.csv --backend openvino", "openvino"),
-        ("run experiment=smoke name=again active.review=2", "review"),
-        ("pretrain experiment=smoke encoder.lora_rank=4", "lora"),
-        ("pretrain experiment=smoke pretrain.epochs=1 tracker=tensorboard", "tensorboard"),
-        ("pretrain experiment=smoke pretrain.epochs=1 tracker=wandb", "wandb"),
-        ("export experiment=smoke export=openvino", "openvino"),
-        ("tokenise experiment=smoke encoder=minilm", "minilm"),
-    ],
-)
-def test_what_needs_an_extra_says_which(run_of_smoke, command, extra):
-    wsal, _ = run_of_smoke
-    done = wsal(*command.split())
-    assert done.returncode == 1, done.stdout
-    assert f'pip install "wsal[{extra}]"' in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("command", NEEDS)
+def test_what_needs_an_extra_says_which(done, command):
+    assert done[command].returncode == 1, done[command].stdout
+    assert f'pip install "wsal[{NEEDS[command]}]"' in done[command].stderr
+    assert "Traceback" not in done[command].stderr
