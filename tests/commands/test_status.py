@@ -101,7 +101,7 @@ def test_a_damaged_configuration_is_named_after_the_other_runs(work, text):
     shutil.copytree(work / "runs/x", work / "runs/y")
     (work / "runs/x/config.json").write_text(text)
     with pytest.raises(
-        ConfigError, match=r"damaged: .*x/config\.json.*repeat the command of this run"
+        ConfigError, match=r"damaged: .*x/config\.json.*command again to rewrite it"
     ):
         states(work / "runs/x")
     done = run_here(work, "status")

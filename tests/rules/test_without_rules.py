@@ -50,7 +50,7 @@ def test_every_stage_and_reader_goes_through(wsal, tmp_path):
     assert [one["n_gold"] for one in summary["rounds"]] == [0, 10, 20]
     card = (folder / "exported" / "README.md").read_text()
     assert "fine-tuned without rules on 20 gold labels" in " ".join(card.split())
-    assert "labels of rules" not in card
+    assert "weak labels from rules" not in card
     assert "| rules | 0, coverage 0.000 |" in card
     assert "(made" not in wsal(*run).stdout
     assert "there are no rules" in wsal("rules", "smoke").stdout

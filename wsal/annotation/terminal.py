@@ -154,7 +154,9 @@ class TerminalRound:
         if not self.queue.can_end(self.queue.answers()):
             self.message = "there is nothing to learn from yet: answer a few texts first"
             return False
-        self.console.print("press e again to end the round; open texts stay unlabelled")
+        self.console.print(
+            "press e again to end the round; texts without an answer stay unlabelled"
+        )
         if self.read_key() != "e":
             return False
         self._append(FINISH)

@@ -92,7 +92,9 @@ def _commit(api: HfApi, options: argparse.Namespace, files: dict[str, Path], mes
             404: f"{options.repo} does not exist, or the token has no access to it",
         }.get(status, "see https://status.huggingface.co, and run the same command again")
         reason = error.server_message or str(error).splitlines()[0]
-        raise ConfigError(f"{api.endpoint} refuses ({status}: {reason}); {advice}") from error
+        raise ConfigError(
+            f"{api.endpoint} rejected the upload ({status}: {reason}); {advice}"
+        ) from error
     except HTTPError as error:
         raise ConfigError(f"{api.endpoint} cannot be reached ({error}); try again later") from error
     return str(commit.commit_url)

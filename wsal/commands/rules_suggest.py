@@ -159,7 +159,7 @@ def _lines(
         f"# with {sample.n_drawn:,} of {sample.n_source:,} gold labels that came with the data, "
         f"{sample.n_answered:,} answers, and {len(texts.nodes)} rules so far."
     )
-    yield "# Beside each word: the texts that contain it, its estimated precision, gold labels."
+    yield "# The comment after each word: texts that contain it, estimated precision, gold labels."
     if suggestions.held_out is None:
         yield (
             "# The estimates are UNCHECKED and therefore too high: checking needs 30 gold labels."

@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help=f"{host} (default: %(default)s)")
     backends = f"{', '.join(BACKENDS)} (default: the fastest on this machine)"
     parser.add_argument("--backend", default="auto", help=backends)
-    drain = "seconds after SIGTERM in which open connections are still served, and asked to close"
+    drain = "seconds after SIGTERM to keep serving open connections, while asking clients to close"
     for name, default, meaning in (
         ("--port", 8000, "0 for any free port"),
         ("--max-texts", limits.texts, "the most texts in a request"),

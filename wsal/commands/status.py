@@ -28,7 +28,7 @@ from wsal.run.pipeline import folder, origin_of
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 from wsal.run.vote_report import console
 
-REWRITE = "repeat the command of this run to write it again"
+REWRITE = "run this run's command again to rewrite it"
 UNREADABLE = (WsalError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 

@@ -124,8 +124,8 @@ def _training(about: Mapping[str, Any], n_gold: int) -> str:
     if not about["coverage"]:
         return f"fine-tuned without rules on {gold}"
     if not n_gold:
-        return "trained on the labels of rules, without gold labels"
-    return f"pretrained on the labels of rules, then fine-tuned on {gold}"
+        return "trained on weak labels from rules, without gold labels"
+    return f"pretrained on weak labels from rules, then fine-tuned on {gold}"
 
 
 def _fields(about: Mapping[str, Any]) -> str:
@@ -201,7 +201,7 @@ def _at_thresholds(metrics: Mapping[str, Any]) -> str:
 
 
 def _files(parity: Mapping[str, Any]) -> str:
-    rows = ["| file | content | same label as torch | largest difference of a logit |"]
+    rows = ["| file | content | same label as torch | largest difference in any logit |"]
     rows += ["|---|---|---|---|"]
     rows += [f"| `{file}` | {content} | | |" for file, content in FILES.items()]
     rows += [_format_row(facts) for facts in parity["formats"].values()]

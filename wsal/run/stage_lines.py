@@ -58,7 +58,7 @@ def _select(facts: Facts) -> str:
 def _annotate(facts: Facts) -> str:
     parts = [f"{facts['n_labels']} labels, {facts['n_skipped']} skipped"]
     if n := facts.get("n_unseen"):
-        parts.append(f"{n} not answered, which later rounds may select again")
+        parts.append(f"{n} not answered (later rounds may select them again)")
     return "; ".join([*parts, *facts.get("notes", [])])
 
 

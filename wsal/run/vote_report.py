@@ -62,7 +62,7 @@ def rules_table(report: pl.DataFrame, title: str, last: Sequence[str] = ()) -> T
         measured = row["accuracy"] is not None
         return [
             row["rule"],
-            ", ".join(row["classes"]) or "none (never fires)",
+            ", ".join(row["classes"]) or "none (never votes)",
             *(f"{row[name]:.4f}" for name in ("coverage", "overlap", "conflict")),
             f"{row['n_votes']:,}",
             f"{row['accuracy']:.3f}" if measured else "",

@@ -13,7 +13,7 @@ const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
 const FOLDED_FROM = 12; // more classes than this are folded by their first level
 const UNSENT = "wsal unsent"; // a key of localStorage
 const QUEUED = 5; // texts that are fetched ahead
-const SERVER_SILENT = "wsal does not answer; what you press is kept here";
+const SERVER_SILENT = "wsal is not responding; your answers are kept in this browser";
 
 const state = {
   queue: [], current: null, since: 0, labels: [], guidelines: {}, round: 0, phase: "", settling: false,
@@ -124,7 +124,7 @@ function toggleGuidelines() { state.showsGuidelines = !state.showsGuidelines; re
 function endRound() {
   if (!state.ending) {
     state.ending = true;
-    status("press e again to end the round; open texts stay unlabelled");
+    status("press e again to end the round; texts without an answer stay unlabelled");
     setTimeout(() => { state.ending = false; }, 4000);
     return;
   }
