@@ -1,34 +1,32 @@
 """What several tests need: conf/ composed as Hydra does it, and a tiny classifier."""
 
-import copy
 import fcntl
 import os
 import shutil
 import sys
-from functools import cache
 
 import fork_server
 import pytest
-from helpers import CONF, tiny_classifier
+from helpers import CONF, THOROUGH, tiny_classifier
+from hypothesis import settings
 
 pytest_plugins = ["page_fixtures", "exported_fixtures"]
 
+settings.register_profile("wsal", derandomize=not THOROUGH, deadline=None)
+settings.load_profile("wsal")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, on models too small for two
 
 
 @pytest.fixture
 def composed():
     """A function from overrides to the composed configuration."""
-    return lambda *overrides: copy.deepcopy(compose_with(*overrides))
-
-
-@cache
-def compose_with(*overrides):
-    """The configuration, composed once in a session: this takes a fifth of a second."""
     from hydra import compose, initialize_config_dir
 
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose("config", overrides=list(overrides))
+    def compose_with(*overrides):
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+            return compose("config", overrides=list(overrides))
+
+    return compose_with
 
 
 @pytest.fixture
@@ -99,6 +97,13 @@ def tiny():
     return tiny_classifier
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Slow tests first: at the end, one of them would keep one of two processes waiting."""
+    """Tests that run commands in processes are slow. Slow tests come first.
+
+    At the end, one of them would keep one of two processes waiting.
+    """
+    for item in items:
+        if {"wsal", "waiting"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

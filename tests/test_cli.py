@@ -25,6 +25,7 @@ def test_help_waits_for_neither_hydra_nor_torch():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_rules_never_wait_for_torch(tmp_path):
     code = "import sys; from wsal.cli import main\n"
     for stage in ("prepare", "vote", "aggregate"):

@@ -222,6 +222,7 @@ def test_a_class_of_a_foreign_module_is_not_built_by_way_of_a_trusted_one(work):
     refused(run_here(work, "vote", "--config-dir", "mine", "rules=r", *CSV), "not trusted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "folders"),
     [

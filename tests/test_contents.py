@@ -188,6 +188,7 @@ def test_a_function_without_a_file_is_its_source_or_else_its_compiled_code(monke
     assert cell()["beans"].content() == {"source": "".join(lines[4:7])}
 
 
+@pytest.mark.slow
 def test_the_content_of_a_function_without_a_file_is_the_same_in_every_process(tmp_path):
     code = f"{NOTEBOOK}\nprint(beans.content())"
     outputs = {

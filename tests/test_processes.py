@@ -43,6 +43,7 @@ def without(*names):
     return {name: value for name, value in os.environ.items() if name not in names}
 
 
+@pytest.mark.slow
 def test_every_command_lets_threads_sleep_soon_where_they_wait():
     done = subprocess.run(
         [sys.executable, "-c", EACH, json.dumps(ALL)],
@@ -51,6 +52,7 @@ def test_every_command_lets_threads_sleep_soon_where_they_wait():
     assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(ALL, processes.SPINS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "spins"),
     [

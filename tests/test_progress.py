@@ -60,6 +60,7 @@ def test_the_command_line_writes_log_lines_to_stderr_once(logger, capsys):
     assert len(logger.handlers) == 1
 
 
+@pytest.mark.slow
 def test_notes_on_files_are_shown_by_commands(tmp_path):
     rows = "".join(f"caf\u00e9 {i},{'ab'[i % 2]}\n" for i in range(20))
     (tmp_path / "x.csv").write_bytes(f"title,kind\n{rows}".encode("cp1252"))

@@ -55,6 +55,7 @@ def test_badge_keeps_the_likeliest_classes_of_a_gradient():
     assert chosen.tolist() == naive_badge(kept, 12, rng(3)).tolist()
 
 
+@pytest.mark.slow
 @some
 @few
 def test_typiclust_asks_the_least_labelled_cluster_for_its_most_typical(seed, n_classes):

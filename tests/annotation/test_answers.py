@@ -141,6 +141,7 @@ def edits(draw, rows):
     return [row for n, row in enumerate(rows) if row[0] not in {one for one, _ in rows[:n]}]
 
 
+@pytest.mark.slow
 @given(data=st.data(), titles=st.lists(words, min_size=3, max_size=8), by_id=st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_answers_and_frame_follow_their_texts(data, titles, by_id, tmp_path_factory):

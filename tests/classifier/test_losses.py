@@ -85,6 +85,7 @@ def linear_on_noisy_labels(loss, seed):
     return float((layer(inputs[400:]).argmax(1) == truth[400:]).float().mean())
 
 
+@pytest.mark.slow
 def test_the_robust_ones_overfit_wrong_labels_less():
     scores = {
         kind: np.mean([linear_on_noisy_labels(loss, seed) for seed in range(8)])

@@ -80,6 +80,7 @@ def test_a_module_of_rules_is_looked_at_only_if_it_is_trusted(work):
     assert seen(work, "status_rules") == ["done"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["{", "[]", '{"facts": {}}', "\x00\xff", ""])
 def test_a_damaged_manifest_is_a_line_of_the_table_and_of_the_next_command(work, text):
     (work / "runs/x/votes/manifest.json").write_text(text)

@@ -42,6 +42,7 @@ def at_random(probs, gold, n, seed):
     return (right == gold[rows]).mean(), f1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [100, 300])
 def test_half_the_labels_no_bias_and_honest_intervals(n):
     probs, gold = world()
@@ -61,6 +62,7 @@ def test_half_the_labels_no_bias_and_honest_intervals(n):
     assert (np.mean(covered, axis=0) >= 0.85).all()
 
 
+@pytest.mark.slow
 def test_gains_are_paired():
     before, gold = world(signal=6.0)
     rng = np.random.default_rng(5)
@@ -108,6 +110,7 @@ def test_the_value_is_what_a_loop_finds():
     assert found == pytest.approx(np.mean(f1), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_macro_f1_has_no_bias_in_small_samples():
     probs, gold = world(n=3_000)
     truth, plain, found = true_f1(probs, gold), [], []

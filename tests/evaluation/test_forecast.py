@@ -34,6 +34,7 @@ def measured(error, n_points, rng, n_labels=300, each=40):
     return Curve(counts, np.clip(found, 0, 1), variance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_points", [6, 10])
 def test_80_percent_intervals_hold_on_curves_of_other_families(n_points):
     later, labels, gains = [], [], []

@@ -90,6 +90,7 @@ def random_records(rng, n):
     return records([text(rng, 7) for _ in range(n)], {"title": title, "brand": brand})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_thousands_of_rules_and_texts_as_one_regex_at_a_time(seed):
     rng = random.Random(seed)

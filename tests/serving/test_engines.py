@@ -17,6 +17,7 @@ def logits_of(input_ids):
     return np.array(rows, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["onnx_int8", "openvino", "torch"])
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
 def test_labels_do_not_depend_on_rounding_at_any_temperature(folder, tmp_path, name, temperature):

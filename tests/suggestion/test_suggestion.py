@@ -37,6 +37,7 @@ def as_rule(term, label="x"):
     return Regex(label=label, pattern=term.pattern())
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(pieces, max_size=6).map("".join), min_size=1, max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_a_mined_term_is_where_the_rule_made_of_it_votes(texts):
