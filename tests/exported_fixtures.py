@@ -13,12 +13,14 @@ LABELS = ["Kettles & Co", "laptop", "Büros"]
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
+def folder(built_once):
     """Two fields, three classes; the second is hardly ever named, the third never."""
+    return built_once("exported", export)
+
+
+def export(out):
     from wsal.export.onnx import write_onnx
 
-    out = tmp_path_factory.mktemp("model") / "exported"
-    out.mkdir()
     classifier = with_head(tiny_classifier(TEXTS), 30)
     reading = {"text_fields": ["title", "brand"], "separator": " | ", "max_length": 32}
     classifier.model.config.wsal = {**reading, "pad_id": 0, "digest": "0123456789ab"}
@@ -32,7 +34,6 @@ def folder(tmp_path_factory):
     (out / "thresholds.json").write_text(json.dumps({"classes": limits}))
     (out / "README.md").write_text("# a card\n")
     (out / "manifest.json").write_text("{}\n")
-    return out
 
 
 @pytest.fixture(scope="session")

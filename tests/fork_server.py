@@ -244,7 +244,5 @@ if __name__ == "__main__":
         import_module(library)
     threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
     assert len(threads) - threads.count(THREADS_THAT_SURVIVE) == 1, f"cannot be forked: {threads}"
-    sys.dont_write_bytecode = False
-    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache/bytecode")
     gc.freeze()
     _become(_serve(socket.socket(fileno=int(sys.argv[1]))))
