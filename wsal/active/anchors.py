@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 from threadpoolctl import threadpool_limits
 
 from wsal.active.candidates import (
@@ -70,6 +69,8 @@ class Anchors:
 
     def _anchors(self, labelled: Labelled, rng: np.random.Generator) -> Rows:
         """Rows of labelled texts."""
+        from sklearn.cluster import kmeans_plusplus  # noqa: PLC0415  takes a second
+
         classes, counts = np.unique(labelled.classes, return_counts=True)
         rare = counts < counts.mean() if self.only_rare else np.zeros(len(classes), bool)
         anchors = []

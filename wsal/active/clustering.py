@@ -3,8 +3,6 @@
 import warnings
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from wsal.arrays import Classes, Embeddings, Scores
@@ -18,6 +16,9 @@ def cluster(
     There are at most as many clusters as texts. Runs on one thread: with more, floats are added up
     in another order each time, and the query would not be reproducible.
     """
+    from sklearn.cluster import KMeans  # noqa: PLC0415  takes a second
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+
     n_clusters = min(n_clusters, len(embeddings))
     points = embeddings.astype(np.float64)
     model = KMeans(n_clusters, n_init=1, random_state=int(rng.integers(2**31)))

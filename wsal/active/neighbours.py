@@ -5,7 +5,6 @@ be reproducible.
 """
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 
@@ -18,6 +17,8 @@ def nearest(texts: np.ndarray, others: np.ndarray, k: int) -> tuple[np.ndarray, 
     >>> nearest(line[:1], line, 2)
     (array([[0, 1]]), array([[0., 1.]]))
     """
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  takes a second
+
     with threadpool_limits(limits=1):
         index = NearestNeighbors(n_neighbors=min(k, len(others)), algorithm="brute").fit(others)
         distances, neighbours = index.kneighbors(texts)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import precision_recall_fscore_support
 
 from wsal.arrays import Classes, Probs, Weights
 from wsal.labels import LabelSet
@@ -18,6 +17,8 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
     >>> evaluate(probs, np.array([0, 1]), np.ones(2), LabelSet(("x", "y")))["macro_f1"]
     1.0
     """
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415  takes a second
+
     predicted = probs.argmax(axis=1)
     present = np.unique(gold)
     columns = precision_recall_fscore_support(
