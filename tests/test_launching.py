@@ -103,7 +103,7 @@ def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(
     assert manifest(work)["digest"] == manifest(calm)["digest"]
 
 
-def test_slurm_s_launcher_takes_what_the_readme_gives_it(composed, tmp_path):
+def test_slurm_s_launcher_takes_what_the_documentation_gives_it(composed, tmp_path):
     from hydra import compose, initialize_config_dir
 
     given = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu"]
@@ -112,8 +112,8 @@ def test_slurm_s_launcher_takes_what_the_readme_gives_it(composed, tmp_path):
         launcher = compose("config", overrides=given, return_hydra_config=True).hydra.launcher
     assert launcher._target_.endswith("submitit_launcher.SlurmLauncher")
     assert (launcher.partition, launcher.gpus_per_node, launcher.timeout_min) == ("gpu", 1, 240)
-    readme = (ROOT / "README.md").read_text()
-    assert all(one in readme for one in given)
+    page = (ROOT / "docs/how-to/cluster.md").read_text()
+    assert all(override in page for override in given)
 
 
 def test_submitit_runs_each_job_of_a_sweep(wsal, tmp_path):

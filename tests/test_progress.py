@@ -6,7 +6,7 @@ import sys
 import fork_server
 import pytest
 
-from wsal.progress import bar, install_console_output, progress_shown
+from wsal.progress import bar, install_console_output, progress_shown, show_progress
 
 
 def work():
@@ -25,6 +25,7 @@ def terminal(monkeypatch):
 
 @pytest.mark.usefixtures("terminal")
 def test_a_bar_is_shown_only_if_asked_for(capsys):
+    show_progress.set(False)  # the default, which a command in this process may have changed
     work()
     with progress_shown(shown=False):
         work()

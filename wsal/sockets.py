@@ -44,8 +44,8 @@ def reachable_host(host: str) -> str:
     those two. The result is then the machine's address in its network, or the loopback address if
     there is no network.
 
-    >>> reachable("127.0.0.1"), reachable("::1"), reachable("shop.example")
-    ('127.0.0.1', '[::1]', 'shop.example')
+    >>> [reachable_host(host) for host in ("127.0.0.1", "::1", "shop.example")]
+    ['127.0.0.1', '[::1]', 'shop.example']
     """
     if host in WILDCARDS:
         family, outside, loopback = WILDCARDS[host]

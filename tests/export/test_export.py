@@ -186,7 +186,7 @@ def test_other_word_pieces_are_refused(context):
     vocabulary = tokenizer["model"]["vocab"]
     vocabulary["kettle"], vocabulary["novel"] = vocabulary["novel"], vocabulary["kettle"]
     path.write_text(json.dumps(tokenizer))
-    with pytest.raises(ParityError, match=r"tokenizer\.json alone cuts 'red kettle"):
+    with pytest.raises(ParityError, match=r"tokenizer\.json alone splits 'red kettle"):
         require_same_tokens(context)
 
 

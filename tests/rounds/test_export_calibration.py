@@ -31,7 +31,7 @@ def test_without_a_test_split_quality_is_that_of_new_texts():
         facts = quality(some, some, by, limits, LABELS, 0)
         assert facts["cross_fitted"]
         new = np.setdiff1d(np.arange(3000), some.sample.rows)
-        after = apply_temperature(some.said, by)
+        after = apply_temperature(some.all_probs, by)
         named = _named(after, limits["classes"], LABELS)
         right = after.argmax(axis=1) == truth
         own = some.sample.rows[named[some.sample.rows]]
@@ -55,7 +55,7 @@ def test_estimates_on_a_frame_stay_unbiased():
         some, truth = known(1500, 60, seed)
         by, limits = calibrated(some, LABELS, 0.8)
         facts = quality(some, some, by, limits, LABELS, 0)
-        values.append(facts["accuracy"] - (some.said.argmax(axis=1) == truth).mean())
+        values.append(facts["accuracy"] - (some.all_probs.argmax(axis=1) == truth).mean())
         low, high = facts["accuracy_interval"]
         assert low < facts["accuracy"] < high
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
@@ -66,8 +66,8 @@ def test_with_a_test_split_the_temperature_and_thresholds_are_those_that_are_exp
     test, _ = known(500, 500, 1)
     by, limits = calibrated(dev, LABELS, 0.8)
     facts = quality(test, dev, by, limits, LABELS, 0)
-    named = _named(apply_temperature(test.said, by), limits["classes"], LABELS)
-    right = test.said.argmax(axis=1) == test.gold
+    named = _named(apply_temperature(test.all_probs, by), limits["classes"], LABELS)
+    right = test.all_probs.argmax(axis=1) == test.gold
     assert not facts["cross_fitted"]
     assert facts["at_thresholds"]["share"] == pytest.approx(named.mean())
     assert facts["at_thresholds"]["precision"] == pytest.approx(right[named].mean())

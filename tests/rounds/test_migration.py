@@ -115,7 +115,7 @@ def test_where_the_table_changed_row_numbers_are_refused_and_ids_are_found(tmp_p
     old_pool(run, ["new", *TEXTS], [f"r{n}" for n in range(5)], None)
     with pytest.raises(TableError) as error:
         migrate(run)
-    for words in ("frame.parquet", "row numbers", "Put the table of then back", "name=..."):
+    for words in ("frame.parquet", "row numbers", "Restore the old table", "name=..."):
         assert words in str(error.value)
     run = old_run(tmp_path / "other", id_column="sku")
     old_pool(run, ["new", *TEXTS], ["new", *(f"r{n}" for n in range(4))], "sku")
