@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from helpers import by_default, mutated
+from helpers import mutated
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from wsal.files.delimited import csv_chunks
 from wsal.files.lines import RECORD, Offset
 from wsal.files.objects import json_chunks
 
-MUTATED = by_default(2_000, thorough=9_000)
+MUTATED = 9_000
 CSV = 'title,brand\nred kettle,Acme\n"a ""novel"", long","B\nC"\n\n木,ü\n'
 JSON = '{"title": "red kettle"}\n{"title": "\\ud83d\\ude00", "n": [1, {"a": 2}]}\n\n{"t": 1}\n'
 
