@@ -239,6 +239,9 @@ def _executed(program, names):
     return 0
 
 
+if sys.platform != "linux":  # macOS has no SOCK_SEQPACKET, and forbids to fork after some imports
+    Popen, run = subprocess.Popen, subprocess.run
+
 if __name__ == "__main__":
     for library in LIBRARIES:
         import_module(library)

@@ -19,18 +19,16 @@ def command(*arguments):
 
 
 @pytest.fixture(scope="session")
-def waiting(tmp_path_factory):
+def waiting(built_once):
     """A folder with a run whose first query is there."""
-    folder = tmp_path_factory.mktemp("web")
-    done = fork_server.run(
-        command("run", *SMOKE, "annotator=file"),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "waiting" in done.stdout, done.stdout + done.stderr
-    return folder
+
+    def fill(folder):
+        done = fork_server.run(
+            command("run", *SMOKE, "annotator=file"), cwd=folder, capture_output=True, text=True
+        )
+        assert "waiting" in done.stdout, done.stdout + done.stderr
+
+    return built_once("waiting", fill)
 
 
 @pytest.fixture

@@ -95,17 +95,19 @@ def check(cases):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(built_once, tmp_path_factory):
     """A folder with a whole run, `done`, and one whose first query waits for people, `open`."""
-    folder = tmp_path_factory.mktemp("fuzz")
     environment = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"}
-    for words in (("run", "name=done"), ("run", "name=open", "annotator=file")):
-        line = [sys.executable, "-c", "from wsal.cli import main; main()", *words, *TINY]
-        done = fork_server.run(
-            line, cwd=folder, capture_output=True, text=True, check=False, env=environment
-        )
-        assert done.returncode == 0, done.stderr
-    return folder
+
+    def fill(folder):
+        for words in (("run", "name=done"), ("run", "name=open", "annotator=file")):
+            line = [sys.executable, "-c", "from wsal.cli import main; main()", *words, *TINY]
+            done = fork_server.run(
+                line, cwd=folder, capture_output=True, text=True, env=environment
+            )
+            assert done.returncode == 0, done.stderr
+
+    return shutil.copytree(built_once("fuzzed", fill), tmp_path_factory.mktemp("fuzz") / "place")
 
 
 def tables():

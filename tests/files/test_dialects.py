@@ -11,7 +11,7 @@ import zipfile
 import polars as pl
 import pyarrow as pa
 import pytest
-from helpers import mutated
+from helpers import by_default, mutated
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -267,7 +267,7 @@ def test_the_fast_ways_and_the_careful_way_agree(records, end, at_once):
 
 
 @pytest.mark.slow
-def test_3000_mutated_files_give_a_table_or_a_reason(tmp_path):
+def test_mutated_files_give_a_table_or_a_reason(tmp_path):
     chance, refused = random.Random(2), 0
     text = text_of(ROWS, ";", csv.QUOTE_MINIMAL)
     plain = pl.DataFrame(ROWS, schema=HEADER, orient="row")
@@ -282,7 +282,8 @@ def test_3000_mutated_files_give_a_table_or_a_reason(tmp_path):
         "jsonl": plain.write_ndjson().encode(), "json": plain.write_json().encode(),
         "xlsx": book.getvalue(),
     }  # fmt: skip
-    for number in range(3_000):
+    n_files = by_default(600, thorough=3_000)
+    for number in range(n_files):
         kind = chance.choice(list(whole))
         path = tmp_path / f"x.{kind}"
         path.write_bytes(mutated(whole[kind], chance))
@@ -293,4 +294,4 @@ def test_3000_mutated_files_give_a_table_or_a_reason(tmp_path):
             assert str(path) in str(error), number
         else:
             assert frame.height
-    assert 500 < refused < 2_800
+    assert n_files / 6 < refused < n_files * 0.93

@@ -16,6 +16,7 @@ from wsal.files.delimited import csv_chunks
 from wsal.files.lines import RECORD, Offset
 from wsal.files.objects import json_chunks
 
+MUTATED = 9_000
 CSV = 'title,brand\nred kettle,Acme\n"a ""novel"", long","B\nC"\n\n木,ü\n'
 JSON = '{"title": "red kettle"}\n{"title": "\\ud83d\\ude00", "n": [1, {"a": 2}]}\n\n{"t": 1}\n'
 
@@ -150,10 +151,10 @@ def n_lines(content):
 
 
 @pytest.mark.slow
-def test_of_9000_mutated_tables_no_line_is_lost():
+def test_of_thousands_of_mutated_tables_no_line_is_lost():
     """From the first record on, a line is in a record, in a bad one, or has nothing in it."""
     chance, refused = random.Random(0), 0
-    for _ in range(9_000):
+    for _ in range(MUTATED):
         content = mutated(CSV.encode() * chance.randint(1, 3), chance)
         try:
             chunks = list(csv_chunks(io.BytesIO(content), "x.csv", ",", Offset()))
@@ -174,13 +175,13 @@ def test_of_9000_mutated_tables_no_line_is_lost():
         for number, line in enumerate(io.BytesIO(content), start=1):
             if number > min(covered, default=number):
                 assert number in covered or not line.strip(b'\xef\xbb\xbf \t\r\n,;|"'), content
-    assert refused < 2_000
+    assert refused < MUTATED / 4
 
 
 @pytest.mark.slow
-def test_of_9000_mutated_json_lines_none_is_lost():
+def test_of_thousands_of_mutated_json_lines_none_is_lost():
     chance, refused = random.Random(1), 0
-    for _ in range(9_000):
+    for _ in range(MUTATED):
         content = mutated(JSON.encode() * chance.randint(1, 3), chance)
         try:
             records, bad, after = records_of(content)
@@ -191,4 +192,4 @@ def test_of_9000_mutated_json_lines_none_is_lost():
         blank = sum(not one.removeprefix(b"\xef\xbb\xbf").strip() for one in io.BytesIO(content))
         assert len(records) + len(bad) + blank >= n_lines(content) >= len(records) + len(bad)
         assert after is None or after.line == n_lines(content)
-    assert refused < 1_000
+    assert refused < MUTATED / 8

@@ -15,7 +15,7 @@ import fork_server
 import numpy as np
 import polars as pl
 import pytest
-from helpers import mutated
+from helpers import by_default, mutated
 
 from wsal.commands.predict import add_options
 from wsal.commands.predict import run as predict_command
@@ -467,11 +467,11 @@ def test_streams_through_a_pipe(folder, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
 def test_of_mutated_files_each_row_is_labelled_or_told(engine, tmp_path, kind):
-    """With those of the readers alone, 20,000 files."""
     chance = random.Random(kind)
     whole = write(FRAME, tmp_path / f"whole.{kind}").read_bytes()
     refused, source = 0, tmp_path / f"in.{kind}"
-    for number in range(400):
+    n_files = by_default(100, thorough=400)
+    for number in range(n_files):
         source.write_bytes(mutated(whole, chance))
         target = tmp_path / f"out.{chance.choice(FILES)}"
         try:
@@ -484,4 +484,4 @@ def test_of_mutated_files_each_row_is_labelled_or_told(engine, tmp_path, kind):
         assert n_bad == done.n_bad, number
         assert read(target).height == done.n_rows if target.suffix == ".parquet" else True
         assert not target.with_name(f"{target.name}.unfinished").exists()
-    assert refused < 400
+    assert refused < n_files

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
+from helpers import by_default
 from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -252,7 +253,12 @@ def statuses(operation, mode):
     """What the server answers to requests made from its description."""
     seen = []
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=ALL)
+    @settings(
+        max_examples=by_default(50, thorough=150),
+        deadline=None,
+        database=None,
+        suppress_health_check=ALL,
+    )
     @seed(0)
     @given(operation.as_strategy(mode))
     def ask(case):
