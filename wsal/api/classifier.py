@@ -24,6 +24,7 @@ from wsal.evaluation.metrics import evaluate
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
+from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.weak_labels import confidence_weights
 from wsal.seeding import integer
@@ -175,8 +176,7 @@ def dev_score(
     if dev.is_empty():
         raise ConfigError("patience looks at the dev split, and this pool has none; use patience=0")
     tokens = model.tokens(dev["text"].to_list())
-    gold = dev["label"].to_numpy().astype(np.int64)
-    weights = dev["n_copies"].to_numpy().astype(np.float64)
+    gold, weights = gold_in(dev)
 
     def score() -> float:
         probs = predict(model, tokens, "measure on dev")[0]

@@ -20,7 +20,7 @@ from wsal.evaluation.estimates import Sample
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.assessment import assess_rounds, compare_predictions
-from wsal.rounds.evaluation_frame import Frame, frame_sample, whole_sample
+from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
 from wsal.rounds.reweighing import RandomGold
@@ -145,9 +145,7 @@ class Measurement:
 
 def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:
     """The class of each text in a split, and how many rows of the source it stands for."""
-    table: pl.DataFrame = getattr(pool.prepared, split)
-    gold = table["label"].to_numpy().astype(np.int64)
-    return gold, table["n_copies"].to_numpy().astype(np.float64)
+    return gold_in(getattr(pool.prepared, split))
 
 
 def split_probs(model: Classifier, pool: Pool, split: str) -> Probs:

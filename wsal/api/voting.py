@@ -1,6 +1,6 @@
 """Let rules vote on a pool."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,11 +8,12 @@ import polars as pl
 
 from wsal.api.pool import Pool
 from wsal.api.tables import as_html, as_text
-from wsal.arrays import Embeddings, Votes
+from wsal.arrays import Votes
 from wsal.errors import RuleError
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.progress import progress_shown
+from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import report_tables
 from wsal.rules.base import Rule
 from wsal.rules.voting import collect_votes
@@ -98,13 +99,9 @@ def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> Po
         return PoolVotes(
             pool,
             dict(rules),
-            collect_votes(rules, pool.records, labels, _embed),
-            {name: collect_votes(rules, table, labels, _embed) for name, table in splits.items()},
+            collect_votes(rules, pool.records, labels, embed_for_rules),
+            {
+                name: collect_votes(rules, table, labels, embed_for_rules)
+                for name, table in splits.items()
+            },
         )
-
-
-def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
-    """Embed texts for similarity rules. torch is imported only if there are such rules."""
-    from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415
-
-    return embed_texts(texts, encoder)

@@ -162,7 +162,11 @@ def frame_sample(frame: Frame, rows: Rows, gold: Classes, n_copies: np.ndarray) 
 
 
 def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
-    """The gold label of each text of a split, and how many rows of the source it stands for."""
-    records = tables.read(pool.path / f"{split}.parquet")
+    """`gold_in` for a split of the pool's artifact."""
+    return gold_in(tables.read(pool.path / f"{split}.parquet"))
+
+
+def gold_in(records: pl.DataFrame) -> tuple[Classes, Weights]:
+    """The class of each record, and how many rows of the source it stands for."""
     weights = records["n_copies"].to_numpy().astype(np.float64)
     return records["label"].to_numpy().astype(np.int64), weights

@@ -108,7 +108,7 @@ def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float
         "pad_id": model.tokenizer.pad_token_id,
         "temperature": temperature,
     }
-    model.tokenizer.model_max_length = max_length  # where transformers cuts, if told to
+    model.tokenizer.model_max_length = max_length  # where transformers cuts with truncation=True
     model.save(out)
     # safetensors lets only its owner read the file; another user may have to serve it
     (out / "model.safetensors").chmod(0o644)

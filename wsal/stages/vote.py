@@ -1,16 +1,17 @@
 """Let every rule vote on every text, and report on the rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes, Embeddings, Votes
+from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.labels import LabelSet
 from wsal.progress import bar
+from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.weak_labels import votes_file
 from wsal.rules import analysis
@@ -74,7 +75,7 @@ def _write_votes(
     def parts() -> Iterator[pl.DataFrame]:
         first = 0
         with bar(f"vote on {split}", len(records), "texts") as advance:
-            for votes in vote_in_chunks(changed, records, labels, _embed):
+            for votes in vote_in_chunks(changed, records, labels, embed_for_rules):
                 last = first + len(votes)
                 columns = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16)).get_columns()
                 if kept:
@@ -89,10 +90,3 @@ def _write_votes(
 
     tables.write_parts(parts(), out / votes_file(split), tables.votes_schema(names))
     return np.concatenate(sample or [np.empty((0, len(names)), np.int16)]).astype(np.int16)
-
-
-def _embed(texts: Sequence[str], encoder: str) -> Embeddings:
-    """What similarity rules vote on; torch is imported only where there are such rules."""
-    from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415
-
-    return embed_texts(texts, encoder)

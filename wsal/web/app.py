@@ -91,7 +91,7 @@ def page(request: Request, token: str = "", name: str = "") -> Response:
     if token:
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
-            TOKEN_COOKIE, token, httponly=True, samesite="strict", max_age=30 * 86_400
+            TOKEN_COOKIE, token, httponly=True, samesite="strict", max_age=TOKEN_SECONDS
         )
         if name:
             answer.set_cookie(NAME_COOKIE, name[:80], httponly=True, samesite="strict")
