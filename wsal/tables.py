@@ -39,6 +39,20 @@ ANNOTATIONS: Schema = {
     "text": pl.String,  # answers are matched to the pool by text, as ids may change
     "purpose": pl.String,
 }
+LLM_PREFIX = "llm:"  # of the annotator's name where a language model answered
+LLM_ANSWERS: Schema = {
+    "id": pl.String,
+    "text": pl.String,
+    "label": pl.String,  # the name of a class; null: none of these, or no valid answer
+    "confidence": pl.Float32,  # the model's own, not calibrated
+    "source": pl.String,
+    "status": pl.String,
+    "calls": pl.Int32,
+    "input_tokens": pl.Int64,
+    "output_tokens": pl.Int64,
+    "cost": pl.Float64,
+    "reason": pl.String,
+}
 FRAME: Schema = {"id": pl.String, "text": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
