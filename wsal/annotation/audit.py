@@ -1,7 +1,5 @@
 """What people's answers say about a language model's: its calibration, and classes it fails on."""
 
-from collections.abc import Collection, Sequence
-
 import numpy as np
 import polars as pl
 from scipy.special import betaincinv
@@ -112,13 +110,3 @@ def lower_bounds(n_right: np.ndarray, n_audited: np.ndarray, precision: float) -
     b = PRIOR_AUDITS * (1 - precision) + n_audited - n_right
     bounds: np.ndarray = betaincinv(a, b, QUANTILE)
     return bounds
-
-
-def in_words(names: Collection[str], most: int = 5) -> str:
-    """The first names of a list, for a message.
-
-    >>> in_words(["a", "b", "c"], most=2)
-    'a, b, ...'
-    """
-    listed: Sequence[str] = list(names)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")

@@ -58,14 +58,14 @@ def gather(
     asked = query.with_columns(row=rows).drop_nulls("row")
     return Evidence(
         llm,
-        _questions(pool, weak_labels, embeddings, earlier_annotations, llm, asked),
+        questions_about(pool, weak_labels, embeddings, earlier_annotations, llm, asked),
         asked.select("id").hstack(_by_rules(pool, weak_labels, asked["row"])),
         _known(pool, weak_labels, earlier_annotations),
         int(pool.facts["n_dev"]),
     )
 
 
-def _questions(
+def questions_about(
     pool: Artifact,
     weak_labels: Artifact,
     embeddings: Artifact,
@@ -73,11 +73,16 @@ def _questions(
     llm: LLM,
     asked: pl.DataFrame,
 ) -> Mapping[str, Question]:
-    """The question about each text of the pool; examples are gold texts to train on."""
+    """By id, the question about each text: `asked` has its `id`, `text`, `row` and `predicted`.
+
+    Examples are gold texts to train on, except for texts that are asked.
+    """
     names: list[str] = pool.facts["labels"]
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     rows = asked["row"].to_numpy()
     gold_rows, gold = gold_answers(pool, annotations)
+    others = ~np.isin(gold_rows, rows)
+    gold_rows, gold = gold_rows[others], gold[others]
     similar = similar_gold(vectors[rows], vectors[gold_rows], llm.settings.examples)
     shown = _sent(pool, gold_rows, llm)
     examples = [[(shown[n], names[gold[n]]) for n in own] for own in similar]

@@ -216,7 +216,7 @@ def _report(query: Query, split: pl.DataFrame) -> None:
         "n_audited": n.get(audit.AUDIT, 0),
         "n_sure": n.get(audit.SURE, 0),
         "llm_cost": round(float(answers["cost"].sum()), 6),
-        "llm_tokens": int(answers["input_tokens"].sum() + answers["output_tokens"].sum()),
+        "llm_tokens": int(answers["input_tokens"].sum()) + int(answers["output_tokens"].sum()),
     }
     query.facts.update(report)
 

@@ -56,7 +56,9 @@ def annotate(
                 *(_asked(earlier) for earlier in earlier_queries),
             ]
         ),
-        evidence=model and gather(pool, weak_labels, embeddings, earlier_annotations, model, table),
+        evidence=gather(pool, weak_labels, embeddings, earlier_annotations, model, table)
+        if model
+        else None,
     )
     if annotator.human and not isinstance(annotator, Cascade):  # which hands out only a part
         forget_split(round_dir)
