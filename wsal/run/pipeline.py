@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsal import artifacts, processes
-from wsal.annotation.handed_out import hand_out, is_corrected, is_work_of_people, withdraw
+from wsal.annotation.handed_out import is_corrected, is_work_of_people, withdraw
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.digests import MANIFEST
@@ -63,8 +63,6 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
             return Outcome(name, number, "kept", done, note)
     if isinstance(pool := inputs.get("pool"), Artifact):
         require_rows_of(pool, _of_pool_rows(inputs))
-    if name == "annotate" and components["annotator"].human:
-        hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
         built = _built(stage, components)
         if stage.reuses:
