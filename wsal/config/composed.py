@@ -25,6 +25,7 @@ from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
 from wsal.export.base import ExportSettings
 from wsal.label_models.base import LabelModel
+from wsal.llm.settings import LLMSettings
 from wsal.rules.base import Rule
 from wsal.settings import (
     ActiveSettings,
@@ -47,6 +48,7 @@ SETTINGS = {
     "adapt": AdaptSettings,
     "self_training": SelfTrainingSettings,
     "tracker": TrackerSettings,
+    "llm": LLMSettings,
     "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
