@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             codes = {"yes": "yes", "no": "no"}
         else:
             lines = prompt.split("\nExamples of")[0].split("\nText: ")[0].splitlines()[1:]
-            codes = dict(line.split(": ", 1) for line in lines if line)
+            codes = dict(line.split(": ", 1) for line in lines if ": " in line)
             names = {name.split(" (")[0]: c for c, name in codes.items()}
             names |= {name: c for c, name in codes.items()}
             code = names.get(answer or NONE, "?")

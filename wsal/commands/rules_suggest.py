@@ -18,7 +18,6 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.answers import gold_answers, read_query, rows_of
-from wsal.annotation.guidelines import read_guidelines
 from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact
 from wsal.building import construct
@@ -26,7 +25,7 @@ from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
-from wsal.rules.base import unnested
+from wsal.rules.base import column
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import folder, opened
 from wsal.run.stage_table import CONFIG, STAGES
@@ -85,6 +84,7 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ConfigError: an option is out of its range, or the run has no language model.
         LLMError: the language model cannot be reached, or fails.
+        UnknownNameError: `llm.fields` names a field that the data does not have.
     """
     if not 0 < options.precision < 1:
         raise ConfigError(
@@ -134,12 +134,13 @@ def _shown_to_llm(
     texts = sample.texts
     shown = texts.records["text"]
     if settings.fields is not None:
-        shown = compose(unnested(texts.records), settings.fields, " | ").fill_null("")
+        fields = {field: column(texts.records, field) for field in settings.fields}
+        shown = compose(pl.DataFrame(fields), [*fields], " | ").fill_null("")
     some = rng(seed, "texts for rules").permutation(len(shown))[:SOME_TEXTS]
     probs = _class_probs(run_dir, sample.rows)
     return KnownOfClasses(
         labels=texts.labels,
-        descriptions=read_guidelines(settings.guidelines),
+        descriptions=settings.descriptions(),
         texts=example_texts(shown.to_list(), texts.gold, probs, len(texts.labels)),
         some_texts=[shown[int(row)] for row in some],
         confusions=confusions(texts.gold, texts.predicted),

@@ -1,26 +1,18 @@
-"""The evidence for rules that somebody wrote: where they vote, and how precise they seem.
-
-A rule is judged by what naive Bayes makes of its texts, with every term left out that the rule
-itself looks for, as mined terms are; and by gold labels and other rules on its texts.
-"""
+"""The evidence for rules that were written: where they vote, and how precise they seem."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
-from scipy.special import softmax
-from scipy.stats import beta
 
-from wsal.arrays import ABSTAIN, Votes
-from wsal.rules.base import Rule, field_names
+from wsal.arrays import ABSTAIN
+from wsal.rules.base import Rule
 from wsal.rules.voting import collect_votes
-from wsal.suggestion.mining import Term
-from wsal.suggestion.suggest import FittedTerms, LabelledSample
-from wsal.suggestion.terms import TRUST
+from wsal.suggestion.rule_precision import count_votes, fit_prior
+from wsal.suggestion.suggest import LabelledSample
+from wsal.suggestion.terms import MIN_GOLD
 
-LEVEL = 0.9  # of intervals
-AT_ONCE = 100  # rules: bounds memory
+AT_ONCE = 200  # rules: bounds memory
 
 
 @dataclass(frozen=True)
@@ -37,120 +29,88 @@ class Evidence:
     """Texts on which another rule votes for another class."""
     n_gold: int
     n_right: int
-    precision: float | None
-    """Estimated share of right votes; None with too little gold to check estimates."""
-    low: float | None
-    high: float | None
+    precision: tuple[float, float, float] | None
+    """Estimate and 90% interval of the share of right votes; None with too little gold."""
     same_as: str | None
     """An existing rule that votes for the class on all of its texts."""
 
-    def summary(self, sample: LabelledSample, *, rules: str = "other rules") -> str:
+    def summary(self, sample: LabelledSample) -> str:
         """The evidence in words, without the number of texts."""
         parts = []
         if self.precision is not None:
-            parts.append(
-                f"estimated precision {self.precision:.2f} ({LEVEL:.0%} interval {self.low:.2f} "
-                f"to {self.high:.2f})"
-            )
+            value, low, high = self.precision
+            parts.append(f"estimated precision {value:.2f} ({low:.2f} to {high:.2f})")
         if self.n_gold:
             parts.append(f"gold: {self.n_right} of {self.n_gold} right")
         if n_voted := self.n_agree + self.n_conflict:
             agree, voted = sample.scaled(self.n_agree), sample.scaled(n_voted)
-            parts.append(f"{rules} agree on {agree} of {voted} texts")
-        return "; ".join(parts) or "precision unknown"
+            parts.append(f"other rules agree on {agree} of {voted} texts")
+        return "; ".join(parts) or "its texts have neither gold labels nor votes of other rules"
 
     def short(self, sample: LabelledSample) -> str:
-        """The evidence for a single word, as mined words have it."""
+        """The evidence for a single word."""
         parts = [f"{sample.scaled(len(self.rows))} texts"]
         if self.precision is not None:
-            parts.append(f"{self.precision:.2f}")
+            value, low, high = self.precision
+            parts.append(f"{value:.2f} ({low:.2f} to {high:.2f})")
         if self.n_gold:
             parts.append(f"gold: {self.n_right} of {self.n_gold}")
-        if n_voted := self.n_agree + self.n_conflict:
-            parts.append(f"rules: {sample.scaled(self.n_agree)} of {sample.scaled(n_voted)}")
         return ", ".join(parts)
 
 
-def judge(
-    rules: Sequence[Rule], classes: Sequence[int], sample: LabelledSample, fitted: FittedTerms
-) -> list[Evidence]:
-    """The evidence for each rule; `classes` are those that the rules vote for."""
-    term_texts = _term_records(fitted.terms, sample.records)
-    judged: list[Evidence] = []
+def judge(rules: Sequence[Rule], classes: Sequence[int], sample: LabelledSample) -> list[Evidence]:
+    """The evidence for each rule. `classes` are those that the rules vote for.
+
+    Precision is estimated for rules that look for one word or pattern each: rules that look for
+    many agree with each other less often, so that estimates would be too low.
+    """
+    rows: list[np.ndarray] = []
     for first in range(0, len(rules), AT_ONCE):
         by_name = {str(i): rule for i, rule in enumerate(rules[first : first + AT_ONCE])}
-        votes = collect_votes(by_name, sample.records, sample.labels)
-        own_terms = collect_votes(by_name, term_texts, sample.labels) != ABSTAIN
-        judged += [
-            _evidence(votes[:, j], own_terms[:, j], classes[first + j], sample, fitted)
-            for j in range(len(by_name))
-        ]
-    return judged
+        columns = collect_votes(by_name, sample.records, sample.labels).T
+        rows += [np.flatnonzero(column != ABSTAIN) for column in columns]
+    votes = count_votes(
+        rows, np.array(classes, dtype=int), sample.votes, sample.gold, sample.labels
+    )
+    estimates = np.stack(fit_prior(votes).precision(votes), axis=1)
+    is_known = (sample.gold >= 0).sum() >= MIN_GOLD
+    uncovered = (sample.votes == ABSTAIN).all(axis=1)
+    return [
+        Evidence(
+            rows=hits,
+            n_new=int(uncovered[hits].sum()),
+            n_agree=int(votes.n_agree[rule]),
+            n_conflict=int(votes.n_conflict[rule]),
+            n_gold=int(votes.n_gold[rule]),
+            n_right=int(votes.n_right[rule]),
+            precision=tuple(estimates[rule].tolist()) if is_known else None,
+            same_as=_same_as(hits, classes[rule], sample),
+        )
+        for rule, hits in enumerate(rows)
+    ]
 
 
-def conflicts(votes: Votes, names: Sequence[str]) -> Mapping[int, tuple[str, int]]:
-    """Rule -> the rule with which it has most conflicts, and on how many texts.
+def conflicts(
+    rows: Sequence[np.ndarray], classes: Sequence[int], n_texts: int
+) -> Mapping[int, tuple[int, int]]:
+    """Rule -> the rule for another class that votes on most of its texts, and on how many.
 
-    >>> conflicts(np.array([[0, 1], [0, 1], [0, -1]], dtype=np.int16), ["tea", "pot"])
-    {0: ('pot', 2), 1: ('tea', 2)}
+    >>> conflicts([np.array([0, 1, 2]), np.array([0, 1]), np.array([0])], [0, 1, 0], 3)
+    {0: (1, 2), 1: (0, 2), 2: (1, 1)}
     """
+    hits = np.zeros((n_texts, len(rows)), dtype=bool)
+    for rule, texts in enumerate(rows):
+        hits[texts, rule] = True
     worst = {}
-    for j, vote in enumerate(votes.T):
-        rows = np.flatnonzero(vote != ABSTAIN)
-        others = votes[rows]
-        counts = ((others != ABSTAIN) & (others != vote[rows, None])).sum(axis=0)
+    for rule, texts in enumerate(rows):
+        counts = hits[texts].sum(axis=0) * (np.array(classes) != classes[rule])
         if counts.any():
-            other = int(counts.argmax())
-            worst[j] = (names[other], int(counts[other]))
+            worst[rule] = (int(counts.argmax()), int(counts.max()))
     return worst
 
 
-def _evidence(
-    vote: np.ndarray,
-    own_terms: np.ndarray,
-    label: int,
-    sample: LabelledSample,
-    fitted: FittedTerms,
-) -> Evidence:
-    rows = np.flatnonzero(vote != ABSTAIN)
-    others = sample.votes[rows]
-    voted = others != ABSTAIN
-    conflict = (voted & (others != label)).any(axis=1)
-    same = np.flatnonzero((others == label).all(axis=0))[: len(rows)]  # none of no texts
-    gold = sample.gold[rows]
-    n_gold, n_right = int((gold >= 0).sum()), int((gold == label).sum())
-    precision = low = high = None
-    if fitted.estimates.held_out is not None and len(rows):
-        estimate = _estimate(rows, own_terms, label, fitted)
-        right, wrong = TRUST * estimate + n_right, TRUST * (1 - estimate) + n_gold - n_right
-        precision = right / (right + wrong)
-        low, high = map(float, beta.interval(LEVEL, right, wrong))
-    return Evidence(
-        rows=rows,
-        n_new=int((~voted.any(axis=1)).sum()),
-        n_agree=int((voted.any(axis=1) & ~conflict).sum()),
-        n_conflict=int(conflict.sum()),
-        n_gold=n_gold,
-        n_right=n_right,
-        precision=precision,
-        low=low,
-        high=high,
-        same_as=[*sample.nodes][same[0]] if len(same) else None,
-    )
-
-
-def _estimate(rows: np.ndarray, own_terms: np.ndarray, label: int, fitted: FittedTerms) -> float:
-    """The mean probability of the class on these texts, without the rule's own terms."""
-    scores = fitted.model.scores[rows]
-    own = np.flatnonzero(own_terms)
-    if len(own):
-        scores = scores - fitted.matrix[rows][:, own] @ fitted.model.weights[own]
-    share = softmax(scores, axis=1)[:, label].mean()
-    return float(np.clip(fitted.estimates.corrected(share), 0.005, 0.995))
-
-
-def _term_records(terms: Sequence[Term], records: pl.DataFrame) -> pl.DataFrame:
-    """Each term as a record of its own, on which a rule votes if it looks for the term."""
-    texts = pl.DataFrame({"text": [term.text for term in terms]}, schema={"text": pl.String})
-    fields = pl.struct(pl.col("text").alias(name) for name in field_names(records))
-    return texts.with_columns(id=pl.int_range(pl.len()).cast(pl.String), fields=fields)
+def _same_as(rows: np.ndarray, label: int, sample: LabelledSample) -> str | None:
+    same = np.flatnonzero((sample.votes[rows] == label).all(axis=0))[
+        : len(rows)
+    ]  # none of no texts
+    return [*sample.nodes][same[0]] if len(same) else None

@@ -110,7 +110,7 @@ def repair_prompt(prompt: Prompt, reply: str, fault: str) -> Prompt:
     return Prompt(
         (
             *prompt.messages,
-            {"role": "assistant", "content": reply},
+            {"role": "assistant", "content": reply or "(nothing)"},
             {"role": "user", "content": request},
         ),
         prompt.schema,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -10,6 +10,7 @@ import polars as pl
 from wsal.errors import WsalError
 from wsal.labels import LabelSet
 from wsal.llm.questions import Prompt, Reply
+from wsal.llm.reading import json_objects
 from wsal.rules.base import Rule
 from wsal.rules.cleaning import class_of, clean_words
 from wsal.rules.patterns import Keyword, Regex
@@ -65,6 +66,8 @@ def faulty(prompts: Sequence[Prompt], replies: Sequence[Reply]) -> dict[int, Pro
     """The place of each reply that cannot be read, and the prompt that asks for it again."""
     repairs = {}
     for place, (prompt, reply) in enumerate(zip(prompts, replies, strict=False)):
+        if reply.refused:
+            continue
         try:
             read_reply(reply.content)
         except UnreadableReplyError as error:
@@ -73,7 +76,7 @@ def faulty(prompts: Sequence[Prompt], replies: Sequence[Reply]) -> dict[int, Pro
 
 
 def read_reply(content: str) -> list[Any]:
-    """The list of rules in a reply, not checked yet; text around the JSON is ignored.
+    """The list of rules in a reply, not checked yet. Text around the JSON is ignored.
 
     Raises:
         UnreadableReplyError: the reply holds no JSON object with a list `rules`.
@@ -81,14 +84,10 @@ def read_reply(content: str) -> list[Any]:
     >>> read_reply('Here they are: {"rules": [1]}')
     [1]
     """
-    start, end = content.find("{"), content.rfind("}") + 1
-    try:
-        reply = json.loads(content[start:end] if start >= 0 else content)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableReplyError(f"it is no valid JSON ({error})") from error
-    rules = reply.get("rules") if isinstance(reply, dict) else None
-    if not isinstance(rules, list):
-        raise UnreadableReplyError("it is no JSON object with a list `rules`")
+    lists = [o["rules"] for o in json_objects(content) if isinstance(o.get("rules"), list)]
+    if not lists:
+        raise UnreadableReplyError("it has no complete JSON object with a list `rules`")
+    rules: list[Any] = lists[-1]  # models that reason write their answer last
     return rules
 
 
@@ -99,7 +98,7 @@ def drafts_of(replies: Sequence[Reply], labels: LabelSet) -> Drafts:
         try:
             rules = read_reply(reply.content)
         except UnreadableReplyError as error:
-            drafts.refused.append(f"a whole reply, even after a second try: {error}")
+            drafts.refused.append(f"a whole reply, also after a second request: {error}")
             continue
         for rule in rules:
             try:
@@ -126,20 +125,17 @@ def _add(rule: Any, labels: LabelSet, drafts: Drafts) -> None:  # noqa: ANN401
     if not isinstance(rule.get("class"), str):
         raise TypeError("it names no class")
     label = labels.names[class_of(labels, rule["class"])]
-    unless = clean_words(_texts(rule, "unless"), "unless") if rule.get("unless") else ()
+    unless = [_checked_word(word, "unless") for word in _texts(rule, "unless")[:MAX_WORDS]]
     words = []
     for word in _texts(rule, "words")[:MAX_WORDS]:
         try:
-            (cleaned,) = clean_words([word], "words")
-            if len(cleaned) > LONGEST_WORD:
-                raise ValueError(f"longer than {LONGEST_WORD} characters")
-            words.append(cleaned)
+            words.append(_checked_word(word, "words"))
         except (WsalError, ValueError) as error:
             drafts.refused.append(f"a word for {label}, {quoted(word)}: {error}")
     draft = Draft(label, tuple(dict.fromkeys(words)), tuple(dict.fromkeys(unless)), None)
     if pattern := rule.get("pattern"):
         try:
-            draft = Draft(draft.label, draft.words, draft.unless, _checked(pattern, draft, labels))
+            draft = replace(draft, pattern=_checked_pattern(pattern, label, labels))
         except (WsalError, TypeError, ValueError) as error:
             drafts.refused.append(f"a pattern for {label}, {quoted(str(pattern))}: {error}")
     if draft.words or draft.pattern:
@@ -148,17 +144,30 @@ def _add(rule: Any, labels: LabelSet, drafts: Drafts) -> None:  # noqa: ANN401
         raise ValueError("it has neither words nor a pattern")
 
 
-def _checked(pattern: Any, draft: Draft, labels: LabelSet) -> str:  # noqa: ANN401
-    """The pattern, if wsal can use it in a rule that tells texts apart."""
+def _checked_word(word: str, parameter: str) -> str:
+    """The word as it occurs in texts."""
+    (cleaned,) = clean_words([word], parameter)
+    _check_text(cleaned, LONGEST_WORD)
+    return cleaned
+
+
+def _checked_pattern(pattern: Any, label: str, labels: LabelSet) -> str:  # noqa: ANN401
+    """The pattern, if a rule can tell texts apart by it."""
     if not isinstance(pattern, str):
         raise TypeError("expected text")
-    if len(pattern) > LONGEST_PATTERN:
-        raise ValueError(f"longer than {LONGEST_PATTERN} characters")
-    rule: Rule = Regex(draft.label, pattern)
+    _check_text(pattern, LONGEST_PATTERN)
+    rule: Rule = Regex(label, pattern)
     rule.vote(EMPTY.head(0), labels)  # refuses what the engine cannot match in linear time
     if rule.vote(EMPTY, labels)[0] >= 0:
         raise ValueError("it matches every text")
     return pattern
+
+
+def _check_text(text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise ValueError(f"longer than {longest} characters")
+    if not text.isprintable():
+        raise ValueError("a character in it does not print, and no text has it")
 
 
 def _texts(rule: dict[str, Any], key: str) -> list[str]:

@@ -4,25 +4,36 @@ None of them is used before a person copies it into a file of rules.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from wsal.arrays import ABSTAIN
 from wsal.llm.asking import LLM
 from wsal.llm.questions import Reply
 from wsal.rules.patterns import Keyword, Regex
 from wsal.seeding import rng
 from wsal.suggestion.proposals import PATTERNS, Proposal, comment, rule_name, to_yaml
 from wsal.suggestion.rule_evidence import Evidence, conflicts, judge
+from wsal.suggestion.rule_precision import LEVEL
 from wsal.suggestion.rule_prompts import KnownOfClasses, rule_prompts
 from wsal.suggestion.rule_replies import Drafts, drafts_of, faulty, quoted
 from wsal.suggestion.suggest import LabelledSample, Suggestions
+from wsal.suggestion.terms import MIN_GOLD
 
 PURPOSE = "rules"  # of the calls, in the log
 EXAMPLES = 3  # texts shown with each rule
 LONGEST = 100  # characters of such a text
 LISTED = 30  # things left out for the same reason
+LONGEST_LINE = 200  # characters of what is said about one of them
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A rule to propose."""
+
+    rule: Keyword | Regex
+    words: dict[str, str]
+    """The evidence for each word."""
+    precision: tuple[float, float, float] | None = None
+    """Of a pattern, estimate and interval."""
 
 
 @dataclass
@@ -55,8 +66,8 @@ def write_rules(
         known: what it is shown.
         sample: the texts that the evidence is from.
         mined: the suggestions that were made without a language model.
-        precision: the least estimated precision of a word; with too little gold for estimates,
-            nothing is left out for it.
+        precision: a word is left out if the whole interval of its precision is below this; with
+            too little gold for estimates, none is.
 
     Raises:
         LLMError: the server cannot be reached, or fails.
@@ -80,20 +91,32 @@ def write_rules(
 
 def report(written: Written, sample: LabelledSample, precision: float) -> Iterator[str]:
     """The rules as YAML, and as comments what was left out and what the calls cost."""
-    yield f"\n# --- written by {comment(written.model)}: read each rule before you use it\n"
+    yield f"\n# --- written by {comment(written.model)}: read each rule before you use it"
+    n_gold = int((sample.gold >= 0).sum())
+    if n_gold < MIN_GOLD:
+        yield (
+            f"# Their precision is unknown: an estimate needs {MIN_GOLD} gold labels, and {n_gold} "
+            "are known.\n"
+        )
+    else:
+        yield (
+            f"# The comment after each word: texts that contain it, estimated precision "
+            f"({LEVEL:.0%} interval), gold labels.\n"
+        )
     yield to_yaml(written.proposals) if written.proposals else "# No rule can be proposed."
     reasons = (
         ("invalid", written.refused),
         (f"in none of the {len(sample.gold):,} texts that were read", written.unused),
         ("repeats an existing rule or a suggestion above", written.repeated),
-        (f"estimated precision below {precision:.2f}", written.imprecise),
+        (f"precision below {precision:.2f}, as far as gold labels tell", written.imprecise),
     )
     yield f"\n# Written by {comment(written.model)}, but left out:"
     for reason, things in reasons:
         yield f"#   {reason}: {len(things):,}"
-        yield from (f"#     {comment(thing)}" for thing in things[:LISTED])
-        if len(things) > LISTED:
-            yield f"#     ... and {len(things) - LISTED:,} more"
+        different = [*dict.fromkeys(comment(thing)[:LONGEST_LINE] for thing in things)]
+        yield from (f"#     {thing}" for thing in different[:LISTED])
+        if len(different) > LISTED:
+            yield f"#     ... and {len(different) - LISTED:,} more"
     yield from (f"# {comment(line)}" for line in _bill(written))
 
 
@@ -119,7 +142,7 @@ def _propose(
     rules: list[Keyword | Regex] = [draft.single(word) for draft, word in singles]
     rules += [regex for _, regex in patterns if regex]
     labels = [sample.labels.index(rule.label) for rule in rules]
-    judged = judge(rules, labels, sample, mined.fitted)
+    judged = judge(rules, labels, sample)
     taken = _mined_words(mined)
     words: dict[int, dict[str, str]] = {}
     for (draft, word), evidence in zip(singles, judged, strict=False):
@@ -129,15 +152,15 @@ def _propose(
         elif _is_kept(where, evidence, sample, precision, written):
             words.setdefault(id(draft), {})[word] = evidence.short(sample)
         taken.add((draft.label, word.lower()))
-    kept: list[tuple[Keyword | Regex, dict[str, str]]] = [
-        (Keyword(draft.label, (*words[id(draft)],), draft.unless), words[id(draft)])
+    kept = [
+        Kept(Keyword(draft.label, (*words[id(draft)],), draft.unless), words[id(draft)])
         for draft in drafts.rules
         if id(draft) in words
     ]
     for (draft, regex), evidence in zip(patterns, judged[len(singles) :], strict=True):
         where = f"{draft.label}: pattern {quoted(draft.pattern or '')}"
         if regex and _is_kept(where, evidence, sample, precision, written):
-            kept.append((regex, {}))
+            kept.append(Kept(regex, {}, evidence.precision))
     written.proposals += _proposals(kept, sample, mined, written.model)
 
 
@@ -149,7 +172,7 @@ def _is_kept(
         written.unused.append(where)
     elif evidence.same_as:
         written.repeated.append(f"{where} ({evidence.same_as} has these votes)")
-    elif evidence.precision is not None and evidence.precision < precision:
+    elif evidence.precision and evidence.precision[2] < precision:
         written.imprecise.append(f"{where} ({evidence.short(sample)})")
     else:
         return True
@@ -166,34 +189,32 @@ def _mined_words(mined: Suggestions) -> set[tuple[str, str]]:
 
 
 def _proposals(
-    kept: Sequence[tuple[Keyword | Regex, dict[str, str]]],
-    sample: LabelledSample,
-    mined: Suggestions,
-    model: str,
+    kept: Sequence[Kept], sample: LabelledSample, mined: Suggestions, model: str
 ) -> list[Proposal]:
     """The rules with the evidence for each as a whole."""
-    rules = [rule for rule, _ in kept]
+    rules = [item.rule for item in kept]
     labels = [sample.labels.index(rule.label) for rule in rules]
-    judged = judge(rules, labels, sample, mined.fitted)
+    judged = [
+        replace(evidence, precision=item.precision)
+        for item, evidence in zip(kept, judge(rules, labels, sample), strict=True)
+    ]
     above = (*mined.names, *mined.terms, *mined.mistakes)
     used = [*sample.nodes, *(proposal.name for proposal in above)]
     names: list[str] = []
-    votes = np.full((len(sample.gold), len(rules)), ABSTAIN, dtype=np.int16)
-    for j, (rule, evidence) in enumerate(zip(rules, judged, strict=True)):
+    for rule in rules:
         kind = "llm" if isinstance(rule, Keyword) else "llm pattern"
         names.append(rule_name(f"{rule.label} {kind}", [*used, *names]))
-        votes[evidence.rows, j] = labels[j]
-    worst = conflicts(votes, names)
+    worst = conflicts([evidence.rows for evidence in judged], labels, len(sample.gold))
     proposals = []
-    for j, (rule, evidence) in enumerate(zip(rules, judged, strict=True)):
+    for number, (item, evidence) in enumerate(zip(kept, judged, strict=True)):
         why = [_coverage(evidence, sample, model), evidence.summary(sample)]
-        if j in worst:
-            other, n = worst[j]
-            why.append(f"{other}, below or above, votes for another class on {sample.scaled(n)}")
-        drawn = rng(0, "rule examples", names[j]).permutation(evidence.rows)[:EXAMPLES]
+        if number in worst:
+            other, n = worst[number]
+            why.append(f"{names[other]} votes for another class on {sample.scaled(n)} of its texts")
+        drawn = rng(0, "rule examples", names[number]).permutation(evidence.rows)[:EXAMPLES]
         why += [f"in: {sample.records['text'][int(row)][:LONGEST]}" for row in drawn]
         why = [comment(line) for line in why]
-        proposals.append(Proposal(names[j], _node(rule), why, kept[j][1]))
+        proposals.append(Proposal(names[number], _node(item.rule), why, item.words))
     return proposals
 
 
