@@ -67,6 +67,7 @@ class FakeServer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # otherwise each reply waits 40 ms for an acknowledgement
     fake = None
 
     def log_message(self, *_):
