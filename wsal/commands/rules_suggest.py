@@ -24,8 +24,8 @@ from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.llm.asking import open_llm
+from wsal.llm.pool_texts import texts_to_send
 from wsal.llm.settings import LLMSettings
-from wsal.rules.base import column
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import folder, opened
 from wsal.run.stage_table import CONFIG, STAGES
@@ -35,7 +35,6 @@ from wsal.suggestion.report import RunSample, suggested_lines
 from wsal.suggestion.rule_prompts import SOME_TEXTS, KnownOfClasses, confusions, example_texts
 from wsal.suggestion.suggest import LabelledSample, suggest
 from wsal.suggestion.written import report, write_rules
-from wsal.text import compose
 
 SAMPLE = 20_000  # texts without gold to read: enough for estimates, and read in seconds
 LEAST_SHARE = 2_000  # by default an n-gram has to be in one of so many texts,
@@ -132,27 +131,24 @@ def _shown_to_llm(
 ) -> KnownOfClasses:
     """What is sent: names of classes, guidelines, texts (only the fields allowed), confusions."""
     texts = sample.texts
-    shown = texts.records["text"]
-    if settings.fields is not None:
-        fields = {field: column(texts.records, field) for field in settings.fields}
-        shown = compose(pl.DataFrame(fields), [*fields], " | ").fill_null("")
+    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    shown = [text or "" for text in texts_to_send(pool, sample.rows, settings)]
     some = rng(seed, "texts for rules").permutation(len(shown))[:SOME_TEXTS]
-    probs = _class_probs(run_dir, sample.rows)
+    probs = _class_probs(run_dir, pool, sample.rows)
     return KnownOfClasses(
         labels=texts.labels,
         descriptions=settings.descriptions(),
-        texts=example_texts(shown.to_list(), texts.gold, probs, len(texts.labels)),
+        texts=example_texts(shown, texts.gold, probs, len(texts.labels)),
         some_texts=[shown[int(row)] for row in some],
         confusions=confusions(texts.gold, texts.predicted),
     )
 
 
-def _class_probs(run_dir: Path, rows: Rows) -> np.ndarray | None:
+def _class_probs(run_dir: Path, pool: Artifact, rows: Rows) -> np.ndarray | None:
     """Probabilities `(rows, classes)` from the classifier or, without one, weak labels.
 
     Zero for texts without a vote, None if there is neither.
     """
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     if embedded := opened(run_dir, STAGES["embed"].writes):
         require_rows_of(pool, [embedded])
         probs = np.load(embedded.path / "probs.npy", mmap_mode="r", allow_pickle=False)
