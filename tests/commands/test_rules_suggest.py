@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from helpers import run_here
 from llm.fake_server import FakeServer
 from omegaconf import OmegaConf
+
+from wsal import artifacts
+from wsal.artifacts import Artifact
 
 ROWS = [
     *[{"title": f"arabica beans {n} kg", "brand": f"SECRET{n}"} for n in range(30)],
@@ -92,7 +96,24 @@ def test_weak_labels_give_examples_and_other_rules_evidence(shop):
     assert "# No rule can be proposed." in done.stdout
 
 
-def test_what_is_missing_or_fails_is_said_in_one_sentence(shop, tmp_path):
+def test_the_classifier_gives_examples_once_it_is_trained(shop, tmp_path):
+    with writer() as server:
+        wsal = shop(server, "rules=none")
+        run = tmp_path / "runs" / "shop"
+        pool = Artifact.open(run / "pool")
+        texts = pl.read_parquet(pool.path / "pool.parquet")["text"]
+        with artifacts.create(run / "embeddings", {}, {"pool": pool.digest}) as (work, _):
+            is_tea = texts.str.contains("beans 7 ").to_numpy()  # it is wrong, but sure
+            np.save(work / "probs.npy", np.stack([~is_tea, is_tea], axis=1).astype(np.float16))
+        done = wsal("rules", "suggest", "shop", "--llm")
+        assert done.returncode == 0, done.stderr
+        ((prompt, _),) = server.requests
+    coffee, tea = json.loads(prompt.splitlines()[-1])
+    assert len(coffee["texts"]) == 5
+    assert tea["texts"] == texts.filter(pl.Series(is_tea)).to_list()
+
+
+def test_what_is_missing_or_fails_is_reported_in_one_sentence(shop, tmp_path):
     wsal = shop(None, "rules=none")
     done = wsal("rules", "suggest", "shop", "--llm")
     assert done.returncode == 1

@@ -71,15 +71,15 @@ def test_rules_are_proposed_with_their_evidence_and_marked(tmp_path):
         rule("Coffee Machines", ["Espresso Machine", "grinder"]),
         rule("Tea", ["sencha"]),
     ]
-    written, said = written_by(rules, tmp_path)
-    nodes = OmegaConf.to_container(OmegaConf.create(said))
+    written, printed = written_by(rules, tmp_path)
+    nodes = OmegaConf.to_container(OmegaConf.create(printed))
     assert list(nodes) == ["coffee_llm", "coffee_machines_llm", "tea_llm", "coffee_llm_pattern"]
     assert nodes["coffee_llm"]["unless"] == ["machine"]
     assert nodes["coffee_machines_llm"]["words"] == ["Espresso Machine", "grinder"]
     assert r"\bmachine\b".replace("machine", "(?:machine)") in nodes["coffee_llm_pattern"]["unless"]
-    assert "precision is unknown: an estimate needs 30 gold labels, and 0 are known" in said
-    assert "written by fake; votes on 60 texts (37.5%)" in said
-    assert "in: loose sencha 100 g" in said or "in: green sencha" in said
+    assert "precision is unknown: an estimate needs 30 gold labels, and 0 are known" in printed
+    assert "written by fake; votes on 60 texts (37.5%)" in printed
+    assert "in: loose sencha 100 g" in printed or "in: green sencha" in printed
     votes = collect_votes(build(nodes, "rules"), records(TEXTS), LABELS)
     assert (votes == TRUTH[:, None])[votes >= 0].all()
     assert written.stopped == ""
@@ -109,8 +109,8 @@ def test_what_cannot_be_proposed_is_reported_with_the_reason(tmp_path):
         rule("Tea", ["a" * 500]),
     ]
     known = sample(gold, votes=votes, nodes=nodes)
-    written, said = written_by(rules, tmp_path, known)
-    assert [one.node["words"] for one in written.proposals] == [["ground"]]
+    written, printed = written_by(rules, tmp_path, known)
+    assert [item.node["words"] for item in written.proposals] == [["ground"]]
     refused = "\n".join(written.refused)
     for reason in (
         "unknown label 'Teaa'; did you mean 'Tea'?", "empty word", "look-around", "not a regex",
@@ -119,19 +119,19 @@ def test_what_cannot_be_proposed_is_reported_with_the_reason(tmp_path):
     ):  # fmt: skip
         assert reason in refused
     assert written.unused == ["Coffee: 'kona'", "Tea: 'green'"]
-    assert {one.split(" (")[0] for one in written.repeated} >= {
+    assert {item.split(" (")[0] for item in written.repeated} >= {
         "Coffee: 'beans'", "Coffee: 'arabica beans'",
     }  # fmt: skip
-    assert [one[:14] for one in written.imprecise] == ["Tea: 'machine'"]
+    assert [item[:14] for item in written.imprecise] == ["Tea: 'machine'"]
     assert "gold: 0 of" in written.imprecise[0]
-    assert "in none of the 160 texts that were read: 2" in said
+    assert "in none of the 160 texts that were read: 2" in printed
 
 
 def test_what_is_suggested_without_a_model_is_not_proposed_twice(tmp_path):
     rules = [rule("Tea", ["tea", "Sencha"]), rule("Coffee", ["arabica"])]
     known = sample(texts=["tea" if text == "green sencha" else text for text in TEXTS])
     written, _ = written_by(rules, tmp_path, known, least=5)
-    assert [one.node["words"] for one in written.proposals] == [["Sencha"], ["arabica"]]
+    assert [item.node["words"] for item in written.proposals] == [["Sencha"], ["arabica"]]
     assert written.repeated == ["Tea: 'tea' (suggested above)"]
 
 
@@ -158,7 +158,7 @@ def test_a_broken_reply_is_asked_for_once_more(tmp_path, n_broken, n_rules):
     assert len(written.refused) == 1 - n_rules
     assert [call.cached for call in again.calls] == [True, True]
     assert again.proposals == written.proposals
-    paid, free = (list(report(one, sample(), 0.9))[-1] for one in (written, again))
+    paid, free = (list(report(item, sample(), 0.9))[-1] for item in (written, again))
     assert "2 calls, 0 of them" in paid
     assert "cost 0.0000" not in paid
     assert "2 calls, 2 of them answered from the cache; 0 tokens sent, 0 received, cost 0" in free
@@ -171,9 +171,9 @@ def test_a_budget_that_does_not_suffice_is_reported(tmp_path):
         mined = suggest(sample(), 0.9, 5)
         written = write_rules(llm, KnownOfClasses(names), sample(), mined, 0.9)
         assert len(server.requests) == 2
-    said = "\n".join(report(written, sample(), 0.9))
-    assert "Some classes were not asked about: 2 of 3 were asked" in said
-    assert "# No rule can be proposed." in said
+    printed = "\n".join(report(written, sample(), 0.9))
+    assert "Some classes were not asked about: 2 of 3 were asked" in printed
+    assert "# No rule can be proposed." in printed
 
 
 def test_texts_are_quoted_and_what_they_make_a_model_write_is_only_a_proposal(tmp_path):
@@ -191,13 +191,38 @@ def test_texts_are_quoted_and_what_they_make_a_model_write_is_only_a_proposal(tm
         rule("Tea", ["sencha"]) | {"_target_": "os.system"},
     ]
     texts = [*TEXTS[:-1], "tea ${oc.env:HOME}"]
-    written, said = written_by(rules, tmp_path, sample(texts=texts))
-    nodes = OmegaConf.to_container(OmegaConf.create(said), resolve=True)
-    assert nodes == {one.name: one.node for one in written.proposals}
+    written, printed = written_by(rules, tmp_path, sample(texts=texts))
+    nodes = OmegaConf.to_container(OmegaConf.create(printed), resolve=True)
+    assert nodes == {item.name: item.node for item in written.proposals}
     assert {node["_target_"] for node in nodes.values()} <= {
         "wsal.rules.patterns.Keyword", "wsal.rules.patterns.Regex",
     }  # fmt: skip
     assert ["machine", "${oc.env:HOME}"] in [node.get("words") for node in nodes.values()]
+
+
+def test_a_prompt_holds_what_is_known_of_a_few_classes():
+    labels = LabelSet(tuple(f"class {n}" for n in range(11)))
+    known = KnownOfClasses(
+        labels,
+        descriptions={"class 9": "all of nine"},
+        texts={8: ["eight " * 100]},
+        some_texts=["some text"],
+        confusions=[(9, 1, 7), (2, 3, 5)],
+    )
+    first, second = rule_prompts(known)
+    asked = json.loads(second.messages[1]["content"].splitlines()[-1])
+    assert asked == [
+        {"class": "class 8", "texts": [("eight " * 100)[:200]]},
+        {"class": "class 9", "description": "all of nine"},
+        {"class": "class 10"},
+    ]
+    mixed_up = {"class": "class 9", "taken for": "class 1", "times": 7}
+    assert json.dumps([mixed_up]) in second.messages[1]["content"]
+    assert "all of nine" not in first.messages[1]["content"]
+    beginning = json.dumps(list(labels.names)) + "\nSome of the texts"
+    assert all(beginning in prompt.messages[1]["content"] for prompt in (first, second))
+    named = second.schema["properties"]["rules"]["items"]["properties"]["class"]["enum"]
+    assert named == ["class 8", "class 9", "class 10"]
 
 
 strange = st.text(st.sampled_from("ab ${}'\"#:-\n\\\u2028\x00\x85\ud83d[(]+é\u00bd"), max_size=9)
@@ -224,7 +249,7 @@ def test_whatever_a_model_writes_the_rules_kept_can_vote_and_be_written(rules):
     for draft in drafts.rules:
         kept = [draft.single(word) for word in draft.words]
         kept += [draft.regex()] if draft.pattern else []
-        votes = collect_votes({str(i): one for i, one in enumerate(kept)}, texts, LABELS)
+        votes = collect_votes({str(i): item for i, item in enumerate(kept)}, texts, LABELS)
         assert set(np.unique(votes)) <= {-1, LABELS.index(draft.label)}
 
 
@@ -237,7 +262,7 @@ def test_any_reply_is_read_or_refused(content):
 
 
 def simulated(rng, n_rules=150, n_texts=4000, n_classes=10, n_gold=100):
-    """Votes of rules that look for one word each, with precisions of their own."""
+    """Votes of rules that look for item word each, with precisions of their own."""
     truth = rng.integers(n_classes, size=n_texts)
     classes = rng.integers(n_classes, size=n_rules)
     precision = np.where(
