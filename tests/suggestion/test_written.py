@@ -262,7 +262,7 @@ def test_any_reply_is_read_or_refused(content):
 
 
 def simulated(rng, n_rules=150, n_texts=4000, n_classes=10, n_gold=100):
-    """Votes of rules that look for item word each, with precisions of their own."""
+    """Votes of rules that look for one word each, with precisions of their own."""
     truth = rng.integers(n_classes, size=n_texts)
     classes = rng.integers(n_classes, size=n_rules)
     precision = np.where(
