@@ -40,19 +40,12 @@ ANNOTATIONS: Schema = {
     "purpose": pl.String,
 }
 LLM_PREFIX = "llm:"  # of the annotator's name where a language model answered
-LLM_ANSWERS: Schema = {
-    "id": pl.String,
-    "text": pl.String,
-    "label": pl.String,  # the name of a class; null: none of these, or no valid answer
+LLM_ANSWERS: Schema = {  # `label` null: none of the classes, or no valid answer
+    "id": pl.String, "text": pl.String, "label": pl.String,
     "confidence": pl.Float32,  # the model's own, not calibrated
-    "source": pl.String,
-    "status": pl.String,
-    "calls": pl.Int32,
-    "input_tokens": pl.Int64,
-    "output_tokens": pl.Int64,
-    "cost": pl.Float64,
-    "reason": pl.String,
-}
+    "source": pl.String, "status": pl.String, "calls": pl.Int32, "input_tokens": pl.Int64,
+    "output_tokens": pl.Int64, "cost": pl.Float64, "reason": pl.String,
+}  # fmt: skip
 FRAME: Schema = {"id": pl.String, "text": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
 RULES: Schema = {
