@@ -8,16 +8,16 @@ Tests in other folders import it as `from llm.fake_server import FakeServer`.
 
 import json
 import math
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from wsal.llm.prompts import NONE, text_in
 
-FAULTS = (
-    "429", "500", "html", "broken", "slow", "dropped", "truncated", "prose", "unknown", "refusal",
-)  # fmt: skip
-"""What `faults` may return for a request; anything else means a proper reply."""
+BROKEN = ("429", "500", "html", "broken", "slow", "dropped", "truncated", "redirect")
+FAULTS = (*BROKEN, "prose", "unknown", "refusal")
+"""What `faults` may return for a request; None means a proper reply."""
 
 
 class FakeServer:
@@ -34,15 +34,17 @@ class FakeServer:
         seconds: text -> how long it takes to reply.
         usage: whether it counts tokens (a token is 4 characters).
         says: text -> the content of the reply as it is, in place of JSON.
+        retry_after: this header of 429. redirect: where the fault "redirect" leads.
     """
 
     def __init__(
         self, answer, *, faults=lambda text, attempt: None, key=None, model="fake", without=(),
         logprobs=None, seconds=lambda text: 0, usage=True, says=None, retry_after="0",
+        redirect="http://192.0.2.1/v1",
     ):  # fmt: skip
         self.answer, self.faults, self.key, self.model = answer, faults, key, model
         self.without, self.logprobs, self.seconds, self.usage = without, logprobs, seconds, usage
-        self.says, self.retry_after = says, retry_after
+        self.says, self.retry_after, self.redirect = says, retry_after, redirect
         self.requests = []  # (text, body), each that arrived
         self.replied = []  # the texts of those that got a proper reply, as they would be paid
         self.keys = []  # the Authorization headers
@@ -65,6 +67,7 @@ class FakeServer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # otherwise each reply waits 40 ms for an acknowledgement
     fake = None
 
     def log_message(self, *_):
@@ -95,34 +98,47 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, body, prompt, text, fault):
         fake = self.fake
+        key, model = self.headers.get("Authorization"), body["model"]
+        refused = [name for name in fake.without if name in body]
         if self.path != "/v1/chat/completions":
-            return self.error(404, "Not Found")
-        if fake.key and self.headers.get("Authorization") != f"Bearer {fake.key}":
-            echoed = self.headers.get("Authorization")
-            return self.error(401, f"Incorrect API key provided: {echoed}", code="invalid_api_key")
-        if body["model"] != fake.model:
-            return self.error(404, f"The model {body['model']} does not exist", "model_not_found")
-        for name in fake.without:
-            if name in body:
-                return self.error(400, f"{name} is not supported by this server")
-        match fault:
-            case "429":
-                return self.error(429, "too many", headers={"Retry-After": fake.retry_after})
-            case "500":
-                return self.error(500, "internal error")
-            case "html":
-                return self.send(200, "<html><body>A router's login page</body></html>")
-            case "broken":
-                return self.send(200, '{"choices": [{"message": {"content": "{')
-            case "slow":
-                fake.released.wait(30)
-                return self.send(200, {})
-            case "dropped":
-                return self.drop()
-            case "truncated":
-                self.send(200, '{"choices"', more=100)
-                return self.drop()
-        return self.proper(body, prompt, text, fault)
+            self.error(404, "Not Found")
+        elif fake.key and key != f"Bearer {fake.key}":
+            self.error(401, f"Incorrect API key provided: {key}", code="invalid_api_key")
+        elif model != fake.model:
+            self.error(404, f"The model {model} does not exist", "model_not_found")
+        elif refused:
+            self.error(400, f"{refused[0]} is not supported by this server")
+        elif fault in BROKEN:
+            getattr(self, f"fault_{fault}")()
+        else:
+            self.proper(body, prompt, text, fault)
+
+    def fault_429(self):
+        self.error(429, "too many", headers={"Retry-After": self.fake.retry_after})
+
+    def fault_500(self):
+        self.error(500, "internal error")
+
+    def fault_html(self):
+        self.send(200, "<html><body>A router's login page</body></html>")
+
+    def fault_broken(self):
+        self.send(200, '{"choices": [{"message": {"content": "{')
+
+    def fault_slow(self):
+        self.fake.released.wait(30)
+        self.close_connection = True
+
+    def fault_dropped(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def fault_truncated(self):
+        self.send(200, '{"choices"', more=100)
+        self.fault_dropped()
+
+    def fault_redirect(self):
+        self.send(307, "", headers={"Location": self.fake.redirect})
 
     def proper(self, body, prompt, text, fault):
         fake = self.fake
@@ -177,10 +193,6 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         except OSError:
             self.close_connection = True  # the client gave up, or was killed
-
-    def drop(self):
-        self.close_connection = True
-        self.connection.close()
 
 
 def tokens(content, code, shares):

@@ -52,7 +52,7 @@ def launch(command: str, arguments: Sequence[str]) -> None:
             run = from_hydra(config, swept)
             if command in LAUNCHED:
                 _require_extras(run.components)
-                check_ready(run.components["llm"])
+                check_ready(run.components["llm"], run.run_dir)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:

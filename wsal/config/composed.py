@@ -106,6 +106,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
     """A function for each group that builds it. Values in `nodes` are converted to their types."""
     prefixes = (*TRUSTED, *trusted)
+    nodes.setdefault("llm", {})  # in runs from before there was this group
     for key, settings in SETTINGS.items():
         if isinstance(nodes[key], Mapping):
             nodes[key] = by_names(settings, coerced(nodes[key], prefixes))

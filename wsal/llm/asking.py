@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from wsal.digests import digest_of
+from wsal.errors import LLMError
 from wsal.llm.answering import Complete, Metered, answer, most_calls
-from wsal.llm.cache import CACHE_FILE, Cache, Call, open_cache
+from wsal.llm.cache import Cache, Call, open_cache
 from wsal.llm.calls import body_of, call_key, reply_of
 from wsal.llm.client import Client
 from wsal.llm.prompts import which_class
-from wsal.llm.questions import Answers, Prompt, Question, Reply
-from wsal.llm.settings import LLMSettings
+from wsal.llm.questions import Answer, Answers, Prompt, Question, Reply
+from wsal.llm.settings import CACHE_FILE, LLMSettings
 from wsal.llm.spending import Spend, cost_of, most, tokens_of, why_stopped
 from wsal.progress import bar
 
+FIRST = 20  # answers; if none of them is valid, no more are paid for
 T = TypeVar("T")
 
 
@@ -56,7 +58,8 @@ class LLM:
 
         Raises:
             LLMError: the server cannot be reached, refuses the key or does not know the model, or
-                goes on failing after all retries. What was answered until then is in the cache.
+                goes on failing after all retries; or none of the first replies is valid. What was
+                answered until then is in the cache.
             ConfigError: the variable of the key is not set.
         """
         prompts = [which_class(question).prompt for question in questions]
@@ -67,7 +70,7 @@ class LLM:
             )
             for question, prompt in zip(questions, prompts, strict=True)
         }  # a question that occurs twice is asked once
-        answers, stopped = self._within_budget(list(tasks.values()), purpose)
+        answers, stopped = self._within_budget(list(tasks.values()), purpose, self._look)
         by_prompt = dict(zip(tasks, answers, strict=False))
         in_order = [by_prompt.get(digest_of(prompt.messages)) for prompt in prompts]
         n = in_order.index(None) if None in in_order else len(in_order)
@@ -82,10 +85,37 @@ class LLM:
         tasks = [
             Task(partial(_complete, prompt), most(self.settings, prompt, 1)) for prompt in prompts
         ]
-        return self._within_budget(tasks, purpose)
+        return self._within_budget(tasks, purpose, lambda _: None)
 
-    def _within_budget(self, tasks: Sequence[Task[T]], purpose: str) -> tuple[list[T], str]:
-        """The results of the first tasks, and why the others were not begun."""
+    def _look(self, answers: Mapping[int, Answer]) -> None:
+        """Stop early where the model does not reply as it is asked to.
+
+        Raises:
+            LLMError: none of the first answers is valid, and each was asked for again.
+        """
+        first = [answers[number] for number in range(FIRST) if number in answers]
+        repaired = 2 * self.settings.samples
+        if len(first) == FIRST and all(
+            a.status == "invalid" and a.calls == repaired for a in first
+        ):
+            raise LLMError(
+                f"none of the first {FIRST} replies of {self.settings.model} was a valid answer, "
+                f"even when asked again (`wsal llm log {self.cache.parent}` shows them): the model "
+                "may be too small for the task, or reason for longer than "
+                f"llm.max_tokens={self.settings.max_tokens} allows, or the server may ignore the "
+                "JSON schema; change one of these"
+            )
+
+    def _within_budget(
+        self,
+        tasks: Sequence[Task[T]],
+        purpose: str,
+        look: Callable[[Mapping[int, T]], None],
+    ) -> tuple[list[T], str]:
+        """The results of the first tasks, and why the others were not begun.
+
+        `look` is shown the results so far, and may raise.
+        """
         done: dict[int, T] = {}
         undone: dict[int, Spend] = {}  # number of a task -> the most that it can still spend
         with open_cache(self.cache) as cache:
@@ -96,7 +126,8 @@ class LLM:
                 except NotCachedError:
                     paid = Spend.of([reply.cost for reply in metered.replies])
                     undone[number] = task.most - paid
-            why = self._work(tasks, undone, done, cache, purpose) if undone else ""
+            look(done)
+            why = self._work(tasks, undone, done, cache, purpose, look) if undone else ""
         n = next((number for number in range(len(tasks)) if number not in done), len(tasks))
         stopped = f"{n:,} of {len(tasks):,} were asked: {why}" if why else ""
         return [done[number] for number in range(n)], stopped
@@ -108,6 +139,7 @@ class LLM:
         done: dict[int, T],
         cache: Cache,
         purpose: str,
+        look: Callable[[Mapping[int, T]], None],
     ) -> str:
         """Do the tasks in their order, several at once; returns why it stopped, if it did.
 
@@ -138,6 +170,7 @@ class LLM:
                         done[number], new = future.result()
                         spent += new
                         advance(1)
+                    look(done)
         finally:
             failed.set()  # other calls in flight end, but are not tried again
             pool.shutdown(cancel_futures=True)

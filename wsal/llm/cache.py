@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from wsal.errors import LLMError
 
-CACHE_FILE = "llm.sqlite"  # in the run folder
 BUSY_SECONDS = 5.0  # how long SQLite itself waits for a lock, where it waits at all
 RETRY_SECONDS = 0.02
 TABLE = """CREATE TABLE IF NOT EXISTS calls (

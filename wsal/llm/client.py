@@ -1,17 +1,22 @@
 """A client of servers that are compatible with OpenAI's: one POST for each call, tried again."""
 
-import json
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from wsal.errors import LLMError, did_you_mean
+from wsal.llm.responses import (
+    error_code,
+    error_message,
+    json_object,
+    refusal_of,
+    retry_after,
+    shown,
+)
 from wsal.llm.settings import LLMSettings
 from wsal.seeding import rng
 
@@ -23,8 +28,6 @@ TRANSIENT = (408, 409, 425, 429)  # and 5xx
 OPTIONAL = ("response_format", "logprobs", "seed", "temperature")
 """Parameters that some servers or models do not accept. A call does without them."""
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's models that reason
-REFUSED = ("content_filter", "context_length_exceeded")
-"""Codes of errors that concern one text only."""
 UNKNOWN_MODEL = re.compile(
     r"model.*(not found|not exist|not available|unknown)|(invalid|unknown|no such) model",
     re.IGNORECASE,
@@ -79,10 +82,10 @@ class Client:
                     return request, reply
                 if status in (400, 422) and self._does_without(request, text):
                     continue
-                if refusal := _refusal(text):
+                if refusal := refusal_of(text):
                     return request, refusal
                 problem = self._refused(status, headers, text)
-                wait = _retry_after(headers)
+                wait = retry_after(headers)
             failures += 1
             if failures > self.settings.retries:
                 raise LLMError(
@@ -124,7 +127,7 @@ class Client:
         Raises:
             LLMError: it is no chat completion.
         """
-        reply = _object(text)
+        reply = json_object(text)
         choices = reply.get("choices")
         first = choices[0] if isinstance(choices, list) and choices else None
         if isinstance(first, dict) and isinstance(first.get("message"), dict):
@@ -133,12 +136,12 @@ class Client:
             return None
         raise LLMError(
             f"{self.url} does not reply as an OpenAI-compatible server does (no choices in "
-            f"{_shown(text)}); llm.url has to be the server's address up to and including /v1"
+            f"{shown(text)}); llm.url has to be the server's address up to and including /v1"
         )
 
     def _does_without(self, request: Mapping[str, Any], text: str) -> bool:
         """Whether the call can be tried again without a parameter that the server refuses."""
-        message = _message(text)
+        message = error_message(text)
         for name, other in RENAMED.items():
             if other in message and name in request:
                 self.renamed.add(name)
@@ -156,7 +159,7 @@ class Client:
         Raises:
             LLMError: another attempt would be of no use.
         """
-        message, code = _message(text), _code(text)
+        message, code = error_message(text), error_code(text)
         if status in (401, 403):
             variable = self.settings.key_variable
             advice = (
@@ -198,59 +201,8 @@ class Client:
     def _models(self) -> list[str]:
         """The server's models, as far as it lists them."""
         try:
-            listed = _object(self.http.get(f"{self.url}/models").text).get("data")
+            listed = json_object(self.http.get(f"{self.url}/models").text).get("data")
         except httpx.HTTPError:
             return []
         models = listed if isinstance(listed, list) else []
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _error(text: str) -> dict[str, Any]:
-    """The server's error; some servers wrap it, some do not."""
-    body = _object(text)
-    error = body.get("error", body)
-    return error if isinstance(error, dict) else {"message": error}
-
-
-def _message(text: str) -> str:
-    error = _error(text)
-    return _shown(str(error.get("message") or error.get("detail") or text))
-
-
-def _code(text: str) -> str:
-    return str(_error(text).get("code") or _error(text).get("type") or "")
-
-
-def _shown(text: str) -> str:
-    plain = " ".join(re.sub(r"<[^>]*>", " ", text).split())
-    return f"{plain[:300]}..." if len(plain) > 300 else plain or "nothing"
-
-
-def _refusal(text: str) -> dict[str, Any] | None:
-    """An error that concerns this text only, as the reply of a model that declines to answer."""
-    if _code(text) not in REFUSED:
-        return None
-    message = {"role": "assistant", "content": None, "refusal": _message(text)}
-    return {"choices": [{"message": message, "finish_reason": "content_filter"}], "usage": {}}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait: a number or a date; None if it asks for nothing."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

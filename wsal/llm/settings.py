@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from wsal.errors import ConfigError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.settings import Amount, Count, Positive, Rate
 from wsal.sockets import LOOPBACK
+
+CACHE_FILE = "llm.sqlite"  # in the run folder: every call and its reply
 
 
 @dataclass(frozen=True)
@@ -138,16 +141,19 @@ class LLMSettings:
         return key
 
 
-def check_ready(settings: LLMSettings) -> None:
-    """Check, before hours of work, what a call will need: the key and the guidelines.
+def check_ready(settings: LLMSettings, run_dir: Path) -> None:
+    """Check, before hours of work, what calls will need: the guidelines and the key.
+
+    A run that has answers already may need no more of them, so it needs no key to begin.
 
     Raises:
-        ConfigError: the key's variable is not set, or the file of guidelines is not there.
+        ConfigError: the file of guidelines is not there, or the key's variable is not set.
     """
     if settings.url is not None:
-        settings.key()
         check_guidelines(settings.guidelines, "llm.guidelines")
         settings.descriptions()
+        if not (run_dir / CACHE_FILE).exists():
+            settings.key()
 
 
 def _check_url(url: str) -> None:

@@ -8,7 +8,7 @@ from wsal.llm.questions import Prompt
 from wsal.llm.settings import LLMSettings, Price
 
 CHARACTERS_PER_TOKEN = 4  # of English, about
-TOKENS_AROUND = 100  # most that a server's template adds to a prompt
+TOKENS_AROUND = 300  # most that a template adds to a prompt, and a repair to the faulty reply
 UNIT = 1e-12  # money is added up in whole units, so that sums do not depend on their order
 
 
