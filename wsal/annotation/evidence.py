@@ -10,18 +10,14 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, rows_of
 from wsal.annotation.audit import KNOWN, with_people
-from wsal.annotation.llm_questions import (
-    class_centres,
-    make_questions,
-    sent_texts,
-    shortlists,
-    similar_gold,
-)
+from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.llm.asking import LLM
+from wsal.llm.pool_texts import questions_about, texts_to_send
 from wsal.llm.questions import Question
+from wsal.llm.shortlist import shortlist
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
@@ -86,14 +82,14 @@ def gather(run: Sources, llm: LLM, query: pl.DataFrame) -> Evidence:
     asked = query.with_columns(row=rows_of(run.pool, query["text"])).drop_nulls("row")
     return Evidence(
         llm,
-        questions_about(run, llm, asked),
+        questions_of(run, llm, asked),
         asked.select("id").hstack(_by_rules(run, asked["row"])),
         _earlier_answers(run),
         int(run.pool.facts["n_dev"]),
     )
 
 
-def questions_about(run: Sources, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Question]:
+def questions_of(run: Sources, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Question]:
     """By id, the question about each text: `asked` has its `id`, `text`, `row` and `predicted`.
 
     Examples are gold texts to train on, except for texts that are asked.
@@ -105,28 +101,21 @@ def questions_about(run: Sources, llm: LLM, asked: pl.DataFrame) -> Mapping[str,
     others = ~np.isin(gold_rows, rows)
     gold_rows, gold = gold_rows[others], gold[others]
     similar = similar_gold(vectors[rows], vectors[gold_rows], llm.settings.examples)
-    shown = _sent(run.pool, gold_rows, llm)
-    examples = [[(shown[n], names[gold[n]]) for n in own] for own in similar]
-    options: list[tuple[str, ...]] = [tuple(names)] * len(rows)
+    shown = texts_to_send(run.pool, gold_rows, llm.settings)
+    examples = {
+        int(row): [(shown[n], names[gold[n]]) for n in own]
+        for row, own in zip(rows, similar, strict=True)
+    }
+    offered = None
     if len(names) > llm.settings.options:
         ruled = _by_rules(run, asked["row"])["rule_label"]
-        likely = [
-            [c for c in (predicted, names.index(label) if label else -1) if c >= 0]
-            for predicted, label in zip(asked["predicted"], ruled, strict=True)
-        ]
+        numbers = [names.index(label) if label else -1 for label in ruled]
         centres = _centres(run.weak_labels, vectors, len(names), gold_rows, gold)
-        options = shortlists(
-            asked["text"].to_list(), vectors[rows], centres, names, likely, llm.settings.options
-        )
-    texts = _sent(run.pool, rows, llm)
-    made = make_questions(texts, options, examples, llm.settings.descriptions())
+        scores = class_scores(asked["text"].to_list(), vectors[rows], centres, names)
+        keep = np.column_stack([asked["predicted"].to_numpy(), np.array(numbers, dtype=np.int64)])
+        offered = shortlist(scores, llm.settings.options, keep)
+    made = questions_about(run.pool, rows, llm.settings, offered, examples)
     return dict(zip(asked["id"], made, strict=True))
-
-
-def _sent(pool: Artifact, rows: Rows, llm: LLM) -> list[str]:
-    """What of these rows of the pool may be sent."""
-    records = tables.take(pool.path / "pool.parquet", rows)
-    return sent_texts(records["text"].to_list(), records["fields"].to_list(), llm.settings.fields)
 
 
 def _centres(
