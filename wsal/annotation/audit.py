@@ -1,5 +1,7 @@
 """What people's answers say about a language model's: its calibration, and classes it fails on."""
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 from scipy.special import betaincinv
@@ -43,8 +45,12 @@ def with_people(answers: pl.DataFrame, annotations: pl.DataFrame) -> pl.DataFram
     return answers.join(people, on="text", how="left", maintain_order="left")
 
 
-def calibration_of(known: pl.DataFrame, rule_precision: float) -> Calibration:
+def calibration_of(
+    known: pl.DataFrame, rule_precision: float, returned: Collection[str] = ()
+) -> Calibration:
     """The calibration of a model's confidence, for answers that contradict no precise rule.
+
+    Nor do answers count that name one of the `returned` classes, since none of these is accepted.
 
     It is fitted to answers that people judged. While there are few, agreement with rules whose weak
     label has at least the probability `rule_precision` counts a little, too: an answer is right
@@ -55,7 +61,11 @@ def calibration_of(known: pl.DataFrame, rule_precision: float) -> Calibration:
     confidence, those they see are therefore as good as those they do not. This does not hold for
     answers that contradict a rule, which people always see: they are left out.
     """
-    named = known.filter(pl.col("status") == "class", pl.col("reason") != CONTRADICTS)
+    named = known.filter(
+        pl.col("status") == "class",
+        pl.col("reason") != CONTRADICTS,
+        ~pl.col("label").is_in(list(returned)),
+    )
     judged = named.drop_nulls("people")
     by_rules = named.filter(
         pl.col("people").is_null() & (pl.col("rule_probability") >= rule_precision)
