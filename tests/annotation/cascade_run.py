@@ -39,6 +39,7 @@ class Run:
     labels: tuple[str, ...] = LABELS
     rules: dict = field(default_factory=dict)  # text -> (class by the rules alone, probability)
     pool_facts: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
 
     def build(self):
         """Write pool, votes, weak labels and embeddings anew."""
@@ -63,9 +64,10 @@ class Run:
         votes = pl.DataFrame({"id": ids})
         self._artifact("votes", {}, pool, lambda out: tables.write(
             votes, out / "votes.parquet", tables.votes_schema([])))  # fmt: skip
-        vectors = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float16)
+        vectors = np.random.default_rng(0).normal(size=(len(texts), 8)) * 0.3
+        vectors = (vectors + np.repeat(np.eye(3, 8), 20, axis=0)).astype(np.float16)
         self._artifact("embeddings", {}, pool, lambda out: np.save(out / "embeddings.npy", vectors))
-        write_json(self.path / "config.json", {"rules": {}})
+        write_json(self.path / "config.json", {"rules": {}} | self.config)
         return self
 
     def _write_pool(self, ids, texts):

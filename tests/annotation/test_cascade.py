@@ -268,7 +268,8 @@ def test_alone_the_model_answers_what_it_is_sure_of_and_never_evaluation_texts(r
     assert skipped == {"cup 0", "pot 0", "tea 0", "pot 1"}
     assert {text for text, _ in server.requests} == set(TRAIN) - {"cup 2"}
     assert "4 evaluation texts are unanswered" in " ".join(done.facts["notes"])
-    assert [done.facts[n] for n in ("n_llm", "n_people", "human")] == [19, 0, False]
+    names = ("n_llm", "n_people", "n_skipped", "n_unseen", "human")
+    assert [done.facts[n] for n in names] == [19, 0, 4, 1, False]  # nobody answers cup 2
     assert not is_handed_out(run.round_dir)
 
 

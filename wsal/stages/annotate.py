@@ -71,7 +71,7 @@ def annotate(
     n_skipped = answers["label"].null_count()
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
-    n_unseen -= asked.facts.get("n_sure", 0)  # these were not asked at all
+    n_unseen -= asked.facts.get("n_not_asked", 0)  # on purpose
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
         "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,
