@@ -11,6 +11,7 @@ from llm.fake_server import FakeServer
 from wsal.annotation import audit
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.handed_out import is_handed_out
+from wsal.annotation.journal import ANSWER, FINISH, Event
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
 from wsal.annotation.open_round import newest_round, read_round
@@ -18,6 +19,9 @@ from wsal.annotation.split import read_split
 from wsal.annotation.terminal import Terminal
 from wsal.errors import AnnotationError, ConfigError, LLMError, WaitingForAnnotations
 from wsal.llm.settings import Price
+from wsal.web import panel
+from wsal.web.annotator import Web
+from wsal.web.site import Site
 
 TRAIN = [f"{name} {n}" for n in range(8) for name in ("cup", "pot", "tea")]
 TESTS = ["cup 18", "pot 18", "tea 18", "cup 19"]
@@ -186,6 +190,22 @@ def test_the_page_has_peoples_texts_alone_and_only_once_the_model_is_done(run, s
     blind = {item.text for item in round_.items.values() if item.blind}
     assert blind == audited | set(TESTS) | {"cup 2"}
     assert all(not i.guess and not i.reason for i in round_.items.values() if i.text in audited)
+
+
+def test_a_round_on_the_page_ends_with_peoples_texts_or_sooner(run, server):
+    annotator, site = Cascade(Web(browser=False), audit=0.0), Site(run.path, {})
+    assert site.queue() is None
+    with pytest.raises(AnnotationError, match="not a terminal"):
+        run.annotate(Cascade(Terminal(), audit=0.0), server)  # the texts are handed out
+    queue = site.queue()
+    assert (panel.progress(queue)["n"], panel.progress(queue)["open"]) == (9, 9)
+    ids = {item.text: text_id for text_id, item in queue.round.items.items()}
+    for text in ("cup 0", "pot 1", "cup 18"):
+        queue.append([Event(text, ANSWER, "ann", 1, ids[text], gold_of(text), 4.0)])
+    queue.append([Event("end", FINISH, "ann", 1)])
+    ended = run.annotate(annotator, server)
+    assert set(ended.labels("ann")) == {"cup 0", "pot 1", "cup 18"}
+    assert (len(ended.labels("llm:fake")), ended.facts["n_unseen"]) == (18, 6)
 
 
 def test_who_was_asked_everything_stays_so_and_the_other_way_round(run, server):
