@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import polars as pl
 import pytest
-from annotation.cascade_run import Run, gold_of, says
+from annotation.cascade_run import LABELS, Run, gold_of, says
 from llm.fake_server import FakeServer
 
+from wsal import artifacts, tables
 from wsal.annotation import audit
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.handed_out import is_handed_out
@@ -231,6 +232,35 @@ def test_after_a_cascade_another_annotator_asks_the_rest_too(run, server):
     waits(run, File(), server)
     assert len(sheet(run)) == 28
     assert len(read_round(run.path, 1, 0.0).items) == 28
+
+
+def test_what_the_rules_say_without_the_model_counts(run, server):
+    """With votes of the model, weak labels are in part its own answers."""
+    records = pl.read_parquet(run.path / "pool/pool.parquet")
+    label = pl.when(pl.col("text") == "cup 1").then(LABELS.index("Tea")).otherwise(-1)
+    alone = records.select("id", label=label, probability=0.95)
+    tables.write(alone, run.path / "weak_labels/rules_alone.parquet", tables.RULES_ALONE)
+    reasons = run.annotate(Cascade(Oracle(), audit=0.0), server).reasons()
+    assert {text for text, r in reasons.items() if r == audit.CONTRADICTS} == {"cup 1"}
+
+
+def test_votes_of_the_model_that_precise_rules_contradict_lower_its_probability(run, server):
+    assert len(run.annotate(Cascade(Oracle(), audit=0.0), server).labels("llm:fake")) == 18
+    texts = [f"{name} {n}" for n in range(10, 18) for name in ("cup", "pot", "tea")]
+    run.rules = {text: (gold_of(text), 0.97) for text in texts}
+    run.build()
+    run.ask(TRAIN)
+    votes = pl.DataFrame(
+        {"id": texts, "text": texts, "label": ["Pot" if "tea" in t else "Tea" for t in texts]}
+    ).with_columns(
+        confidence=0.95, source=pl.lit("stated"), status=pl.lit("class"), calls=1, cost=0.0,
+        input_tokens=1, output_tokens=1, reason=pl.lit("random"),
+    )  # fmt: skip
+    with artifacts.create(run.path / "llm_votes", {}, {}) as (out, _):
+        tables.write(votes, out / "answers.parquet", tables.LLM_ANSWERS)
+    done = run.annotate(Cascade(Oracle(), audit=0.0), server)
+    assert not done.labels("llm:fake")
+    assert set(done.reasons().values()) == {audit.UNSURE, "none of these"}
 
 
 def test_a_budget_that_ends_gives_the_rest_to_people(run, server):
