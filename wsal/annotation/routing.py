@@ -47,7 +47,9 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     table = first
     for more in (answers, evidence.rules):
         table = table.join(more, on="id", how="left", maintain_order="left")
-    calibration = audit.calibration_of(_with(evidence.known, table), settings.rule_precision)
+    calibration = audit.calibration_of(
+        _with(evidence.known, table), settings.rule_precision, settings.returned
+    )
     confidence = table["confidence"].fill_null(0.0).to_numpy()
     reasons = [
         row["reason"] or _reason(row, probability, settings)

@@ -7,6 +7,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.stopping import time_spent
+from wsal.annotation.answers import is_llm
 from wsal.artifacts import Artifact, Facts
 from wsal.json_files import write_json
 from wsal.rounds.assessment import assess_rounds, compare_predictions
@@ -33,7 +34,7 @@ def assess(
     frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     asked = answers.filter(pl.col("purpose") == tables.EVALUATE)
-    by_people = answers.filter(~pl.col("annotator").str.starts_with(tables.LLM_PREFIX))
+    by_people = answers.filter(~is_llm())
     before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
         "round": len(annotations),
