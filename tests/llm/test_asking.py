@@ -125,7 +125,7 @@ def test_the_budget_cuts_where_it_would_cut_one_call_after_the_other(tmp_path):
     assert 20 < len(wanted.answers) < 60
     assert len(set(costs)) == 1
     assert 0.005 < costs[0] <= 0.02
-    assert wanted.stopped.startswith(f"{len(wanted.answers)} of 60 were asked: {costs[0]:.4f} was")
+    assert wanted.stopped.startswith(f"{len(wanted.answers)} of 60 were asked: the next may need")
     assert "larger llm.budget" in wanted.stopped
 
 

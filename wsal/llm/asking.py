@@ -159,7 +159,7 @@ class LLM:
                     while waiting and len(running) < self.settings.parallel:
                         number = waiting[-1]
                         reserved = sum((undone[n] for n in running.values()), undone[number])
-                        if not (spent + reserved).within(self.settings):
+                        if (spent + reserved).too_much(self.settings):
                             break
                         running[pool.submit(_spending, tasks[number].work, call)] = number
                         waiting.pop()
