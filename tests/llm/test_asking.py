@@ -256,6 +256,9 @@ def test_prompts_of_others_are_completed_within_the_same_budget(tmp_path):
         assert [json.loads(reply.content)["for"] for reply in replies] == classes
         assert not stopped
         assert not any(reply.cached for reply in replies)
+        twice, _ = llm(server, tmp_path / "twice").complete([*prompts[:3], *prompts[:3]], "rules")
+        assert len(twice) == 6
+        assert len(server.replied) == 12
         again, _ = llm(server, tmp_path, calls=9).complete(prompts, "rules")
         assert all(reply.cached for reply in again)
         fewer, stopped = llm(server, tmp_path / "new", calls=4).complete(prompts, "rules")
