@@ -5,7 +5,9 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from wsal.errors import DataError
-from wsal.evaluation.estimates import Sample, _macro_f1, accuracy, gain, macro_f1
+from wsal.evaluation.auxiliary import expect
+from wsal.evaluation.estimates import _macro_f1, accuracy, gain, macro_f1
+from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import strata, top_up
 
 REPEATS = 80
@@ -106,7 +108,8 @@ def test_the_value_is_what_a_loop_finds():
             of_gold += weight * surprise
             true += weight * surprise * (said[row] == k)
         f1.append(2 * max(true, 0) / ((said == k).sum() + max(of_gold, true)))
-    found = _macro_f1(sample, probs)(sample.rows, sample.gold, sample.weights[None])[0]
+    statistic, asked = _macro_f1(sample, expect(sample, probs)), np.empty((1, 0))
+    found = statistic(sample.rows, sample.gold, sample.weights[None], asked)[0]
     assert found == pytest.approx(np.mean(f1), abs=1e-6)
 
 
@@ -116,8 +119,9 @@ def test_macro_f1_has_no_bias_in_small_samples():
     truth, plain, found = true_f1(probs, gold), [], []
     for seed in range(300):
         sample = drawn(probs, gold, 60, seed, most=20)
-        statistic = _macro_f1(sample, probs)
-        plain.append(statistic(sample.rows, sample.gold, sample.weights[None])[0] - truth)
+        statistic = _macro_f1(sample, expect(sample, probs))
+        value = statistic(sample.rows, sample.gold, sample.weights[None], np.empty((1, 0)))[0]
+        plain.append(value - truth)
         found.append(macro_f1(sample, probs, np.random.default_rng(seed)).value - truth)
     assert abs(np.mean(found)) < 2 * np.std(found) / np.sqrt(300)
     assert np.mean(plain) < -2 * np.std(plain) / np.sqrt(300)  # what is taken off is there

@@ -6,8 +6,9 @@ from typing import Literal
 from wsal.active.stopping import kappa
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Facts
-from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
+from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
 from wsal.evaluation.forecast import Gain, next_gain
+from wsal.evaluation.sample import Sample
 from wsal.rounds.learning_curve import learning_curve
 from wsal.seeding import rng
 

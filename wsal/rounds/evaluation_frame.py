@@ -16,7 +16,7 @@ from wsal import tables
 from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
-from wsal.evaluation.estimates import Sample
+from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import strata, top_up
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
