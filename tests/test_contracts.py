@@ -21,6 +21,11 @@ def needed(option):
     return [*path, *(["data.layout.text=[title]"] if text else [])]
 
 
+def needed_by_llm(option):
+    """The model, and consent if texts leave the machine."""
+    return [] if option == "none" else ["llm.model=m", "llm.remote=true"]
+
+
 GROUPS = [*COMPONENTS, *SETTINGS]
 
 
@@ -30,7 +35,7 @@ def test_every_option_of_every_group_builds_and_spells_out_every_setting(compose
     assert all(map(options, GROUPS))
     chosen = {group: options(group)[number % len(options(group))] for group in GROUPS}
     overrides = [f"{group}={option}" for group, option in chosen.items()]
-    config = composed(*overrides, *needed(chosen["data"]))
+    config = composed(*overrides, *needed(chosen["data"]), *needed_by_llm(chosen["llm"]))
     built = check(config).components
     for group in GROUPS:
         parts = built[group].values() if group == "rules" else [built[group]]

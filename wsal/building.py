@@ -167,7 +167,10 @@ def _value(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401
             )
             by_path.setdefault(path, []).append(detail)
         raise ConfigError.of(
-            [ConfigError(f"{key}{path} is {_problem(d)}") for path, d in by_path.items()]
+            [
+                ConfigError(f"{key}{path} is {_problem(d)}{_choice(d, key)}")
+                for path, d in by_path.items()
+            ]
         ) from error
 
 
@@ -191,6 +194,14 @@ def _problem(errors: Sequence[Mapping[str, Any]]) -> str:
         return f"{_shown(value)}; expected a list: [{items}]"
     messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
     return f"{_shown(value)}: {', or '.join(messages)}"
+
+
+def _choice(errors: Sequence[Mapping[str, Any]], key: str) -> str:
+    """What to type, if a component was expected and the value may be the name of an option."""
+    is_name = isinstance(errors[0]["input"], str)
+    if not is_name or {error["type"] for error in errors} != {"is_instance_of"}:
+        return ""
+    return f"; to choose an option of a group for it, write GROUP@{key}={errors[0]['input']}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401

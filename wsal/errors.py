@@ -88,6 +88,10 @@ class AnnotationError(WsalError):
     """An answer cannot be used: its label or id is unknown, or its id occurs twice."""
 
 
+class LLMError(WsalError):
+    """A language model cannot be reached, refuses, or does not reply as it should."""
+
+
 class ParityError(WsalError):
     """An exported model does not predict what the classifier predicts."""
 

@@ -41,6 +41,21 @@ ANNOTATIONS: Schema = {
 }
 FRAME: Schema = {"id": pl.String, "text": pl.String, "stratum": pl.Int64}
 TRAIN, EVALUATE = "train", "evaluate"
+LLM_PREFIX = "llm:"  # of the annotator's name where a language model answered
+LLM_ANSWERS: Schema = {
+    "id": pl.String,
+    "text": pl.String,  # as in the pool, whatever part of it was sent
+    "label": pl.String,  # null: none of these, or no valid answer
+    "confidence": pl.Float32,  # the model's own, not calibrated
+    "source": pl.String,  # what the confidence is made of
+    "status": pl.String,
+    "calls": pl.Int32,
+    "input_tokens": pl.Int64,
+    "output_tokens": pl.Int64,
+    "cost": pl.Float64,
+    "reason": pl.String,  # why this text was asked
+}
+RULES_ALONE: Schema = {"id": pl.String, "label": pl.Int16, "probability": pl.Float32}
 RULES: Schema = {
     "rule": pl.String,
     "classes": pl.List(pl.String),  # those that it votes for

@@ -153,7 +153,12 @@ def _resolved(path: Path) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.load(path))
     node: dict[str, Any] = {}
     for base in values.pop("defaults", ()):
-        node |= _resolved(path.with_name(f"{base}.yaml"))
+        if isinstance(base, Mapping):  # such as {"/annotator@people": "oracle"}: a part of it
+            ((place, option),) = base.items()
+            group, _, key = place.strip("/").partition("@")
+            node[key] = _resolved(CONF_DIR / group / f"{option}.yaml")
+        elif base != "_self_":
+            node |= _resolved(path.with_name(f"{base}.yaml"))
     return node | values
 
 

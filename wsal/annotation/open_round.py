@@ -17,6 +17,7 @@ from wsal import tables
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST, digest_of
@@ -71,7 +72,7 @@ def newest_round(run_dir: Path) -> tuple[int, bool]:
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
-    """The query of a round with the fields, votes and vectors of its texts.
+    """The query of a round with the fields, votes and vectors of the texts that people are asked.
 
     The query may be older than the pool, so its texts are looked up there by what they say and not
     by their ids. Texts that left the pool have no fields and votes, and a vector of zeros.
@@ -83,7 +84,11 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     votes_artifact = Artifact.open(run_dir / "votes")
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
-    query = read_query(pool, Artifact.open(run_dir / ROUNDS / f"{number:03d}" / "query"))
+    round_dir = run_dir / ROUNDS / f"{number:03d}"
+    query = read_query(pool, Artifact.open(round_dir / "query"))
+    hidden = set(query["id"].filter(rng(0, "blind", number).random(len(query)) < blind_share))
+    if (split := read_split(round_dir, query)) is not None:
+        query, hidden = for_people(query, split), hidden | set(audited_ids(split))
     labels = [str(name) for name in pool.facts["labels"]]
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
@@ -93,7 +98,6 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r")[rows]
     vectors = vectors.astype(np.float32) * in_pool[:, None]
-    hidden = rng(0, "blind", number).random(len(query)) < blind_share
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
         by_rule = {rule: votes[rule][row] for rule in votes.columns[1:]} if in_pool[row] else {}
@@ -110,7 +114,7 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             confidence=float(asked["confidence"]),
             votes=voted,
             highlights=_highlights(asked["text"], [rules.get(rule, {}) for rule, _ in voted]),
-            blind=bool(evaluates or reviewed or hidden[row] or not in_pool[row]),
+            blind=evaluates or reviewed or asked["id"] in hidden or not in_pool[row],
             evaluates=evaluates,
             gone=not in_pool[row],
         )

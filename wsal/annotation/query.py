@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from wsal.labels import LabelSet
+
+if TYPE_CHECKING:
+    from wsal.annotation.evidence import Evidence
 
 REVIEW_REASON = "asked again"  # of an answered text whose label looks wrong (`active.review`)
 
@@ -25,3 +29,7 @@ class Query:
         default_factory=lambda: pl.DataFrame(schema={"id": pl.String, "text": pl.String})
     )
     notes: list[str] = field(default_factory=list)  # what an annotator reports about the answers
+    evidence: "Evidence | None" = None  # for annotators that ask a language model
+    facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
+    llm_answers: list[pl.DataFrame] = field(default_factory=list)
+    """All answers of a language model, also those not accepted: columns of tables.LLM_ANSWERS."""

@@ -14,7 +14,6 @@ from rich.panel import Panel
 from rich.text import Text
 
 from wsal.annotation.collect import collected_answers, open_queue
-from wsal.annotation.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.annotation.journal import (
     ANSWER,
     FINISH,
@@ -33,6 +32,7 @@ from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
 from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, item_lines
 from wsal.errors import AnnotationError
+from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.settings import Share
 
 

@@ -17,6 +17,8 @@ COMMANDS = {
     "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),
     "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
     "review": ("[RUN]", "List the answers that look wrong"),
+    "llm plan": ("[RUN]", "Show what a language model would be sent, and the price"),
+    "llm log": ("[RUN]", "Show what a language model was sent, and what it cost"),
     "compare": ("RUN [RUN ...]", "Show the learning curves of several runs side by side"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
     "serve": ("MODEL", "Serve a model over HTTP"),

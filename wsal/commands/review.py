@@ -4,20 +4,28 @@ A classifier trained on the other answers disagrees with them (confident learnin
 """
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
 from wsal import tables
 from wsal.active.label_issues import find_issues
 from wsal.annotation.answers import gold_answers
+from wsal.annotation.evidence import questions_about
 from wsal.artifacts import Artifact
-from wsal.errors import MissingArtifactError
+from wsal.building import construct
+from wsal.errors import ConfigError, MissingArtifactError
+from wsal.json_files import read_json_object
 from wsal.labels import LabelSet
+from wsal.llm.asking import LLM, open_llm
+from wsal.llm.settings import LLMSettings
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import opened
-from wsal.run.stage_table import STAGES
+from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
@@ -33,6 +41,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="list at most N answers (default: %(default)s)",
     )
+    parser.add_argument(
+        "--llm",
+        action="store_true",
+        help="ask the language model of the run (llm=...) about the texts listed, for a second "
+        "opinion; no label is changed",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -40,7 +54,9 @@ def run(options: argparse.Namespace) -> None:
 
     Raises:
         MissingArtifactError: nobody has answered yet, or the pool is not embedded.
-        ConfigError: cleanlab is not installed.
+        ConfigError: cleanlab is not installed; or a language model is to be asked, and the run has
+            none.
+        LLMError: see `LLM.ask`.
     """
     run_dir = run_folder(options.run)
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
@@ -57,12 +73,20 @@ def run(options: argparse.Namespace) -> None:
     answered_vectors = vectors[pool_rows].astype(np.float32)
     issues, better, quality = find_issues(answered_vectors, gold, rng(0, "review"))
     texts = tables.take(pool.path / "pool.parquet", pool_rows[issues])
+    model = _model(run_dir) if options.llm else None
+    opinions, stopped = list[str](), ""
+    if model:
+        asked = texts.select("id", "text").with_columns(
+            row=pl.Series(pool_rows[issues]), predicted=pl.Series(gold[issues])
+        )
+        opinions, stopped = _opinions(model, run_dir, pool, annotations, asked[: options.most])
     title = (
         f"{len(issues)} of {len(pool_rows)} answers look wrong; with `active.review=N` the next "
         "rounds ask about N of them again"
     )
     table = Table(title=title, title_justify="left")
-    for head in ("id", "answer", "likelier", "quality", "text"):
+    opinion = [f"opinion of {escape(str(model.settings.model))}"] if model else []
+    for head in ("id", "answer", "likelier", "quality", *opinion, "text"):
         table.add_column(head, justify="right" if head == "quality" else "left", overflow="fold")
     for number, issue in enumerate(issues[: options.most]):
         table.add_row(
@@ -70,6 +94,42 @@ def run(options: argparse.Namespace) -> None:
             escape(names[gold[issue]]),
             escape(names[better[number]]),
             f"{quality[number]:.2f}",
+            *map(escape, opinions[number : number + 1] or [""] * len(opinion)),
             escape(texts["text"][number]),
         )
     console().print(table)
+    if model:
+        console().print(
+            "The opinion is a language model's: it changes no label, and is no measure of quality."
+            + (f" {stopped}." if stopped else "")
+        )
+
+
+def _model(run_dir: Path) -> LLM:
+    """The language model of a run.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    node = read_json_object(run_dir / CONFIG, "run this run's command again").get("llm", {})
+    model = open_llm(construct(LLMSettings, node, "llm"), run_dir)
+    if model is None:
+        raise ConfigError(
+            f"--llm asks the language model of {run_dir}, which has none; run its command again "
+            "with one, for example llm=local llm.model=NAME"
+        )
+    return model
+
+
+def _opinions(
+    model: LLM, run_dir: Path, pool: Artifact, annotations: Sequence[Artifact], asked: pl.DataFrame
+) -> tuple[list[str], str]:
+    """What the model answers to the first texts, in words, and why not to all."""
+    weak_labels = Artifact.open(run_dir / STAGES["aggregate"].writes)
+    embeddings = Artifact.open(run_dir / STAGES["embed"].writes)
+    questions = questions_about(pool, weak_labels, embeddings, annotations, model, asked)
+    replies = model.ask(list(questions.values()), "review")
+    return [
+        answer.label if answer.status == "class" and answer.label else answer.status
+        for answer in replies.answers
+    ], replies.stopped

@@ -18,6 +18,7 @@ from wsal.config.job import from_hydra, is_sweep
 from wsal.errors import ConfigError
 from wsal.export.openvino import OpenVino
 from wsal.extras import require
+from wsal.llm.settings import check_ready
 from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output
 from wsal.reporting import report
@@ -51,6 +52,7 @@ def launch(command: str, arguments: Sequence[str]) -> None:
             run = from_hydra(config, swept)
             if command in LAUNCHED:
                 _require_extras(run.components)
+                check_ready(run.components["llm"], run.run_dir)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:

@@ -25,7 +25,7 @@ from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.run import stage_lines
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
 from wsal.run.pipeline import folder, origin_of
-from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
+from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.vote_report import console
 
 REWRITE = "run this run's command again to rewrite it"
@@ -108,7 +108,7 @@ def states(run_dir: Path, trusted: Sequence[str] = ()) -> list[Row]:
     run = opened_run(run_dir, trusted)
     planned, stopped = _planned(run), _stopped(run)
     n_rounds = min(planned, stopped[0]) if stopped else planned
-    plan = [(name, 0) for name in BEFORE_ROUNDS]
+    plan = [(name, 0) for name in names_used(BEFORE_ROUNDS, run.parts.built.get("llm"))]
     plan += [(name, number) for number in range(1, n_rounds + 1) for name in ROUND_STAGES]
     rows = [_row(run, name, number) for name, number in plan]
     if stopped and n_rounds < planned:

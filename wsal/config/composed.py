@@ -25,6 +25,7 @@ from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
 from wsal.export.base import ExportSettings
 from wsal.label_models.base import LabelModel
+from wsal.llm.settings import LLMSettings
 from wsal.rules.base import Rule
 from wsal.settings import (
     ActiveSettings,
@@ -47,6 +48,7 @@ SETTINGS = {
     "adapt": AdaptSettings,
     "self_training": SelfTrainingSettings,
     "tracker": TrackerSettings,
+    "llm": LLMSettings,
     "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
@@ -104,6 +106,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
     """A function for each group that builds it. Values in `nodes` are converted to their types."""
     prefixes = (*TRUSTED, *trusted)
+    nodes.setdefault("llm", {})  # in runs from before there was this group
     for key, settings in SETTINGS.items():
         if isinstance(nodes[key], Mapping):
             nodes[key] = by_names(settings, coerced(nodes[key], prefixes))

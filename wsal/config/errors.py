@@ -41,7 +41,7 @@ def explain(error: BaseException, conf_dir: Path) -> str:
         whole = compose("config")
     siblings = OmegaConf.select(whole, ".".join(parents)) if parents else whole
     keys = [str(k) for k in siblings] if OmegaConf.is_dict(siblings) else []
-    return f"unknown key {unknown[1]!r}{did_you_mean(name, keys)}"
+    return f"unknown key {unknown[1]!r}{did_you_mean(name, keys) if keys else ''}"
 
 
 def yaml_fault(error: yaml.YAMLError) -> str:

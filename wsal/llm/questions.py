@@ -58,3 +58,5 @@ class Reply:
     output_tokens: int = 0
     cost: float = 0.0
     cached: bool = False
+    refused: bool = False
+    """The server or the model declines to answer this text; asking again would not help."""

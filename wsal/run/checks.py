@@ -6,6 +6,7 @@ from wsal.active.stopping import unmeasurable_rules
 from wsal.annotation.annotators import NO_GOLD, Oracle
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.handed_out import is_corrected, is_work_of_people
+from wsal.annotation.llm_annotators import NO_PEOPLE, Cascade, Llm, check_llm
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.errors import AnnotationError, ConfigError
@@ -31,13 +32,17 @@ def check_answers(run_dir: Path, components: Components, pool: Artifact) -> None
     Raises:
         AnnotationError: an oracle is to answer and there is no gold; or people's answers so far
             name classes that the data does not have.
+        ConfigError: a language model is to answer, and there is none.
     """
     annotator = components["annotator"]
+    if components["active"].rounds:
+        check_llm(annotator, components["llm"])
     needs_answers = components["active"].rounds and not opened(
         run_dir, STAGES["annotate"].writes, 1
     )
-    if needs_answers and isinstance(annotator, Oracle) and not pool.facts["n_pool_gold"]:
-        raise AnnotationError(NO_GOLD)
+    people = annotator.people if isinstance(annotator, Cascade) else annotator
+    if needs_answers and isinstance(people, Oracle) and not pool.facts["n_pool_gold"]:
+        raise AnnotationError(NO_GOLD if people is annotator else NO_PEOPLE)
     of_people, number = list[Artifact](), 1
     while answers := opened(run_dir, STAGES["annotate"].writes, number):
         if is_work_of_people("annotate", answers) and not is_corrected(answers, annotator):
@@ -55,6 +60,8 @@ def check_stop_rules(run_dir: Path, components: Components, pool: Artifact) -> N
     query = opened(run_dir, STAGES["select"].writes, 1)
     has_sample = bool(query and query.facts["n_evaluation"])
     will_have_sample = sample_size(pool.facts, components["evaluation"], number=1) > 0
+    if isinstance(components["annotator"], Llm):  # evaluation texts are for people only
+        has_sample = will_have_sample = False
     if pool.facts["n_dev"] or has_sample or will_have_sample:
         return
     if reason := unmeasurable_rules(components["stop"]):

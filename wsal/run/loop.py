@@ -15,7 +15,7 @@ from wsal.json_files import write_json
 from wsal.rounds.migration import migrate
 from wsal.run.checks import check_rounds
 from wsal.run.pipeline import Outcome, disk_errors, follow, round_of, run_stage
-from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
+from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
 
 Report = Callable[[Outcome | str], None]
@@ -75,7 +75,7 @@ def _run(
         step(command, round_of(run_dir, command))
         return None
     if command == "run":
-        for stage in BEFORE_ROUNDS:
+        for stage in names_used(BEFORE_ROUNDS, components["llm"]):
             step(stage)
             if stage == "prepare":  # the first moment at which the classes are known
                 check_rounds(run_dir, components)

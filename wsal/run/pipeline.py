@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from wsal import artifacts, processes
-from wsal.annotation.handed_out import hand_out, is_corrected, is_work_of_people, withdraw
+from wsal.annotation.handed_out import is_corrected, is_work_of_people, withdraw
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.digests import MANIFEST
 from wsal.errors import DiskError
-from wsal.run.stage_table import IN_ALL_ROUNDS, IN_ROUNDS, STAGES, WITH_TEXTS
+from wsal.run.stage_table import (
+    IN_ALL_ROUNDS,
+    IN_ROUNDS,
+    STAGES,
+    WITH_TEXTS,
+    Stage,
+    names_used,
+)
 from wsal.same_rows import require_rows_of
 
 
@@ -56,10 +63,8 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
             return Outcome(name, number, "kept", done, note)
     if isinstance(pool := inputs.get("pool"), Artifact):
         require_rows_of(pool, _of_pool_rows(inputs))
-    if name == "annotate" and components["annotator"].human:
-        hand_out(out.parent)
     with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
-        built = {need: components[need] for need in (*stage.needs, *stage.uses)}
+        built = _built(stage, components)
         if stage.reuses:
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         if stage.shared:
@@ -79,8 +84,9 @@ def origin_of(
         MissingArtifactError: an input is not there.
     """
     stage = STAGES[name]
-    inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
-    config = {need: components.config(need) for need in stage.needs}
+    llm = components.built.get("llm")
+    inputs = {noun: read(run_dir, noun, number) for noun in names_used(stage.reads, llm)}
+    config = {need: components.config(need) for need in names_used(stage.needs, llm)}
     return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
 
 
@@ -89,9 +95,16 @@ def follow(run_dir: Path, components: Components) -> None:
     while message := processes.broadcast():
         name, work, number = message
         stage = STAGES[name]
-        inputs = {noun: read(run_dir, noun, number) for noun in stage.reads}
-        built = {need: components[need] for need in (*stage.needs, *stage.uses)}
+        nouns = names_used(stage.reads, components.built.get("llm"))
+        inputs = {noun: read(run_dir, noun, number) for noun in nouns}
+        built = _built(stage, components)
         stage.function(name)(Path(work), **inputs, **built)
+
+
+def _built(stage: Stage, components: Components) -> dict[str, Any]:
+    """The settings and components that a stage is given."""
+    needs = names_used((*stage.needs, *stage.uses), components.built.get("llm"))
+    return {need: components[need] for need in needs}
 
 
 def folder(run_dir: Path, writes: str, number: int) -> Path:

@@ -57,9 +57,24 @@ def _select(facts: Facts) -> str:
 
 def _annotate(facts: Facts) -> str:
     parts = [f"{facts['n_labels']} labels, {facts['n_skipped']} skipped"]
+    if "n_llm" in facts:
+        parts.append(_by_model(facts))
     if n := facts.get("n_unseen"):
         parts.append(f"{n} not answered (later rounds may select them again)")
     return "; ".join([*parts, *facts.get("notes", [])])
+
+
+def _by_model(facts: Facts) -> str:
+    """Who answered how many texts of a round, and what the language model cost."""
+    line = f"language model {facts['n_llm']}, people {facts['n_people']}"
+    if n := facts["n_audited"]:
+        line += f" ({n} of them an audit)"
+    if n := facts["n_sure"]:
+        line += f"; {n} not asked (the classifier is sure)"
+    if names := facts.get("returned_classes"):
+        line += f"; back to people: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    cost = f", cost {facts['llm_cost']:.4g}" if facts["llm_cost"] else ""
+    return f"{line}; {facts['llm_tokens']:,} tokens{cost}"
 
 
 def _reweigh(facts: Facts) -> str:

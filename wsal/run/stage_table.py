@@ -1,6 +1,6 @@
 """The whole framework in one table: what each stage reads, writes, and is configured by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -33,23 +33,36 @@ STAGES = {
     #                  reads                                                                              writes                   configured by
     "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
     "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
-    "aggregate": Stage(("pool", "votes"),                                                                 "weak_labels",           ("label_model", "aggregate")),
+    "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
+    "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate")),
     "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "seed"), ("hardware", "tracker"), shared=True),
     "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
     "select":    Stage(("pool", "tokens", "votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware",)),
-    "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "seed")),
-    "reweigh":   Stage(("pool", "votes", "annotations"),                                                  "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "annotate":  Stage(("pool", "weak_labels", "embeddings", "query", "earlier_annotations", "earlier_queries"), "rounds/{}/annotations", ("annotator", "llm", "seed")),
+    "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate")),
     "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
     "assess":    Stage(("pool", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
     "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
 }
 # fmt: on
-BEFORE_ROUNDS = ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed")
+BEFORE_ROUNDS = ("prepare", "vote", "ask", "aggregate", "tokenise", "pretrain", "embed")
 ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
 CONFIG = "config.json"
 """The configuration of a run, as plain values."""
+LLM_ONLY = ("ask", "llm_votes", "llm")
+"""The stage, the input and the settings that only a run with a language model has."""
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
 IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
+
+
+def names_used(names: Sequence[str], llm: object) -> tuple[str, ...]:
+    """Those of some stages, inputs or settings that a run has.
+
+    `llm` are the settings of the language model; without one, artifacts are made as if wsal knew
+    nothing of language models, and those of earlier versions stay up to date.
+    """
+    with_llm = getattr(llm, "url", None) is not None
+    return tuple(name for name in names if with_llm or name not in LLM_ONLY)

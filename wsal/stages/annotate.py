@@ -1,4 +1,4 @@
-"""Get the texts of a round labelled, by people or an oracle."""
+"""Get the texts of a round labelled, by people, a language model, or an oracle."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,16 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
-from wsal.annotation.handed_out import answer_digests
+from wsal.annotation.evidence import ANSWERS_FILE, gather
+from wsal.annotation.handed_out import answer_digests, hand_out
+from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.query import Query
+from wsal.annotation.split import forget_split
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
+from wsal.llm.asking import open_llm
+from wsal.llm.settings import LLMSettings
 from wsal.seeding import rng
 
 
@@ -20,18 +25,24 @@ def annotate(
     out: Path,
     *,
     pool: Artifact,
+    weak_labels: Artifact,
+    embeddings: Artifact,
     query: Artifact,
+    earlier_annotations: Sequence[Artifact],
     earlier_queries: Sequence[Artifact],
     annotator: Annotator,
+    llm: LLMSettings,
     seed: int,
 ) -> Facts:
     """query.parquet -> annotations.parquet, once every text asked is answered or skipped.
 
-    The query may be older than the pool: texts that left it since are not waited for.
+    The query may be older than the pool: texts that left it since are not waited for. All answers
+    of a language model, also those that are not accepted, are written to llm_answers.parquet.
     """
     number, round_dir = query.facts["round"], query.path.parent
     table = read_query(pool, query)
     rows = rows_of(pool, table["text"])
+    model = open_llm(llm, round_dir.parents[1]) if isinstance(annotator, Llm | Cascade) else None
     asked = Query(
         table=table,
         labels=LabelSet(tuple(pool.facts["labels"])),
@@ -45,30 +56,55 @@ def annotate(
                 *(_asked(earlier) for earlier in earlier_queries),
             ]
         ),
+        evidence=gather(pool, weak_labels, embeddings, earlier_annotations, model, table)
+        if model
+        else None,
     )
+    if annotator.human and not isinstance(annotator, Cascade):  # which hands out only a part
+        forget_split(round_dir)
+        hand_out(round_dir)
     files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
     if number == 1 and answers["label"].null_count() == len(answers):
-        if len(asked.gone) == len(table):
-            raise AnnotationError(
-                "every text of the first query has left the pool; to choose others, delete the "
-                f"folder {round_dir}"
-            )
-        raise AnnotationError(
-            "every text of the first round was skipped, so there is nothing to learn from; "
-            "answer at least one, and run the same command again"
-        )
+        raise AnnotationError(_nothing_to_learn(annotator, asked))
     about = table.select("id", "text", "purpose")
     answers = answers.join(about, on="id", maintain_order="left")
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
+    if asked.llm_answers:
+        tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, tables.LLM_ANSWERS)
     n_skipped = answers["label"].null_count()
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
+    n_unseen -= asked.facts.get("n_sure", 0)  # these were not asked at all
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
-        "round": number, **counts, "human": annotator.human, "answers_in": files,
+        "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,
         "notes": asked.notes,
     }  # fmt: skip
+
+
+def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:
+    """Why the first round brought no label, and what to do about it."""
+    if len(asked.gone) == len(asked.table):
+        return (
+            "every text of the first query has left the pool; to choose others, delete the "
+            f"folder {asked.round_dir}"
+        )
+    if isinstance(annotator, Llm):
+        return (
+            "the language model gave no answer to the first round that can be accepted, so there "
+            "is nothing to learn from; lower annotator.accept, or have people answer the rest "
+            "(annotator=cascade)"
+        )
+    if asked.facts.get("n_sure"):
+        return (
+            f"the first round brought no label: the classifier is sure of "
+            f"{asked.facts['n_sure']} of {len(asked.table)} texts; raise annotator.sure"
+        )
+    return (
+        "every text of the first round was skipped, so there is nothing to learn from; "
+        "answer at least one, and run the same command again"
+    )
 
 
 def _asked(query: Artifact) -> pl.DataFrame:

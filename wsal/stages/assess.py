@@ -33,13 +33,14 @@ def assess(
     frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     asked = answers.filter(pl.col("purpose") == tables.EVALUATE)
+    by_people = answers.filter(~pl.col("annotator").str.starts_with(tables.LLM_PREFIX))
     before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
         "n_evaluation": asked["label"].count(),
         "n_evaluation_skipped": _n_skipped(asked),
-        "seconds": time_spent(answers["seconds"].to_list()),
+        "seconds": time_spent(by_people["seconds"].to_list()),
         **compare_predictions(before, after),
         "measured_on": None,
         "rounds": [],

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal.annotation.guidelines import check_guidelines, guidelines_content
 from wsal.annotation.query import Query
 from wsal.errors import ConfigError
+from wsal.guidelines import check_guidelines, guidelines_content
 from wsal.settings import Amount, Count, Share
 from wsal.sockets import LOOPBACK, listening_socket, reachable_host
 
@@ -74,7 +74,7 @@ class Web:
     @contextlib.contextmanager
     def serving(self, run_dir: Path) -> Iterator[None]:
         """Keep the page up while a command works on the run."""
-        from wsal.annotation.guidelines import read_guidelines  # noqa: PLC0415
+        from wsal.guidelines import read_guidelines  # noqa: PLC0415
         from wsal.run import stage_lines  # noqa: PLC0415
         from wsal.web.app import make_app  # noqa: PLC0415
         from wsal.web.server import LAST_POLL_SECONDS, running, tokens_of  # noqa: PLC0415

@@ -7,6 +7,7 @@ from typing import Any
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.annotation.open_round import ROUNDS, newest_round, read_round
+from wsal.annotation.split import SPLIT_FILE
 from wsal.annotation.task_queue import TaskQueue
 from wsal.digests import MANIFEST
 from wsal.errors import MissingArtifactError
@@ -57,8 +58,9 @@ class Site:
         """The newest round, whether it waits for answers, and the state of the files it is in."""
         number, is_open = newest_round(self.run_dir)
         names = (*READ_WITH_A_ROUND, f"{ROUNDS}/{number:03d}/query")
-        manifests = [self.run_dir / name / MANIFEST for name in names]
-        times = [path.stat().st_mtime_ns for path in manifests if path.exists()]
+        paths = [self.run_dir / name / MANIFEST for name in names]
+        paths.append(self.run_dir / ROUNDS / f"{number:03d}" / SPLIT_FILE)
+        times = [path.stat().st_mtime_ns for path in paths if path.exists()]
         return number, is_open, (number, *times)
 
     def _read_queue(self, number: int) -> TaskQueue | None:

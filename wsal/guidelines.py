@@ -1,4 +1,4 @@
-"""What annotators are shown about each class: a YAML file from class to text."""
+"""What people and language models are told about each class: a YAML file from class to text."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +11,14 @@ from wsal.errors import ConfigError
 from wsal.text import clean_text
 
 
-def check_guidelines(path: str | None) -> None:
-    """Check, before any work, that the file is there.
+def check_guidelines(path: str | None, setting: str = "annotator.guidelines") -> None:
+    """Check, before any work, that the file is there. `setting` is the one that names it.
 
     Raises:
         ConfigError: the file does not exist.
     """
     if path is not None and not Path(path).is_file():
-        raise ConfigError(f"annotator.guidelines={path}: there is no such file")
+        raise ConfigError(f"{setting}={path}: there is no such file")
 
 
 def guidelines_content(path: str | None) -> Mapping[str, str]:
@@ -26,7 +26,7 @@ def guidelines_content(path: str | None) -> Mapping[str, str]:
     return {} if path is None else {"guidelines": file_digest(Path(path))}
 
 
-def read_guidelines(path: str | None) -> dict[str, str]:
+def read_guidelines(path: str | None, setting: str = "annotator.guidelines") -> dict[str, str]:
     """Class -> what belongs there, from a YAML file.
 
     Raises:
@@ -37,7 +37,7 @@ def read_guidelines(path: str | None) -> dict[str, str]:
     try:
         guidelines: Any = yaml.safe_load(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"annotator.guidelines={path}: {error}") from error
+        raise ConfigError(f"{setting}={path}: {error}") from error
     if not isinstance(guidelines, dict):
         raise ConfigError(f"{path}: expected a mapping from class to text")
     return {clean_text(str(name)) or "": str(text) for name, text in guidelines.items()}

@@ -1,0 +1,65 @@
+"""Which texts of the pool a language model votes on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsal.arrays import Rows
+
+UNCOVERED, DISPUTED, RANDOM, MEASURES = (
+    "no rule votes on it",
+    "rules disagree on it",
+    "drawn at random",
+    "drawn at random, to measure",
+)
+
+
+@dataclass(frozen=True)
+class LLMSample:
+    """Rows of the pool in the order in which they are asked, and why each was drawn."""
+
+    rows: Rows
+    reasons: list[str]
+
+
+def draw_sample(
+    n_votes: np.ndarray,
+    disputed: np.ndarray,
+    frame: Rows,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    measure: bool,
+) -> LLMSample:
+    """Draw texts for a language model: uncovered, disputed and random ones in equal parts.
+
+    These come from outside the frame, because the classifier is trained on the answers. Where an
+    evaluation sample measures quality, a quarter of all texts comes from the frame instead: they
+    are never trained on, and make the estimates more precise. Where texts of a kind run out, random
+    ones take their place. The kinds alternate, so that any beginning of the sample has all of them.
+
+    Args:
+        n_votes: `(texts,)`, how many rules vote on each text of the pool.
+        disputed: `(texts,)`, above 0 where rules vote for different classes.
+        frame: rows of the frame.
+        size: how many texts to draw, at most.
+        rng: draws them.
+        measure: whether an evaluation sample will measure quality.
+    """
+    n_measuring = min(size // 4, len(frame)) if measure else 0
+    shuffled = rng.permutation(len(n_votes))
+    outside = shuffled[~np.isin(shuffled, frame)]
+    size = min(size - n_measuring, len(outside))
+    kinds = {
+        UNCOVERED: outside[n_votes[outside] == 0][: size // 3],
+        DISPUTED: outside[disputed[outside] > 0][: size // 3],
+    }
+    taken = np.concatenate(list(kinds.values()))
+    kinds[RANDOM] = outside[~np.isin(outside, taken)][: size - len(taken)]
+    kinds[MEASURES] = rng.permutation(frame)[:n_measuring]
+    rows = np.concatenate(list(kinds.values()))
+    # The place of each text within its kind, as a share of that kind.
+    places = np.concatenate([(np.arange(len(k)) + 0.5) / max(len(k), 1) for k in kinds.values()])
+    reasons = np.repeat(list(kinds), [len(k) for k in kinds.values()])
+    order = np.argsort(places, kind="stable")
+    return LLMSample(rows[order], reasons[order].tolist())
