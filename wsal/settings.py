@@ -230,7 +230,8 @@ class StopSettings:
     hours: Amount | None = None
     """Stop when annotators have spent this many hours."""
     budget: Amount | None = None
-    """Stop when the annotators' time has cost this much, at `active.price_per_hour`."""
+    """Stop when the annotators' time, at `active.price_per_hour`, and the language model's answers
+    have cost this much together."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wsal.active.stopping import kappa, stop_verdicts, time_spent, unmeasurable_rules
+from wsal.active.money import time_spent
+from wsal.active.stopping import kappa, stop_verdicts, unmeasurable_rules
 from wsal.settings import StopSettings
 
 

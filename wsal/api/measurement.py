@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.active.stopping import time_spent
+from wsal.active.money import time_spent
 from wsal.api.answers import gold_rows
 from wsal.api.label_model import WeakLabels
 from wsal.api.pool import Pool
