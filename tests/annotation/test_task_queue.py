@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from wsal.annotation import open_round
 from wsal.annotation.collect import collected_answers
-from wsal.guidelines import read_guidelines
 from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
+from wsal.guidelines import read_guidelines
 from wsal.labels import LabelSet
 
 LABELS = ["Coffee", "Tea"]

@@ -20,7 +20,7 @@ def lessons(tiny, weight, steps=400):
     gold, weak = tokens.take(np.arange(3)), tokens.take(np.arange(3, 5))
     targets = np.full((2, 3), 1 / 3, np.float32)
     plain = make_training_set(
-        gold, np.array([0, 1, 2]), weak, targets, np.ones(2), settings, rng(0)
+        gold, np.eye(3, dtype=np.float32), weak, targets, np.ones(2), settings, rng(0)
     )
     made = Amplified(
         ["mug red", "mug", "cup"], np.array([0, 0, 2]), ["swap"] * 3,

@@ -67,15 +67,36 @@ def gold_answers(
 ) -> tuple[Rows, Classes]:
     """The rows of the pool that people labelled for this purpose, and the labels; possibly none.
 
+    Answers of a language model never count as gold.
+
     Raises:
         AnnotationError: answers to texts of the pool name classes that the data does not have.
     """
+    return _labels(pool, annotations, purpose, ~is_llm())
+
+
+def _labels(
+    pool: Artifact, annotations: Sequence[Artifact], purpose: str, of: pl.Expr
+) -> tuple[Rows, Classes]:
+    """The rows of the pool with an answer of some annotators for this purpose, and the labels."""
     labels = LabelSet(tuple(pool.facts["labels"]))
     in_pool = all_answers(pool, annotations).drop_nulls("row")
     check_classes(in_pool, labels)
-    gold = majority_labels(in_pool.filter(pl.col("purpose") == purpose), "row")
+    gold = majority_labels(in_pool.filter(of, pl.col("purpose") == purpose), "row")
     classes = [labels.index(name) for name in gold["label"]]
     return gold["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+
+
+def llm_labels(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
+    """The rows of the pool that a language model labelled and no person did, and the labels."""
+    rows, classes = _labels(pool, annotations, tables.TRAIN, is_llm())
+    by_people = np.isin(rows, gold_answers(pool, annotations)[0])
+    return rows[~by_people], classes[~by_people]
+
+
+def is_llm() -> pl.Expr:
+    """Whether a language model gave an answer, by the column `annotator`."""
+    return pl.col("annotator").str.starts_with(tables.LLM_PREFIX)
 
 
 def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:

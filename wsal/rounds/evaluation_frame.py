@@ -40,11 +40,16 @@ def new_frame(probs: Probs, size: int, seed: int) -> Frame:
 
     `probs` `(texts, classes)` are its predictions for the whole pool, perhaps memory-mapped.
     """
-    n = len(probs)
-    rows = np.sort(rng(seed, "frame").permutation(n)[: min(size, n // MOST_OF_POOL)])
+    rows = frame_rows(len(probs), size, seed)
     if not len(rows):
         return Frame(rows, np.empty(0, np.int64))
     return Frame(rows, strata(probs[rows].astype(np.float32), MOST_STRATA))
+
+
+def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
+    """The rows of a new frame, ascending."""
+    drawn = rng(seed, "frame").permutation(n_texts)
+    return np.sort(drawn[: min(size, n_texts // MOST_OF_POOL)])
 
 
 def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:

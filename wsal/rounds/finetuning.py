@@ -37,17 +37,42 @@ class FineTuning:
     tracker: TrackerSettings = NO_TRACKER
 
     def training_set(
-        self, texts: Tokens, gold_rows: Rows, gold: Classes, usable: Rows, weak: WeakTargets
+        self,
+        texts: Tokens,
+        gold_rows: Rows,
+        gold: Classes,
+        usable: Rows,
+        weak: WeakTargets,
+        answered: Rows | None = None,
+        accepted: Rows | None = None,
     ) -> tuple[TrainingSet, int]:
         """Gold texts and replayed weak ones, and how many of the latter there are.
 
-        `usable` are the rows of the pool whose weak label may be replayed.
+        Args:
+            texts: of the pool.
+            gold_rows: rows with a gold label.
+            gold: `(gold_rows,)`.
+            usable: rows whose weak label may be replayed.
+            weak: the weak labels of rows.
+            answered: rows that a language model labelled, for half of the replay.
+            accepted: rows that it answered in place of people, ascending; trained on as gold is,
+                except that the weak label says how sure the answer is.
         """
         draw = rng(self.seed, "replay", self.number)
-        replayed = rows_to_replay(usable, gold_rows, self.settings, draw)
-        weak_texts = texts.take(replayed)
+        accepted = np.empty(0, np.int64) if accepted is None else accepted
+        labelled = np.concatenate([gold_rows, accepted])
+        replayed = rows_to_replay(usable, labelled, self.settings, draw, answered)
+        of_accepted = np.array(weak(accepted)[0])  # a copy, as the next call may reuse the file
+        weak_probs, confidence = weak(replayed)
+        of_gold = np.eye(weak_probs.shape[1], dtype=np.float32)[gold]
         made = make_training_set(
-            texts.take(gold_rows), gold, weak_texts, *weak(replayed), self.settings, draw
+            texts.take(labelled),
+            np.concatenate([of_gold, of_accepted]),
+            texts.take(replayed),
+            weak_probs,
+            confidence,
+            self.settings,
+            draw,
         )
         return made, len(replayed)
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from wsal.arrays import Rows
 
-UNCOVERED, DISPUTED, RANDOM, MEASURES = (
+UNCOVERED, DISPUTED, RANDOM, MEASURES, OTHER = (
     "no rule votes on it",
     "rules disagree on it",
     "drawn at random",
     "drawn at random, to measure",
+    "no others were left",
 )
 
 
@@ -36,7 +37,8 @@ def draw_sample(
     These come from outside the frame, because the classifier is trained on the answers. Where an
     evaluation sample measures quality, a quarter of all texts comes from the frame instead: they
     are never trained on, and make the estimates more precise. Where texts of a kind run out, random
-    ones take their place. The kinds alternate, so that any beginning of the sample has all of them.
+    ones take their place. Random ones are drawn first: what the other kinds leave over is not a
+    random sample. The kinds alternate, so that any beginning of the sample has all of them.
 
     Args:
         n_votes: `(texts,)`, how many rules vote on each text of the pool.
@@ -50,12 +52,18 @@ def draw_sample(
     shuffled = rng.permutation(len(n_votes))
     outside = shuffled[~np.isin(shuffled, frame)]
     size = min(size - n_measuring, len(outside))
-    kinds = {
-        UNCOVERED: outside[n_votes[outside] == 0][: size // 3],
-        DISPUTED: outside[disputed[outside] > 0][: size // 3],
-    }
-    taken = np.concatenate(list(kinds.values()))
-    kinds[RANDOM] = outside[~np.isin(outside, taken)][: size - len(taken)]
+    is_uncovered, is_disputed = n_votes[outside] == 0, disputed[outside] > 0
+    n_uncovered, n_disputed = (min(size // 3, int(k.sum())) for k in (is_uncovered, is_disputed))
+    is_taken = np.arange(len(outside)) < size - n_uncovered - n_disputed
+    kinds = {RANDOM: outside[is_taken]}
+    for kind, of_kind, n in (
+        (UNCOVERED, is_uncovered, n_uncovered),
+        (DISPUTED, is_disputed, n_disputed),
+        (OTHER, np.ones(len(outside), dtype=bool), size),
+    ):
+        places = np.flatnonzero(of_kind & ~is_taken)[: min(n, size - int(is_taken.sum()))]
+        is_taken[places] = True
+        kinds[kind] = outside[places]
     kinds[MEASURES] = rng.permutation(frame)[:n_measuring]
     rows = np.concatenate(list(kinds.values()))
     # The place of each text within its kind, as a share of that kind.

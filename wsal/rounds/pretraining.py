@@ -41,14 +41,22 @@ class WeakTraining:
     tracker: TrackerSettings = NO_TRACKER
 
     def train(
-        self, classifier: Classifier, texts: Tokens, usable: Rows, weak: WeakTargets
+        self,
+        classifier: Classifier,
+        texts: Tokens,
+        usable: Rows,
+        weak: WeakTargets,
+        answered: Rows | None = None,
     ) -> Facts:
         """Train in place on the pool's `texts`; returns the history of each part of the training.
 
-        `usable` are the rows with a weak label to train on. With 0 epochs the head stays random.
+        `usable` are the rows with a weak label to train on. Where these are too many, those that a
+        language model `answered` are trained on first. With 0 epochs the head stays random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         shuffled = rng(self.seed, "pretrain").permutation(usable)
+        if answered is not None:
+            shuffled = shuffled[np.argsort(~np.isin(shuffled, answered), kind="stable")]
         rows = np.sort(shuffled[: self.settings.max_texts])
         targets, weights = weak(rows)
         if self.settings.weighting == "none":

@@ -33,7 +33,7 @@ class RoundState:
     frame: Frame
     frame_probs: Probs  # (frame, classes), of the newest classifier
     asked: Rows  # rows asked so far, each as often as it was asked
-    gold_rows: Rows  # rows with a gold label to train on
+    gold_rows: Rows  # rows with a label to train on, of people or of a language model
     gold: Classes  # (gold_rows,)
     disputed: Scores  # (texts,): 1.0 where rules vote for different classes
 

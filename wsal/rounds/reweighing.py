@@ -8,6 +8,7 @@ from wsal.arrays import ABSTAIN, Classes, Prior, Rows
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
 from wsal.label_models.sparse import SparseVotes
+from wsal.rounds.sources import LLMAnswers
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class Reweighed:
     checked: str  # the reason in words
 
 
+def truth_of(n_texts: int, gold_rows: Rows, gold: Classes) -> Classes:
+    """`(texts,)`: the gold label of each text, -1 where there is none."""
+    truth = np.full(n_texts, ABSTAIN, dtype=np.int64)
+    truth[gold_rows] = gold
+    return truth
+
+
 def reweigh_rules(
     label_model: LabelModel,
     votes: SparseVotes,
@@ -43,27 +51,33 @@ def reweigh_rules(
     gold_rows: Rows,
     gold: Classes,
     random_gold: RandomGold,
+    answers: LLMAnswers | None = None,
 ) -> Reweighed:
     """Fit the label model with gold labels, and keep that only if it helps.
 
     Gold that a strategy chose is harder than the pool, and can make a label model worse: on the
     embedded catalogue it once raised the log loss of weak labels from 0.42 to 0.66. So it is used
-    only if it lowers the log loss on gold that was drawn at random.
+    only if it lowers the log loss on gold that was drawn at random. Random answers of a language
+    model take the place of gold in both fits.
     """
-    truth = np.full(len(votes), ABSTAIN, dtype=np.int64)
-    truth[gold_rows] = gold
-    before = label_model.fit(votes, n_classes, prior=prior)
-    after = label_model.fit(votes, n_classes, prior=prior, gold=truth)
+    truth = truth_of(len(votes), gold_rows, gold)
+    without: Classes | None = None
+    with_gold = truth
+    if answers is not None:
+        no_gold = np.full(len(votes), ABSTAIN, dtype=np.int64)
+        without, with_gold = answers.silver(no_gold), answers.silver(truth)
+    before = label_model.fit(votes, n_classes, prior=prior, gold=without)
+    after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
     if not len(random_gold.gold):
         reason = "not used: no random gold to check that it helps"
         return Reweighed(before, before, gold_used=False, checked=reason)
-    without, with_gold = (
+    loss_before, loss_after = (
         float(log_losses(model.predict_proba(random_gold.votes), random_gold.gold).mean())
         for model in (before, after)
     )
-    used = with_gold < without
+    used = loss_after < loss_before
     reason = (
-        f"{'used' if used else 'not used'}: log loss {with_gold:.3f} with gold, {without:.3f} "
+        f"{'used' if used else 'not used'}: log loss {loss_after:.3f} with gold, {loss_before:.3f} "
         f"without, on {random_gold.name}"
     )
     return Reweighed(before, after if used else before, gold_used=used, checked=reason)

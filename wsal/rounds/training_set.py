@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wsal.amplify.amplifier import Amplified
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
@@ -23,33 +23,33 @@ class TrainingSet:
 
 
 def make_training_set(
-    gold: Tokens,
-    classes: Classes,
+    labelled: Tokens,
+    targets: Probs,
     weak: Tokens,
     weak_targets: Probs,
     confidence: np.ndarray,
     settings: FinetuneSettings,
     rng: np.random.Generator,
 ) -> TrainingSet:
-    """Gold texts first, then weak ones; every step has `replay_counts` of the latter.
+    """Labelled texts first, then weak ones; every step has `replay_counts` of the latter.
 
     Args:
-        gold: texts with a gold label.
-        classes: their labels, `(gold,)`.
+        labelled: texts with a gold label, or an answer of a language model.
+        targets: their labels, `(labelled, classes)`.
         weak: texts to replay.
         weak_targets: their weak labels, `(weak, classes)`.
         confidence: how much each of these counts, `(weak,)`, 1 on average.
         settings: batch size, replay.
         rng: draws the order.
     """
-    gold_targets = np.eye(weak_targets.shape[1], dtype=np.float32)[classes]
-    tokens = joined([*gold, *weak])
-    n, total = len(gold), len(tokens)
-    gold_rows, weak_rows = np.arange(n), np.arange(n, total)
+    tokens = joined([*labelled, *weak])
+    n, total = len(labelled), len(tokens)
     counts = replay_counts(settings)
-    plan = replay_plan(gold_rows, weak_rows, tokens.lengths, settings.batch_size, counts, rng)
+    plan = replay_plan(
+        np.arange(n), np.arange(n, total), tokens.lengths, settings.batch_size, counts, rng
+    )
     weights = np.concatenate([np.ones(n), settings.replay_weight * confidence])
-    return TrainingSet(tokens, np.concatenate([gold_targets, weak_targets]), weights, plan)
+    return TrainingSet(tokens, np.concatenate([targets, weak_targets]), weights, plan)
 
 
 def with_copies(
@@ -79,14 +79,24 @@ def with_copies(
 
 
 def rows_to_replay(
-    usable: Rows, gold: Rows, settings: FinetuneSettings, rng: np.random.Generator
+    usable: Rows,
+    labelled: Rows,
+    settings: FinetuneSettings,
+    rng: np.random.Generator,
+    answered: Rows | None = None,
 ) -> Rows:
     """As many random rows of `usable` as the steps need, ascending.
 
-    Rows with a gold label are left out: a person may have contradicted their weak label.
+    Labelled rows are left out: a person may have contradicted their weak label. Where a language
+    model `answered` some, half of the rows are of those, as far as there are so many.
     """
-    drawn = rng.permutation(np.setdiff1d(usable, gold))[: replay_counts(settings).sum()]
-    return np.sort(drawn)
+    drawn = rng.permutation(np.setdiff1d(usable, labelled))
+    n = int(replay_counts(settings).sum())
+    if answered is not None and len(answered):
+        is_answered = np.isin(drawn, answered)
+        first = drawn[is_answered][: n // 2]
+        drawn = np.concatenate([first, drawn[~is_answered]])
+    return np.sort(drawn[:n])
 
 
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:

@@ -8,16 +8,19 @@ import polars as pl
 from safetensors.numpy import save_file
 
 from wsal import processes, tables
-from wsal.arrays import Prior, Probs, Rows
+from wsal.annotation.evidence import RULES_FILE
+from wsal.arrays import ABSTAIN, Classes, Prior, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.rounds.sources import LLMAnswers, weigh_answers
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
+ANSWERED_FILE = "answered.npy"
 SUM_ERROR = 1e-3
 """By how much the probabilities of a text, in float32, may miss 1."""
 
@@ -47,9 +50,20 @@ def write_weak_labels(
     fitted: FittedLabelModel,
     settings: AggregateSettings,
     labels: LabelSet,
+    llm: tuple[LLMAnswers, Classes] | None = None,
 ) -> Facts:
-    """weak_labels.parquet and label_model.safetensors."""
+    """weak_labels.parquet and label_model.safetensors.
+
+    `llm` has answers of a language model to train on, and `(texts,)` gold, -1 where there is none.
+    With it there are also rules_alone.parquet, what the rules say without the answers, and
+    answered.npy, the rows of the pool that were answered.
+    """
     table = weak_table(fitted, votes, settings, labels)
+    facts: Facts = {}
+    if llm is not None:
+        alone, table, facts = table, *with_answers(table, *llm)
+        _write_rules_alone(out, pool, alone)
+        np.save(out / ANSWERED_FILE, llm[0].rows)
     weak = pl.DataFrame(
         {
             "id": pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"],
@@ -62,7 +76,40 @@ def write_weak_labels(
     arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
     save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
     n_covered = int((table.n_votes > 0).sum())
-    return {"n_texts": len(weak), "n_covered": n_covered, "label_model": fitted.why()}
+    facts |= {"n_texts": len(weak), "n_covered": n_covered, "label_model": fitted.why()}
+    return facts
+
+
+def with_answers(table: WeakTable, answers: LLMAnswers, gold: Classes) -> tuple[WeakTable, Facts]:
+    """The weak labels with the answers of a language model, and how far these are trusted.
+
+    `answers` are those to train on; `gold` `(texts,)` has -1 where there is none.
+    """
+    rows = answers.rows
+    rules, has_vote = table.probs[rows], table.n_votes[rows] > 0
+    weight = weigh_answers(answers, rules, has_vote, gold[rows])
+    probs, used = table.probs.copy(), table.used.copy()
+    probs[rows], used[rows] = weight.combine(rules, has_vote, answers), True
+    return WeakTable(probs, table.n_votes, used), {"n_answered": len(rows), "llm": weight.why()}
+
+
+def _write_rules_alone(out: Path, pool: Artifact, table: WeakTable) -> None:
+    has_vote = table.n_votes > 0
+    alone = pl.DataFrame(
+        {
+            "id": pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"],
+            "label": np.where(has_vote, table.probs.argmax(axis=1), ABSTAIN),
+            "probability": np.where(has_vote, table.probs.max(axis=1), 0.0),
+        }
+    )
+    tables.write(alone, out / RULES_FILE, tables.RULES_ALONE)
+
+
+def answered_rows(weak_labels: Artifact) -> Rows:
+    """The rows of the pool whose weak label a language model had a part in, ascending."""
+    path = weak_labels.path / ANSWERED_FILE
+    rows: Rows = np.load(path, allow_pickle=False) if path.exists() else np.empty(0, np.int64)
+    return rows
 
 
 def on_gold(

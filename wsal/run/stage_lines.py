@@ -27,13 +27,28 @@ def _vote(facts: Facts) -> str:
     return f"{facts['n_rules']} rules; {shares}"
 
 
+def _ask(facts: Facts) -> str:
+    """How many texts were answered and why they were asked, and what that cost."""
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in facts["reasons"].items())
+    statuses = dict(facts["statuses"])
+    parts = [f"{statuses.pop('class', 0):,} of {facts['n_asked']:,} texts answered ({reasons})"]
+    parts += [f"{n:,} {status}" for status, n in statuses.items()]
+    spent = facts["llm"]
+    tokens = spent["input_tokens"] + spent["output_tokens"]
+    parts.append(f"{spent['calls']:,} calls, {tokens:,} tokens, cost {spent['cost']:.2f}")
+    return "; ".join([*parts, facts["stopped"]] if facts["stopped"] else parts)
+
+
 def _aggregate(facts: Facts) -> str:
-    if not facts["n_covered"]:
-        return f"no rule votes on any of the {facts['n_texts']:,} texts"
-    return (
+    parts = [
         f"weak labels for {facts['n_covered']:,} of {facts['n_texts']:,} texts; "
         f"rules alone: {_quality(facts)}; {facts['label_model']}"
-    )
+    ]
+    if not facts["n_covered"]:
+        parts = [f"no rule votes on any of the {facts['n_texts']:,} texts"]
+    if "llm" in facts:
+        parts.append(f"{facts['n_answered']:,} texts answered by a language model; {facts['llm']}")
+    return "; ".join(parts)
 
 
 def _tokenise(facts: Facts) -> str:
@@ -145,6 +160,7 @@ def _quality(facts: Facts) -> str:
 LINES: dict[str, Callable[[Facts], str]] = {
     "prepare": _prepare,
     "vote": _vote,
+    "ask": _ask,
     "aggregate": _aggregate,
     "tokenise": _tokenise,
     "pretrain": _pretrain,

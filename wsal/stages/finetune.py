@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import gold_answers, llm_labels
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -25,7 +25,7 @@ from wsal.rounds.evaluation_frame import Reference, read_frame
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import answered_rows, usable, weak_targets
 from wsal.seeding import rng
 from wsal.settings import (
     AmplifySettings,
@@ -60,6 +60,8 @@ def finetune(
     """
     number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
     gold_rows, gold = gold_answers(pool, annotations)
+    answered = answered_rows(reweighed)
+    accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
     texts = read_tokens(tokens.path / "pool")
     tuning = FineTuning(
         load_pretrained=lambda: load_classifier(pretrained.path, encoder, hardware),
@@ -76,12 +78,16 @@ def finetune(
         gold,
         usable(reweighed),
         lambda rows: weak_targets(reweighed, rows, out / CHECKPOINTS),
+        answered,
+        accepted,
     )
     frame = read_frame(pool, first_query)
     # before hours of training: it raises an error if nothing can measure what copies bring
     reference = copies_reference(pool, frame, annotations) if amplify.copies else None
     classifier, history = tuning.train(training_set, "finetune")
     facts: Facts = {"round": number, "n_gold": len(gold_rows), "n_replayed": n_replayed}
+    if len(answered):
+        facts |= {"n_llm": len(accepted), "n_answered": len(answered)}
     lexicon: Lexicon | None = None
     if reference is not None:
         lexicon = mine_lexicon(pool, reweighed, labels, seed)

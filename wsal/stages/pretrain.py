@@ -10,7 +10,7 @@ from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, score_splits
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import answered_rows, usable, weak_targets
 from wsal.seeding import integer
 from wsal.settings import (
     AdaptSettings,
@@ -57,6 +57,7 @@ def pretrain(
         read_tokens(tokens.path / "pool"),
         usable(weak_labels),
         lambda rows: weak_targets(weak_labels, rows, scratch / "pretrain"),
+        answered_rows(weak_labels),
     )
     if not processes.is_leader():
         return {}

@@ -13,7 +13,8 @@ from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
-from wsal.rounds.reweighing import RandomGold, reweigh_rules
+from wsal.rounds.llm_answers import read_llm_answers
+from wsal.rounds.reweighing import RandomGold, reweigh_rules, truth_of
 from wsal.rounds.weak_labels import class_prior, headline, on_gold, read_votes, write_weak_labels
 from wsal.settings import AggregateSettings
 
@@ -23,6 +24,7 @@ def reweigh(
     *,
     pool: Artifact,
     votes: Artifact,
+    llm_votes: Artifact | None = None,
     annotations: Sequence[Artifact],
     label_model: LabelModel,
     aggregate: AggregateSettings,
@@ -38,15 +40,19 @@ def reweigh(
     prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
     gold_rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)
-    if not len(gold_rows):
+    answers = read_llm_answers(pool, llm_votes, annotations).to_train_on() if llm_votes else None
+    if not len(gold_rows) and not (answers and len(answers.rows)):
         raise AnnotationError(
             "no text of the pool has a gold label to learn from; "
             + (set_aside_message(aside) or "answer at least one text")
             + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
     random_gold = _random_gold(pool, votes, annotations, matrix)
-    result = reweigh_rules(label_model, matrix, len(labels), prior, gold_rows, gold, random_gold)
-    facts = write_weak_labels(out, pool, matrix, result.fitted, aggregate, labels)
+    result = reweigh_rules(
+        label_model, matrix, len(labels), prior, gold_rows, gold, random_gold, answers
+    )
+    llm = (answers, truth_of(len(matrix), gold_rows, gold)) if answers else None
+    facts = write_weak_labels(out, pool, matrix, result.fitted, aggregate, labels, llm)
     metrics = on_gold(result.fitted, pool, votes, aggregate, labels)
     before = on_gold(result.without_gold, pool, votes, aggregate, labels)
     write_json(out / "metrics.json", metrics | {"before": before})

@@ -8,7 +8,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import QueryStrategy
-from wsal.annotation.answers import all_answers, gold_answers
+from wsal.annotation.answers import all_answers, gold_answers, llm_labels
 from wsal.arrays import Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
@@ -52,7 +52,10 @@ def select(
     else:
         frame = new_frame(pool_probs(embeddings), evaluation.frame, seed)
     write_frame(frame, pool, out / "frame.parquet")
-    gold_rows, gold = gold_answers(pool, earlier_annotations)
+    of_people, of_model = (
+        labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)
+    )
+    gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
     state = RoundState(
         number=number,
         embeddings=np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False),

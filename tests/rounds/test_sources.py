@@ -1,0 +1,86 @@
+"""Answers of a language model and votes of rules, combined."""
+
+import numpy as np
+import pytest
+
+from wsal.rounds.sources import LLMAnswers, mixed, weigh_answers
+
+N_CLASSES = 10
+
+
+def simulated(n, llm, rules, copied, seed=0):
+    """Answers and rules that are right with these probabilities.
+
+    Where a rule is wrong, the language model gives the same wrong class in a share `copied`.
+    """
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, N_CLASSES, n)
+    wrong = (truth + rng.integers(1, N_CLASSES, n)) % N_CLASSES
+    ruled = np.where(rng.random(n) < rules, truth, wrong)
+    answer = np.where(
+        rng.random(n) < llm, truth, (truth + rng.integers(1, N_CLASSES, n)) % N_CLASSES
+    )
+    answer = np.where((ruled != truth) & (rng.random(n) < copied), ruled, answer)
+    probs = np.full((n, N_CLASSES), (1 - rules) / (N_CLASSES - 1))
+    probs[np.arange(n), ruled] = rules
+    answers = LLMAnswers(np.arange(n), answer, np.full(n, 0.9), np.zeros(n, bool), np.ones(n, bool))
+    return truth, answers, probs
+
+
+def accuracy(probs, truth):
+    return float((probs.argmax(axis=1) == truth).mean())
+
+
+def test_without_gold_the_answer_outweighs_rules_that_are_no_better():
+    truth, answers, probs = simulated(4_000, llm=0.85, rules=0.7, copied=0.3)
+    everywhere = np.ones(4_000, bool)
+    weight = weigh_answers(answers, probs, everywhere, np.full(4_000, -1))
+    combined = weight.combine(probs, everywhere, answers)
+    alone = float((answers.classes == truth).mean())
+    assert accuracy(combined, truth) >= alone
+    assert combined.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("llm", "rules"), [(0.6, 0.95), (0.95, 0.6)])
+def test_gold_decides_which_source_counts_more(llm, rules):
+    truth, answers, probs = simulated(4_000, llm=llm, rules=rules, copied=0.0)
+    everywhere, gold = np.ones(4_000, bool), np.full(4_000, -1)
+    gold[:200] = truth[:200]
+    weight = weigh_answers(answers, probs, everywhere, gold)
+    combined = weight.combine(probs, everywhere, answers)
+    assert accuracy(combined[200:], truth[200:]) > max(llm, rules) - 0.01
+    confidence = combined[200:].max(axis=1).mean()
+    assert abs(confidence - accuracy(combined[200:], truth[200:])) < 0.05
+
+
+def test_a_class_that_is_often_wrong_counts_less():
+    truth, answers, probs = simulated(2_000, llm=0.9, rules=0.7, copied=0.0)
+    bad = answers.classes == 3
+    truth = np.where(bad, 4, truth)  # whatever it calls 3 is a 4
+    gold = np.where(np.arange(2_000) < 400, truth, -1)
+    weight = weigh_answers(answers, probs, np.zeros(2_000, bool), gold)
+    probability = weight.probability(answers)
+    assert probability[bad].max() < 0.4
+    assert probability[~bad].min() > 0.7
+
+
+def test_an_answer_to_a_text_without_votes_stands_alone():
+    uniform = np.full((1, 4), 0.25)
+    probs = mixed(uniform, np.array([False]), np.array([2]), np.array([0.7]), 0.3)
+    assert probs[0] == pytest.approx([0.1, 0.1, 0.7, 0.1])
+
+
+def test_only_random_answers_show_how_good_rules_are_and_gold_comes_first():
+    answers = LLMAnswers(
+        np.array([0, 1, 2]), np.array([5, 6, 7]), np.full(3, 0.9),
+        np.zeros(3, bool), np.array([True, False, True]),
+    )  # fmt: skip
+    assert answers.silver(np.array([-1, -1, 1, -1])).tolist() == [5, -1, 1, -1]
+
+
+def test_texts_that_measure_are_not_trained_on():
+    answers = LLMAnswers(
+        np.array([0, 1, 2]), np.array([5, -1, 7]), np.full(3, 0.9),
+        np.array([True, False, False]), np.ones(3, bool),
+    )  # fmt: skip
+    assert answers.to_train_on().rows.tolist() == [2]

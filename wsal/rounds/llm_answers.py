@@ -1,0 +1,52 @@
+"""The answers of a language model, from all stages that asked it, matched to the pool by text."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.annotation.answers import renamed_classes, rows_of
+from wsal.annotation.evidence import ANSWERS_FILE
+from wsal.arrays import ABSTAIN
+from wsal.artifacts import Artifact
+from wsal.labels import LabelSet
+from wsal.rounds.llm_sampling import MEASURES, RANDOM
+from wsal.rounds.sources import LLMAnswers
+
+VOTES_FILE = "answers.parquet"  # in the artifact of the stage ask
+
+
+def read_llm_answers(
+    pool: Artifact, llm_votes: Artifact | None, annotations: Sequence[Artifact] = ()
+) -> LLMAnswers:
+    """The answers to texts that the pool still has; of several to one text, the newest.
+
+    An answer that names a class which the data no longer has counts as none.
+    """
+    paths = [a.path / ANSWERS_FILE for a in annotations]
+    if llm_votes:
+        paths.insert(0, llm_votes.path / VOTES_FILE)
+    parts = [tables.read(path, tables.LLM_ANSWERS) for path in paths if path.exists()]
+    table = pl.concat([pl.DataFrame(schema=tables.LLM_ANSWERS), *parts])
+    labels = LabelSet(tuple(pool.facts["labels"]))
+    here = (
+        table.with_columns(
+            row=rows_of(pool, table["text"]),
+            label=pl.col("label").replace(renamed_classes(pool)),
+            # A text that is there to measure with stays so, whoever asks about it again.
+            measures=(pl.col("reason") == MEASURES).any().over("text"),
+            is_random=pl.col("reason").is_in([RANDOM, MEASURES]).any().over("text"),
+        )
+        .drop_nulls("row")
+        .unique("row", keep="last")
+        .sort("row")
+    )
+    classes = [labels.index(name) if name in labels else ABSTAIN for name in here["label"]]
+    return LLMAnswers(
+        here["row"].to_numpy().astype(np.int64),
+        np.array(classes, dtype=np.int64),
+        here["confidence"].to_numpy().astype(np.float64),
+        here["measures"].to_numpy(),
+        here["is_random"].to_numpy(),
+    )

@@ -1,0 +1,62 @@
+"""What a language model is asked when it votes beside the rules."""
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.annotation.answers import rows_of
+from wsal.arrays import ABSTAIN, Rows
+from wsal.artifacts import Artifact
+from wsal.llm.pool_texts import questions_about
+from wsal.llm.questions import Question
+from wsal.llm.settings import LLMSettings
+from wsal.llm.shortlist import shortlist
+from wsal.rounds.disagreement import disputed_texts
+from wsal.rounds.evaluation_frame import frame_rows, sample_size
+from wsal.rounds.llm_sampling import LLMSample, draw_sample
+from wsal.rounds.rule_embedding import embed_for_rules
+from wsal.rounds.weak_labels import read_votes
+from wsal.rules.similarity import Similarity
+from wsal.seeding import rng
+from wsal.settings import EvaluationSettings
+
+
+def vote_questions(
+    pool: Artifact, votes: Artifact, llm: LLMSettings, evaluation: EvaluationSettings, seed: int
+) -> tuple[LLMSample, list[Question]]:
+    """The texts that the language model votes on, in their order, and a question about each."""
+    frame = _frame(pool, evaluation, seed)
+    sample = draw_sample(
+        read_votes(votes, "pool").n_votes,
+        disputed_texts(votes),
+        frame,
+        llm.texts,
+        rng(seed, "language model"),
+        measure=sample_size(pool.facts, evaluation, number=1) > 0,
+    )
+    return sample, questions_about(pool, sample.rows, llm, _offered(pool, votes, sample.rows, llm))
+
+
+def _frame(pool: Artifact, evaluation: EvaluationSettings, seed: int) -> Rows:
+    """The rows of the frame, which is laid down with the first query and then stays."""
+    laid = pool.path.parent / "rounds" / "001" / "query" / "frame.parquet"
+    if not laid.exists():
+        return frame_rows(pool.facts["n_pool"], evaluation.frame, seed)
+    texts = pl.read_parquet(laid, columns=["text"])["text"]
+    rows = rows_of(pool, texts).drop_nulls()
+    return np.sort(rows.to_numpy().astype(np.int64))
+
+
+def _offered(
+    pool: Artifact, votes: Artifact, rows: Rows, llm: LLMSettings
+) -> list[np.ndarray] | None:
+    """The classes nearest to each text, and those rules voted for; None: all are offered."""
+    names: list[str] = pool.facts["labels"]
+    if len(names) <= llm.options or not len(rows):
+        return None
+    texts = tables.take(pool.path / "pool.parquet", rows)["text"].to_list()
+    vectors = embed_for_rules([*texts, *names], Similarity.encoder)
+    scores = vectors[: len(texts)] @ vectors[len(texts) :].T
+    cast = tables.take(votes.path / "votes.parquet", rows).drop("id")
+    keep = cast.to_numpy() if cast.width else np.full((len(rows), 1), ABSTAIN)
+    return shortlist(scores, llm.options, keep)

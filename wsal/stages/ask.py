@@ -1,0 +1,68 @@
+"""Let a language model vote on a sample of the pool, beside the rules."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from wsal import tables
+from wsal.artifacts import Artifact, Facts
+from wsal.errors import ConfigError
+from wsal.llm.asking import open_llm
+from wsal.llm.settings import LLMSettings
+from wsal.rounds.llm_answers import VOTES_FILE
+from wsal.rounds.llm_questions import vote_questions
+from wsal.settings import EvaluationSettings
+
+NOT_ASKED = ("id", "text", "reason")  # columns that are no part of an answer
+SPENT = ("calls", "input_tokens", "output_tokens", "cost")
+
+
+def ask(
+    out: Path,
+    *,
+    pool: Artifact,
+    votes: Artifact,
+    llm: LLMSettings | None = None,
+    evaluation: EvaluationSettings,
+    seed: int,
+) -> Facts:
+    """pool.parquet, votes.parquet -> answers.parquet, a row for each text that was answered.
+
+    Where the budget ends sooner, the texts that were asked until then are what there is.
+
+    Raises:
+        ConfigError: there is no language model.
+        LLMError: the server fails; what was answered until then is in the cache of the run.
+    """
+    run_dir = pool.path.parent
+    model = open_llm(llm, run_dir) if llm else None
+    if llm is None or model is None:
+        raise ConfigError(
+            "no language model is configured, so there is nothing to ask; choose one, for example "
+            "llm=local llm.model=NAME"
+        )
+    sample, questions = vote_questions(pool, votes, llm, evaluation, seed)
+    replies = model.ask(questions, "vote")
+    n = len(replies.answers)
+    records = tables.take(pool.path / "pool.parquet", sample.rows[:n]).select("id", "text")
+    answers = pl.DataFrame(
+        [asdict(answer) for answer in replies.answers],
+        schema={name: kind for name, kind in tables.LLM_ANSWERS.items() if name not in NOT_ASKED},
+    )
+    reasons = pl.Series("reason", sample.reasons[:n], dtype=pl.String)
+    table = records.hstack(answers).with_columns(reasons)
+    tables.write(table, out / VOTES_FILE, tables.LLM_ANSWERS)
+    return {
+        "n_asked": n,
+        "n_planned": len(questions),
+        "reasons": counts(reasons),
+        "statuses": counts(answers["status"]),
+        "stopped": replies.stopped,
+        "llm": {name: answers[name].sum() for name in SPENT},
+    }
+
+
+def counts(values: pl.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first."""
+    return dict(values.value_counts(sort=True).iter_rows())
