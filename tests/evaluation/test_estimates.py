@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from worlds import drawn, true_f1, world
+
 from wsal.errors import DataError
 from wsal.evaluation.auxiliary import expect
 from wsal.evaluation.estimates import _macro_f1, accuracy, gain, macro_f1
@@ -11,29 +13,6 @@ from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import strata, top_up
 
 REPEATS = 80
-
-
-def world(seed=0, n=5_000, c=10, signal=5.5, sharpen=2.8):
-    """A frame and a classifier that is right on about .88 of it and believes to be better."""
-    rng = np.random.default_rng(seed)
-    prior = 1 / np.arange(1, c + 1)
-    gold = rng.choice(c, size=n, p=prior / prior.sum())
-    logits = rng.normal(size=(n, c))
-    logits[np.arange(n), gold] += (
-        signal * rng.gamma(2.0, 0.5, size=n) * rng.uniform(0.6, 1.4, c)[gold]
-    )
-    odds = np.exp(sharpen * (logits - logits.max(axis=1, keepdims=True)))
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32), gold
-
-
-def true_f1(probs, gold):
-    return f1_score(gold, probs.argmax(axis=1), average="macro", zero_division=0)
-
-
-def drawn(probs, gold, n, seed, most=30):
-    stratum = strata(probs, most)
-    rows = top_up(stratum, probs, n, np.empty(0, np.int64), np.random.default_rng(seed))
-    return Sample(rows, gold[rows], stratum)
 
 
 def at_random(probs, gold, n, seed):

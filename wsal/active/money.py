@@ -1,7 +1,7 @@
 """The bill: what people and a language model cost so far."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ class Bill:
     @property
     def people(self) -> float | None:
         """What people cost; None if it is unknown."""
-        return cost_of(self.seconds if self.answers else 0.0, self.price_per_hour)
+        seconds = 0.0 if self.seconds is None and not self.answers else self.seconds
+        return cost_of(seconds, self.price_per_hour)
 
     @property
     def total(self) -> float:
@@ -53,15 +54,13 @@ class Bill:
         return [*lines, f"together: {at_least}{amount(self.total)}"]
 
     def facts(self) -> dict[str, Any]:
-        """The bill for summary.json."""
-        llm = {
-            "calls": self.calls,
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost": self.llm,
-        }
-        people = {"answers": self.answers, "seconds": self.seconds, "cost": self.people}
-        return {"people": people, "llm": llm, "total": self.total}
+        """The bill as summary.json has it."""
+        return {**asdict(self), "people": self.people, "total": self.total}
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> "Bill":
+        """The bill that `facts` returned."""
+        return cls(**{field.name: facts[field.name] for field in fields(cls)})
 
     def _people(self) -> str:
         if self.people is None or self.seconds is None:
@@ -75,20 +74,14 @@ class Bill:
 def bill_of(facts: Mapping[str, Any], price_per_hour: float) -> Bill:
     """The bill after a round.
 
-    `facts` are those of the stage `assess`. They hold no money for people, so that a price that is
-    set or changed later applies to all rounds.
+    `facts` are those of the stage `assess`, or of `ask` before the first round. They do not hold
+    what people cost, so a price that is set or changed later applies to all rounds.
     """
     llm = facts.get("llm", {})
+    counts = {name: llm.get(name, 0) for name in ("calls", "input_tokens", "output_tokens")}
     answers = facts.get("n_answers", facts.get("n_gold", 0) + facts.get("n_evaluation", 0))
-    return Bill(
-        answers=answers,
-        seconds=facts["seconds"],
-        price_per_hour=price_per_hour,
-        calls=llm.get("calls", 0),
-        input_tokens=llm.get("input_tokens", 0),
-        output_tokens=llm.get("output_tokens", 0),
-        llm=llm.get("cost", 0.0),
-    )
+    seconds = facts.get("seconds")
+    return Bill(answers, seconds, price_per_hour, **counts, llm=llm.get("cost", 0.0))
 
 
 def amount(money: float) -> str:
@@ -97,7 +90,7 @@ def amount(money: float) -> str:
     >>> amount(1234.5), amount(0.00042)
     ('1,234.50', '0.0004')
     """
-    return f"{money:,.2f}" if not money or money >= 0.1 else f"{money:.4f}"  # noqa: PLR2004
+    return f"{money:,.2f}" if not money or money >= 0.1 else f"{money:.4f}"
 
 
 def time_spent(seconds: Sequence[float | None]) -> float | None:

@@ -19,7 +19,11 @@ NEXT = 100  # labels whose gain is forecast
 
 
 def assess_rounds(
-    sample: Sample, probs: Sequence[Probs], n_gold: Sequence[int], seed: int
+    sample: Sample,
+    probs: Sequence[Probs],
+    n_gold: Sequence[int],
+    seed: int,
+    llm: Facts | None = None,
 ) -> Facts:
     """Judge all classifiers on the same sample, so that gains are paired.
 
@@ -28,6 +32,7 @@ def assess_rounds(
         probs: of each classifier, the weak-pretrained one first, `(frame, classes)`.
         n_gold: gold labels that each was trained on.
         seed: of the bootstrap.
+        llm: what a language model did, from `llm_facts`; its labels count in the forecast.
 
     Returns:
         `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals.
@@ -46,6 +51,8 @@ def assess_rounds(
         for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
     ]
     facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
+    if llm:
+        facts["llm"] = llm
     if len(rounds) < 2:
         return facts
     new_labels = n_gold[-1] - n_gold[-2]
