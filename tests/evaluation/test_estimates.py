@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
-
 from worlds import drawn, true_f1, world
 
 from wsal.errors import DataError
 from wsal.evaluation.auxiliary import expect
 from wsal.evaluation.estimates import _macro_f1, accuracy, gain, macro_f1
 from wsal.evaluation.sample import Sample
-from wsal.evaluation.sampling import strata, top_up
 
 REPEATS = 80
 
