@@ -21,13 +21,7 @@ def learning_curve(facts: Facts, metric: str, worth: float | None = None) -> Cur
     two independent estimates would. A label of a language model counts as `worth` labels of people;
     by default, as many as its audit shows.
     """
-    llm = facts.get("llm") or {"labels": [0] * len(facts["rounds"]), "worth": None}
-    if worth is None:
-        worth = llm["worth"][1] if llm["worth"] else 0.0
-    counts = [
-        assessed["n_gold"] + worth * n
-        for assessed, n in zip(facts["rounds"], llm["labels"], strict=True)
-    ]
+    counts = labels_counted(facts, worth)
     rounds = [(n, r) for n, r in zip(counts, facts["rounds"], strict=True) if n]
     independent = sum(assessed[metric]["variance"] for assessed in facts["rounds"][-2:])
     ratio = facts["gain"][metric]["variance"] / independent if independent else 1.0
@@ -37,6 +31,17 @@ def learning_curve(facts: Facts, metric: str, worth: float | None = None) -> Cur
         np.array([assessed[metric]["variance"] for _, assessed in rounds]),
         shared=float(np.clip(1 - ratio, 0, MOST_SHARED)),
     )
+
+
+def labels_counted(facts: Facts, worth: float | None = None) -> list[float]:
+    """The labels of each round; those of a language model count as `worth` ones of people."""
+    of_people = [assessed["n_gold"] for assessed in facts["rounds"]]
+    llm = facts.get("llm")
+    if not llm:
+        return of_people
+    if worth is None:
+        worth = llm["worth"][1] if llm["worth"] else 0.0
+    return [n + worth * of_llm for n, of_llm in zip(of_people, llm["labels"], strict=True)]
 
 
 def forecast_sentences(
