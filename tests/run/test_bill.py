@@ -12,7 +12,7 @@ from wsal.active.money import Bill
 from wsal.data.catalog import Catalog
 
 SETTINGS = (
-    "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=title",
+    "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
     "data.layout.label=category", "data.layout.test_share=0", "name=shop", "export=hf",
     "encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.rounds=2",
     "active.query_size=15", "active.max_candidates=60", "evaluation.size=20", "llm=local",
@@ -24,12 +24,12 @@ SETTINGS = (
 @pytest.mark.slow
 def test_a_cascade_ends_with_a_bill(tmp_path):
     rows = Catalog(n=500).read().unique("title", maintain_order=True)
-    rows.select("title", "category").write_csv(tmp_path / "shop.csv")
+    rows.select("title", "brand", "category").write_csv(tmp_path / "shop.csv")
     gold = dict(rows.select("title", "category").iter_rows())
 
     def answer(text):
         right = random.Random(text).random() < 0.9
-        return (gold.get(text), 95) if right else (rows["category"][0], 80)
+        return (gold.get(text.split(" | ")[0]), 95) if right else (rows["category"][0], 80)
 
     with FakeServer(answer) as server:
         url = f"llm.url={server.url}"

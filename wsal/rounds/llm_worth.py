@@ -13,6 +13,7 @@ from wsal.artifacts import Artifact, Facts
 from wsal.rounds.llm_answers import VOTES_FILE
 
 SPENT = ("calls", "input_tokens", "output_tokens", "cost")
+PAID_ONCE = ("text", "label", "confidence", "source", "status", *SPENT)
 QUANTILES = (0.1, 0.5, 0.9)  # the median, and the ends of an 80% interval
 
 
@@ -32,7 +33,9 @@ def llm_facts(
     rounds = pl.concat([rounds, *(_answers(a, ANSWERS_FILE) for a in annotations)])
     if votes.is_empty() and rounds.is_empty():
         return {}
-    spent = pl.concat([votes, rounds]).select(pl.col(SPENT).sum()).row(0, named=True)
+    # The same answer to the same text a second time came from the cache, and was paid once.
+    paid = pl.concat([votes, rounds]).unique(PAID_ONCE, keep="first", maintain_order=True)
+    spent = paid.select(pl.col(SPENT).sum()).row(0, named=True)
     audited, right = _audited(rounds, annotations)
     return {
         **spent,
