@@ -13,7 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from wsal.llm.prompts import NONE, text_in
+from wsal.llm.prompts import NONE, code_in, text_in
 
 BROKEN = ("429", "500", "html", "broken", "slow", "dropped", "truncated", "redirect")
 FAULTS = (*BROKEN, "prose", "unknown", "refusal")
@@ -67,6 +67,7 @@ class FakeServer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # otherwise each reply waits 40 ms for an acknowledgement
     fake = None
 
     def log_message(self, *_):
@@ -142,17 +143,7 @@ class Handler(BaseHTTPRequestHandler):
     def proper(self, body, prompt, text, fault):
         fake = self.fake
         answer, confidence = fake.answer(text)
-        if prompt.startswith("Class: "):
-            code = (
-                "yes" if prompt.startswith((f"Class: {answer}\n", f"Class: {answer} (")) else "no"
-            )
-            codes = {"yes": "yes", "no": "no"}
-        else:
-            lines = prompt.split("\nExamples of")[0].split("\nText: ")[0].splitlines()[1:]
-            codes = dict(line.split(": ", 1) for line in lines if line)
-            names = {name.split(" (")[0]: c for c, name in codes.items()}
-            names |= {name: c for c, name in codes.items()}
-            code = names.get(answer or NONE, "?")
+        code = code_in(prompt, answer or NONE) or "?"
         content = json.dumps({"answer": code, "confidence": confidence})
         message = {"role": "assistant", "content": content}
         match fault:
@@ -166,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             message["content"] = fake.says(text)
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         if fake.logprobs and body.get("logprobs"):
-            shares = {c: fake.logprobs(text).get(n, 0) for c, n in codes.items()}
+            shares = {code_in(prompt, name): p for name, p in fake.logprobs(text).items()}
             choice["logprobs"] = {"content": tokens(content, code, shares)}
         reply = {"object": "chat.completion", "model": fake.model, "choices": [choice]}
         if fake.usage:

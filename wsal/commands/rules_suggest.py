@@ -1,15 +1,16 @@
 """Suggest rules as YAML to paste, each with the evidence for it as a comment.
 
 They come from the names of the classes, from gold labels, from conflicts between rules, and from
-mistakes of the classifier.
+mistakes of the classifier; with --llm also from the run's language model.
 
   wsal rules suggest shop > suggested.yaml
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,33 +18,28 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.answers import gold_answers, read_query, rows_of
-from wsal.arrays import ABSTAIN, Classes
+from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact
+from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
+from wsal.llm.asking import open_llm
+from wsal.llm.pool_texts import texts_to_send
+from wsal.llm.settings import LLMSettings
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import folder, opened
-from wsal.run.stage_table import STAGES
+from wsal.run.stage_table import CONFIG, STAGES
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
-from wsal.suggestion.proposals import to_yaml
-from wsal.suggestion.suggest import LabelledSample, Suggestions, suggest
+from wsal.suggestion.report import RunSample, suggested_lines
+from wsal.suggestion.rule_prompts import SOME_TEXTS, KnownOfClasses, confusions, example_texts
+from wsal.suggestion.suggest import LabelledSample, suggest
+from wsal.suggestion.written import report, write_rules
 
 SAMPLE = 20_000  # texts without gold to read: enough for estimates, and read in seconds
 LEAST_SHARE = 2_000  # by default an n-gram has to be in one of so many texts,
 LEAST_TEXTS = 5  # and in so many at least
-
-
-@dataclass(frozen=True)
-class RunSample:
-    """A sample of a run's pool, and where its gold labels are from."""
-
-    texts: LabelledSample
-    n_answered: int
-    n_drawn: int
-    """Gold labels drawn from those that came with the data."""
-    n_source: int
-    """Gold labels that came with the data."""
+REPLY_TOKENS = 4_000  # of a language model's rules for a few classes
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -73,13 +69,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"least {LEAST_TEXTS})",
     )
     parser.add_argument("--seed", type=int, default=0, help="for drawing at random")
+    parser.add_argument(
+        "--llm",
+        action="store_true",
+        help="let the run's language model write rules, too (the settings `llm` of the run); names "
+        "of classes and some texts are sent to it",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Write the suggestions to standard output.
 
     Raises:
-        ConfigError: an option is out of its range.
+        ConfigError: an option is out of its range, or the run has no language model.
+        LLMError: the language model cannot be reached, or fails.
+        UnknownNameError: `llm.fields` names a field that the data does not have.
     """
     if not 0 < options.precision < 1:
         raise ConfigError(
@@ -90,14 +94,70 @@ def run(options: argparse.Namespace) -> None:
     if options.least is not None and options.least < 1:
         raise ConfigError(f"--least is {options.least}; expected a whole number of 1 or more")
     run_dir = run_folder(options.run)
+    settings = _llm_settings(run_dir) if options.llm else None
     sample = gather(run_dir, options.gold, options.seed)
     n_texts = len(sample.texts.gold)
     least = max(LEAST_TEXTS, n_texts // LEAST_SHARE)
     if options.least is not None:
         least = max(1, round(options.least * n_texts / sample.texts.n_pool))
     suggestions = suggest(sample.texts, options.precision, least)
-    lines = _lines(run_dir, sample, suggestions, options.precision)
+    lines = [*suggested_lines(run_dir, sample, suggestions, options.precision)]
+    if settings and (llm := open_llm(settings, run_dir)):
+        known = _shown_to_llm(run_dir, sample, settings, options.seed)
+        written = write_rules(llm, known, sample.texts, suggestions, options.precision)
+        lines += report(written, sample.texts, options.precision)
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _llm_settings(run_dir: Path) -> LLMSettings:
+    """The run's settings of the language model, for replies as long as rules need.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    node = json.loads((run_dir / CONFIG).read_text()).get("llm") or {}
+    settings: LLMSettings = construct(LLMSettings, node, "llm")
+    if settings.url is None:
+        raise ConfigError(
+            f"{run_dir} has no language model (llm=none), which --llm needs; run `wsal prepare` "
+            "with the options of this run and `llm=local llm.model=NAME llm.url=URL`, where URL is "
+            "the address of an OpenAI-compatible server such as http://127.0.0.1:8080/v1"
+        )
+    return replace(settings, samples=1, max_tokens=max(settings.max_tokens, REPLY_TOKENS))
+
+
+def _shown_to_llm(
+    run_dir: Path, sample: RunSample, settings: LLMSettings, seed: int
+) -> KnownOfClasses:
+    """What is sent: names of classes, guidelines, texts (only the fields allowed), confusions."""
+    texts = sample.texts
+    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    shown = [text or "" for text in texts_to_send(pool, sample.rows, settings)]
+    some = rng(seed, "texts for rules").permutation(len(shown))[:SOME_TEXTS]
+    probs = _class_probs(run_dir, pool, sample.rows)
+    return KnownOfClasses(
+        labels=texts.labels,
+        descriptions=settings.descriptions(),
+        texts=example_texts(shown, texts.gold, probs, len(texts.labels)),
+        some_texts=[shown[int(row)] for row in some],
+        confusions=confusions(texts.gold, texts.predicted),
+    )
+
+
+def _class_probs(run_dir: Path, pool: Artifact, rows: Rows) -> np.ndarray | None:
+    """Probabilities `(rows, classes)` from the classifier or, without one, weak labels.
+
+    Zero for texts without a vote, None if there is neither.
+    """
+    if embedded := opened(run_dir, STAGES["embed"].writes):
+        require_rows_of(pool, [embedded])
+        probs = np.load(embedded.path / "probs.npy", mmap_mode="r", allow_pickle=False)
+        return np.asarray(probs[rows], dtype=np.float32)
+    if weak := opened(run_dir, STAGES["aggregate"].writes):
+        require_rows_of(pool, [weak])
+        table = tables.take(weak.path / "weak_labels.parquet", rows)
+        return np.where(table["n_votes"].to_numpy()[:, None] > 0, table["probs"].to_numpy(), 0)
+    return None
 
 
 def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
@@ -132,7 +192,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
     texts = LabelledSample(
         records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records)
     )
-    return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()))
+    return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()), rows)
 
 
 def _answered_rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
@@ -148,45 +208,3 @@ def _source_gold(records: pl.DataFrame, pool: Artifact) -> Classes:
     gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
     joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
     return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
-
-
-def _lines(
-    run_dir: Path, sample: RunSample, suggestions: Suggestions, precision: float
-) -> Iterator[str]:
-    texts = sample.texts
-    yield f"# Suggested rules for {run_dir}, from {len(texts.gold):,} of its {texts.n_pool:,} texts"
-    yield (
-        f"# with {sample.n_drawn:,} of {sample.n_source:,} gold labels that came with the data, "
-        f"{sample.n_answered:,} answers, and {len(texts.nodes)} rules so far."
-    )
-    yield "# The comment after each word: texts that contain it, estimated precision, gold labels."
-    if suggestions.held_out is None:
-        yield (
-            "# The estimates are UNCHECKED and therefore too high: checking needs 30 gold labels."
-        )
-    else:
-        yield (
-            "# The estimates were corrected by cross-validation on gold labels, "
-            f"{suggestions.held_out:.0%} of which were predicted correctly."
-        )
-    if suggestions.doubted:
-        names = ", ".join(suggestions.doubted[:5])
-        more = ", ..." if len(suggestions.doubted) > 5 else ""
-        n = len(suggestions.doubted)
-        yield f"# Gold labels contradict the names of {n} classes: {names}{more}."
-    sections = (
-        ("from class names", suggestions.names),
-        ("n-grams, codes and units, for texts without a vote", suggestions.terms),
-        ("from answers that corrected the classifier", suggestions.mistakes),
-        ("changed rules: they replace the rules of the same name", suggestions.amended),
-    )
-    for title, proposals in sections:
-        if proposals:
-            yield f"\n# --- {title}\n"
-            yield to_yaml(proposals)
-    if not suggestions.terms:
-        yield (
-            f"\n# No n-gram with a precision of {precision:.2f} or more covers texts without a "
-            f"vote;\n# the best n-gram of all has an estimated {suggestions.best:.2f}. "
-            "Lower --precision, or get more gold labels."
-        )

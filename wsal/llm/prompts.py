@@ -110,6 +110,26 @@ def text_in(prompt: str) -> str | None:
     return json.loads(match[1]) if match else None
 
 
+def code_in(prompt: str, name: str) -> str | None:
+    r"""The code that a prompt offers for a class or for `NONE`; None if it is not offered.
+
+    A prompt that asks whether a text belongs to a class offers yes for this class, else no.
+
+    >>> code_in("Classes:\nA: Tea (leaves)\nB: none of these\n\nText: ...", "Tea")
+    'A'
+    """
+    lines = prompt.split("\n")
+    if lines[0].startswith("Class: "):
+        return "yes" if _is_named(lines[0].removeprefix("Class: "), name) else "no"
+    offered = lines[1 : lines.index("")] if "" in lines else []
+    codes = (line.split(": ", 1) for line in offered)
+    return next((code for code, shown in codes if _is_named(shown, name)), None)
+
+
+def _is_named(shown: str, name: str) -> bool:
+    return shown == name or shown.startswith(f"{name} (")
+
+
 def _choice(task: str, lines: list[str], codes: Mapping[str, str], sample: int) -> Choice:
     messages = (
         {"role": "system", "content": task},

@@ -35,7 +35,7 @@ def read_choice(content: str, codes: Mapping[str, str]) -> Valid | Fault:
     >>> read_choice('{"answer": "Tea", "confidence": 90}', {"A": "Coffee"}).reason
     "the answer 'Tea' is not one of the codes offered"
     """
-    objects = [o for o in _objects(content) if "answer" in o]
+    objects = [o for o in json_objects(content) if "answer" in o]
     if not objects:
         return Fault("there is no complete JSON object with an answer")
     reply = objects[-1]  # models that reason write their answer last
@@ -49,7 +49,7 @@ def read_choice(content: str, codes: Mapping[str, str]) -> Valid | Fault:
     return Valid(code, stated)
 
 
-def _objects(content: str) -> Iterator[dict[str, Any]]:
+def json_objects(content: str) -> Iterator[dict[str, Any]]:
     """The JSON objects in some text, in their order."""
     decoder, start = json.JSONDecoder(), content.find("{")
     while start >= 0:

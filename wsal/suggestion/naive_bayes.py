@@ -41,7 +41,8 @@ def fit_naive_bayes(term_matrix: sparse.csr_array, seeds: np.ndarray, gold: Clas
     weight = np.full((len(gold), 1), UNLABELLED, dtype=np.float32)
     weight[labelled] = 1
     n_texts = np.asarray(term_matrix.sum(axis=0)).ravel()
-    smoothing = (0.05 * n_texts / max(n_texts.mean(), 1e-9))[:, None].astype(np.float32)
+    mean = n_texts.sum() / max(len(n_texts), 1)
+    smoothing = (0.05 * n_texts / max(mean, 1e-9))[:, None].astype(np.float32)
     probs = seeds.astype(np.float32)
     probs[labelled] = np.eye(seeds.shape[1], dtype=np.float32)[gold[labelled]]
     gold_probs = probs[labelled]

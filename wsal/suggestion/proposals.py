@@ -73,6 +73,15 @@ def scalar(value: str | float) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def comment(text: str) -> str:
+    r"""The text on one line, as a comment in YAML can hold it.
+
+    >>> comment("tea\n- pot\u2028x\x00")
+    'tea - pot x'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def rule_name(stem: str, taken: Iterable[str]) -> str:
     """A name of lower-case words and underscores that no rule has yet.
 
