@@ -230,8 +230,7 @@ class StopSettings:
     hours: Amount | None = None
     """Stop when annotators have spent this many hours."""
     budget: Amount | None = None
-    """Stop when the annotators' time, at `active.price_per_hour`, and the language model's answers
-    have cost this much together."""
+    """Stop when people (at `active.price_per_hour`) and the language model have cost this much."""
 
 
 @dataclass(frozen=True)

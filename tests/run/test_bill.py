@@ -10,6 +10,7 @@ from llm.fake_server import FakeServer
 
 from wsal.active.money import Bill
 from wsal.data.catalog import Catalog
+from wsal.web.panel import quality
 
 SETTINGS = (
     "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
@@ -62,6 +63,10 @@ def test_a_cascade_ends_with_a_bill(tmp_path):
     asked = pl.read_parquet(run / "llm_votes/answers.parquet")
     measured = query.filter(pl.col("purpose") == "evaluate")["text"]
     assert measured.is_in(asked["text"].to_list()).sum() >= 10  # labelled first in their strata
+
+    page = quality(run)
+    assert page["bill"] == bill.sentences()
+    assert any("counts as" in sentence for sentence in page["forecast"])
 
     said = run_here(tmp_path, "forecast", "shop", "--metric", "accuracy", "--target", "0.9").stdout
     assert "a label of the language model counts as" in said

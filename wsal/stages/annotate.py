@@ -31,7 +31,7 @@ def annotate(
     earlier_annotations: Sequence[Artifact],
     earlier_queries: Sequence[Artifact],
     annotator: Annotator,
-    llm: LLMSettings,
+    llm: LLMSettings | None = None,
     seed: int,
 ) -> Facts:
     """query.parquet -> annotations.parquet, once every text asked is answered or skipped.
@@ -42,7 +42,8 @@ def annotate(
     number, round_dir = query.facts["round"], query.path.parent
     table = read_query(pool, query)
     rows = rows_of(pool, table["text"])
-    model = open_llm(llm, round_dir.parents[1]) if isinstance(annotator, Llm | Cascade) else None
+    asks_model = isinstance(annotator, Llm | Cascade)
+    model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
     asked = Query(
         table=table,
         labels=LabelSet(tuple(pool.facts["labels"])),

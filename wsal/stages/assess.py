@@ -23,12 +23,12 @@ def assess(
     out: Path,
     *,
     pool: Artifact,
+    llm_votes: Artifact | None = None,
     embeddings: Artifact,
     pretrained: Artifact,
     first_query: Artifact,
     classifiers: Sequence[Artifact],
     annotations: Sequence[Artifact],
-    llm_votes: Artifact | None = None,
     seed: int,
 ) -> Facts:
     """Every classifier on the evaluation sample (without one: on dev) -> assessment.json.
