@@ -13,7 +13,8 @@ from sklearn.metrics import f1_score
 
 from wsal import tables
 from wsal.artifacts import Artifact
-from wsal.evaluation.estimates import Sample, accuracy, gain, macro_f1
+from wsal.evaluation.estimates import accuracy, gain, macro_f1
+from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import top_up
 from wsal.rounds.evaluation_frame import frame_probs, read_frame
 from wsal.run.pipeline import folder

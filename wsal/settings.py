@@ -230,7 +230,7 @@ class StopSettings:
     hours: Amount | None = None
     """Stop when annotators have spent this many hours."""
     budget: Amount | None = None
-    """Stop when the annotators' time has cost this much, at `active.price_per_hour`."""
+    """Stop when people (at `active.price_per_hour`) and the language model have cost this much."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wsal.active.stopping import kappa, stop_verdicts, time_spent, unmeasurable_rules
+from wsal.active.money import time_spent
+from wsal.active.stopping import kappa, stop_verdicts, unmeasurable_rules
 from wsal.settings import StopSettings
 
 
@@ -76,6 +77,19 @@ def test_a_break_counts_as_five_minutes_and_an_unknown_time_as_the_median():
     assert time_spent([2.0, 4.0, 9000.0]) == 306.0
     assert time_spent([2.0, 4.0, 6.0, None]) == 16.0
     assert time_spent([None, None]) is None
+
+
+def test_a_budget_counts_people_and_the_language_model_together():
+    stop = StopSettings(budget=50.0)
+    llm = {"calls": 10, "input_tokens": 900, "output_tokens": 90, "cost": 14.0}
+    before = assessed(seconds=3590.0) | {"llm": llm | {"cost": 13.0}}  # 35.90 for people
+    assert reasons([before], stop) == []
+    [why] = reasons([assessed(seconds=3600.0) | {"llm": llm}], stop)
+    assert why == "cost 50.000 (stop at 50), 14.00 of it for the language model"
+    alone = assessed(seconds=None) | {"llm": llm | {"cost": 50.0}, "n_answers": 0}
+    assert len(reasons([alone], stop)) == 1
+    untimed = stop_verdicts([alone | {"n_answers": 5}], StopSettings(hours=0.0), 36.0)
+    assert (False, "annotators' hours unknown: no answer was timed") in untimed
 
 
 def test_a_budget_of_time_that_nobody_took_is_reported_as_unknown():

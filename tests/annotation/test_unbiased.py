@@ -25,6 +25,7 @@ from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
 from wsal.evaluation import estimates
+from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import strata, top_up
 from wsal.labels import LabelSet
 
@@ -216,7 +217,7 @@ def measured(habits, runs=RUNS, first=FIRST_SEED):
         at_work = Round(habits, seed)
         at_work.work()
         rows, gold = at_work.collected()
-        sample, draw = estimates.Sample(rows, gold, here.stratum), np.random.default_rng([seed, 3])
+        sample, draw = Sample(rows, gold, here.stratum), np.random.default_rng([seed, 3])
         both = [f(sample, here.probs, draw) for f in (estimates.accuracy, estimates.macro_f1)]
         values.append([(one.value, one.low, one.high) for one in both])
         n_labels.append(len(rows))

@@ -3,35 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
+from worlds import drawn, true_f1, world
 
 from wsal.errors import DataError
-from wsal.evaluation.estimates import Sample, _macro_f1, accuracy, gain, macro_f1
-from wsal.evaluation.sampling import strata, top_up
+from wsal.evaluation.auxiliary import expect
+from wsal.evaluation.estimates import _macro_f1, accuracy, gain, macro_f1
+from wsal.evaluation.sample import Sample
 
 REPEATS = 80
-
-
-def world(seed=0, n=5_000, c=10, signal=5.5, sharpen=2.8):
-    """A frame and a classifier that is right on about .88 of it and believes to be better."""
-    rng = np.random.default_rng(seed)
-    prior = 1 / np.arange(1, c + 1)
-    gold = rng.choice(c, size=n, p=prior / prior.sum())
-    logits = rng.normal(size=(n, c))
-    logits[np.arange(n), gold] += (
-        signal * rng.gamma(2.0, 0.5, size=n) * rng.uniform(0.6, 1.4, c)[gold]
-    )
-    odds = np.exp(sharpen * (logits - logits.max(axis=1, keepdims=True)))
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32), gold
-
-
-def true_f1(probs, gold):
-    return f1_score(gold, probs.argmax(axis=1), average="macro", zero_division=0)
-
-
-def drawn(probs, gold, n, seed, most=30):
-    stratum = strata(probs, most)
-    rows = top_up(stratum, probs, n, np.empty(0, np.int64), np.random.default_rng(seed))
-    return Sample(rows, gold[rows], stratum)
 
 
 def at_random(probs, gold, n, seed):
@@ -106,7 +85,8 @@ def test_the_value_is_what_a_loop_finds():
             of_gold += weight * surprise
             true += weight * surprise * (said[row] == k)
         f1.append(2 * max(true, 0) / ((said == k).sum() + max(of_gold, true)))
-    found = _macro_f1(sample, probs)(sample.rows, sample.gold, sample.weights[None])[0]
+    statistic, asked = _macro_f1(sample, expect(sample, probs)), np.empty((1, 0))
+    found = statistic(sample.rows, sample.gold, sample.weights[None], asked)[0]
     assert found == pytest.approx(np.mean(f1), abs=1e-6)
 
 
@@ -116,8 +96,9 @@ def test_macro_f1_has_no_bias_in_small_samples():
     truth, plain, found = true_f1(probs, gold), [], []
     for seed in range(300):
         sample = drawn(probs, gold, 60, seed, most=20)
-        statistic = _macro_f1(sample, probs)
-        plain.append(statistic(sample.rows, sample.gold, sample.weights[None])[0] - truth)
+        statistic = _macro_f1(sample, expect(sample, probs))
+        value = statistic(sample.rows, sample.gold, sample.weights[None], np.empty((1, 0)))[0]
+        plain.append(value - truth)
         found.append(macro_f1(sample, probs, np.random.default_rng(seed)).value - truth)
     assert abs(np.mean(found)) < 2 * np.std(found) / np.sqrt(300)
     assert np.mean(plain) < -2 * np.std(plain) / np.sqrt(300)  # what is taken off is there

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsal.evaluation.estimates import Sample
+from wsal.evaluation.sample import Sample
 from wsal.export.calibration import apply_temperature
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, _named, calibrated, quality

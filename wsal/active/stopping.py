@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wsal.active.money import amount, bill_of
 from wsal.settings import StopSettings
 
 ROUNDS = 3  # over which agreement is averaged
-LONGEST = 300.0  # seconds: a longer answer included a break
 HOW_TO_MEASURE = (
     "use evaluation.size=100 (that many more random texts to label, never trained on) or, where "
     "the data has gold labels, data.layout.dev_share=0.1"
@@ -48,29 +48,6 @@ def unmeasurable_rules(stop: StopSettings) -> str | None:
     )
 
 
-def time_spent(seconds: Sequence[float | None]) -> float | None:
-    """Seconds that all answers took together; an unknown time counts as the median of the others.
-
-    None if no time is known.
-
-    >>> time_spent([4.0, None, 1000.0, 6.0])
-    316.0
-    """
-    times = [min(float(time), LONGEST) for time in seconds if time is not None]
-    if not times:
-        return None
-    return round(sum(times) + float(np.median(times)) * (len(seconds) - len(times)), 1)
-
-
-def cost_of(seconds: float | None, price_per_hour: float) -> float | None:
-    """What so many seconds of annotators cost; None if the time is unknown.
-
-    >>> cost_of(1800, 30.0)
-    15.0
-    """
-    return None if seconds is None else round(seconds / 3600 * price_per_hour, 2)
-
-
 def stop_verdicts(
     assessments: Sequence[Mapping[str, Any]], stop: StopSettings, price_per_hour: float = 0.0
 ) -> list[tuple[bool, str]]:
@@ -98,11 +75,16 @@ def stop_verdicts(
     if gain := last["next_gain"].get(stop.metric):
         name = f"largest likely gain in {stop.metric} from the next 100 labels"
         verdicts.append(_under(gain["high"], stop.least_gain, name))
-    if last["seconds"] is None:
-        return [*verdicts, (False, "annotators' hours and cost unknown: no answer was timed")]
-    verdicts.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
-    cost = cost_of(last["seconds"], price_per_hour) or 0.0
-    return [*verdicts, _over(cost, stop.budget, "cost")]
+    bill, unknown = bill_of(last, price_per_hour), "unknown: no answer was timed"
+    if last["seconds"] is None and not bill.calls:
+        return [*verdicts, (False, f"annotators' hours and cost {unknown}")]
+    if last["seconds"] is not None:
+        verdicts.append(_over(last["seconds"] / 3600, stop.hours, "hours of annotators"))
+    elif bill.answers:
+        verdicts.append((False, f"annotators' hours {unknown}"))
+    holds, words = _over(bill.total, stop.budget, "cost")
+    of_llm = f", {amount(bill.llm)} of it for the language model" if bill.calls else ""
+    return [*verdicts, (holds, words + of_llm)]
 
 
 def _over(value: float, least: float | None, name: str) -> tuple[bool, str]:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.active.stopping import time_spent
+from wsal.active.money import time_spent
 from wsal.api.answers import gold_rows
 from wsal.api.label_model import WeakLabels
 from wsal.api.pool import Pool
@@ -16,8 +16,8 @@ from wsal.arrays import Classes, Probs
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
-from wsal.evaluation.estimates import Sample
 from wsal.evaluation.metrics import evaluate
+from wsal.evaluation.sample import Sample
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample

@@ -10,11 +10,13 @@ from typing import Any
 
 from rich.table import Table
 
+from wsal.active.money import bill_of
 from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
-from wsal.rounds.learning_curve import forecast_sentences, learning_curve
+from wsal.rounds.learning_curve import forecast_sentences, labels_counted, learning_curve
+from wsal.rounds.mixtures import mixture_sentences
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import opened
 from wsal.run.stage_lines import METRICS
@@ -60,7 +62,9 @@ def run(options: argparse.Namespace) -> None:
     price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
     out = console()
     out.print(_table(facts, prediction, options.metric))
-    for line in forecast_sentences(facts, prediction, price, options.metric, options.target):
+    lines = forecast_sentences(facts, prediction, price, options.metric, options.target)
+    lines += mixture_sentences(facts, price, options.metric, options.target)
+    for line in [*lines, *bill_of(facts, price).sentences()]:
         out.print(line, highlight=False, soft_wrap=True)
 
 
@@ -84,12 +88,14 @@ def newest_assessment(run_dir: Path) -> Artifact:
 def _table(facts: dict[str, Any], prediction: Forecast, metric: str) -> Table:
     name = METRICS[metric]
     table = Table(title=f"{name} on {facts['measured_on']}", title_justify="left")
-    for head in ("gold labels", name, "low", "high"):
+    counted = labels_counted(facts)
+    is_mixed = counted != [measured["n_gold"] for measured in facts["rounds"]]
+    for head in ("labels, as of people" if is_mixed else "gold labels", name, "low", "high"):
         table.add_column(head, justify="right")
     table.add_column("")
-    for measured in facts["rounds"]:
+    for n_labels, measured in zip(counted, facts["rounds"], strict=True):
         numbers = [f"{measured[metric][key]:.3f}" for key in ("value", "low", "high")]
-        table.add_row(str(measured["n_gold"]), *numbers, f"round {measured['round']}")
+        table.add_row(f"{n_labels:.0f}", *numbers, f"round {measured['round']}")
     forecasts = zip(
         prediction.counts, prediction.medians, prediction.lows, prediction.highs, strict=True
     )

@@ -11,6 +11,7 @@ import numpy as np
 from wsal.arrays import Classes, Probs, Rows
 
 LEAST = 30  # texts that must be predicted as a class for it to have strata of its own
+NO_ROWS = np.empty(0, np.int64)
 LEAST_VARIANCE = 0.01  # of being right, added in each stratum: none is taken for faultless
 
 
@@ -39,21 +40,27 @@ def strata(probs: Probs, most: int) -> Classes:
 
 
 def top_up(
-    stratum: Classes, probs: Probs, n: int, taken_rows: Rows, rng: np.random.Generator
+    stratum: Classes,
+    probs: Probs,
+    n: int,
+    taken_rows: Rows,
+    rng: np.random.Generator,
+    first: Rows = NO_ROWS,
 ) -> Rows:
     """`n` more rows of the frame (all that are left, if fewer), never one of `taken_rows`.
 
     Strata in which the classifier of `probs` `(frame, classes)`, the newest one, is less sure get
     more texts. The first k rows are those that would have been drawn for n = k, so a round can end
     after any text. (In a wholly random order, the first k might miss some strata, and answers in
-    other strata would have to stand for them.)
+    other strata would have to stand for them.) Within its stratum, texts in `first`, a random part
+    of the frame, are drawn before the others.
     """
     sizes = np.bincount(stratum)
     right = np.bincount(stratum, probs.max(axis=1)) / np.maximum(sizes, 1)
     taken = np.bincount(stratum[taken_rows], minlength=len(sizes))
     spreads = np.sqrt(np.clip(right * (1 - right), 0, None) + LEAST_VARIANCE)
     order = _allocation_order(sizes, spreads, n, taken)
-    rows = draw(stratum, np.bincount(order, minlength=len(sizes)), taken_rows, rng)
+    rows = draw(stratum, np.bincount(order, minlength=len(sizes)), taken_rows, rng, first)
     ordered = np.empty_like(rows)
     ordered[np.argsort(order, kind="stable")] = rows[np.argsort(stratum[rows], kind="stable")]
     return ordered
@@ -94,12 +101,19 @@ def _allocation_order(sizes: Classes, spreads: np.ndarray, n: int, taken: Classe
     return np.array(order, dtype=np.int64)
 
 
-def draw(stratum: Classes, counts: Classes, taken_rows: Rows, rng: np.random.Generator) -> Rows:
+def draw(
+    stratum: Classes,
+    counts: Classes,
+    taken_rows: Rows,
+    rng: np.random.Generator,
+    first: Rows = NO_ROWS,
+) -> Rows:
     """`counts[h]` rows of each stratum h (all that are left, if fewer), never one of `taken_rows`.
 
-    The result is in random order.
+    Those in `first` are drawn before the others. The result is in random order.
     """
     rows = rng.permutation(np.setdiff1d(np.arange(len(stratum)), taken_rows))
+    rows = rows[np.argsort(~np.isin(rows, first), kind="stable")]
     chosen = [rows[stratum[rows] == h][:count] for h, count in enumerate(counts)]
     drawn: Rows = rng.permutation(np.concatenate([*chosen, np.empty(0, np.int64)]))
     return drawn

@@ -6,8 +6,9 @@ from typing import Literal
 from wsal.active.stopping import kappa
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Facts
-from wsal.evaluation.estimates import Estimate, Sample, accuracy, gain, macro_f1
+from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
 from wsal.evaluation.forecast import Gain, next_gain
+from wsal.evaluation.sample import Sample
 from wsal.rounds.learning_curve import learning_curve
 from wsal.seeding import rng
 
@@ -18,7 +19,11 @@ NEXT = 100  # labels whose gain is forecast
 
 
 def assess_rounds(
-    sample: Sample, probs: Sequence[Probs], n_gold: Sequence[int], seed: int
+    sample: Sample,
+    probs: Sequence[Probs],
+    n_gold: Sequence[int],
+    seed: int,
+    llm: Facts | None = None,
 ) -> Facts:
     """Judge all classifiers on the same sample, so that gains are paired.
 
@@ -27,6 +32,7 @@ def assess_rounds(
         probs: of each classifier, the weak-pretrained one first, `(frame, classes)`.
         n_gold: gold labels that each was trained on.
         seed: of the bootstrap.
+        llm: what a language model did, from `llm_facts`; its labels count in the forecast.
 
     Returns:
         `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals.
@@ -45,6 +51,8 @@ def assess_rounds(
         for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
     ]
     facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
+    if llm:
+        facts["llm"] = llm
     if len(rounds) < 2:
         return facts
     new_labels = n_gold[-1] - n_gold[-2]

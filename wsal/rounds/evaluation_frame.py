@@ -16,8 +16,8 @@ from wsal import tables
 from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
-from wsal.evaluation.estimates import Sample
-from wsal.evaluation.sampling import strata, top_up
+from wsal.evaluation.sample import Auxiliary, Sample
+from wsal.evaluation.sampling import NO_ROWS, strata, top_up
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 
@@ -82,17 +82,26 @@ def frame_probs(embeddings: Artifact, classifier: Artifact, frame: Frame) -> Pro
 
 
 def evaluation_rows(
-    frame: Frame, probs: Probs, is_asked: np.ndarray, n: int, number: int, seed: int
+    frame: Frame,
+    probs: Probs,
+    is_asked: np.ndarray,
+    n: int,
+    number: int,
+    seed: int,
+    answered: Rows | None = None,
 ) -> Rows:
     """Positions in the frame of `n` texts to ask for evaluation in round `number`.
 
     `probs` are the newest classifier's for the frame: where it errs more, more is asked.
-    `is_asked` `(frame,)` says which texts were asked before.
+    `is_asked` `(frame,)` says which texts were asked before. `answered` are positions of texts that
+    a language model was asked about: they come first within their strata, as its answers make the
+    estimates more precise only where people's labels show how good they are.
     """
     if not n or not len(frame.rows):
         return np.empty(0, np.int64)
     asked = np.flatnonzero(is_asked)
-    return top_up(frame.stratum, probs, n, asked, rng(seed, "evaluation", number))
+    draw, first = rng(seed, "evaluation", number), NO_ROWS if answered is None else answered
+    return top_up(frame.stratum, probs, n, asked, draw, first)
 
 
 def sample_size(pool: Facts, settings: EvaluationSettings, number: int) -> int:
@@ -133,15 +142,19 @@ class Reference:
 
 
 def choose_reference(
-    pool: Artifact, frame: Frame, annotations: Sequence[Artifact]
+    pool: Artifact,
+    frame: Frame,
+    annotations: Sequence[Artifact],
+    auxiliary: Auxiliary | None = None,
 ) -> Reference | None:
     """The evaluation sample, if people answered one; else the dev split; else None.
 
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
+    `auxiliary` is what a language model answered on the frame.
     """
     rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
     copies = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
-    if sample := frame_sample(frame, rows, gold, copies.to_numpy()):
+    if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
         return Reference("frame", sample)
     if (pool.path / "dev.parquet").exists():
         return Reference("dev", whole_sample(*gold_of(pool, "dev")))
@@ -153,7 +166,13 @@ def whole_sample(gold: Classes, weights: Weights) -> Sample:
     return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), weights)
 
 
-def frame_sample(frame: Frame, rows: Rows, gold: Classes, n_copies: np.ndarray) -> Sample | None:
+def frame_sample(
+    frame: Frame,
+    rows: Rows,
+    gold: Classes,
+    n_copies: np.ndarray,
+    auxiliary: Auxiliary | None = None,
+) -> Sample | None:
     """The evaluation sample: answered rows of the pool that the frame has; None if it has none.
 
     `n_copies` `(texts,)` says how many rows of the source each text of the pool stands for.
@@ -163,7 +182,7 @@ def frame_sample(frame: Frame, rows: Rows, gold: Classes, n_copies: np.ndarray) 
         return None
     positions = np.searchsorted(frame.rows, rows[inside])
     weights = n_copies[frame.rows].astype(np.float64)
-    return Sample(positions, gold[inside], frame.stratum, weights)
+    return Sample(positions, gold[inside], frame.stratum, weights, auxiliary)
 
 
 def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:

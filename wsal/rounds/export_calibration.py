@@ -9,8 +9,9 @@ import numpy as np
 
 from wsal.arrays import Classes, Probs, Weights
 from wsal.artifacts import Artifact, Facts
-from wsal.evaluation.estimates import Sample, accuracy, macro_f1
+from wsal.evaluation.estimates import accuracy, macro_f1
 from wsal.evaluation.metrics import calibration_error, evaluate
+from wsal.evaluation.sample import Sample
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame, whole_sample

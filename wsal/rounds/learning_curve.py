@@ -6,28 +6,42 @@ from typing import Any
 
 import numpy as np
 
+from wsal.active.money import amount
 from wsal.artifacts import Facts
 from wsal.evaluation.forecast import Curve, Forecast
 
 MOST_SHARED = 0.95  # share of the variance that rounds can have in common
 
 
-def learning_curve(facts: Facts, metric: str) -> Curve:
+def learning_curve(facts: Facts, metric: str, worth: float | None = None) -> Curve:
     """The metric after each round, with its variance.
 
     `facts` are those of the stage `assess`. All rounds were measured on the same texts, so their
     errors are correlated. The last gain shows by how much: it varies less than the difference of
-    two independent estimates would.
+    two independent estimates would. A label of a language model counts as `worth` labels of people;
+    by default, as many as its audit shows.
     """
-    rounds = [assessed for assessed in facts["rounds"] if assessed["n_gold"]]
+    counts = labels_counted(facts, worth)
+    rounds = [(n, r) for n, r in zip(counts, facts["rounds"], strict=True) if n]
     independent = sum(assessed[metric]["variance"] for assessed in facts["rounds"][-2:])
     ratio = facts["gain"][metric]["variance"] / independent if independent else 1.0
     return Curve(
-        np.array([assessed["n_gold"] for assessed in rounds], dtype=np.float64),
-        np.array([assessed[metric]["value"] for assessed in rounds]),
-        np.array([assessed[metric]["variance"] for assessed in rounds]),
+        np.array([n for n, _ in rounds], dtype=np.float64),
+        np.array([assessed[metric]["value"] for _, assessed in rounds]),
+        np.array([assessed[metric]["variance"] for _, assessed in rounds]),
         shared=float(np.clip(1 - ratio, 0, MOST_SHARED)),
     )
+
+
+def labels_counted(facts: Facts, worth: float | None = None) -> list[float]:
+    """The labels of each round; those of a language model count as `worth` ones of people."""
+    of_people = [assessed["n_gold"] for assessed in facts["rounds"]]
+    llm = facts.get("llm")
+    if not llm:
+        return of_people
+    if worth is None:
+        worth = llm["worth"][1] if llm["worth"] else 0.0
+    return [n + worth * of_llm for n, of_llm in zip(of_people, llm["labels"], strict=True)]
 
 
 def forecast_sentences(
@@ -38,17 +52,15 @@ def forecast_sentences(
         return [f"{metric} {target:g} is reached"]
     labels = (forecast.labels, forecast.low, forecast.high)
     lines = [
-        f"{metric} {target:g} needs {_with_interval(labels, _count)}",
+        f"{metric} {target:g} needs {with_interval(labels, _count)}",
         f"chance that no number of labels reaches it: {forecast.unreachable:.0%}",
     ]
-    answered = facts["n_gold"] + facts["n_evaluation"]
-    if facts["seconds"] and answered:
-        seconds = facts["seconds"] / answered
+    if seconds := seconds_per_label(facts):
         hours = [n * seconds / 3600 for n in labels]
-        lines.append(f"at {seconds:.1f} s a label, {_with_interval(hours, _hours)}")
+        lines.append(f"at {seconds:.1f} s a label, {with_interval(hours, _hours)}")
         if price:
             money = [n * price for n in hours]
-            lines.append(f"which costs {_with_interval(money, _money)}")
+            lines.append(f"which costs {with_interval(money, amount)}")
         if facts["n_evaluation"]:
             lines.append("labels for evaluation in each further round come on top")
     if forecast.beyond:
@@ -56,7 +68,13 @@ def forecast_sentences(
     return lines
 
 
-def _with_interval(values: Sequence[float], unit: Callable[[float], str]) -> str:
+def seconds_per_label(facts: Facts) -> float | None:
+    """How long people took for a label; None if that is unknown."""
+    answered = facts["n_gold"] + facts["n_evaluation"]
+    return facts["seconds"] / answered if facts["seconds"] and answered else None
+
+
+def with_interval(values: Sequence[float], unit: Callable[[float], str]) -> str:
     """A median and the ends of its interval, any of which may be infinite."""
     median, low, high = values
     interval = f"at least {unit(low)}" if isinf(high) else f"{unit(low)} to {unit(high)}"
@@ -70,7 +88,3 @@ def _count(n: float) -> str:
 
 def _hours(hours: float) -> str:
     return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h"
-
-
-def _money(money: float) -> str:
-    return f"{money:,.2f}"

@@ -10,7 +10,9 @@ from wsal.annotation.answers import renamed_classes, rows_of
 from wsal.annotation.evidence import ANSWERS_FILE
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact
+from wsal.evaluation.sample import Auxiliary
 from wsal.labels import LabelSet
+from wsal.rounds.evaluation_frame import Frame
 from wsal.rounds.llm_sampling import MEASURES, RANDOM
 from wsal.rounds.sources import LLMAnswers
 
@@ -50,3 +52,19 @@ def read_llm_answers(
         here["measures"].to_numpy(),
         here["is_random"].to_numpy(),
     )
+
+
+def frame_answers(pool: Artifact, llm_votes: Artifact | None, frame: Frame) -> Auxiliary | None:
+    """The answers to texts of the frame, which the stage ask drew at random; None without any.
+
+    Answers of rounds are left out, because the texts of a query are not a random part of the frame.
+    """
+    answers = read_llm_answers(pool, llm_votes)
+    answers = answers.take(answers.measures & np.isin(answers.rows, frame.rows))
+    if not len(answers.rows):
+        return None
+    asked = np.isin(frame.rows, answers.rows)
+    classes = np.full(len(asked), ABSTAIN, dtype=np.int64)
+    confidence = np.zeros(len(asked))
+    classes[asked], confidence[asked] = answers.classes, answers.confidence
+    return Auxiliary(asked, classes, confidence)

@@ -36,6 +36,7 @@ class RoundState:
     gold_rows: Rows  # rows with a label to train on, of people or of a language model
     gold: Classes  # (gold_rows,)
     disputed: Scores  # (texts,): 1.0 where rules vote for different classes
+    answered: Rows | None = None  # positions in the frame that a language model was asked about
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,13 @@ def choose_query(
     free = np.ones(len(state.embeddings), dtype=bool)
     free[state.asked] = False
     measured = evaluation_rows(
-        state.frame, state.frame_probs, ~free[state.frame.rows], n_evaluation, number, seed
+        state.frame,
+        state.frame_probs,
+        ~free[state.frame.rows],
+        n_evaluation,
+        number,
+        seed,
+        state.answered,
     )
     free[state.frame.rows] = False
     left = np.flatnonzero(free)

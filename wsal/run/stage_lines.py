@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
+from wsal.active.money import Bill, amount
 from wsal.annotation.answers import set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.pipeline import Outcome
@@ -132,6 +133,8 @@ def _assess(facts: Facts) -> str:
         parts.append(f"measured on {facts['measured_on']}")
     if facts["seconds"] is not None:
         parts.append(f"{facts['seconds'] / 60:.1f} min of annotation")
+    if llm := facts.get("llm"):
+        parts.append(f"language model {llm['calls']:,} calls, {amount(llm['cost'])}")
     if facts["agreement"] is not None:
         parts.append(f"agreement with the previous round {facts['agreement']:.3f}")
     return "; ".join(parts)
@@ -198,7 +201,7 @@ def report(outcome: Outcome | str) -> None:
 
 
 def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Print the learning curves side by side, the time of each stage, and how to use the model.
+    """Print learning curves side by side, the time of each stage, bills, how to use the model.
 
     `summaries` are what summary.json of each run holds; the model is that of the first run.
     """
@@ -216,6 +219,8 @@ def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
         seconds = summary["seconds"]
         stages = ", ".join(f"{stage} {spent:.0f}" for stage, spent in seconds.items())
         print_line(f"{summary['name']}: {sum(seconds.values()):.0f} seconds ({stages})")
+        for line in Bill.read(summary["bill"]).sentences() if "bill" in summary else ():
+            print_line(line)
     if exported := summaries[0]["exported"]:
         print_line(
             f"\nThe model is in {exported}. To use it:\n\n"

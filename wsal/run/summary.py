@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wsal.active.money import bill_of
 from wsal.artifacts import Artifact, Facts
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
@@ -13,7 +14,7 @@ METRICS = ("accuracy", "macro_f1")
 
 
 def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
-    """Learning curve, data, rules, and seconds of each stage.
+    """Learning curve, data, rules, seconds of each stage, and what labels cost so far.
 
     Numbers are of the test split; where there is none, those of rounds are of the evaluation
     sample, else of dev. None where there is no gold.
@@ -21,6 +22,10 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
     artifacts = {stage: opened(run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
     pool, weak, pretrained = (artifacts[s] for s in ("prepare", "aggregate", "pretrain"))
     seconds = {stage: a.manifest["seconds"] for stage, a in artifacts.items() if a}
+    config = json.loads((run_dir / CONFIG).read_text())
+    price = config["active"]["price_per_hour"]
+    asked = artifacts["ask"]
+    bill = bill_of(asked.facts if asked else {}, price)
     rounds = [_round(0, 0, pretrained)] if pretrained else []
     for number in range(1, n_rounds + 1):
         for stage in ROUND_STAGES:
@@ -32,12 +37,14 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
                 elif stage == "assess":
                     has_test = bool(pool and pool.facts["n_test"])
                     _add_assessment(rounds, artifact.facts, has_test=has_test)
+                    bill = bill_of(artifact.facts, price)
+                    rounds[-1]["cost_so_far"] = bill.total
     if exported := opened(run_dir, STAGES["export"].writes):
         seconds["export"] = exported.manifest["seconds"]
     rules = _on_gold(weak.facts.get("covered", {})) if weak else None
     return {
         "name": name,
-        "data": json.loads((run_dir / CONFIG).read_text())["data"]["_target_"],
+        "data": config["data"]["_target_"],
         "n_pool": pool.facts["n_pool"] if pool else None,
         "n_classes": len(pool.facts["labels"]) if pool else None,
         "rounds": rounds,
@@ -45,6 +52,7 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
         "rules_alone": _on_gold(weak.facts) if weak else None,
         "exported": str(exported.path) if exported else None,
         "seconds": seconds,
+        "bill": bill.facts(),
     }
 
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
-from wsal.active.stopping import time_spent
+from wsal.active.money import time_spent
 from wsal.annotation.answers import is_llm
 from wsal.artifacts import Artifact, Facts
+from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import choose_reference, frame_probs, read_frame
+from wsal.rounds.llm_answers import frame_answers
+from wsal.rounds.llm_worth import llm_facts
 
 GROWN = 1.1  # times as many texts as when the sample was drawn
 
@@ -20,6 +23,7 @@ def assess(
     out: Path,
     *,
     pool: Artifact,
+    llm_votes: Artifact | None = None,
     embeddings: Artifact,
     pretrained: Artifact,
     first_query: Artifact,
@@ -29,7 +33,8 @@ def assess(
 ) -> Facts:
     """Every classifier on the evaluation sample (without one: on dev) -> assessment.json.
 
-    Where there is neither a sample nor a dev split, only time and agreement are reported.
+    Where there is neither a sample nor a dev split, only what labels cost and agreement are
+    reported.
     """
     frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
@@ -41,6 +46,7 @@ def assess(
         "n_gold": classifiers[-1].facts["n_gold"],
         "n_evaluation": asked["label"].count(),
         "n_evaluation_skipped": _n_skipped(asked),
+        "n_answers": len(by_people),
         "seconds": time_spent(by_people["seconds"].to_list()),
         **compare_predictions(before, after),
         "measured_on": None,
@@ -48,14 +54,18 @@ def assess(
         "gain": {},
         "next_gain": {},
     }
-    if reference := choose_reference(pool, frame, annotations):
+    if llm := llm_facts(llm_votes, annotations, models):
+        facts["llm"] = llm
+    auxiliary = frame_answers(pool, llm_votes, frame)
+    if reference := choose_reference(pool, frame, annotations, auxiliary):
         probs = [reference.probs(embeddings, model, frame) for model in models]
         n_gold = [model.facts.get("n_gold", 0) for model in models]
         facts["measured_on"] = reference.name
         if reference.place == "frame":
+            facts["measured_on"] += _explained(reference.sample)
             facts["measured_on"] += _skipped(facts["n_evaluation_skipped"])
             facts["measured_on"] += _grown(pool, first_query)
-        facts |= assess_rounds(reference.sample, probs, n_gold, seed)
+        facts |= assess_rounds(reference.sample, probs, n_gold, seed, llm)
     write_json(out / "assessment.json", facts)
     return facts
 
@@ -64,6 +74,14 @@ def _n_skipped(asked: pl.DataFrame) -> int:
     """Evaluation texts that nobody labelled, whoever saw them."""
     labelled = asked.drop_nulls("label")["id"].unique()
     return int(asked["id"].n_unique()) - len(labelled)
+
+
+def _explained(sample: Sample) -> str:
+    """On how much of the frame a language model's answers narrow the intervals."""
+    if not len(sample.asked):
+        return ""
+    share = len(sample.asked) / len(sample.stratum)
+    return f" (with a language model's answers to {share:.0%} of the texts it stands for)"
 
 
 def _skipped(n: int) -> str:

@@ -23,6 +23,7 @@ from wsal.rounds.evaluation_frame import (
     sample_size,
     write_frame,
 )
+from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.query import PoolReader, RoundState, choose_query, with_texts
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
 
@@ -33,6 +34,7 @@ def select(
     pool: Artifact,
     tokens: Artifact,
     votes: Artifact,
+    llm_votes: Artifact | None = None,
     weak_labels: Artifact,
     embeddings: Artifact,
     classifier: Artifact,
@@ -56,6 +58,7 @@ def select(
         labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)
     )
     gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
+    answers = frame_answers(pool, llm_votes, frame)
     state = RoundState(
         number=number,
         embeddings=np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False),
@@ -65,6 +68,7 @@ def select(
         gold_rows=gold_rows,
         gold=gold,
         disputed=disputed_texts(votes),
+        answered=np.flatnonzero(answers.asked) if answers else None,
     )
     reader = _reader(pool, tokens, weak_labels, classifier, encoder, hardware, number)
     n_evaluation = sample_size(pool.facts, evaluation, number)

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from wsal.active.money import bill_of
 from wsal.active.stopping import kappa, stop_verdicts
 from wsal.annotation.journal import (
     FLAG,
@@ -23,13 +24,14 @@ from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
+from wsal.rounds.mixtures import mixture_sentences
 from wsal.settings import StopSettings
 
 DEFAULT_TARGET = 0.95  # of the forecast, where stop.target is not set
 
 
 def quality(run_dir: Path) -> dict[str, Any]:
-    """Learning curve, forecast and stop rules, from the newest assessment; empty without one."""
+    """Learning curve, forecast, stop rules, bill; empty before the first assessment."""
     manifests = sorted(run_dir.glob(f"rounds/*/assessed/{MANIFEST}"))
     if not manifests:
         return {}
@@ -39,8 +41,9 @@ def quality(run_dir: Path) -> dict[str, Any]:
     verdicts = stop_verdicts(assessed, stop, price)
     reasons = [message for holds, message in verdicts if holds]
     facts = assessed[-1]
+    bill = bill_of(facts, price).sentences()
     if not facts["measured_on"]:
-        return {"stop": reasons}
+        return {"stop": reasons, "bill": bill}
     target = stop.target or DEFAULT_TARGET
     expected = forecast(learning_curve(facts, stop.metric), target)
     return {
@@ -48,7 +51,11 @@ def quality(run_dir: Path) -> dict[str, Any]:
         "metric": stop.metric,
         "measured_on": facts["measured_on"],
         "curve": [{"n_gold": r["n_gold"], **r[stop.metric]} for r in facts["rounds"]],
-        "forecast": forecast_sentences(facts, expected, price, stop.metric, target),
+        "forecast": [
+            *forecast_sentences(facts, expected, price, stop.metric, target),
+            *mixture_sentences(facts, price, stop.metric, target),
+        ],
+        "bill": bill,
     }
 
 

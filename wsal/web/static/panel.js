@@ -8,7 +8,8 @@ export function drawPanel(state) {
   const quality = state.quality || {};
   drawQuality(quality);
   drawCurve(quality.curve);
-  fill("forecast", ...(quality.forecast || []).map((sentence) => make("p", sentence)));
+  const sentences = [...(quality.forecast || []), ...(quality.bill || [])];
+  fill("forecast", ...sentences.map((sentence) => make("p", sentence)));
   drawDistribution(state.distribution || []);
   drawPeople(state.people);
 }
