@@ -37,6 +37,7 @@ class Evidence:
     """By `id`: the likeliest class by the rules alone, `rule_label`, and its `rule_probability`;
     null where no rule voted."""
     known: pl.DataFrame  # what the model answered in earlier rounds, columns audit.KNOWN
+    votes: pl.DataFrame  # what it answered beside the rules, columns tables.LLM_ANSWERS
     n_dev: int = 0  # texts of the dev split: where there are none, only people's answers measure
 
     @property
@@ -85,6 +86,7 @@ def gather(run: Sources, llm: LLM, query: pl.DataFrame) -> Evidence:
         questions_of(run, llm, asked),
         asked.select("id").hstack(_by_rules(run, asked["row"])),
         _earlier_answers(run),
+        _votes(run),
         int(run.pool.facts["n_dev"]),
     )
 
@@ -178,3 +180,12 @@ def _earlier_answers(run: Sources) -> pl.DataFrame:
     answers = with_people(answers, all_answers(run.pool, run.annotations))
     ruled = _by_rules(run, rows_of(run.pool, answers["text"]))
     return answers.hstack(ruled).select(*KNOWN)
+
+
+def _votes(run: Sources) -> pl.DataFrame:
+    """The valid answers that were given beside the rules, under present class names."""
+    table = pl.DataFrame(schema=tables.LLM_ANSWERS)
+    if run.votes is not None:
+        table = tables.read(run.votes.path / VOTES_FILE, tables.LLM_ANSWERS)
+    label = pl.col("label").replace(renamed_classes(run.pool))
+    return table.filter(pl.col("status") != "invalid").with_columns(label=label)
