@@ -18,6 +18,7 @@ from wsal.llm.cache import Cache, Call, open_cache
 from wsal.llm.prompts import which_class
 from wsal.llm.questions import Prompt, Question
 from wsal.llm.settings import LLMSettings, Price
+from wsal.llm.spending import UNIT, most
 
 OPTIONS = ("Tea", "Coffee", "Mugs")
 QUESTIONS = [Question(f"{'long ' * (n % 7)}text {n}", OPTIONS) for n in range(60)]
@@ -141,6 +142,17 @@ def test_what_other_purposes_cost_counts_and_so_do_calls(tmp_path):
             assert Counter(call.purpose for call in cache.calls()) == {"vote": 9, "round 1": 10}
         assert llm(server, tmp_path, calls=0).ask(QUESTIONS[:9], "vote").stopped == ""
         assert llm(server, tmp_path / "new", calls=0).ask(QUESTIONS, "vote").answers == []
+
+
+def test_a_question_that_was_half_paid_when_a_run_died_fits_the_budget_as_before(tmp_path):
+    prices = LLMSettings(price=Price(1, 2), questions=2)
+    prompt = which_class(QUESTIONS[0]).prompt
+    budget = most(prices, prompt, 4).units * UNIT
+    with FakeServer(right) as server:
+        for name, budget_now, n in (("a", budget, 1), ("b", budget * 0.999, 0)):
+            model = llm(server, tmp_path / name, price=Price(1, 2), questions=2, budget=budget_now)
+            assert len(model.complete([prompt], "vote")[0]) == 1  # the first of its two calls
+            assert len(model.ask(QUESTIONS[:1], "vote").answers) == n
 
 
 def test_without_usage_tokens_are_estimated(tmp_path):
