@@ -84,7 +84,7 @@ def test_what_it_did_and_cost_is_added_up(pool, votes, annotations, tmp_path):
     facts = llm_facts(votes, annotations, models)
     assert facts["calls"] == 7  # eight answers, one of them from the cache: text 0
     assert facts["cost"] == pytest.approx(0.7)
-    assert facts["rounds_cost"] == pytest.approx(0.5)
+    assert facts["rounds_cost"] == pytest.approx(0.4)
     assert (facts["labels"], facts["audited"], facts["right"]) == ([0, 2], 1, 0)
     assert facts["worth"][1] < 0.1
     assert llm_facts(None, [], models) == {}
