@@ -27,6 +27,15 @@ MODEL = "recorded"
 FAULTS = ("429", "500", "dropped", "broken")
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that are gone."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Raise nothing, and print nothing."""
+
+
 class ReplayServer:
     """The server, for use in a `with` block; its address is `url`.
 
@@ -48,8 +57,7 @@ class ReplayServer:
         self.faults, self.attempts, self.lock = faults, {}, threading.Lock()
         self.replies = {}  # text -> replies that were paid for
         bound = type("Bound", (Handler,), {"replay": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), bound)
-        self.http.daemon_threads = True
+        self.http = QuietServer(("127.0.0.1", port), bound)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def __enter__(self):

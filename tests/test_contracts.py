@@ -22,8 +22,8 @@ def needed(option):
 
 
 def needed_by_llm(option):
-    """The model, and consent if texts leave the machine."""
-    return [] if option == "none" else ["llm.model=m", "llm.remote=true"]
+    """The model, consent if texts leave the machine, and the price."""
+    return [] if option == "none" else ["llm.model=m", "llm.remote=true", "llm.price.input=1"]
 
 
 GROUPS = [*COMPONENTS, *SETTINGS]

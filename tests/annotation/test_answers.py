@@ -22,6 +22,7 @@ from wsal.data.base import Layout
 from wsal.data.table_file import TableFile
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
+from wsal.llm.settings import LLMSettings
 from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
 from wsal.run.checks import check_answers
@@ -46,7 +47,7 @@ def parts(path, by_id, annotator=None, labels=LABELS, seed=0, **layout):
     layout = Layout(text=("title",), id="id" if by_id else None, labels=labels, **layout)
     built = {"data": TableFile(path, layout), "annotator": annotator or File(), "seed": seed}
     built |= dict.fromkeys(("encoder", "strategy", "evaluation", "hardware"))
-    built |= {"active": ActiveSettings()}
+    built |= {"active": ActiveSettings(), "llm": LLMSettings()}
     return Components(built, {name: {"is": repr(one)} for name, one in built.items()})
 
 

@@ -20,6 +20,15 @@ FAULTS = (*BROKEN, "prose", "unknown", "refusal")
 """What `faults` may return for a request; None means a proper reply."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that are gone."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 class FakeServer:
     """Answers each text with a class and a confidence, except where a fault is due.
 
@@ -50,8 +59,7 @@ class FakeServer:
         self.keys = []  # the Authorization headers
         self.attempts, self.most_at_once, self.at_once = {}, 0, 0
         self.lock = threading.Lock()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": self}))
-        self.http.daemon_threads = True
+        self.http = QuietServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": self}))
         self.released = threading.Event()  # ends what is slow, at the end of the test
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 

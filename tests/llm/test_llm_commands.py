@@ -123,7 +123,7 @@ def test_only_the_fields_that_may_be_sent_are(prepared):
 
 
 def test_what_is_missing_is_noticed_before_the_work(tmp_path):
-    run = ("run", "experiment=smoke", "name=t", "llm=openai", "llm.model=m")
+    run = ("run", "experiment=smoke", "name=t", "llm=openai", "llm.model=m", "llm.price.input=1")
     assert "llm.remote=true" in run_here(tmp_path, *run).stderr
     done = run_here(tmp_path, *run, "llm.remote=true", "llm.key_variable=NO_SUCH_KEY")
     assert "NO_SUCH_KEY: this environment variable is not set" in done.stderr

@@ -59,14 +59,14 @@ def test_a_class_that_is_often_wrong_counts_less():
     truth = np.where(bad, 4, truth)  # whatever it calls 3 is a 4
     gold = np.where(np.arange(2_000) < 400, truth, -1)
     weight = weigh_answers(answers, probs, np.zeros(2_000, bool), gold)
-    probability = weight.probability(answers)
+    probability = weight.combine(probs, np.zeros(2_000, bool), answers).max(axis=1)
     assert probability[bad].max() < 0.4
     assert probability[~bad].min() > 0.7
 
 
 def test_an_answer_to_a_text_without_votes_stands_alone():
     uniform = np.full((1, 4), 0.25)
-    probs = mixed(uniform, np.array([False]), np.array([2]), np.array([0.7]), 0.3)
+    probs = mixed(uniform, np.array([2]), np.array([0.7]), np.array([0.0]))
     assert probs[0] == pytest.approx([0.1, 0.1, 0.7, 0.1])
 
 

@@ -80,16 +80,17 @@ def _labels(
 ) -> tuple[Rows, Classes]:
     """The rows of the pool with an answer of some annotators for this purpose, and the labels."""
     labels = LabelSet(tuple(pool.facts["labels"]))
-    in_pool = all_answers(pool, annotations).drop_nulls("row")
+    in_pool = all_answers(pool, annotations).drop_nulls("row").filter(of)
     check_classes(in_pool, labels)
-    gold = majority_labels(in_pool.filter(of, pl.col("purpose") == purpose), "row")
+    gold = majority_labels(in_pool.filter(pl.col("purpose") == purpose), "row")
     classes = [labels.index(name) for name in gold["label"]]
     return gold["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
 
 
 def llm_labels(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
     """The rows of the pool that a language model labelled and no person did, and the labels."""
-    rows, classes = _labels(pool, annotations, tables.TRAIN, is_llm())
+    known = pl.col("label").is_in(list(pool.facts["labels"]))  # of present classes
+    rows, classes = _labels(pool, annotations, tables.TRAIN, is_llm() & known)
     by_people = np.isin(rows, gold_answers(pool, annotations)[0])
     return rows[~by_people], classes[~by_people]
 

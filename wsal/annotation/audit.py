@@ -1,11 +1,12 @@
 """What people's answers say about a language model's: its calibration, and classes it fails on."""
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
-from wsal import tables
-from wsal.annotation.answers import majority_labels
+from wsal.annotation.answers import is_llm, majority_labels
 from wsal.llm.calibration import Calibration, calibrate
 
 # Why a text of a query goes where it goes; where the model answered, the `reason` in its table.
@@ -38,13 +39,16 @@ def with_people(answers: pl.DataFrame, annotations: pl.DataFrame) -> pl.DataFram
 
     `annotations` has the columns of tables.ANNOTATIONS, oldest first.
     """
-    by_people = annotations.filter(~pl.col("annotator").str.starts_with(tables.LLM_PREFIX))
-    people = majority_labels(by_people, "text").rename({"label": "people"})
+    people = majority_labels(annotations.filter(~is_llm()), "text").rename({"label": "people"})
     return answers.join(people, on="text", how="left", maintain_order="left")
 
 
-def calibration_of(known: pl.DataFrame, rule_precision: float) -> Calibration:
+def calibration_of(
+    known: pl.DataFrame, rule_precision: float, returned: Collection[str] = ()
+) -> Calibration:
     """The calibration of a model's confidence, for answers that contradict no precise rule.
+
+    Nor do answers count that name one of the `returned` classes, since none of these is accepted.
 
     It is fitted to answers that people judged. While there are few, agreement with rules whose weak
     label has at least the probability `rule_precision` counts a little, too: an answer is right
@@ -55,7 +59,11 @@ def calibration_of(known: pl.DataFrame, rule_precision: float) -> Calibration:
     confidence, those they see are therefore as good as those they do not. This does not hold for
     answers that contradict a rule, which people always see: they are left out.
     """
-    named = known.filter(pl.col("status") == "class", pl.col("reason") != CONTRADICTS)
+    named = known.filter(
+        pl.col("status") == "class",
+        pl.col("reason") != CONTRADICTS,
+        ~pl.col("label").is_in(list(returned)),
+    )
     judged = named.drop_nulls("people")
     by_rules = named.filter(
         pl.col("people").is_null() & (pl.col("rule_probability") >= rule_precision)

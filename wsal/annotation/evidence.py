@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,20 +10,19 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, rows_of
 from wsal.annotation.audit import KNOWN, with_people
-from wsal.annotation.llm_questions import (
-    class_centres,
-    make_questions,
-    sent_texts,
-    shortlists,
-    similar_gold,
-)
+from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
+from wsal.digests import MANIFEST
 from wsal.llm.asking import LLM
+from wsal.llm.pool_texts import questions_about, texts_to_send
 from wsal.llm.questions import Question
+from wsal.llm.shortlist import shortlist
+from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
 ANSWERS_FILE = "llm_answers.parquet"  # in an artifact of annotations
+VOTES_FILE = "answers.parquet"  # in an artifact of a language model's votes
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
 CENTRE_TEXTS = 20_000  # texts of the pool from which the centres of classes are computed
 
@@ -37,6 +37,7 @@ class Evidence:
     """By `id`: the likeliest class by the rules alone, `rule_label`, and its `rule_probability`;
     null where no rule voted."""
     known: pl.DataFrame  # what the model answered in earlier rounds, columns audit.KNOWN
+    votes: pl.DataFrame  # what it answered beside the rules, columns tables.LLM_ANSWERS
     n_dev: int = 0  # texts of the dev split: where there are none, only people's answers measure
 
     @property
@@ -45,67 +46,78 @@ class Evidence:
         return f"{tables.LLM_PREFIX}{self.llm.settings.model}"
 
 
-def gather(
-    pool: Artifact,
-    weak_labels: Artifact,
-    embeddings: Artifact,
-    earlier_annotations: Sequence[Artifact],
-    llm: LLM,
-    query: pl.DataFrame,
-) -> Evidence:
-    """The evidence for a query (columns of tables.QUERY) from what the run has so far."""
-    rows = rows_of(pool, query["text"])
-    asked = query.with_columns(row=rows).drop_nulls("row")
+@dataclass(frozen=True)
+class Sources:
+    """What a run has when a round is asked. A query was made from all of it, or it is stale."""
+
+    pool: Artifact
+    weak_labels: Artifact
+    embeddings: Artifact
+    annotations: Sequence[Artifact]  # of earlier rounds
+    votes: Artifact | None  # answers of a language model that votes beside the rules
+
+    @classmethod
+    def of(cls, run_dir: Path, number: int) -> "Sources":
+        """What the run has before round `number`.
+
+        Raises:
+            MissingArtifactError: some of it is missing, or was made from another pool.
+        """
+        pool, weak_labels, embeddings = (
+            Artifact.open(run_dir / name) for name in ("pool", "weak_labels", "embeddings")
+        )
+        require_rows_of(pool, [weak_labels, embeddings])
+        rounds = [run_dir / f"rounds/{n:03d}/annotations" for n in range(1, number)]
+        votes = run_dir / "llm_votes"
+        return cls(
+            pool,
+            weak_labels,
+            embeddings,
+            [Artifact.open(path) for path in rounds],
+            Artifact.open(votes) if (votes / MANIFEST).exists() else None,
+        )
+
+
+def gather(run: Sources, llm: LLM, query: pl.DataFrame) -> Evidence:
+    """The evidence for a query (columns of tables.QUERY)."""
+    asked = query.with_columns(row=rows_of(run.pool, query["text"])).drop_nulls("row")
     return Evidence(
         llm,
-        questions_about(pool, weak_labels, embeddings, earlier_annotations, llm, asked),
-        asked.select("id").hstack(_by_rules(pool, weak_labels, asked["row"])),
-        _known(pool, weak_labels, earlier_annotations),
-        int(pool.facts["n_dev"]),
+        questions_of(run, llm, asked),
+        asked.select("id").hstack(_by_rules(run, asked["row"])),
+        _earlier_answers(run),
+        _votes(run),
+        int(run.pool.facts["n_dev"]),
     )
 
 
-def questions_about(
-    pool: Artifact,
-    weak_labels: Artifact,
-    embeddings: Artifact,
-    annotations: Sequence[Artifact],
-    llm: LLM,
-    asked: pl.DataFrame,
-) -> Mapping[str, Question]:
+def questions_of(run: Sources, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Question]:
     """By id, the question about each text: `asked` has its `id`, `text`, `row` and `predicted`.
 
     Examples are gold texts to train on, except for texts that are asked.
     """
-    names: list[str] = pool.facts["labels"]
-    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    names: list[str] = run.pool.facts["labels"]
+    vectors = np.load(run.embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
     rows = asked["row"].to_numpy()
-    gold_rows, gold = gold_answers(pool, annotations)
+    gold_rows, gold = gold_answers(run.pool, run.annotations)
     others = ~np.isin(gold_rows, rows)
     gold_rows, gold = gold_rows[others], gold[others]
     similar = similar_gold(vectors[rows], vectors[gold_rows], llm.settings.examples)
-    shown = _sent(pool, gold_rows, llm)
-    examples = [[(shown[n], names[gold[n]]) for n in own] for own in similar]
-    options: list[tuple[str, ...]] = [tuple(names)] * len(rows)
+    shown = texts_to_send(run.pool, gold_rows, llm.settings)
+    examples = {
+        int(row): [(shown[n], names[gold[n]]) for n in own]
+        for row, own in zip(rows, similar, strict=True)
+    }
+    offered = None
     if len(names) > llm.settings.options:
-        ruled = _by_rules(pool, weak_labels, asked["row"])["rule_label"]
-        likely = [
-            [c for c in (predicted, names.index(label) if label else -1) if c >= 0]
-            for predicted, label in zip(asked["predicted"], ruled, strict=True)
-        ]
-        centres = _centres(weak_labels, vectors, len(names), gold_rows, gold)
-        options = shortlists(
-            asked["text"].to_list(), vectors[rows], centres, names, likely, llm.settings.options
-        )
-    texts = _sent(pool, rows, llm)
-    made = make_questions(texts, options, examples, llm.settings.descriptions())
+        ruled = _by_rules(run, asked["row"])["rule_label"]
+        numbers = [names.index(label) if label else -1 for label in ruled]
+        centres = _centres(run.weak_labels, vectors, len(names), gold_rows, gold)
+        scores = class_scores(asked["text"].to_list(), vectors[rows], centres, names)
+        keep = np.column_stack([asked["predicted"].to_numpy(), np.array(numbers, dtype=np.int64)])
+        offered = shortlist(scores, llm.settings.options, keep)
+    made = questions_about(run.pool, rows, llm.settings, offered, examples)
     return dict(zip(asked["id"], made, strict=True))
-
-
-def _sent(pool: Artifact, rows: Rows, llm: LLM) -> list[str]:
-    """What of these rows of the pool may be sent."""
-    records = tables.take(pool.path / "pool.parquet", rows)
-    return sent_texts(records["text"].to_list(), records["fields"].to_list(), llm.settings.fields)
 
 
 def _centres(
@@ -130,18 +142,18 @@ def _centres(
     )
 
 
-def _by_rules(pool: Artifact, weak_labels: Artifact, rows: pl.Series) -> pl.DataFrame:
+def _by_rules(run: Sources, rows: pl.Series) -> pl.DataFrame:
     """For each row of the pool (null: none), what the rules alone say."""
-    names = pl.Series(pool.facts["labels"], dtype=pl.String)
+    names: list[str] = run.pool.facts["labels"]
     present = rows.is_not_null()
     held = rows.drop_nulls().to_numpy()
-    alone = weak_labels.path / RULES_FILE
+    alone = run.weak_labels.path / RULES_FILE
     if alone.exists():
         table = tables.take(alone, held)
         label, probability = table["label"].cast(pl.Int64), table["probability"]
         label = label.set(label < 0, None)
     else:
-        table = tables.take(weak_labels.path / "weak_labels.parquet", held)
+        table = tables.take(run.weak_labels.path / "weak_labels.parquet", held)
         probs = tables.probs_array(table)
         label = pl.Series(probs.argmax(axis=1), dtype=pl.Int64).set(table["n_votes"] == 0, None)
         probability = pl.Series(probs.max(axis=1), dtype=pl.Float32)
@@ -156,14 +168,24 @@ def _by_rules(pool: Artifact, weak_labels: Artifact, rows: pl.Series) -> pl.Data
     return found[places.set(~present, None)] if len(found) else found.clear(len(rows))
 
 
-def _known(pool: Artifact, weak_labels: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
-    """The model's answers of earlier rounds, one for each text, under present class names."""
-    paths = [artifact.path / ANSWERS_FILE for artifact in annotations]
+def _earlier_answers(run: Sources) -> pl.DataFrame:
+    """What the model answered before, one answer for each text, under present class names."""
+    paths = [artifact.path / ANSWERS_FILE for artifact in run.annotations]
+    paths += [run.votes.path / VOTES_FILE] if run.votes else []
     parts = [tables.read(path, tables.LLM_ANSWERS) for path in paths if path.exists()]
     answers = pl.concat([pl.DataFrame(schema=tables.LLM_ANSWERS), *parts])
-    answers = answers.unique("text", keep="last", maintain_order=True).with_columns(
-        label=pl.col("label").replace(renamed_classes(pool))
+    answers = answers.unique("text", keep="first", maintain_order=True).with_columns(
+        label=pl.col("label").replace(renamed_classes(run.pool))
     )
-    answers = with_people(answers, all_answers(pool, annotations))
-    ruled = _by_rules(pool, weak_labels, rows_of(pool, answers["text"]))
+    answers = with_people(answers, all_answers(run.pool, run.annotations))
+    ruled = _by_rules(run, rows_of(run.pool, answers["text"]))
     return answers.hstack(ruled).select(*KNOWN)
+
+
+def _votes(run: Sources) -> pl.DataFrame:
+    """The valid answers that were given beside the rules, under present class names."""
+    table = pl.DataFrame(schema=tables.LLM_ANSWERS)
+    if run.votes is not None:
+        table = tables.read(run.votes.path / VOTES_FILE, tables.LLM_ANSWERS)
+    label = pl.col("label").replace(renamed_classes(run.pool))
+    return table.filter(pl.col("status") != "invalid").with_columns(label=label)

@@ -64,8 +64,8 @@ class Llm:
         evidence = _evidence(query, "llm")
         split = route(query, evidence, Routing(self.accept, self.rule_precision))
         _report(query, split)
-        query.facts["n_people"] = 0
         n = int((query.table["purpose"] == tables.EVALUATE).sum())
+        query.facts.update(n_people=0, n_not_asked=n)
         if n:
             query.notes.append(
                 f"{n} evaluation texts are unanswered, because only people's answers may measure; "
@@ -147,7 +147,7 @@ class Cascade:
         to = pl.when(late).then(pl.lit("nobody")).otherwise("goes_to")
         split = split.with_columns(reason=reason, goes_to=to)
         _report(query, split)
-        query.facts["returned_classes"] = returned
+        query.facts.update(returned_classes=returned, n_not_asked=query.facts["n_sure"])
         accepted = split.filter(
             pl.col("goes_to") == MODEL, pl.col("label").is_in(list(query.labels.names))
         )

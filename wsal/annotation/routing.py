@@ -33,7 +33,12 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
         LLMError: see `LLM.ask`.
     """
     first = query.table.select("id", "text", reason=_not_for_model(query, settings.sure))
-    asked = first.filter(pl.col("reason").is_null())["id"].to_list()
+    open_texts = first.filter(pl.col("reason").is_null())
+    # What the model answered beside the rules it is not asked again, nor paid for again.
+    spent = {name: pl.lit(0) for name in ("calls", "input_tokens", "output_tokens", "cost")}
+    votes = evidence.votes.drop("id", "reason").unique("text", keep="last")
+    voted = open_texts.drop("reason").join(votes, on="text", maintain_order="left")
+    asked = open_texts.join(voted, on="id", how="anti", maintain_order="left")["id"].to_list()
     questions = [evidence.questions[text_id] for text_id in asked]
     replies = evidence.llm.ask(questions, f"round {int(query.round_dir.name)}")
     if replies.stopped:
@@ -44,10 +49,14 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
         [{"id": i, **asdict(a)} for i, a in zip(answered, replies.answers, strict=True)],
         schema={n: kind for n, kind in tables.LLM_ANSWERS.items() if n not in ("text", "reason")},
     )
+    voted = voted.with_columns(**spent).select(*answers.columns).cast(answers.schema)
+    answers = pl.concat([voted, answers])
     table = first
     for more in (answers, evidence.rules):
         table = table.join(more, on="id", how="left", maintain_order="left")
-    calibration = audit.calibration_of(_with(evidence.known, table), settings.rule_precision)
+    calibration = audit.calibration_of(
+        _with(evidence.known, table), settings.rule_precision, settings.returned
+    )
     confidence = table["confidence"].fill_null(0.0).to_numpy()
     reasons = [
         row["reason"] or _reason(row, probability, settings)

@@ -17,7 +17,7 @@ from wsal.llm.settings import CACHE_FILE
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.vote_report import console
 
-NUMBERS = ("calls", "input tokens", "output tokens", "seconds a call", "cost")
+NUMBERS = ("calls", "tokens in", "tokens out", "seconds", "cost")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         out.print(Text("reply", "bold"))
         out.print(_plain(reply))
     out.print()
-    out.print(_costs(calls, f"{path}: replies of language models"))
+    out.print(_costs(calls, f"calls in {path}, with the mean seconds of a call"))
     if any(call.estimated for call in calls):
         out.print("The server does not count tokens: some are estimated, as 4 characters each.")
     refused = [name for name in OPTIONAL if any(name not in call.request for call in calls)]
@@ -81,13 +81,13 @@ def _costs(calls: Sequence[Call], title: str) -> Table:
     """A row for each purpose and model, and one for all."""
     frame = pl.DataFrame(
         [(c.purpose, c.model, c.input_tokens, c.output_tokens, c.seconds, c.cost) for c in calls],
-        schema=["purpose", "model", "input tokens", "output tokens", "seconds a call", "cost"],
+        schema=["purpose", "model", "tokens in", "tokens out", "seconds", "cost"],
         orient="row",
     )
     sums = [
         pl.len().alias("calls"),
-        pl.col("input tokens", "output tokens", "cost").sum(),
-        pl.col("seconds a call").mean(),
+        pl.col("tokens in", "tokens out", "cost").sum(),
+        pl.col("seconds").mean(),
     ]
     table = Table(title=_plain(title), title_justify="left")
     for name in ("purpose", "model", *NUMBERS):
@@ -101,5 +101,5 @@ def _costs(calls: Sequence[Call], title: str) -> Table:
 
 
 def _cells(row: Mapping[str, float]) -> list[str]:
-    form = {"seconds a call": ".2f", "cost": ",.4f"}
+    form = {"seconds": ".2f", "cost": ",.4f"}
     return [f"{row[name]:{form.get(name, ',')}}" for name in NUMBERS]

@@ -86,10 +86,12 @@ def run(options: argparse.Namespace) -> None:
     if n_classes > settings.options:
         out.print(
             f"Of the {n_classes} classes, each text is offered the {settings.options} nearest "
-            "(llm.options); the prompts above show the first ones."
+            "(llm.options); the prompts above show the first ones.",
+            highlight=False,
         )
     if settings.budget is None and settings.calls is None:
-        out.print("There is no limit; llm.budget=MONEY or llm.calls=N would set one.")
+        line = "There is no limit; llm.budget=MONEY or llm.calls=N would set one."
+        out.print(line, highlight=False)
 
 
 def estimate(questions: list[Question], settings: LLMSettings, n_texts: int) -> Estimate:
@@ -139,5 +141,6 @@ def _show_estimate(
         "Tokens are estimated as 4 characters each; reasoning, repairs and the prompts of rounds "
         "come on top. The prices of a million tokens (llm.price) are "
         f"{settings.price.input:g} for input and {settings.price.output:g} for output. Time is "
-        f"estimated with {settings.parallel} calls at once, {about}."
+        f"estimated with {settings.parallel} calls at once, {about}.",
+        highlight=False,
     )

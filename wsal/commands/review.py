@@ -4,7 +4,6 @@ A classifier trained on the other answers disagrees with them (confident learnin
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from rich.table import Table
 from wsal import tables
 from wsal.active.label_issues import find_issues
 from wsal.annotation.answers import gold_answers
-from wsal.annotation.evidence import questions_about
+from wsal.annotation.evidence import Sources, questions_of
 from wsal.artifacts import Artifact
 from wsal.building import construct
 from wsal.errors import ConfigError, MissingArtifactError
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         asked = texts.select("id", "text").with_columns(
             row=pl.Series(pool_rows[issues]), predicted=pl.Series(gold[issues])
         )
-        opinions, stopped = _opinions(model, run_dir, pool, annotations, asked[: options.most])
+        opinions, stopped = _opinions(model, run_dir, len(annotations), asked[: options.most])
     title = (
         f"{len(issues)} of {len(pool_rows)} answers look wrong; with `active.review=N` the next "
         "rounds ask about N of them again"
@@ -122,12 +121,10 @@ def _model(run_dir: Path) -> LLM:
 
 
 def _opinions(
-    model: LLM, run_dir: Path, pool: Artifact, annotations: Sequence[Artifact], asked: pl.DataFrame
+    model: LLM, run_dir: Path, n_rounds: int, asked: pl.DataFrame
 ) -> tuple[list[str], str]:
     """What the model answers to the first texts, in words, and why not to all."""
-    weak_labels = Artifact.open(run_dir / STAGES["aggregate"].writes)
-    embeddings = Artifact.open(run_dir / STAGES["embed"].writes)
-    questions = questions_about(pool, weak_labels, embeddings, annotations, model, asked)
+    questions = questions_of(Sources.of(run_dir, n_rounds + 1), model, asked)
     replies = model.ask(list(questions.values()), "review")
     return [
         answer.label if answer.status == "class" and answer.label else answer.status

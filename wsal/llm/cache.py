@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wsal.errors import LLMError
+from wsal.errors import DiskError, LLMError
 
 BUSY_SECONDS = 5.0  # how long SQLite itself waits for a lock, where it waits at all
 RETRY_SECONDS = 0.02
@@ -100,9 +100,13 @@ def open_cache(path: Path, patience: float = 60.0) -> Iterator[Cache]:
 
     Raises:
         LLMError: another program keeps the file locked, or it is damaged.
+        DiskError: the file cannot be opened or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        file = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise DiskError(f"{path} cannot be opened ({error})") from error
     cache = Cache(file, path, patience)
     try:
         _patiently(lambda: _prepare(file), cache)
@@ -130,7 +134,7 @@ def _patiently(work: Callable[[], T], cache: Cache) -> T:
             return work()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # extended codes, too
-                raise
+                raise DiskError(f"{cache.path} cannot be used ({error})") from error
             if time.monotonic() > end:
                 raise LLMError(
                     f"{cache.path} was locked by another program for {cache.patience:g} seconds; "

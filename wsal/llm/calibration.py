@@ -26,7 +26,7 @@ class Calibration:
 
     def __call__(self, confidence: np.ndarray) -> np.ndarray:
         """The probability that each answer is right, `(answers,)`."""
-        probability: np.ndarray = expit(self.level + self.slope * _centred(confidence))
+        probability: np.ndarray = expit(self.level + self.slope * centred(confidence))
         return probability
 
 
@@ -43,22 +43,45 @@ def calibrate(
         is_right: whether each answer is right: 1, 0, or a probability, `(answers,)`.
         weight: how many examples each answer counts as, `(answers,)`; by default 1.
     """
-    x, y = _centred(confidence), np.asarray(is_right, dtype=np.float64)
+    x = centred(confidence)
     counts = np.ones(len(x)) if weight is None else np.asarray(weight, dtype=np.float64)
-    expected, spread = np.array([logit(CENTRE), SHRINKAGE]), np.array(SPREAD)
+    features = np.column_stack([np.ones(len(x)), x])
+    expected = np.array([logit(CENTRE), SHRINKAGE])
+    level, slope = fit_logistic(features, np.asarray(is_right), counts, expected, np.array(SPREAD))
+    return Calibration(float(level), float(slope))
 
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        z = parameters[0] + parameters[1] * x
-        off = (parameters - expected) / spread
+
+def fit_logistic(
+    features: np.ndarray,
+    is_right: np.ndarray,
+    counts: np.ndarray,
+    expected: np.ndarray,
+    spread: np.ndarray,
+) -> np.ndarray:
+    """Coefficients of a logistic regression with normal priors; the second is never negative.
+
+    Args:
+        features: `(examples, coefficients)`.
+        is_right: 1, 0, or a probability, `(examples,)`.
+        counts: how many examples each counts as, `(examples,)`.
+        expected: means of the priors, `(coefficients,)`.
+        spread: standard deviations of the priors, `(coefficients,)`.
+    """
+    y = is_right.astype(np.float64)
+
+    def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
+        z = features @ coefficients
+        off = (coefficients - expected) / spread
         error = counts * (expit(z) - y)
         value = float(counts @ (np.logaddexp(0, z) - y * z) + off @ off / 2)
-        return value, np.array([error.sum(), error @ x]) + off / spread
+        return value, features.T @ error + off / spread
 
-    fitted = minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None)])
-    return Calibration(float(fitted.x[0]), float(fitted.x[1]))
+    bounds = [(0.0 if n == 1 else None, None) for n in range(len(expected))]
+    fitted: np.ndarray = minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return fitted
 
 
-def _centred(confidence: np.ndarray) -> np.ndarray:
+def centred(confidence: np.ndarray) -> np.ndarray:
     """Log-odds of the confidence, 0 where it is 0.75."""
     kept = np.clip(np.asarray(confidence, dtype=np.float64), 1 - LARGEST, LARGEST)
     centred: np.ndarray = logit(kept) - logit(CENTRE)

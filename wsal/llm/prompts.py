@@ -18,6 +18,7 @@ from wsal.seeding import rng
 
 NONE = "none of these"
 SHORT_CODES = string.ascii_uppercase + string.digits + string.ascii_lowercase
+MOST_CHARACTERS = 4000  # of a text; the rest is not sent
 TOP_LOGPROBS = 20  # most that OpenAI returns for a token
 TEXT = re.compile(r'^Text: (".*")$', re.MULTILINE)
 DATA = (
@@ -148,7 +149,7 @@ def _choice(task: str, lines: list[str], codes: Mapping[str, str], sample: int) 
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text[:MOST_CHARACTERS], ensure_ascii=False)
 
 
 def _in_one_line(text: str) -> str:

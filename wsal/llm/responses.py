@@ -8,8 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 LONGEST = 300  # characters of a response in a message
-REFUSED = ("content_filter", "context_length_exceeded")
-"""Codes of errors that concern one text only."""
+REFUSED = "content_filter"  # the code of an error that concerns one text only
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def shown(text: str) -> str:
 
 def refusal_of(text: str) -> dict[str, Any] | None:
     """An error that concerns this text only, as the reply of a model that declines to answer."""
-    if error_code(text) not in REFUSED:
+    if error_code(text) != REFUSED:
         return None
     message = {"role": "assistant", "content": None, "refusal": error_message(text)}
     return {"choices": [{"message": message, "finish_reason": "content_filter"}], "usage": {}}

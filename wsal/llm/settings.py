@@ -33,8 +33,8 @@ class LLMSettings:
     """A language model that labels texts. Nothing is sent anywhere while `url` is null.
 
     Raises:
-        ConfigError: the address or the model is missing or not valid, or the address is not on
-            this machine and `remote` is off.
+        ConfigError: the address or the model is missing or not valid; the address is not on this
+            machine, and `remote` is off; or there is a budget and no price.
     """
 
     url: str | None = None
@@ -96,6 +96,11 @@ class LLMSettings:
             raise ConfigError(
                 f"llm.url={self.url} is not on this machine, so texts would leave it; if they may, "
                 "give llm.remote=true"
+            )
+        if self.budget is not None and not (self.price.input or self.price.output):
+            raise ConfigError(
+                f"llm.budget={self.budget:g} cannot be kept without prices; give what a million "
+                "tokens cost: llm.price.input=... llm.price.output=..."
             )
 
     @property

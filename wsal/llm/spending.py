@@ -30,12 +30,12 @@ class Spend:
         """What calls with these costs spent."""
         return cls(sum(round(cost / UNIT) for cost in costs), len(costs))
 
-    def within(self, settings: LLMSettings) -> bool:
-        """Whether this much may be spent."""
-        budget, calls = settings.budget, settings.calls
-        return (budget is None or self.units <= round(budget / UNIT)) and (
-            calls is None or self.calls <= calls
-        )
+    def too_much(self, settings: LLMSettings) -> str:
+        """Which limit this is beyond: "calls" or "budget"; empty if it may be spent."""
+        if settings.calls is not None and self.calls > settings.calls:
+            return "calls"
+        over = settings.budget is not None and self.units > round(settings.budget / UNIT)
+        return "budget" if over else ""
 
 
 def cost_of(price: Price, input_tokens: int, output_tokens: int) -> float:
@@ -55,17 +55,17 @@ def most(settings: LLMSettings, prompt: Prompt, n_calls: int) -> Spend:
 
 
 def why_stopped(spent: Spend, next_: Spend, settings: LLMSettings) -> str:
-    """What to say where the budget does not suffice for the next text, and how to go on."""
-    if settings.calls is not None and (spent + next_).calls > settings.calls:
-        return (
-            f"{spent.calls:,} calls were made, the next text may need {next_.calls}, and "
-            f"llm.calls={settings.calls}; to ask about the others, run the same command with a "
-            "larger llm.calls"
-        )
+    """What to say where the budget does not suffice for the next text, and how to go on.
+
+    What was spent so far is not named, because other stages may have spent more by the next time.
+    """
+    if (spent + next_).too_much(settings) == "calls":
+        need, name, limit = f"{next_.calls} calls", "llm.calls", f"{settings.calls}"
+    else:
+        need, name, limit = f"{next_.units * UNIT:.4f}", "llm.budget", f"{settings.budget:g}"
     return (
-        f"{spent.units * UNIT:.4f} was spent, the next text may cost {next_.units * UNIT:.4f}, and "
-        f"llm.budget={settings.budget}; to ask about the others, run the same command with a "
-        "larger llm.budget"
+        f"the next may need up to {need}, more than {name}={limit} leaves; to ask about the "
+        f"others, run the same command with a larger {name}"
     )
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from wsal import tables
 from wsal.annotation.answers import renamed_classes, rows_of
-from wsal.annotation.evidence import ANSWERS_FILE
+from wsal.annotation.evidence import ANSWERS_FILE, VOTES_FILE
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact
 from wsal.evaluation.sample import Auxiliary
@@ -15,8 +15,6 @@ from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame
 from wsal.rounds.llm_sampling import MEASURES, RANDOM
 from wsal.rounds.sources import LLMAnswers
-
-VOTES_FILE = "answers.parquet"  # in the artifact of the stage ask
 
 
 def read_llm_answers(

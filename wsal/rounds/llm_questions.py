@@ -25,14 +25,15 @@ def vote_questions(
     pool: Artifact, votes: Artifact, llm: LLMSettings, evaluation: EvaluationSettings, seed: int
 ) -> tuple[LLMSample, list[Question]]:
     """The texts that the language model votes on, in their order, and a question about each."""
-    frame = _frame(pool, evaluation, seed)
+    measure = sample_size(pool.facts, evaluation, number=1) > 0
+    frame = _frame(pool, evaluation, seed) if measure else np.empty(0, np.int64)
     sample = draw_sample(
         read_votes(votes, "pool").n_votes,
         disputed_texts(votes),
         frame,
         llm.texts,
         rng(seed, "language model"),
-        measure=sample_size(pool.facts, evaluation, number=1) > 0,
+        measure=measure,
     )
     return sample, questions_about(pool, sample.rows, llm, _offered(pool, votes, sample.rows, llm))
 

@@ -8,9 +8,8 @@ from scipy.special import betaincinv
 
 from wsal import tables
 from wsal.annotation.audit import AUDIT, with_people
-from wsal.annotation.evidence import ANSWERS_FILE
+from wsal.annotation.evidence import ANSWERS_FILE, VOTES_FILE
 from wsal.artifacts import Artifact, Facts
-from wsal.rounds.llm_answers import VOTES_FILE
 
 SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 PAID_ONCE = ("text", "label", "confidence", "source", "status", *SPENT)

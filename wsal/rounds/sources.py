@@ -1,9 +1,9 @@
 """The answers of a language model beside the votes of rules: one label of all sources, on arrays.
 
 A language model is not one more rule. It answers few texts, is mostly better than rules, and is
-fooled by the same words as they are, so the two must not be multiplied as if they were independent
-(measured: that was worse than the language model alone). The likelihood of the rules is therefore
-raised to a power below 1, which gold decides where there is enough of it.
+fooled by the same words as they are: multiplying the two as if they were independent was measured
+to be worse than the language model alone. So the answer comes first. Whether the rules agree, and
+how sure the model is, tells how likely the answer is right; if it is wrong, the rules may be right.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ import numpy as np
 from scipy.special import expit, logit
 
 from wsal.arrays import ABSTAIN, Classes, Probs, Rows
-from wsal.llm.calibration import Calibration, calibrate
+from wsal.llm.calibration import Calibration, calibrate, centred, fit_logistic
 
-RULES_WEIGHT = 0.3  # without gold; measured on recorded answers, see benchmarks/README.md
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-LEAST_GOLD = 30  # texts with votes, an answer and gold, to choose the weight of rules by
+AGREE = 0.2  # log-odds that agreement of the rules adds to an answer, before there is gold
+DISAGREE = 0.3  # times the logarithm of how often they disagree: the seldomer, the more it says
+SPREAD = (1.0, 0.5, 0.7, 0.7)  # standard deviations of level, slope, agreement, disagreement
+RULES_RIGHT = 0.5  # share of wrong answers, where rules disagree, on which the rules are right
 PSEUDO_ANSWERS = 10.0  # that the answers of a class are as good as all others
 SURE_RULES = 0.9  # probability of a weak label that answers are calibrated against without gold
+MOST_FROM_RULES = 10.0  # gold labels that all such weak labels together count as
 COUNTS_AS = 0.25  # of a gold label, what agreement with such a weak label shows
 
 
@@ -62,16 +64,12 @@ class LLMAnswers:
 class LLMWeight:
     """How far the answers of a language model are trusted beside the rules."""
 
-    calibration: Calibration
-    by_class: np.ndarray  # (classes,): added to the log-odds of an answer with that class
-    rules_weight: float  # the power of the rules' likelihood
+    calibration: Calibration  # of answers to texts without votes
+    agree: float  # added to the log-odds of an answer that the rules agree with
+    disagree: float  # the same for an answer that they disagree with
+    by_class: np.ndarray  # (classes,): the same for an answer with that class
+    rules_right: float  # share of wrong answers on which the rules are right
     n_gold: int  # answers to texts with gold
-
-    def probability(self, answers: LLMAnswers) -> np.ndarray:
-        """The probability that each answer is right, `(answers,)`."""
-        odds = logit(self.calibration(answers.confidence)) + self.by_class[answers.classes]
-        probability: np.ndarray = expit(odds)
-        return probability
 
     def combine(self, rules: Probs, has_vote: np.ndarray, answers: LLMAnswers) -> Probs:
         """The probability of each class given answer and votes, `(answers, classes)`.
@@ -81,37 +79,47 @@ class LLMWeight:
             has_vote: `(answers,)`, whether any rule votes on the text.
             answers: all of them name a class.
         """
-        return mixed(rules, has_vote, answers.classes, self.probability(answers), self.rules_weight)
+        agrees = rules.argmax(axis=1) == answers.classes
+        odds = logit(self.calibration(answers.confidence)) + self.by_class[answers.classes]
+        odds += has_vote * np.where(agrees, self.agree, self.disagree)
+        share = np.where(has_vote, self.rules_right, 0.0)
+        return mixed(rules, answers.classes, expit(odds), share)
 
     def why(self) -> str:
         """What the weights rest on."""
         reference = f"{self.n_gold} gold texts" if self.n_gold else "agreement with sure rules"
-        weight = f"the votes on their texts count {self.rules_weight:g} beside them"
-        return f"answers calibrated by {reference}; {weight}"
+        return f"answers weighed by {reference}"
 
 
-def mixed(
-    rules: Probs, has_vote: np.ndarray, classes: Classes, probability: np.ndarray, weight: float
-) -> Probs:
-    """An answer that is right with `probability`, times the rules' distribution to the power.
+def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.ndarray) -> Probs:
+    """The answer with its probability; the rest is divided as the rules would, or evenly.
+
+    Args:
+        rules: `(answers, classes)`.
+        classes: the answers.
+        probability: that each answer is right, `(answers,)`.
+        share: of the rest that is divided as the rules would, `(answers,)`.
 
     >>> rules = np.array([[0.5, 0.3, 0.2]])
-    >>> mixed(rules, np.array([True]), np.array([1]), np.array([0.8]), 1.0).round(2).tolist()
-    [[0.16, 0.77, 0.06]]
+    >>> mixed(rules, np.array([1]), np.array([0.8]), np.array([0.5])).round(2).tolist()
+    [[0.12, 0.8, 0.08]]
     """
     n, n_classes = rules.shape
-    answer = np.repeat(((1 - probability) / (n_classes - 1))[:, None], n_classes, axis=1)
-    answer[np.arange(n), classes] = probability
-    power = np.where(has_vote, weight, 0.0)[:, None]
-    joint = answer * np.clip(rules, 1e-12, 1) ** power
-    probs: Probs = (joint / joint.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probs
+    others = np.ones((n, n_classes))
+    others[np.arange(n), classes] = 0.0
+    by_rules = np.clip(rules, 1e-9, 1) * others
+    by_rules /= by_rules.sum(axis=1, keepdims=True)
+    rest = share[:, None] * by_rules + (1 - share[:, None]) * others / (n_classes - 1)
+    probs = (1 - probability)[:, None] * rest
+    probs[np.arange(n), classes] = probability
+    result: Probs = probs.astype(np.float32)
+    return result
 
 
 def weigh_answers(
     answers: LLMAnswers, rules: Probs, has_vote: np.ndarray, gold: Classes
 ) -> LLMWeight:
-    """Learn from gold how far to trust the answers; without gold, from rules that are sure.
+    """Learn from gold how far to trust the answers; before there is any, from rules that are sure.
 
     Args:
         answers: all of them name a class.
@@ -119,35 +127,36 @@ def weigh_answers(
         has_vote: `(answers,)`, whether any rule votes on the text.
         gold: `(answers,)`, the class that people gave the text, or -1.
     """
-    n_classes, has_gold = rules.shape[1], gold != ABSTAIN
-    right = (answers.classes == gold).astype(np.float64)
-    is_sure = has_vote & (rules.max(axis=1) >= SURE_RULES) & ~has_gold
-    agrees = (answers.classes == rules.argmax(axis=1)).astype(np.float64)
-    n_gold = int(has_gold.sum())
-    # Agreement with rules is the weaker evidence, and counts less the more gold there is.
-    share = COUNTS_AS * LEAST_GOLD / (LEAST_GOLD + n_gold) / max(is_sure.sum() / LEAST_GOLD, 1)
-    known = has_gold | is_sure
-    calibration = calibrate(
-        answers.confidence[known],
-        np.where(has_gold, right, agrees)[known],
-        np.where(has_gold, 1.0, share)[known],
+    by_rules = rules.argmax(axis=1)
+    agrees = has_vote & (by_rules == answers.classes)
+    disagrees = has_vote & ~agrees
+    is_sure = has_vote & (rules.max(axis=1) >= SURE_RULES)
+    each = min(COUNTS_AS, MOST_FROM_RULES / max(int(is_sure.sum()), 1))
+    first = calibrate(
+        answers.confidence[is_sure], agrees[is_sure], np.full(int(is_sure.sum()), each)
     )
-    expected = calibration(answers.confidence)
-    by_class = _by_class(answers.classes[has_gold], right[has_gold], expected[has_gold], n_classes)
-    weight = LLMWeight(calibration, by_class, RULES_WEIGHT, n_gold)
-    judged = np.flatnonzero(has_gold & has_vote)
-    if len(judged) < LEAST_GOLD:
-        return weight
-    taken = answers.take(judged)
-    losses = {
-        power: _loss(
-            mixed(rules[judged], has_vote[judged], taken.classes, weight.probability(taken), power),
-            gold[judged],
-        )
-        for power in WEIGHTS
-    }
-    best = min(WEIGHTS, key=lambda power: losses[power])
-    return LLMWeight(calibration, by_class, best, n_gold)
+    known = gold != ABSTAIN
+    right = answers.classes[known] == gold[known]
+    x = centred(answers.confidence)
+    features = np.column_stack([np.ones(len(x)), x, agrees, disagrees])[known]
+    often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
+    level, slope, agree, disagree = fit_logistic(
+        features,
+        right,
+        np.ones(len(right)),
+        np.array([first.level, first.slope, AGREE, DISAGREE * np.log(often)]),
+        np.array(SPREAD),
+    )
+    expected = expit(features @ np.array([level, slope, agree, disagree]))
+    by_class = _by_class(answers.classes[known], right, expected, rules.shape[1])
+    wrong = disagrees[known] & ~right
+    n_rules_right = float((by_rules[known] == gold[known])[wrong].sum())
+    rules_right = (n_rules_right + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
+    calibration = Calibration(float(level), float(slope))
+    n_gold = int(known.sum())
+    return LLMWeight(
+        calibration, float(agree), float(disagree), by_class, float(rules_right), n_gold
+    )
 
 
 def _by_class(
@@ -161,7 +170,3 @@ def _by_class(
     shrunk = (n_right + PSEUDO_ANSWERS * mean) / (n + PSEUDO_ANSWERS)
     shift: np.ndarray = logit(np.clip(shrunk, 0.01, 0.99)) - logit(np.clip(mean, 0.01, 0.99))
     return shift
-
-
-def _loss(probs: Probs, gold: Classes) -> float:
-    return float(-np.log(np.clip(probs[np.arange(len(gold)), gold], 1e-9, 1)).sum())

@@ -8,7 +8,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
-from wsal.annotation.evidence import ANSWERS_FILE, gather
+from wsal.annotation.evidence import ANSWERS_FILE, Sources, gather
 from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.query import Query
@@ -25,10 +25,7 @@ def annotate(
     out: Path,
     *,
     pool: Artifact,
-    weak_labels: Artifact,
-    embeddings: Artifact,
     query: Artifact,
-    earlier_annotations: Sequence[Artifact],
     earlier_queries: Sequence[Artifact],
     annotator: Annotator,
     llm: LLMSettings | None = None,
@@ -57,9 +54,7 @@ def annotate(
                 *(_asked(earlier) for earlier in earlier_queries),
             ]
         ),
-        evidence=gather(pool, weak_labels, embeddings, earlier_annotations, model, table)
-        if model
-        else None,
+        evidence=gather(Sources.of(round_dir.parents[1], number), model, table) if model else None,
     )
     if annotator.human and not isinstance(annotator, Cascade):  # which hands out only a part
         forget_split(round_dir)
@@ -76,7 +71,7 @@ def annotate(
     n_skipped = answers["label"].null_count()
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
-    n_unseen -= asked.facts.get("n_sure", 0)  # these were not asked at all
+    n_unseen -= asked.facts.get("n_not_asked", 0)  # on purpose
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
         "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,

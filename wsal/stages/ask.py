@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.evidence import VOTES_FILE
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
-from wsal.rounds.llm_answers import VOTES_FILE
 from wsal.rounds.llm_questions import vote_questions
 from wsal.settings import EvaluationSettings
 
