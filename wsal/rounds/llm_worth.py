@@ -38,7 +38,7 @@ def llm_facts(
     audited, right = _audited(rounds, annotations)
     return {
         **spent,
-        "rounds_cost": rounds["cost"].sum(),
+        "rounds_cost": spent["cost"] - votes["cost"].sum(),
         "labels": [classifier.facts.get("n_llm", 0) for classifier in classifiers],
         "audited": audited,
         "right": right,

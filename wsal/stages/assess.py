@@ -38,8 +38,8 @@ def assess(
     """
     frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
-    asked = answers.filter(pl.col("purpose") == tables.EVALUATE)
     by_people = answers.filter(~is_llm())
+    asked = by_people.filter(pl.col("purpose") == tables.EVALUATE)
     before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
         "round": len(annotations),
