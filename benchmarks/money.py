@@ -14,6 +14,7 @@ import shutil
 import time
 from pathlib import Path
 
+import polars as pl
 from gpu import machine
 from hydra import compose, initialize_config_dir
 from label_sets import file_of
@@ -120,14 +121,13 @@ def measure(name, kind, way, seed, options):
 
 def llm_costs(run_dir, number):
     """What the language model has cost up to a round, at each of the prices."""
-    folders = [run_dir / "llm_votes"]
-    folders += [run_dir / f"rounds/{n:03d}/annotations" for n in range(1, number + 1)]
-    sent = received = 0
-    for folder in folders:
-        manifest = folder / "manifest.json"
-        spent = json.loads(manifest.read_text())["facts"].get("llm", {}) if manifest.exists() else {}
-        sent += spent.get("input_tokens", 0)
-        received += spent.get("output_tokens", 0)
+    files = [run_dir / "llm_votes" / "answers.parquet"]
+    files += [
+        run_dir / f"rounds/{n:03d}/annotations/llm_answers.parquet" for n in range(1, number + 1)
+    ]
+    tables = [pl.read_parquet(file) for file in files if file.exists()]
+    sent = sum(table["input_tokens"].sum() for table in tables)
+    received = sum(table["output_tokens"].sum() for table in tables)
     return {
         name: round((sent * price[0] + received * price[1]) / 1e6, 4)
         for name, price in PRICES.items()

@@ -85,7 +85,7 @@ def test_each_text_goes_where_it_should(run, server):
     assert set(done.table.filter(pl.col("text").is_in(TESTS))["annotator"]) == {"oracle"}
     names = ("n_llm", "n_people", "n_audited", "n_sure", "n_unseen", "n_labels", "human")
     assert [done.facts[n] for n in names] == [18, 9, 0, 1, 0, 27, False]
-    assert done.facts["llm_tokens"] > 0
+    assert done.facts["llm"]["input_tokens"] > 0
     assert run.annotate(Cascade(Oracle(), audit=0.0), server).state == "up to date"
 
 
@@ -277,8 +277,8 @@ def test_a_budget_that_ends_gives_the_rest_to_people(run, server):
 def test_a_price_makes_no_answer_stale(run, server):
     cascade = Cascade(Oracle(), audit=0.0)
     first = run.annotate(cascade, server, price=Price(1.0, 2.0))
-    assert first.facts["llm_cost"] > 0
-    assert first.llm["cost"].sum() == pytest.approx(first.facts["llm_cost"], abs=1e-5)
+    assert first.facts["llm"]["cost"] > 0
+    assert first.llm["cost"].sum() == pytest.approx(first.facts["llm"]["cost"], abs=1e-5)
     again = run.annotate(cascade, server, seed=1, price=Price(9.0, 9.0))
     assert again.llm["cost"].to_list() == first.llm["cost"].to_list()  # what was paid
 

@@ -12,7 +12,7 @@ from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, 
 from wsal.annotation.audit import KNOWN, with_people
 from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
 from wsal.arrays import Rows
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, Facts
 from wsal.digests import MANIFEST
 from wsal.llm.asking import LLM
 from wsal.llm.pool_texts import questions_about, texts_to_send
@@ -24,6 +24,7 @@ from wsal.seeding import rng
 ANSWERS_FILE = "llm_answers.parquet"  # in an artifact of annotations
 VOTES_FILE = "answers.parquet"  # in an artifact of a language model's votes
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
+SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 CENTRE_TEXTS = 20_000  # texts of the pool from which the centres of classes are computed
 
 
@@ -189,3 +190,9 @@ def _votes(run: Sources) -> pl.DataFrame:
         table = tables.read(run.votes.path / VOTES_FILE, tables.LLM_ANSWERS)
     label = pl.col("label").replace(renamed_classes(run.pool))
     return table.filter(pl.col("status") != "invalid").with_columns(label=label)
+
+
+def spent(answers: pl.DataFrame) -> Facts:
+    """What answers took in all: `calls`, `input_tokens`, `output_tokens` and `cost`."""
+    total: Facts = answers.select(pl.col(SPENT).sum()).row(0, named=True)
+    return total

@@ -12,7 +12,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
-from wsal.annotation.evidence import Evidence
+from wsal.annotation.evidence import Evidence, spent
 from wsal.annotation.handed_out import hand_out, is_handed_out
 from wsal.annotation.query import Query
 from wsal.annotation.routing import Routing, everything_to_people, route
@@ -215,8 +215,7 @@ def _report(query: Query, split: pl.DataFrame) -> None:
         "n_people": int((split["goes_to"] == PEOPLE).sum()),
         "n_audited": n.get(audit.AUDIT, 0),
         "n_sure": n.get(audit.SURE, 0),
-        "llm_cost": round(float(answers["cost"].sum()), 6),
-        "llm_tokens": int(answers["input_tokens"].sum()) + int(answers["output_tokens"].sum()),
+        "llm": spent(answers),
     }
     query.facts.update(report)
 

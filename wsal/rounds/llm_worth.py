@@ -8,10 +8,9 @@ from scipy.special import betaincinv
 
 from wsal import tables
 from wsal.annotation.audit import AUDIT, with_people
-from wsal.annotation.evidence import ANSWERS_FILE, VOTES_FILE
+from wsal.annotation.evidence import ANSWERS_FILE, SPENT, VOTES_FILE, spent
 from wsal.artifacts import Artifact, Facts
 
-SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 PAID_ONCE = ("text", "label", "confidence", "source", "status", *SPENT)
 QUANTILES = (0.1, 0.5, 0.9)  # the median, and the ends of an 80% interval
 
@@ -34,11 +33,11 @@ def llm_facts(
         return {}
     # The same answer to the same text a second time came from the cache, and was paid once.
     paid = pl.concat([votes, rounds]).unique(PAID_ONCE, keep="first", maintain_order=True)
-    spent = paid.select(pl.col(SPENT).sum()).row(0, named=True)
+    total = spent(paid)
     audited, right = _audited(rounds, annotations)
     return {
-        **spent,
-        "rounds_cost": spent["cost"] - votes["cost"].sum(),
+        **total,
+        "rounds_cost": total["cost"] - votes["cost"].sum(),
         "labels": [classifier.facts.get("n_llm", 0) for classifier in classifiers],
         "audited": audited,
         "right": right,

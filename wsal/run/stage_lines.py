@@ -34,10 +34,16 @@ def _ask(facts: Facts) -> str:
     statuses = dict(facts["statuses"])
     parts = [f"{statuses.pop('class', 0):,} of {facts['n_asked']:,} texts answered ({reasons})"]
     parts += [f"{n:,} {status}" for status, n in statuses.items()]
+    parts.append(_spent(facts))
+    return "; ".join([*parts, facts["stopped"]] if facts["stopped"] else parts)
+
+
+def _spent(facts: Facts) -> str:
+    """What a stage's calls of a language model took; the cost only where tokens have a price."""
     spent = facts["llm"]
     tokens = spent["input_tokens"] + spent["output_tokens"]
-    parts.append(f"{spent['calls']:,} calls, {tokens:,} tokens, cost {spent['cost']:.2f}")
-    return "; ".join([*parts, facts["stopped"]] if facts["stopped"] else parts)
+    cost = f", cost {spent['cost']:.4g}" if spent["cost"] else ""
+    return f"{spent['calls']:,} calls, {tokens:,} tokens{cost}"
 
 
 def _aggregate(facts: Facts) -> str:
@@ -89,8 +95,7 @@ def _by_model(facts: Facts) -> str:
         line += f"; {n} not asked (the classifier is sure)"
     if names := facts.get("returned_classes"):
         line += f"; back to people: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
-    cost = f", cost {facts['llm_cost']:.4g}" if facts["llm_cost"] else ""
-    return f"{line}; {facts['llm_tokens']:,} tokens{cost}"
+    return f"{line}; {_spent(facts)}"
 
 
 def _reweigh(facts: Facts) -> str:

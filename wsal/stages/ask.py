@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.evidence import VOTES_FILE
+from wsal.annotation.evidence import VOTES_FILE, spent
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError
 from wsal.llm.asking import open_llm
@@ -15,7 +15,6 @@ from wsal.rounds.llm_questions import vote_questions
 from wsal.settings import EvaluationSettings
 
 NOT_ASKED = ("id", "text", "reason")  # columns that are no part of an answer
-SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 
 
 def ask(
@@ -59,7 +58,7 @@ def ask(
         "reasons": counts(reasons),
         "statuses": counts(answers["status"]),
         "stopped": replies.stopped,
-        "llm": {name: answers[name].sum() for name in SPENT},
+        "llm": spent(answers),
     }
 
 
