@@ -1,0 +1,175 @@
+"""What does a model cost? Quality against money for rules, a language model and people.
+
+python benchmarks/money.py [--sets bigbasket,...] [--rules blind,present] [--ways ...] [--seeds 3]
+
+The language model's answers are recorded ones (WSAL_DATA/llm_answers), replayed by a server on this
+machine; they are all it can answer. People are simulated from gold: 4 seconds a label at 30 an
+hour. Each finished run is a line of --out at once: a benchmark that was stopped goes on from there.
+`python benchmarks/money_report.py` makes a table and plots of the lines.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+
+from gpu import machine
+from hydra import compose, initialize_config_dir
+from label_sets import file_of
+from llm_replay import MODEL, ReplayServer
+from omegaconf import OmegaConf
+from product_texts import DATA
+
+from wsal.config.composed import check
+from wsal.presets import CONF_DIR
+from wsal.run.loop import run_command
+
+RESULTS = Path(__file__).parent / "results"
+BLIND = {"bigbasket": "bigbasket_sub_category"}  # file of the blind rules, where not the set's name
+SECONDS, PER_HOUR = 4.0, 30.0  # of a label, of people's time
+PRICES = {"small": (0.05, 0.4), "frontier": (1.25, 10.0)}
+"""Of a million tokens sent and received, in dollars: typical prices of such models in 2026, not
+those of one provider. Every text is asked alone, so the class list is paid with each."""
+ROUNDS = 6
+LABELS = 100  # in a round
+PEOPLE = (f"active.rounds={ROUNDS}", f"active.query_size={LABELS}", f"annotator.seconds={SECONDS}")
+CASCADE = (
+    "annotator=cascade",
+    f"active.rounds={ROUNDS}",
+    f"active.query_size={LABELS}",
+    f"annotator.people.seconds={SECONDS}",
+)
+LLM = ("llm=local", f"llm.model={MODEL}", "llm.texts=100000", "llm.parallel=16")
+NOTHING = ("pretrain=none", "finetune=gold_only", "finetune.lr=5e-4", "finetune.steps=400")
+WAYS = {
+    "people, random labels": (*PEOPLE, *NOTHING, "strategy=random"),
+    "people, chosen labels": (*PEOPLE, *NOTHING, "strategy=cold_start"),
+    "rules + people": PEOPLE,
+    "LLM": (*LLM, "active.rounds=0"),
+    "rules + LLM": (*LLM, "active.rounds=0"),
+    "rules + LLM + people": (*LLM, *CASCADE),
+}
+WITHOUT_RULES = ("people, random labels", "people, chosen labels", "LLM")
+
+
+def blind_rules(name, labels):
+    """The rules that were written without looking at results, as nodes of a configuration."""
+    file = DATA / "rules" / "blind" / f"{BLIND.get(name, name)}.json"
+    written = json.loads(file.read_text())
+    rules = {}
+    for number, (label, words, unless) in enumerate(written["keywords"]):
+        if label in labels:
+            node = {"_target_": "wsal.rules.patterns.Keyword", "label": label, "words": words}
+            rules[f"words_{number}"] = node | {"unless": unless}
+    for number, (label, pattern) in enumerate(written["regexes"]):
+        if label in labels:
+            node = {"_target_": "wsal.rules.patterns.Regex", "label": label, "pattern": pattern}
+            rules[f"pattern_{number}"] = node
+    return rules
+
+
+def configured(name, file, run_dir, rules, overrides):
+    """The checked configuration of a run; `rules` replaces those of the experiment."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
+        shared = [f"experiment={name}", f"data.path={file}", f"run_dir={run_dir}", "export=hf"]
+        config = compose("config", overrides=[*shared, *overrides])
+    if rules is not None:
+        OmegaConf.set_struct(config, False)
+        config.rules = rules
+    return check(config)
+
+
+def classes_of(name, file, work):
+    """The classes of a set."""
+    run = configured(name, file, work / "prepared" / name, None, [])
+    run_command("prepare", run.run_dir, run.components, run.nodes)
+    return json.loads((run.run_dir / "pool" / "manifest.json").read_text())["facts"]["labels"]
+
+
+def measure(name, kind, way, seed, options):
+    """Run one way; its points with labels, money and quality."""
+    file = file_of(name, options.data, options.work)
+    run_dir = options.work / "money" / f"{name}-{kind}-{way.replace(' ', '_')}-{seed}"
+    rules = None
+    if kind == "none":
+        rules = {}
+    elif kind == "blind":
+        rules = blind_rules(name, classes_of(name, file, options.work))
+    overrides = [*WAYS[way], f"seed={seed}", *options.extra]
+    with ReplayServer(name, data=options.data) as server:
+        if "LLM" in way:
+            overrides.append(f"llm.url={server.url}")
+        run = configured(name, file, run_dir, rules, overrides)
+        summary = run_command("run", run.run_dir, run.components, run.nodes)
+    points = [
+        {
+            "n_people": n,
+            "people": round(n * SECONDS / 3600 * PER_HOUR, 4),
+            **{f"llm_{price}": cost for price, cost in llm_costs(run_dir, number).items()},
+            "macro_f1": round(figures["macro_f1"], 4),
+            "accuracy": round(figures["accuracy"], 4),
+        }
+        for number, figures in enumerate(summary["rounds"])
+        for n in [figures["n_gold"]]
+    ]
+    if not options.keep:
+        shutil.rmtree(run_dir, ignore_errors=True)
+    return points
+
+
+def llm_costs(run_dir, number):
+    """What the language model has cost up to a round, at each of the prices."""
+    folders = [run_dir / "llm_votes"]
+    folders += [run_dir / f"rounds/{n:03d}/annotations" for n in range(1, number + 1)]
+    sent = received = 0
+    for folder in folders:
+        manifest = folder / "manifest.json"
+        spent = json.loads(manifest.read_text())["facts"].get("llm", {}) if manifest.exists() else {}
+        sent += spent.get("input_tokens", 0)
+        received += spent.get("output_tokens", 0)
+    return {
+        name: round((sent * price[0] + received * price[1]) / 1e6, 4)
+        for name, price in PRICES.items()
+    }
+
+
+def main():
+    """Measure what is not measured yet."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sets", default="bigbasket,fashion,banking77,pricerunner")
+    parser.add_argument("--rules", default="blind,present")
+    parser.add_argument("--ways", default=";".join(WAYS), help="separated by semicolons")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--work", type=Path, default=Path("build/money"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "money.jsonl")
+    parser.add_argument("--keep", action="store_true", help="keep the run folders")
+    parser.add_argument("extra", nargs="*", help="more overrides, such as pretrain.epochs=1")
+    options = parser.parse_args()
+    options.work = options.work.resolve()
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    done = {tuple(json.loads(line)[k] for k in ("set", "rules", "way", "seed")) for line in lines}
+    for seed in range(options.seeds):
+        for way in options.ways.split(";"):
+            for kind in ["none"] if way in WITHOUT_RULES else options.rules.split(","):
+                for name in options.sets.split(","):
+                    key = (name, kind, way, seed)
+                    if key in done:
+                        continue
+                    start = time.perf_counter()
+                    points = measure(*key, options)
+                    about = dict(zip(("set", "rules", "way", "seed"), key, strict=True))
+                    line = about | {
+                        "points": points,
+                        "seconds": round(time.perf_counter() - start, 1),
+                        "extra": options.extra,
+                        "machine": machine(),
+                    }
+                    with options.out.open("a") as out:
+                        out.write(json.dumps(line) + "\n")
+                    print(json.dumps(about | {"points": points}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
