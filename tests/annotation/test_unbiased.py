@@ -24,7 +24,7 @@ from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
-from wsal.evaluation import estimates
+from wsal.evaluation import bootstrap, estimates
 from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import strata, top_up
 from wsal.labels import LabelSet
@@ -242,7 +242,7 @@ WAYS = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Fewer resamples and rankings: neither moves what is tested here."""
-    monkeypatch.setattr(estimates, "DRAWS", (200, 200))
+    monkeypatch.setattr(bootstrap, "DRAWS", (200, 200))
     monkeypatch.setattr(task_queue, "RERANK_EVERY", 20)
     with threadpool_limits(1):
         yield
