@@ -170,20 +170,6 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     return frame
 
 
-def read_annotations(path: Path) -> pl.DataFrame:
-    """A table of people's answers, columns of ANNOTATIONS.
-
-    Raises:
-        TableError: wsal before 0.2 wrote it, without the texts.
-    """
-    if "text" not in pl.read_parquet_schema(path):
-        raise TableError(
-            f"{path} was written by wsal before 0.2, which stored no texts beside answers; run "
-            "`wsal run` or `wsal active` with the options of this run: it converts the answers"
-        )
-    return read(path, ANNOTATIONS)
-
-
 def take(path: Path, rows: Rows) -> pl.DataFrame:
     """These rows of the table at `path`, in this order; the table is read in parts."""
     order = np.argsort(rows, kind="stable")

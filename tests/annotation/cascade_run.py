@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import artifacts, tables
+from wsal.annotation.answers import read_annotations
 from wsal.annotation.query import REVIEW_REASON
 from wsal.artifacts import Artifact
 from wsal.components import Components
@@ -128,7 +129,7 @@ class Done:
     def __init__(self, outcome):
         self.state, self.facts = outcome.state, outcome.artifact.facts
         self.digest, path = outcome.artifact.digest, outcome.artifact.path
-        self.table = tables.read_annotations(path / "annotations.parquet")
+        self.table = read_annotations(path / "annotations.parquet")
         answers = path / "llm_answers.parquet"
         self.llm = tables.read(answers, tables.LLM_ANSWERS) if answers.exists() else None
 

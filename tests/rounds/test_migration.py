@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from wsal import artifacts, tables
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import gold_answers, read_annotations
 from wsal.annotation.handed_out import is_handed_out
 from wsal.artifacts import Artifact
 from wsal.digests import file_digest
@@ -72,7 +72,7 @@ def test_answers_and_frame_get_their_texts(tmp_path):
     assert len(migrate(run)) == 2
     assert migrate(run) == []  # once is enough
     done = Artifact.open(run / "rounds/001/annotations")
-    table = tables.read_annotations(done.path / "annotations.parquet")
+    table = read_annotations(done.path / "annotations.parquet")
     assert table["text"].to_list() == TEXTS
     assert table["label"].to_list() == ["Cat", "Dog", None, "Cat"]
     assert done.facts["answers_in"] == {"query.csv": file_digest(run / "rounds/001/query.csv")}
@@ -129,7 +129,7 @@ def test_rounds_of_an_oracle_are_left_alone_and_half_filled_sheets_are_kept(tmp_
     assert migrate(run) == []
     assert not is_handed_out(run / "rounds/001")
     with pytest.raises(TableError, match=r"written by wsal before 0\.2"):
-        tables.read_annotations(run / "rounds/001/annotations/annotations.parquet")
+        read_annotations(run / "rounds/001/annotations/annotations.parquet")
     run = old_run(tmp_path / "open", answers=False)
     assert migrate(run) == []  # nobody was asked
     (run / "rounds/001/query.csv").write_text("half a sheet")
@@ -175,7 +175,7 @@ def test_texts_that_were_cleaned_otherwise_are_found(tmp_path):
     migrate(run)
     done = Artifact.open(run / "rounds/001/annotations")
     path = done.path / "annotations.parquet"
-    table = tables.read_annotations(path)
+    table = read_annotations(path)
     kept = table.with_columns(text=pl.col("text").replace("red mug", "I \u2764\ufe0f mugs"))
     tables.write(kept, path, tables.ANNOTATIONS)
     pool = old_pool(run, ["jar", "i \u2764 mugs"], ["x", "y"], None)

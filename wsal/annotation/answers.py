@@ -5,6 +5,7 @@ mean another text. The pool holds each text once (`same_text` is the key), so a 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from wsal import tables
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.data.records import renaming
-from wsal.errors import AnnotationError, nearest
+from wsal.errors import AnnotationError, TableError, nearest
 from wsal.labels import LabelSet
 from wsal.text import clean, same_text
 
@@ -55,11 +56,25 @@ def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame
     `label` has the present names of classes. `row` is the text's row in the pool, or null if the
     text is no longer there.
     """
-    parts = [tables.read_annotations(a.path / "annotations.parquet") for a in annotations]
+    parts = [read_annotations(a.path / "annotations.parquet") for a in annotations]
     answers = pl.concat([pl.DataFrame(schema=tables.ANNOTATIONS), *parts])
     return answers.with_columns(
         label=pl.col("label").replace(renamed_classes(pool)), row=rows_of(pool, answers["text"])
     )
+
+
+def read_annotations(path: Path) -> pl.DataFrame:
+    """A table of people's answers, columns of ANNOTATIONS.
+
+    Raises:
+        TableError: wsal before 0.2 wrote it, without the texts.
+    """
+    if "text" not in pl.read_parquet_schema(path):
+        raise TableError(
+            f"{path} was written by wsal before 0.2, which stored no texts beside answers; run "
+            "`wsal run` or `wsal active` with the options of this run: it converts the answers"
+        )
+    return tables.read(path, tables.ANNOTATIONS)
 
 
 def gold_answers(

@@ -81,6 +81,11 @@ class LLMSettings:
     """Most gold texts shown as examples: those most similar to the text, where there are any."""
     questions: Literal[1, 2] = 1
     """2: after "which class?" a second call asks "is it really that class?"; a no abstains."""
+    epochs: Count = 8
+    """Passes over the answered texts alone, after training on all weak labels; 0: off. Answers are
+    better than votes, and a hundred times fewer, so they would be lost among them."""
+    lr: Rate = 5e-4
+    """Largest learning rate in these passes."""
     NOT_IN_DIGEST: ClassVar = (
         "price", "parallel", "timeout_seconds", "retries", "url", "remote", "key_variable"
     )  # fmt: skip

@@ -7,6 +7,7 @@ import polars as pl
 from scipy.special import betaincinv
 
 from wsal import tables
+from wsal.annotation.answers import read_annotations
 from wsal.annotation.audit import AUDIT, with_people
 from wsal.annotation.evidence import ANSWERS_FILE, SPENT, VOTES_FILE, spent
 from wsal.artifacts import Artifact, Facts
@@ -78,8 +79,6 @@ def _audited(answers: pl.DataFrame, annotations: Sequence[Artifact]) -> tuple[in
     audit = answers.filter(pl.col("reason") == AUDIT)
     if audit.is_empty():
         return 0, 0
-    by_people = pl.concat(
-        [tables.read_annotations(a.path / "annotations.parquet") for a in annotations]
-    )
+    by_people = pl.concat([read_annotations(a.path / "annotations.parquet") for a in annotations])
     judged = with_people(audit, by_people).drop_nulls("people")
     return len(judged), int((judged["label"] == judged["people"]).sum())

@@ -38,6 +38,7 @@ class WeakTraining:
     seed: int
     scratch: Path  # for checkpoints
     dev_score: Callable[[], float] | None = None  # for early stopping
+    answer_settings: PretrainSettings | None = None  # of training on answered texts alone
     tracker: TrackerSettings = NO_TRACKER
 
     def train(
@@ -50,8 +51,9 @@ class WeakTraining:
     ) -> Facts:
         """Train in place on the pool's `texts`; returns the history of each part of the training.
 
-        `usable` are the rows with a weak label to train on. Where these are too many, those that a
-        language model `answered` are trained on first. With 0 epochs the head stays random.
+        `usable` are the rows with a weak label to train on. Those that a language model `answered`
+        are always among them, and are trained on once more in the end. With 0 epochs the head stays
+        random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         shuffled = rng(self.seed, "pretrain").permutation(usable)
@@ -73,10 +75,27 @@ class WeakTraining:
         )
         run = replace(self._run("pretrain"), score=self.dev_score)
         history["training"] = train(classifier, objective, plan, run)
+        if answered is not None and len(answered):
+            labels = weak(answered)
+            history["answers"] = self._learn_answers(classifier, texts.take(answered), labels)
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
         return {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+
+    def _learn_answers(
+        self, classifier: Classifier, texts: Tokens, labels: tuple[Probs, np.ndarray]
+    ) -> Facts:
+        """Train on the texts that a language model answered, without the others."""
+        settings = self.answer_settings
+        if settings is None or not settings.epochs:
+            return {}
+        objective = LabelObjective(classifier, texts, *labels)
+        plan = pretraining_plan(
+            texts.lengths, settings.batch_size, settings.epochs, rng(self.seed, "answers")
+        )
+        run = replace(self._run("answers"), settings=settings, score=self.dev_score)
+        return train(classifier, objective, plan, run)
 
     def _run(self, name: str) -> TrainingRun:
         """A training with its own checkpoints and dropout."""

@@ -11,6 +11,8 @@ from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
 from wsal.settings import FinetuneSettings
 
+LEAST_ANSWERED = 200
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -88,15 +90,12 @@ def rows_to_replay(
     """As many random rows of `usable` as the steps need, ascending.
 
     Labelled rows are left out: a person may have contradicted their weak label. Where a language
-    model `answered` some, half of the rows are of those, as far as there are so many.
+    model `answered` at least `LEAST_ANSWERED`, only these are replayed: their labels are better.
     """
-    drawn = rng.permutation(np.setdiff1d(usable, labelled))
-    n = int(replay_counts(settings).sum())
-    if answered is not None and len(answered):
-        is_answered = np.isin(drawn, answered)
-        first = drawn[is_answered][: n // 2]
-        drawn = np.concatenate([first, drawn[~is_answered]])
-    return np.sort(drawn[:n])
+    if answered is not None and len(answered) >= LEAST_ANSWERED:
+        usable = answered
+    drawn = rng.permutation(np.setdiff1d(usable, labelled))[: replay_counts(settings).sum()]
+    return np.sort(drawn)
 
 
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:

@@ -8,19 +8,18 @@ import polars as pl
 from safetensors.numpy import save_file
 
 from wsal import processes, tables
-from wsal.annotation.evidence import RULES_FILE
-from wsal.arrays import ABSTAIN, Classes, Prior, Probs, Rows
+from wsal.arrays import Classes, Prior, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.rounds.answered import ANSWERED_FILE, write_rules_alone
 from wsal.rounds.sources import LLMAnswers, weigh_answers
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
-ANSWERED_FILE = "answered.npy"
 SUM_ERROR = 1e-3
 """By how much the probabilities of a text, in float32, may miss 1."""
 
@@ -59,14 +58,15 @@ def write_weak_labels(
     answered.npy, the rows of the pool that were answered.
     """
     table = weak_table(fitted, votes, settings, labels)
+    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
     facts: Facts = {}
     if llm is not None:
-        alone, table, facts = table, *with_answers(table, *llm)
-        _write_rules_alone(out, pool, alone)
+        write_rules_alone(out, ids, table.probs, table.n_votes > 0)
+        table, facts = with_answers(table, *llm)
         np.save(out / ANSWERED_FILE, llm[0].rows)
     weak = pl.DataFrame(
         {
-            "id": pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"],
+            "id": ids,
             "probs": pl.Series(table.probs, dtype=pl.Array(pl.Float32, len(labels))),
             "n_votes": table.n_votes,
             "used": table.used,
@@ -91,25 +91,6 @@ def with_answers(table: WeakTable, answers: LLMAnswers, gold: Classes) -> tuple[
     probs, used = table.probs.copy(), table.used.copy()
     probs[rows], used[rows] = weight.combine(rules, has_vote, answers), True
     return WeakTable(probs, table.n_votes, used), {"n_answered": len(rows), "llm": weight.why()}
-
-
-def _write_rules_alone(out: Path, pool: Artifact, table: WeakTable) -> None:
-    has_vote = table.n_votes > 0
-    alone = pl.DataFrame(
-        {
-            "id": pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"],
-            "label": np.where(has_vote, table.probs.argmax(axis=1), ABSTAIN),
-            "probability": np.where(has_vote, table.probs.max(axis=1), 0.0),
-        }
-    )
-    tables.write(alone, out / RULES_FILE, tables.RULES_ALONE)
-
-
-def answered_rows(weak_labels: Artifact) -> Rows:
-    """The rows of the pool whose weak label a language model had a part in, ascending."""
-    path = weak_labels.path / ANSWERED_FILE
-    rows: Rows = np.load(path, allow_pickle=False) if path.exists() else np.empty(0, np.int64)
-    return rows
 
 
 def on_gold(

@@ -21,11 +21,12 @@ from wsal.rounds.amplification import (
     make_copies,
     mine_lexicon,
 )
+from wsal.rounds.answered import answered_rows
 from wsal.rounds.evaluation_frame import Reference, read_frame
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
-from wsal.rounds.weak_labels import answered_rows, usable, weak_targets
+from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import rng
 from wsal.settings import (
     AmplifySettings,

@@ -1,5 +1,6 @@
 """Train the classifier on weak labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from wsal import processes
@@ -8,9 +9,11 @@ from wsal.classifier.encoder import load_tokenizer, new_classifier
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
+from wsal.llm.settings import LLMSettings
+from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, score_splits
-from wsal.rounds.weak_labels import answered_rows, usable, weak_targets
+from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer
 from wsal.settings import (
     AdaptSettings,
@@ -33,6 +36,7 @@ def pretrain(
     loss: Loss,
     pretrain: PretrainSettings,
     self_training: SelfTrainingSettings,
+    llm: LLMSettings | None = None,
     seed: int,
     hardware: HardwareSettings,
     tracker: TrackerSettings,
@@ -51,6 +55,7 @@ def pretrain(
         scratch=scratch,
         dev_score=dev_score(classifier, pool, tokens, labels, pretrain),
         tracker=tracker,
+        answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
     )
     facts = training.train(
         classifier,
