@@ -32,8 +32,8 @@ SECONDS, PER_HOUR = 4.0, 30.0  # of a label, of people's time
 PRICES = {"small": (0.05, 0.4), "frontier": (1.25, 10.0)}
 """Of a million tokens sent and received, in dollars: typical prices of such models in 2026, not
 those of one provider. Every text is asked alone, so the class list is paid with each."""
-ROUNDS = 6
-LABELS = 100  # in a round
+ROUNDS = 3
+LABELS = 200  # in a round
 PEOPLE = (f"active.rounds={ROUNDS}", f"active.query_size={LABELS}", f"annotator.seconds={SECONDS}")
 CASCADE = (
     "annotator=cascade",
@@ -76,7 +76,7 @@ def configured(name, file, run_dir, rules, overrides):
         shared = [f"experiment={name}", f"data.path={file}", f"run_dir={run_dir}", "export=hf"]
         config = compose("config", overrides=[*shared, *overrides])
     if rules is not None:
-        OmegaConf.set_struct(config, False)
+        OmegaConf.set_struct(config, value=False)
         config.rules = rules
     return check(config)
 

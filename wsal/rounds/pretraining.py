@@ -10,6 +10,7 @@ import numpy as np
 from wsal import processes
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import Facts
+from wsal.classifier.averaging import average_with, copy_of_weights
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
 from wsal.classifier.inference import predict
@@ -86,7 +87,12 @@ class WeakTraining:
     def _learn_answers(
         self, classifier: Classifier, texts: Tokens, labels: tuple[Probs, np.ndarray]
     ) -> Facts:
-        """Train on the texts that a language model answered, without the others."""
+        """Train on the texts that a language model answered, without the others.
+
+        The result is the mean of the weights before and after (Wortsman et al., 2022, "Robust
+        fine-tuning"). Neither is always better: answers teach more than poor rules, and good rules
+        know conventions of the data that the language model does not.
+        """
         settings = self.answer_settings
         if settings is None or not settings.epochs:
             return {}
@@ -94,8 +100,11 @@ class WeakTraining:
         plan = pretraining_plan(
             texts.lengths, settings.batch_size, settings.epochs, rng(self.seed, "answers")
         )
-        run = replace(self._run("answers"), settings=settings, score=self.dev_score)
-        return train(classifier, objective, plan, run)
+        run = replace(self._run("answers"), settings=settings)
+        before = copy_of_weights(classifier.model)
+        history = train(classifier, objective, plan, run)
+        average_with(classifier.model, before)
+        return history
 
     def _run(self, name: str) -> TrainingRun:
         """A training with its own checkpoints and dropout."""

@@ -1,0 +1,23 @@
+"""The mean of the weights of a model at two times."""
+
+from typing import Any
+
+import torch
+
+State = dict[str, torch.Tensor]
+
+
+def copy_of_weights(model: Any) -> State:  # noqa: ANN401  a transformers model
+    """The weights as they are now."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def average_with(model: Any, earlier: State) -> None:  # noqa: ANN401
+    """Set every weight to the mean of its present and its earlier value."""
+    now = model.state_dict()
+    model.load_state_dict(
+        {
+            name: (value + earlier[name]) / 2 if value.is_floating_point() else value
+            for name, value in now.items()
+        }
+    )
