@@ -1,4 +1,4 @@
-"""The mean of the weights of a model at two times."""
+"""A weighted mean of the weights of a model at two times."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ def copy_of_weights(model: Any) -> State:  # noqa: ANN401  a transformers model
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def average_with(model: Any, earlier: State) -> None:  # noqa: ANN401
-    """Set every weight to the mean of its present and its earlier value."""
+def average_with(model: Any, earlier: State, share: float) -> None:  # noqa: ANN401
+    """Set every weight to `share` of its present value and the rest of its earlier value."""
     now = model.state_dict()
     model.load_state_dict(
         {
-            name: (value + earlier[name]) / 2 if value.is_floating_point() else value
+            name: share * value + (1 - share) * earlier[name] if value.is_floating_point() else value
             for name, value in now.items()
         }
     )
