@@ -14,10 +14,8 @@ def copy_of_weights(model: Any) -> State:  # noqa: ANN401  a transformers model
 
 def average_with(model: Any, earlier: State, share: float) -> None:  # noqa: ANN401
     """Set every weight to `share` of its present value and the rest of its earlier value."""
-    now = model.state_dict()
-    model.load_state_dict(
-        {
-            name: share * value + (1 - share) * earlier[name] if value.is_floating_point() else value
-            for name, value in now.items()
-        }
-    )
+    mean = {}
+    for name, value in model.state_dict().items():
+        is_weight = value.is_floating_point()  # and not a count
+        mean[name] = share * value + (1 - share) * earlier[name] if is_weight else value
+    model.load_state_dict(mean)
