@@ -1,13 +1,17 @@
 """The stage ask, and what weak labels and training make of its answers."""
 
+from argparse import Namespace
+
 import numpy as np
 import polars as pl
 import pytest
 from llm.fake_server import FakeServer
 
 from wsal import tables
+from wsal.commands import llm_plan
 from wsal.config.composed import check
 from wsal.errors import ConfigError
+from wsal.json_files import write_json
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.llm_sampling import MEASURES
 from wsal.run.pipeline import run_stage
@@ -110,3 +114,16 @@ def test_many_classes_are_offered_in_part_with_those_that_rules_voted_for(stages
     asked = stages(UNTIL_ASK, *using(server, "llm.texts=30", "llm.options=3"))
     assert asked.facts["n_asked"] == 30
     assert asked.facts["statuses"]["class"] > 15  # the right class is among the three
+
+
+def test_the_plan_shows_what_would_be_asked_first(stages, server, composed, tmp_path, capsys):
+    settings = using(server, "llm.texts=40")
+    stages(["prepare", "vote"], *settings)
+    write_json(tmp_path / "run" / "config.json", check(composed(*CATALOG, *settings)).nodes)
+    llm_plan.run(Namespace(run=str(tmp_path / "run"), texts=None))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert not server.requests
+    asked = stages(["ask"], *settings)
+    answers = tables.read(asked.path / "answers.parquet", tables.LLM_ANSWERS)
+    for text in answers["text"][:3]:
+        assert " ".join(text.split()) in shown
