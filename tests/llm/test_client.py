@@ -189,6 +189,7 @@ def test_the_key_is_sent_and_written_nowhere(asked, monkeypatch, tmp_path):
         ({"url": "http://10.0.0.1/v1"}, "give llm.remote=true"),
         ({"url": "http://127.0.0.1/v1", "model": None}, "give llm.model=NAME"),
         ({"url": "http://127.0.0.1/v1", "budget": 5.0}, "without prices; give"),
+        ({"key_variable": "sk-pw"}, "not the name of an environment variable"),
     ],
 )
 def test_settings_that_cannot_be_meant(changes, message):

@@ -12,6 +12,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
+from wsal.annotation.answers import majority_labels
 from wsal.annotation.evidence import Evidence, spent
 from wsal.annotation.handed_out import hand_out, is_handed_out
 from wsal.annotation.query import Query
@@ -179,7 +180,7 @@ class Cascade:
         self, known: pl.DataFrame, split: pl.DataFrame, answers: pl.DataFrame
     ) -> list[str]:
         """The classes that go back to people, after this round's audit."""
-        people = answers.select("id", people="label")
+        people = majority_labels(answers, "id").rename({"label": "people"})
         new = split.drop_nulls("status").join(people, on="id", how="left", maintain_order="left")
         new = new.with_columns(
             rule_label=pl.lit(None, pl.String), rule_probability=pl.lit(None, pl.Float32)
