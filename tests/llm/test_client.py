@@ -176,6 +176,12 @@ def test_the_key_is_sent_and_written_nowhere(asked, monkeypatch, tmp_path):
         assert KEY.encode() not in file.read_bytes()
 
 
+def test_a_placeholder_for_a_key_changes_no_reply(asked, monkeypatch):
+    monkeypatch.setenv("LLM_KEY", "a")  # servers without keys are often given some word
+    with FakeServer(right) as server:
+        assert labels(asked(server, key_variable="LLM_KEY")[0]) == RIGHT
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
