@@ -13,8 +13,9 @@ from wsal import tables
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
 from wsal.annotation.answers import majority_labels
-from wsal.annotation.evidence import Evidence, spent
+from wsal.annotation.evidence import Evidence
 from wsal.annotation.handed_out import hand_out, is_handed_out
+from wsal.annotation.llm_tables import spent
 from wsal.annotation.query import Query
 from wsal.annotation.routing import Routing, everything_to_people, route
 from wsal.annotation.split import (

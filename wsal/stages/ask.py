@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.evidence import VOTES_FILE, spent
+from wsal.annotation.llm_tables import VOTES_FILE, spent
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError
 from wsal.llm.asking import open_llm
