@@ -20,6 +20,7 @@ from wsal.annotation.query import Query
 from wsal.annotation.routing import Routing, everything_to_people, route
 from wsal.annotation.split import (
     MODEL,
+    NOBODY,
     PEOPLE,
     answers_in,
     for_people,
@@ -146,7 +147,7 @@ class Cascade:
         returned = self._returned(evidence.known, split, answers)
         late = (pl.col("goes_to") == MODEL) & pl.col("label").is_in(returned)
         reason = pl.when(late).then(pl.lit(audit.RETURNED)).otherwise("reason")
-        to = pl.when(late).then(pl.lit("nobody")).otherwise("goes_to")
+        to = pl.when(late).then(pl.lit(NOBODY)).otherwise("goes_to")
         split = split.with_columns(reason=reason, goes_to=to)
         _report(query, split)
         query.facts.update(returned_classes=returned, n_not_asked=query.facts["n_sure"])
