@@ -43,7 +43,7 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     replies = evidence.llm.ask(questions, f"round {int(query.round_dir.name)}")
     if replies.stopped:
         n = len(asked) - len(replies.answers)
-        query.notes.append(f"{replies.stopped}: {n} texts {settings.otherwise}")
+        query.notes.append(f"{replies.stopped}; {n} texts {settings.otherwise}")
     answered = asked[: len(replies.answers)]
     answers = pl.DataFrame(
         [{"id": i, **asdict(a)} for i, a in zip(answered, replies.answers, strict=True)],
