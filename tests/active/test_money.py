@@ -37,3 +37,12 @@ def test_what_is_unknown_is_not_taken_for_nothing():
 def test_an_assessment_of_an_earlier_version_has_a_bill():
     bill = bill_of({"n_gold": 20, "n_evaluation": 10, "seconds": 120.0}, 30.0)
     assert (bill.answers, bill.total) == (30, pytest.approx(1.0))
+
+
+def test_calls_that_no_answer_needs_are_on_the_bill_too():
+    bill = bill_of(FACTS, 30.0).with_all_calls([0.1, 0.1, 0.05, 0.0, 0.3])
+    assert (bill.other_calls, bill.other_cost, bill.total) == (1, pytest.approx(0.3), 1.05)
+    assert bill.sentences()[2].endswith("1 calls, 0.30")
+    assert bill_of(FACTS, 30.0).with_all_calls([0.1] * 2) == bill_of(FACTS, 30.0)  # cache is gone
+    unused = bill_of({}, 0.0).with_all_calls([0.1])
+    assert unused.sentences()[-1] == "together: 0.10"

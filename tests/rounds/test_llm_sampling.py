@@ -4,8 +4,15 @@ from collections import Counter
 
 import numpy as np
 
-from wsal.rounds.llm_sampling import DISPUTED, MEASURES, OTHER, RANDOM, UNCOVERED, draw_sample
-from wsal.seeding import rng
+from wsal.rounds.llm_sampling import (
+    DISPUTED,
+    MEASURES,
+    OTHER,
+    RANDOM,
+    UNCOVERED,
+    draw_sample,
+    random_order,
+)
 
 N_VOTES = np.repeat([0, 1, 2], [300, 400, 300])
 DISPUTE = np.where(np.arange(1_000) >= 850, 1.0, 0.0)
@@ -13,7 +20,8 @@ FRAME = np.arange(0, 1_000, 5)
 
 
 def sample(size, *, measure=True, seed=0):
-    drawn = draw_sample(N_VOTES, DISPUTE, FRAME, size, rng(seed, "sample"), measure=measure)
+    order = random_order(map(str, range(1_000)), seed)
+    drawn = draw_sample(N_VOTES, DISPUTE, FRAME, size, order, measure=measure)
     return drawn.rows, np.array(drawn.reasons)
 
 
@@ -59,3 +67,21 @@ def test_random_texts_are_drawn_from_the_whole_pool_outside_the_frame():
         rows, reasons = sample(60, measure=False, seed=seed)
         shares.append((N_VOTES[rows[reasons == RANDOM]] == 0).mean())
     assert abs(np.mean(shares) - 0.3) < 0.02
+
+
+def test_a_sample_stays_mostly_the_same_while_texts_join_and_leave():
+    texts = [f"text {n}" for n in range(1_000)]
+    changed = texts[50:] + [f"new text {n}" for n in range(100)]
+    nothing = np.empty(0, np.int64)
+    first, second = (
+        {
+            pool[row]
+            for row in draw_sample(
+                np.zeros(len(pool)), np.zeros(len(pool)), nothing, 300,
+                random_order(pool, 0), measure=False,
+            ).rows
+        }
+        for pool in (texts, changed)
+    )  # fmt: skip
+    assert len(first & second) > 250
+    assert sum(text.startswith("new") for text in second) > 10

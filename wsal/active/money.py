@@ -1,7 +1,7 @@
 """The bill: what people and a language model cost so far."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ class Bill:
     input_tokens: int = 0
     output_tokens: int = 0
     llm: float = 0.0  # what its answers cost
+    other_calls: int = 0  # that these answers do not need
+    other_cost: float = 0.0
 
     @property
     def people(self) -> float | None:
@@ -30,12 +32,12 @@ class Bill:
     @property
     def total(self) -> float:
         """What is known to be spent."""
-        return round((self.people or 0.0) + self.llm, 6)
+        return round((self.people or 0.0) + self.llm + self.other_cost, 6)
 
     @property
     def has_money(self) -> bool:
         """Whether annotators have a price, or a language model was asked."""
-        return bool(self.price_per_hour or self.calls)
+        return bool(self.price_per_hour or self.calls or self.other_calls)
 
     def sentences(self) -> list[str]:
         """The bill in words; empty if there is neither a price nor a language model.
@@ -50,8 +52,24 @@ class Bill:
         if self.calls:
             tokens = f"{self.input_tokens:,} tokens sent, {self.output_tokens:,} received"
             lines.append(f"language model: {self.calls:,} calls, {tokens}, {amount(self.llm)}")
+        if self.other_calls:
+            lines.append(
+                "language model, for reviews, suggested rules and answers that no longer count: "
+                f"{self.other_calls:,} calls, {amount(self.other_cost)}"
+            )
         at_least = "at least " if self.people is None else ""
         return [*lines, f"together: {at_least}{amount(self.total)}"]
+
+    def with_all_calls(self, costs: Sequence[float]) -> "Bill":
+        """The bill with the rest of the calls that were paid; `costs` are those of all calls.
+
+        >>> bill = Bill(calls=2, llm=0.2).with_all_calls([0.1, 0.1, 0.3])
+        >>> bill.other_calls, bill.total
+        (1, 0.5)
+        """
+        others = max(len(costs) - self.calls, 0)
+        rest = max(sum(costs) - self.llm, 0.0) if others else 0.0
+        return replace(self, other_calls=others, other_cost=round(rest, 9))
 
     def facts(self) -> dict[str, Any]:
         """The bill as summary.json has it."""

@@ -11,8 +11,8 @@ from wsal.settings import StopSettings
 
 ROUNDS = 3  # over which agreement is averaged
 HOW_TO_MEASURE = (
-    "use evaluation.size=100 (that many more random texts to label, never trained on) or, where "
-    "the data has gold labels, data.layout.dev_share=0.1"
+    "use evaluation.size=100 (that many more random texts for people to label, never trained on) "
+    "or, where the data has gold labels, data.layout.dev_share=0.1"
 )
 
 

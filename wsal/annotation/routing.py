@@ -43,7 +43,7 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     replies = evidence.llm.ask(questions, f"round {int(query.round_dir.name)}")
     if replies.stopped:
         n = len(asked) - len(replies.answers)
-        query.notes.append(f"{replies.stopped}: {n} texts {settings.otherwise}")
+        query.notes.append(f"{replies.stopped}; {n} texts {settings.otherwise}")
     answers = table_of(asked[: len(replies.answers)], replies.answers)
     voted = voted.with_columns(pl.lit(0).alias(name) for name in SPENT)
     answers = pl.concat([voted.select(answers.columns).cast(answers.schema), answers])

@@ -10,13 +10,13 @@ from typing import Any
 
 from rich.table import Table
 
-from wsal.active.money import bill_of
 from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
 from wsal.rounds.learning_curve import forecast_sentences, labels_counted, learning_curve
 from wsal.rounds.mixtures import mixture_sentences
+from wsal.run.bill import bill_of_run
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import opened
 from wsal.run.stage_lines import METRICS
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     out.print(_table(facts, prediction, options.metric))
     lines = forecast_sentences(facts, prediction, price, options.metric, options.target)
     lines += mixture_sentences(facts, price, options.metric, options.target)
-    for line in [*lines, *bill_of(facts, price).sentences()]:
+    for line in [*lines, *bill_of_run(run_dir, facts, price).sentences()]:
         out.print(line, highlight=False, soft_wrap=True)
 
 

@@ -14,11 +14,10 @@ from wsal.llm.settings import LLMSettings
 from wsal.llm.shortlist import shortlist
 from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.evaluation_frame import frame_rows, sample_size
-from wsal.rounds.llm_sampling import LLMSample, draw_sample
+from wsal.rounds.llm_sampling import LLMSample, draw_sample, random_order
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.weak_labels import read_votes
 from wsal.rules.similarity import Similarity
-from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 
 
@@ -28,12 +27,13 @@ def vote_questions(
     """The texts that the language model votes on, in their order, and a question about each."""
     measure = sample_size(pool.facts, evaluation, number=1) > 0
     frame = _frame(pool, evaluation, seed, measure=measure)
+    texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     sample = draw_sample(
         read_votes(votes, "pool").n_votes,
         disputed_texts(votes),
         frame,
         llm.texts,
-        rng(seed, "language model"),
+        random_order(texts, seed),
         measure=measure,
     )
     return sample, questions_about(pool, sample.rows, llm, _offered(pool, votes, sample.rows, llm))

@@ -1,6 +1,8 @@
 """Which texts of the pool a language model votes on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -23,12 +25,24 @@ class LLMSample:
     reasons: list[str]
 
 
+def random_order(texts: Iterable[str], seed: int) -> Rows:
+    """All rows in an order that depends on each text alone.
+
+    So most of a sample stays the same when texts join the pool or leave it, and what was paid for
+    is of use again.
+    """
+    key = seed.to_bytes(8, "little", signed=True)
+    digests = [blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts]
+    rows: Rows = np.argsort(np.frombuffer(b"".join(digests), "<u8"), kind="stable")
+    return rows
+
+
 def draw_sample(
     n_votes: np.ndarray,
     disputed: np.ndarray,
     frame: Rows,
     size: int,
-    rng: np.random.Generator,
+    order: Rows,
     *,
     measure: bool,
 ) -> LLMSample:
@@ -45,12 +59,12 @@ def draw_sample(
         disputed: `(texts,)`, above 0 where rules vote for different classes.
         frame: rows of the frame.
         size: how many texts to draw, at most.
-        rng: draws them.
+        order: all rows in random order; of two texts of a kind, the earlier one is drawn first.
         measure: whether an evaluation sample will measure quality.
     """
     n_measuring = min(size // 4, len(frame)) if measure else 0
-    shuffled = rng.permutation(len(n_votes))
-    outside = shuffled[~np.isin(shuffled, frame)]
+    in_frame = np.isin(order, frame)
+    outside = order[~in_frame]
     size = min(size - n_measuring, len(outside))
     is_uncovered, is_disputed = n_votes[outside] == 0, disputed[outside] > 0
     n_uncovered, n_disputed = (min(size // 3, int(k.sum())) for k in (is_uncovered, is_disputed))
@@ -64,7 +78,7 @@ def draw_sample(
         places = np.flatnonzero(of_kind & ~is_taken)[: min(n, size - int(is_taken.sum()))]
         is_taken[places] = True
         kinds[kind] = outside[places]
-    kinds[MEASURES] = rng.permutation(frame)[:n_measuring]
+    kinds[MEASURES] = order[in_frame][:n_measuring]
     rows = np.concatenate(list(kinds.values()))
     # The place of each text within its kind, as a share of that kind.
     places = np.concatenate([(np.arange(len(k)) + 0.5) / max(len(k), 1) for k in kinds.values()])

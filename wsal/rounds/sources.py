@@ -70,6 +70,7 @@ class LLMWeight:
     by_class: np.ndarray  # (classes,): the same for an answer with that class
     rules_right: float  # share of wrong answers on which the rules are right
     n_gold: int  # answers to texts with gold
+    n_sure: int = 0  # answers to texts of whose class the rules are sure
 
     def combine(self, rules: Probs, has_vote: np.ndarray, answers: LLMAnswers) -> Probs:
         """The probability of each class given answer and votes, `(answers, classes)`.
@@ -87,8 +88,10 @@ class LLMWeight:
 
     def why(self) -> str:
         """What the weights rest on."""
-        reference = f"{self.n_gold} gold texts" if self.n_gold else "agreement with sure rules"
-        return f"answers weighed by {reference}"
+        if self.n_gold or self.n_sure:
+            reference = f"{self.n_gold} gold texts" if self.n_gold else "agreement with sure rules"
+            return f"answers weighed by {reference}"
+        return "answers weighed by the model's own confidence, as neither gold nor rules judge them"
 
 
 def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.ndarray) -> Probs:
@@ -152,10 +155,14 @@ def weigh_answers(
     wrong = disagrees[known] & ~right
     n_rules_right = float((by_rules[known] == gold[known])[wrong].sum())
     rules_right = (n_rules_right + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
-    calibration = Calibration(float(level), float(slope))
-    n_gold = int(known.sum())
     return LLMWeight(
-        calibration, float(agree), float(disagree), by_class, float(rules_right), n_gold
+        Calibration(float(level), float(slope)),
+        float(agree),
+        float(disagree),
+        by_class,
+        float(rules_right),
+        n_gold=int(known.sum()),
+        n_sure=int(is_sure.sum()),
     )
 
 

@@ -1,11 +1,8 @@
-"""What a run prints: a line for each stage, and at the end the learning curve."""
+"""What a run prints: a line for each stage."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from rich.table import Table
-
-from wsal.active.money import Bill, amount
+from wsal.active.money import amount
 from wsal.annotation.answers import set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.pipeline import Outcome
@@ -30,6 +27,8 @@ def _vote(facts: Facts) -> str:
 
 def _ask(facts: Facts) -> str:
     """How many texts were answered and why they were asked, and what that cost."""
+    if not facts["n_planned"]:
+        return "no text to ask (llm.texts)"
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in facts["reasons"].items())
     statuses = dict(facts["statuses"])
     parts = [f"{statuses.pop('class', 0):,} of {facts['n_asked']:,} texts answered ({reasons})"]
@@ -53,7 +52,7 @@ def _aggregate(facts: Facts) -> str:
     ]
     if not facts["n_covered"]:
         parts = [f"no rule votes on any of the {facts['n_texts']:,} texts"]
-    if "llm" in facts:
+    if facts.get("n_answered"):
         parts.append(f"{facts['n_answered']:,} texts answered by a language model; {facts['llm']}")
     return "; ".join(parts)
 
@@ -121,7 +120,10 @@ def _before_after(facts: Facts) -> str:
 
 
 def _finetune(facts: Facts) -> str:
-    return f"{facts['n_gold']} gold labels; {_quality(facts)}"
+    parts = [f"{facts['n_gold']} gold labels"]
+    if n := facts.get("n_answered"):
+        parts.append(f"{n:,} texts answered by a language model, {facts['n_llm']} of them accepted")
+    return "; ".join([*parts, _quality(facts)])
 
 
 def _assess(facts: Facts) -> str:
@@ -203,42 +205,6 @@ def report(outcome: Outcome | str) -> None:
         print_line(outcome)
     else:
         show_outcome(outcome)
-
-
-def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
-    """Print learning curves side by side, the time of each stage, bills, how to use the model.
-
-    `summaries` are what summary.json of each run holds; the model is that of the first run.
-    """
-    table = Table(title="macro-F1 on held-out gold labels", title_justify="left")
-    table.add_column("trained on", min_width=40)
-    for summary in summaries:
-        table.add_column(str(summary["name"]), justify="right")
-    table.add_row("rules alone, no model", *(_f1(summary["rules_alone"]) for summary in summaries))
-    rounds = [{r["n_gold"]: r for r in summary["rounds"]} for summary in summaries]
-    for n_gold in sorted({n for by_count in rounds for n in by_count}):
-        name = f"{n_gold} gold labels" if n_gold else "no gold labels (weak labels, if any)"
-        table.add_row(name, *(_f1(by_count.get(n_gold)) for by_count in rounds))
-    console().print(table)
-    for summary in summaries:
-        seconds = summary["seconds"]
-        stages = ", ".join(f"{stage} {spent:.0f}" for stage, spent in seconds.items())
-        print_line(f"{summary['name']}: {sum(seconds.values()):.0f} seconds ({stages})")
-        for line in Bill.read(summary["bill"]).sentences() if "bill" in summary else ():
-            print_line(line)
-    if exported := summaries[0]["exported"]:
-        print_line(
-            f"\nThe model is in {exported}. To use it:\n\n"
-            "    from transformers import pipeline\n"
-            f"    classify = pipeline('text-classification', '{exported}')\n"
-            "    classify('a product title', truncation=True)\n"
-        )
-
-
-def _f1(numbers: Mapping[str, Any] | None) -> str:
-    if not numbers or numbers["macro_f1"] is None:
-        return "-"
-    return f"{numbers['macro_f1']:.3f}"
 
 
 def print_line(line: str) -> None:

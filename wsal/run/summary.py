@@ -7,6 +7,7 @@ from typing import Any
 
 from wsal.active.money import bill_of
 from wsal.artifacts import Artifact, Facts
+from wsal.run.bill import bill_of_run
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
 
@@ -25,20 +26,23 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
     config = json.loads((run_dir / CONFIG).read_text())
     price = config["active"]["price_per_hour"]
     asked = artifacts["ask"]
-    bill = bill_of(asked.facts if asked else {}, price)
-    rounds = [_round(0, 0, pretrained)] if pretrained else []
+    spent = asked.facts if asked else {}
+    n_answered = weak.facts.get("n_answered", 0) if weak else 0
+    rounds = [_round(0, 0, n_answered, pretrained)] if pretrained else []
     for number in range(1, n_rounds + 1):
         for stage in ROUND_STAGES:
             if artifact := opened(run_dir, STAGES[stage].writes, number):
                 total = seconds.get(stage, 0) + artifact.manifest["seconds"]
                 seconds[stage] = round(total, 3)
                 if stage == "finetune":
-                    rounds.append(_round(number, artifact.facts["n_gold"], artifact))
+                    facts = artifact.facts
+                    n_answered = facts.get("n_answered", 0)
+                    rounds.append(_round(number, facts["n_gold"], n_answered, artifact))
                 elif stage == "assess":
                     has_test = bool(pool and pool.facts["n_test"])
                     _add_assessment(rounds, artifact.facts, has_test=has_test)
-                    bill = bill_of(artifact.facts, price)
-                    rounds[-1]["cost_so_far"] = bill.total
+                    spent = artifact.facts
+                    rounds[-1]["cost_so_far"] = bill_of(spent, price).total
     if exported := opened(run_dir, STAGES["export"].writes):
         seconds["export"] = exported.manifest["seconds"]
     rules = _on_gold(weak.facts.get("covered", {})) if weak else None
@@ -52,13 +56,14 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
         "rules_alone": _on_gold(weak.facts) if weak else None,
         "exported": str(exported.path) if exported else None,
         "seconds": seconds,
-        "bill": bill.facts(),
+        "bill": bill_of_run(run_dir, spent, price).facts(),
     }
 
 
-def _round(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
+def _round(number: int, n_gold: int, n_answered: int, classifier: Artifact) -> dict[str, Any]:
     metrics = _on_gold(classifier.facts) or dict.fromkeys(METRICS)
-    return {"round": number, "n_gold": n_gold, **metrics}
+    of_model = {"n_answered": n_answered} if n_answered else {}  # by a language model
+    return {"round": number, "n_gold": n_gold, **of_model, **metrics}
 
 
 def _add_assessment(rounds: list[dict[str, Any]], facts: Facts, *, has_test: bool) -> None:
@@ -67,6 +72,7 @@ def _add_assessment(rounds: list[dict[str, Any]], facts: Facts, *, has_test: boo
     rounds[-1]["annotator_seconds"] = facts["seconds"]
     if has_test:
         return
+    rounds[-1]["measured_on"] = facts["measured_on"]
     for summary, assessed in zip(rounds, facts["rounds"], strict=False):
         for name in METRICS:
             summary[name] = assessed[name]["value"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from wsal import tables
 from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
+from wsal.annotation.evidence import ANSWERS_FILE
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.json_files import write_json
@@ -40,7 +41,9 @@ def reweigh(
     prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
     gold_rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)
-    answers = read_llm_answers(pool, llm_votes, annotations).to_train_on() if llm_votes else None
+    # What a language model answered in rounds still counts when there is none any more.
+    asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
+    answers = read_llm_answers(pool, llm_votes, annotations).to_train_on() if asked else None
     if not len(gold_rows) and not (answers and len(answers.rows)):
         raise AnnotationError(
             "no text of the pool has a gold label to learn from; "

@@ -16,6 +16,7 @@ from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.evaluation_frame import (
+    Frame,
     frame_probs,
     new_frame,
     pool_probs,
@@ -23,7 +24,7 @@ from wsal.rounds.evaluation_frame import (
     sample_size,
     write_frame,
 )
-from wsal.rounds.llm_answers import frame_answers
+from wsal.rounds.llm_answers import frame_answers, read_llm_answers
 from wsal.rounds.query import PoolReader, RoundState, choose_query, with_texts
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
 
@@ -53,6 +54,11 @@ def select(
         frame = read_frame(pool, earlier_queries[0])
     else:
         frame = new_frame(pool_probs(embeddings), evaluation.frame, seed)
+        if sample_size(pool.facts, evaluation, number):
+            # The stage ask leaves the frame out, but knew of another one if rounds were deleted.
+            trained_on = read_llm_answers(pool, llm_votes).to_train_on().rows
+            measures = ~np.isin(frame.rows, trained_on)
+            frame = Frame(frame.rows[measures], frame.stratum[measures])
     write_frame(frame, pool, out / "frame.parquet")
     of_people, of_model = (
         labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)

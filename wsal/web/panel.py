@@ -7,7 +7,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from wsal.active.money import bill_of
 from wsal.active.stopping import kappa, stop_verdicts
 from wsal.annotation.journal import (
     FLAG,
@@ -25,6 +24,7 @@ from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 from wsal.rounds.mixtures import mixture_sentences
+from wsal.run.bill import bill_of_run
 from wsal.settings import StopSettings
 
 DEFAULT_TARGET = 0.95  # of the forecast, where stop.target is not set
@@ -41,7 +41,7 @@ def quality(run_dir: Path) -> dict[str, Any]:
     verdicts = stop_verdicts(assessed, stop, price)
     reasons = [message for holds, message in verdicts if holds]
     facts = assessed[-1]
-    bill = bill_of(facts, price).sentences()
+    bill = bill_of_run(run_dir, facts, price).sentences()
     if not facts["measured_on"]:
         return {"stop": reasons, "bill": bill}
     target = stop.target or DEFAULT_TARGET
