@@ -12,7 +12,9 @@ import argparse
 import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 from gpu import machine
@@ -24,6 +26,8 @@ from product_texts import DATA
 
 from wsal.config.composed import check
 from wsal.presets import CONF_DIR
+from wsal.rounds.llm_questions import vote_questions
+from wsal.rounds.llm_sampling import RANDOM, LLMSample
 from wsal.run.loop import run_command
 
 RESULTS = Path(__file__).parent / "results"
@@ -102,7 +106,8 @@ def measure(name, kind, way, seed, options):
         if "LLM" in way:
             overrides.append(f"llm.url={server.url}")
         run = configured(name, file, run_dir, rules, overrides)
-        summary = run_command("run", run.run_dir, run.components, run.nodes)
+        with patch("wsal.stages.ask.vote_questions", partial(recorded_questions, server)):
+            summary = run_command("run", run.run_dir, run.components, run.nodes)
     points = [
         {
             "n_people": n,
@@ -117,6 +122,17 @@ def measure(name, kind, way, seed, options):
     if not options.keep:
         shutil.rmtree(run_dir, ignore_errors=True)
     return points
+
+
+def recorded_questions(server, *arguments):
+    """The questions to which an answer was recorded; the others count as not asked.
+
+    Without it the language model would refuse most of the pool, which takes minutes.
+    """
+    sample, questions = vote_questions(*arguments)
+    kept = [n for n, question in enumerate(questions) if question.text in server.answers]
+    reasons = [RANDOM for _ in kept]  # the recorded texts are a random sample of the pool
+    return LLMSample(sample.rows[kept], reasons), [questions[n] for n in kept]
 
 
 def llm_costs(run_dir, number):
