@@ -121,7 +121,8 @@ def _before_after(facts: Facts) -> str:
 
 
 def _finetune(facts: Facts) -> str:
-    return f"{facts['n_gold']} gold labels; {_quality(facts)}"
+    of_model = f", {n} labels of a language model" if (n := facts.get("n_llm")) else ""
+    return f"{facts['n_gold']} gold labels{of_model}; {_quality(facts)}"
 
 
 def _assess(facts: Facts) -> str:
