@@ -4,8 +4,8 @@ import argparse
 
 from wsal.commands.status import REWRITE, json_in
 from wsal.errors import ConfigError, MissingArtifactError
+from wsal.run import stage_lines
 from wsal.run.folders import run_folder
-from wsal.run.summary_table import show_summaries
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
             )
         summaries.append(json_in(path))
     try:
-        show_summaries(summaries)
+        stage_lines.show_summaries(summaries)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ConfigError(
             f"damaged: a summary.json of {', '.join(options.run)} is incomplete "

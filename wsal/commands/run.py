@@ -24,7 +24,6 @@ from wsal.progress import install_console_output
 from wsal.reporting import report
 from wsal.run import stage_lines
 from wsal.run.loop import run_command
-from wsal.run.summary_table import show_summaries
 
 
 def launch(command: str, arguments: Sequence[str]) -> None:
@@ -77,7 +76,7 @@ def _run_and_report(command: str, run: RunConfig) -> None:
     """Run the command; print a line for each stage, and the learning curve at the end."""
     summary = run_command(command, run.run_dir, run.components, run.nodes, stage_lines.report)
     if summary:
-        show_summaries([summary])
+        stage_lines.show_summaries([summary])
 
 
 def _require_extras(components: Components) -> None:

@@ -1,9 +1,11 @@
 """What a run prints: a line for each stage, and at the end the learning curve."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wsal.active.money import amount
+from rich.table import Table
+
+from wsal.active.money import Bill, amount
 from wsal.annotation.answers import set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.pipeline import Outcome
@@ -119,7 +121,7 @@ def _before_after(facts: Facts) -> str:
 
 
 def _finetune(facts: Facts) -> str:
-    return f"{labels_in_words(*trained_on(facts))}; {_quality(facts)}"
+    return f"{facts['n_gold']} gold labels; {_quality(facts)}"
 
 
 def _assess(facts: Facts) -> str:
@@ -203,18 +205,40 @@ def report(outcome: Outcome | str) -> None:
         show_outcome(outcome)
 
 
-def trained_on(of_round: Mapping[str, Any]) -> tuple[int, int]:
-    """The labels of people and of a language model that a round's classifier was trained on."""
-    return of_round["n_gold"], of_round.get("n_llm", 0)
+def show_summaries(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Print learning curves side by side, the time of each stage, bills, how to use the model.
 
-
-def labels_in_words(n_gold: int, n_llm: int) -> str:
-    """The same in words.
-
-    >>> labels_in_words(20, 5)
-    '20 gold labels, 5 of a language model'
+    `summaries` are what summary.json of each run holds; the model is that of the first run.
     """
-    return f"{n_gold} gold labels" + (f", {n_llm} of a language model" if n_llm else "")
+    table = Table(title="macro-F1 on held-out gold labels", title_justify="left")
+    table.add_column("trained on", min_width=40)
+    for summary in summaries:
+        table.add_column(str(summary["name"]), justify="right")
+    table.add_row("rules alone, no model", *(_f1(summary["rules_alone"]) for summary in summaries))
+    rounds = [{r["n_gold"]: r for r in summary["rounds"]} for summary in summaries]
+    for n_gold in sorted({n for by_count in rounds for n in by_count}):
+        name = f"{n_gold} gold labels" if n_gold else "no gold labels (weak labels, if any)"
+        table.add_row(name, *(_f1(by_count.get(n_gold)) for by_count in rounds))
+    console().print(table)
+    for summary in summaries:
+        seconds = summary["seconds"]
+        stages = ", ".join(f"{stage} {spent:.0f}" for stage, spent in seconds.items())
+        print_line(f"{summary['name']}: {sum(seconds.values()):.0f} seconds ({stages})")
+        for line in Bill.read(summary["bill"]).sentences() if "bill" in summary else ():
+            print_line(line)
+    if exported := summaries[0]["exported"]:
+        print_line(
+            f"\nThe model is in {exported}. To use it:\n\n"
+            "    from transformers import pipeline\n"
+            f"    classify = pipeline('text-classification', '{exported}')\n"
+            "    classify('a product title', truncation=True)\n"
+        )
+
+
+def _f1(numbers: Mapping[str, Any] | None) -> str:
+    if not numbers or numbers["macro_f1"] is None:
+        return "-"
+    return f"{numbers['macro_f1']:.3f}"
 
 
 def print_line(line: str) -> None:

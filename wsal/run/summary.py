@@ -26,14 +26,14 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
     price = config["active"]["price_per_hour"]
     asked = artifacts["ask"]
     bill = bill_of(asked.facts if asked else {}, price)
-    rounds = [_round(0, pretrained)] if pretrained else []
+    rounds = [_round(0, 0, pretrained)] if pretrained else []
     for number in range(1, n_rounds + 1):
         for stage in ROUND_STAGES:
             if artifact := opened(run_dir, STAGES[stage].writes, number):
                 total = seconds.get(stage, 0) + artifact.manifest["seconds"]
                 seconds[stage] = round(total, 3)
                 if stage == "finetune":
-                    rounds.append(_round(number, artifact))
+                    rounds.append(_round(number, artifact.facts["n_gold"], artifact))
                 elif stage == "assess":
                     has_test = bool(pool and pool.facts["n_test"])
                     _add_assessment(rounds, artifact.facts, has_test=has_test)
@@ -56,10 +56,9 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
     }
 
 
-def _round(number: int, classifier: Artifact) -> dict[str, Any]:
-    labels = {name: classifier.facts.get(name, 0) for name in ("n_gold", "n_llm")}
+def _round(number: int, n_gold: int, classifier: Artifact) -> dict[str, Any]:
     metrics = _on_gold(classifier.facts) or dict.fromkeys(METRICS)
-    return {"round": number, **labels, **metrics}
+    return {"round": number, "n_gold": n_gold, **metrics}
 
 
 def _add_assessment(rounds: list[dict[str, Any]], facts: Facts, *, has_test: bool) -> None:
