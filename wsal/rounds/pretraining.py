@@ -81,7 +81,8 @@ class WeakTraining:
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
-        return {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+        facts = {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+        return facts | ({"n_answered": len(answered)} if "answers" in history else {})
 
     def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
         """The weak labels of rows, and how much each counts by the settings."""
