@@ -55,7 +55,7 @@ class WeakTraining:
         """Train in place on the pool's `texts`; returns the history of each part of the training.
 
         `usable` are the rows with a weak label to train on. Those that a language model `answered`
-        are always among them, and are trained on once more in the end. With 0 epochs the head stays
+        are always among them, and are trained on once more afterwards. With 0 epochs the head stays
         random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
