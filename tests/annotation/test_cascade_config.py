@@ -115,4 +115,4 @@ def test_a_second_opinion_on_labels_that_look_wrong(tmp_path):
     run.build()
     refused = run_here(tmp_path, "review", "run", "--llm")
     assert refused.returncode == 1
-    assert "which has none" in refused.stderr
+    assert "has no language model" in refused.stderr

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsal.amplify.amplifier import Amplified
+from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.training_set import make_training_set, replay_counts, rows_to_replay, with_copies
 from wsal.seeding import rng
 from wsal.settings import FinetuneSettings
@@ -78,3 +79,18 @@ def test_answers_of_a_language_model_are_replayed_alone_only_if_enough_are_left(
         assert len(rows) == 200
         assert np.isin(rows, replayed).all()
         assert (rows >= 300).any() == (n_labelled == 290)
+
+
+def test_without_a_label_nothing_is_learned(tiny, tmp_path):
+    """A cascade may ask nobody: the classifier is sure of every text to train on."""
+    none = np.empty(0, np.int64)
+    texts = tiny(TEXTS).tokens(TEXTS)
+    tuning = FineTuning(lambda: tiny(TEXTS), FinetuneSettings(steps=4), 0, 1, tmp_path)
+    weak = np.full((5, 3), 1 / 3, np.float32)
+    lesson, _ = tuning.training_set(
+        texts, none, none, np.arange(5), lambda rows: (weak[rows], np.ones(len(rows)))
+    )
+    classifier, history = tuning.train(lesson, "finetune")
+    assert history["n_steps"] == 0
+    after, before = classifier.model.state_dict(), tiny(TEXTS).model.state_dict()
+    assert all((after[name] == before[name]).all() for name in before)

@@ -48,7 +48,7 @@ def calibration_of(
 ) -> Calibration:
     """The calibration of a model's confidence, for answers that contradict no precise rule.
 
-    Nor do answers count that name one of the `returned` classes, since none of these is accepted.
+    Answers that name one of the `returned` classes are left out, too: none of them is accepted.
 
     It is fitted to answers that people judged. While there are few, agreement with rules whose weak
     label has at least the probability `rule_precision` counts a little, too: an answer is right

@@ -46,7 +46,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Sources:
+class RunSoFar:
     """What a run has when a round is asked. A query was made from all of it, or it is stale."""
 
     pool: Artifact
@@ -56,7 +56,7 @@ class Sources:
     votes: Artifact | None  # answers of a language model that votes beside the rules
 
     @classmethod
-    def of(cls, run_dir: Path, number: int) -> "Sources":
+    def of(cls, run_dir: Path, number: int) -> "RunSoFar":
         """What the run has before round `number`.
 
         Raises:
@@ -77,7 +77,7 @@ class Sources:
         )
 
 
-def gather(run: Sources, llm: LLM, query: pl.DataFrame) -> Evidence:
+def gather(run: RunSoFar, llm: LLM, query: pl.DataFrame) -> Evidence:
     """The evidence for a query (columns of tables.QUERY)."""
     asked = query.with_columns(row=rows_of(run.pool, query["text"])).drop_nulls("row")
     return Evidence(
@@ -90,7 +90,7 @@ def gather(run: Sources, llm: LLM, query: pl.DataFrame) -> Evidence:
     )
 
 
-def questions_of(run: Sources, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Question]:
+def questions_of(run: RunSoFar, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Question]:
     """By id, the question about each text: `asked` has its `id`, `text`, `row` and `predicted`.
 
     Examples are gold texts to train on, except for texts that are asked.
@@ -141,7 +141,7 @@ def _centres(
     )
 
 
-def _by_rules(run: Sources, rows: pl.Series) -> pl.DataFrame:
+def _by_rules(run: RunSoFar, rows: pl.Series) -> pl.DataFrame:
     """For each row of the pool (null: none), what the rules alone say."""
     names: list[str] = run.pool.facts["labels"]
     present = rows.is_not_null()
@@ -167,7 +167,7 @@ def _by_rules(run: Sources, rows: pl.Series) -> pl.DataFrame:
     return table[places.set(~present, None)] if len(table) else table.clear(len(rows))
 
 
-def _earlier_answers(run: Sources) -> pl.DataFrame:
+def _earlier_answers(run: RunSoFar) -> pl.DataFrame:
     """What the model answered before, under present class names; of several to a text, the last."""
     answers = answer_table(run.votes, run.annotations)
     answers = answers.unique("text", keep="last", maintain_order=True).with_columns(
@@ -178,7 +178,7 @@ def _earlier_answers(run: Sources) -> pl.DataFrame:
     return answers.hstack(ruled).select(*KNOWN)
 
 
-def _votes(run: Sources) -> pl.DataFrame:
+def _votes(run: RunSoFar) -> pl.DataFrame:
     """The valid answers that were given beside the rules, under present class names."""
     label = pl.col("label").replace(renamed_classes(run.pool))
     valid = answer_table(run.votes, []).filter(pl.col("status") != "invalid")

@@ -35,7 +35,7 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     """
     first = query.table.select("id", "text", reason=_not_for_model(query, settings.sure))
     open_texts = first.filter(pl.col("reason").is_null())
-    # What the model answered beside the rules it is not asked again, nor paid for again.
+    # Answers that voted beside the rules are used again: these texts are neither asked nor paid.
     votes = evidence.votes.drop("id", "reason").unique("text", keep="last")
     voted = open_texts.drop("reason").join(votes, on="text", maintain_order="left")
     asked = open_texts.join(voted, on="id", how="anti", maintain_order="left")["id"].to_list()

@@ -82,6 +82,8 @@ def replay_plan(
     Both kinds are repeated as often as needed, each time in another order; texts of a step have
     about the same length.
     """
+    if not len(n_weak):
+        return by_count(np.empty(0, np.int64), batch_size)
     n_weak = np.minimum(n_weak, batch_size - 1) if len(weak) else np.zeros_like(n_weak)
     steps = np.arange(len(n_weak))
     mixed = [rng.permutation(steps[start : start + CHUNK]) for start in steps[::CHUNK]]

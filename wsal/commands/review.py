@@ -14,7 +14,7 @@ from rich.table import Table
 from wsal import tables
 from wsal.active.label_issues import find_issues
 from wsal.annotation.answers import gold_answers
-from wsal.annotation.evidence import Sources, questions_of
+from wsal.annotation.evidence import RunSoFar, questions_of
 from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
@@ -106,7 +106,7 @@ def _opinions(
     model: LLM, run_dir: Path, n_rounds: int, asked: pl.DataFrame
 ) -> tuple[list[str], str]:
     """What the model answers to the first texts, in words, and why not to all."""
-    questions = questions_of(Sources.of(run_dir, n_rounds + 1), model, asked)
+    questions = questions_of(RunSoFar.of(run_dir, n_rounds + 1), model, asked)
     replies = model.ask(list(questions.values()), "review")
     return [
         answer.label if answer.status == "class" and answer.label else answer.status

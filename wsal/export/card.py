@@ -51,7 +51,7 @@ over HTTP. The text is {fields}; at most {max_length} word pieces of it are used
 |---|---|
 | texts in the pool | {n_pool:,} ({n_duplicates:,} duplicates were merged) |
 | rules | {n_rules}, coverage {coverage:.3f} |
-| gold labels used for training | {n_gold:,} |
+| gold labels used for training | {n_gold:,} |{answers}
 
 `metrics.json` contains the configuration of the training and the digests of its inputs.
 
@@ -61,6 +61,7 @@ The model was trained on short product texts of one catalogue: measure it again 
 on other catalogues or languages. It knows only the classes above, and predicts one of them for any
 text, even a meaningless one. Its quality is least certain for classes with few rows in the table.
 """
+ANSWERS = "\n| answers of a language model used for training | {:,} |"
 CROSS_FITTED = """
 
 There was no test split, so the same texts set the temperature and the thresholds. For the numbers
@@ -96,7 +97,8 @@ def model_card(
 ) -> str:
     """The card as Markdown, from the contents of metrics.json, thresholds.json and parity.json.
 
-    `about` has the labels, the fields of the text, and the counts of texts and rules.
+    `about` has the labels, the fields of the text, and the counts of texts and rules; `n_answered`
+    where a language model answered texts.
     """
     names = about["labels"]
     return CARD.format(
@@ -114,18 +116,20 @@ def model_card(
         n_rules=about["n_rules"],
         coverage=about["coverage"],
         n_gold=metrics["n_gold"],
+        answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
     )
 
 
 def _training(about: Mapping[str, Any], n_gold: int) -> str:
     gold = f"{n_gold:,} gold labels of texts chosen by active learning"
-    if not about["coverage"] and not n_gold:
-        return "not trained on any labels"
-    if not about["coverage"]:
-        return f"fine-tuned without rules on {gold}"
+    sources = ["weak labels from rules"] if about["coverage"] else []
+    if n := about.get("n_answered", 0):
+        sources.append(f"{n:,} answers of a language model")
+    if not sources:
+        return f"fine-tuned without rules on {gold}" if n_gold else "not trained on any labels"
     if not n_gold:
-        return "trained on weak labels from rules, without gold labels"
-    return f"pretrained on weak labels from rules, then fine-tuned on {gold}"
+        return f"trained on {' and '.join(sources)}, without gold labels"
+    return f"pretrained on {' and '.join(sources)}, then fine-tuned on {gold}"
 
 
 def _fields(about: Mapping[str, Any]) -> str:

@@ -82,15 +82,17 @@ def _code(answer: object, codes: Mapping[str, str]) -> str | None:
 
 
 def _percent(value: object) -> float | None:
-    """A share in [0, 1] from a percentage; None if it is none."""
-    if isinstance(value, str):
-        value = value.strip().removesuffix("%")
+    """A share in [0, 1] from a percentage; None if it is none.
+
+    A number up to 1 with a decimal point is taken for a share, whatever was asked for.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
+        text = str(value).strip()
+        number = float(text.removesuffix("%"))
+    except ValueError:
         return None
-    if isinstance(value, float) and 0 < number < 1:
-        return number  # a share
+    if "." in text and "%" not in text and 0 < number <= 1:
+        return number
     return number / 100 if 0 <= number <= 100 else None

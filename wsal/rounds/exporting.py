@@ -47,7 +47,7 @@ class ExportInputs:
     n_gold: int
     """Gold labels that the classifier was trained on."""
     card: Mapping[str, Any]
-    """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`."""
+    """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`, perhaps `n_answered`."""
     made_from: Mapping[str, Any]
     """What metrics.json says about the origin of the model."""
 

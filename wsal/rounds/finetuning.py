@@ -86,6 +86,8 @@ class FineTuning:
         objective = LabelObjective(classifier, training_set.tokens, targets, weights)
         title = f"round {self.number}: {name}"
         counts = np.bincount(training_set.plan.order, minlength=len(weights))
+        if not len(training_set.plan):
+            return classifier, {"loss": [], "looks": [], "n_steps": 0}
         if self.settings.head_only:
             return classifier, fit_last_layer(objective, counts, title)
         if self.settings.head_first:

@@ -45,7 +45,7 @@ def llm_facts(
 
 
 def worth_of(n_right: int, n_audited: int) -> list[float] | None:
-    """How many labels of people a label is worth that is right with the precision audited.
+    """How many labels of people a label of a language model is worth, by its audit.
 
     Learning from labels of which a share p is right is as slow as learning from `(2 p - 1) ** 2`
     times as many right ones, where there are two classes (Angluin & Laird, 1988) and errors are

@@ -50,7 +50,7 @@ def mixture_sentences(facts: Facts, price: float, metric: str, target: float) ->
 
 
 def _cost_per_label(facts: Facts, price: float, worth: float) -> dict[str, float]:
-    """What as much as a label of a person costs, by each way of getting labels."""
+    """By each way of getting labels, the cost of what is worth a label of a person."""
     llm, n_gold = facts["llm"], facts["n_gold"]
     people = (seconds_per_label(facts) or 0.0) / 3600 * price
     n_worth = worth * llm["labels"][-1]

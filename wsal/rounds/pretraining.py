@@ -25,6 +25,7 @@ from wsal.rounds.finetuning import WeakTargets
 from wsal.seeding import integer, rng
 from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings, TrackerSettings
 
+NO_ROWS: Rows = np.empty(0, np.int64)
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
 ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
 
@@ -49,18 +50,17 @@ class WeakTraining:
         texts: Tokens,
         usable: Rows,
         weak: WeakTargets,
-        answered: Rows | None = None,
+        answered: Rows = NO_ROWS,
     ) -> Facts:
         """Train in place on the pool's `texts`; returns the history of each part of the training.
 
         `usable` are the rows with a weak label to train on. Those that a language model `answered`
-        are always among them, and are trained on once more in the end. With 0 epochs the head stays
+        are always among them, and are trained on once more afterwards. With 0 epochs the head stays
         random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         shuffled = rng(self.seed, "pretrain").permutation(usable)
-        if answered is not None:
-            shuffled = shuffled[np.argsort(~np.isin(shuffled, answered), kind="stable")]
+        shuffled = shuffled[np.argsort(~np.isin(shuffled, answered), kind="stable")]
         rows = np.sort(shuffled[: self.settings.max_texts])
         targets, weights = self._labels(weak, rows)
         objective = LabelObjective(classifier, texts.take(rows), targets, weights, self.loss)
@@ -75,13 +75,14 @@ class WeakTraining:
         )
         run = replace(self._run("pretrain"), score=self.dev_score)
         history["training"] = train(classifier, objective, plan, run)
-        if answered is not None and len(answered):
+        if len(answered):
             labels = self._labels(weak, answered)
             history["answers"] = self._learn_answers(classifier, texts.take(answered), labels)
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
-        return {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+        facts = {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+        return facts | ({"n_answered": len(answered)} if len(answered) else {})
 
     def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
         """The weak labels of rows, and how much each counts by the settings."""

@@ -104,7 +104,8 @@ def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.nda
         share: of the rest that is divided as the rules would, `(answers,)`.
 
     >>> rules = np.array([[0.5, 0.3, 0.2]])
-    >>> mixed(rules, np.array([1]), np.array([0.8]), np.array([0.5])).round(2).tolist()
+    >>> probs = mixed(rules, np.array([1]), np.array([0.8]), np.array([0.5]))
+    >>> probs.astype(float).round(2).tolist()
     [[0.12, 0.8, 0.08]]
     """
     n, n_classes = rules.shape

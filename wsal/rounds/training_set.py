@@ -35,6 +35,8 @@ def make_training_set(
 ) -> TrainingSet:
     """Labelled texts first, then weak ones; every step has `replay_counts` of the latter.
 
+    Without a labelled text there is nothing new to learn, so there are no steps.
+
     Args:
         labelled: texts with a gold label, or an answer of a language model.
         targets: their labels, `(labelled, classes)`.
@@ -46,7 +48,7 @@ def make_training_set(
     """
     tokens = joined([*labelled, *weak])
     n, total = len(labelled), len(tokens)
-    counts = replay_counts(settings)
+    counts = replay_counts(settings)[: settings.steps if n else 0]
     plan = replay_plan(
         np.arange(n), np.arange(n, total), tokens.lengths, settings.batch_size, counts, rng
     )

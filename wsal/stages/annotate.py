@@ -8,7 +8,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
-from wsal.annotation.evidence import Sources, gather
+from wsal.annotation.evidence import RunSoFar, gather
 from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.llm_tables import ANSWERS_FILE
@@ -55,7 +55,7 @@ def annotate(
                 *(_asked(earlier) for earlier in earlier_queries),
             ]
         ),
-        evidence=gather(Sources.of(round_dir.parents[1], number), model, table) if model else None,
+        evidence=gather(RunSoFar.of(round_dir.parents[1], number), model, table) if model else None,
     )
     if annotator.human and not isinstance(annotator, Cascade):  # which hands out only a part
         forget_split(round_dir)

@@ -57,6 +57,7 @@ def export(
             "n_duplicates": pool.facts["n_duplicates"],
             "n_rules": votes.facts["n_rules"],
             "coverage": votes.facts["coverage"],
+            "n_answered": classifier.facts.get("n_answered", 0),
         },
         made_from={
             name: {"digest": artifact.digest, "config": artifact.manifest["config"]}

@@ -110,7 +110,8 @@ def conflicts(
 
 
 def _same_as(rows: np.ndarray, label: int, sample: LabelledSample) -> str | None:
-    same = np.flatnonzero((sample.votes[rows] == label).all(axis=0))[
-        : len(rows)
-    ]  # none of no texts
+    """The first existing rule that votes for the class on all of these texts; None if none does."""
+    if not len(rows):
+        return None
+    same = np.flatnonzero((sample.votes[rows] == label).all(axis=0))
     return [*sample.nodes][same[0]] if len(same) else None
