@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := # compiled tests are kept: this saves 5 second
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help setup run check test test-thorough docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed \
-  bench-weak bench-strategies bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
+  bench-weak bench-money bench-strategies bench-stream bench-labels bench-rounds bench-annotation bench-predict fix clean
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -65,6 +65,10 @@ bench-embed: $(PEERS)/ready ## embedding and scoring a pool, beside sentence-tra
 
 bench-weak: $(READY) ## a model beside its own weak labels, and extra training; on the sets in WSAL_DATA
 	$(BIN)/python benchmarks/weak_training.py
+
+bench-money: $(PEERS)/ready ## quality against money: rules, a language model (recorded answers), people; goes on where it stopped
+	$(PEERS)/bin/python benchmarks/money.py
+	$(PEERS)/bin/python benchmarks/money_report.py --plots benchmarks/results/plots
 
 bench-strategies: $(READY) ## query strategies on PriceRunner and BigBasket, with and without rules
 	$(BIN)/python benchmarks/strategies.py

@@ -1,4 +1,4 @@
-"""What people and language models are told about each class: a YAML file from class to text."""
+"""What belongs in each class, for people and language models: a YAML file from class to text."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -94,3 +94,10 @@ def test_agreement_with_rules_counts_until_people_have_judged_enough():
     contradictions = known([("a", "b", audit.CONTRADICTS, 0.9, "b", 0.97)] * 50)
     both = pl.concat([judged, contradictions])
     assert calibration_of(both, 0.9)(stated)[0] == pytest.approx(by_people)
+
+
+def test_answers_that_a_precise_rule_contradicts_do_not_count_whyever_they_were_asked():
+    fine = [("a", "a", "drawn at random", 0.9, None, None)] * 40
+    bad = [("a", "b", "drawn at random", 0.9, "b", 0.99)] * 40
+    alone, both = (calibration_of(known(rows), 0.9) for rows in (fine, fine + bad))
+    assert both == alone

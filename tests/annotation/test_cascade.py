@@ -14,8 +14,8 @@ from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.journal import ANSWER, FINISH, Event
 from wsal.annotation.llm_annotators import Cascade, Llm
-from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
 from wsal.annotation.open_round import newest_round, read_round
+from wsal.annotation.similarity import class_centres, class_scores, similar_gold
 from wsal.annotation.split import read_split
 from wsal.annotation.terminal import Terminal
 from wsal.errors import AnnotationError, ConfigError, LLMError, WaitingForAnnotations

@@ -83,8 +83,8 @@ def test_class_names_alone_suffice_and_a_rerun_is_free(shop):
 
 def test_weak_labels_give_examples_and_other_rules_evidence(shop):
     with writer() as server:
-        stages = ("prepare", "vote", "aggregate")
-        wsal = shop(server, "rules=shop", "label_model=majority", stages=stages)
+        stages = ("prepare", "vote", "ask", "aggregate")
+        wsal = shop(server, "rules=shop", "llm.texts=0", "label_model=majority", stages=stages)
         done = wsal("rules", "suggest", "shop", "--llm", "--gold", "0")
         assert done.returncode == 0, done.stderr
         ((prompt, _),) = server.requests

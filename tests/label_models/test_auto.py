@@ -139,7 +139,7 @@ def test_gold_shows_that_another_model_is_better():
     covered = (votes >= 0).any(axis=1)
     gold = some_gold(truth, 300, 0)
     fitted = Auto().fit(votes, 2, gold=gold)
-    assert "gold texts: precision" in fitted.why()
+    assert "labelled texts: precision" in fitted.why()
     unseen = covered & (gold < 0)
     right = (fitted.predict_proba(votes).argmax(1) == truth)[unseen].mean()
     of_majority = (Majority().fit(votes, 2).predict_proba(votes).argmax(1) == truth)[unseen].mean()

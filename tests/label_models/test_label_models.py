@@ -307,7 +307,7 @@ def test_auto_chooses_by_gold_and_names_the_losses():
     votes, truth = one_class_rules(4000, 4, 3, accuracy=(0.98, 0.9, 0.3))
     fitted = Auto().fit(votes, 4, gold=with_gold(truth, votes, 100))
     assert fitted.name == "precision"
-    assert "100 gold texts" in fitted.why()
+    assert "100 labelled texts" in fitted.why()
     assert "majority" in fitted.why()
 
 

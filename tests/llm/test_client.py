@@ -176,6 +176,12 @@ def test_the_key_is_sent_and_written_nowhere(asked, monkeypatch, tmp_path):
         assert KEY.encode() not in file.read_bytes()
 
 
+def test_a_placeholder_for_a_key_changes_no_reply(asked, monkeypatch):
+    monkeypatch.setenv("LLM_KEY", "a")  # servers without keys are often given some word
+    with FakeServer(right) as server:
+        assert labels(asked(server, key_variable="LLM_KEY")[0]) == RIGHT
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -189,6 +195,7 @@ def test_the_key_is_sent_and_written_nowhere(asked, monkeypatch, tmp_path):
         ({"url": "http://10.0.0.1/v1"}, "give llm.remote=true"),
         ({"url": "http://127.0.0.1/v1", "model": None}, "give llm.model=NAME"),
         ({"url": "http://127.0.0.1/v1", "budget": 5.0}, "without prices; give"),
+        ({"key_variable": "sk-pw"}, "not the name of an environment variable"),
     ],
 )
 def test_settings_that_cannot_be_meant(changes, message):

@@ -79,7 +79,7 @@ def test_what_is_too_long_is_cut():
 
 def test_a_repair_quotes_reply_and_fault():
     choice = which_class(Question("x", OPTIONS))
-    messages = repaired(choice, "dunno", "there is no JSON").prompt.messages
+    messages = repaired(choice.prompt, "dunno", "there is no JSON").messages
     assert messages[:2] == choice.prompt.messages
     assert messages[2] == {"role": "assistant", "content": "dunno"}
     assert "there is no JSON" in messages[3]["content"]

@@ -49,8 +49,8 @@ def test_gold_decides_which_source_counts_more(llm, rules):
     weight = weigh_answers(answers, probs, everywhere, gold)
     combined = weight.combine(probs, everywhere, answers)
     assert accuracy(combined[200:], truth[200:]) > max(llm, rules) - 0.01
-    confidence = combined[200:].max(axis=1).mean()
-    assert abs(confidence - accuracy(combined[200:], truth[200:])) < 0.05
+    too_sure = combined[200:].max(axis=1).mean() - accuracy(combined[200:], truth[200:])
+    assert -0.1 < too_sure < 0.03  # a prior that expects a better model yields slowly
 
 
 def test_a_class_that_is_often_wrong_counts_less():

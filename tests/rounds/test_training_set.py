@@ -68,3 +68,13 @@ def test_texts_with_gold_are_not_replayed_and_of_the_others_so_many_as_steps_nee
     assert len(set(rows)) == len(rows) == min(len(others), replay_counts(settings).sum())
     assert set(rows) <= others
     assert rows == sorted(rows)
+
+
+def test_answers_of_a_language_model_are_replayed_alone_only_if_enough_are_left():
+    usable, answered = np.arange(1_000), np.arange(300)
+    settings = FinetuneSettings(steps=50, batch_size=8, replay=0.5)
+    for n_labelled, replayed in ((0, np.arange(300)), (290, np.arange(290, 1_000))):
+        rows = rows_to_replay(usable, np.arange(n_labelled), settings, rng(0), answered)
+        assert len(rows) == 200
+        assert np.isin(rows, replayed).all()
+        assert (rows >= 300).any() == (n_labelled == 290)

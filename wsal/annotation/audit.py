@@ -64,10 +64,10 @@ def calibration_of(
         pl.col("reason") != CONTRADICTS,
         ~pl.col("label").is_in(list(returned)),
     )
-    judged = named.drop_nulls("people")
-    by_rules = named.filter(
-        pl.col("people").is_null() & (pl.col("rule_probability") >= rule_precision)
-    )
+    is_precise = (pl.col("rule_probability") >= rule_precision).fill_null(value=False)
+    contradicts = is_precise & (pl.col("label") != pl.col("rule_label"))
+    judged = named.drop_nulls("people").filter(~contradicts)
+    by_rules = named.filter(pl.col("people").is_null() & is_precise)
     left = max(ENOUGH - len(judged), 0.0) / max(len(by_rules), 1)
     agrees = (by_rules["label"] == by_rules["rule_label"]).to_numpy()
     p = by_rules["rule_probability"].to_numpy().astype(np.float64)

@@ -10,9 +10,10 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, rows_of
 from wsal.annotation.audit import KNOWN, with_people
-from wsal.annotation.llm_questions import class_centres, class_scores, similar_gold
+from wsal.annotation.llm_tables import answer_table
+from wsal.annotation.similarity import class_centres, class_scores, similar_gold
 from wsal.arrays import Rows
-from wsal.artifacts import Artifact, Facts
+from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.llm.asking import LLM
 from wsal.llm.pool_texts import questions_about, texts_to_send
@@ -21,10 +22,7 @@ from wsal.llm.shortlist import shortlist
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
-ANSWERS_FILE = "llm_answers.parquet"  # in an artifact of annotations
-VOTES_FILE = "answers.parquet"  # in an artifact of a language model's votes
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
-SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 CENTRE_TEXTS = 20_000  # texts of the pool from which the centres of classes are computed
 
 
@@ -158,7 +156,7 @@ def _by_rules(run: Sources, rows: pl.Series) -> pl.DataFrame:
         probs = tables.probs_array(table)
         label = pl.Series(probs.argmax(axis=1), dtype=pl.Int64).set(table["n_votes"] == 0, None)
         probability = pl.Series(probs.max(axis=1), dtype=pl.Float32)
-    found = pl.DataFrame(
+    table = pl.DataFrame(
         {
             "rule_label": [None if c is None else names[c] for c in label],
             "rule_probability": probability.cast(pl.Float32).set(label.is_null(), None),
@@ -166,16 +164,13 @@ def _by_rules(run: Sources, rows: pl.Series) -> pl.DataFrame:
         schema={name: KNOWN[name] for name in ("rule_label", "rule_probability")},
     )
     places = present.cum_sum().cast(pl.Int64) - 1
-    return found[places.set(~present, None)] if len(found) else found.clear(len(rows))
+    return table[places.set(~present, None)] if len(table) else table.clear(len(rows))
 
 
 def _earlier_answers(run: Sources) -> pl.DataFrame:
-    """What the model answered before, one answer for each text, under present class names."""
-    paths = [artifact.path / ANSWERS_FILE for artifact in run.annotations]
-    paths += [run.votes.path / VOTES_FILE] if run.votes else []
-    parts = [tables.read(path, tables.LLM_ANSWERS) for path in paths if path.exists()]
-    answers = pl.concat([pl.DataFrame(schema=tables.LLM_ANSWERS), *parts])
-    answers = answers.unique("text", keep="first", maintain_order=True).with_columns(
+    """What the model answered before, under present class names; of several to a text, the last."""
+    answers = answer_table(run.votes, run.annotations)
+    answers = answers.unique("text", keep="last", maintain_order=True).with_columns(
         label=pl.col("label").replace(renamed_classes(run.pool))
     )
     answers = with_people(answers, all_answers(run.pool, run.annotations))
@@ -185,14 +180,6 @@ def _earlier_answers(run: Sources) -> pl.DataFrame:
 
 def _votes(run: Sources) -> pl.DataFrame:
     """The valid answers that were given beside the rules, under present class names."""
-    table = pl.DataFrame(schema=tables.LLM_ANSWERS)
-    if run.votes is not None:
-        table = tables.read(run.votes.path / VOTES_FILE, tables.LLM_ANSWERS)
     label = pl.col("label").replace(renamed_classes(run.pool))
-    return table.filter(pl.col("status") != "invalid").with_columns(label=label)
-
-
-def spent(answers: pl.DataFrame) -> Facts:
-    """What answers took in all: `calls`, `input_tokens`, `output_tokens` and `cost`."""
-    total: Facts = answers.select(pl.col(SPENT).sum()).row(0, named=True)
-    return total
+    valid = answer_table(run.votes, []).filter(pl.col("status") != "invalid")
+    return valid.with_columns(label=label)

@@ -12,12 +12,15 @@ import polars as pl
 from wsal import tables
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
-from wsal.annotation.evidence import Evidence, spent
+from wsal.annotation.answers import majority_labels
+from wsal.annotation.evidence import Evidence
 from wsal.annotation.handed_out import hand_out, is_handed_out
+from wsal.annotation.llm_tables import spent
 from wsal.annotation.query import Query
 from wsal.annotation.routing import Routing, everything_to_people, route
 from wsal.annotation.split import (
     MODEL,
+    NOBODY,
     PEOPLE,
     answers_in,
     for_people,
@@ -144,7 +147,7 @@ class Cascade:
         returned = self._returned(evidence.known, split, answers)
         late = (pl.col("goes_to") == MODEL) & pl.col("label").is_in(returned)
         reason = pl.when(late).then(pl.lit(audit.RETURNED)).otherwise("reason")
-        to = pl.when(late).then(pl.lit("nobody")).otherwise("goes_to")
+        to = pl.when(late).then(pl.lit(NOBODY)).otherwise("goes_to")
         split = split.with_columns(reason=reason, goes_to=to)
         _report(query, split)
         query.facts.update(returned_classes=returned, n_not_asked=query.facts["n_sure"])
@@ -179,7 +182,7 @@ class Cascade:
         self, known: pl.DataFrame, split: pl.DataFrame, answers: pl.DataFrame
     ) -> list[str]:
         """The classes that go back to people, after this round's audit."""
-        people = answers.select("id", people="label")
+        people = majority_labels(answers, "id").rename({"label": "people"})
         new = split.drop_nulls("status").join(people, on="id", how="left", maintain_order="left")
         new = new.with_columns(
             rule_label=pl.lit(None, pl.String), rule_probability=pl.lit(None, pl.Float32)

@@ -1,7 +1,7 @@
 """Each text of a query goes to the cheapest source that can be trusted with it."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -9,6 +9,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation import audit
 from wsal.annotation.evidence import Evidence
+from wsal.annotation.llm_tables import SPENT, table_of
 from wsal.annotation.query import REVIEW_REASON, Query
 from wsal.annotation.split import MODEL, NOBODY, PEOPLE, SPLIT
 from wsal.seeding import rng
@@ -35,7 +36,6 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     first = query.table.select("id", "text", reason=_not_for_model(query, settings.sure))
     open_texts = first.filter(pl.col("reason").is_null())
     # What the model answered beside the rules it is not asked again, nor paid for again.
-    spent = {name: pl.lit(0) for name in ("calls", "input_tokens", "output_tokens", "cost")}
     votes = evidence.votes.drop("id", "reason").unique("text", keep="last")
     voted = open_texts.drop("reason").join(votes, on="text", maintain_order="left")
     asked = open_texts.join(voted, on="id", how="anti", maintain_order="left")["id"].to_list()
@@ -44,13 +44,9 @@ def route(query: Query, evidence: Evidence, settings: Routing) -> pl.DataFrame:
     if replies.stopped:
         n = len(asked) - len(replies.answers)
         query.notes.append(f"{replies.stopped}; {n} texts {settings.otherwise}")
-    answered = asked[: len(replies.answers)]
-    answers = pl.DataFrame(
-        [{"id": i, **asdict(a)} for i, a in zip(answered, replies.answers, strict=True)],
-        schema={n: kind for n, kind in tables.LLM_ANSWERS.items() if n not in ("text", "reason")},
-    )
-    voted = voted.with_columns(**spent).select(*answers.columns).cast(answers.schema)
-    answers = pl.concat([voted, answers])
+    answers = table_of(asked[: len(replies.answers)], replies.answers)
+    voted = voted.with_columns(pl.lit(0).alias(name) for name in SPENT)
+    answers = pl.concat([voted.select(answers.columns).cast(answers.schema), answers])
     table = first
     for more in (answers, evidence.rules):
         table = table.join(more, on="id", how="left", maintain_order="left")

@@ -4,7 +4,7 @@ Nothing is sent. `wsal prepare llm=local llm.model=NAME` makes a run that can be
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from wsal.llm.prompts import is_it_really, which_class
 from wsal.llm.questions import Question
 from wsal.llm.settings import CACHE_FILE, LLMSettings
 from wsal.llm.spending import cost_of, estimated_tokens
+from wsal.rounds.llm_questions import vote_questions
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.pipeline import opened
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 from wsal.seeding import rng
@@ -57,12 +59,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print three prompts, and a table of what all calls would take.
 
+    Once the rules have voted, the prompts are those that the stage `ask` would send first.
+
     Raises:
         ConfigError: the run has no language model.
         MissingArtifactError: the run has no pool yet.
     """
     run_dir = run_folder(options.run)
-    settings: LLMSettings = parts_of(json_in(run_dir / CONFIG))["llm"]()
+    parts = parts_of(json_in(run_dir / CONFIG))
+    settings: LLMSettings = parts["llm"]()
     if settings.url is None:
         raise ConfigError(
             f"{run_dir} has no language model (llm=none); name one with the same command as "
@@ -71,10 +76,16 @@ def run(options: argparse.Namespace) -> None:
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     n_pool = int(pool.facts["n_pool"])
     n = min(n_pool, settings.texts if options.texts is None else max(0, options.texts))
-    rows = rng(0, "llm plan").permutation(n_pool)[: max(SHOWN, min(n, MEASURED))]
-    n_classes = len(pool.facts["labels"])
-    offered = [np.arange(min(n_classes, settings.options))] * len(rows)
-    questions = questions_about(pool, rows, settings, offered)
+    votes, n_classes = opened(run_dir, STAGES["vote"].writes), len(pool.facts["labels"])
+    if votes:
+        seed = json_in(run_dir / CONFIG)["seed"]
+        wanted = replace(settings, texts=max(n, SHOWN))
+        _, questions = vote_questions(pool, votes, wanted, parts["evaluation"](), seed)
+        n = min(n, len(questions))
+    else:  # which texts are asked depends on the votes; these are as good an example
+        rows = rng(0, "llm plan").permutation(n_pool)[: max(SHOWN, min(n, MEASURED))]
+        offered = [np.arange(min(n_classes, settings.options))] * len(rows)
+        questions = questions_about(pool, rows, settings, offered)
     out = console()
     where = "on this machine" if settings.on_this_machine else "NOT on this machine"
     for number, question in enumerate(questions[:SHOWN], start=1):
@@ -83,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
         show_messages(out, about, messages if number == 1 else messages[1:])
     out.print()
     _show_estimate(out, estimate(questions, settings, n), settings, n, run_dir)
-    if n_classes > settings.options:
+    if n_classes > settings.options and not votes:
         out.print(
             f"Of the {n_classes} classes, each text is offered the {settings.options} nearest "
             "(llm.options); the prompts above show the first ones.",

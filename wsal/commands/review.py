@@ -16,15 +16,13 @@ from wsal.active.label_issues import find_issues
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.evidence import Sources, questions_of
 from wsal.artifacts import Artifact
-from wsal.building import construct
-from wsal.errors import ConfigError, MissingArtifactError
-from wsal.json_files import read_json_object
+from wsal.errors import MissingArtifactError
 from wsal.labels import LabelSet
 from wsal.llm.asking import LLM, open_llm
-from wsal.llm.settings import LLMSettings
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.llm_of_run import llm_of_run
 from wsal.run.pipeline import opened
-from wsal.run.stage_table import CONFIG, STAGES
+from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
@@ -72,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     answered_vectors = vectors[pool_rows].astype(np.float32)
     issues, better, quality = find_issues(answered_vectors, gold, rng(0, "review"))
     texts = tables.take(pool.path / "pool.parquet", pool_rows[issues])
-    model = _model(run_dir) if options.llm else None
+    model = open_llm(llm_of_run(run_dir), run_dir) if options.llm else None
     opinions, stopped = list[str](), ""
     if model:
         asked = texts.select("id", "text").with_columns(
@@ -102,22 +100,6 @@ def run(options: argparse.Namespace) -> None:
             "The opinion is a language model's: it changes no label, and is no measure of quality."
             + (f" {stopped}." if stopped else "")
         )
-
-
-def _model(run_dir: Path) -> LLM:
-    """The language model of a run.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    node = read_json_object(run_dir / CONFIG, "run this run's command again").get("llm", {})
-    model = open_llm(construct(LLMSettings, node, "llm"), run_dir)
-    if model is None:
-        raise ConfigError(
-            f"--llm asks the language model of {run_dir}, which has none; run its command again "
-            "with one, for example llm=local llm.model=NAME"
-        )
-    return model
 
 
 def _opinions(

@@ -7,7 +7,6 @@ mistakes of the classifier; with --llm also from the run's language model.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,15 +19,15 @@ from wsal import tables
 from wsal.annotation.answers import gold_answers, read_query, rows_of
 from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact
-from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
-from wsal.llm.asking import open_llm
+from wsal.llm.asking import LLM
 from wsal.llm.pool_texts import texts_to_send
-from wsal.llm.settings import LLMSettings
+from wsal.llm.settings import CACHE_FILE, LLMSettings
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.llm_of_run import llm_of_run
 from wsal.run.pipeline import folder, opened
-from wsal.run.stage_table import CONFIG, STAGES
+from wsal.run.stage_table import STAGES
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.suggestion.report import RunSample, suggested_lines
@@ -94,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     if options.least is not None and options.least < 1:
         raise ConfigError(f"--least is {options.least}; expected a whole number of 1 or more")
     run_dir = run_folder(options.run)
-    settings = _llm_settings(run_dir) if options.llm else None
+    settings = llm_of_run(run_dir) if options.llm else None
     sample = gather(run_dir, options.gold, options.seed)
     n_texts = len(sample.texts.gold)
     least = max(LEAST_TEXTS, n_texts // LEAST_SHARE)
@@ -102,28 +101,13 @@ def run(options: argparse.Namespace) -> None:
         least = max(1, round(options.least * n_texts / sample.texts.n_pool))
     suggestions = suggest(sample.texts, options.precision, least)
     lines = [*suggested_lines(run_dir, sample, suggestions, options.precision)]
-    if settings and (llm := open_llm(settings, run_dir)):
+    if settings:
+        tokens = max(settings.max_tokens, REPLY_TOKENS)
+        llm = LLM(replace(settings, samples=1, max_tokens=tokens), run_dir / CACHE_FILE)
         known = _shown_to_llm(run_dir, sample, settings, options.seed)
         written = write_rules(llm, known, sample.texts, suggestions, options.precision)
         lines += report(written, sample.texts, options.precision)
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _llm_settings(run_dir: Path) -> LLMSettings:
-    """The run's settings of the language model, for replies as long as rules need.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    node = json.loads((run_dir / CONFIG).read_text()).get("llm") or {}
-    settings: LLMSettings = construct(LLMSettings, node, "llm")
-    if settings.url is None:
-        raise ConfigError(
-            f"{run_dir} has no language model (llm=none), which --llm needs; run `wsal prepare` "
-            "with the options of this run and `llm=local llm.model=NAME llm.url=URL`, where URL is "
-            "the address of an OpenAI-compatible server such as http://127.0.0.1:8080/v1"
-        )
-    return replace(settings, samples=1, max_tokens=max(settings.max_tokens, REPLY_TOKENS))
 
 
 def _shown_to_llm(

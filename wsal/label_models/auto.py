@@ -190,7 +190,7 @@ def _chosen_by_gold(
     if best != "precision" and not clearly_better(probs[best], held_out, truth):
         best = "precision"
     losses = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
-    reason = f"log loss on {len(truth)} gold texts: {losses}"
+    reason = f"log loss on {len(truth)} labelled texts: {losses}"
     lead = _is_right(probs["majority"], truth) - _is_right(probs[best], truth)
     clear_lead = lead.mean() > STANDARD_ERRORS * lead.std() / np.sqrt(len(lead))
     # Being right more often does not make up for a higher log loss.

@@ -212,9 +212,9 @@ class FittedPrecision:
         """What the precisions were measured against, and the calibration."""
         reference = "the consensus"
         if self.by_gold:
-            reference += f" and {self.n_gold} gold texts"
+            reference += f" and {self.n_gold} labelled texts"
         elif self.n_gold:
-            reference += f" alone, as {self.n_gold} gold texts show nothing clearly better"
+            reference += f" alone, as {self.n_gold} labelled texts show nothing clearly better"
         calibration = self.calibration.why()
         return f"each vote weighs by its precision against {reference}; {calibration}"
 

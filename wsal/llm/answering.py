@@ -83,6 +83,6 @@ def _valid(choice: Choice, complete: Complete) -> tuple[Valid, Reply] | None:
         return None
     read = read_choice(reply.content, choice.codes)
     if isinstance(read, Fault):
-        reply = complete(repaired(choice, reply.content, read.reason).prompt)
+        reply = complete(repaired(choice.prompt, reply.content, read.reason))
         read = read_choice(reply.content, choice.codes)
     return None if isinstance(read, Fault) or reply.refused else (read, reply)

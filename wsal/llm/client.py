@@ -24,6 +24,7 @@ LONGEST_WAIT = 120.0  # seconds before another attempt, whatever the server asks
 FIRST_WAIT = 0.5  # doubles with each attempt
 MOST_BYTES = 20_000_000  # of a reply
 CONNECT_SECONDS = 10.0
+SHORTEST_KEY = 12  # characters: a shorter one is a placeholder, and may be a word of a reply
 TRANSIENT = (408, 409, 425, 429)  # and 5xx
 OPTIONAL = ("response_format", "logprobs", "seed", "temperature")
 """Parameters that some servers or models do not accept. A call does without them."""
@@ -119,7 +120,9 @@ class Client:
 
     def _without_key(self, content: bytes) -> str:
         text = content.decode("utf-8", errors="replace")
-        return text.replace(self.key, "[key]") if self.key else text
+        if self.key is None or len(self.key) < SHORTEST_KEY:
+            return text
+        return text.replace(self.key, "[key]")
 
     def _reply(self, text: str) -> dict[str, Any] | None:
         """The body of a reply; None if it is broken, or is an error in spite of its status.

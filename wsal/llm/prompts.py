@@ -11,7 +11,7 @@ import json
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsal.llm.questions import Prompt, Question
 from wsal.seeding import rng
@@ -77,16 +77,14 @@ def is_it_really(question: Question, label: str) -> Choice:
     return _choice(CHECK, lines, YES_NO, 0)
 
 
-def repaired(choice: Choice, reply: str, fault: str) -> Choice:
+def repaired(prompt: Prompt, reply: str, fault: str) -> Prompt:
     """Ask once more, quoting the reply that is not valid and what is wrong with it."""
     messages = (
-        *choice.prompt.messages,
+        *prompt.messages,
         {"role": "assistant", "content": reply or "(nothing)"},
         {"role": "user", "content": f"This reply is not valid: {fault}. Reply with the JSON only."},
     )
-    prompt = choice.prompt
-    again = Prompt(messages, prompt.schema, prompt.n_logprobs, prompt.sample)
-    return Choice(again, choice.codes)
+    return replace(prompt, messages=messages)
 
 
 def codes_of(n: int) -> list[str]:

@@ -34,7 +34,8 @@ class LLMSettings:
 
     Raises:
         ConfigError: the address or the model is missing or not valid; the address is not on this
-            machine, and `remote` is off; or there is a budget and no price.
+            machine, and `remote` is off; there is a budget and no price; or `key_variable` cannot
+            be the name of an environment variable.
     """
 
     url: str | None = None
@@ -92,6 +93,12 @@ class LLMSettings:
     """Settings that may change without making answers stale."""
 
     def __post_init__(self) -> None:
+        if self.key_variable is not None and not self.key_variable.isidentifier():
+            raise ConfigError(
+                "llm.key_variable is not the name of an environment variable; set one to the key, "
+                "and give its name here, as in llm.key_variable=OPENAI_API_KEY (settings are "
+                "recorded in the run, so the key itself must not be among them)"
+            )
         if self.url is None:
             return
         _check_url(self.url)

@@ -54,7 +54,7 @@ class FineTuning:
             gold: `(gold_rows,)`.
             usable: rows whose weak label may be replayed.
             weak: the weak labels of rows.
-            answered: rows that a language model labelled, for half of the replay.
+            answered: rows that a language model labelled; replayed alone if there are enough.
             accepted: rows that it answered in place of people, ascending; trained on as gold is,
                 except that the weak label says how sure the answer is.
         """

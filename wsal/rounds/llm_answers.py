@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wsal import tables
 from wsal.annotation.answers import renamed_classes, rows_of
-from wsal.annotation.evidence import ANSWERS_FILE, VOTES_FILE
+from wsal.annotation.llm_tables import answer_table
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact
 from wsal.evaluation.sample import Auxiliary
@@ -24,11 +23,7 @@ def read_llm_answers(
 
     An answer that names a class which the data no longer has counts as none.
     """
-    paths = [a.path / ANSWERS_FILE for a in annotations]
-    if llm_votes:
-        paths.insert(0, llm_votes.path / VOTES_FILE)
-    parts = [tables.read(path, tables.LLM_ANSWERS) for path in paths if path.exists()]
-    table = pl.concat([pl.DataFrame(schema=tables.LLM_ANSWERS), *parts])
+    table = answer_table(llm_votes, annotations)
     labels = LabelSet(tuple(pool.facts["labels"]))
     here = (
         table.with_columns(

@@ -7,6 +7,7 @@ from wsal import tables
 from wsal.annotation.answers import rows_of
 from wsal.arrays import ABSTAIN, Rows
 from wsal.artifacts import Artifact
+from wsal.digests import MANIFEST
 from wsal.llm.pool_texts import questions_about
 from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
@@ -25,7 +26,7 @@ def vote_questions(
 ) -> tuple[LLMSample, list[Question]]:
     """The texts that the language model votes on, in their order, and a question about each."""
     measure = sample_size(pool.facts, evaluation, number=1) > 0
-    frame = _frame(pool, evaluation, seed) if measure else np.empty(0, np.int64)
+    frame = _frame(pool, evaluation, seed, measure=measure)
     texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     sample = draw_sample(
         read_votes(votes, "pool").n_votes,
@@ -38,9 +39,17 @@ def vote_questions(
     return sample, questions_about(pool, sample.rows, llm, _offered(pool, votes, sample.rows, llm))
 
 
-def _frame(pool: Artifact, evaluation: EvaluationSettings, seed: int) -> Rows:
-    """The rows of the frame, which is laid down with the first query and then stays."""
-    laid = pool.path.parent / "rounds" / "001" / "query" / "frame.parquet"
+def _frame(pool: Artifact, evaluation: EvaluationSettings, seed: int, *, measure: bool) -> Rows:
+    """The rows that are set aside to measure with; none if no sample is or was drawn from them.
+
+    The frame is laid down with the first query and then stays. Even if no more texts are to be
+    labelled for evaluation, those that were still measure.
+    """
+    rounds = pool.path.parent / "rounds"
+    queries = [Artifact.open(path.parent) for path in rounds.glob(f"*/query/{MANIFEST}")]
+    if not measure and not any(query.facts["n_evaluation"] for query in queries):
+        return np.empty(0, np.int64)
+    laid = rounds / "001" / "query" / "frame.parquet"
     if not laid.exists():
         return frame_rows(pool.facts["n_pool"], evaluation.frame, seed)
     texts = pl.read_parquet(laid, columns=["text"])["text"]

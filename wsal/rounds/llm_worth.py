@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
-from wsal import tables
 from wsal.annotation.answers import read_annotations
 from wsal.annotation.audit import AUDIT, with_people
-from wsal.annotation.evidence import ANSWERS_FILE, SPENT, VOTES_FILE, spent
+from wsal.annotation.llm_tables import SPENT, answer_table, spent
 from wsal.artifacts import Artifact, Facts
 
 PAID_ONCE = ("text", "label", "confidence", "source", "status", *SPENT)
@@ -28,8 +27,7 @@ def llm_facts(
         often they agreed. `worth`: of a label, see `worth_of`, as low end, median and high end;
         None if nothing was audited.
     """
-    votes, rounds = _answers(llm_votes, VOTES_FILE), pl.DataFrame(schema=tables.LLM_ANSWERS)
-    rounds = pl.concat([rounds, *(_answers(a, ANSWERS_FILE) for a in annotations)])
+    votes, rounds = answer_table(llm_votes, []), answer_table(None, annotations)
     if votes.is_empty() and rounds.is_empty():
         return {}
     # The same answer to the same text a second time came from the cache, and was paid once.
@@ -65,13 +63,6 @@ def worth_of(n_right: int, n_audited: int) -> list[float] | None:
     precision = betaincinv(n_right + 0.5, n_audited - n_right + 0.5, QUANTILES)
     worth: list[float] = (np.maximum(2 * precision - 1, 0) ** 2).tolist()
     return worth
-
-
-def _answers(artifact: Artifact | None, name: str) -> pl.DataFrame:
-    path = artifact.path / name if artifact else None
-    if path is None or not path.exists():
-        return pl.DataFrame(schema=tables.LLM_ANSWERS)
-    return tables.read(path, tables.LLM_ANSWERS)
 
 
 def _audited(answers: pl.DataFrame, annotations: Sequence[Artifact]) -> tuple[int, int]:

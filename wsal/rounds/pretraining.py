@@ -62,9 +62,7 @@ class WeakTraining:
         if answered is not None:
             shuffled = shuffled[np.argsort(~np.isin(shuffled, answered), kind="stable")]
         rows = np.sort(shuffled[: self.settings.max_texts])
-        targets, weights = weak(rows)
-        if self.settings.weighting == "none":
-            weights = np.ones_like(weights)
+        targets, weights = self._labels(weak, rows)
         objective = LabelObjective(classifier, texts.take(rows), targets, weights, self.loss)
         if self.settings.head_first and self.settings.epochs and len(rows):
             history["head"] = fit_head(objective, self.seed)
@@ -78,12 +76,17 @@ class WeakTraining:
         run = replace(self._run("pretrain"), score=self.dev_score)
         history["training"] = train(classifier, objective, plan, run)
         if answered is not None and len(answered):
-            labels = weak(answered)
+            labels = self._labels(weak, answered)
             history["answers"] = self._learn_answers(classifier, texts.take(answered), labels)
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
         return {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
+
+    def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
+        """The weak labels of rows, and how much each counts by the settings."""
+        targets, weights = weak(rows)
+        return targets, np.ones_like(weights) if self.settings.weighting == "none" else weights
 
     def _learn_answers(
         self, classifier: Classifier, texts: Tokens, labels: tuple[Probs, np.ndarray]

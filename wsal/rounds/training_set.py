@@ -11,7 +11,7 @@ from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
 from wsal.settings import FinetuneSettings
 
-LEAST_ANSWERED = 200
+LEAST_ANSWERED = 200  # texts: fewer would be repeated too often in a replay
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,15 @@ def rows_to_replay(
 ) -> Rows:
     """As many random rows of `usable` as the steps need, ascending.
 
-    Labelled rows are left out: a person may have contradicted their weak label. Where a language
-    model `answered` at least `LEAST_ANSWERED`, only these are replayed: their labels are better.
+    Labelled rows are left out: a person may have contradicted their weak label. If at least
+    `LEAST_ANSWERED` of the others were `answered` by a language model, only these are replayed,
+    because their labels are better.
     """
-    if answered is not None and len(answered) >= LEAST_ANSWERED:
-        usable = answered
-    drawn = rng.permutation(np.setdiff1d(usable, labelled))[: replay_counts(settings).sum()]
-    return np.sort(drawn)
+    rest = np.setdiff1d(usable, labelled)
+    if answered is not None:
+        rest_answered = np.setdiff1d(answered, labelled)
+        rest = rest_answered if len(rest_answered) >= LEAST_ANSWERED else rest
+    return np.sort(rng.permutation(rest)[: replay_counts(settings).sum()])
 
 
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:

@@ -8,9 +8,10 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
-from wsal.annotation.evidence import ANSWERS_FILE, Sources, gather
+from wsal.annotation.evidence import Sources, gather
 from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
+from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.query import Query
 from wsal.annotation.split import forget_split
 from wsal.artifacts import Artifact, Facts

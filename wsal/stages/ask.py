@@ -1,20 +1,17 @@
 """Let a language model vote on a sample of the pool, beside the rules."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.evidence import VOTES_FILE, spent
+from wsal.annotation.llm_tables import VOTES_FILE, spent, table_of
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.llm_questions import vote_questions
 from wsal.settings import EvaluationSettings
-
-NOT_ASKED = ("id", "text", "reason")  # columns that are no part of an answer
 
 
 def ask(
@@ -45,13 +42,10 @@ def ask(
     replies = model.ask(questions, "vote")
     n = len(replies.answers)
     records = tables.take(pool.path / "pool.parquet", sample.rows[:n]).select("id", "text")
-    answers = pl.DataFrame(
-        [asdict(answer) for answer in replies.answers],
-        schema={name: kind for name, kind in tables.LLM_ANSWERS.items() if name not in NOT_ASKED},
-    )
-    reasons = pl.Series("reason", sample.reasons[:n], dtype=pl.String)
-    table = records.hstack(answers).with_columns(reasons)
-    tables.write(table, out / VOTES_FILE, tables.LLM_ANSWERS)
+    reasons = pl.Series(sample.reasons[:n], dtype=pl.String)
+    answers = table_of(records["id"].to_list(), replies.answers)
+    answers = answers.with_columns(text=records["text"], reason=reasons)
+    tables.write(answers.select(*tables.LLM_ANSWERS), out / VOTES_FILE, tables.LLM_ANSWERS)
     return {
         "n_asked": n,
         "n_planned": len(questions),

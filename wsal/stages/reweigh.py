@@ -7,7 +7,7 @@ import numpy as np
 
 from wsal import tables
 from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
-from wsal.annotation.evidence import ANSWERS_FILE
+from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.json_files import write_json

@@ -29,10 +29,8 @@ STEEPEST = 6.0  # log-odds of the precision that agreement alone can give
 
 @dataclass(frozen=True)
 class Votes:
-    """Where some rules vote, and what other votes and gold labels their texts have."""
+    """What other votes and gold labels the texts have on which some rules vote."""
 
-    rows: list[np.ndarray]
-    """Of each rule, the texts on which it votes."""
     n_agree: np.ndarray
     """`(rules,)`: texts on which other rules vote, all of them for the same class."""
     n_conflict: np.ndarray
@@ -72,7 +70,7 @@ def fit_prior(votes: Votes) -> Prior:
     Its strength and coefficients are held near what is usual (Williams, 1975, for the model).
 
     >>> none = np.zeros(0)
-    >>> fit_prior(Votes([], none, none, none, none))
+    >>> fit_prior(Votes(none, none, none, none))
     Prior(intercept=1.0, slope=0.5, strength=1.5)
     """
     usual = np.array([INTERCEPT, SLOPE, np.log(STRENGTH)])
@@ -98,7 +96,9 @@ def count_votes(
     gold: Classes,
     labels: LabelSet,
 ) -> Votes:
-    """What the votes of new rules meet: votes of the other new rules, of existing ones, and gold.
+    """Count the other votes and the gold labels on the texts of each new rule.
+
+    Other votes are those of the other new rules and of existing ones.
 
     Args:
         rows: of each new rule, the texts on which it votes.
@@ -124,7 +124,7 @@ def count_votes(
             known.sum(),
             (gold[hits] == label).sum(),
         )
-    return Votes(rows, *numbers.astype(int))
+    return Votes(*numbers.astype(int))
 
 
 def _mean(intercept: float, slope: float, agreement: np.ndarray) -> np.ndarray:

@@ -104,19 +104,6 @@ def confusions(gold: Classes, predicted: Classes) -> list[tuple[int, int, int]]:
     return [(right, wrongly, n) for (right, wrongly), n in in_order]
 
 
-def repair_prompt(prompt: Prompt, reply: str, fault: str) -> Prompt:
-    """The prompt, the reply that could not be read, and what is wrong with it."""
-    request = f"This reply cannot be used: {fault}. Reply again, with JSON only."
-    return Prompt(
-        (
-            *prompt.messages,
-            {"role": "assistant", "content": reply or "(nothing)"},
-            {"role": "user", "content": request},
-        ),
-        prompt.schema,
-    )
-
-
 def _prompt(known: KnownOfClasses, asked: Sequence[int]) -> Prompt:
     content = "\n".join(_lines(known, asked))
     messages = (

@@ -9,13 +9,13 @@ import polars as pl
 
 from wsal.errors import WsalError
 from wsal.labels import LabelSet
+from wsal.llm.prompts import repaired
 from wsal.llm.questions import Prompt, Reply
 from wsal.llm.reading import json_objects
 from wsal.rules.base import Rule
 from wsal.rules.cleaning import class_of, clean_words
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.search import any_of
-from wsal.suggestion.rule_prompts import repair_prompt
 
 MAX_WORDS = 40  # of a rule
 LONGEST_WORD = 60  # characters
@@ -71,7 +71,7 @@ def faulty(prompts: Sequence[Prompt], replies: Sequence[Reply]) -> dict[int, Pro
         try:
             read_reply(reply.content)
         except UnreadableReplyError as error:
-            repairs[place] = repair_prompt(prompt, reply.content, str(error))
+            repairs[place] = repaired(prompt, reply.content, str(error))
     return repairs
 
 

@@ -22,7 +22,7 @@ PURPOSE = "rules"  # of the calls, in the log
 EXAMPLES = 3  # texts shown with each rule
 LONGEST = 100  # characters of such a text
 LISTED = 30  # things left out for the same reason
-LONGEST_LINE = 200  # characters of what is said about one of them
+LONGEST_LINE = 200  # characters of the line for each of them
 
 
 @dataclass(frozen=True)
