@@ -53,8 +53,8 @@ def select(
         frame = read_frame(pool, earlier_queries[0])
     else:
         measures = sample_size(pool.facts, evaluation, number) > 0
-        answers = read_llm_answers(pool, llm_votes if measures else None).to_train_on()
-        frame = new_frame(pool_probs(embeddings), evaluation.frame, seed, answers.rows)
+        trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
+        frame = new_frame(pool_probs(embeddings), evaluation.frame, seed, trained_on)
     write_frame(frame, pool, out / "frame.parquet")
     of_people, of_model = (
         labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)
