@@ -8,10 +8,13 @@ from wsal import artifacts, tables
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.audit import ACCEPTED, AUDIT
 from wsal.artifacts import Artifact
-from wsal.rounds.evaluation_frame import Frame, choose_reference
+from wsal.label_models.majority import Majority
+from wsal.rounds.evaluation_frame import Frame, choose_reference, frame_rows, new_frame
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_sampling import MEASURES, RANDOM
 from wsal.rounds.llm_worth import llm_facts
+from wsal.settings import AggregateSettings
+from wsal.stages.reweigh import reweigh
 
 LABELS = ["Cat", "Dog"]
 FRAME = Frame(np.array([4, 5, 6, 7]), np.zeros(4, np.int64))
@@ -66,6 +69,27 @@ def annotations(tmp_path):
 @pytest.mark.parametrize(("purpose", "rows"), [(tables.TRAIN, [3]), (tables.EVALUATE, [5])])
 def test_its_answers_are_never_gold(pool, annotations, purpose, rows):
     assert gold_answers(pool, annotations, purpose)[0].tolist() == rows
+
+
+def test_what_was_trained_on_measures_nothing():
+    probs, drawn = np.full((100, 2), 0.5, np.float32), frame_rows(100, 20, seed=0)
+    assert new_frame(probs, 20, 0).rows.tolist() == drawn.tolist()
+    frame = new_frame(probs, 20, 0, trained_on=np.array([drawn[3], drawn[7]]))
+    assert frame.rows.tolist() == np.delete(drawn, [3, 7]).tolist()
+    assert len(frame.stratum) == 18
+
+
+def test_answers_of_rounds_count_when_there_is_no_language_model_any_more(
+    tmp_path, pool, annotations
+):
+    ids = [(str(row),) for row in range(8)]
+    rules = made(tmp_path / "votes", {}, votes=(ids, tables.votes_schema([])))
+    out = tmp_path / "reweighed"
+    out.mkdir()
+    model, settings = Majority(), AggregateSettings()
+    arguments = {"pool": pool, "votes": rules, "label_model": model, "aggregate": settings}
+    reweigh(out, annotations=annotations, **arguments)
+    assert np.load(out / "answered.npy").tolist() == [0, 1, 2, 3, 5]
 
 
 def test_answers_on_the_frame_are_those_that_were_drawn_at_random(pool, votes, annotations):

@@ -51,7 +51,7 @@ def bootstrap(
             weights[:, inside] = share * size + scale * (drawn - share * size)
         deviation = (weights / (shares * sizes[stratum]) - 1)[:, : len(order)]
         values.append(statistic(rows, gold, weights, _asked_weights(sample, deviation, rng)))
-    asked_weights = sample.asked_weights[0][None]
+    asked_weights = sample.asked_weights[None]
     centre = statistic(rows, gold, (shares * sizes[stratum])[None], asked_weights)[0]
     return np.concatenate(values), float(centre)
 
@@ -59,17 +59,18 @@ def bootstrap(
 def _asked_weights(sample: Sample, deviation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Weights of the texts that a language model was asked about, `(draws or 1, asked)`.
 
-    They vary as those of other random texts would, had it been asked about these; not at all where
-    it was asked about the whole frame. A text that is labelled, too, counts as often here as there:
-    `deviation` `(draws, query)` are the relative deviations of the weights of labels, by row.
+    They vary as those of other random texts would, had it been asked about these. This holds where
+    it was asked about the whole frame, too, as the frame is itself a sample of the pool: in frames
+    of a few hundred texts, 90% intervals would otherwise hold in 80% of samples. A text that is
+    labelled, too, counts as often here as there: `deviation` `(draws, query)` are the relative
+    deviations of the weights of labels, by row.
     """
-    weights, error = sample.asked_weights
-    if not error.any():
+    weights = sample.asked_weights
+    if not len(weights):
         return weights[None]
     noise = rng.normal(size=(len(deviation), len(weights)))
     both = np.isin(np.sort(sample.rows), sample.asked)
     noise[:, np.isin(sample.asked, sample.rows)] = deviation[:, both]
-    noise *= error
     stratum = sample.merged[sample.asked]
     for h in np.unique(stratum):
         noise[:, stratum == h] -= noise[:, stratum == h].mean(axis=1, keepdims=True)

@@ -133,7 +133,7 @@ def _estimate(
 
     If it is `curved`, that is, not linear in the weights, its bias is subtracted.
     """
-    asked = sample.asked_weights[0][None]
+    asked = sample.asked_weights[None]
     value = statistic(sample.rows, sample.gold, sample.weights[None], asked)[0]
     draws, centre = bootstrap(sample, expected, statistic, rng)
     if curved:  # only the part of the frame without labels is uncertain

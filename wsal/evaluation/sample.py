@@ -79,12 +79,12 @@ class Sample:
         return np.flatnonzero(self.auxiliary.asked)
 
     @cached_property
-    def asked_weights(self) -> tuple[Weights, Weights]:
-        """Texts of the frame that each asked one stands for, and its relative error: `(asked,)`.
+    def asked_weights(self) -> Weights:
+        """Texts of the frame that each asked one stands for, `(asked,)`.
 
         In a stratum, that is the number of its texts divided by the number of those asked, times
         the share of its labelled texts that were asked about: the others say nothing about what
-        the answers explain. The relative error is 0 where a whole stratum was asked about.
+        the answers explain.
         """
         n = int(self.merged.max()) + 1
         stratum, labelled = self.merged[self.asked], self.merged[self.rows]
@@ -92,4 +92,4 @@ class Sample:
         share = np.bincount(labelled, is_asked, n) / np.bincount(labelled, minlength=n)
         sampled = np.bincount(stratum, minlength=n) / np.bincount(self.merged, minlength=n)
         weights: Weights = (share / np.maximum(sampled, 1e-12))[stratum]
-        return weights, np.sqrt(1 - sampled[stratum])
+        return weights

@@ -35,12 +35,17 @@ class Frame:
     stratum: Classes
 
 
-def new_frame(probs: Probs, size: int, seed: int) -> Frame:
+def new_frame(probs: Probs, size: int, seed: int, trained_on: Rows = NO_ROWS) -> Frame:
     """A random part of the pool, at most a fifth, in strata by the weak-pretrained classifier.
 
-    `probs` `(texts, classes)` are its predictions for the whole pool, perhaps memory-mapped.
+    Args:
+        probs: its predictions for the whole pool, `(texts, classes)`, perhaps memory-mapped.
+        size: the most texts.
+        seed: of the draw.
+        trained_on: rows that cannot measure any more. Usually none of them is drawn: the stage
+            `ask` leaves the frame out, but knew of another one if rounds were deleted since.
     """
-    rows = frame_rows(len(probs), size, seed)
+    rows = np.setdiff1d(frame_rows(len(probs), size, seed), trained_on)
     if not len(rows):
         return Frame(rows, np.empty(0, np.int64))
     return Frame(rows, strata(probs[rows].astype(np.float32), MOST_STRATA))

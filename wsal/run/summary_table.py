@@ -78,7 +78,8 @@ def _quality(summary: Summary) -> list[str]:
         for key, name in METRICS.items()
         for low, high in [last[f"{key}_interval"]]
     ]
-    return [f"quality: {', '.join(numbers)} (90% intervals), on {last['measured_on']}"]
+    on = f", on {last['measured_on']}" if "measured_on" in last else ""
+    return [f"quality: {', '.join(numbers)} (90% intervals){on}"]
 
 
 def _bill(summary: Summary) -> list[str]:

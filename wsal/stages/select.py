@@ -16,7 +16,6 @@ from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.evaluation_frame import (
-    Frame,
     frame_probs,
     new_frame,
     pool_probs,
@@ -53,12 +52,9 @@ def select(
     if earlier_queries:
         frame = read_frame(pool, earlier_queries[0])
     else:
-        frame = new_frame(pool_probs(embeddings), evaluation.frame, seed)
-        if sample_size(pool.facts, evaluation, number):
-            # The stage ask leaves the frame out, but knew of another one if rounds were deleted.
-            trained_on = read_llm_answers(pool, llm_votes).to_train_on().rows
-            measures = ~np.isin(frame.rows, trained_on)
-            frame = Frame(frame.rows[measures], frame.stratum[measures])
+        measures = sample_size(pool.facts, evaluation, number) > 0
+        trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
+        frame = new_frame(pool_probs(embeddings), evaluation.frame, seed, trained_on)
     write_frame(frame, pool, out / "frame.parquet")
     of_people, of_model = (
         labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)
