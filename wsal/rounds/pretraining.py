@@ -28,6 +28,7 @@ from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings,
 NO_ROWS: Rows = np.empty(0, np.int64)
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
 ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
+LEAST_OF_CLASS = 20  # texts of each class in training on answers, as far as rules know some
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ class WeakTraining:
         run = replace(self._run("pretrain"), score=self.dev_score)
         history["training"] = train(classifier, objective, plan, run)
         if len(answered):
-            labels = self._labels(weak, answered)
-            history["answers"] = self._learn_answers(classifier, texts.take(answered), labels)
+            last = np.union1d(answered, classes_with_few(rows, targets, answered))
+            labels = self._labels(weak, last)
+            history["answers"] = self._learn_answers(classifier, texts.take(last), labels)
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
@@ -92,7 +94,7 @@ class WeakTraining:
     def _learn_answers(
         self, classifier: Classifier, texts: Tokens, labels: tuple[Probs, np.ndarray]
     ) -> Facts:
-        """Train on the texts that a language model answered, without the others.
+        """Train on the texts that a language model answered, with few of the others.
 
         The result is a mean of the weights before and after (Wortsman et al., 2022, "Robust
         fine-tuning"). Neither is always better: answers teach more than poor rules, and good rules
@@ -151,6 +153,27 @@ class WeakTraining:
             history = train(classifier, objective, plan, run)
             passes.append(history | {"n_predicted": len(sample), "n_learnt": len(kept)})
         return passes
+
+
+def classes_with_few(rows: Rows, targets: Probs, answered: Rows) -> Rows:
+    """Rows with the surest weak labels of each class that a language model gave to few texts.
+
+    Without them, training on the answered texts alone forgets the rare classes.
+
+    Args:
+        rows: ascending.
+        targets: their weak labels, `(rows, classes)`.
+        answered: rows that the language model answered.
+    """
+    classes, is_answered = targets.argmax(axis=1), np.isin(rows, answered)
+    counts = np.bincount(classes[is_answered], minlength=targets.shape[1])
+    by_sureness = np.argsort(-targets.max(axis=1), kind="stable")
+    others = by_sureness[~is_answered[by_sureness]]
+    added = [
+        others[classes[others] == label][: max(LEAST_OF_CLASS - count, 0)]
+        for label, count in enumerate(counts)
+    ]
+    return np.sort(rows[np.concatenate(added)])
 
 
 def fit_head(objective: LabelObjective, seed: int) -> Facts:
