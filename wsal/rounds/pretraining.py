@@ -28,7 +28,7 @@ from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings,
 NO_ROWS: Rows = np.empty(0, np.int64)
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
 ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
-LEAST_OF_CLASS = 20  # texts of each class in training on answers, as far as rules know some
+LEAST_OF_CLASS = 5  # texts of each class in training on answers, as far as rules know some
 
 
 @dataclass(frozen=True)
