@@ -52,10 +52,10 @@ def world(name, n_train):
 
 def measured(sample, probs, truth, time):
     """For each metric: the error, the width of the interval, and whether it held."""
-    found = [f(sample, probs, np.random.default_rng(time)) for f in METRICS.values()]
+    estimates = [f(sample, probs, np.random.default_rng(time)) for f in METRICS.values()]
     return [
         (e.value - t, e.high - e.low, e.low <= t <= e.high)
-        for e, t in zip(found, truth, strict=True)
+        for e, t in zip(estimates, truth, strict=True)
     ]
 
 
@@ -76,14 +76,14 @@ def compare(name, n_train):
             asked = np.isin(np.arange(n), order[:n_asked])
             first = order[:n_asked] if is_first else NO_ROWS
             rows = top_up(stratum, probs, LABELS, NO_ROWS, np.random.default_rng(time), first)
-            said = Auxiliary(asked, np.where(asked, answers, -1), confidence)
-            sample = Sample(rows, gold[rows], stratum, auxiliary=said if n_asked else None)
+            auxiliary = Auxiliary(asked, np.where(asked, answers, -1), confidence)
+            sample = Sample(rows, gold[rows], stratum, auxiliary=auxiliary if n_asked else None)
             results[way].append(measured(sample, probs, truth, time))
     right = float((answers == gold).mean())
     for place, metric in enumerate(METRICS):
         width, error, held = {}, {}, {}
-        for way, found in results.items():
-            errors, widths, inside = np.array(found)[:, place].T
+        for way, estimates in results.items():
+            errors, widths, inside = np.array(estimates)[:, place].T
             width[way], error[way] = widths.mean(), np.sqrt((errors**2).mean())
             held[way] = inside.mean()
         for way in list(ways)[1:]:

@@ -34,8 +34,8 @@ RESULTS = Path(__file__).parent / "results"
 BLIND = {"bigbasket": "bigbasket_sub_category"}  # file of the blind rules, where not the set's name
 SECONDS, PER_HOUR = 4.0, 30.0  # of a label, of people's time
 PRICES = {"small": (0.05, 0.4), "frontier": (1.25, 10.0)}
-"""Of a million tokens sent and received, in dollars: typical prices of such models in 2026, not
-those of one provider. Every text is asked alone, so the class list is paid with each."""
+"""Of a million tokens sent and received, in dollars: assumptions, not the prices of a provider.
+Every text is asked alone, so the class list is paid with each."""
 ROUNDS = 3
 LABELS = 200  # in a round
 PEOPLE = (f"active.rounds={ROUNDS}", f"active.query_size={LABELS}", f"annotator.seconds={SECONDS}")

@@ -58,12 +58,12 @@ def at(curve, cost):
     return within[-1] if within else None
 
 
-def table(found, name, rules):
+def table(by_way, name, rules):
     """A line for each way: the quality at each cost."""
-    ways = [way for way in WAYS if (name, rules, way) in found or (name, "none", way) in found]
+    ways = [way for way in WAYS if (name, rules, way) in by_way or (name, "none", way) in by_way]
     cells = {}
     for way in ways:
-        curve = found.get((name, rules, way)) or found[name, "none", way]
+        curve = by_way.get((name, rules, way)) or by_way[name, "none", way]
         cells[way] = [at(curve, cost) for cost in AT]
     return cells
 
@@ -87,7 +87,7 @@ def comparisons(cells, what):
     ]
 
 
-def plot(found, name, rules, price, folder):
+def plot(by_way, name, rules, price, folder):
     """Macro-F1 against money."""
     import matplotlib
 
@@ -97,7 +97,7 @@ def plot(found, name, rules, price, folder):
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
     for way in WAYS:
-        curve = found.get((name, rules, way)) or found.get((name, "none", way))
+        curve = by_way.get((name, rules, way)) or by_way.get((name, "none", way))
         if curve:
             spent, quality = zip(*curve, strict=True)
             axes.plot(spent, quality, marker="o", label=way, color=COLOURS[way])
@@ -126,16 +126,16 @@ def main():
     rows = []
     for price in ("frontier", "small"):
         for metric in ("macro_f1", "accuracy"):
-            found = curves(lines, labels, price, metric)
+            by_way = curves(lines, labels, price, metric)
             for name, rules in pairs:
-                cells = table(found, name, rules)
+                cells = table(by_way, name, rules)
                 show_table(cells, f"{name}, {rules} rules, {metric}, price of a {price} model")
                 rows += comparisons(cells, f"{name}, {rules} rules, {metric}, {price} model")
     if options.plots:
         options.plots.mkdir(parents=True, exist_ok=True)
-        found = curves(lines, labels, "frontier", "macro_f1")
+        by_way = curves(lines, labels, "frontier", "macro_f1")
         for name, rules in pairs:
-            plot(found, name, rules, "frontier", options.plots)
+            plot(by_way, name, rules, "frontier", options.plots)
     show("money", rows, ("wsal", "torch", "transformers"))
 
 

@@ -83,8 +83,9 @@ class LLMSettings:
     questions: Literal[1, 2] = 1
     """2: after "which class?" a second call asks "is it really that class?"; a no abstains."""
     epochs: Count = 8
-    """Passes over the answered texts alone, after training on all weak labels; 0: off. Answers are
-    better than votes, and a hundred times fewer, so they would be lost among them."""
+    """Passes over the answered texts, with a few sure weak labels of each class that has fewer than
+    5 answers, after training on all weak labels; 0: off. Answers are better than votes, and a
+    hundred times fewer, so they would be lost among them."""
     lr: Rate = 5e-4
     """Largest learning rate in these passes."""
     NOT_IN_DIGEST: ClassVar = (

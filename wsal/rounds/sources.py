@@ -15,7 +15,7 @@ from wsal.arrays import ABSTAIN, Classes, Probs, Rows
 from wsal.llm.calibration import Calibration, calibrate, centred, fit_logistic
 
 AGREE = 0.2  # log-odds that agreement of the rules adds to an answer, before there is gold
-DISAGREE = 0.3  # times the logarithm of how often they disagree: the seldomer, the more it says
+DISAGREE = 0.3  # times the logarithm of how often they disagree: the rarer, the more it says
 SPREAD = (1.0, 0.5, 0.7, 0.7)  # standard deviations of level, slope, agreement, disagreement
 RULES_RIGHT = 0.5  # share of wrong answers, where rules disagree, on which the rules are right
 PSEUDO_ANSWERS = 10.0  # that the answers of a class are as good as all others

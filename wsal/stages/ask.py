@@ -49,13 +49,13 @@ def ask(
     return {
         "n_asked": n,
         "n_planned": len(questions),
-        "reasons": counts(reasons),
-        "statuses": counts(answers["status"]),
+        "reasons": _counts(reasons),
+        "statuses": _counts(answers["status"]),
         "stopped": replies.stopped,
         "llm": spent(answers),
     }
 
 
-def counts(values: pl.Series) -> dict[str, int]:
+def _counts(values: pl.Series) -> dict[str, int]:
     """How often each value occurs, the most frequent first."""
     return dict(values.value_counts(sort=True).iter_rows())
