@@ -27,6 +27,8 @@ class SparseVotes:
     rules: NDArray[np.int32]  # (votes,): which rule voted
     classes: NDArray[np.int16]  # (votes,): for which class
     n_rules: int
+    by_term: "TermVotes | None" = None
+    """Which terms of the rules cast these votes; None if no rule has terms."""
 
     @classmethod
     def of(cls, votes: "Votes | SparseVotes") -> "SparseVotes":
@@ -90,7 +92,8 @@ class SparseVotes:
         n_votes = self.n_votes[rows]
         starts = np.concatenate([[0], np.cumsum(n_votes)])
         indices = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], n_votes)
-        return SparseVotes(starts, self.rules[indices], self.classes[indices], self.n_rules)
+        terms = self.by_term.take(rows) if self.by_term else None
+        return SparseVotes(starts, self.rules[indices], self.classes[indices], self.n_rules, terms)
 
     def indicators(self, n_classes: int) -> sparse.csr_matrix:
         """`(texts, rules * classes)` of 0 and 1: whether rule j voted for c, at j * classes + c.
@@ -117,6 +120,24 @@ class SparseVotes:
         summed = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of_votes)])
         sums: NDArray[np.uint64] = summed[self.starts[1:]] - summed[self.starts[:-1]]
         return sums
+
+
+@dataclass(frozen=True)
+class TermVotes:
+    """The same votes, where each term of a rule (a word of a keyword rule) votes for itself.
+
+    A rule without terms votes as a whole: it is a voter of its own. Terms that vote rarely share a
+    voter with the other rare terms of their rule.
+    """
+
+    votes: SparseVotes
+    """Voters in the place of rules; on a text, a rule that votes has at least one voter, and all of
+    its voters vote for the class of the rule."""
+    rule_of: NDArray[np.int32]  # (voters,): the rule that each belongs to
+
+    def take(self, rows: np.ndarray) -> "TermVotes":
+        """The votes on these texts, in the order of `rows`."""
+        return TermVotes(self.votes.take(rows), self.rule_of)
 
 
 def as_sparse(votes: "Votes | SparseVotes", n_classes: int) -> SparseVotes:
