@@ -5,7 +5,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.special import betaln
+from scipy import sparse
+from scipy.special import betaln, expit, logit
 
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.label_models.calibration import (
@@ -129,8 +130,8 @@ class Precision:
         self, patterns: SparseVotes, counts: np.ndarray, consensus: np.ndarray, prior: Prior
     ) -> "FittedPrecision":
         """Precisions and class shares by a consensus `(patterns, classes)`."""
-        right, cast = _count_right(patterns, counts, consensus)
-        precision = (right + PSEUDO_VOTES * PRIOR_PRECISION) / (cast + PSEUDO_VOTES)
+        right, cast = _count_right(patterns.voters, counts, consensus)
+        precision = shared_precision(right, cast, patterns.rule_of_voter)
         of_class = counts @ consensus + 1
         share = of_class / of_class.sum()
         return FittedPrecision(precision, share, prior, Calibration(self.temper))
@@ -144,7 +145,8 @@ class Precision:
         texts (beta-binomial), with a prior around `gold_strength`.
         """
         one_hot = np.eye(len(without_gold.prior))[truth]
-        right, cast = _count_right(gold_votes, np.ones(len(gold_votes)), one_hot)
+        voters, rule_of = gold_votes.voters, gold_votes.rule_of_voter
+        right, cast = _count_right(voters, np.ones(len(voters)), one_hot)
         expected = np.clip(without_gold.precision, 1e-3, 1 - 1e-3)
 
         def log_likelihood(worth: float) -> float:
@@ -153,7 +155,8 @@ class Precision:
             return float(of_cells.sum() - np.log(worth / self.gold_strength) ** 2 / 4)
 
         worth = max(self.gold_strength * WORTHS, key=log_likelihood)
-        precision = (right + worth * without_gold.precision) / (cast + worth)
+        expected = moved_with_rule(expected, right, cast, rule_of, worth)
+        precision = (right + worth * expected) / (cast + worth)
         return replace(without_gold, precision=precision)
 
     def _held_out_scores(
@@ -173,7 +176,7 @@ class Precision:
 class FittedPrecision:
     """The precision of each rule's votes by class, and the calibration of their sums."""
 
-    precision: np.ndarray  # (rules, classes)
+    precision: np.ndarray  # (voters, classes): of rules or, where these are named, of terms
     share: Prior  # (classes,): of the covered texts, by the consensus
     prior: Prior
     calibration: Calibration = field(default_factory=Calibration)
@@ -198,9 +201,10 @@ class FittedPrecision:
         n_classes = len(self.prior)
         odds = self.precision / (1 - self.precision) * ((1 - self.share) / self.share)
         weight = np.maximum(np.log(odds), 1e-3)  # a vote never counts against its class
-        texts = np.repeat(np.arange(len(votes)), votes.n_votes)
-        cells = texts * n_classes + votes.classes
-        summed = np.bincount(cells, weight[votes.rules, votes.classes], len(votes) * n_classes)
+        voters = votes.voters
+        texts = np.repeat(np.arange(len(voters)), voters.n_votes)
+        cells = texts * n_classes + voters.classes
+        summed = np.bincount(cells, weight[voters.rules, voters.classes], len(voters) * n_classes)
         return summed.reshape(-1, n_classes)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -225,6 +229,51 @@ def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes,
         return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
     rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
     return votes.take(rows), gold[rows]
+
+
+def shared_precision(right: np.ndarray, cast: np.ndarray, rule_of: np.ndarray) -> np.ndarray:
+    """`(voters, classes)`: a term with few votes gets nearly the precision of its rule.
+
+    Args:
+        right: `(voters, classes)`, how many votes for each class were right.
+        cast: likewise, how many were cast.
+        rule_of: `(voters,)`, the rule that each belongs to.
+
+    >>> right, cast = np.array([[90.0], [0.0], [5.0]]), np.array([[100.0], [0.0], [10.0]])
+    >>> shared_precision(right, cast, np.array([0, 0, 1])).round(2).tolist()
+    [[0.9], [0.89], [0.62]]
+    """
+    of_rule = PSEUDO_VOTES * PRIOR_PRECISION + _sum_by_rule(right, rule_of)
+    of_rule = (of_rule / (PSEUDO_VOTES + _sum_by_rule(cast, rule_of)))[rule_of]
+    own = (right + PSEUDO_VOTES * of_rule) / (cast + PSEUDO_VOTES)
+    alone = np.bincount(rule_of)[rule_of] == 1
+    precision: np.ndarray = np.where(alone[:, None], of_rule, own)
+    return precision
+
+
+def moved_with_rule(
+    expected: np.ndarray, right: np.ndarray, cast: np.ndarray, rule_of: np.ndarray, worth: float
+) -> np.ndarray:
+    """`(voters, classes)`: what to expect of a term, if gold shows its rule to be better or worse.
+
+    The log-odds of all terms of a rule move together, by how much those of the rule do. A rule with
+    a single voter does not move: its own gold is all there is.
+    """
+    of_rule, n_gold = _sum_by_rule(cast * expected, rule_of), _sum_by_rule(cast, rule_of)
+    before = np.divide(of_rule, n_gold, out=np.full(of_rule.shape, 0.5), where=n_gold > 0)
+    after = (_sum_by_rule(right, rule_of) + worth * before) / (n_gold + worth)
+    alone = np.bincount(rule_of)[rule_of] == 1
+    move = np.where(alone[:, None], 0, (logit(after) - logit(before))[rule_of])
+    moved: np.ndarray = np.where(move == 0, expected, expit(logit(expected) + move))
+    return moved
+
+
+def _sum_by_rule(values: np.ndarray, rule_of: np.ndarray) -> np.ndarray:
+    """`(rules, classes)` from `(voters, classes)`."""
+    n_rules = int(rule_of.max(initial=-1)) + 1
+    ones = (np.ones(len(rule_of)), (rule_of, np.arange(len(rule_of))))
+    summed: np.ndarray = sparse.csr_matrix(ones, (n_rules, len(rule_of))) @ values
+    return summed
 
 
 def _count_right(

@@ -87,6 +87,16 @@ class SparseVotes:
         """`(texts,)`: how many rules voted."""
         return np.diff(self.starts)
 
+    @property
+    def voters(self) -> "SparseVotes":
+        """The votes of terms if these are named, otherwise the votes themselves."""
+        return self.by_term.votes if self.by_term else self
+
+    @property
+    def rule_of_voter(self) -> NDArray[np.int32]:
+        """`(voters,)`: the rule that each of `voters` belongs to."""
+        return self.by_term.rule_of if self.by_term else np.arange(self.n_rules, dtype=np.int32)
+
     def take(self, rows: np.ndarray) -> "SparseVotes":
         """The votes on these texts, in the order of `rows`."""
         n_votes = self.n_votes[rows]
@@ -109,9 +119,11 @@ class SparseVotes:
     def codes(self) -> NDArray[np.uint64]:
         """`(texts,)`: a number that is equal for two texts if all their votes are equal.
 
-        It is the sum of one random number for each (rule, class). Among ten million patterns, the
+        If the votes name their terms, these must be equal too. The number is the sum of one random number for each (rule, class). Among ten million patterns, the
         probability that two different ones get the same sum is 3e-6.
         """
+        if self.by_term:
+            return self.by_term.votes.codes()
         n_classes = int(self.classes.max(initial=0)) + 1
         numbers = np.random.default_rng(0).integers(
             RANDOM_CODES, size=self.n_rules * n_classes, dtype=np.uint64

@@ -37,16 +37,17 @@ def learning_sample(votes: SparseVotes, most: int, least: int) -> tuple[SparseVo
 
     Label models learn from such a sample because it is as good as all of a million texts, and ten
     times faster. Of more than `most` texts, every k-th is taken with weight k, plus, with weight
-    1, every text with a vote of a rule that would be left with fewer than `least` votes (Horvitz
-    and Thompson, 1952).
+    1, every text with a vote of a rule, or of a term, that would be left with fewer than `least` votes
+    (Horvitz and Thompson, 1952).
     """
     step = -(-len(votes) // most) if len(votes) else 1
     rows = np.arange(0, len(votes), step)
     weights = np.full(len(rows), float(step))
     sample = votes.take(rows)
     if step > 1:
-        is_rare = np.bincount(sample.rules, minlength=sample.n_rules) < least
-        rare_rows = _rows_with_votes_of(votes, is_rare)
+        voters, all_voters = sample.voters, votes.voters
+        is_rare = np.bincount(voters.rules, minlength=voters.n_rules) < least
+        rare_rows = _rows_with_votes_of(all_voters, is_rare)
         if len(rare_rows):
             rows = np.union1d(rows, rare_rows)
             weights = np.where(np.isin(rows, rare_rows), 1.0, float(step))
