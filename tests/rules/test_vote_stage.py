@@ -7,7 +7,7 @@ import pytest
 
 from wsal.artifacts import Artifact
 from wsal.errors import RuleError
-from wsal.rounds.weak_labels import votes_file
+from wsal.rounds.vote_tables import votes_file
 from wsal.rules.patterns import Keyword
 from wsal.run.pipeline import run_stage
 
