@@ -81,7 +81,7 @@ class Voters:
         once = ~is_rest
         once[np.flatnonzero(is_rest)[np.diff(vote[is_rest], prepend=-1) != 0]] = True
         vote = np.concatenate([whole, vote[once]])
-        columns = np.concatenate([rest[votes.rules[whole]], voters[once]])
+        columns = np.concatenate([rest[votes.rules[whole]], voters[once]]).astype(np.int32)
         shape = (len(votes), len(self.rules))
         entries = sparse.coo_matrix((votes.classes[vote], (texts[vote], columns)), shape).tocsr()
         by_text = entries.indptr.astype(np.int64), entries.indices.astype(np.int32), entries.data
@@ -94,7 +94,8 @@ class Voters:
         keys = self.rules[named].astype(np.int64) * n_terms + self.terms[named]
         wanted = rules.astype(np.int64) * n_terms + terms
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[place] == wanted, named[place], rest[rules]).astype(np.int32)
+        voters: np.ndarray = np.where(keys[place] == wanted, named[place], rest[rules])
+        return voters
 
     def table(
         self,
