@@ -80,7 +80,7 @@ def terms_shown(voters: pl.DataFrame, most: int) -> pl.DataFrame:
     )
     parts = [
         group.sort("is_rest", -pl.col("n_votes"), maintain_order=True).filter(
-            (pl.int_range(pl.len()) < most) | (pl.col("is_rest") & (pl.col("n_votes") > 0))
+            pl.when("is_rest").then(pl.col("n_votes") > 0).otherwise(pl.int_range(pl.len()) < most)
         )
         for group in of_rule.partition_by("rule", maintain_order=True)
     ]
