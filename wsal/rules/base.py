@@ -48,7 +48,7 @@ class Rule(Protocol):
 
 @runtime_checkable
 class TermRule(Rule, Protocol):
-    """A rule that says which of its terms cast each vote, so that each of them is weighed alone."""
+    """A rule that says which of its terms cast each vote, so that each is weighed by itself."""
 
     def term_names(self) -> Sequence[str]:
         """The terms, each of them once; their order does not depend on the records."""
