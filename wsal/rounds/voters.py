@@ -78,7 +78,7 @@ class Voters:
         vote = split[np.cumsum(first) - 1]
         voters = self._of_entries(rules, numbers, rest)
         is_rest = voters == rest[rules]
-        once = ~is_rest
+        once = ~is_rest  # several rare terms cast one vote of the rest
         once[np.flatnonzero(is_rest)[np.diff(vote[is_rest], prepend=-1) != 0]] = True
         vote = np.concatenate([whole, vote[once]])
         columns = np.concatenate([rest[votes.rules[whole]], voters[once]]).astype(np.int32)

@@ -148,7 +148,7 @@ def _one_by_one(rules: Mapping[str, Rule], context: VotingContext) -> VoteRows:
                 if isinstance(rule, TermRule):
                     voted = rule.vote_by_term(records, context.labels)
                     terms.append(voted.terms.at([j]))
-                    votes[:, [j]] = voted.votes
+                    votes[:, j] = _checked(voted.votes.ravel(), len(records))
                 else:
                     votes[:, j] = _checked(rule.vote(records, context.labels), len(records))
         return Voted(votes, Terms.joined(terms))
