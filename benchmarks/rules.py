@@ -79,12 +79,12 @@ def run(rules, n_rows, part=1_000_000):
 def count(rules, table):
     """Compile, vote, and count the votes: they are held a chunk at a time."""
     chunks = vote_in_chunks(rules, table, LABELS)
-    return sum(int(np.count_nonzero(votes >= 0)) for votes in chunks)
+    return sum(int(np.count_nonzero(voted.votes >= 0)) for voted in chunks)
 
 
 def whole(rules, table):
     """The vote matrix."""
-    return np.concatenate(list(vote_in_chunks(rules, table, LABELS)))
+    return np.concatenate([voted.votes for voted in vote_in_chunks(rules, table, LABELS)])
 
 
 def after_an_edit(n_rows=100_000):

@@ -1,6 +1,7 @@
 """The schemas of the tables in artifacts, and the only code that reads and writes them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ RULES: Schema = {
     "low": pl.Float64,  # ends of the 95% interval of the accuracy
     "high": pl.Float64,
 }
+# Which terms cast the votes, in order: rows and columns of the votes, positions in `term_names()`.
+TERMS: Schema = dict.fromkeys(("text", "rule", "term"), pl.Int32)
+# `number` is the `term` of TERMS; both are null for a whole rule, or for the rest of its terms.
+VOTERS: Schema = {"rule": pl.String, "term": pl.String, "number": pl.Int32}
+VOTERS |= {n: RULES[n] for n in ("classes", "n_votes", "n_gold", "accuracy", "low", "high")}
 PAIRS: Schema = {
     "rule": pl.String,
     "other": pl.String,
@@ -94,13 +100,7 @@ UNCOVERED: Schema = {
     "gold": pl.List(pl.String),  # the most common classes, where gold is known
     "examples": pl.List(pl.String),
 }
-EXAMPLES: Schema = {
-    "rule": pl.String,
-    "id": pl.String,
-    "text": pl.String,
-    "vote": pl.String,
-    "gold": pl.String,
-}
+EXAMPLES: Schema = dict.fromkeys(("rule", "id", "text", "vote", "gold"), pl.String)
 
 
 def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
@@ -141,18 +141,26 @@ def write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
     frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(path)
 
 
-def write_parts(parts: Iterable[pl.DataFrame], path: Path, schema: Schema) -> None:
-    """Write one table from many parts, with only one of them in memory."""
-    empty = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest())
-    with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+def write_parts(parts: Iterable[Sequence[pl.DataFrame]], schemas: Mapping[Path, Schema]) -> None:
+    """Write the tables at these paths from many parts, with only one part of each in memory."""
+    with ExitStack() as stack:
+        empty = {path: _to_arrow(pl.DataFrame(schema=s)).schema for path, s in schemas.items()}
+        files = [pq.ParquetWriter(path, s, compression="zstd") for path, s in empty.items()]
+        for file in files:
+            stack.enter_context(file)
         for part in parts:
-            cast = part.select(pl.col(name).cast(kind) for name, kind in schema.items())
-            writer.write_table(cast.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            for frame, file, schema in zip(part, files, schemas.values(), strict=True):
+                cast = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+                file.write_table(_to_arrow(cast))
 
 
-def read_rows(path: Path, first: int, n: int, columns: Sequence[str]) -> pl.DataFrame:
-    """`n` rows of these columns, from row `first` on."""
-    return pl.scan_parquet(path).select(columns).slice(first, n).collect()
+def _to_arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """The table at `path`, of which only what is asked for is read."""
+    return pl.scan_parquet(path)
 
 
 def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:

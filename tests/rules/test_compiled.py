@@ -11,7 +11,7 @@ import pytest
 from test_patterns import LABELS, keyword_finder, records
 
 from wsal.errors import RuleError
-from wsal.rules import compiled, function_calls, voting
+from wsal.rules import finders, function_calls, voting
 from wsal.rules.normal import fold, is_ascii
 from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.testing import vote
@@ -161,7 +161,7 @@ def test_a_sign_whose_small_form_is_a_letter_ends_a_word():
 
 @pytest.mark.parametrize("at_once", [1, 2, 500])
 def test_candidates_are_confirmed_whatever_words_are_asked_together(at_once, monkeypatch):
-    monkeypatch.setattr(compiled, "MAX_WORDS", at_once)
+    monkeypatch.setattr(finders, "MAX_WORDS", at_once)
     rule = Keyword("hit", ("c++", "c#", "a b", "a-b", "ab", "C-A"), unless=("x y", "x+y"))
     texts = ["c++", "c#", "c", "c+", "a b", "a-b", "a/b", "ab", "a  b x", "ab x/y", "ab x+y", "c a"]
     for each in (rule, replace(rule, case=True), replace(rule, whole_words=False)):

@@ -2,12 +2,21 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
+from helpers import CONF, run_here
+from safetensors.numpy import save_file
 
+from wsal import tables
+from wsal.api.pool import Pool
+from wsal.api.voting import vote
 from wsal.artifacts import Artifact
+from wsal.config.composed import check, rules_in
+from wsal.data.catalog import Catalog
 from wsal.errors import RuleError
-from wsal.rounds.weak_labels import votes_file
+from wsal.rounds.vote_tables import read_votes, terms_file, votes_file
+from wsal.rules.lookup import Lookup
 from wsal.rules.patterns import Keyword
 from wsal.run.pipeline import run_stage
 
@@ -15,15 +24,14 @@ from wsal.run.pipeline import run_stage
 @pytest.fixture
 def voted(composed, tmp_path):
     """A function that votes in the folder of a name, with overrides, and says what it wrote."""
-    from wsal.config.composed import check
 
-    def vote(name, *overrides):
+    def vote_in(name, *overrides):
         run = check(composed("data=catalog_small", *overrides))
         folder = tmp_path / name
         run_stage(folder, "prepare", run.components)
         return run_stage(folder, "vote", run.components)
 
-    return vote
+    return vote_in
 
 
 def test_an_edited_rule_alone_is_computed(voted, monkeypatch):
@@ -118,3 +126,97 @@ def test_rules_by_meaning_vote_in_the_stage_as_one_by_one(voted, tmp_path):
         assert -1 in table["sure"].to_list()
     voted_pool = pl.read_parquet(outcome.artifact.path / "votes.parquet")["near"]
     assert [voted_pool[row] for row in (7, 3, 11)] == of_seed
+
+
+def forget_terms(folder):
+    """Leave of an artifact what a version without terms wrote."""
+    for path in [*folder.glob("terms*.parquet"), folder / "voters.parquet"]:
+        path.unlink()
+
+
+def test_terms_stay_with_their_rules_through_edits(voted):
+    def by_name(outcome, split):
+        names = tables.rule_names(outcome.artifact.path / votes_file(split))
+        table = tables.read(outcome.artifact.path / terms_file(split), tables.TERMS)
+        return table.with_columns(rule=pl.Series([names[rule] for rule in table["rule"]]))
+
+    first = voted("a")
+    before = {split: by_name(first, split) for split in ("pool", "dev", "test")}
+    assert all(len(table) for table in before.values())
+    edited = voted("a", "~rules.phone_words", "rules.laptop_words.words=[laptop]")
+    for split, table in before.items():
+        now = by_name(edited, split)
+        others = ~pl.col("rule").is_in(["phone_words", "laptop_words"])
+        assert now.filter(others).equals(table.filter(others))
+        assert set(now["rule"]) == set(table["rule"]) - {"phone_words"}
+        assert now.filter(rule="laptop_words")["term"].unique().to_list() == [0]
+
+
+def test_votes_without_terms_are_read_as_rules_and_cast_again(voted):
+    old = voted("a").artifact
+    with_terms = read_votes(old, "pool")
+    forget_terms(old.path)
+    without = read_votes(old, "pool")
+    assert without.by_term is None
+    assert with_terms.by_term is not None
+    assert np.array_equal(without.rules, with_terms.rules)
+    edit = "rules.phone_words.words=[phone]"
+    edited = voted("a", edit)  # nothing of the old artifact can be used
+    assert edited.artifact.digest == voted("b", edit).artifact.digest
+    assert read_votes(edited.artifact, "test").by_term is not None
+
+
+def test_the_python_api_has_the_voters_of_the_stage(voted):
+    rule = "{_target_: wsal.rules.lookup.Lookup, field: brand, values: {Fonwick: Phones}}"
+    outcome = voted("a", f"+rules.brand={rule}")
+    source = Catalog(n=400)
+    layout = source.layout
+    pool = Pool(
+        source.read(), text=layout.text, label=layout.label, id=layout.id, keep=layout.keep,
+        split=layout.split, test_share=layout.test_share, dev_share=layout.dev_share,
+    )  # fmt: skip
+    rules, _ = rules_in(CONF / "rules" / "catalog.yaml")
+    votes = vote(rules | {"brand": Lookup("brand", {"Fonwick": "Phones"})}, pool)
+    for split in ("pool", "dev", "test"):
+        by_stage = read_votes(outcome.artifact, split)
+        by_api = votes.sparse if split == "pool" else votes.sparse_of(split)
+        for name in ("starts", "rules", "classes"):
+            for a, b in ((by_stage, by_api), (by_stage.by_term.votes, by_api.by_term.votes)):
+                assert np.array_equal(getattr(a, name), getattr(b, name)), (split, name)
+        assert np.array_equal(by_stage.by_term.rule_of, by_api.by_term.rule_of)
+        n_terms, n_votes = by_stage.by_term.votes.n_votes, by_stage.n_votes
+        assert ((n_terms >= n_votes) & ((n_terms > 0) == (n_votes > 0))).all()
+    written = tables.read(outcome.artifact.path / "voters.parquet", tables.VOTERS)
+    assert votes.report().voters.equals(written)
+    assert len(written) > len(rules) + 1
+
+
+def test_the_report_unfolds_the_words_of_rules(composed, tmp_path, monkeypatch):
+    run = check(composed("data=catalog_small"))
+    folder = tmp_path / "run"
+    for stage in ("prepare", "vote", "aggregate"):
+        outcome = run_stage(folder, stage, run.components)
+    (folder / "config.json").write_text("{}")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "terms:" not in run_here(tmp_path, "rules", "run").stdout
+    shown = run_here(tmp_path, "rules", "run", "--terms", "2", "--examples", "0").stdout
+    lines = shown[shown.index("terms: what each is worth") :].splitlines()
+    voters = tables.read(folder / "votes" / "voters.parquet", tables.VOTERS)
+    mine = voters.filter(pl.col("rule") == "laptop_words", pl.col("term").is_not_null())
+    best = mine.sort(-pl.col("n_votes"), maintain_order=True)
+    at = next(n for n, line in enumerate(lines) if "laptop_words" in line)
+    for line, row in zip(lines[at:], best.head(2).iter_rows(named=True), strict=False):
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        assert cells[1:4] == [row["term"], "Laptops", f"{row['n_votes']:,}"]
+    # What the label model learned is shown where it has learned something of each voter.
+    precision = np.linspace(0.1, 0.9, len(voters))[:, None] * np.ones((1, 12))
+    classes = json.loads((folder / "pool" / "manifest.json").read_text())["facts"]["labels"]
+    save_file({"precision": precision[:, : len(classes)].copy()},
+              outcome.artifact.path / "label_model.safetensors")  # fmt: skip
+    shown = run_here(tmp_path, "rules", "run", "--terms", "1", "--examples", "0").stdout
+    voter = voters["term"].to_list().index(best["term"][0])
+    lines = shown[shown.index("terms: what each is worth") :].splitlines()
+    line = next(line for line in lines if "laptop_words" in line)
+    assert line.split("│")[-2].strip() == f"{precision[voter, 0]:.3f}"
+    forget_terms(folder / "votes")
+    assert "earlier version" in run_here(tmp_path, "rules", "run", "--terms", "2").stdout

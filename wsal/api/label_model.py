@@ -11,7 +11,6 @@ from wsal.api.voting import PoolVotes
 from wsal.arrays import Prior, Probs
 from wsal.artifacts import Facts
 from wsal.label_models import base
-from wsal.label_models.sparse import SparseVotes
 from wsal.presets import preset
 from wsal.rounds.weak_labels import WeakTable, class_prior, score_rules, weak_table
 from wsal.settings import AggregateSettings
@@ -51,9 +50,7 @@ class WeakLabels:
         pool, labels = self.votes.pool, self.votes.pool.prepared.labels
         splits = {"dev": pool.prepared.dev, "test": pool.prepared.test}
         return {
-            name: score_rules(
-                self.fitted, SparseVotes.of(self.votes.splits[name]), table, self.settings, labels
-            )
+            name: score_rules(self.fitted, self.votes.sparse_of(name), table, self.settings, labels)
             for name, table in splits.items()
             if len(table)
         }

@@ -18,7 +18,6 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample
-from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
 from wsal.rounds.export_calibration import LabelledSample
@@ -107,8 +106,8 @@ class Measurement:
         votes = self.weak.votes
         if len(rows) or self.pool.prepared.dev.is_empty():
             return RandomGold.of_covered("evaluation texts", votes.sparse.take(rows), gold)
-        dev_votes = SparseVotes.of(votes.splits["dev"])
-        return RandomGold.of_covered("dev texts", dev_votes, gold_of(self.pool, "dev")[0])
+        dev_gold = gold_of(self.pool, "dev")[0]
+        return RandomGold.of_covered("dev texts", votes.sparse_of("dev"), dev_gold)
 
     def export_inputs(self) -> ExportInputs:
         """What `write_export` needs besides the newest classifier."""

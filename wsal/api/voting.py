@@ -1,7 +1,7 @@
 """Let rules vote on a pool."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import polars as pl
@@ -15,8 +15,11 @@ from wsal.labels import LabelSet
 from wsal.progress import progress_shown
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import report_tables
+from wsal.rounds.voters import Voters
 from wsal.rules.base import Rule
-from wsal.rules.voting import collect_votes
+from wsal.rules.terms import Terms
+from wsal.rules.terms import term_names as names_of_terms
+from wsal.rules.voting import collect_by_term
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,18 @@ class VoteReport:
 
     tables: Mapping[str, pl.DataFrame]
     """`rules`: coverage, overlap, conflict and, where gold labels are known, accuracy with a 95%
-    interval; `pairs` of rules that vote on the same texts; `conflicts`; `examples`; and
-    `uncovered`, groups of texts that no rule votes on."""
+    interval; `pairs` of rules that vote on the same texts; `conflicts`; `examples`; `uncovered`,
+    groups of texts that no rule votes on; and `voters`, the terms that votes are weighed by."""
 
     @property
     def rules(self) -> pl.DataFrame:
         """One row per rule."""
         return self.tables["rules"]
+
+    @property
+    def voters(self) -> pl.DataFrame:
+        """One row per voter: terms with at least 5 votes, and each rule for its other votes."""
+        return self.tables["voters"]
 
     def __str__(self) -> str:
         return as_text(self.rules)
@@ -53,11 +61,25 @@ class PoolVotes:
     """`(texts, rules)`: the number of a class, or -1 where the rule abstains."""
     splits: Mapping[str, Votes]
     """The same for `dev` and `test`, which may be empty."""
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+    """The terms (words of keyword rules, for example) that cast the votes on `pool`, `dev` and
+    `test`; none if no rule has terms."""
 
     @cached_property
     def sparse(self) -> SparseVotes:
         """The votes in the form that label models take."""
-        return SparseVotes.of(self.matrix)
+        return self._voters.with_terms(SparseVotes.of(self.matrix), self._terms_on("pool"))
+
+    def sparse_of(self, split: str) -> SparseVotes:
+        """The same for `dev` or `test`, with the voters of the pool."""
+        return self._voters.with_terms(SparseVotes.of(self.splits[split]), self._terms_on(split))
+
+    @cached_property
+    def _voters(self) -> Voters:
+        return Voters.of(self._terms_on("pool"), self.matrix.shape[1])
+
+    def _terms_on(self, split: str) -> Terms:
+        return self.terms.get(split) or Terms.none()
 
     @property
     def coverage(self) -> float:
@@ -67,8 +89,10 @@ class PoolVotes:
     def report(self, seed: int = 0) -> VoteReport:
         """Report how well the rules do. `seed` determines which examples are drawn."""
         pool, labels = self.pool, self.pool.prepared.labels
-        names = list(self.rules)
-        return VoteReport(report_tables(self.matrix, pool.gold, pool.records, names, labels, seed))
+        names, term_names = list(self.rules), names_of_terms(self.rules)
+        report = report_tables(self.matrix, pool.gold, pool.records, names, labels, seed)
+        voters = self._voters.table(self.sparse, pool.gold, names, term_names, labels)
+        return VoteReport(report | {"voters": voters})
 
     def __repr__(self) -> str:
         n_texts, n_rules = self.matrix.shape
@@ -94,14 +118,12 @@ def vote(rules: Mapping[str, Rule], pool: Pool, *, progress: bool = False) -> Po
             'as {"beans": Keyword("Coffee", ["beans"])}'
         )
     labels: LabelSet = pool.prepared.labels
+    splits = {"pool": pool.records, "dev": pool.prepared.dev, "test": pool.prepared.test}
     with progress_shown(shown=progress):
-        splits = {"dev": pool.prepared.dev, "test": pool.prepared.test}
-        return PoolVotes(
-            pool,
-            dict(rules),
-            collect_votes(rules, pool.records, labels, embed_for_rules),
-            {
-                name: collect_votes(rules, table, labels, embed_for_rules)
-                for name, table in splits.items()
-            },
-        )
+        voted = {
+            name: collect_by_term(rules, records, labels, embed_for_rules)
+            for name, records in splits.items()
+        }
+    matrices = {name: of_split.votes for name, of_split in voted.items()}
+    terms = {name: of_split.terms for name, of_split in voted.items()}
+    return PoolVotes(pool, dict(rules), matrices.pop("pool"), matrices, terms)

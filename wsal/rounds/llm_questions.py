@@ -16,7 +16,7 @@ from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.evaluation_frame import frame_rows, sample_size
 from wsal.rounds.llm_sampling import LLMSample, draw_sample, random_order
 from wsal.rounds.rule_embedding import embed_for_rules
-from wsal.rounds.weak_labels import read_votes
+from wsal.rounds.vote_tables import read_rule_votes
 from wsal.rules.similarity import Similarity
 from wsal.settings import EvaluationSettings
 
@@ -29,7 +29,7 @@ def vote_questions(
     frame = _frame(pool, evaluation, seed, measure=measure)
     texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
     sample = draw_sample(
-        read_votes(votes, "pool").n_votes,
+        read_rule_votes(votes.path, "pool").n_votes,
         disputed_texts(votes),
         frame,
         llm.texts,

@@ -17,6 +17,7 @@ from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered import ANSWERED_FILE, write_rules_alone
 from wsal.rounds.sources import LLMAnswers, weigh_answers
+from wsal.rounds.vote_tables import read_votes
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
@@ -205,21 +206,10 @@ def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
     return prior
 
 
-def read_votes(votes: Artifact, split: str) -> SparseVotes:
-    """A split's votes; read a rule at a time, so that a thousand rules take little memory."""
-    path = votes.path / votes_file(split)
-    return SparseVotes.of_columns(tables.vote_columns(path), tables.n_rows(path))
-
-
 def _mostly(label: int, n_classes: int) -> Probs:
     """Half of the mass on one class, half on all."""
     half: Probs = np.eye(n_classes, dtype=np.float32)[label] * 0.5 + 0.5 / n_classes
     return half
-
-
-def votes_file(split: str) -> str:
-    """The name of a split's table of votes."""
-    return "votes.parquet" if split == "pool" else f"votes_{split}.parquet"
 
 
 def usable(weak_labels: Artifact) -> Rows:

@@ -10,6 +10,7 @@ import polars as pl
 from wsal.arrays import Embeddings, Vote, Votes
 from wsal.errors import RuleError, UnknownNameError, WsalError
 from wsal.labels import LabelSet
+from wsal.rules.terms import Voted
 
 Strings = tuple[str, ...] | list[str]
 """What a parameter for several words or fields takes; rules keep it as a tuple."""
@@ -28,6 +29,8 @@ class Rule(Protocol):
     A new kind of rule is a class with this method. If votes are cheaper to compute for many rules
     of the kind at once, the class also has a static method or class method `vote_together`; see
     `VoteTogether`. Rules of other kinds vote one after the other.
+
+    If the rules of the kind consist of terms that are worth telling apart, see `TermRule`.
     """
 
     def vote(self, records: pl.DataFrame, labels: LabelSet) -> Vote:
@@ -43,6 +46,22 @@ class Rule(Protocol):
         ...
 
 
+@runtime_checkable
+class TermRule(Rule, Protocol):
+    """A rule that says which of its terms cast each vote, so that each is weighed by itself."""
+
+    def term_names(self) -> Sequence[str]:
+        """The terms, each of them once; their order does not depend on the records."""
+        ...
+
+    def vote_by_term(self, records: pl.DataFrame, labels: LabelSet) -> Voted:
+        """The votes `(records, 1)`, and the terms that cast them.
+
+        Not needed if `vote_together` returns the terms.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class VotingContext:
     """What rules vote on, and what they may need for it."""
@@ -54,8 +73,8 @@ class VotingContext:
     """Closed after the last vote; for example, a pool of processes is entered here."""
 
 
-VoteRows = Callable[[slice], Votes]
-"""From a slice of the context's records to votes `(records, rules)` int16.
+VoteRows = Callable[[slice], Votes | Voted]
+"""From a slice of the context's records to votes `(records, rules)` int16, maybe with their terms.
 
 Several threads call it at the same time.
 """

@@ -15,8 +15,9 @@ from wsal.errors import RuleError, UnknownNameError, listed
 from wsal.files import existing_file, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import Strings, as_tuple, column
-from wsal.rules.compiled import find_keys
+from wsal.rules.finders import find_keys
 from wsal.rules.normal import fold, single_spaced
+from wsal.rules.terms import Terms, Voted
 from wsal.text import clean
 
 
@@ -61,6 +62,18 @@ class Gazetteer:
             RuleError: a term is empty, or stands for two classes or for an unknown one; the message
                 names the rows of the file.
         """
+        return self.vote_by_term(records, labels).votes[:, 0]
+
+    def term_names(self) -> list[str]:
+        """The terms as the file has them; of those that are the same when folded, the first."""
+        return self._terms["term"].to_list()
+
+    def vote_by_term(self, records: pl.DataFrame, labels: LabelSet) -> Voted:
+        """The votes `(records, 1)`, and the longest terms, which cast them.
+
+        Raises:
+            RuleError: see `vote`.
+        """
         keys, lengths = self._keys
         classes = self._classes(labels)
         rows_of_fields, keys_of_fields = [], []
@@ -73,11 +86,14 @@ class Gazetteer:
         longest = np.zeros(len(records), dtype=np.int64)
         np.maximum.at(longest, row, lengths[key])
         is_longest = lengths[key] == longest[row]
-        row, label = row[is_longest], classes[key[is_longest]]
+        row, key = row[is_longest], key[is_longest]
+        label = classes[key]
         votes = np.full(len(records), ABSTAIN, dtype=np.int16)
         votes[row] = label
         votes[row[votes[row] != label]] = ABSTAIN  # overwritten by a term of the same length
-        return votes
+        cast = votes[row] != ABSTAIN
+        terms = Terms.of(row[cast], np.zeros_like(row[cast]), key[cast])
+        return Voted(votes[:, None], terms)
 
     def content(self) -> Mapping[str, Any]:
         """The file: votes become stale when it is edited.

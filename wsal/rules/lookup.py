@@ -11,6 +11,7 @@ from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import column
 from wsal.rules.cleaning import class_of, clean_words
+from wsal.rules.terms import Terms, Voted
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,42 @@ class Lookup:
         Raises:
             RuleError: two values that differ only in case stand for two classes.
         """
-        classes: dict[str, int] = {}
-        keys = [_fold(value) for value in clean_words(list(self.values), "values")]
-        for key, name in zip(keys, self.values.values(), strict=True):
-            label = class_of(labels, name)
-            if classes.setdefault(key, label) != label:
-                same = [v for v, other in zip(self.values, keys, strict=True) if other == key]
+        return self.vote_by_term(records, labels).votes[:, 0]
+
+    def term_names(self) -> tuple[str, ...]:
+        """The values; of those that differ only in case, the first."""
+        return tuple(same[0] for same in self._by_key().values())
+
+    def vote_by_term(self, records: pl.DataFrame, labels: LabelSet) -> Voted:
+        """The votes `(records, 1)`, and the values that cast them.
+
+        Raises:
+            RuleError: two values that differ only in case stand for two classes.
+        """
+        by_key = self._by_key()
+        classes = []
+        for same in by_key.values():
+            of_values = [class_of(labels, self.values[value]) for value in same]
+            if len(set(of_values)) > 1:
                 raise RuleError(
                     f"values {same} are the same when case is ignored, but stand for two classes; "
                     "give them one class"
                 )
-        votes = [
-            ABSTAIN if value is None else classes.get(_fold(value), ABSTAIN)
-            for value in column(records, self.field)
-        ]
-        return np.array(votes, dtype=np.int16)
+            classes.append(of_values[0])
+        number = {key: i for i, key in enumerate(by_key)}
+        values = column(records, self.field)
+        terms = np.array([-1 if v is None else number.get(_fold(v), -1) for v in values], np.int32)
+        votes = np.append(np.array(classes, dtype=np.int16), np.int16(ABSTAIN))[terms]
+        rows = np.flatnonzero(terms >= 0)
+        return Voted(votes[:, None], Terms.of(rows, np.zeros_like(rows), terms[rows]))
+
+    def _by_key(self) -> dict[str, list[str]]:
+        """Each folded value, and the values as they are written."""
+        by_key: dict[str, list[str]] = {}
+        cleaned = clean_words(list(self.values), "values")
+        for value, key in zip(self.values, map(_fold, cleaned), strict=True):
+            by_key.setdefault(key, []).append(value)
+        return by_key
 
 
 def _fold(value: str) -> str:

@@ -58,19 +58,36 @@ class Keyword:
         """The class where a word occurs in one of the fields, else `ABSTAIN`."""
         return _vote_alone(self.search(), records, labels)
 
+    def term_names(self) -> tuple[str, ...]:
+        """The words as they are looked for, each of them once.
+
+        Raises:
+            RuleError: a word is empty, or has a control character.
+
+        >>> Keyword("tea", ["Green Tea", "green  tea", "matcha"]).term_names()
+        ('Green Tea', 'matcha')
+        """
+        first: dict[str, str] = {}
+        for word in clean_words(self.words, "words"):
+            spaced = " ".join(word.split())
+            # Beyond ASCII, lower case is not the same for Python and for the regex engine.
+            same = spaced if self.case or not word.isascii() else spaced.lower()
+            first.setdefault(same, word)
+        return tuple(first.values())
+
     def search(self) -> Search:
         """The words as patterns.
 
         Raises:
             RuleError: a word is empty, or has a control character.
         """
-        pattern = self._any_of(clean_words(self.words, "words"))
+        pattern = self._any_of(self.term_names())
         unless = self._any_of(clean_words(self.unless, "unless")) if self.unless else None
         return Search(self.label, pattern, unless, tuple(self.fields))
 
     def _any_of(self, words: Sequence[str]) -> Pattern:
-        whole = tuple(words) if self.whole_words else ()
-        return Pattern(any_of(words, whole=self.whole_words), self.case, whole)
+        regex = any_of(words, whole=self.whole_words)
+        return Pattern(regex, self.case, tuple(words), self.whole_words)
 
 
 @dataclass(frozen=True)
@@ -123,4 +140,4 @@ def _vote_alone(search: Search, records: pl.DataFrame, labels: LabelSet) -> Vote
     check_search(search, labels, records)
     if records.is_empty():  # a rule is only being checked: nothing to compile
         return np.empty(0, dtype=np.int16)
-    return compile_searches([search], labels)(records)[:, 0]
+    return compile_searches([search], labels)(records).votes[:, 0]

@@ -1,7 +1,7 @@
 """What Keyword and Regex rules look for: patterns, in some fields, unless others are found."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +21,9 @@ class Pattern:
     case: bool
     """Whether upper and lower case are different."""
     words: tuple[str, ...] = ()
-    """The regex finds exactly these as whole words; empty if only the regex says what to find."""
+    """The regex finds exactly these; empty if only the regex says what to find."""
+    whole: bool = True
+    """Whether the words are found as whole words only."""
 
     def with_flags(self) -> str:
         """The regex as the engine takes it.
@@ -30,6 +32,11 @@ class Pattern:
         '(?i)tea'
         """
         return self.regex if self.case else f"(?i){self.regex}"
+
+    def only(self, numbers: Iterable[int]) -> str:
+        """The regex, with flags, for some of its words."""
+        words = [self.words[i] for i in numbers]
+        return Pattern(any_of(words, whole=self.whole), self.case).with_flags()
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ def check_search(search: Search, labels: LabelSet, records: pl.DataFrame) -> Non
     for field in search.fields:
         column(records, field)
     for pattern in (search.pattern, search.unless):
-        if pattern is not None and not pattern.words:  # words are escaped, hence always valid
+        # Whole words are escaped and found without the regex, hence always valid.
+        if pattern is not None and not (pattern.words and pattern.whole):
             check_pattern(pattern)
 
 

@@ -11,7 +11,16 @@ import polars as pl
 from wsal.arrays import Vote, Votes
 from wsal.errors import RuleError, listed
 from wsal.labels import LabelSet
-from wsal.rules.base import Embed, Rule, VoteRows, VoteTogether, VotingContext, naming
+from wsal.rules.base import (
+    Embed,
+    Rule,
+    TermRule,
+    VoteRows,
+    VoteTogether,
+    VotingContext,
+    naming,
+)
+from wsal.rules.terms import Terms, Voted
 
 CHUNK = 100_000  # records: bounds memory, and is large enough to keep two threads busy
 AHEAD = 4  # chunks begun before the first of them must be finished
@@ -32,18 +41,30 @@ def collect_votes(
     Raises:
         RuleError: a rule cannot vote; the message begins with its name.
     """
+    return collect_by_term(rules, records, labels, embed).votes
+
+
+def collect_by_term(
+    rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet, embed: Embed | None = None
+) -> Voted:
+    """The same as `collect_votes`, with the terms that cast the votes."""
     votes = np.empty((len(records), len(rules)), dtype=np.int16, order="F")
+    terms = []
     first = 0
     for chunk in vote_in_chunks(rules, records, labels, embed):
-        votes[first : first + len(chunk)] = chunk
+        votes[first : first + len(chunk)] = chunk.votes
+        terms.append(chunk.terms.shifted(first))
         first += len(chunk)
-    return votes
+    return Voted(votes, Terms.joined(terms))
 
 
 def vote_in_chunks(
     rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet, embed: Embed | None = None
-) -> Iterator[Votes]:
-    """The rows of `collect_votes`, a chunk at a time, so that not all need to be in memory."""
+) -> Iterator[Voted]:
+    """The rows of `collect_by_term`, a chunk at a time, so that not all need to be in memory.
+
+    The terms of a chunk number its rows from 0.
+    """
     check_rules(rules, records, labels)
     names = list(rules)
     with ExitStack() as resources:
@@ -52,14 +73,19 @@ def vote_in_chunks(
         columns = [[names.index(name) for name in members] for members in kinds.values()]
         voters = [together(members, context) for together, members in kinds.items()]
         threads = resources.enter_context(ThreadPoolExecutor(2))  # they mostly run native code
-        begun: deque[tuple[int, list[Future[Votes]]]] = deque()
+        begun: deque[tuple[int, list[Future[Votes | Voted]]]] = deque()
 
-        def finished() -> Votes:
+        def finished() -> Voted:
             n, parts = begun.popleft()
             votes = np.empty((n, len(names)), dtype=np.int16, order="F")
+            terms = []
             for places, part in zip(columns, parts, strict=True):
-                votes[:, places] = part.result()
-            return votes
+                voted = part.result()
+                if isinstance(voted, Voted):
+                    terms.append(voted.terms.at(places))
+                    voted = voted.votes
+                votes[:, places] = voted
+            return Voted(votes, Terms.joined(terms))
 
         for first in range(0, len(records), CHUNK):
             rows = slice(first, min(first + CHUNK, len(records)))
@@ -113,13 +139,19 @@ def _by_kind(rules: Mapping[str, Rule]) -> dict[VoteTogether, dict[str, Rule]]:
 def _one_by_one(rules: Mapping[str, Rule], context: VotingContext) -> VoteRows:
     """The votes of rules whose kind has no `vote_together`."""
 
-    def vote(rows: slice) -> Votes:
+    def vote(rows: slice) -> Voted:
         records = context.records[rows]
         votes = np.empty((len(records), len(rules)), dtype=np.int16, order="F")
+        terms = []
         for j, (name, rule) in enumerate(rules.items()):
             with naming(name):
-                votes[:, j] = _checked(rule.vote(records, context.labels), len(records))
-        return votes
+                if isinstance(rule, TermRule):
+                    voted = rule.vote_by_term(records, context.labels)
+                    terms.append(voted.terms.at([j]))
+                    votes[:, j] = _checked(voted.votes.ravel(), len(records))
+                else:
+                    votes[:, j] = _checked(rule.vote(records, context.labels), len(records))
+        return Voted(votes, Terms.joined(terms))
 
     return vote
 

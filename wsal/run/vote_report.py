@@ -59,24 +59,29 @@ def rules_table(report: pl.DataFrame, title: str, last: Sequence[str] = ()) -> T
     """A table with a row for each rule of `report` (`tables.RULES`), and a `last` row."""
 
     def cells(row: Row) -> list[str]:
-        measured = row["accuracy"] is not None
         return [
             row["rule"],
             ", ".join(row["classes"]) or "none (never votes)",
             *(f"{row[name]:.4f}" for name in ("coverage", "overlap", "conflict")),
             f"{row['n_votes']:,}",
-            f"{row['accuracy']:.3f}" if measured else "",
-            f"{row['low']:.2f}-{row['high']:.2f}" if measured else "",
-            f"{row['n_gold']:,}",
+            *accuracy_cells(row),
         ]
 
     shares = ("coverage", "overlap", "conflict")
     heads = ["rule", "votes for", *shares, "votes", "accuracy", "95%", "on gold"]
-    table = _table(title, heads, 2, report, cells)
+    table = table_of(title, heads, 2, report, cells)
     if last:
         table.add_section()
         table.add_row(*last)
     return table
+
+
+def accuracy_cells(row: Row) -> list[str]:
+    """The accuracy, its interval, and the number of texts with gold."""
+    if row["accuracy"] is None:
+        return ["", "", f"{row['n_gold']:,}"]
+    interval = f"{row['low']:.2f}-{row['high']:.2f}"
+    return [f"{row['accuracy']:.3f}", interval, f"{row['n_gold']:,}"]
 
 
 def _show_pairs(frame: pl.DataFrame) -> None:
@@ -87,7 +92,7 @@ def _show_pairs(frame: pl.DataFrame) -> None:
 
     heads = ["rule", "", "other", "votes", "other's votes", "both", "agreement"]
     title = "rules that vote on the same texts: one may be redundant"
-    console().print(_table(title, heads, 3, frame.head(15), cells))
+    console().print(table_of(title, heads, 3, frame.head(15), cells))
 
 
 def _show_conflicts(frame: pl.DataFrame) -> None:
@@ -97,7 +102,7 @@ def _show_conflicts(frame: pl.DataFrame) -> None:
         return [*sides, f"{row['n_texts']:,}", *shares, f"{row['n_gold']:,}", _example(row)]
 
     heads = ["rule: vote", "other: vote", "texts", "right", "other right", "on gold", "for example"]
-    console().print(_table("largest conflicts", heads, 2, frame.head(10), cells))
+    console().print(table_of("largest conflicts", heads, 2, frame.head(10), cells))
 
 
 def _show_uncovered(frame: pl.DataFrame) -> None:
@@ -106,10 +111,10 @@ def _show_uncovered(frame: pl.DataFrame) -> None:
         return [f"{row['n_texts']:,}", words, gold, _example(row)]
 
     heads = ["texts", "most common words", "gold", "for example"]
-    console().print(_table("largest groups of texts without a vote", heads, 0, frame, cells))
+    console().print(table_of("largest groups of texts without a vote", heads, 0, frame, cells))
 
 
-def _table(
+def table_of(
     title: str,
     heads: Iterable[str],
     n_left: int,

@@ -10,7 +10,8 @@ from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.labels import LabelSet
 from wsal.rounds.llm_answers import read_llm_answers
-from wsal.rounds.weak_labels import class_prior, headline, on_gold, read_votes, write_weak_labels
+from wsal.rounds.vote_tables import read_votes
+from wsal.rounds.weak_labels import class_prior, headline, on_gold, write_weak_labels
 from wsal.settings import AggregateSettings
 
 

@@ -13,9 +13,19 @@ from wsal.labels import LabelSet
 from wsal.progress import bar
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import SCHEMAS, report_tables
-from wsal.rounds.weak_labels import votes_file
+from wsal.rounds.vote_tables import (
+    VOTERS_FILE,
+    read_rule_votes,
+    read_terms,
+    terms_file,
+    terms_of_rules,
+    terms_table,
+    votes_file,
+)
+from wsal.rounds.voters import Voters
 from wsal.rules import analysis
 from wsal.rules.base import Rule
+from wsal.rules.terms import Terms, term_names
 from wsal.rules.voting import vote_in_chunks
 
 REPORTED = 2**28  # votes that the report is made on at most; of more texts, an even sample
@@ -29,21 +39,27 @@ def vote(
     seed: int,
     previous: Previous | None = None,
 ) -> Facts:
-    """pool.parquet (and dev, test) -> votes.parquet alike, rules.parquet, examples.parquet.
+    """pool.parquet (and dev, test) -> votes.parquet and terms.parquet alike, rules.parquet, ...
 
     The report is made on the pool, and its accuracies by whatever gold the source has for it.
-    Columns of rules that have not changed are taken from `previous`.
+    Votes and terms of rules that have not changed are taken from `previous`.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     names = list(rules)
+    if previous and not (previous.artifact.path / VOTERS_FILE).exists():
+        previous = None  # made before votes had terms
     for split in ("dev", "test"):
         if (path := pool.path / f"{split}.parquet").exists():
             _write_votes(out, split, rules, tables.read(path), labels, previous)
     records = tables.read(pool.path / "pool.parquet")
     step = -(-len(records) * max(len(rules), 1) // REPORTED)
     votes = _write_votes(out, "pool", rules, records, labels, previous, step)
-    shown = records.gather_every(step)
-    gold = _gold(shown["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
+    gold = _gold(records["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
+    cast, terms = read_rule_votes(out, "pool"), read_terms(out, "pool")
+    voters = Voters.of(terms, len(names))
+    table = voters.table(voters.with_terms(cast, terms), gold, names, term_names(rules), labels)
+    tables.write(table, out / VOTERS_FILE, tables.VOTERS)
+    shown, gold = records.gather_every(step), gold[::step]
     for name, table in report_tables(votes, gold, shown, names, labels, seed).items():
         tables.write(table, out / f"{name}.parquet", SCHEMAS[name])
     facts: Facts = {"n_rules": len(names), "n_texts": len(records), "n_reported": len(votes)}
@@ -65,28 +81,34 @@ def _write_votes(
     previous: Previous | None,
     step: int = 1,
 ) -> Votes:
-    """Write a split's votes, and give back those on every `step`-th text `(texts, rules)`."""
+    """Write a split's votes and terms, and give back its votes on every `step`-th text."""
     names = list(rules)
     changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
     kept = [name for name in names if name not in changed]
-    earlier = previous.artifact.path / votes_file(split) if previous else out
+    columns = [names.index(name) for name in changed]
     sample: list[Votes] = []
 
-    def parts() -> Iterator[pl.DataFrame]:
+    def parts() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         first = 0
         with bar(f"vote on {split}", len(records), "texts") as advance:
-            for votes in vote_in_chunks(changed, records, labels, embed_for_rules):
-                last = first + len(votes)
-                columns = pl.DataFrame(votes, schema=dict.fromkeys(changed, pl.Int16)).get_columns()
-                if kept:
-                    columns += tables.read_rows(earlier, first, len(votes), kept).get_columns()
-                part = pl.DataFrame([records["id"][first:last], *columns]).select("id", *names)
-                if picked := len(range(-first % step, len(votes), step)):
-                    every = part.drop("id")[-first % step :].gather_every(step)
+            for voted in vote_in_chunks(changed, records, labels, embed_for_rules):
+                last = first + len(voted)
+                table = pl.DataFrame(voted.votes, schema=dict.fromkeys(changed, pl.Int16))
+                terms = voted.terms.at(columns)
+                if previous and kept:
+                    folder = previous.artifact.path
+                    earlier = tables.scan(folder / votes_file(split)).select(kept)
+                    table = table.hstack(earlier.slice(first, len(voted)).collect())
+                    rows = range(first, last)
+                    terms = Terms.joined([terms, terms_of_rules(folder, split, kept, names, rows)])
+                table = pl.select(records["id"][first:last]).hstack(table).select("id", *names)
+                if picked := len(range(-first % step, len(voted), step)):
+                    every = table.drop("id")[-first % step :].gather_every(step)
                     sample.append(every.to_numpy().reshape(picked, len(names)))
-                yield part
+                yield table, terms_table(terms.shifted(first))
                 first = last
-                advance(len(votes))
+                advance(len(voted))
 
-    tables.write_parts(parts(), out / votes_file(split), tables.votes_schema(names))
+    schemas = {votes_file(split): tables.votes_schema(names), terms_file(split): tables.TERMS}
+    tables.write_parts(parts(), {out / name: schema for name, schema in schemas.items()})
     return np.concatenate(sample or [np.empty((0, len(names)), np.int16)]).astype(np.int16)
