@@ -17,8 +17,9 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
-from wsal.label_models.precision import PRIOR_PRECISION, Precision, covered_gold
+from wsal.label_models.precision import Precision, covered_gold
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sharing import PRIOR_PRECISION
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Share
@@ -72,6 +73,8 @@ class Auto:
     """Agreement of two votes on one text above chance, in [0, 1]: 0 is chance, 1 is always. 0.02 is
     the agreement of two rules for two classes that are each right on 57% of the texts. Majority
     vote is chosen if even the upper end of the confidence interval is lower."""
+    by_term: bool = True
+    """Whether each term of a rule, such as a word of a keyword rule, has a precision of its own."""
 
     def fit(
         self,
@@ -95,7 +98,7 @@ class Auto:
         """
         votes = as_sparse(votes, n_classes)
         if gold is not None and len(covered_gold(votes, gold)[1]) >= self.least_gold:
-            return _chosen_by_gold(votes, n_classes, prior, gold)
+            return _chosen_by_gold(Precision(by_term=self.by_term), votes, n_classes, prior, gold)
         interval = agreement(*learning_sample(votes, 100_000, least=0), n_classes)
         name = "precision"
         if interval is None:
@@ -109,7 +112,7 @@ class Auto:
         if name == "majority":
             model = fit_alternative(name, votes, n_classes, prior)
         else:
-            model = Precision().fit(votes, n_classes, prior=prior, gold=gold)
+            model = Precision(by_term=self.by_term).fit(votes, n_classes, prior=prior, gold=gold)
         return FittedAuto(name, reason, model)
 
 
@@ -156,7 +159,7 @@ class Calibrated:
         return self.to_scores(self.model.predict_proba(votes).astype(np.float64), self.prior)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The parameters of the model, plus `temper` and `bonus`."""
+        """The parameters of the model, plus those of the calibration."""
         return self.model.arrays() | self.calibration.arrays()
 
     def why(self) -> str:
@@ -174,9 +177,9 @@ def fit_alternative(
 
 
 def _chosen_by_gold(
-    votes: SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
+    default: Precision, votes: SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
 ) -> FittedAuto:
-    precision, held_out = Precision().fit_with_held_out(votes, n_classes, prior=prior, gold=gold)
+    precision, held_out = default.fit_with_held_out(votes, n_classes, prior=prior, gold=gold)
     gold_votes, truth = covered_gold(votes, gold)
     models: dict[str, FittedLabelModel] = {"precision": precision}
     probs = {"precision": held_out}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import softmax
+from scipy.special import logit, softmax
 
 from wsal.arrays import Classes, Prior
 
@@ -12,12 +12,12 @@ LAPSE = 0.02
 """Probability that the rules say nothing about a text's class, however many agree: the same word
 may have misled all of them. It keeps every class at least as likely as this share of its prior, so
 that no single text costs more than a few nats."""
-TEMPER_STD = 0.3
-BONUS_STD = 0.5
-"""Standard deviations of the priors on log(temper) and on the bonus. With 30 gold texts, the temper
-stays between half and twice its usual value; 300 can move it anywhere."""
-TEMPER_BOUNDS = (0.05, 4.0)
-BONUS_BOUNDS = (0.0, 5.0)
+BONUS_STD = 0.3
+SLOPE_STD = 0.3
+"""Standard deviations of the priors on the bonus and on the slope. On eleven sets of rules, 30 gold
+texts lower the mean calibration error from 0.093 to 0.072, and 100 to 0.055."""
+BONUS_BOUNDS = (-5.0, 5.0)
+SLOPE_BOUNDS = (0.0, 3.0)
 FOLDS = 5
 STANDARD_ERRORS = 2
 """A model is chosen over another only if it is better by this many standard errors."""
@@ -25,14 +25,16 @@ STANDARD_ERRORS = 2
 
 @dataclass(frozen=True)
 class Calibration:
-    """A scale of the scores (temperature scaling, Guo et al., 2017), and a bonus for the top class.
+    """A scale of the scores (temperature scaling, Guo et al., 2017), then one of the top class.
 
-    The bonus raises the probability of answers that are right more often than their votes say. A
-    low temper with a bonus means that all texts are about equally sure, whatever their votes weigh.
+    The log-odds of the top class become `bonus + slope * log-odds` (Platt, 1999), and the other
+    classes share the rest as before. So the first answer can be right more or less often than its
+    votes say, or always about equally often, while it never becomes the second.
     """
 
-    temper: float = 1.0  # factor of the scores, in TEMPER_BOUNDS
+    temper: float = 1.0  # factor of the scores
     bonus: float = 0.0  # nats, in BONUS_BOUNDS
+    slope: float = 1.0  # in SLOPE_BOUNDS
 
     def log_posterior(self, scores: np.ndarray, prior: Prior) -> np.ndarray:
         """`(texts, classes)`: scaled scores plus the log prior, without bonus, up to a constant."""
@@ -46,20 +48,34 @@ class Calibration:
         [[0.25, 0.75]]
         """
         logits = self.log_posterior(scores, prior)
-        if self.bonus:
-            logits = logits + self.bonus * (likeliest(logits) > 0)
+        if self.bonus or self.slope != 1:
+            logits = self._top_moved(logits)
         probs: np.ndarray = (1 - LAPSE) * softmax(logits, axis=1) + LAPSE * prior
         return probs
 
+    def _top_moved(self, logits: np.ndarray) -> np.ndarray:
+        is_top = likeliest(logits) > 0
+        top = np.clip(softmax(logits, axis=1).max(axis=1), 1e-6, 1 - 1e-6)
+        move = self.bonus + (self.slope - 1) * logit(top)
+        second = np.where(is_top, -np.inf, logits).max(axis=1)
+        lead = logits.max(axis=1) - second
+        move = np.maximum(move, -0.999 * np.where(np.isfinite(lead), lead, 0))
+        moved: np.ndarray = logits + move[:, None] * is_top
+        return moved
+
     def arrays(self) -> dict[str, np.ndarray]:
-        """`temper` and `bonus`."""
-        return {"temper": np.array(self.temper), "bonus": np.array(self.bonus)}
+        """`temper`, `bonus` and `slope`."""
+        values = {"temper": self.temper, "bonus": self.bonus, "slope": self.slope}
+        return {name: np.array(value) for name, value in values.items()}
 
     def why(self) -> str:
-        """The scale and the bonus in words."""
-        if self.temper == 1 and not self.bonus:
+        """The scale and the change of the top class in words."""
+        if self == Calibration():
             return "probabilities not changed by calibration"
-        return f"evidence scaled by {self.temper:.2f}, {self.bonus:.2g} more for the top class"
+        scaled = f"evidence scaled by {self.temper:.2f}"
+        if not self.bonus and self.slope == 1:
+            return scaled
+        return f"{scaled}, log-odds of the top class {self.bonus:.2g} + {self.slope:.2g} x theirs"
 
 
 def likeliest(scores: np.ndarray) -> np.ndarray:
@@ -83,18 +99,18 @@ def log_losses(probs: np.ndarray, truth: Classes) -> np.ndarray:
     return losses
 
 
-def calibrate(scores: np.ndarray, truth: Classes, prior: Prior, usual: float = 1.0) -> Calibration:
-    """The maximum a posteriori temper and bonus; the prior of log(temper) is around `usual`."""
+def calibrate(scores: np.ndarray, truth: Classes, prior: Prior, temper: float = 1.0) -> Calibration:
+    """The maximum a posteriori bonus and slope for scores with this factor."""
 
     def cost(point: np.ndarray) -> float:
-        log_temper, bonus = point
-        calibration = Calibration(float(np.exp(log_temper)), float(bonus))
-        penalty = ((log_temper - np.log(usual)) / TEMPER_STD) ** 2 + (bonus / BONUS_STD) ** 2
-        return float(log_losses(calibration.probs(scores, prior), truth).sum() + penalty / 2)
+        bonus, slope = map(float, point)
+        penalty = (bonus / BONUS_STD) ** 2 + ((slope - 1) / SLOPE_STD) ** 2
+        probs = Calibration(temper, bonus, slope).probs(scores, prior)
+        return float(log_losses(probs, truth).sum() + penalty / 2)
 
-    bounds = [tuple(np.log(TEMPER_BOUNDS)), BONUS_BOUNDS]
-    best = minimize(cost, [np.log(usual), 0.01], method="L-BFGS-B", bounds=bounds).x
-    return Calibration(float(np.exp(best[0])), float(best[1]))
+    bounds = [BONUS_BOUNDS, SLOPE_BOUNDS]
+    best = minimize(cost, [0.01, 1.0], method="L-BFGS-B", bounds=bounds).x
+    return Calibration(temper, float(best[0]), float(best[1]))
 
 
 def folds_of(n: int) -> np.ndarray:
@@ -103,19 +119,24 @@ def folds_of(n: int) -> np.ndarray:
 
 
 def cross_calibrated(
-    scores: np.ndarray, truth: Classes, prior: Prior, usual: float = 1.0
+    scores: np.ndarray, truth: Classes, prior: Prior, temper: float = 1.0
 ) -> np.ndarray:
     """`(texts, classes)`: probabilities of each fold, calibrated on the other folds."""
     probs, folds = np.empty(scores.shape), folds_of(len(truth))
     for fold in range(FOLDS):
         train, held_out = folds != fold, folds == fold
-        calibration = calibrate(scores[train], truth[train], prior, usual)
+        calibration = calibrate(scores[train], truth[train], prior, temper)
         probs[held_out] = calibration.probs(scores[held_out], prior)
     return probs
 
 
-def clearly_better(probs: np.ndarray, reference: np.ndarray, truth: Classes) -> bool:
-    """Whether the log loss of `probs` is lower by more than `STANDARD_ERRORS` standard errors.
+def clearly_better(
+    probs: np.ndarray,
+    reference: np.ndarray,
+    truth: Classes,
+    standard_errors: float = STANDARD_ERRORS,
+) -> bool:
+    """Whether the log loss of `probs` is lower by more than `standard_errors`.
 
     The standard error is the larger of what the texts show and what would be expected if
     `reference` were the truth. The latter accounts for mistakes too rare to occur in a small
@@ -126,4 +147,4 @@ def clearly_better(probs: np.ndarray, reference: np.ndarray, truth: Classes) -> 
     mean = (reference * difference).sum(axis=1, keepdims=True)
     expected = float((reference * (difference - mean) ** 2).sum(axis=1).mean())
     error = np.sqrt(max(float(gain.var(ddof=1)), expected) / len(gain))
-    return bool(gain.mean() > STANDARD_ERRORS * error)
+    return bool(gain.mean() > standard_errors * error)

@@ -5,28 +5,26 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy import sparse
-from scipy.special import betaln, expit, logit
+from scipy.special import betaln
 
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.label_models.calibration import (
     FOLDS,
     Calibration,
     calibrate,
-    clearly_better,
     cross_calibrated,
     folds_of,
     likeliest,
+    log_losses,
 )
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
 from wsal.label_models.majority import FittedMajority, specificity
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sharing import moved_with_rule, shared_precision
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
 from wsal.settings import Count, Positive, Rate
 
-PSEUDO_VOTES = 10.0
-PRIOR_PRECISION = 0.75  # of the pseudo-votes
 CONVERGED = 1e-3  # the consensus has converged if at most this share of the texts changes class
 WORTHS = np.geomspace(0.5, 16, 6)  # candidates for `_with_gold`, as factors of `gold_strength`
 
@@ -42,10 +40,13 @@ class Precision:
     class that the weighted votes favour, until the classes hardly change. On eight test sets, this
     is 0.9 points of accuracy better than precision measured against Dawid-Skene alone.
 
-    With at least `least_gold` covered gold texts, gold corrects the precisions (empirical Bayes:
-    the more, the further those measured on gold are from those on the consensus), and sets the
-    calibration, by cross-fitting. Both are used only if they clearly lower the log loss of gold
-    texts that they were not fitted to; otherwise the result is the model without gold.
+    Where votes name their terms, each term has a precision, which leans on that of its rule
+    (`shared_precision`), and all terms that are found in a text count. Dawid-Skene still sees
+    rules: a confusion matrix for each of thousands of words would be slow and mostly empty.
+
+    With at least `least_gold` covered gold texts, gold sets the calibration. It also corrects the
+    precisions (empirical Bayes: the more, the further those measured on gold are from those on the
+    consensus), if that lowers the log loss of gold texts that they were not fitted to.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Precision().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -56,15 +57,18 @@ class Precision:
     """The model of the first consensus, together with the vote by specificity."""
     rounds: Count = 10
     """How often at most the consensus is updated by the weighted votes."""
-    temper: Rate = 1.0
+    temper: Rate = 0.9
     """Scale of the log-odds if there is not enough gold. At 1, a single vote gets the probability
-    of its rule's precision. If many rules repeat one another, a lower value is better."""
+    of its rule's precision. As rules repeat one another, a lower value is mostly better: on eleven
+    sets of rules, the mean calibration error is 0.104 at 1, 0.093 at 0.9 and 0.090 at 0.8."""
     gold_strength: Rate = 20.0
     """How many gold texts a precision measured on the consensus is expected to be worth."""
     least_gold: Annotated[int, Field(ge=10)] = 10
     """With fewer covered gold texts, gold is not used."""
     max_texts: Positive = 100_000
     """Size of the sample of texts; rules that vote rarely keep all their votes."""
+    by_term: bool = True
+    """Whether each term of a rule, such as a word of a keyword rule, has a precision of its own."""
 
     def fit(
         self,
@@ -91,20 +95,20 @@ class Precision:
         fitted without these texts.
         """
         votes = as_sparse(votes, n_classes)
+        votes = votes if self.by_term else replace(votes, by_term=None)
         first = self.consensus.fit(votes, n_classes, prior=prior)
         without_gold = self._without_gold(first, votes, prior_or_uniform(n_classes, prior))
         gold_votes, truth = covered_gold(votes, gold)
         before = without_gold.posterior(gold_votes)
         if len(truth) < self.least_gold:
             return without_gold, before
-        scores = self._held_out_scores(gold_votes, truth, without_gold)
-        after = cross_calibrated(scores, truth, without_gold.prior, self.temper)
-        if not clearly_better(after, before, truth):
-            return replace(without_gold, n_gold=len(truth)), before
-        with_gold = self._with_gold(gold_votes, truth, without_gold)
-        calibration = calibrate(scores, truth, without_gold.prior, self.temper)
-        with_gold = replace(with_gold, calibration=calibration, n_gold=len(truth), by_gold=True)
-        return with_gold, after
+        prior, unchanged = without_gold.prior, replace(without_gold, n_gold=len(truth))
+        with_gold = replace(self._with_gold(gold_votes, truth, unchanged), by_gold=True)
+        scores = (unchanged.scores(gold_votes), self._held_out_scores(gold_votes, truth, unchanged))
+        held_out = [cross_calibrated(each, truth, prior, self.temper) for each in scores]
+        best = int(np.argmin([log_losses(probs, truth).mean() for probs in held_out]))
+        calibration = calibrate(scores[best], truth, prior, self.temper)
+        return replace((unchanged, with_gold)[best], calibration=calibration), held_out[best]
 
     def _without_gold(
         self, first: FittedDawidSkene, votes: SparseVotes, prior: Prior
@@ -113,10 +117,11 @@ class Precision:
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         patterns, pattern_of_text, _ = distinct_patterns(sample)
         counts = np.bincount(pattern_of_text, weights, len(patterns))
-        n_votes = np.bincount(sample.rules, np.repeat(weights, sample.n_votes), sample.n_rules)
+        voters = sample.voters
+        n_votes = np.bincount(voters.rules, np.repeat(weights, voters.n_votes), voters.n_rules)
         by_specificity = FittedMajority(specificity(n_votes, len(votes)), prior)
         consensus = likeliest(
-            first.predict_proba(patterns) + by_specificity.predict_proba(patterns)
+            first.predict_proba(patterns) + by_specificity.predict_proba(patterns.voters)
         )
         fitted = self._measured(patterns, counts, consensus, prior)
         for _ in range(self.rounds):
@@ -134,7 +139,8 @@ class Precision:
         precision = shared_precision(right, cast, patterns.rule_of_voter)
         of_class = counts @ consensus + 1
         share = of_class / of_class.sum()
-        return FittedPrecision(precision, share, prior, Calibration(self.temper))
+        calibration = Calibration(self.temper)
+        return FittedPrecision(precision, share, prior, calibration, by_term=self.by_term)
 
     def _with_gold(
         self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
@@ -182,7 +188,8 @@ class FittedPrecision:
     calibration: Calibration = field(default_factory=Calibration)
     n_gold: int = 0
     by_gold: bool = False
-    """Whether gold was used; if False with n_gold > 0, it was not clearly better."""
+    """Whether gold corrected the precisions; if False with n_gold > 0, it only calibrated."""
+    by_term: bool = True
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: calibrated softmax of the summed weights of the votes."""
@@ -201,14 +208,14 @@ class FittedPrecision:
         n_classes = len(self.prior)
         odds = self.precision / (1 - self.precision) * ((1 - self.share) / self.share)
         weight = np.maximum(np.log(odds), 1e-3)  # a vote never counts against its class
-        voters = votes.voters
+        voters = votes.voters if self.by_term else votes
         texts = np.repeat(np.arange(len(voters)), voters.n_votes)
         cells = texts * n_classes + voters.classes
         summed = np.bincount(cells, weight[voters.rules, voters.classes], len(voters) * n_classes)
         return summed.reshape(-1, n_classes)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`precision` (rules, classes), `share` and `prior` (classes,), `temper` and `bonus`."""
+        """`precision` (voters, classes), `share`, `prior` (classes,), and those of calibration."""
         learned = {"precision": self.precision, "share": self.share, "prior": self.prior}
         return learned | self.calibration.arrays()
 
@@ -218,7 +225,7 @@ class FittedPrecision:
         if self.by_gold:
             reference += f" and {self.n_gold} labelled texts"
         elif self.n_gold:
-            reference += f" alone, as {self.n_gold} labelled texts show nothing clearly better"
+            reference += f" alone, as {self.n_gold} labelled texts show nothing better"
         calibration = self.calibration.why()
         return f"each vote weighs by its precision against {reference}; {calibration}"
 
@@ -229,51 +236,6 @@ def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes,
         return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
     rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
     return votes.take(rows), gold[rows]
-
-
-def shared_precision(right: np.ndarray, cast: np.ndarray, rule_of: np.ndarray) -> np.ndarray:
-    """`(voters, classes)`: a term with few votes gets nearly the precision of its rule.
-
-    Args:
-        right: `(voters, classes)`, how many votes for each class were right.
-        cast: likewise, how many were cast.
-        rule_of: `(voters,)`, the rule that each belongs to.
-
-    >>> right, cast = np.array([[90.0], [0.0], [5.0]]), np.array([[100.0], [0.0], [10.0]])
-    >>> shared_precision(right, cast, np.array([0, 0, 1])).round(2).tolist()
-    [[0.9], [0.89], [0.62]]
-    """
-    of_rule = PSEUDO_VOTES * PRIOR_PRECISION + _sum_by_rule(right, rule_of)
-    of_rule = (of_rule / (PSEUDO_VOTES + _sum_by_rule(cast, rule_of)))[rule_of]
-    own = (right + PSEUDO_VOTES * of_rule) / (cast + PSEUDO_VOTES)
-    alone = np.bincount(rule_of)[rule_of] == 1
-    precision: np.ndarray = np.where(alone[:, None], of_rule, own)
-    return precision
-
-
-def moved_with_rule(
-    expected: np.ndarray, right: np.ndarray, cast: np.ndarray, rule_of: np.ndarray, worth: float
-) -> np.ndarray:
-    """`(voters, classes)`: what to expect of a term, if gold shows its rule to be better or worse.
-
-    The log-odds of all terms of a rule move together, by how much those of the rule do. A rule with
-    a single voter does not move: its own gold is all there is.
-    """
-    of_rule, n_gold = _sum_by_rule(cast * expected, rule_of), _sum_by_rule(cast, rule_of)
-    before = np.divide(of_rule, n_gold, out=np.full(of_rule.shape, 0.5), where=n_gold > 0)
-    after = (_sum_by_rule(right, rule_of) + worth * before) / (n_gold + worth)
-    alone = np.bincount(rule_of)[rule_of] == 1
-    move = np.where(alone[:, None], 0, (logit(after) - logit(before))[rule_of])
-    moved: np.ndarray = np.where(move == 0, expected, expit(logit(expected) + move))
-    return moved
-
-
-def _sum_by_rule(values: np.ndarray, rule_of: np.ndarray) -> np.ndarray:
-    """`(rules, classes)` from `(voters, classes)`."""
-    n_rules = int(rule_of.max(initial=-1)) + 1
-    ones = (np.ones(len(rule_of)), (rule_of, np.arange(len(rule_of))))
-    summed: np.ndarray = sparse.csr_matrix(ones, (n_rules, len(rule_of))) @ values
-    return summed
 
 
 def _count_right(

@@ -119,8 +119,9 @@ class SparseVotes:
     def codes(self) -> NDArray[np.uint64]:
         """`(texts,)`: a number that is equal for two texts if all their votes are equal.
 
-        If the votes name their terms, these must be equal too. The number is the sum of one random number for each (rule, class). Among ten million patterns, the
-        probability that two different ones get the same sum is 3e-6.
+        If the votes name their terms, these must be equal too. The number is the sum of one random
+        number for each (rule, class). Among ten million patterns, the probability that two
+        different ones get the same sum is 3e-6.
         """
         if self.by_term:
             return self.by_term.votes.codes()

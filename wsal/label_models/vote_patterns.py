@@ -37,8 +37,8 @@ def learning_sample(votes: SparseVotes, most: int, least: int) -> tuple[SparseVo
 
     Label models learn from such a sample because it is as good as all of a million texts, and ten
     times faster. Of more than `most` texts, every k-th is taken with weight k, plus, with weight
-    1, every text with a vote of a rule, or of a term, that would be left with fewer than `least` votes
-    (Horvitz and Thompson, 1952).
+    1, every text with a vote of a rule, or of a term, that would be left with fewer than `least`
+    votes (Horvitz and Thompson, 1952).
     """
     step = -(-len(votes) // most) if len(votes) else 1
     rows = np.arange(0, len(votes), step)
