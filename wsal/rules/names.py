@@ -106,7 +106,7 @@ class NameSimilarity:
         check_guidelines(self.guidelines, "guidelines")
         folder = Path(self.encoder)
         files = of_files([folder]) if folder.is_dir() else {}
-        return files | guidelines_content(self.guidelines)
+        return {**files, **guidelines_content(self.guidelines)}
 
     def seed_texts(self, labels: LabelSet) -> list[str]:
         """Name and description of each class that can be voted for; empty if there is only one.
