@@ -97,7 +97,7 @@ class NameSimilarity:
     """YAML file that maps classes to descriptions. By default, the file that annotators see."""
     encoder: str = Similarity.encoder
     """What makes the embeddings; the same values as for `encoder.path`. The default reads English:
-    with it, names in scripts other than Latin get no votes."""
+    with it, names and descriptions in scripts other than Latin get no votes."""
 
     vote_together = staticmethod(vote_by_embedding)
 
@@ -114,9 +114,7 @@ class NameSimilarity:
         Raises:
             ConfigError: the descriptions cannot be read.
         """
-        described = self._described(labels)
-        chosen = [described[c] for c in self._classes(labels)]
-        return chosen if len(chosen) > 1 else []
+        return list(self._seeds(labels).values())
 
     def vote(self, records: pl.DataFrame, labels: LabelSet, embed: Embed | None = None) -> Vote:
         """The class that each text is most similar to, or `ABSTAIN`.
@@ -133,20 +131,21 @@ class NameSimilarity:
 
     def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
         """The votes `(texts,)`, from unit embeddings of texts and of `seed_texts`."""
-        classes = np.array(self._classes(labels), dtype=np.int16)
+        classes = np.array(list(self._seeds(labels)), dtype=np.int16)
         nearest = sure_classes(texts, fit_mixture(texts, seeds), self.abstain)
         return np.where(nearest == ABSTAIN, ABSTAIN, classes[nearest]).astype(np.int16)
 
-    def _described(self, labels: LabelSet) -> list[str]:
-        texts = read_guidelines(self.guidelines, "guidelines")
-        names = [(name, spaced(name).lower()) for name in labels.names]
-        return [f"{shown}: {texts[name]}" if name in texts else shown for name, shown in names]
-
-    def _classes(self, labels: LabelSet) -> list[int]:
-        described = self._described(labels)
-        any_script = self.encoder != Similarity.encoder
-        return [
-            c
-            for c, tells in enumerate(tells_apart(described))
-            if tells and (any_script or is_latin(described[c]))
+    def _seeds(self, labels: LabelSet) -> dict[int, str]:
+        """The classes that can be voted for, and the text of each; empty if there is only one."""
+        descriptions = read_guidelines(self.guidelines, "guidelines")
+        texts = [
+            f"{spaced(name).lower()}: {descriptions[name]}"
+            if name in descriptions
+            else spaced(name).lower()
+            for name in labels.names
         ]
+        any_script = self.encoder != Similarity.encoder
+        readable = [any_script or is_latin(descriptions.get(name, name)) for name in labels.names]
+        tells = tells_apart(texts)
+        seeds = {c: text for c, text in enumerate(texts) if readable[c] and tells[c]}
+        return seeds if len(seeds) > 1 else {}
