@@ -99,7 +99,8 @@ def vote(data, rules, file):
 
 def plain(file):
     """A configuration file as a plain mapping, without asking for what is missing."""
-    return OmegaConf.to_container(OmegaConf.load(file))
+    values = OmegaConf.to_container(OmegaConf.load(file))
+    return {name: value for name, value in values.items() if name != "defaults"}
 
 
 def covered(votes):

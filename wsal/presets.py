@@ -44,5 +44,6 @@ def _read(group: str, name: str) -> dict[str, Any]:
     values: Any = OmegaConf.to_container(OmegaConf.load(file))
     node: dict[str, Any] = {}
     for base in values.pop("defaults", ()):
-        node |= _read(group, base)
+        if isinstance(base, str):  # not {"override /rules": "catalog"}, which is for commands
+            node |= _read(group, base)
     return {**node, **values}

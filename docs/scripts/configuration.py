@@ -155,6 +155,8 @@ def _resolved(path: Path) -> dict[str, Any]:
     for base in values.pop("defaults", ()):
         if isinstance(base, Mapping):  # such as {"/annotator@people": "oracle"}: a part of it
             ((place, option),) = base.items()
+            if place.startswith("override "):  # of another group
+                continue
             group, _, key = place.strip("/").partition("@")
             node[key] = _resolved(CONF_DIR / group / f"{option}.yaml")
         elif base != "_self_":

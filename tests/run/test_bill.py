@@ -13,7 +13,8 @@ from wsal.data.catalog import Catalog
 from wsal.web.panel import quality
 
 SETTINGS = (
-    "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
+    "tracker=none", "rules=catalog", "data=csv", "data.path=shop.csv",
+    "data.layout.text=[title,brand]",
     "data.layout.label=category", "data.layout.test_share=0", "name=shop", "export=hf",
     "encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.rounds=2",
     "active.query_size=15", "active.max_candidates=60", "evaluation.size=20", "llm=local",

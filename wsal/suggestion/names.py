@@ -6,6 +6,7 @@ import numpy as np
 
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
+from wsal.rules.class_names import singular
 from wsal.rules.patterns import Keyword
 
 MIN_ACCURACY = 0.7  # of a name that is used, as far as gold can tell
@@ -41,7 +42,7 @@ def forms_of(name: str) -> tuple[str, ...]:
     (('batteries', 'battery'), ('glass',), ('pet toys', 'pet toy', 'beds', 'bed'))
     """
     parts = [" ".join(part.split()) for part in re.split(r"[,/&+;|>()]|\band\b", name.lower())]
-    forms = [form for part in parts if re.search(r"\w\w", part) for form in (part, _singular(part))]
+    forms = [form for part in parts if re.search(r"\w\w", part) for form in (part, singular(part))]
     return tuple(dict.fromkeys(forms))
 
 
@@ -68,10 +69,3 @@ def seed_votes(votes: Votes, gold: Classes, n_classes: int) -> tuple[Classes, li
         counts[rows, vote[rows]] += 1
     unanimous = (counts > 0).sum(axis=1) == 1
     return np.where(unanimous, counts.argmax(axis=1), ABSTAIN), used.tolist()
-
-
-def _singular(words: str) -> str:
-    for end, other in (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x")):
-        if words.endswith(end):
-            return words.removesuffix(end) + other
-    return words[:-1] if words.endswith("s") and not words.endswith("ss") else words

@@ -1,0 +1,90 @@
+"""Classes as directions among embeddings: each starts at a name and moves towards its texts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsal.arrays import ABSTAIN, Embeddings, Vote
+
+# Chosen by the mean accuracy over seven sets with 6 to 84 classes; none is sensitive.
+TEMPERATURE = 0.03  # cosines are divided by it: the inverse of the concentration
+ANCHOR = 0.6  # weight of the name in the direction of a class that has many texts
+STEPS = 5  # of EM
+FEW = 10  # texts, for which the data counts half
+FITTED_TO = 20_000  # texts at most
+CHUNK = 50_000  # texts whose scores are in memory at once
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The parameters of a mixture of classes on the sphere."""
+
+    center: np.ndarray  # (dims,): subtracted from the embeddings of texts
+    directions: np.ndarray  # (classes, dims): unit vectors
+    log_shares: np.ndarray  # (classes,): how common each class is
+
+    def log_odds(self, texts: Embeddings) -> np.ndarray:
+        """`(texts, classes)`: log P(class | text), up to a constant for each text."""
+        cosines = unit(texts - self.center) @ self.directions.T
+        scores: np.ndarray = cosines / TEMPERATURE + self.log_shares
+        return scores
+
+
+def fit_mixture(texts: Embeddings, names: Embeddings) -> Mixture:
+    """A mixture of von Mises-Fisher distributions, one for each class, with its name as prior.
+
+    It is fitted by EM (Banerjee et al., 2005) to at most 20,000 of the texts, evenly spaced. The
+    means of texts and of names are subtracted from either, since both lie in narrow cones of their
+    own. As in X-Class (Wang et al., 2021), texts correct what the encoder makes of a name.
+
+    Args:
+        texts: `(texts, dims)` unit vectors.
+        names: `(classes, dims)` unit vectors, of at least two classes.
+
+    >>> names = np.eye(3, dtype=np.float32)[:2]
+    >>> texts = unit(np.array([[0.6, 0.1, 1.0], [0.5, 0.0, 1.0], [0.1, 0.4, 1.0], [0, 0.5, 1.0]]))
+    >>> fit_mixture(texts, names).log_odds(texts).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
+    """
+    sample = texts[:: max(-(-len(texts) // FITTED_TO), 1)]
+    center = sample.sum(axis=0) / (len(sample) + FEW)
+    vectors, anchors = unit(sample - center), unit(names - names.mean(axis=0))
+    mixture = Mixture(center, anchors, np.zeros(len(names), dtype=np.float32))
+    for _ in range(STEPS):
+        scores = mixture.log_odds(sample)
+        probs = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probs /= probs.sum(axis=1, keepdims=True)
+        of_class = probs.sum(axis=0)
+        trust = ((1 - ANCHOR) * of_class / (of_class + FEW))[:, None]
+        directions = unit((1 - trust) * anchors + trust * unit(probs.T @ vectors))
+        log_shares = np.log((of_class + 1) / (len(sample) + len(names)))
+        mixture = Mixture(center, directions, log_shares.astype(np.float32))
+    return mixture
+
+
+def sure_classes(texts: Embeddings, mixture: Mixture, abstain: float) -> Vote:
+    """The likeliest class of each text; `ABSTAIN` for the least sure texts of each class.
+
+    A text is the less sure, the less its class is ahead of the second. `abstain` is the share of
+    such texts among those of each class, so that no class goes without votes.
+    """
+    n_texts = len(texts)
+    classes, lead = np.empty(n_texts, dtype=np.int16), np.empty(n_texts, dtype=np.float32)
+    for first in range(0, n_texts, CHUNK):
+        rows = slice(first, first + CHUNK)
+        scores = mixture.log_odds(texts[rows])
+        two = np.partition(scores, -2, axis=1)[:, -2:]
+        classes[rows], lead[rows] = scores.argmax(axis=1), two[:, 1] - two[:, 0]
+    order = np.lexsort((lead, classes))  # by class, the least sure first
+    n_of_class = np.bincount(classes, minlength=len(mixture.directions))
+    first_of_class = np.cumsum(n_of_class) - n_of_class
+    rank = np.arange(n_texts) - first_of_class[classes[order]]
+    classes[order[rank < np.floor(abstain * n_of_class)[classes[order]]]] = ABSTAIN
+    return classes
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors with length 1 `(vectors, dims)`; those of length 0 stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: np.ndarray = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return scaled
