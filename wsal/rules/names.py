@@ -15,8 +15,8 @@ from wsal.guidelines import check_guidelines, guidelines_content, read_guideline
 from wsal.labels import LabelSet
 from wsal.rules.base import Embed
 from wsal.rules.class_names import is_latin, parts_of, plural, spaced, tells_apart
-from wsal.rules.compiled import find_keys
 from wsal.rules.embedded import embedded, vote_by_embedding
+from wsal.rules.finders import find_keys
 from wsal.rules.mixture import fit_mixture, sure_classes
 from wsal.rules.normal import fold
 from wsal.rules.similarity import Similarity
