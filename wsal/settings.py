@@ -118,6 +118,9 @@ class PretrainSettings(OptimizerSettings):
     """Passes over the weakly labelled texts; 0 leaves the head untrained."""
     max_texts: Positive | None = 10_000
     """Most weakly labelled texts to train on, drawn at random; null: all."""
+    balance: Share = 0.5
+    """How much rare classes gain: a class of m texts gets a share like m ** (1 - balance). 0: they
+    stay rare; 1: all classes get as many texts, some of them repeatedly."""
     weighting: Literal["confidence", "none"] = "confidence"
     """Weight of a text in the loss: the largest probability of its weak label, or 1 (`none`)."""
     head_first: bool = True

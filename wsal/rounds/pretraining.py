@@ -21,11 +21,13 @@ from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
+from wsal.rounds.balance import balanced
 from wsal.rounds.finetuning import WeakTargets
 from wsal.seeding import integer, rng
 from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings, TrackerSettings
 
 NO_ROWS: Rows = np.empty(0, np.int64)
+SAMPLE = 20  # times as many texts as are trained on
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
 ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
 LEAST_OF_CLASS = 5  # texts of each class in training on answers, as far as rules know some
@@ -60,10 +62,7 @@ class WeakTraining:
         random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
-        shuffled = rng(self.seed, "pretrain").permutation(usable)
-        shuffled = shuffled[np.argsort(~np.isin(shuffled, answered), kind="stable")]
-        rows = np.sort(shuffled[: self.settings.max_texts])
-        targets, weights = self._labels(weak, rows)
+        rows, targets, weights = self._chosen(usable, weak, answered)
         objective = LabelObjective(classifier, texts.take(rows), targets, weights, self.loss)
         if self.settings.head_first and self.settings.epochs and len(rows):
             history["head"] = fit_head(objective, self.seed)
@@ -85,6 +84,26 @@ class WeakTraining:
         kept = {name: part for name, part in history.items() if part}
         facts = {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
         return facts | ({"n_answered": len(answered)} if len(answered) else {})
+
+    def _chosen(
+        self, usable: Rows, weak: WeakTargets, answered: Rows
+    ) -> tuple[Rows, Probs, np.ndarray]:
+        """The rows to train on, with their weak labels and weights; see `balanced`.
+
+        If there are more texts than `max_texts`, classes are balanced within a random sample, so
+        that the weak labels of a large pool need not be in memory.
+        """
+        draw = rng(self.seed, "pretrain")
+        n = min(len(usable), self.settings.max_texts or len(usable))
+        others = draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n]
+        sample = np.union1d(answered, others)
+        targets, weights = self._labels(weak, sample)
+        place = np.searchsorted(sample, np.sort(others))
+        drawn = balanced(
+            targets[place].argmax(axis=1), max(n - len(answered), 0), self.settings.balance, draw
+        )
+        places = np.sort(np.concatenate([np.searchsorted(sample, answered), place[drawn]]))
+        return sample[places], targets[places], weights[places]
 
     def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
         """The weak labels of rows, and how much each counts by the settings."""

@@ -1,0 +1,38 @@
+"""Draw texts to train on, so that rare classes are not lost among frequent ones."""
+
+import numpy as np
+
+from wsal.arrays import Classes, Rows
+from wsal.classifier.training_plan import cycled
+
+
+def balanced(classes: Classes, n: int, power: float, rng: np.random.Generator) -> Rows:
+    """Positions of `n` texts, ascending; a class of m texts gets a share like m ** (1 - power).
+
+    With `power` 0 these are the shares of the classes, with 1 all classes get as many texts. Of
+    frequent classes some texts are left out, and those of rare classes are repeated, all of them
+    equally often (give or take one time). With 0.5 this is the square-root sampling of Mahajan et
+    al. (2018, "Exploring the limits of weakly supervised pretraining").
+
+    Args:
+        classes: `(texts,)`, the likeliest class of each.
+        n: how many positions to draw.
+        power: in [0, 1].
+        rng: draws which of the texts.
+
+    >>> classes = np.array([0] * 90 + [1] * 10)
+    >>> [np.bincount(classes[balanced(classes, 40, p, np.random.default_rng(0))]).tolist()
+    ...  for p in (0, 0.5, 1)]
+    [[36, 4], [30, 10], [20, 20]]
+    """
+    present, counts = np.unique(classes, return_counts=True)
+    shares = counts ** (1.0 - power)
+    wanted = n * shares / max(shares.sum(), 1)
+    sizes = np.floor(wanted).astype(int)
+    largest = np.argsort(sizes - wanted, kind="stable")[: n - sizes.sum() if len(sizes) else 0]
+    sizes[largest] += 1
+    drawn = [
+        cycled(np.flatnonzero(classes == label), size, rng)
+        for label, size in zip(present, sizes, strict=True)
+    ]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
