@@ -50,7 +50,7 @@ def one_turn(way, texts, beside):
     from product_texts import titles
     from training import ours
 
-    from wsal.settings import OptimizerSettings
+    from wsal.training_settings import OptimizerSettings
 
     known, settings = titles(), OptimizerSettings(lr=1e-4)
     ours(MINILM, known, 64, settings, 1, 0)  # so that probes and memory are ready

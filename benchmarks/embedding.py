@@ -21,7 +21,8 @@ from transformers import pipeline
 
 from wsal.classifier.encoder import encoder_path, load_tokenizer, new_classifier
 from wsal.classifier.inference import predict
-from wsal.settings import EncoderSettings, HardwareSettings, OptimizerSettings
+from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.training_settings import OptimizerSettings
 
 FEW = 400  # texts that the pipeline is given one by one, as it takes them by default
 

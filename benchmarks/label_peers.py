@@ -14,7 +14,7 @@ from wsal.classifier.training_plan import by_count, cycled
 from wsal.classifier.training_run import TrainingRun
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import integer, rng
-from wsal.settings import OptimizerSettings
+from wsal.training_settings import OptimizerSettings
 
 COUNTS = (50, 100, 200, 500, 1000, 2000, 5000)
 QUERY = 50

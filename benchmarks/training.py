@@ -25,7 +25,7 @@ from wsal.classifier.training_plan import pretraining_plan
 from wsal.classifier.training_run import TrainingRun
 from wsal.evaluation.metrics import evaluate
 from wsal.seeding import rng
-from wsal.settings import OptimizerSettings
+from wsal.training_settings import OptimizerSettings
 
 RANDOM = {"bert-base": "BertConfig", "modernbert-base": "ModernBertConfig"}  # their default sizes
 TEXTS = {"Trainer, padding to 128": 128, "Trainer, dynamic padding": 640}

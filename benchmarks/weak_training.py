@@ -28,8 +28,8 @@ from wsal.classifier.objectives import CROSS_ENTROPY
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
 from wsal.rounds.pretraining import WeakTraining
-from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 from wsal.text import clean
+from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
 RESULTS = Path(__file__).parent / "results"
 NO_ADAPT, NO_SELF_TRAINING = AdaptSettings(), SelfTrainingSettings()

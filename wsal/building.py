@@ -94,7 +94,7 @@ def coerced(node: Any, trusted: Sequence[str] = TRUSTED) -> Any:  # noqa: ANN401
 def construct(make: Callable[..., Any], values: Any, key: str) -> Any:  # noqa: ANN401
     """`make(**values)`, each value checked and converted by the annotation of its parameter.
 
-    >>> from wsal.settings import PretrainSettings
+    >>> from wsal.training_settings import PretrainSettings
     >>> construct(PretrainSettings, {"lr": -1}, "pretrain")
     Traceback (most recent call last):
     wsal.errors.ConfigError: pretrain.lr is -1: input should be greater than 0

@@ -21,7 +21,7 @@ def preset(kind: type[T], group: str, name: str, changes: Mapping[str, Any]) -> 
         UnknownNameError: there is no such option, or no such value.
         ConfigError: a value is of the wrong type or out of range.
 
-    >>> from wsal.settings import FinetuneSettings
+    >>> from wsal.training_settings import FinetuneSettings
     >>> preset(FinetuneSettings, "finetune", "probe", {"lr": 0.01}).head_only
     True
     """

@@ -25,7 +25,8 @@ from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.rounds.pretraining import fit_head
-from wsal.settings import AdaptSettings, EncoderSettings, HardwareSettings, OptimizerSettings
+from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.training_settings import AdaptSettings, OptimizerSettings
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count
 from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ModelError
-from wsal.settings import AdaptSettings, OptimizerSettings
+from wsal.training_settings import AdaptSettings, OptimizerSettings
 
 pytestmark = pytest.mark.slow
 

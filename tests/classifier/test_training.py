@@ -20,7 +20,7 @@ from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count
 from wsal.classifier.training_run import TrainingRun
 from wsal.errors import ConfigError, ModelError, PreemptedError
-from wsal.settings import OptimizerSettings
+from wsal.training_settings import OptimizerSettings
 
 pytestmark = pytest.mark.slow  # torch trains
 

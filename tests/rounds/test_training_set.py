@@ -9,7 +9,7 @@ from wsal.amplify.amplifier import Amplified
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.training_set import make_training_set, replay_counts, rows_to_replay, with_copies
 from wsal.seeding import rng
-from wsal.settings import FinetuneSettings
+from wsal.training_settings import FinetuneSettings
 
 TEXTS = ["red mug", "blue mug", "green cup", "weak one", "weak two"]
 

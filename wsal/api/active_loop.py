@@ -35,7 +35,8 @@ from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.query import RoundState, choose_query, with_texts
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import confidence_weights, weak_table
-from wsal.settings import ActiveSettings, EvaluationSettings, FinetuneSettings, HardwareSettings
+from wsal.settings import ActiveSettings, EvaluationSettings, HardwareSettings
+from wsal.training_settings import FinetuneSettings
 
 
 class ActiveLoop:

@@ -28,10 +28,9 @@ from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.weak_labels import confidence_weights
 from wsal.seeding import integer
-from wsal.settings import (
+from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.training_settings import (
     AdaptSettings,
-    EncoderSettings,
-    HardwareSettings,
     OptimizerSettings,
     PretrainSettings,
     SelfTrainingSettings,

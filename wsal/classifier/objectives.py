@@ -14,7 +14,7 @@ from wsal.classifier.losses import Loss, SoftCrossEntropy
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training_run import Batch
 from wsal.errors import ConfigError
-from wsal.settings import AdaptSettings
+from wsal.training_settings import AdaptSettings
 
 CROSS_ENTROPY = SoftCrossEntropy()
 

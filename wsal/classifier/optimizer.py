@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wsal.errors import ConfigError
-from wsal.settings import OptimizerSettings
+from wsal.training_settings import OptimizerSettings
 
 EMBEDDINGS = re.compile(r"embed|\.w[tp]e\.")
 LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")

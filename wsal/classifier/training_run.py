@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from wsal.arrays import Rows
-from wsal.settings import OptimizerSettings, TrackerSettings
+from wsal.settings import TrackerSettings
+from wsal.training_settings import OptimizerSettings
 
 Batch = dict[str, Tensor]
 NO_TRACKER = TrackerSettings("none")

@@ -29,17 +29,19 @@ from wsal.llm.settings import LLMSettings
 from wsal.rules.base import Rule
 from wsal.settings import (
     ActiveSettings,
-    AdaptSettings,
     AggregateSettings,
     AmplifySettings,
     EncoderSettings,
     EvaluationSettings,
-    FinetuneSettings,
     HardwareSettings,
-    PretrainSettings,
-    SelfTrainingSettings,
     StopSettings,
     TrackerSettings,
+)
+from wsal.training_settings import (
+    AdaptSettings,
+    FinetuneSettings,
+    PretrainSettings,
+    SelfTrainingSettings,
 )
 
 SETTINGS = {

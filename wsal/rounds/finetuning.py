@@ -16,7 +16,8 @@ from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.rounds.training_set import TrainingSet, make_training_set, rows_to_replay
 from wsal.seeding import integer, rng
-from wsal.settings import FinetuneSettings, TrackerSettings
+from wsal.settings import TrackerSettings
+from wsal.training_settings import FinetuneSettings
 
 WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
 """From rows (ascending) to their weak labels `(rows, classes)` and how much each counts."""

@@ -24,7 +24,8 @@ from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.rounds.balance import balanced
 from wsal.rounds.finetuning import WeakTargets
 from wsal.seeding import integer, rng
-from wsal.settings import AdaptSettings, PretrainSettings, SelfTrainingSettings, TrackerSettings
+from wsal.settings import TrackerSettings
+from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
 NO_ROWS: Rows = np.empty(0, np.int64)
 SAMPLE = 20  # times as many texts as are trained on

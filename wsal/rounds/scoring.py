@@ -16,7 +16,7 @@ from wsal.evaluation.metrics import evaluate
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import gold_of
-from wsal.settings import OptimizerSettings
+from wsal.training_settings import OptimizerSettings
 
 
 def score_splits(

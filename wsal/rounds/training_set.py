@@ -9,7 +9,7 @@ from wsal.arrays import Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
-from wsal.settings import FinetuneSettings
+from wsal.training_settings import FinetuneSettings
 
 LEAST_ANSWERED = 200  # texts: fewer would be repeated too often in a replay
 

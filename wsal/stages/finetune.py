@@ -28,13 +28,8 @@ from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import rng
-from wsal.settings import (
-    AmplifySettings,
-    EncoderSettings,
-    FinetuneSettings,
-    HardwareSettings,
-    TrackerSettings,
-)
+from wsal.settings import AmplifySettings, EncoderSettings, HardwareSettings, TrackerSettings
+from wsal.training_settings import FinetuneSettings
 
 
 def finetune(

@@ -15,14 +15,8 @@ from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.seeding import integer
-from wsal.settings import (
-    AdaptSettings,
-    EncoderSettings,
-    HardwareSettings,
-    PretrainSettings,
-    SelfTrainingSettings,
-    TrackerSettings,
-)
+from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
+from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
 
 def pretrain(
