@@ -20,7 +20,7 @@ from wsal.label_models.calibration import (
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
 from wsal.label_models.majority import FittedMajority, specificity
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
-from wsal.label_models.sharing import moved_with_rule, shared_precision
+from wsal.label_models.sharing import count_right, moved_with_rule, shared_precision
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
 from wsal.settings import Count, Positive, Rate
@@ -135,7 +135,7 @@ class Precision:
         self, patterns: SparseVotes, counts: np.ndarray, consensus: np.ndarray, prior: Prior
     ) -> "FittedPrecision":
         """Precisions and class shares by a consensus `(patterns, classes)`."""
-        right, cast = _count_right(patterns.voters, counts, consensus)
+        right, cast = count_right(patterns.voters, counts, consensus)
         precision = shared_precision(right, cast, patterns.rule_of_voter)
         of_class = counts @ consensus + 1
         share = of_class / of_class.sum()
@@ -152,7 +152,7 @@ class Precision:
         """
         one_hot = np.eye(len(without_gold.prior))[truth]
         voters, rule_of = gold_votes.voters, gold_votes.rule_of_voter
-        right, cast = _count_right(voters, np.ones(len(voters)), one_hot)
+        right, cast = count_right(voters, np.ones(len(voters)), one_hot)
         expected = np.clip(without_gold.precision, 1e-3, 1 - 1e-3)
 
         def log_likelihood(worth: float) -> float:
@@ -236,25 +236,3 @@ def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes,
         return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
     rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
     return votes.take(rows), gold[rows]
-
-
-def _count_right(
-    votes: SparseVotes, counts: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`(rules, classes)` twice: how many votes for the class were right, and how many were cast.
-
-    Args:
-        votes: of texts, or of distinct patterns.
-        counts: `(texts,)`, how many texts each of them stands for.
-        labels: `(texts, classes)`, the probability of each class, or 1 for the true one.
-    """
-    n_classes = labels.shape[1]
-    cells = votes.rules.astype(np.int64) * n_classes + votes.classes
-    texts = np.repeat(np.arange(len(votes)), votes.n_votes)
-    weights = counts[texts]
-    right = weights * labels[texts, votes.classes]
-    shape, n_cells = (votes.n_rules, n_classes), votes.n_rules * n_classes
-    return (
-        np.bincount(cells, right, n_cells).reshape(shape),
-        np.bincount(cells, weights, n_cells).reshape(shape),
-    )

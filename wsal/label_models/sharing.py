@@ -4,8 +4,32 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit
 
+from wsal.label_models.sparse import SparseVotes
+
 PSEUDO_VOTES = 10.0
 PRIOR_PRECISION = 0.75  # of the pseudo-votes
+
+
+def count_right(
+    votes: SparseVotes, counts: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(voters, classes)` twice: how many votes for the class were right, and how many were cast.
+
+    Args:
+        votes: of texts, or of distinct patterns.
+        counts: `(texts,)`, how many texts each of them stands for.
+        labels: `(texts, classes)`, the probability of each class, or 1 for the true one.
+    """
+    n_classes = labels.shape[1]
+    cells = votes.rules.astype(np.int64) * n_classes + votes.classes
+    texts = np.repeat(np.arange(len(votes)), votes.n_votes)
+    weights = counts[texts]
+    right = weights * labels[texts, votes.classes]
+    shape, n_cells = (votes.n_rules, n_classes), votes.n_rules * n_classes
+    return (
+        np.bincount(cells, right, n_cells).reshape(shape),
+        np.bincount(cells, weights, n_cells).reshape(shape),
+    )
 
 
 def shared_precision(right: np.ndarray, cast: np.ndarray, rule_of: np.ndarray) -> np.ndarray:
