@@ -193,8 +193,11 @@ class ActiveSettings:
     """Labelled texts per round that look wrong and are asked again; the majority counts."""
     price_per_hour: Amount = 0.0
     """Price of an hour of an annotator's time, in any currency."""
+    wait: bool = False
+    """Whether people on the page wait while a round is trained. Otherwise they go on with texts
+    that a quick classifier is unsure of, and these answers count for the next round."""
 
-    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour")
+    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")
     """Settings that may change without making a query stale."""
 
 

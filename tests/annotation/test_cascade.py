@@ -199,7 +199,7 @@ def test_a_round_on_the_page_ends_with_peoples_texts_or_sooner(run, server):
     with pytest.raises(AnnotationError, match="not a terminal"):
         run.annotate(Cascade(Terminal(), audit=0.0), server)  # the texts are handed out
     queue = site.queue()
-    assert (panel.progress(queue)["n"], panel.progress(queue)["open"]) == (9, 9)
+    assert (panel.progress([queue])["n"], panel.progress([queue])["open"]) == (9, 9)
     ids = {item.text: text_id for text_id, item in queue.round.items.items()}
     for text in ("cup 0", "pot 1", "cup 18"):
         queue.append([Event(text, ANSWER, "ann", 1, ids[text], gold_of(text), 4.0)])

@@ -16,7 +16,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
-from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
@@ -45,13 +45,14 @@ class Item:
     highlights: list[str]  # words that the rules matched
     blind: bool  # guess and votes are never shown, because they would influence the answer
     evaluates: bool = False  # part of the evaluation sample; never sent to the page
+    early: bool = False  # answered before the query was made
     gone: bool = False  # left the pool since it was asked: nobody waits for it
     duplicates: list[str] = field(default_factory=list)  # ids of texts decided together with it
 
 
 @dataclass(frozen=True)
 class OpenRound:
-    """A query that waits for answers."""
+    """A query that waits for answers, or texts that can be answered before there is a query."""
 
     number: int
     items: dict[str, Item]  # in the order of the query
@@ -59,6 +60,7 @@ class OpenRound:
     labels: list[str]
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     query_digest: str = ""  # of the texts asked
+    is_early: bool = False  # there is no query yet, and these texts may be no part of it
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
@@ -74,8 +76,31 @@ def newest_round(run_dir: Path) -> tuple[int, bool]:
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     """The query of a round with the fields, votes and vectors of the texts that people are asked.
 
-    The query may be older than the pool, so its texts are looked up there by what they say and not
-    by their ids. Texts that left the pool have no fields and votes, and a vector of zeros.
+    Raises:
+        MissingArtifactError: votes or embeddings are missing, or belong to another pool.
+    """
+    pool = Artifact.open(run_dir / "pool")
+    round_dir = run_dir / ROUNDS / f"{number:03d}"
+    query = read_query(pool, Artifact.open(round_dir / "query"))
+    hidden = hidden_ids(query, number, blind_share)
+    if (split := read_split(round_dir, query)) is not None:
+        query, hidden = for_people(query, split), hidden | set(audited_ids(split))
+    return with_evidence(run_dir, number, query, hidden)
+
+
+def hidden_ids(query: pl.DataFrame, number: int, blind_share: float) -> set[str]:
+    """A random share of a query's ids: those whose guess and votes are never shown."""
+    return set(query["id"].filter(rng(0, "blind", number).random(len(query)) < blind_share))
+
+
+def with_evidence(
+    run_dir: Path, number: int, query: pl.DataFrame, hidden: set[str], *, is_early: bool = False
+) -> OpenRound:
+    """The texts of a query (columns of tables.QUERY) with their fields, votes and vectors.
+
+    `hidden` are ids whose guess and votes are never shown. The query may be older than the pool, so
+    its texts are looked up there by what they say and not by their ids. Texts that left the pool
+    have no fields and votes, and a vector of zeros.
 
     Raises:
         MissingArtifactError: votes or embeddings are missing, or belong to another pool.
@@ -84,11 +109,6 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     votes_artifact = Artifact.open(run_dir / "votes")
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
-    round_dir = run_dir / ROUNDS / f"{number:03d}"
-    query = read_query(pool, Artifact.open(round_dir / "query"))
-    hidden = set(query["id"].filter(rng(0, "blind", number).random(len(query)) < blind_share))
-    if (split := read_split(round_dir, query)) is not None:
-        query, hidden = for_people(query, split), hidden | set(audited_ids(split))
     labels = [str(name) for name in pool.facts["labels"]]
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
@@ -116,11 +136,12 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             highlights=_highlights(asked["text"], [rules.get(rule, {}) for rule, _ in voted]),
             blind=evaluates or reviewed or asked["id"] in hidden or not in_pool[row],
             evaluates=evaluates,
+            early=asked["reason"] == EARLY_REASON,
             gone=not in_pool[row],
         )
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
-    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest)
+    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest, is_early)
 
 
 def _highlights(text: str, rules: Iterable[Mapping[str, Any]]) -> list[str]:
