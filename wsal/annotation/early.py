@@ -46,8 +46,9 @@ def early_texts(run_dir: Path, number: int, asked: Mapping[int, Collection[str]]
         asked: for each earlier round, the texts of its query.
 
     Returns:
-        The texts whose early answer is in force, and texts of earlier rounds that were answered
-        after the round's answers had been taken. A text may have another answer, which was taken.
+        The texts whose early answer is in force and counts for no earlier round, and texts of
+        earlier rounds that were answered after the round's answers had been taken. These may have
+        another answer, which was taken.
     """
     events = Journal(run_dir / JOURNAL_FILE).events()
     opened = next((n for n, e in events if e.kind == OPENED and e.round == number), None)
@@ -56,9 +57,11 @@ def early_texts(run_dir: Path, number: int, asked: Mapping[int, Collection[str]]
     place = {e.key: n for n, e in events}
     texts = dict[str, None]()
     for event in decisions_in_force(e for _, e in events):
-        last = closed.get(event.round)
-        is_late = last is not None and place[event.key] > last
-        is_other = is_early(event) and event.text not in asked.get(event.round, ())
-        if event.kind != RECHECK and event.text and (is_late or is_other):
+        if event.kind == RECHECK or not event.text:
+            continue
+        is_late = place[event.key] > closed.get(event.round, place[event.key])
+        first = event.round + is_late  # the first round that may have asked it or counted it
+        counted = any(event.text in own for n, own in asked.items() if n >= first)
+        if (is_late or is_early(event)) and not counted:
             texts[event.text] = None
     return list(texts)

@@ -60,8 +60,8 @@ def early_kept(run_dir: Path, last: int) -> str:
     if not n:
         return ""
     return (
-        f"{n} early answer{'s' * (n != 1)} kept: they count if the run goes on, for example with "
-        "more active.rounds"
+        f"{n} early answer{'s' * (n != 1)} kept for the next round, if the run goes on (for "
+        "example with more active.rounds)"
     )
 
 

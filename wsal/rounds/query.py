@@ -21,6 +21,9 @@ from wsal.seeding import rng
 from wsal.settings import ActiveSettings
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
+LEAST_CHOSEN = 0.25
+"""Share of the query that the strategy chooses however many texts were answered early: it knows the
+newest classifier, and texts for evaluation are hidden among its texts."""
 EVALUATION = "drawn at random"  # and no more: people should not know which texts measure
 
 
@@ -81,7 +84,8 @@ def choose_query(
     once, except that `settings.review` texts are repeated whose label looks wrong.
 
     Rows that people have answered already, `early()`, come first and take the place of as many
-    texts of the strategy. The function is called last, since people answer until then.
+    texts of the strategy, of which a quarter stays. The function is called last, since people
+    answer until then.
 
     Raises:
         PoolExhaustedError: every text outside the frame was asked.
@@ -196,7 +200,8 @@ def _first(
     chosen: Selection, wanted: np.ndarray, settings: ActiveSettings, n_answered: int
 ) -> Selection:
     """The `wanted` ones of a selection, without as many of the last ones as were answered."""
-    kept = np.flatnonzero(wanted)[: max(settings.query_size - n_answered, 0)]
+    least = int(LEAST_CHOSEN * settings.query_size)
+    kept = np.flatnonzero(wanted)[: max(settings.query_size - n_answered, least)]
     return Selection(chosen.rows[kept], chosen.scores[kept], [chosen.reasons[i] for i in kept])
 
 
