@@ -176,7 +176,7 @@ def test_the_page_has_peoples_texts_alone_and_only_once_the_model_is_done(run, s
         broken.key = "other"
         with pytest.raises(LLMError):
             run.annotate(annotator, broken)
-    assert newest_round(run.path) == (1, False)  # the page shows nothing yet
+    assert newest_round(run.path) == (0, False)  # the page shows nothing yet
     assert not is_handed_out(run.round_dir)
     with pytest.raises(AnnotationError, match="not a terminal"):
         run.annotate(annotator, server)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,16 @@ class OpenRound:
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
-    """The newest round with a query (0 if there is none), and whether people are asked it now."""
-    manifests = sorted(run_dir.glob(f"{ROUNDS}/*/query/{MANIFEST}"))
-    if not manifests:
-        return 0, False
-    round_dir = manifests[-1].parents[1]
-    answered = (round_dir / "annotations" / MANIFEST).exists()
-    return int(round_dir.name), is_handed_out(round_dir) and not answered
+    """The newest round that was asked (0 if there is none), and whether people are asked it now.
+
+    A query that nobody was asked yet may still be chosen anew.
+    """
+    for manifest in sorted(run_dir.glob(f"{ROUNDS}/*/query/{MANIFEST}"), reverse=True):
+        round_dir = manifest.parents[1]
+        answered = (round_dir / "annotations" / MANIFEST).exists()
+        if answered or is_handed_out(round_dir):
+            return int(round_dir.name), not answered
+    return 0, False
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
@@ -115,13 +119,14 @@ def with_evidence(
     rows = pool_rows.fill_null(0).to_numpy()
     records = tables.take(pool.path / "pool.parquet", rows)
     votes = tables.take(votes_artifact.path / "votes.parquet", rows)
+    votes_on = [(rule, votes[rule].to_list()) for rule in votes.columns[1:]]
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r")[rows]
     vectors = vectors.astype(np.float32) * in_pool[:, None]
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
-        by_rule = {rule: votes[rule][row] for rule in votes.columns[1:]} if in_pool[row] else {}
-        voted = [(rule, labels[vote]) for rule, vote in by_rule.items() if vote >= 0]
+        own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
+        voted = [(rule, labels[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
         evaluates = asked["purpose"] == tables.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON
@@ -161,17 +166,20 @@ def _matches(text: str, rule: Mapping[str, Any]) -> list[str]:
     case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
     words, pattern = rule.get("words") or [], rule.get("pattern")
     pieces = []
-    for word in clean_words([str(word) for word in words], "words"):
-        matches = re.finditer(_word_regex(word, whole=whole), text, 0 if case else re.IGNORECASE)
+    for regex in _word_regexes(tuple(map(str, words)), whole=whole):
+        matches = re.finditer(regex, text, 0 if case else re.IGNORECASE)
         pieces += [match.group() for match in matches if match.group()]
     if isinstance(pattern, str):
         pieces += _linear_matches(text, Pattern(clean_pattern(pattern), case).with_flags())
     return pieces
 
 
-def _word_regex(word: str, *, whole: bool) -> str:
-    literal = r"\s+".join(map(re.escape, word.split()))
-    return rf"(?<!\w){literal}(?!\w)" if whole else literal
+@lru_cache(maxsize=1_000)  # the same rules match many texts
+def _word_regexes(words: tuple[str, ...], *, whole: bool) -> list[str]:
+    literals = (
+        r"\s+".join(map(re.escape, word.split())) for word in clean_words(list(words), "words")
+    )
+    return [rf"(?<!\w){literal}(?!\w)" if whole else literal for literal in literals]
 
 
 def _linear_matches(text: str, regex: str) -> list[str]:

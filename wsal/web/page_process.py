@@ -14,8 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
+from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.errors import AnnotationError
 
 LAST_POLL_SECONDS = 4.0  # that open pages have to learn that the run is over
@@ -93,8 +95,10 @@ def main() -> None:
     with connection.makefile() as command:
         settings = json.loads(command.readline())
         site = Site(**settings | {"run_dir": Path(settings["run_dir"])})
-        with running(make_app(site), listening):
+        journal = Journal(site.run_dir / JOURNAL_FILE)
+        with journal.held(), running(make_app(site), listening):
             connection.sendall(READY)
+            import_module("sklearn.linear_model")  # now, and not while people answer
             for line in command:
                 message = json.loads(line)
                 if message == GOODBYE:
