@@ -135,6 +135,7 @@ def a_person(url, end, draw):
         base = url.split("/?")[0]
         item = next_text(client, base, end)
         labels = client.get(f"{base}/api/state").json()["labels"]
+        time.sleep(draw.uniform(0, PAUSE))  # people do not begin in the same moment
         while time.monotonic() < end and item:  # unlike the page, this does not fetch ahead
             ids = [item["id"], *(copy["id"] for copy in item["duplicates"])]
             body = {"key": uuid.uuid4().hex, "kind": "answer", "round": item["round"], "ids": ids,

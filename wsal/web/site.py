@@ -20,7 +20,7 @@ from wsal.rounds.early import labelled_before, read_early, write_early
 from wsal.web import panel
 
 READ_WITH_A_ROUND = ("pool", "votes", "embeddings")  # artifacts
-FORMER = 2  # queues whose texts may still be on somebody's screen
+FORMER = 8  # queues whose texts may still be on somebody's screen
 RANKING_SHARE = 9  # times as long as a ranking took, there is no other: training needs the cores
 
 
@@ -100,8 +100,13 @@ class Site:
             if is_new or list(self.read_from or ())[2:] != files:
                 self.early_queue = None
             self.open_queue = self._opened(number) if is_open else None
-            self.number, self.read_from = number, state
-        for work in (lambda: self._update_early(is_first=is_first), self.update_quality):
+            self.number = number
+            if is_first:  # pages that were left open may show early texts, and send answers at once
+                self._retire(self._queue_of(lambda: read_early(self.run_dir, number, self.blind)))
+                self._retire(None if is_open else self._opened(number))
+                self._update_early()
+            self.read_from = state
+        for work in (self._update_early, self.update_quality):
             threading.Thread(target=work, daemon=True).start()
 
     def _state(self) -> tuple[Any, ...]:
@@ -133,13 +138,10 @@ class Site:
         queue.refresh()
         return queue
 
-    def _update_early(self, *, is_first: bool) -> None:
+    def _update_early(self) -> None:
         """Prepare the early queue, which may take seconds, and rank its texts by all answers."""
         with self.early_lock:
             number = self.number
-            if is_first:  # pages that were left open may still show texts of these
-                shown = self._queue_of(lambda: read_early(self.run_dir, number, self.blind))
-                self._retire(shown, None if self.open_queue else self._opened(number))
             if number and number < self.early_until and not self.early_queue:
                 queue = self._queue_of(lambda: self._early_texts(number + 1))
                 if number == self.number:

@@ -1,0 +1,174 @@
+"""Nobody waits: while a classifier is trained, people answer texts of the next round."""
+
+import json
+import os
+import shutil
+import threading
+import time
+import zlib
+
+import httpx
+import polars as pl
+import pytest
+
+ROUNDS = ("active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4")
+GATE = """
+from wsal import artifacts
+create = artifacts.create
+def gated(path, config, inputs):
+    if str(path).endswith('rounds/001/finetuned'):
+        open('gate').read()
+    return create(path, config, inputs)
+artifacts.create = gated
+"""
+"""Before the first round is trained, wait until somebody has written to the pipe `gate`."""
+
+
+class Person:
+    """Somebody with the page open, as the browser does it without fetching ahead."""
+
+    def __init__(self, url, labels=None):
+        self.client = httpx.Client(headers={"X-Wsal": "1"}, timeout=30)
+        self.client.get(url, follow_redirects=True)
+        self.base, self.labels, self.given, self.n = url.split("/?")[0], labels, {}, 0
+
+    def state(self):
+        news = self.client.get(f"{self.base}/api/state").json()
+        self.labels = news.get("labels", self.labels)
+        return news
+
+    def next(self):
+        """The next text; None if there is none now."""
+        items = self.client.get(f"{self.base}/api/next", params={"n": 1}).json()["items"]
+        return items[0] if items else None
+
+    def act(self, kind, item=None, label=None, number=None):
+        self.n += 1
+        ids = [item["id"], *(one["id"] for one in item["duplicates"])] if item else []
+        body = {
+            "key": f"{kind}-{id(self)}-{self.n}",
+            "kind": kind,
+            "ids": ids,
+            "label": label,
+            "round": number or item["round"],
+            "seconds": 2.0,
+        }
+        return self.client.post(f"{self.base}/api/act", json=body)
+
+    def answer(self, item):
+        """Answer a text with the class that its characters happen to give."""
+        label = self.labels[zlib.crc32(item["text"].encode()) % len(self.labels)]
+        done = self.act("answer", item, label)
+        assert done.status_code == 200, done.text
+        self.given |= {one["text"]: label for one in (item, *item["duplicates"])}
+
+
+def until(condition, seconds=120):
+    """What a condition returns once it holds."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "it never came to hold"
+        threading.Event().wait(0.05)
+    return value
+
+
+def answered(person, n):
+    """Answer the next `n` texts; give them back."""
+    items = []
+    for _ in range(n):
+        item = until(person.next)
+        person.answer(item)
+        items.append(item)
+    return items
+
+
+def table(folder, place):
+    return pl.read_parquet(folder / "runs/w/rounds" / place)
+
+
+def digests(folder):
+    return {
+        str(path.parent.relative_to(folder)): json.loads(path.read_text())["digest"]
+        for path in sorted(folder.rglob("manifest.json"))
+    }
+
+
+def finish_first_round(ann):
+    """Answer all of the first round; the early text that comes then."""
+    until(lambda: ann.state()["phase"] == "round")
+    while not (item := until(ann.next))["early"]:
+        ann.answer(item)
+    return item
+
+
+def answer_early(ann, folder):
+    """Answer, skip and undo while the first round waits to be trained; the skipped text."""
+    until((folder / "runs/w/rounds/001/reweighed/manifest.json").exists)
+    news = ann.state()
+    assert (news["phase"], news["round"], news["early"]) == ("early", 2, 0)
+    answered(ann, 5)
+    skipped = until(ann.next)
+    assert ann.act("skip", skipped).status_code == 200
+    slip = until(ann.next)
+    ann.answer(slip)
+    assert ann.act("undo", number=2).json()["undone"]["id"] == slip["id"]
+    ann.answer(slip)
+    assert ann.act("finish", number=2).status_code == 409
+    return skipped
+
+
+def go_on_to_the_end(ann):
+    """Answer what the second round asks; its texts."""
+    asked = []
+    until(lambda: ann.state()["phase"] == "round")
+    while (news := ann.state())["phase"] != "over":
+        if news["phase"] == "round" and (item := ann.next()):
+            ann.answer(item)
+            asked.append(item["text"])
+        else:
+            threading.Event().wait(0.05)
+    return asked
+
+
+@pytest.mark.slow
+def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run(run, page):
+    shutil.rmtree(run / "runs/w/rounds")
+    os.mkfifo(run / "gate")
+    served = page(run, *ROUNDS, name="run", before=GATE)
+    ann = Person(served.urls[0])
+    item = finish_first_round(ann)
+    assert item["round"] == 2
+    skipped = answer_early(ann, run)
+    on_screen = until(ann.next)
+
+    served.kill()  # no goodbye, in the middle of training
+    served.before = ""
+    served.start()
+    ann.answer(on_screen)  # the page was left open
+    before = dict(ann.given)
+    asked = go_on_to_the_end(ann)
+    served.wait()
+    assert not set(asked) & {*before, skipped["text"]}
+
+    query = table(run, "002/query/query.parquet")
+    early = query.filter(pl.col("reason") == "answered early")
+    assert query.head(len(early)).equals(early)
+    assert len(early) >= 7
+    others = [table(run, f"001/query/{name}.parquet")["text"] for name in ("query", "frame")]
+    assert not set(early["text"]) & set(pl.concat(others))
+    taken = table(run, "002/annotations/annotations.parquet")
+    assert taken["text"].to_list() == query["text"].to_list()
+    labels = dict(taken.select("text", "label").iter_rows())
+    assert labels == {text: ann.given.get(text) for text in query["text"]}
+    assert [text for text, label in labels.items() if label is None] == [skipped["text"]]
+    trained = json.loads((run / "runs/w/rounds/002/finetuned/manifest.json").read_text())
+    gold = pl.concat([table(run, f"00{n}/annotations/annotations.parquet") for n in (1, 2)])
+    gold = gold.filter(pl.col("purpose") == "train").drop_nulls("label")
+    assert trained["facts"]["n_gold"] == len(gold) == gold["text"].n_unique()
+
+    made = digests(run / "runs/w")
+    for name in ("rounds", "exported"):
+        shutil.rmtree(run / "runs/w" / name)
+    served.start()
+    served.wait()  # nobody answers anything
+    assert digests(run / "runs/w") == made
