@@ -52,8 +52,9 @@ class Page:
         self.log = self.folder / f"log_{self.starts}.txt"
         with self.log.open("w") as log:
             self.process = fork_server.Popen(
-                command(*given, before=self.before), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
-            )
+                command(*given, before=self.before), cwd=self.folder, stdout=log,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
         for _ in range(600):
             log = self.log.read_text()
             if addresses := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", log):

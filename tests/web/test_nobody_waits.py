@@ -11,6 +11,8 @@ import httpx
 import polars as pl
 import pytest
 
+from wsal.sockets import listening_socket
+
 ROUNDS = ("active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4")
 GATE = """
 from wsal import artifacts
@@ -27,10 +29,10 @@ artifacts.create = gated
 class Person:
     """Somebody with the page open, as the browser does it without fetching ahead."""
 
-    def __init__(self, url, labels=None):
+    def __init__(self, url):
         self.client = httpx.Client(headers={"X-Wsal": "1"}, timeout=30)
         self.client.get(url, follow_redirects=True)
-        self.base, self.labels, self.given, self.n = url.split("/?")[0], labels, {}, 0
+        self.base, self.labels, self.given, self.n = url.split("/?")[0], [], {}, 0
 
     def state(self):
         news = self.client.get(f"{self.base}/api/state").json()
@@ -61,6 +63,20 @@ class Person:
         done = self.act("answer", item, label)
         assert done.status_code == 200, done.text
         self.given |= {one["text"]: label for one in (item, *item["duplicates"])}
+
+
+@pytest.fixture
+def person():
+    """A function from an address to somebody who has opened it."""
+    opened = []
+
+    def open_page(url):
+        opened.append(Person(url))
+        return opened[-1]
+
+    yield open_page
+    for one in opened:
+        one.client.close()
 
 
 def until(condition, seconds=120):
@@ -131,11 +147,13 @@ def go_on_to_the_end(ann):
 
 
 @pytest.mark.slow
-def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run(run, page):
+def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run(run, page, person):
     shutil.rmtree(run / "runs/w/rounds")
     os.mkfifo(run / "gate")
-    served = page(run, *ROUNDS, name="run", before=GATE)
-    ann = Person(served.urls[0])
+    with listening_socket("127.0.0.1", 0, "") as free:  # the port is part of digests
+        port = free.getsockname()[1]
+    served = page(run, *ROUNDS, name="run", before=GATE, port=port)
+    ann = person(served.urls[0])
     item = finish_first_round(ann)
     assert item["round"] == 2
     skipped = answer_early(ann, run)
