@@ -13,6 +13,17 @@ import pytest
 SMOKE = ("experiment=smoke", "name=w", "data.n=700", "active.query_size=50", "active.rounds=1")
 PAGE = ("annotator=web", "annotator.browser=false", "annotator.blind=0.2")
 
+GATE = """
+from wsal import artifacts
+create = artifacts.create
+def gated(path, config, inputs):
+    if str(path).endswith('rounds/001/finetuned'):
+        open('gate').read()
+    return create(path, config, inputs)
+artifacts.create = gated
+"""
+"""Before the first round is trained, wait until somebody has written to the pipe `gate`."""
+
 
 def command(*arguments, before=""):
     """A line that runs wsal, after some code."""

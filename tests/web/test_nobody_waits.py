@@ -10,20 +10,11 @@ import zlib
 import httpx
 import polars as pl
 import pytest
+from page_fixtures import GATE
 
 from wsal.sockets import listening_socket
 
 ROUNDS = ("active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4")
-GATE = """
-from wsal import artifacts
-create = artifacts.create
-def gated(path, config, inputs):
-    if str(path).endswith('rounds/001/finetuned'):
-        open('gate').read()
-    return create(path, config, inputs)
-artifacts.create = gated
-"""
-"""Before the first round is trained, wait until somebody has written to the pipe `gate`."""
 
 
 class Person:

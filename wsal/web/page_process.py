@@ -11,7 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -22,7 +24,7 @@ from wsal.errors import AnnotationError
 
 LAST_POLL_SECONDS = 4.0  # that open pages have to learn that the run is over
 POLLED_SECONDS = 10.0  # a page that asked within this time is open
-PRIORITY = 10  # how much training steps back behind the page, in steps of `nice`
+PRIORITY = 10  # the `nice` of training, which steps back behind the page
 READY, GOODBYE = b"1", ""
 PROGRAM = "from wsal.web.page_process import main; main()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the others are for training
@@ -63,6 +65,7 @@ def page_process(
     )  # fmt: skip
     its.close()
     listening.close()
+    ended = threading.Event()
     with ours:
 
         def send(line: object) -> None:
@@ -74,11 +77,21 @@ def page_process(
             if ours.recv(len(READY)) != READY:
                 raise AnnotationError("the page does not start; the message above says why")
             if settings.early_until:
-                os.nice(PRIORITY)
+                os.nice(max(0, PRIORITY - os.nice(0)))
+            threading.Thread(target=_end_with, args=(process, ended), daemon=True).start()
             yield send
         finally:
+            ended.set()
             send(GOODBYE)
             process.wait()
+
+
+def _end_with(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
+    """Interrupt the command if the page ends before it, since nobody could answer any more."""
+    process.wait()
+    if not ended.is_set():
+        sys.stderr.write("the page has ended unexpectedly; run the same command to continue\n")
+        interrupt_main()
 
 
 def main() -> None:

@@ -119,7 +119,8 @@ class Site:
         return number, is_open, *times
 
     def _retire(self, *queues: TaskQueue | None) -> None:
-        self.former.extend(queue for queue in queues if queue)
+        if self.early_until:
+            self.former.extend(queue for queue in queues if queue)
 
     def _opened(self, number: int) -> TaskQueue | None:
         return self._queue_of(lambda: read_round(self.run_dir, number, self.blind))

@@ -184,6 +184,7 @@ function disagreement() {
 function earlyNote(item) { // why a text is asked now that no round has asked
   if (!item?.early || state.settling) return "";
   const counts = `your answers count for round ${item.round}.`;
+  if (state.phase === "round" && item.round === state.round) return `Round ${state.round} begins with the next text.`;
   if (state.phase === "early") return `Round ${state.round - 1} is training; ${counts}`;
   return state.ties ? `${disagreement()} Until then, ${counts}` : `Others are finishing round ${state.round}; ${counts}`;
 }
@@ -241,7 +242,7 @@ function drawFolded(labels, separator) {
 }
 function drawCommands() {
   const pressed = { v: state.showsGuess, d: state.together, g: state.showsGuidelines, a: state.settling };
-  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length };
+  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length, e: state.phase === "early" };
   fill("commands", ...COMMANDS.filter(([key]) => !useless[key]).map(([key, name, run]) => {
     const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
     if (key in pressed) button.setAttribute("aria-pressed", String(pressed[key]));
