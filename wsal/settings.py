@@ -1,7 +1,6 @@
 """Settings: plain values. Ranges are in the types, and `building.construct` checks them.
 
-The docstring below a field is the only place that explains it: the reference in docs/ is made from
-it, and conf/ does not repeat it.
+The docstring below a field is the only place that explains it; the reference is made from it.
 """
 
 from collections.abc import Mapping
@@ -194,11 +193,9 @@ class ActiveSettings:
     price_per_hour: Amount = 0.0
     """Price of an hour of an annotator's time, in any currency."""
     wait: bool = False
-    """Whether people on the page wait while a round is trained. Otherwise they go on with texts
-    that a quick classifier is unsure of, and these answers count for the next round."""
+    """Whether people on the page wait while a round trains, instead of answering for the next."""
 
-    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")
-    """Settings that may change without making a query stale."""
+    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")  # they make no query stale
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,19 @@
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 import zlib
+from pathlib import Path
 
+import fork_server
 import httpx
 import polars as pl
 import pytest
-from page_fixtures import GATE
+from page_fixtures import GATE, PAGE, SMOKE, command
 
+from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.sockets import listening_socket
 
 ROUNDS = ("active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4")
@@ -181,3 +185,44 @@ def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run
     served.start()
     served.wait()  # nobody answers anything
     assert digests(run / "runs/w") == made
+
+
+def early_in_journal(folder):
+    """Have all of the first round and two more texts answered; the two texts."""
+    asked = table(folder, "001/query/query.parquet")
+    frame = table(folder, "001/query/frame.parquet")
+    pool = pl.read_parquet(folder / "runs/w/pool/pool.parquet")
+    labels = json.loads((folder / "runs/w/pool/labels.json").read_text())
+    others = pool.filter(~pl.col("text").is_in([*asked["text"], *frame["text"]]))[5:3:-1]
+    Journal(folder / "runs/w" / JOURNAL_FILE).append([
+        Event(f"{text_id}.0", "answer", "ann", number, text_id, labels[n % 9], 9, shown, text=text)
+        for number, shown, texts in ((1, "", asked), (2, "early", others))
+        for n, (text_id, text) in enumerate(texts.select("id", "text").iter_rows())
+    ])  # fmt: skip
+    return others["text"].to_list()
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_keeps_early_answers_which_count_when_it_goes_on(run):
+    early = early_in_journal(run)
+    base = (*SMOKE, *PAGE, "annotator.port=0", "active.rounds=2", "active.query_size=20")
+    ended = fork_server.run(
+        command("active", *base, "stop.hours=0.001"), cwd=run, capture_output=True, text=True
+    )
+    assert "stops after round 1" in ended.stdout, ended.stdout + ended.stderr
+    assert "2 early answers kept for the next round, if the run goes on" in ended.stdout
+    fork_server.run(command("select", *base), cwd=run, check=True)
+    query = table(run, "002/query/query.parquet")
+    assert query["text"].head(2).to_list() == early
+    assert query["reason"].to_list().count("answered early") == 2
+    assert len(query.filter(pl.col("purpose") == "train")) == 20
+
+
+@pytest.mark.slow
+def test_a_command_whose_page_is_gone_ends(run, page):
+    served = page(run)
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+    (child,) = children.read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    assert served.process.wait(60) != 0
+    assert "the page has ended unexpectedly" in served.log.read_text()
