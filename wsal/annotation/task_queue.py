@@ -51,8 +51,7 @@ class TaskQueue:
     """Share of texts that two people answer."""
     recheck: float = 0.0
     """Share of texts that a person is asked a second time."""
-    leases: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Id -> annotator -> end; queues of one page share them."""
+    leases: dict[str, dict[str, float]] = field(default_factory=dict)  # id -> annotator -> end
     order: list[str] = field(default_factory=list)  # ids, in the order in which they are handed out
     clock: Callable[[], float] = time.monotonic  # in seconds
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -205,11 +204,11 @@ class TaskQueue:
 
     def labelled(self) -> Labelled:
         """The vectors and labels of the training texts that are answered so far."""
-        items, own = self.round.items, self.answers()
+        items = self.round.items
         labels = {
             text_id: label
-            for text_id, given in own.items()
-            if (label := decision(given)[1]) is not None and not items[text_id].evaluates
+            for text_id, own in self.answers().items()
+            if (label := decision(own)[1]) is not None and not items[text_id].evaluates
         }
         rows = [row for row, text_id in enumerate(items) if text_id in labels]
         return self.round.vectors[rows], [labels[i] for i in items if i in labels]
@@ -241,13 +240,11 @@ class TaskQueue:
 
     def finished(self) -> bool:
         """Whether every text is decided, or somebody ended the round when that was possible."""
-        if self.closed_at is not None:
-            return True
         answers = self.answers()
-        if self.can_end(answers) and was_ended(self.round, self.events):
+        if self.closed_at is not None or (self.can_end() and was_ended(self.round, self.events)):
             return True
         return not (self.open_ids(answers) or self.ties(answers))
 
-    def can_end(self, answers: dict[str, Answers]) -> bool:
+    def can_end(self) -> bool:
         """Whether the round may be ended early: the first one needs a label to train on."""
-        return can_end(self.round, answers)
+        return can_end(self.round, self.answers())

@@ -153,7 +153,7 @@ class TerminalRound:
 
     def _end_round(self) -> bool:
         """Whether the round was ended."""
-        if not self.queue.can_end(self.queue.answers()):
+        if not self.queue.can_end():
             self.message = "there is nothing to learn from yet: answer a few texts first"
             return False
         self.console.print(

@@ -83,5 +83,5 @@ def check(action: Action, queue: TaskQueue) -> None:
         raise HTTPException(422, f"{action.kind} needs the id of a text")
     if action.kind == FINISH and (queue.round.is_early or queue.closed_at is not None):
         raise HTTPException(409, "no round is open; your answers count for the next one")
-    if action.kind == FINISH and not queue.can_end(queue.answers()):
+    if action.kind == FINISH and not queue.can_end():
         raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
