@@ -1,6 +1,8 @@
 """Eight people at two answers a second: how long each waits, and whether answers are lost.
 
 python benchmarks/annotation.py [--seconds 60] [--people 8] [--label-studio PROGRAM]
+
+First in one large round, then over several rounds, while classifiers are trained in between.
 """
 
 import argparse
@@ -34,10 +36,15 @@ def main():
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--label-studio", help="its program, in an environment of its own")
+    parser.add_argument("--encoders", nargs="*", default=["tiny", "minilm"])
     options = parser.parse_args()
     sys.setswitchinterval(0.0005)  # so that the simulated people do not wait for each other
     with tempfile.TemporaryDirectory() as folder:
         ours = page(Path(folder), options.people, options.seconds)
+    over_rounds = {}
+    for encoder in options.encoders:
+        with tempfile.TemporaryDirectory() as folder:
+            over_rounds[encoder] = rounds(Path(folder), options.people, options.seconds, encoder)
     theirs, name = {}, ""
     if options.label_studio:
         with tempfile.TemporaryDirectory() as folder:
@@ -53,6 +60,14 @@ def main():
         row("answers lost", ours["lost"], theirs.get("lost"), name, "answers", note),
         row("answers twice", ours["twice"], theirs.get("twice"), name, "answers", note),
     ]
+    for encoder, waits in over_rounds.items():
+        of = f"{options.people} people, 2 answers/s each, {options.seconds:.0f} s; "
+        of += f"{waits['texts']} answers, {waits['rounds']} rounds trained in between"
+        rows += [
+            row(f"the same over rounds ({encoder}), {what}", waits[what], None, "", unit, of)
+            for what, unit in (("median", "ms"), ("p99", "ms"), ("max", "ms"),
+                               ("lost", "answers"), ("twice", "answers"))
+        ]  # fmt: skip
     show("annotation", rows, ["wsal", "fastapi", "uvicorn"])
 
 
@@ -63,11 +78,36 @@ def page(folder, people, seconds):
             f"active.max_candidates={2 * n}", "active.rounds=1"]  # fmt: skip
     subprocess.run([*WSAL, "run", *base, "annotator=file"], cwd=folder, check=True,
                    capture_output=True)  # fmt: skip
+    return answered(folder, people, seconds, "annotate", base)
+
+
+def rounds(folder, people, seconds, encoder):
+    """The page of a run whose classifiers are trained while people answer."""
+    base = [
+        f"encoder={encoder}",
+        "name=b",
+        "data=catalog",
+        "data.n=6000",
+        "rules=catalog",
+        "tracker=none",
+        "pretrain.max_texts=500",
+        "active.rounds=1000",
+        "finetune.steps=100",
+    ]
+    subprocess.run([*WSAL, "run", *base, "annotator=file"], cwd=folder, check=True,
+                   capture_output=True)  # fmt: skip
+    found = answered(folder, people, seconds, "run", base)
+    found["rounds"] = len(list((folder / "runs" / "b").glob("rounds/*/finetuned")))
+    return found
+
+
+def answered(folder, people, seconds, command, base):
+    """What people saw on the page of a command, which is killed in the end."""
     names = [f"p{k}" for k in range(people)]
     log = folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*WSAL, "annotate", *base, "annotator=web", "annotator.browser=false",
+            [*WSAL, command, *base, "annotator=web", "annotator.browser=false",
              "annotator.port=0", f"annotator.people=[{','.join(names)}]"],
             cwd=folder, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -93,16 +133,16 @@ def a_person(url, end, draw):
     with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
         client.get(url, follow_redirects=True)
         base = url.split("/?")[0]
+        item = next_text(client, base, end)
         labels = client.get(f"{base}/api/state").json()["labels"]
-        shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
-        while time.monotonic() < end and shown:  # unlike the page, this does not fetch ahead
-            item = shown.pop()
+        time.sleep(draw.uniform(0, PAUSE))  # people do not begin in the same moment
+        while time.monotonic() < end and item:  # unlike the page, this does not fetch ahead
             ids = [item["id"], *(copy["id"] for copy in item["duplicates"])]
-            body = {"key": uuid.uuid4().hex, "kind": "answer", "round": 1, "ids": ids,
+            body = {"key": uuid.uuid4().hex, "kind": "answer", "round": item["round"], "ids": ids,
                     "label": labels[len(waits) % len(labels)], "seconds": 0.5}  # fmt: skip
             start = time.perf_counter()
             client.post(f"{base}/api/act", json=body).raise_for_status()
-            shown = client.get(f"{base}/api/next", params={"n": 1}).json()["items"]
+            item = next_text(client, base, end)
             waits.append(1000 * (time.perf_counter() - start))
             acknowledged += ids
             pause(start, draw)
@@ -110,6 +150,15 @@ def a_person(url, end, draw):
                 polled = time.monotonic()
                 client.get(f"{base}/api/state").raise_for_status()
     return acknowledged, waits
+
+
+def next_text(client, base, end):
+    """The next text, however long it takes; None when time is up."""
+    while time.monotonic() < end:
+        if items := client.get(f"{base}/api/next", params={"n": 1}).json()["items"]:
+            return items[0]
+        time.sleep(0.01)
+    return None
 
 
 def pause(start, draw):

@@ -13,9 +13,21 @@ import pytest
 SMOKE = ("experiment=smoke", "name=w", "data.n=700", "active.query_size=50", "active.rounds=1")
 PAGE = ("annotator=web", "annotator.browser=false", "annotator.blind=0.2")
 
+GATE = """
+from wsal import artifacts
+create = artifacts.create
+def gated(path, config, inputs):
+    if str(path).endswith('rounds/001/finetuned'):
+        open('gate').read()
+    return create(path, config, inputs)
+artifacts.create = gated
+"""
+"""Before the first round is trained, wait until somebody has written to the pipe `gate`."""
 
-def command(*arguments):
-    return [sys.executable, "-c", "from wsal.cli import main; main()", *arguments]
+
+def command(*arguments, before=""):
+    """A line that runs wsal, after some code."""
+    return [sys.executable, "-c", f"{before}from wsal.cli import main; main()", *arguments]
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +53,8 @@ def run(waiting, tmp_path):
 class Page:
     """`wsal COMMAND annotator=web` in a process of its own, which can be killed and begun anew."""
 
-    def __init__(self, folder, *overrides, name="annotate", base=SMOKE, port=0):
-        self.folder, self.name, self.port = folder, name, port
+    def __init__(self, folder, *overrides, name="annotate", base=SMOKE, port=0, before=""):
+        self.folder, self.name, self.port, self.before = folder, name, port, before
         self.overrides, self.process, self.starts = (*base, *overrides), None, 0
 
     def start(self):
@@ -51,8 +63,9 @@ class Page:
         self.log = self.folder / f"log_{self.starts}.txt"
         with self.log.open("w") as log:
             self.process = fork_server.Popen(
-                command(*given), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
-            )
+                command(*given, before=self.before), cwd=self.folder, stdout=log,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
         for _ in range(600):
             log = self.log.read_text()
             if addresses := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", log):

@@ -1,7 +1,6 @@
 """Settings: plain values. Ranges are in the types, and `building.construct` checks them.
 
-The docstring below a field is the only place that explains it: the reference in docs/ is made from
-it, and conf/ does not repeat it.
+The docstring below a field is the only place that explains it; the reference is made from it.
 """
 
 from collections.abc import Mapping
@@ -99,9 +98,10 @@ class ActiveSettings:
     """Labelled texts per round that look wrong and are asked again; the majority counts."""
     price_per_hour: Amount = 0.0
     """Price of an hour of an annotator's time, in any currency."""
+    wait: bool = False
+    """Whether people on the page wait while a round trains, instead of answering for the next."""
 
-    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour")
-    """Settings that may change without making a query stale."""
+    NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")  # they make no query stale
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import polars as pl
 
 from wsal import artifacts, tables
 from wsal.annotation.answers import read_annotations
-from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.json_files import write_json
@@ -82,7 +82,7 @@ class Run:
 
         return write
 
-    def ask(self, texts, number=1, *, evaluate=(), again=(), sure=()):
+    def ask(self, texts, number=1, *, evaluate=(), again=(), sure=(), early=()):
         """Write the query of a round."""
         records = tables.read(self.path / "pool/pool.parquet")
         ids = dict(records.select("text", "id").iter_rows())
@@ -94,6 +94,8 @@ class Run:
             confidence=pl.when(pl.col("text").is_in(list(sure))).then(0.99).otherwise(0.4),
             reason=pl.when(pl.col("text").is_in(list(again)))
             .then(pl.lit(REVIEW_REASON))
+            .when(pl.col("text").is_in(list(early)))
+            .then(pl.lit(EARLY_REASON))
             .otherwise(pl.lit("margin 0.1")),
             purpose=pl.when(pl.col("text").is_in(list(evaluate)))
             .then(pl.lit(tables.EVALUATE))

@@ -12,7 +12,7 @@ from wsal import artifacts, tables
 from wsal.annotation import audit
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.handed_out import is_handed_out
-from wsal.annotation.journal import ANSWER, FINISH, Event
+from wsal.annotation.journal import ANSWER, FINISH, JOURNAL_FILE, Event, Journal
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.open_round import newest_round, read_round
 from wsal.annotation.similarity import class_centres, class_scores, similar_gold
@@ -176,7 +176,7 @@ def test_the_page_has_peoples_texts_alone_and_only_once_the_model_is_done(run, s
         broken.key = "other"
         with pytest.raises(LLMError):
             run.annotate(annotator, broken)
-    assert newest_round(run.path) == (1, False)  # the page shows nothing yet
+    assert newest_round(run.path) == (0, False)  # the page shows nothing yet
     assert not is_handed_out(run.round_dir)
     with pytest.raises(AnnotationError, match="not a terminal"):
         run.annotate(annotator, server)
@@ -199,7 +199,7 @@ def test_a_round_on_the_page_ends_with_peoples_texts_or_sooner(run, server):
     with pytest.raises(AnnotationError, match="not a terminal"):
         run.annotate(Cascade(Terminal(), audit=0.0), server)  # the texts are handed out
     queue = site.queue()
-    assert (panel.progress(queue)["n"], panel.progress(queue)["open"]) == (9, 9)
+    assert (panel.progress([queue])["n"], panel.progress([queue])["open"]) == (9, 9)
     ids = {item.text: text_id for text_id, item in queue.round.items.items()}
     for text in ("cup 0", "pot 1", "cup 18"):
         queue.append([Event(text, ANSWER, "ann", 1, ids[text], gold_of(text), 4.0)])
@@ -207,6 +207,23 @@ def test_a_round_on_the_page_ends_with_peoples_texts_or_sooner(run, server):
     ended = run.annotate(annotator, server)
     assert set(ended.labels("ann")) == {"cup 0", "pot 1", "cup 18"}
     assert (len(ended.labels("llm:fake")), ended.facts["n_unseen"]) == (18, 6)
+
+
+def test_texts_that_people_answered_early_are_theirs_and_not_asked_again(run, server):
+    early = ["cup 0", "tea 3"]
+    run.ask(TRAIN, evaluate=TESTS, early=early)
+    journal = Journal(run.path / JOURNAL_FILE)
+    ids = dict(pl.read_parquet(run.round_dir / "query/query.parquet")["text", "id"].iter_rows())
+    events = [
+        Event(f"{text}.0", ANSWER, "ann", 1, ids[text], gold_of(text), 4.0, "early", text=text)
+        for text in early
+    ]
+    others = [Event(f"{t}.0", ANSWER, "bob", 1, ids[t], gold_of(t), 4.0, text=t) for t in ids]
+    journal.append(events)
+    journal.append([event for event in others if event.text not in early])
+    done = run.annotate(Cascade(Web(browser=False), audit=0.0), server)
+    assert done.labels("ann") == {text: gold_of(text) for text in early}
+    assert not set(early) & set(done.llm["text"])
 
 
 def test_who_was_asked_everything_stays_so_and_the_other_way_round(run, server):

@@ -1,10 +1,14 @@
 """The page in a real browser, by keyboard alone, over the real command."""
 
 import json
+import os
 import zlib
 
 import polars as pl
 import pytest
+from page_fixtures import GATE
+
+from wsal.annotation.journal import JOURNAL_FILE, Journal
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +107,38 @@ def test_two_tabs_of_one_person(run, page, browser):
     state = one.evaluate("fetch('/api/state').then((one) => one.json())")
     assert 50 - state["open"] >= 2
     assert state["people"]["people"][0]["answers"] == 50 - state["open"]
+
+
+def test_the_page_goes_on_while_a_round_is_trained_and_keeps_the_text_that_is_read(
+    run, page, browser
+):
+    os.mkfifo(run / "gate")
+    served = page(run, "active.rounds=2", name="run", before=GATE)
+    tab = opened(browser, served.urls[0])
+    shown = ""
+    while not tab.inner_text("#early"):
+        shown = on_screen(tab, shown)
+        tab.keyboard.press("1")
+    with (run / "gate").open("w"):  # when this is open, the command waits to train
+        tab.wait_for_function("() => document.getElementById('bar').hidden")
+        early = on_screen(tab)
+        note = "Round 1 is training; your answers count for round 2."
+        assert tab.inner_text("#early") == note
+        tab.keyboard.press("2")
+        read = on_screen(tab, early)
+        assert tab.inner_text("#early") == note
+    tab.wait_for_function("() => !document.getElementById('bar').hidden", timeout=60_000)
+    assert tab.inner_text("#text") == read
+    assert tab.inner_text("#early") == "Round 2 begins with the next text."
+    tab.keyboard.press("3")
+    on_screen(tab, read)
+    wait_until_saved(tab)
+    assert tab.inner_text("#early") == ""
+    assert tab.inner_text("#count") == "1 of 50"
+    journal = Journal(run / "runs/w" / JOURNAL_FILE)
+    answers = {e.text: (e.label, e.shown) for _, e in journal.events() if e.kind == "answer"}
+    assert answers[read] == ("Laptop Bags & Docks", "early")
+    assert not tab.faults
 
 
 def test_a_title_with_a_script_is_a_text(run, page, browser):

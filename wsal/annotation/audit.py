@@ -11,7 +11,7 @@ from wsal.llm.calibration import Calibration, calibrate
 
 # Why a text of a query goes where it goes; where the model answered, the `reason` in its table.
 EVALUATION, ASKED_AGAIN, GONE = "evaluation", "asked again", "no longer in the pool"
-ASKED_BEFORE = "given to people before"
+ASKED_BEFORE, EARLY = "given to people before", "answered early by people"
 SURE, STOPPED = "the classifier is sure", "not asked: budget"
 ACCEPTED, AUDIT, UNSURE = "accepted", "audit", "not sure enough"
 CONTRADICTS, RETURNED = "contradicts a precise rule", "class returned to people"

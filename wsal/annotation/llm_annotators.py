@@ -1,7 +1,5 @@
 """A language model answers what it can be trusted with, alone or in a cascade with people."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from wsal import tables
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
 from wsal.annotation.answers import majority_labels
+from wsal.annotation.early import Serving, keeps_journal
 from wsal.annotation.evidence import Evidence
 from wsal.annotation.handed_out import hand_out, is_handed_out
 from wsal.annotation.llm_tables import spent
@@ -119,11 +118,15 @@ class Cascade:
         return self.people.human
 
     @property
-    def serving(self) -> Callable[[Path], AbstractContextManager[None]] | None:
+    def serving(self) -> Serving | None:
         """What keeps the people's page up while a command works; None if they have none."""
-        serving: Callable[[Path], AbstractContextManager[None]] | None
-        serving = getattr(self.people, "serving", None)
+        serving: Serving | None = getattr(self.people, "serving", None)
         return serving
+
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether people's answers are written to the journal of the run."""
+        return keeps_journal(self.people)
 
     def answer_files(self, round_dir: Path) -> list[Path]:
         """The files that hold people's answers now."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
-from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
@@ -45,13 +46,14 @@ class Item:
     highlights: list[str]  # words that the rules matched
     blind: bool  # guess and votes are never shown, because they would influence the answer
     evaluates: bool = False  # part of the evaluation sample; never sent to the page
+    early: bool = False  # answered before the query was made
     gone: bool = False  # left the pool since it was asked: nobody waits for it
     duplicates: list[str] = field(default_factory=list)  # ids of texts decided together with it
 
 
 @dataclass(frozen=True)
 class OpenRound:
-    """A query that waits for answers."""
+    """A query that waits for answers, or texts that can be answered before there is a query."""
 
     number: int
     items: dict[str, Item]  # in the order of the query
@@ -59,23 +61,50 @@ class OpenRound:
     labels: list[str]
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     query_digest: str = ""  # of the texts asked
+    is_early: bool = False  # there is no query yet, and these texts may be no part of it
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
-    """The newest round with a query (0 if there is none), and whether people are asked it now."""
-    manifests = sorted(run_dir.glob(f"{ROUNDS}/*/query/{MANIFEST}"))
-    if not manifests:
-        return 0, False
-    round_dir = manifests[-1].parents[1]
-    answered = (round_dir / "annotations" / MANIFEST).exists()
-    return int(round_dir.name), is_handed_out(round_dir) and not answered
+    """The newest round that was asked (0 if there is none), and whether people are asked it now.
+
+    A query that nobody was asked yet may still be chosen anew.
+    """
+    for manifest in sorted(run_dir.glob(f"{ROUNDS}/*/query/{MANIFEST}"), reverse=True):
+        round_dir = manifest.parents[1]
+        answered = (round_dir / "annotations" / MANIFEST).exists()
+        if answered or is_handed_out(round_dir):
+            return int(round_dir.name), not answered
+    return 0, False
 
 
 def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     """The query of a round with the fields, votes and vectors of the texts that people are asked.
 
-    The query may be older than the pool, so its texts are looked up there by what they say and not
-    by their ids. Texts that left the pool have no fields and votes, and a vector of zeros.
+    Raises:
+        MissingArtifactError: votes or embeddings are missing, or belong to another pool.
+    """
+    pool = Artifact.open(run_dir / "pool")
+    round_dir = run_dir / ROUNDS / f"{number:03d}"
+    query = read_query(pool, Artifact.open(round_dir / "query"))
+    hidden = hidden_ids(query, number, blind_share)
+    if (split := read_split(round_dir, query)) is not None:
+        query, hidden = for_people(query, split), hidden | set(audited_ids(split))
+    return with_evidence(run_dir, number, query, hidden)
+
+
+def hidden_ids(query: pl.DataFrame, number: int, blind_share: float) -> set[str]:
+    """A random share of a query's ids: those whose guess and votes are never shown."""
+    return set(query["id"].filter(rng(0, "blind", number).random(len(query)) < blind_share))
+
+
+def with_evidence(
+    run_dir: Path, number: int, query: pl.DataFrame, hidden: set[str], *, is_early: bool = False
+) -> OpenRound:
+    """The texts of a query (columns of tables.QUERY) with their fields, votes and vectors.
+
+    `hidden` are ids whose guess and votes are never shown. The query may be older than the pool, so
+    its texts are looked up there by what they say and not by their ids. Texts that left the pool
+    have no fields and votes, and a vector of zeros.
 
     Raises:
         MissingArtifactError: votes or embeddings are missing, or belong to another pool.
@@ -84,24 +113,20 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     votes_artifact = Artifact.open(run_dir / "votes")
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
-    round_dir = run_dir / ROUNDS / f"{number:03d}"
-    query = read_query(pool, Artifact.open(round_dir / "query"))
-    hidden = set(query["id"].filter(rng(0, "blind", number).random(len(query)) < blind_share))
-    if (split := read_split(round_dir, query)) is not None:
-        query, hidden = for_people(query, split), hidden | set(audited_ids(split))
     labels = [str(name) for name in pool.facts["labels"]]
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
     rows = pool_rows.fill_null(0).to_numpy()
     records = tables.take(pool.path / "pool.parquet", rows)
     votes = tables.take(votes_artifact.path / "votes.parquet", rows)
+    votes_on = [(rule, votes[rule].to_list()) for rule in votes.columns[1:]]
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
     vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r")[rows]
     vectors = vectors.astype(np.float32) * in_pool[:, None]
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
-        by_rule = {rule: votes[rule][row] for rule in votes.columns[1:]} if in_pool[row] else {}
-        voted = [(rule, labels[vote]) for rule, vote in by_rule.items() if vote >= 0]
+        own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
+        voted = [(rule, labels[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
         evaluates = asked["purpose"] == tables.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON
@@ -116,11 +141,12 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
             highlights=_highlights(asked["text"], [rules.get(rule, {}) for rule, _ in voted]),
             blind=evaluates or reviewed or asked["id"] in hidden or not in_pool[row],
             evaluates=evaluates,
+            early=asked["reason"] == EARLY_REASON,
             gone=not in_pool[row],
         )
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
-    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest)
+    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest, is_early)
 
 
 def _highlights(text: str, rules: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -140,17 +166,20 @@ def _matches(text: str, rule: Mapping[str, Any]) -> list[str]:
     case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
     words, pattern = rule.get("words") or [], rule.get("pattern")
     pieces = []
-    for word in clean_words([str(word) for word in words], "words"):
-        matches = re.finditer(_word_regex(word, whole=whole), text, 0 if case else re.IGNORECASE)
+    for regex in _word_regexes(tuple(map(str, words)), whole=whole):
+        matches = re.finditer(regex, text, 0 if case else re.IGNORECASE)
         pieces += [match.group() for match in matches if match.group()]
     if isinstance(pattern, str):
         pieces += _linear_matches(text, Pattern(clean_pattern(pattern), case).with_flags())
     return pieces
 
 
-def _word_regex(word: str, *, whole: bool) -> str:
-    literal = r"\s+".join(map(re.escape, word.split()))
-    return rf"(?<!\w){literal}(?!\w)" if whole else literal
+@lru_cache(maxsize=1_000)  # the same rules match many texts
+def _word_regexes(words: tuple[str, ...], *, whole: bool) -> list[str]:
+    literals = (
+        r"\s+".join(map(re.escape, word.split())) for word in clean_words(list(words), "words")
+    )
+    return [rf"(?<!\w){literal}(?!\w)" if whole else literal for literal in literals]
 
 
 def _linear_matches(text: str, regex: str) -> list[str]:

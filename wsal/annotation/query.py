@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wsal.annotation.evidence import Evidence
 
 REVIEW_REASON = "asked again"  # of an answered text whose label looks wrong (`active.review`)
+EARLY_REASON = "answered early"  # of a text that was answered before the query was made
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from wsal import tables
 from wsal.annotation import audit
 from wsal.annotation.evidence import Evidence
 from wsal.annotation.llm_tables import SPENT, table_of
-from wsal.annotation.query import REVIEW_REASON, Query
+from wsal.annotation.query import EARLY_REASON, REVIEW_REASON, Query
 from wsal.annotation.split import MODEL, NOBODY, PEOPLE, SPLIT
 from wsal.seeding import rng
 
@@ -79,6 +79,8 @@ def _not_for_model(query: Query, sure: float) -> pl.Expr:
         .then(pl.lit(audit.EVALUATION))
         .when(pl.col("reason") == REVIEW_REASON)
         .then(pl.lit(audit.ASKED_AGAIN))
+        .when(pl.col("reason") == EARLY_REASON)
+        .then(pl.lit(audit.EARLY))
         .when(pl.col("id").is_in(list(query.gone)))
         .then(pl.lit(audit.GONE))
         .when(is_sure)

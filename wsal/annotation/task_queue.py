@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wsal.annotation.journal import (
     ANSWER,
+    CLOSED,
     FINISH,
     RECHECK,
     SETTLED,
@@ -14,13 +15,12 @@ from wsal.annotation.journal import (
     Answers,
     Event,
     Journal,
-    answers_by_text,
     decision,
     decisions_in_force,
 )
-from wsal.annotation.live_ranking import uncertainty_order
+from wsal.annotation.live_ranking import Labelled, uncertainty_order
 from wsal.annotation.open_round import OpenRound
-from wsal.annotation.returned_sheet import is_same_text
+from wsal.annotation.round_answers import answers_of_round, can_end, was_ended
 from wsal.seeding import rng
 
 RERANK_EVERY = 5  # answered texts
@@ -57,6 +57,7 @@ class TaskQueue:
     lock: threading.Lock = field(default_factory=threading.Lock)
     last_seq: int = 0  # number of the newest event that was read
     events: list[Event] = field(default_factory=list)
+    closed_at: int | None = None  # how many events came before the round's answers were taken
     n_ranked_at: int = 0  # how many texts were answered when the ranking was last due
     in_force: tuple[int, list[Event], dict[str, Answers]] = (-1, [], {})
     """A cache: the number of the newest event, the decisions in force, and those of this round."""
@@ -77,7 +78,16 @@ class TaskQueue:
             for seq, event in self.journal.events(self.last_seq):
                 self.last_seq = seq
                 label = self.round.renamed.get(event.label or "", event.label)
+                if event.key == self._closing_key() and self.closed_at is None:
+                    self.closed_at = len(self.events)
                 self.events.append(replace(event, label=label))
+
+    def close(self) -> None:
+        """Note that the round's answers are taken: what is answered from now on counts later."""
+        self.append([Event(self._closing_key(), CLOSED, "", self.round.number)])
+
+    def _closing_key(self) -> str:
+        return f"{CLOSED}-{self.round.number}-{self.round.query_digest}"
 
     def append(self, events: Sequence[Event]) -> int:
         """Write to the journal what a person did; return how many events were new."""
@@ -87,7 +97,7 @@ class TaskQueue:
 
     def _about(self, event: Event) -> str:
         """The text that an event is about; for the end of a round, which query was ended."""
-        if event.kind == FINISH:
+        if event.kind in (FINISH, CLOSED):
             return self.round.query_digest
         item = self.round.items.get(event.id)
         return item.text if item else event.text
@@ -100,17 +110,12 @@ class TaskQueue:
         """The cache, recomputed if there are new events."""
         with self.lock:
             if self.in_force[0] != self.last_seq:
-                decisions = decisions_in_force(self.events)
-                self.in_force = (self.last_seq, decisions, self._of_round(decisions))
+                first = self.round.number - 1  # nothing before counts here, or can be undone
+                recent = [e for e in self.events[: self.closed_at] if e.round >= first]
+                decisions = decisions_in_force(recent)
+                answers = answers_of_round(decisions, self.round)
+                self.in_force = (self.last_seq, decisions, answers)
             return self.in_force
-
-    def _of_round(self, decisions: Iterable[Event]) -> dict[str, Answers]:
-        """The answers to texts of this round; not those given when an id meant another text."""
-        items = self.round.items
-        own = (e for e in decisions if e.round == self.round.number and e.id in items)
-        return answers_by_text(
-            e for e in own if not e.text or is_same_text(e.text, items[e.id].text)
-        )
 
     def people_needed(self, text_id: str) -> int:
         """How many people should answer a text."""
@@ -197,20 +202,26 @@ class TaskQueue:
         self.n_ranked_at = n
         return True
 
-    def rerank(self) -> None:
+    def labelled(self) -> Labelled:
+        """The vectors and labels of the training texts that are answered so far."""
+        items = self.round.items
+        labels = {
+            text_id: label
+            for text_id, own in self.answers().items()
+            if (label := decision(own)[1]) is not None and not items[text_id].evaluates
+        }
+        rows = [row for row, text_id in enumerate(items) if text_id in labels]
+        return self.round.vectors[rows], [labels[i] for i in items if i in labels]
+
+    def rerank(self, others: Sequence[Labelled] = ()) -> None:
         """Put the open training texts in a new order; evaluation texts keep their places.
 
         The ranking does not learn from answers to evaluation texts either, since it decides what
-        the classifier is trained on.
+        the classifier is trained on. It learns from `others`, which are texts of other rounds.
         """
-        answers, items = self.answers(), self.round.items
-        labels = {}
-        for text_id, own in answers.items():
-            label = decision(own)[1]
-            if label is not None and not items[text_id].evaluates:
-                labels[text_id] = label
-        remaining = [i for i in self.open_ids(answers) if not items[i].evaluates]
-        ranked = uncertainty_order(self.round, labels, remaining)
+        items = self.round.items
+        remaining = [i for i in self.open_ids(self.answers()) if not items[i].evaluates]
+        ranked = uncertainty_order(self.round, [self.labelled(), *others], remaining)
         complete = set(items).difference(ranked)
         training = iter([*(x for x in items if x in complete and not items[x].evaluates), *ranked])
         with self.lock:
@@ -230,19 +241,10 @@ class TaskQueue:
     def finished(self) -> bool:
         """Whether every text is decided, or somebody ended the round when that was possible."""
         answers = self.answers()
-        ended = self.can_end(answers) and any(
-            self.can_end(self._of_round(decisions_in_force(self.events[:place])))
-            for place, event in enumerate(self.events)
-            if event.kind == FINISH and event.round == self.round.number
-            if event.text in ("", self.round.query_digest)  # not of a query that was replaced
-        )
-        return ended or not (self.open_ids(answers) or self.ties(answers))
+        if self.closed_at is not None or (self.can_end() and was_ended(self.round, self.events)):
+            return True
+        return not (self.open_ids(answers) or self.ties(answers))
 
-    def can_end(self, answers: dict[str, Answers]) -> bool:
+    def can_end(self) -> bool:
         """Whether the round may be ended early: the first one needs a label to train on."""
-        if self.round.number > 1:
-            return bool(answers)
-        return any(
-            decision(own)[1] is not None and not self.round.items[text_id].evaluates
-            for text_id, own in answers.items()
-        )
+        return can_end(self.round, self.answers())

@@ -54,6 +54,7 @@ class Terminal:
     """Share of texts that are asked a second time, to measure how consistent the person is."""
 
     human = True
+    keeps_journal = True
 
     def __post_init__(self) -> None:
         check_guidelines(self.guidelines)
@@ -76,6 +77,7 @@ class Terminal:
         queue = open_queue(query, self.blind, overlap=0.0, recheck=self.recheck)
         with keys() as read_key:
             TerminalRound(queue, self.name, read_guidelines(self.guidelines), read_key).run()
+        queue.close()
         return collected_answers(queue, query)
 
 
@@ -151,7 +153,7 @@ class TerminalRound:
 
     def _end_round(self) -> bool:
         """Whether the round was ended."""
-        if not self.queue.can_end(self.queue.answers()):
+        if not self.queue.can_end():
             self.message = "there is nothing to learn from yet: answer a few texts first"
             return False
         self.console.print(

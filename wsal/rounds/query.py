@@ -1,6 +1,6 @@
 """Choose the texts of a round, on arrays: row n of each array is text n of the pool."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
 from wsal.active.wrappers import candidate_sizes
-from wsal.annotation.query import REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
 from wsal.rounds.disagreement import contradicts, near_duplicates
@@ -21,6 +21,9 @@ from wsal.seeding import rng
 from wsal.settings import ActiveSettings
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
+LEAST_CHOSEN = 0.25
+"""Share of the query that the strategy chooses however many texts were answered early: it knows the
+newest classifier, and texts for evaluation are hidden among its texts."""
 EVALUATION = "drawn at random"  # and no more: people should not know which texts measure
 
 
@@ -58,6 +61,12 @@ class Query:
     n_evaluation: int  # texts of the table that measure quality
     n_candidates: int  # texts that the strategy chose from
     n_left: int  # texts outside the frame that nobody was asked about
+    n_early: int = 0  # texts of the table that people answered before it was made
+
+
+def nothing_early() -> Rows:
+    """No rows."""
+    return np.empty(0, np.int64)
 
 
 def choose_query(
@@ -67,11 +76,16 @@ def choose_query(
     settings: ActiveSettings,
     n_evaluation: int,
     seed: int,
+    early: Callable[[], Rows] = nothing_early,
 ) -> Query:
     """Choose `settings.query_size` texts to train on and `n_evaluation` texts to measure with.
 
     Training texts come from outside the frame, evaluation texts from inside it. A text is asked
     once, except that `settings.review` texts are repeated whose label looks wrong.
+
+    Rows that people have answered already, `early()`, come first and take the place of as many
+    texts of the strategy, of which a quarter stays. The function is called last, since people
+    answer until then.
 
     Raises:
         PoolExhaustedError: every text outside the frame was asked.
@@ -107,6 +121,8 @@ def choose_query(
         drawn=is_random,
     )
     chosen = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
+    answered = early()
+    chosen = _first(chosen, ~np.isin(rows[chosen.rows], answered), settings, len(answered))
     doubtful = doubtful_labels(state, settings.review)
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
@@ -114,7 +130,8 @@ def choose_query(
         _as_table(rows, probs, chosen, tables.TRAIN),
         _as_table(state.frame.rows, state.frame_probs, drawn, tables.EVALUATE),
     ]
-    return Query(_interleaved(pl.concat(parts)), len(measured), n, len(left))
+    table = _ranked([_already_answered(answered), _interleaved(pl.concat(parts))])
+    return Query(table, len(measured), n, len(left), len(answered))
 
 
 def draw_candidates(
@@ -179,6 +196,23 @@ def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.Da
     )
 
 
+def _first(
+    chosen: Selection, wanted: np.ndarray, settings: ActiveSettings, n_answered: int
+) -> Selection:
+    """The `wanted` ones of a selection, without as many of the last ones as were answered."""
+    least = int(LEAST_CHOSEN * settings.query_size)
+    kept = np.flatnonzero(wanted)[: max(settings.query_size - n_answered, least)]
+    return Selection(chosen.rows[kept], chosen.scores[kept], [chosen.reasons[i] for i in kept])
+
+
+def _already_answered(rows: Rows) -> pl.DataFrame:
+    """The rows that people have answered; they saw no prediction of the newest classifier."""
+    n = len(rows)
+    nothing = Selection(np.arange(n), np.zeros(n, np.float32), [EARLY_REASON] * n)
+    table = _as_table(rows, np.zeros((n, 1), np.float32), nothing, tables.TRAIN)
+    return table.with_columns(predicted=pl.lit(-1, pl.Int64))
+
+
 def _as_table(
     rows: Rows, probs: Probs, chosen: Selection, purpose: str, *, repeated: bool = False
 ) -> pl.DataFrame:
@@ -196,7 +230,11 @@ def _as_table(
 
 
 def _interleaved(query: pl.DataFrame) -> pl.DataFrame:
-    """Texts for evaluation spread evenly among the others, and ranks given."""
+    """Texts for evaluation spread evenly among the others."""
     place = (pl.int_range(pl.len()).over("purpose") + 0.5) / pl.len().over("purpose")
-    ordered = query.sort(place, maintain_order=True)
-    return ordered.with_columns(rank=pl.int_range(1, pl.len() + 1))
+    return query.sort(place, maintain_order=True)
+
+
+def _ranked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All parts in this order, and ranks from 1."""
+    return pl.concat(parts, rechunk=True).with_columns(rank=pl.int_range(1, pl.len() + 1))

@@ -2,16 +2,18 @@
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from wsal import processes
 from wsal.active.stopping import stop_verdicts
+from wsal.annotation.early import Serving, keeps_journal
 from wsal.artifacts import Facts
 from wsal.components import Components
 from wsal.errors import BusyError, PoolExhaustedError, WaitingForAnnotations
 from wsal.json_files import write_json
+from wsal.rounds.early import early_kept
 from wsal.rounds.migration import migrate
 from wsal.run.checks import check_rounds
 from wsal.run.pipeline import Outcome, disk_errors, follow, round_of, run_stage
@@ -57,14 +59,28 @@ def run_command(
                 for line in migrate(run_dir):
                     report(line)
                 write_json(run_dir / CONFIG, nodes)
-                asks_people = command in ("annotate", "active", "run")
-                page = getattr(components["annotator"], "serving", None) if asks_people else None
-                with page(run_dir) if page else nullcontext():
-                    return _run(command, run_dir, components, nodes["name"], report)
+                with _page(command, run_dir, components) as say_over:
+                    return _run(command, run_dir, components, nodes["name"], report, say_over)
+
+
+def _page(
+    command: str, run_dir: Path, components: Components
+) -> AbstractContextManager[Callable[[str], None]]:
+    """What keeps people's page up, if they answer on one; see `early.Serving`."""
+    serving: Serving | None = getattr(components["annotator"], "serving", None)
+    if serving is None or command not in ("annotate", "active", "run"):
+        return nullcontext(lambda _: None)
+    waits = command == "annotate" or components["active"].wait
+    return serving(run_dir, 0 if waits else components["active"].rounds)
 
 
 def _run(
-    command: str, run_dir: Path, components: Components, name: str, report: Report
+    command: str,
+    run_dir: Path,
+    components: Components,
+    name: str,
+    report: Report,
+    say_over: Callable[[str], None],
 ) -> dict[str, Any] | None:
     def step(stage: str, number: int = 0) -> Outcome:
         outcome = run_stage(run_dir, stage, components, number)
@@ -87,6 +103,10 @@ def _run(
         summary = summarise(run_dir, name, components["active"].rounds)
         write_json(run_dir / "summary.json", summary)
         raise
+    kept = early_kept(run_dir, n_rounds) if keeps_journal(components["annotator"]) else ""
+    if kept:
+        report(kept)
+    say_over(f"The last round is done. {kept}".strip())
     if command == "run":
         step("export", n_rounds + 1)
     summary = summarise(run_dir, name, n_rounds)

@@ -70,8 +70,10 @@ def _embed(facts: Facts) -> str:
 
 
 def _select(facts: Facts) -> str:
+    early = f", {n} answered early" if (n := facts.get("n_early")) else ""
     return (
-        f"{facts['n_asked']} texts to label, {facts['n_evaluation']} of them for evaluation; "
+        f"{facts['n_asked']} texts to label, {facts['n_evaluation']} of them for evaluation"
+        f"{early}; "
         f"{facts['n_candidates']:,} candidates of {facts['n_left']:,} unlabelled texts"
     )
 

@@ -8,13 +8,16 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import QueryStrategy
+from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import all_answers, gold_answers, llm_labels
+from wsal.annotation.early import keeps_journal, open_in_journal
 from wsal.arrays import Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.rounds.disagreement import disputed_texts
+from wsal.rounds.early import early_rows
 from wsal.rounds.evaluation_frame import (
     frame_probs,
     new_frame,
@@ -24,7 +27,13 @@ from wsal.rounds.evaluation_frame import (
     write_frame,
 )
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
-from wsal.rounds.query import PoolReader, RoundState, choose_query, with_texts
+from wsal.rounds.query import (
+    PoolReader,
+    RoundState,
+    choose_query,
+    nothing_early,
+    with_texts,
+)
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
 
 
@@ -46,8 +55,13 @@ def select(
     evaluation: EvaluationSettings,
     seed: int,
     hardware: HardwareSettings,
+    annotator: Annotator,
 ) -> Facts:
-    """pool.parquet, the newest classifier, earlier answers -> query.parquet, frame.parquet."""
+    """pool.parquet, the newest classifier, earlier answers -> query.parquet, frame.parquet.
+
+    Texts that people answered while the classifier was trained are part of the query; the journal
+    says which these are, so that a query made again has the same.
+    """
     number = len(earlier_annotations) + 1
     if earlier_queries:
         frame = read_frame(pool, earlier_queries[0])
@@ -74,7 +88,16 @@ def select(
     )
     reader = _reader(pool, tokens, weak_labels, classifier, encoder, hardware, number)
     n_evaluation = sample_size(pool.facts, evaluation, number)
-    query = choose_query(state, reader, strategy, active, n_evaluation, seed)
+
+    def early() -> Rows:
+        run_dir = pool.path.parent
+        open_in_journal(run_dir, number)
+        return early_rows(run_dir, number, pool, frame, earlier_queries, earlier_annotations)
+
+    query = choose_query(
+        state, reader, strategy, active, n_evaluation, seed,
+        early if keeps_journal(annotator) else nothing_early,
+    )  # fmt: skip
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
     tables.write(asked, out / "query.parquet", tables.QUERY)
@@ -85,6 +108,7 @@ def select(
         "n_again": int(asked["repeated"].sum()),
         "n_candidates": query.n_candidates,
         "n_left": query.n_left,
+        "n_early": query.n_early,
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
     }
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Web:
     """How long a text on somebody's screen is kept from others."""
 
     human = True
+    keeps_journal = True
 
     def __post_init__(self) -> None:
         check_guidelines(self.guidelines)
@@ -69,41 +70,38 @@ class Web:
         while not queue.finished():
             time.sleep(POLL_SECONDS)
             queue.refresh()
+        queue.close()
         return collected_answers(queue, query)
 
     @contextlib.contextmanager
-    def serving(self, run_dir: Path) -> Iterator[None]:
-        """Keep the page up while a command works on the run."""
+    def serving(self, run_dir: Path, early_until: int) -> Iterator[Callable[[str], None]]:
+        """Keep the page up while a command works on the run.
+
+        People answer early for rounds up to `early_until`. The function that is yielded tells them
+        that nothing more is asked, and why.
+        """
         from wsal.guidelines import read_guidelines  # noqa: PLC0415
         from wsal.run import stage_lines  # noqa: PLC0415
-        from wsal.web.app import make_app  # noqa: PLC0415
-        from wsal.web.server import LAST_POLL_SECONDS, running, tokens_of  # noqa: PLC0415
-        from wsal.web.site import Site  # noqa: PLC0415
+        from wsal.web.page_process import PageSettings, page_process  # noqa: PLC0415
+        from wsal.web.server import tokens_of  # noqa: PLC0415
 
         tokens = tokens_of(run_dir, self.people)
-        site = Site(
-            run_dir,
-            tokens,
-            guidelines=read_guidelines(self.guidelines),
-            blind=self.blind,
-            overlap=self.overlap,
-            recheck=self.recheck,
-            lease_seconds=self.lease_seconds,
-        )
+        settings = PageSettings(
+            str(run_dir), tokens, read_guidelines(self.guidelines), self.blind, self.overlap,
+            self.recheck, self.lease_seconds, early_until,
+        )  # fmt: skip
         listening = listening_socket(self.host, self.port, "annotator.port=")
         port = listening.getsockname()[1]
         host = reachable_host(self.host)
         addresses = [f"http://{host}:{port}/?token={token}" for token in tokens]
-        with running(make_app(site), listening):
+        with page_process(settings, listening) as say_over:
             for address, name in zip(addresses, tokens.values(), strict=True):
                 stage_lines.print_line(f"annotate at {address}" + (f"  ({name})" if name else ""))
             if self.browser:
                 webbrowser.open(addresses[0])
             try:
-                yield
-                site.over = "The run is complete."
-            finally:
-                site.over = site.over or "wsal has stopped; run the same command to continue."
-                end = time.monotonic() + LAST_POLL_SECONDS
-                while site.last_poll > end - LAST_POLL_SECONDS - 10 and time.monotonic() < end:
-                    time.sleep(0.1)
+                yield say_over
+            except BaseException:
+                say_over("wsal has stopped; run the same command to continue.")
+                raise
+            say_over("The run is complete.")

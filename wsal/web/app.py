@@ -1,7 +1,6 @@
 """The page over HTTP: a few routes, and the checks that keep strangers out."""
 
 import hmac
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,11 +12,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 
-from wsal.annotation.journal import FINISH, SETTLED, UNDO
-from wsal.annotation.open_round import Item, newest_round
+from wsal.annotation.journal import UNDO
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
-from wsal.web.actions import LABELLED, Action, events_of
+from wsal.web.actions import Action, check, events_of, queue_of
+from wsal.web.items import shown, to_settle, undone
 from wsal.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
@@ -105,27 +104,38 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
     """What the side panel shows."""
     site = _site(request)
     site.last_poll = time.monotonic()
-    queue = site.queue()
+    site.update()
+    queues = site.queues()
     general: dict[str, Any] = {"name": name, "over": site.over, "quality": site.quality}
-    if queue is None:
+    if not queues:
         phase = "over" if site.over else "training"
-        return {**general, "phase": phase, "round": newest_round(site.run_dir)[0]}
-    queue.refresh()
+        return {**general, "phase": phase, "round": site.number}
+    for queue in queues:
+        queue.refresh()
     return {
         **general,
-        "phase": "round",
-        **panel.progress(queue),
-        "labels": queue.round.labels,
+        "phase": "early" if queues[0].round.is_early else "round",
+        **panel.progress(queues),
+        "labels": queues[0].round.labels,
         "guidelines": site.guidelines,
-        "distribution": panel.distribution(queue),
-        "people": panel.people(queue.events),
+        "distribution": panel.distribution(queues[0]),
+        "people": panel.people(queues[0].events),
     }
 
 
-async def _queue(request: Request) -> TaskQueue | None:
-    """The open queue; while a round is being opened, other people's requests are served."""
-    is_current, queue = _site(request).current()
-    return queue if is_current else await run_in_threadpool(_site(request).queue)
+async def _queues(request: Request) -> list[TaskQueue]:
+    """The queues that texts are given from, the most urgent first.
+
+    While a round is being opened, people get texts of the early queue, or wait if there is none;
+    other requests are served in any case.
+    """
+    site = _site(request)
+    if not site.is_current():
+        if site.early_queue:
+            site.update_soon()
+        else:
+            await run_in_threadpool(site.update)
+    return site.queues()
 
 
 # The next texts and actions are handled in the event loop: a thread would cost more than they do.
@@ -134,91 +144,37 @@ async def next_texts(
     request: Request, name: AnnotatorName, n: int = 5, on_page: str = ""
 ) -> dict[str, Any]:
     """The next `n` texts for a person who has the ids `on_page` (one a line) already."""
-    queue = await _queue(request)
-    if queue is None:
-        return {"items": []}
     ids = [text_id for text_id in on_page.split("\n") if text_id]
-    assigned = queue.assign(name, max(0, min(n, MOST_TEXTS)), ids)
-    return {
-        "items": [
-            _shown(queue, queue.round.items[text_id], recheck=recheck)
-            for text_id, recheck in assigned
+    items: list[dict[str, Any]] = []
+    for queue in await _queues(request):
+        wanted = max(0, min(n, MOST_TEXTS)) - len(items)
+        items += [
+            shown(queue, queue.round.items[text_id], recheck=recheck)
+            for text_id, recheck in queue.assign(name, wanted, ids)
         ]
-    }
+    return {"items": items}
 
 
 @routes.get("/api/settle")
 def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
     """Texts on which people disagree, or which were flagged or have a note."""
-    queue = _site(request).queue()
-    if queue is None:
-        return {"items": []}
-    queue.refresh()
-    answers, remarks = queue.answers(), panel.remarks(queue.events)
-    ids = dict.fromkeys([*queue.ties(answers), *(i for i in remarks if i in answers)])
-    return {
-        "items": [
-            {
-                **_shown(queue, queue.round.items[text_id]),
-                "duplicates": [],
-                "answers": [[name, e.label or e.kind] for name, e in answers[text_id].items()],
-                "remarks": remarks.get(text_id, []),
-            }
-            for text_id in ids
-            if SETTLED not in answers[text_id]
-        ]
-    }
+    site = _site(request)
+    site.update()
+    return {"items": [item for queue in site.queues() for item in to_settle(queue)]}
 
 
 @routes.post("/api/act")
 async def act(request: Request, action: Action, name: PosterName) -> dict[str, Any]:
     """Write what a person did to the journal; answered once it is on the disk."""
-    queue = await _queue(request)
-    if queue is None or queue.round.number != action.round:
-        raise HTTPException(409, f"round {action.round} is not open for answers")
-    if action.kind in LABELLED and action.label not in queue.round.labels:
-        raise HTTPException(422, f"unknown label {action.label!r}")
-    if unknown := [text_id for text_id in action.ids if text_id not in queue.round.items]:
-        raise HTTPException(422, f"id {unknown[0]!r} was not asked in round {action.round}")
-    if not action.ids and action.kind not in (UNDO, FINISH):
-        raise HTTPException(422, f"{action.kind} needs the id of a text")
-    if action.kind == FINISH and not queue.can_end(queue.answers()):
-        raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
-    n_new = queue.append(events_of(action, name))
-    if queue.ranking_is_due():
-        threading.Thread(target=queue.rerank, daemon=True).start()
-    answer = {"new": n_new, **panel.progress(queue)}
-    if n_new and action.kind == UNDO and (text_id := queue.last_undone(name)):
-        answer["undone"] = _shown(queue, queue.round.items[text_id])
+    site, queues = _site(request), await _queues(request)
+    known = site.known()
+    queue = queue_of(action, queues, known)
+    check(action, queue)
+    early = queue.round.is_early or all(queue is not other for other in queues)
+    number = site.number + 1 if early else queue.round.number
+    n_new = queue.append(events_of(action, name, number, early=early))
+    site.rank_soon()
+    answer = {"new": n_new, **panel.progress(queues)}
+    if n_new and action.kind == UNDO and (text := undone(name, known)):
+        answer["undone"] = text
     return answer
-
-
-def _shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, Any]:
-    """An item as the page gets it. The guess and votes of a blind one never leave the server.
-
-    Nor does its reason, which would show which texts belong to the evaluation sample.
-    """
-    blind = item.blind or recheck
-    answers = queue.answers()
-    shown: dict[str, Any] = {
-        "id": item.id,
-        "text": item.text,
-        "fields": item.fields,
-        "reason": "" if blind else item.reason,
-        "blind": blind,
-        "recheck": recheck,
-        "round": queue.round.number,
-        "duplicates": [
-            {"id": text_id, "text": queue.round.items[text_id].text}
-            for text_id in item.duplicates
-            if text_id not in answers and not recheck
-        ],
-    }
-    if not blind:
-        shown |= {
-            "guess": item.guess,
-            "confidence": item.confidence,
-            "votes": item.votes,
-            "highlights": item.highlights,
-        }
-    return shown

@@ -59,16 +59,22 @@ def quality(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def progress(queue: TaskQueue) -> dict[str, Any]:
-    """Counts of the round."""
-    answers = queue.answers()
-    return {
-        "round": queue.round.number,
-        "n": len(queue.round.items),
-        "open": len(queue.open_ids(answers)),
-        "ties": len(queue.ties(answers)),
-        "finished": queue.finished(),
-    }
+def progress(queues: Sequence[TaskQueue]) -> dict[str, Any]:
+    """Counts of the open round, and how many texts are answered early; empty without queues."""
+    counts: dict[str, Any] = {}
+    for queue in queues:
+        answers = queue.answers()
+        if queue.round.is_early:
+            counts = {"round": queue.round.number, "ties": 0, **counts, "early": len(answers)}
+        else:
+            counts = {
+                "round": queue.round.number,
+                "n": len(queue.round.items),
+                "open": len(queue.open_ids(answers)),
+                "ties": len(queue.ties(answers)),
+                "finished": queue.finished(),
+            }
+    return counts
 
 
 def distribution(queue: TaskQueue) -> list[tuple[str, int]]:

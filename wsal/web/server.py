@@ -1,8 +1,4 @@
-"""The page's server, in a thread of the command that runs the loop.
-
-One process and one lock on the run folder; the page stays up while the classifier trains, and goes
-when the command ends.
-"""
+"""The page's server, in a thread, and who may use it."""
 
 import contextlib
 import json
@@ -16,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsal.json_files import write_json
-
-LAST_POLL_SECONDS = 4.0  # that open pages have to learn that the run is over
 
 
 def tokens_of(run_dir: Path, people: Sequence[str]) -> dict[str, str]:
@@ -43,7 +37,7 @@ def running(app: object, listening: socket.socket) -> Iterator[None]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)  # seconds; at the default of 0.005, training delays requests
+    sys.setswitchinterval(0.0005)  # seconds; at the default of 0.005, other threads delay requests
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)

@@ -66,7 +66,7 @@ async function sendAll() {
 
 // ---- the next text ----------------------------------------------------------------------------
 async function refill() {
-  if (state.fetching || state.settling || state.phase !== "round") return;
+  if (state.fetching || state.settling || !["round", "early"].includes(state.phase)) return;
   state.fetching = true;
   try {
     const onPage = [...state.queue, state.current].filter(Boolean).map((item) => item.id);
@@ -74,7 +74,7 @@ async function refill() {
     const ids = [...onPage, ...waiting];
     const query = new URLSearchParams({ n: Math.max(0, QUEUED - state.queue.length), on_page: ids.join("\n") });
     const items = (await (await fetch(`/api/next?${query}`)).json()).items || [];
-    state.queue.push(...items.filter((item) => item.round === state.round && (item.recheck || !ids.includes(item.id))));
+    state.queue.push(...items.filter((item) => (item.early || item.round === state.round) && (item.recheck || !ids.includes(item.id))));
     state.exhausted = !waiting.length && !unsent().length;
   } catch { /* the next poll tries again */ } finally { state.fetching = false; }
   if (!state.current && state.queue.length) next();
@@ -105,7 +105,7 @@ function decide(kind, label = null) {
   const others = state.together ? item.duplicates.map((duplicate) => duplicate.id) : [];
   const seconds = (performance.now() - state.since) / 1000;
   const shown = state.showsGuess && !item.blind ? "guess,votes" : "";
-  send({ kind, label, ids: [item.id, ...others], seconds, shown });
+  send({ kind, label, round: item.round, ids: [item.id, ...others], seconds, shown });
   state.queue = state.queue.filter((queued) => !others.includes(queued.id));
   $("search").value = "";
   next();
@@ -113,7 +113,7 @@ function decide(kind, label = null) {
 function undo() { send({ kind: "undo" }); }
 function remark(kind, note) {
   if (!state.current) return;
-  send({ kind, ids: [state.current.id], note });
+  send({ kind, round: state.current.round, ids: [state.current.id], note });
   status(kind === "flag" ? "flagged" : "note saved");
 }
 function openNote() { if (state.current) { $("note").hidden = false; $("note-text").focus(); } }
@@ -152,6 +152,7 @@ function render() {
   $("message").textContent = state.settling ? "Settle: people disagree on this text, or somebody flagged it or left a note." : "";
   for (const id of ["text", "fields", "duplicates", "reason", "guess", "remarks"]) fill(id);
   $("text").dataset.shown = item ? item.id : "";
+  $("early").textContent = earlyNote(item);
   if (item) renderItem(item);
   else showEmpty();
   drawClasses();
@@ -171,21 +172,32 @@ function renderItem(item) {
   else if (item.reason) fill("reason", make("span", `Why this text: ${item.reason}`));
   if (showsGuess) {
     const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("guess", make("div", `Guess: ${item.guess} (${item.confidence.toFixed(2)})`), make("div", `Votes: ${votes}`));
+    fill("guess", make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
   } else if (state.showsGuess) fill("guess", make("span", "Guess and votes are hidden for this text."));
   const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
   fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
 }
+function disagreement() {
+  return state.ties === 1 ? "People disagree on 1 text: press a to settle it."
+    : `People disagree on ${state.ties} texts: press a to settle them.`;
+}
+function earlyNote(item) { // why a text is asked now that no round has asked
+  if (!item?.early || state.settling) return "";
+  const counts = `your answers count for round ${item.round}.`;
+  if (state.phase === "round" && item.round === state.round) return `Round ${state.round} begins with the next text.`;
+  if (state.phase === "early") return `Round ${state.round - 1} is training; ${counts}`;
+  return state.ties ? `${disagreement()} Until then, ${counts}` : `Others are finishing round ${state.round}; ${counts}`;
+}
 function emptyMessage() {
   if (state.phase === "over") return state.over;
-  if (state.phase === "training") {
-    const work = state.round ? `wsal is learning from round ${state.round}` : "wsal is preparing the first round";
+  if (["training", "early"].includes(state.phase)) {
+    const trained = state.phase === "early" ? state.round - 1 : state.round;
+    const work = trained ? `wsal is learning from round ${trained}` : "wsal is preparing the first round";
     return `${work}. The next texts will appear here.`;
   }
   if (state.phase === "round") {
     if (state.settling) return "Nothing to settle. Press a to go back.";
-    if (state.ties === 1) return "People disagree on 1 text: press a to settle it.";
-    if (state.ties) return `People disagree on ${state.ties} texts: press a to settle them.`;
+    if (state.ties) return disagreement();
     if (state.exhausted) return "There are no more texts for you in this round; others may still be answering.";
   }
   return "Loading…";
@@ -230,7 +242,7 @@ function drawFolded(labels, separator) {
 }
 function drawCommands() {
   const pressed = { v: state.showsGuess, d: state.together, g: state.showsGuidelines, a: state.settling };
-  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length };
+  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length, e: state.phase === "early" };
   fill("commands", ...COMMANDS.filter(([key]) => !useless[key]).map(([key, name, run]) => {
     const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
     if (key in pressed) button.setAttribute("aria-pressed", String(pressed[key]));
@@ -240,9 +252,11 @@ function drawCommands() {
   }));
 }
 function showCount(progress) {
-  if (progress.n === undefined) return;
+  if (progress.round === undefined || progress.ties === undefined) return;
   state.ties = progress.ties;
   $("round").textContent = `round ${progress.round}`;
+  $("bar").hidden = progress.n === undefined;
+  if (progress.n === undefined) { $("count").textContent = `${progress.early} answered`; return; }
   $("bar").max = progress.n; $("bar").value = progress.n - progress.open;
   $("count").textContent = `${progress.n - progress.open} of ${progress.n}`;
 }
@@ -274,6 +288,12 @@ $("note").addEventListener("submit", (event) => {
   closeNote();
 });
 
+function stillShown({ phase, round }) { // whoever reads an early text when the phase changes may answer it
+  if (state.settling || !["round", "early"].includes(phase)) return { queue: [], current: null };
+  const next = phase === "early" ? round : round + 1;
+  return { current: state.current?.early ? state.current : null,
+    queue: state.queue.filter((item) => item.early && item.round === next) };
+}
 async function poll() {
   let news;
   try {
@@ -288,11 +308,12 @@ async function poll() {
   const isNew = news.phase !== state.phase || news.round !== state.round;
   const labels = news.labels || state.labels;
   const relabelled = labels.join("\n") !== state.labels.join("\n");
-  if (isNew) Object.assign(state, { queue: [], current: null, settling: false, exhausted: false });
+  if (isNew) Object.assign(state, { ...stillShown(news), settling: false, exhausted: false });
   Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
   showCount(news);
   drawPanel(news);
   if (isNew || relabelled) render();
+  $("early").textContent = earlyNote(state.current);
   if (unsent().length) flush();
   if (!state.current || state.queue.length < QUEUED - 1) refill();
 }

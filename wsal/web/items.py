@@ -1,0 +1,68 @@
+"""Texts as the page gets them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from wsal.annotation.journal import SETTLED
+from wsal.annotation.open_round import Item
+from wsal.annotation.task_queue import TaskQueue
+from wsal.web import panel
+
+
+def shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, Any]:
+    """An item as the page gets it. The guess and votes of a blind one never leave the server.
+
+    Nor does its reason, which would show which texts belong to the evaluation sample.
+    """
+    blind = item.blind or recheck
+    answers = queue.answers()
+    as_shown: dict[str, Any] = {
+        "id": item.id,
+        "text": item.text,
+        "fields": item.fields,
+        "reason": "" if blind else item.reason,
+        "blind": blind,
+        "recheck": recheck,
+        "early": queue.round.is_early,
+        "round": queue.round.number,
+        "duplicates": [
+            {"id": text_id, "text": queue.round.items[text_id].text}
+            for text_id in item.duplicates
+            if text_id not in answers and not recheck
+        ],
+    }
+    if not blind:
+        as_shown |= {
+            "guess": item.guess,
+            "confidence": item.confidence,
+            "votes": item.votes,
+            "highlights": item.highlights,
+        }
+    return as_shown
+
+
+def to_settle(queue: TaskQueue) -> list[dict[str, Any]]:
+    """Texts on which people disagree, or which were flagged or have a note, with their answers."""
+    queue.refresh()
+    answers, remarks = queue.answers(), panel.remarks(queue.events)
+    ids = dict.fromkeys([*queue.ties(answers), *(i for i in remarks if i in answers)])
+    return [
+        {
+            **shown(queue, queue.round.items[text_id]),
+            "duplicates": [],
+            "answers": [[name, e.label or e.kind] for name, e in answers[text_id].items()],
+            "remarks": remarks.get(text_id, []),
+        }
+        for text_id in ids
+        if SETTLED not in answers[text_id]
+    ]
+
+
+def undone(name: str, queues: Iterable[TaskQueue]) -> dict[str, Any] | None:
+    """The text whose decision a person has just undone, as the page gets it."""
+    for queue in queues:
+        queue.refresh()
+        text_id = queue.last_undone(name)
+        if text_id in queue.round.items:
+            return shown(queue, queue.round.items[text_id])
+    return None
