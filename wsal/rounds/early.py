@@ -118,11 +118,16 @@ def write_early(run_dir: Path, number: int) -> None:
 
 
 def read_early(run_dir: Path, number: int, blind_share: float) -> OpenRound | None:
-    """The texts that `write_early` chose for a round, as the page shows them; None before that."""
-    path = run_dir / f"rounds/{number:03d}" / EARLY_FILE
+    """The texts that `write_early` chose for a round, as the page shows them; None before that.
+
+    They have no guesses if the pool was made again since, as classes may have other numbers now.
+    """
+    path, pool = run_dir / f"rounds/{number:03d}" / EARLY_FILE, run_dir / "pool" / MANIFEST
     if not path.exists():
         return None
     table = tables.read(path, tables.QUERY)
+    if path.stat().st_mtime_ns <= pool.stat().st_mtime_ns:
+        table = table.with_columns(predicted=pl.lit(-1, pl.Int16))
     hidden = hidden_ids(table, number, blind_share)
     return with_evidence(run_dir, number, table, hidden, is_early=True)
 
