@@ -11,6 +11,7 @@ from llm.fake_server import FakeServer
 from wsal import artifacts, tables
 from wsal.annotation import audit
 from wsal.annotation.annotators import File, Oracle
+from wsal.annotation.early import open_in_journal
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.journal import ANSWER, FINISH, JOURNAL_FILE, Event, Journal
 from wsal.annotation.llm_annotators import Cascade, Llm
@@ -18,8 +19,11 @@ from wsal.annotation.open_round import newest_round, read_round
 from wsal.annotation.similarity import class_centres, class_scores, similar_gold
 from wsal.annotation.split import read_split
 from wsal.annotation.terminal import Terminal
+from wsal.artifacts import Artifact
 from wsal.errors import AnnotationError, ConfigError, LLMError, WaitingForAnnotations
 from wsal.llm.settings import Price
+from wsal.rounds.early import early_rows
+from wsal.rounds.evaluation_frame import Frame
 from wsal.web import panel
 from wsal.web.annotator import Web
 from wsal.web.site import Site
@@ -224,6 +228,32 @@ def test_texts_that_people_answered_early_are_theirs_and_not_asked_again(run, se
     done = run.annotate(Cascade(Web(browser=False), audit=0.0), server)
     assert done.labels("ann") == {text: gold_of(text) for text in early}
     assert not set(early) & set(done.llm["text"])
+
+
+def test_what_people_answered_while_the_model_was_asked_counts_for_the_next_round(run, server):
+    """The query was made, but nobody had been given it: its texts were early ones until then."""
+    journal = Journal(run.path / JOURNAL_FILE)
+    open_in_journal(run.path, 1)
+    ids = dict(pl.read_parquet(run.round_dir / "query/query.parquet")["text", "id"].iter_rows())
+    while_asked = ["cup 1", "cup 3"]  # the model's; of the second, the classifier is sure
+    journal.append([
+        Event(f"{text}.0", ANSWER, "ann", 1, ids[text], "Tea", 4.0, "early", text=text)
+        for text in while_asked
+    ])  # fmt: skip
+    journal.append([
+        Event(f"{t}.0", ANSWER, "bob", 1, ids[t], gold_of(t), 4.0, text=t)
+        for t in ids if t not in while_asked
+    ])  # fmt: skip
+    done = run.annotate(Cascade(Web(browser=False), audit=0.0), server)
+    assert done.labels("llm:fake")["cup 1"] == "Cup"
+    assert not done.labels("ann")
+    pool, query, annotations = (
+        Artifact.open(run.path / place)
+        for place in ("pool", "rounds/001/query", "rounds/001/annotations")
+    )
+    nothing = Frame(np.empty(0, np.int64), np.empty(0, np.int64))
+    rows = early_rows(run.path, 2, pool, nothing, [query], [annotations])
+    assert pl.read_parquet(pool.path / "pool.parquet")["text"].gather(rows).to_list() == while_asked
 
 
 def test_who_was_asked_everything_stays_so_and_the_other_way_round(run, server):

@@ -125,11 +125,13 @@ def test_calibration_recovers_what_scores_were_drawn_with(bonus, slope):
     assert fitted.slope == pytest.approx(slope, abs=0.1)
 
 
-def test_calibration_changes_no_answer():
-    rng, prior = np.random.default_rng(0), np.full(4, 0.25)
-    scores = rng.normal(size=(500, 4))
+@pytest.mark.parametrize("prior", [[0.25, 0.25, 0.25, 0.25], [0.9, 0.05, 0.04, 0.01], [0.1, 0.9]])
+def test_calibration_changes_no_answer(prior):
+    rng, prior = np.random.default_rng(0), np.array(prior)
+    scores = rng.normal(scale=2, size=(500, len(prior)))
+    answers = Calibration().probs(scores, prior).argmax(axis=1)
     unsure = Calibration(1.0, bonus=-4.0, slope=0.1).probs(scores, prior)
-    assert (unsure.argmax(axis=1) == scores.argmax(axis=1)).all()
+    assert (unsure.argmax(axis=1) == answers).all()
 
 
 @pytest.mark.parametrize("n", [30, 100, 1000])

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from wsal.label_models.auto import Auto
+from wsal.label_models.dawid_skene import DawidSkene
+from wsal.label_models.moments import Moments
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes, TermVotes
+from wsal.label_models.triplets import Triplets
+from wsal.label_models.vote_patterns import LEAST_OF_TERM, learning_sample
 
 CLASSES = 4
 WORDS = 6
@@ -81,3 +85,25 @@ def test_a_rule_whose_words_are_alike_loses_nothing():
     same = replace(shuffled, votes=replace(shuffled.votes, rules=column.astype(np.int32)))
     by_term = accuracy(Auto(), replace(votes, by_term=same), truth)
     assert by_term > accuracy(Auto(by_term=False), votes, truth) - 0.01
+
+
+@pytest.mark.parametrize("model", [DawidSkene, Moments, Triplets])
+def test_models_of_whole_rules_do_not_learn_from_more_texts_because_of_terms(model):
+    votes, _ = catalogue()
+    fitted = [model(max_texts=600).fit(each, CLASSES).arrays()
+              for each in (votes, votes.without_terms())]  # fmt: skip
+    for name, values in fitted[1].items():
+        assert np.array_equal(fitted[0][name], values)
+
+
+def test_a_sample_keeps_enough_votes_of_each_rule_and_a_few_of_each_term():
+    votes, _ = catalogue()
+    sample, weights = learning_sample(votes, 600, least=100)
+    assert weights.max() == 10
+    for cast, kept, least in (
+        (votes, sample, 100),
+        (votes.voters, sample.voters, LEAST_OF_TERM),
+    ):
+        n_cast, n_kept = (np.bincount(v.rules, minlength=v.n_rules) for v in (cast, kept))
+        assert (n_kept >= np.minimum(n_cast, least)).all()
+    assert len(sample) < 0.8 * len(votes)

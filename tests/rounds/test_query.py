@@ -46,6 +46,8 @@ def query(early, size=8, n_evaluation=4):
         ([20, 3], [2, 4, 5, 6, 7, 8]),  # in the place of the last ones
         ([2, 3, 4], [5, 6, 7, 8, 9]),
         ([20, 21, 22, 23, 24, 25, 26, 27], [2, 3]),  # a quarter stays
+        ([2, 3, 4, 5, 6, 7, 8, 9], [10, 11]),  # even if all that was chosen is answered
+        ([*range(2, 9), *range(20, 28)], [9, 10]),
     ],
 )
 def test_early_answers_take_the_place_of_texts_and_none_is_asked_twice(early, chosen):

@@ -233,6 +233,10 @@ def test_descriptions_are_those_that_annotators_see(composed):
     file = "annotator.guidelines=pyproject.toml"
     rules = check(composed(*CSV, "annotator=terminal", file)).components["rules"]
     assert rules["name_similarity"].guidelines == "pyproject.toml"
+    people = ("annotator=cascade", "annotator@annotator.people=terminal")
+    file = ("llm=local", "llm.model=m", "annotator.people.guidelines=pyproject.toml")
+    rules = check(composed(*CSV, *people, *file)).components["rules"]
+    assert rules["name_similarity"].guidelines == "pyproject.toml"
 
 
 def test_a_table_and_classes_are_enough(tmp_path):

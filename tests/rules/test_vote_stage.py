@@ -16,6 +16,7 @@ from wsal.config.composed import check, rules_in
 from wsal.data.catalog import Catalog
 from wsal.errors import RuleError
 from wsal.rounds.vote_tables import read_votes, terms_file, votes_file
+from wsal.rules import voting
 from wsal.rules.lookup import Lookup
 from wsal.rules.patterns import Keyword
 from wsal.run.pipeline import run_stage
@@ -70,6 +71,14 @@ def test_added_and_removed_rules_leave_the_others(voted):
     removed = voted("a", "~rules.phone_words")
     assert table(removed).equals(first.drop("phone_words"))
     assert removed.artifact.digest == voted("c", "~rules.phone_words").artifact.digest
+
+
+def test_as_many_texts_as_rules_are_not_taken_for_rules(voted, monkeypatch):
+    whole = voted("a").artifact
+    monkeypatch.setattr(voting, "CHUNK", whole.facts["n_rules"])
+    in_squares = voted("b").artifact
+    for name in ("votes.parquet", "votes_test.parquet"):
+        assert tables.read(in_squares.path / name).equals(tables.read(whole.path / name))
 
 
 @pytest.mark.parametrize("without", ["rules=none", "~rules"])

@@ -4,6 +4,9 @@ import polars as pl
 import pytest
 from web.test_app import TOKEN, act, person, served
 
+from wsal.annotation.early import EARLY_FILE
+from wsal.annotation.journal import ANSWER, Event
+from wsal.digests import MANIFEST
 from wsal.rounds.early import early_kept
 from wsal.web.site import Site
 
@@ -108,3 +111,26 @@ def test_when_the_run_is_over_nothing_is_asked_and_what_is_on_a_screen_is_kept(e
         assert act(ann, item["id"], round=2).status_code == 200
     assert early_kept(early.run_dir, 1).startswith("1 early answer kept")
     assert early_kept(early.run_dir, 2).startswith("1 early answer kept")
+
+
+def test_only_answers_that_will_count_are_said_to_be_kept(early):
+    frame = pl.read_parquet(early.run_dir / "rounds/001/query/frame.parquet")
+    text_id, text = frame.select("id", "text").row(0)
+    with person(early) as ann:
+        act(ann, next(iter(early.early_queue.round.items)), round=2)
+        end_round(early)
+    too_late = Event("late.0", ANSWER, "bob", 1, text_id, "Laptops", text=text)
+    early.early_queue.journal.append([too_late])  # to a text that measures
+    assert early_kept(early.run_dir, 1).startswith("1 early answer kept")
+
+
+def test_early_texts_of_a_pool_with_other_classes_have_no_guesses(early):
+    path = early.run_dir / "rounds/002" / EARLY_FILE
+    table = pl.read_parquet(path).with_columns(predicted=pl.lit(99, pl.Int16))
+    table.write_parquet(path)  # there were more classes then
+    (early.run_dir / "pool" / MANIFEST).touch()
+    again = Site(early.run_dir, {TOKEN: ""}, early_until=2)
+    again.update()
+    items = again.early_queue.round.items.values()
+    assert {item.text for item in items} == set(table["text"])
+    assert {item.guess for item in items} == {""}

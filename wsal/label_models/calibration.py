@@ -49,18 +49,21 @@ class Calibration:
         """
         logits = self.log_posterior(scores, prior)
         if self.bonus or self.slope != 1:
-            logits = self._top_moved(logits)
+            logits = self._top_moved(logits, prior)
         probs: np.ndarray = (1 - LAPSE) * softmax(logits, axis=1) + LAPSE * prior
         return probs
 
-    def _top_moved(self, logits: np.ndarray) -> np.ndarray:
-        is_top = likeliest(logits) > 0
-        top = np.clip(softmax(logits, axis=1).max(axis=1), 1e-6, 1 - 1e-6)
-        move = self.bonus + (self.slope - 1) * logit(top)
-        second = np.where(is_top, -np.inf, logits).max(axis=1)
-        lead = logits.max(axis=1) - second
-        move = np.maximum(move, -0.999 * np.where(np.isfinite(lead), lead, 0))
-        moved: np.ndarray = logits + move[:, None] * is_top
+    def _top_moved(self, logits: np.ndarray, prior: Prior) -> np.ndarray:
+        is_top, shares = likeliest(logits) > 0, softmax(logits, axis=1)
+        top = shares.max(axis=1, keepdims=True)
+        of_top = np.where(is_top, shares, 0).sum(axis=1, keepdims=True)  # more than one if tied
+        move = self.bonus + (self.slope - 1) * logit(np.clip(top, 1e-6, 1 - 1e-6))
+        # At the least factor of the top class, another class is as likely after the lapse.
+        ahead = LAPSE * (prior - np.where(is_top, prior, 0).max(axis=1, keepdims=True))
+        other = (1 - LAPSE) * shares + ahead * (1 - of_top)
+        least = np.where(is_top, 0, other / np.maximum((1 - LAPSE) * top - ahead * of_top, 1e-9))
+        lowest = np.log(np.clip(least.max(axis=1, keepdims=True), 1e-9, 1))
+        moved: np.ndarray = logits + np.maximum(move, 0.999 * lowest) * is_top
         return moved
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -57,7 +57,7 @@ class DawidSkene:
         gold: Classes | None = None,
     ) -> "FittedDawidSkene":
         """Start from majority vote, then alternate between confusion matrices and labels."""
-        votes = as_sparse(votes, n_classes)
+        votes = as_sparse(votes, n_classes).without_terms()
         prior = prior_or_uniform(n_classes, prior)
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         patterns, pattern_of_text, _ = distinct_patterns(sample)

@@ -58,7 +58,7 @@ class Moments:
         Raises:
             ModelError: there are too many rules for a matrix of their pairs.
         """
-        votes = as_sparse(votes, n_classes)
+        votes = as_sparse(votes, n_classes).without_terms()
         prior = prior_or_uniform(n_classes, prior)
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()

@@ -95,7 +95,7 @@ class Precision:
         fitted without these texts.
         """
         votes = as_sparse(votes, n_classes)
-        votes = votes if self.by_term else replace(votes, by_term=None)
+        votes = votes if self.by_term else votes.without_terms()
         first = self.consensus.fit(votes, n_classes, prior=prior)
         without_gold = self._without_gold(first, votes, prior_or_uniform(n_classes, prior))
         gold_votes, truth = covered_gold(votes, gold)

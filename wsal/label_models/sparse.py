@@ -1,7 +1,7 @@
 """The votes that were cast, without the abstentions: rules vote on few texts each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,10 @@ class SparseVotes:
     def rule_of_voter(self) -> NDArray[np.int32]:
         """`(voters,)`: the rule that each of `voters` belongs to."""
         return self.by_term.rule_of if self.by_term else np.arange(self.n_rules, dtype=np.int32)
+
+    def without_terms(self) -> "SparseVotes":
+        """The same votes for models of whole rules, which rare terms would only make slow."""
+        return replace(self, by_term=None)
 
     def take(self, rows: np.ndarray) -> "SparseVotes":
         """The votes on these texts, in the order of `rows`."""

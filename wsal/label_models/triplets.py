@@ -53,7 +53,8 @@ class Triplets:
 
         Gold is not used.
         """
-        sample, weights = learning_sample(as_sparse(votes, n_classes), self.max_texts, least=100)
+        votes = as_sparse(votes, n_classes).without_terms()
+        sample, weights = learning_sample(votes, self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()
         fires = sum(cells[:, c::n_classes] for c in range(n_classes)).tocsr()
         overlap = (fires.T @ fires).toarray()

@@ -6,6 +6,7 @@ from wsal.arrays import Weights
 from wsal.label_models.sparse import SparseVotes
 
 PROBE_SIZE = 4096  # texts that are checked for repeated patterns
+LEAST_OF_TERM = 20  # votes of a term in a sample: it leans on its rule, so that few are enough
 WORTH_SORTING = 0.5  # measured: sorting pays if a probe has at most half as many patterns as texts
 
 
@@ -37,17 +38,18 @@ def learning_sample(votes: SparseVotes, most: int, least: int) -> tuple[SparseVo
 
     Label models learn from such a sample because it is as good as all of a million texts, and ten
     times faster. Of more than `most` texts, every k-th is taken with weight k, plus, with weight
-    1, every text with a vote of a rule, or of a term, that would be left with fewer than `least`
-    votes (Horvitz and Thompson, 1952).
+    1, every text with a vote of a rule that would be left with fewer than `least` votes, or of a
+    term with fewer than `LEAST_OF_TERM` (Horvitz and Thompson, 1952).
     """
     step = -(-len(votes) // most) if len(votes) else 1
     rows = np.arange(0, len(votes), step)
     weights = np.full(len(rows), float(step))
     sample = votes.take(rows)
     if step > 1:
-        voters, all_voters = sample.voters, votes.voters
-        is_rare = np.bincount(voters.rules, minlength=voters.n_rules) < least
-        rare_rows = _rows_with_votes_of(all_voters, is_rare)
+        rare_rows = _rows_with_rare(votes, sample, least)
+        if votes.by_term and sample.by_term:
+            of_terms = votes.by_term.votes, sample.by_term.votes
+            rare_rows = np.union1d(rare_rows, _rows_with_rare(*of_terms, min(least, LEAST_OF_TERM)))
         if len(rare_rows):
             rows = np.union1d(rows, rare_rows)
             weights = np.where(np.isin(rows, rare_rows), 1.0, float(step))
@@ -56,7 +58,8 @@ def learning_sample(votes: SparseVotes, most: int, least: int) -> tuple[SparseVo
     return sample.take(covered), weights[covered]
 
 
-def _rows_with_votes_of(votes: SparseVotes, rule_mask: np.ndarray) -> np.ndarray:
-    """The texts on which at least one rule of the mask `(rules,)` voted, ascending."""
-    cast = np.flatnonzero(rule_mask[votes.rules])
+def _rows_with_rare(votes: SparseVotes, sample: SparseVotes, least: int) -> np.ndarray:
+    """The texts with a vote of a rule with fewer than `least` votes in the sample, ascending."""
+    is_rare = np.bincount(sample.rules, minlength=sample.n_rules) < least
+    cast = np.flatnonzero(is_rare[votes.rules])
     return np.unique(np.searchsorted(votes.starts, cast, side="right") - 1)

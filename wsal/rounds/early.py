@@ -10,11 +10,12 @@ from wsal import tables
 from wsal.active.proxy import fit_proxy
 from wsal.active.scores import margin
 from wsal.active.shortlist import shortlist
-from wsal.annotation.answers import all_answers, gold_answers, rows_of
+from wsal.annotation.answers import all_answers, gold_answers, is_llm, rows_of
 from wsal.annotation.early import EARLY_FILE, early_texts
 from wsal.annotation.live_ranking import Labelled
 from wsal.annotation.open_round import OpenRound, hidden_ids, with_evidence
 from wsal.annotation.query import EARLY_REASON
+from wsal.annotation.split import for_people, read_split
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
@@ -27,11 +28,14 @@ REASON = "a quick classifier is unsure"
 
 
 def texts_asked(queries: Sequence[Artifact]) -> dict[int, set[str]]:
-    """For each round, the texts of its query."""
-    return {
-        query.facts["round"]: set(tables.read(query.path / "query.parquet")["text"])
-        for query in queries
-    }
+    """For each round, the texts of its query that people were asked."""
+    texts = {}
+    for query in queries:
+        table = tables.read(query.path / "query.parquet")
+        split = read_split(query.path.parent, table)
+        asked = table if split is None else for_people(table, split)
+        texts[query.facts["round"]] = set(asked["text"])
+    return texts
 
 
 def early_rows(
@@ -45,18 +49,24 @@ def early_rows(
     """The rows of the pool that people answered for round `number` before its query was made.
 
     `queries` and `annotations` are those of the rounds before. Texts of the frame, which measures,
-    are left out, and so are texts that a round before has taken an answer to.
+    are left out, and so are texts that a round before has taken a person's answer to.
     """
     texts = early_texts(run_dir, number, texts_asked(queries))
     rows = rows_of(pool, pl.Series(texts, dtype=pl.String)).drop_nulls().unique(maintain_order=True)
-    answered = all_answers(pool, annotations)["row"].drop_nulls().to_numpy()
+    by_people = all_answers(pool, annotations).filter(~is_llm())
+    answered = by_people["row"].drop_nulls().to_numpy()
     early = rows.to_numpy().astype(np.int64)
     return early[~np.isin(early, frame.rows) & ~np.isin(early, answered)]
 
 
 def early_kept(run_dir: Path, last: int) -> str:
     """How many texts were answered early for a round after the `last` one, in words; or nothing."""
-    n = len(early_texts(run_dir, last + 1, texts_asked(_finished(run_dir, "query", last + 1))))
+    pool, number = Artifact.open(run_dir / "pool"), last + 1
+    queries, annotations = (_finished(run_dir, n, number) for n in ("query", "annotations"))
+    if not queries:
+        return ""
+    frame = read_frame(pool, queries[0])
+    n = len(early_rows(run_dir, number, pool, frame, queries, annotations))
     if not n:
         return ""
     return (
@@ -108,11 +118,16 @@ def write_early(run_dir: Path, number: int) -> None:
 
 
 def read_early(run_dir: Path, number: int, blind_share: float) -> OpenRound | None:
-    """The texts that `write_early` chose for a round, as the page shows them; None before that."""
-    path = run_dir / f"rounds/{number:03d}" / EARLY_FILE
+    """The texts that `write_early` chose for a round, as the page shows them; None before that.
+
+    They have no guesses if the pool was made again since, as classes may have other numbers now.
+    """
+    path, pool = run_dir / f"rounds/{number:03d}" / EARLY_FILE, run_dir / "pool" / MANIFEST
     if not path.exists():
         return None
     table = tables.read(path, tables.QUERY)
+    if path.stat().st_mtime_ns <= pool.stat().st_mtime_ns:
+        table = table.with_columns(predicted=pl.lit(-1, pl.Int16))
     hidden = hidden_ids(table, number, blind_share)
     return with_evidence(run_dir, number, table, hidden, is_early=True)
 

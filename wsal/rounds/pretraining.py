@@ -91,20 +91,17 @@ class WeakTraining:
     ) -> tuple[Rows, Probs, np.ndarray]:
         """The rows to train on, with their weak labels and weights; see `balanced`.
 
-        If there are more texts than `max_texts`, classes are balanced within a random sample, so
-        that the weak labels of a large pool need not be in memory.
+        If there are many more texts than `max_texts`, classes are balanced within a random sample.
+        Weak labels are read twice, and never all of them into memory.
         """
         draw = rng(self.seed, "pretrain")
         n = min(len(usable), self.settings.max_texts or len(usable))
-        others = draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n]
-        sample = np.union1d(answered, others)
-        targets, weights = self._labels(weak, sample)
-        place = np.searchsorted(sample, np.sort(others))
-        drawn = balanced(
-            targets[place].argmax(axis=1), max(n - len(answered), 0), self.settings.balance, draw
-        )
-        places = np.sort(np.concatenate([np.searchsorted(sample, answered), place[drawn]]))
-        return sample[places], targets[places], weights[places]
+        others = np.sort(draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n])
+        classes = weak(others)[0].argmax(axis=1)
+        n_drawn = max(n - len(answered), 0)
+        drawn = others[balanced(classes, n_drawn, self.settings.balance, draw)]
+        rows = np.sort(np.concatenate([answered, drawn]))
+        return rows, *self._labels(weak, rows)
 
     def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
         """The weak labels of rows, and how much each counts by the settings."""
@@ -181,10 +178,12 @@ def classes_with_few(rows: Rows, targets: Probs, answered: Rows) -> Rows:
     Without them, training on the answered texts alone forgets the rare classes.
 
     Args:
-        rows: ascending.
+        rows: ascending, maybe repeated.
         targets: their weak labels, `(rows, classes)`.
         answered: rows that the language model answered.
     """
+    rows, first = np.unique(rows, return_index=True)
+    targets = targets[first]
     classes, is_answered = targets.argmax(axis=1), np.isin(rows, answered)
     counts = np.bincount(classes[is_answered], minlength=targets.shape[1])
     by_sureness = np.argsort(-targets.max(axis=1), kind="stable")

@@ -7,7 +7,13 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.active.candidates import Candidates, Labelled, QueryStrategy, Selection
+from wsal.active.candidates import (
+    Candidates,
+    Labelled,
+    QueryStrategy,
+    Selection,
+    select_among,
+)
 from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import rare_rows, shortlist
@@ -122,7 +128,12 @@ def choose_query(
     )
     chosen = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
     answered = early()
-    chosen = _first(chosen, ~np.isin(rows[chosen.rows], answered), settings, len(answered))
+    n_chosen = max(settings.query_size - len(answered), int(LEAST_CHOSEN * settings.query_size))
+    is_open = ~np.isin(rows, answered)
+    chosen = _first(chosen, is_open[chosen.rows], n_chosen)
+    if len(chosen.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
+        draw, left_open = rng(seed, "select again", number), np.flatnonzero(is_open)
+        chosen = select_among(strategy, candidates, left_open, n_chosen, draw)
     doubtful = doubtful_labels(state, settings.review)
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
@@ -196,12 +207,9 @@ def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.Da
     )
 
 
-def _first(
-    chosen: Selection, wanted: np.ndarray, settings: ActiveSettings, n_answered: int
-) -> Selection:
-    """The `wanted` ones of a selection, without as many of the last ones as were answered."""
-    least = int(LEAST_CHOSEN * settings.query_size)
-    kept = np.flatnonzero(wanted)[: max(settings.query_size - n_answered, least)]
+def _first(chosen: Selection, wanted: np.ndarray, n: int) -> Selection:
+    """At most the first `n` of the `wanted` ones of a selection."""
+    kept = np.flatnonzero(wanted)[:n]
     return Selection(chosen.rows[kept], chosen.scores[kept], [chosen.reasons[i] for i in kept])
 
 

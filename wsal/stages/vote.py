@@ -93,7 +93,9 @@ def _write_votes(
         with bar(f"vote on {split}", len(records), "texts") as advance:
             for voted in vote_in_chunks(changed, records, labels, embed_for_rules):
                 last = first + len(voted)
-                table = pl.DataFrame(voted.votes, schema=dict.fromkeys(changed, pl.Int16))
+                schema = dict.fromkeys(changed, pl.Int16)
+                # Without `orient`, polars turns a table with as many rows as columns.
+                table = pl.DataFrame(voted.votes, schema=schema, orient="row")
                 terms = voted.terms.at(columns)
                 if previous and kept:
                     folder = previous.artifact.path

@@ -50,7 +50,8 @@ def page_process(
 ) -> Iterator[Callable[[str], None]]:
     """Serve until the block ends; the function that is yielded shows people why it is over.
 
-    The socket is taken over. If people answer while this process trains, training steps back behind
+    The socket is taken over. The page imports nothing from the present folder (`-P`), as it holds
+    the user's own files. If people answer while this process trains, training steps back behind
     the page.
 
     Raises:
@@ -59,7 +60,7 @@ def page_process(
     ours, its = socket.socketpair()
     descriptors = [its.fileno(), listening.fileno()]
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", PROGRAM, *map(str, descriptors)], stdin=subprocess.DEVNULL,
+        [sys.executable, "-P", "-c", PROGRAM, *map(str, descriptors)], stdin=subprocess.DEVNULL,
         pass_fds=descriptors,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **ONE_THREAD},
     )  # fmt: skip
@@ -74,7 +75,7 @@ def page_process(
 
         try:
             send(asdict(settings))
-            if ours.recv(len(READY)) != READY:
+            if not _is_ready(ours):
                 raise AnnotationError("the page does not start; the message above says why")
             if settings.early_until:
                 os.nice(max(0, PRIORITY - os.nice(0)))
@@ -84,6 +85,13 @@ def page_process(
             ended.set()
             send(GOODBYE)
             process.wait()
+
+
+def _is_ready(page: socket.socket) -> bool:
+    try:
+        return page.recv(len(READY)) == READY
+    except ConnectionResetError:  # it ended before it had read its settings
+        return False
 
 
 def _end_with(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
