@@ -45,7 +45,7 @@ class PretrainSettings(OptimizerSettings):
     epochs: Count = 2
     """Passes over the weakly labelled texts; 0 leaves the head untrained."""
     max_texts: Positive | None = 10_000
-    """Most weakly labelled texts to train on, drawn at random; null: all."""
+    """Most weakly labelled texts to train on, drawn at random; null: as many as there are."""
     balance: Share = 0.5
     """How much rare classes gain: a class of m texts gets a share like m ** (1 - balance). 0: they
     stay rare; 1: all classes get as many texts, some of them repeatedly."""
