@@ -96,9 +96,9 @@ def rounds(folder, people, seconds, encoder):
     ]
     subprocess.run([*WSAL, "run", *base, "annotator=file"], cwd=folder, check=True,
                    capture_output=True)  # fmt: skip
-    found = answered(folder, people, seconds, "run", base)
-    found["rounds"] = len(list((folder / "runs" / "b").glob("rounds/*/finetuned")))
-    return found
+    figures = answered(folder, people, seconds, "run", base)
+    figures["rounds"] = len(list((folder / "runs" / "b").glob("rounds/*/finetuned")))
+    return figures
 
 
 def answered(folder, people, seconds, command, base):

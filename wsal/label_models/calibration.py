@@ -133,13 +133,8 @@ def cross_calibrated(
     return probs
 
 
-def clearly_better(
-    probs: np.ndarray,
-    reference: np.ndarray,
-    truth: Classes,
-    standard_errors: float = STANDARD_ERRORS,
-) -> bool:
-    """Whether the log loss of `probs` is lower by more than `standard_errors`.
+def clearly_better(probs: np.ndarray, reference: np.ndarray, truth: Classes) -> bool:
+    """Whether the log loss of `probs` is lower by more than `STANDARD_ERRORS` standard errors.
 
     The standard error is the larger of what the texts show and what would be expected if
     `reference` were the truth. The latter accounts for mistakes too rare to occur in a small
@@ -150,4 +145,4 @@ def clearly_better(
     mean = (reference * difference).sum(axis=1, keepdims=True)
     expected = float((reference * (difference - mean) ** 2).sum(axis=1).mean())
     error = np.sqrt(max(float(gain.var(ddof=1)), expected) / len(gain))
-    return bool(gain.mean() > standard_errors * error)
+    return bool(gain.mean() > STANDARD_ERRORS * error)

@@ -56,20 +56,22 @@ def compile_searches(
 
     def vote(records: pl.DataFrame) -> Voted:
         hits: list[np.ndarray] = [np.empty(0)] * len(numbers)
-        found: list[FoundWords] = []
+        found_words: list[FoundWords] = []
         for field, places, finder in finders:
             texts = column(records, field).cast(pl.String)
             matches, words = finder.find(texts)
             for place, is_match in zip(places, matches, strict=True):
                 hits[place] = is_match
-            found += [FoundWords(w.rows, np.array(places)[w.patterns], w.words) for w in words]
+            found_words += [
+                FoundWords(w.rows, np.array(places)[w.patterns], w.words) for w in words
+            ]
         votes = np.full((len(records), len(searches)), ABSTAIN, dtype=np.int16, order="F")
         for j, label in enumerate(classes):
             hit = np.logical_or.reduce([hits[i] for i in wanted[j]])
             if vetoes[j]:
                 hit &= ~np.logical_or.reduce([hits[i] for i in vetoes[j]])
             votes[hit, j] = label
-        return Voted(votes, Terms.joined(list(_terms(found, searches_of, votes))))
+        return Voted(votes, Terms.joined(list(_terms(found_words, searches_of, votes))))
 
     return vote
 
@@ -85,10 +87,10 @@ def _layers(wanted: Sequence[Sequence[int]], n_patterns: int) -> list[np.ndarray
 
 
 def _terms(
-    found: Sequence[FoundWords], searches_of: Sequence[np.ndarray], votes: Votes
+    found_words: Sequence[FoundWords], searches_of: Sequence[np.ndarray], votes: Votes
 ) -> Iterator[Terms]:
     """The found words that cast one of the votes; patterns are those of all searches."""
-    for words in found:
+    for words in found_words:
         for search_of in searches_of:
             search = search_of[words.patterns]
             cast = (search >= 0) & (votes[words.rows, search] != ABSTAIN)
@@ -100,7 +102,7 @@ def _finders(
 ) -> list[tuple[str | None, list[int], WordFinder | RegexFinder]]:
     """For each field the finders to run on it, and the places of the patterns each looks for.
 
-    No regex need say which of its words is found if no rule wants it, but only rules out by it.
+    A pattern that no rule votes by, but only rules texts out by, need not name the words found.
     """
     finders: list[tuple[str | None, list[int], WordFinder | RegexFinder]] = []
     for field in dict.fromkeys(each.field for each in patterns):
