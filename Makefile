@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
+FASTFIT := .venv-fastfit
 export PYTHONDONTWRITEBYTECODE := # compiled tests are kept: this saves 5 seconds in each process
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
@@ -43,6 +44,11 @@ $(PEERS)/ready: pyproject.toml constraints.txt benchmarks/peers.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]" -r benchmarks/peers.txt
 	@touch $@
 
+$(FASTFIT)/ready: benchmarks/fastfit.txt
+	$(PYTHON) -m venv $(FASTFIT)
+	$(FASTFIT)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/fastfit.txt
+	@touch $@
+
 peers: $(PEERS)/ready ## a second environment in .venv-peers: wsal beside its peers
 
 bench-rules: $(PEERS)/ready ## voting by rules, timed beside Snorkel
@@ -76,7 +82,7 @@ bench-strategies: $(READY) ## query strategies on PriceRunner and BigBasket, wit
 bench-stream: $(PEERS)/ready ## memory of training data of 1 and 10 million texts
 	$(PEERS)/bin/python benchmarks/streaming.py
 
-bench-labels: $(PEERS)/ready ## labels saved, beside random labels, small-text and SetFit: hours; goes on where it stopped
+bench-labels: $(PEERS)/ready $(FASTFIT)/ready ## labels saved, beside random labels, small-text, SetFit, FastFit: days on two cores; goes on where it stopped
 	$(PEERS)/bin/python benchmarks/labels.py
 	$(PEERS)/bin/python benchmarks/label_report.py
 

@@ -1,145 +1,172 @@
-"""Tables and plots of the label-savings benchmark, from its lines.
+"""Tables, plots and targets of the label-savings benchmark, from its lines.
 
-python benchmarks/label_report.py [--lines FILE] [--plots FOLDER]
+python benchmarks/label_report.py [--lines FILE] [--before FILE] [--plots FOLDER]
+
+`--before` has lines of an earlier version (`labels.py --out FILE` with that version's code).
 """
 
 import argparse
 import json
-import statistics
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from labels import PARTS, RESULTS, read_lines
+from label_curves import curves, effects, needed, newest
+from label_targets import share_of_full, targets
+from label_wsal import PARTS, WSAL
+from labels import RESULTS, read_lines
 from record import row, show
 
 NAMES = {
-    "random": "random labels, plain fine-tuning",
-    "small_text_breaking_ties": "small-text, breaking ties",
-    "small_text_embedding_kmeans": "small-text, embedding k-means",
-    "setfit": "SetFit, random labels",
-    "wsal_without_rules": "wsal without rules",
-    "wsal": "wsal",
+    ("random", None): "random labels, plain fine-tuning",
+    ("small_text_breaking_ties", None): "small-text, breaking ties",
+    ("small_text_embedding_kmeans", None): "small-text, embedding k-means",
+    ("linear_head", None): "random labels, linear head on MiniLM",
+    ("setfit", None): "SetFit, random labels",
+    ("fastfit", None): "FastFit, random labels",
+    (WSAL, "none"): "wsal without rules",
+    (WSAL, "names"): "wsal, class names",
+    (WSAL, "present"): "wsal, present rules",
+    (WSAL, "blind"): "wsal, blind rules",
 }
-COLOURS = {
-    "random": "#888888",
-    "small_text_breaking_ties": "#b8860b",
-    "small_text_embedding_kmeans": "#cd853f",
-    "setfit": "#9370db",
-    "wsal_without_rules": "#2e8b57",
-    "wsal": "#c0392b",
-}
+FULL = ("full", None)
+COLOURS = dict(
+    zip(
+        NAMES,
+        ("#888888", "#b8860b", "#cd853f", "#8c564b", "#9370db", "#e377c2",
+         "#2e8b57", "#1f77b4", "#c0392b", "#c0392b"),
+        strict=True,
+    )
+)  # fmt: skip
+DASHES = {(WSAL, "present"): (5, 2)}
+"""Of the lines in plots, which are solid otherwise."""
+COUNTS = (0, 50, 100, 150, 200, 300, 400, 500, 1_000, 2_000, 5_000, 10_000)
 TICKS = {
     20: "none", 50: "50", 100: "100", 200: "200", 500: "500", 1000: "1k", 2000: "2k", 5000: "5k",
+    10_000: "10k",
 }  # fmt: skip
 AT = (100, 200, 500)
-PARTS_AT = (0, 50, 100, 200, 500)
-METRICS = ("macro_f1", "accuracy")
-Z = 1.645  # half a 90% interval of a mean, in standard errors
+METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 
 
-def curves(lines, metric):
-    """By set and way: counts, means over seeds, their standard errors, number of seeds."""
-    found = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
-    for one in lines:
-        found[one["set"]][one["way"]][one["n_gold"]][one["seed"]] = one[metric]
-    return {
-        name: {way: _curve(points) for way, points in ways.items()} for name, ways in found.items()
-    }
+def shown(ways):
+    """The series of a set that there are, in the order of `NAMES`."""
+    return [series for series in NAMES if series in ways]
 
 
-def _curve(points):
-    counts = sorted(points)
-    values = [list(points[n].values()) for n in counts]
-    errors = [statistics.stdev(v) / len(v) ** 0.5 if len(v) > 1 else np.nan for v in values]
-    means = [statistics.mean(v) for v in values]
-    return np.array(counts), np.array(means), np.array(errors), len(values[0])
-
-
-def needed(curve, level):
-    """Labels at which a curve first reaches a level, between points by log(n); None if never."""
-    counts, means = curve[0], np.maximum.accumulate(curve[1])
-    if level <= means[0]:
-        return float(counts[0])
-    if level > means[-1]:
-        return None
-    after = int(np.searchsorted(means, level))
-    share = (level - means[after - 1]) / (means[after] - means[after - 1])
-    low, high = np.log(np.maximum(counts[[after - 1, after]], 1))
-    return float(np.exp(low + share * (high - low)))
-
-
-def area(curve, most=500):
-    """Mean of the metric over 0 to 500 labels; before the first point it is taken to be 0."""
-    counts, means = np.concatenate([[0], curve[0]]), np.concatenate([[0.0], curve[1]])
-    if curve[0][0] == 0:
-        counts, means = curve[0], curve[1]
-    grid = np.linspace(0, most, 501)
-    return float(np.interp(grid, counts, means).mean())
-
-
-def savings(ways, metric, name):
-    """Labels that each peer needs for the quality that wsal has at 100, 200 and 500 labels."""
-    ours = ways["wsal"]
-    for way in (w for w in NAMES if w in ways and w != "wsal"):
-        for n in AT:
-            if n not in ours[0]:
-                continue
-            level = float(ours[1][ours[0] == n][0])
-            labels = needed(ways[way], level)
-            most = int(ways[way][0][-1])
-            if labels is None and most <= n:
-                continue  # it was not tried with more labels than wsal had
-            note = f"{metric} {level:.3f}; seeds {ours[3]} and {ways[way][3]}"
-            if labels is None:
-                note += f"; not reached with {most}, where it has {ways[way][1][-1]:.3f}"
-            yield row(f"{name}: labels to reach what wsal has at {n}", n, round(labels or most),
-                      NAMES[way], "labels" if labels else "labels, at least", note)  # fmt: skip
-
-
-def table(ways, metric, name):
-    """The learning curves in print."""
-    print(f"\n{name}: {metric}, mean over seeds, and half a 90% interval")
-    counts = sorted({int(n) for curve in ways.values() for n in curve[0]})
-    print("| labels | " + " | ".join(NAMES[w] for w in NAMES if w in ways) + " |")
-    print("|" + "---|" * (1 + sum(w in ways for w in NAMES)))
-    for n in counts:
-        cells = [_cell(ways[w], n) for w in NAMES if w in ways]
-        print(f"| {n} | " + " | ".join(cells) + " |")
-    areas = [f"{area(ways[w]):.3f}" for w in NAMES if w in ways]
-    print("| area, 0 to 500 | " + " | ".join(areas) + " |")
-
-
-def _cell(curve, n):
-    at = np.flatnonzero(curve[0] == n)
+def cell(curve, n):
+    """The mean at `n` labels, half its interval over seeds, and its interval over test texts."""
+    at = np.flatnonzero(curve.counts == n) if curve else []
     if not len(at):
         return ""
-    half = Z * curve[2][at[0]]  # one seed alone has no interval
-    return f"{curve[1][at[0]]:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
+    mean, half, low, high = (
+        values[at[0]] for values in (curve.means, curve.halves, curve.lows, curve.highs)
+    )
+    text = f"{mean:.3f}" + ("" if np.isnan(half) else f" ± {half:.3f}")
+    return text + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]")
 
 
-def parts(lines, metric, name):
-    """The effect of each changed part: differences from wsal with the same seed and labels."""
-    found = defaultdict(dict)
-    for one in lines:
-        found[one["way"]][one["seed"], one["n_gold"]] = one[metric]
-    changed = [way for way in PARTS if way in found]
-    if not changed:
-        return
-    print(f"\n{name}: {metric}, less that of wsal with the same seed")
-    print("| changed | seeds | " + " | ".join(map(str, PARTS_AT)) + " | mean | of labels |")
-    print("|" + "---|" * (5 + len(PARTS_AT)))
-    for way in changed:
-        less = {key: value - found["wsal"][key] for key, value in found[way].items()}
-        counts = sorted({n for _, n in less})
-        means = [statistics.mean([v for (_, m), v in less.items() if m == n]) for n in counts]
-        at = dict(zip(counts, means, strict=True))
-        cells = [f"{at[n]:+.3f}" if n in at else "" for n in PARTS_AT]
-        cells += [f"{statistics.mean(means):+.3f}", f"0 to {counts[-1]}"]
-        print(f"| {way} | {len({seed for seed, _ in less})} | " + " | ".join(cells) + " |")
+def table(title, head, rows):
+    """A table in Markdown."""
+    print(f"\n{title}\n\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    for cells in rows:
+        print("| " + " | ".join(map(str, cells)) + " |")
 
 
-def plot(ways, metric, name, folder):
+def learning_curves(name, ways, metric):
+    """All series of a set side by side."""
+    head = [f"{NAMES[s]} (version {ways[s].versions}; {_seeds(ways[s])})" for s in shown(ways)]
+    rows = [[n, *(cell(ways[s], n) for s in shown(ways))] for n in COUNTS]
+    rows = [cells for cells in rows if any(cells[1:])]
+    title = f"{name}: {METRICS[metric]}, mean over seeds ± half a 90% interval [over test texts]"
+    if FULL in ways:
+        full = ways[FULL]
+        title += f". Full supervision ({full.counts[-1]:,} labels): {cell(full, full.counts[-1])}"
+    table(title, ["labels", *head], rows)
+
+
+def _seeds(curve):
+    least, most = curve.n_seeds.min(), curve.n_seeds.max()
+    return f"{least} to {most} seeds" if least < most else f"{most} seeds"
+
+
+def details(name, found):
+    """Each series of wsal: time of people, quality, rare classes, and the rules alone."""
+    metrics = ("annotator_seconds", "rules_seconds", "macro_f1", "accuracy", "rare_f1",
+               "rules_macro_f1", "rules_accuracy", "rules_rare_f1")  # fmt: skip
+    for series in (s for s in NAMES if s[0] == WSAL and s in found["macro_f1"].get(name, {})):
+        answers, rules, *quality = (found[m].get(name, {}).get(series) for m in metrics)
+        rows = []
+        for n in (n for n in COUNTS if quality[0].at(n) is not None):
+            seconds = answers.at(n) if answers else None
+            total = f"{seconds + (rules.at(n) if rules else 0):.0f}" if seconds is not None else ""
+            rows.append([n, total, *(cell(curve, n) for curve in quality)])
+        head = ["labels", "seconds of people" + ("" if rules else ", without writing the rules"),
+                "macro-F1", "accuracy", "mean F1 of rare classes", "rules alone: macro-F1",
+                "accuracy", "rare classes"]  # fmt: skip
+        table(f"{name}: {NAMES[series]}", head, rows)
+
+
+def savings(name, ways, metric):
+    """Labels that each peer needs for the quality that wsal has at 100, 200 and 500 labels."""
+    for series in (s for s in shown(ways) if s[0] == WSAL and s[1] != "none"):
+        for peer in (s for s in shown(ways) if s[0] != WSAL):
+            for n in (n for n in AT if ways[series].at(n) is not None):
+                level, theirs = ways[series].at(n), ways[peer]
+                labels, most = needed(theirs, level), int(theirs.counts[-1])
+                if labels is None and most <= n:
+                    continue  # it was not tried with more labels than wsal had
+                note = f"{metric} {level:.3f}; {_seeds(ways[series])}, and {_seeds(theirs)}"
+                if labels is None:
+                    note += f"; not reached with {most}, where it has {theirs.means[-1]:.3f}"
+                what = f"{name}: labels to reach {NAMES[series]} at {n}"
+                yield row(what, n, round(labels or most), NAMES[peer],
+                          "labels" if labels else "labels, at least", note)  # fmt: skip
+
+
+def shares(found):
+    """How much of full supervision wsal reaches."""
+    rows = [
+        [name, NAMES[s], *(_percent(share_of_full(ways, s, n)) for n in AT)]
+        for name, ways in found.items() for s in shown(ways) if s[0] == WSAL and FULL in ways
+    ]  # fmt: skip
+    if rows:
+        table("Share of full supervision's macro-F1", ["set", "", *map(str, AT)], rows)
+
+
+def _percent(share):
+    return "" if share is None else f"{share:.1%}"
+
+
+def compared(found, before):
+    """Points of macro-F1 gained over an earlier version."""
+    rows = []
+    for name, ways in found.items():
+        for series in (s for s in shown(ways) if s[0] == WSAL and s in before.get(name, {})):
+            ours, earlier = ways[series], before[name][series]
+            pairs = [(ours.at(n), earlier.at(n)) for n in (0, 50, *AT)]
+            gains = ["" if None in p else f"{100 * (p[0] - p[1]):+.1f}" for p in pairs]
+            versions = f"{ours.versions} ({_seeds(ours)}), {earlier.versions} ({_seeds(earlier)})"
+            rows.append([name, NAMES[series], versions, *gains])
+    if rows:
+        head = ["set", "", "versions", "0", "50", *map(str, AT)]
+        table("Points of macro-F1 gained over the earlier version, by labels", head, rows)
+
+
+def ablations(lines, metric, rules):
+    """What each changed part does, on all sets."""
+    found = {part: effects(lines, part, rules, metric) for part in PARTS}
+    names = sorted({name for by_set in found.values() for name in by_set})
+    rows = [
+        [part, *(f"{by_set[n]:+.3f}" if n in by_set else "" for n in names),
+         f"{np.mean(list(by_set.values())):+.3f}"]
+        for part, by_set in found.items() if by_set
+    ]  # fmt: skip
+    if rows:
+        title = f"{METRICS[metric]} of a changed part less that of wsal, {rules} rules, same labels"
+        table(title + " and seeds", ["changed", *names, "mean"], rows)
+
+
+def plot(name, ways, metric, folder):
     """One learning-curve plot as SVG."""
     import matplotlib
 
@@ -148,20 +175,22 @@ def plot(ways, metric, name, folder):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
-    for way in (w for w in NAMES if w in ways):
-        counts, means, errors, _ = ways[way]
-        if way == "wsal":  # its round 0 is trained on weak labels alone
-            axes.axhline(means[0], color=COLOURS[way], linestyle=":", linewidth=1)
-        shown = np.maximum(counts, 20)  # no gold labels: drawn at the left edge
-        colour, width = COLOURS[way], 2.2 if way == "wsal" else 1.3
-        axes.plot(shown, means, color=colour, label=NAMES[way], linewidth=width)
-        low, high = means - Z * errors, means + Z * errors
-        axes.fill_between(shown, low, high, color=colour, alpha=0.15, linewidth=0)
+    for series in shown(ways):
+        curve, colour = ways[series], COLOURS[series]
+        at = np.maximum(curve.counts, 20)  # no gold labels: drawn at the left edge
+        width, dashes = 2.2 if series[0] == WSAL else 1.3, DASHES.get(series, (None, None))
+        axes.plot(at, curve.means, color=colour, label=NAMES[series], linewidth=width,
+                  dashes=dashes, marker="." if len(at) == 1 else None)  # fmt: skip
+        low, high = curve.means - curve.halves, curve.means + curve.halves
+        axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+    if FULL in ways:
+        axes.axhline(ways[FULL].means[-1], color="black", linestyle=":", linewidth=1,
+                     label="full supervision")  # fmt: skip
     axes.set_xscale("log")
     axes.set_xticks([*TICKS], [*TICKS.values()])
     axes.minorticks_off()
     axes.set_xlabel("gold labels")
-    axes.set_ylabel({"macro_f1": "macro-F1", "accuracy": "accuracy"}[metric] + " on test")
+    axes.set_ylabel(METRICS[metric] + " on test")
     axes.set_title(name, loc="left")
     axes.grid(alpha=0.25)
     for side in ("top", "right"):
@@ -174,22 +203,40 @@ def plot(ways, metric, name, folder):
 
 def main():
     """Print and draw."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lines", type=Path, default=RESULTS / "labels.jsonl")
+    parser.add_argument("--before", type=Path, help="lines of an earlier version")
     parser.add_argument("--plots", type=Path, default=RESULTS / "plots")
     options = parser.parse_args()
-    lines, rows = read_lines(options.lines), []
+    lines = newest(read_lines(options.lines))
+    before = newest(read_lines(options.before)) if options.before else []
+    found = {
+        metric: curves(lines, metric)
+        for metric in (*METRICS, "rare_f1", "rules_macro_f1", "rules_accuracy", "rules_rare_f1",
+                       "annotator_seconds", "rules_seconds")
+    }  # fmt: skip
+    rows = []
     for metric in METRICS:
-        for name, ways in curves(lines, metric).items():
-            table(ways, metric, name)
-            parts([one for one in lines if one["set"] == name], metric, name)
-            if len(ways) > 1:
-                plot(ways, metric, name, options.plots)
-            if "wsal" in ways:
-                rows += savings(ways, metric, name)
-    (options.lines.with_name("labels.json")).write_text(json.dumps(rows, indent=1) + "\n")
-    made = sorted({f"{one['card']}, torch {one['torch']}" for one in lines})
-    show("labels", rows, ["wsal", "transformers"], "runs made on: " + "; ".join(made))
+        for name, ways in found[metric].items():
+            learning_curves(name, ways, metric)
+            plot(name, ways, metric, options.plots)
+            rows += savings(name, ways, metric)
+    for name in found["macro_f1"]:
+        details(name, found)
+    earlier = curves(before, "macro_f1")
+    shares(found["macro_f1"])
+    compared(found["macro_f1"], earlier)
+    for metric in METRICS:
+        for rules in ("blind", "present"):
+            ablations(lines, metric, rules)
+    rules = (found["rules_macro_f1"], found["rules_rare_f1"])
+    weak_file = RESULTS / "weak_labels_by_term.json"
+    verdicts = targets(found["macro_f1"], found["rare_f1"], rules, earlier, weak_file)
+    table("Targets", ["target", "", "measured"], verdicts)
+    record = {"savings": rows, "targets": verdicts}
+    options.lines.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    made = sorted({f"{line['card']}, torch {line['torch']}" for line in lines})
+    show("labels", rows, ["transformers"], "runs made on: " + "; ".join(made))
 
 
 if __name__ == "__main__":

@@ -18,20 +18,15 @@ from unittest.mock import patch
 
 import polars as pl
 from gpu import machine
-from hydra import compose, initialize_config_dir
-from label_sets import file_of
+from label_sets import configured, file_of
 from llm_replay import MODEL, ReplayServer
-from omegaconf import OmegaConf
 from product_texts import DATA
 
-from wsal.config.composed import check
-from wsal.presets import CONF_DIR
 from wsal.rounds.llm_questions import vote_questions
 from wsal.rounds.llm_sampling import RANDOM, LLMSample
 from wsal.run.loop import run_command
 
 RESULTS = Path(__file__).parent / "results"
-BLIND = {"bigbasket": "bigbasket_sub_category"}  # file of the blind rules, where not the set's name
 SECONDS, PER_HOUR = 4.0, 30.0  # of a label, of people's time
 PRICES = {"small": (0.05, 0.4), "frontier": (1.25, 10.0)}
 """Of a million tokens sent and received, in dollars: assumptions, not the prices of a provider.
@@ -58,54 +53,15 @@ WAYS = {
 WITHOUT_RULES = ("people, random labels", "people, chosen labels", "LLM")
 
 
-def blind_rules(name, labels):
-    """The rules that were written without looking at results, as nodes of a configuration."""
-    file = DATA / "rules" / "blind" / f"{BLIND.get(name, name)}.json"
-    written = json.loads(file.read_text())
-    rules = {}
-    for number, (label, words, unless) in enumerate(written["keywords"]):
-        if label in labels:
-            node = {"_target_": "wsal.rules.patterns.Keyword", "label": label, "words": words}
-            rules[f"words_{number}"] = node | {"unless": unless}
-    for number, (label, pattern) in enumerate(written["regexes"]):
-        if label in labels:
-            node = {"_target_": "wsal.rules.patterns.Regex", "label": label, "pattern": pattern}
-            rules[f"pattern_{number}"] = node
-    return rules
-
-
-def configured(name, file, run_dir, rules, overrides):
-    """The checked configuration of a run; `rules` replaces those of the experiment."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF_DIR)):
-        shared = [f"experiment={name}", f"data.path={file}", f"run_dir={run_dir}", "export=hf"]
-        config = compose("config", overrides=[*shared, *overrides])
-    if rules is not None:
-        OmegaConf.set_struct(config, value=False)
-        config.rules = rules
-    return check(config)
-
-
-def classes_of(name, file, work):
-    """The classes of a set."""
-    run = configured(name, file, work / "prepared" / name, None, [])
-    run_command("prepare", run.run_dir, run.components, run.nodes)
-    return json.loads((run.run_dir / "pool" / "manifest.json").read_text())["facts"]["labels"]
-
-
 def measure(name, kind, way, seed, options):
     """Run one way; its points with labels, money and quality."""
     file = file_of(name, options.data, options.work)
     run_dir = options.work / "money" / f"{name}-{kind}-{way.replace(' ', '_')}-{seed}"
-    rules = None
-    if kind == "none":
-        rules = {}
-    elif kind == "blind":
-        rules = blind_rules(name, classes_of(name, file, options.work))
-    overrides = [*WAYS[way], f"seed={seed}", *options.extra]
+    overrides = [*WAYS[way], f"seed={seed}", "export=hf", *options.extra]
     with ReplayServer(name, data=options.data) as server:
         if "LLM" in way:
             overrides.append(f"llm.url={server.url}")
-        run = configured(name, file, run_dir, rules, overrides)
+        run = configured(name, file, run_dir, *overrides, rules=kind)
         with patch("wsal.stages.ask.vote_questions", partial(recorded_questions, server)):
             summary = run_command("run", run.run_dir, run.components, run.nodes)
     points = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from money import BLIND
+from label_sets import SETS, written_rules
 from product_texts import DATA
 from rich.console import Console
 from rich.table import Table
@@ -25,24 +25,14 @@ from wsal.rules.patterns import Keyword, Regex
 from wsal.rules.voting import collect_by_term
 from wsal.text import clean, clean_text
 
-SETS = {  # file, columns of text, column of the class
-    "bigbasket_category": ("bigbasket", ["title", "brand"], "category"),
-    "bigbasket": ("bigbasket", ["title", "brand"], "sub_category"),
-    "pricerunner": ("pricerunner", ["title"], "category"),
-    "fashion": ("fashion", ["title"], "article_type"),
-    "banking77": ("banking77", ["text"], "label"),
-    "debian": ("debian", ["title", "description"], "section"),
-    "trec": ("trec_weak", ["text"], "label_name"),
-}
 TEXTS, GOLD, DRAWS = 8_000, 100, 3
 RESULTS = Path(__file__).parent / "results" / "weak_labels_by_term.json"
 
 
 def blind(name):
     """The votes of the blind rules on training texts, the truth, and the number of classes."""
-    file, columns, label = SETS[name]
-    written = json.loads((DATA / "rules" / "blind" / f"{BLIND.get(name, name)}.json").read_text())
-    rows = pl.read_parquet(DATA / f"{file}.parquet").filter(pl.col("split") == "train")
+    source, written = SETS[name], written_rules(name)
+    rows = pl.read_parquet(DATA / f"{source.file}.parquet").filter(pl.col("split") == "train")
     rows = rows.sample(fraction=1, shuffle=True, seed=0).head(TEXTS)
     rules = {
         f"words_{n}": Keyword(clean_text(c), tuple(words), unless=tuple(unless))
@@ -52,8 +42,8 @@ def blind(name):
         f"pattern_{n}": Regex(clean_text(c), p) for n, (c, p) in enumerate(written["regexes"])
     }
     labels = LabelSet(tuple(sorted({rule.label for rule in rules.values()})))
-    text = pl.concat_str([pl.col(c).fill_null("") for c in columns], separator=" ")
-    records = rows.select(text=text, label=pl.col(label).cast(pl.String))
+    text = pl.concat_str([pl.col(c).fill_null("") for c in source.text], separator=" ")
+    records = rows.select(text=text, label=pl.col(source.label).cast(pl.String))
     records = records.with_columns(text=clean(records["text"]), label=clean(records["label"]))
     records = records.filter(pl.col("label").is_in(labels.names))
     truth = np.array([labels.index(c) for c in records["label"]])
