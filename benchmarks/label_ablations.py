@@ -1,7 +1,7 @@
 """The effect of each part of a round: the same labels, other ways of training.
 
-python benchmarks/label_ablations.py --sets pricerunner --rounds 2,4 [--seeds 0]
-Works on the run folders of `benchmarks/labels.py --ways wsal`.
+python benchmarks/label_ablations.py --sets pricerunner --rounds 2,4 [--rules blind] [--seeds 0]
+Works on the run folders of `benchmarks/labels.py --ways wsal --keep`.
 """
 
 import argparse
@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from label_curves import RESULTS, read_lines
 from label_sets import configured, file_of, known
-from labels import RESULTS, read_lines
 from product_texts import DATA
 from safetensors.torch import load_file, save_file
 
@@ -83,16 +83,18 @@ def mean_of_weights(folders, out):
 def points(name, seed, number, options):
     """The quality of each way on test."""
     file = file_of(name, options.data, options.work)
-    folder = options.work / "runs" / f"{name}-wsal-{seed}"
+    given = f"{name}-{options.rules}-wsal-{seed}"
+    folder = options.work / "runs" / given
     texts = known(name, file, options.work)
-    done, made = options.work / "ablations" / f"{name}-{seed}-{number}", {}
+    done, made = options.work / "ablations" / f"{given}-{number}", {}
 
     def scores(probs):
         found = evaluate(probs, texts.test_gold, texts.test_weights, texts.labels)
         return {k: round(found[k], 4) for k in ("macro_f1", "accuracy")}
 
     for way, overrides in WAYS.items():
-        run = configured(name, file, folder, f"seed={seed}", "name=wsal", *overrides)
+        settings = (f"seed={seed}", f"name={given}", *overrides)
+        run = configured(name, file, folder, *settings, rules=options.rules)
         place = done / way.replace(" ", "-").replace(",", "")
         start = read(folder, "pretrained", number)
         if "anew" in way:
@@ -102,7 +104,7 @@ def points(name, seed, number, options):
     probs = [np.load(made[way] / "test_probs.npy") for way in MIXED]
     yield "three seeds, answers averaged", scores(np.mean(probs, axis=0))
     soup = mean_of_weights([made[way] for way in MIXED], done / "soup")
-    run = configured(name, file, folder)
+    run = configured(name, file, folder, rules=options.rules)
     model = load_classifier(soup, run.components["encoder"], run.components["hardware"])
     yield "three seeds, weights averaged", scores(predict(model, texts.test, "test")[0])
 
@@ -112,6 +114,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", default="pricerunner")
+    parser.add_argument("--rules", default="present")
     parser.add_argument("--rounds", default="2,4")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--out", type=Path, default=RESULTS / "label_ablations.jsonl")
@@ -120,8 +123,9 @@ def main():
     for seed in map(int, options.seeds.split(",")):
         for name in options.sets.split(","):
             for number in map(int, options.rounds.split(",")):
-                key = {"set": name, "seed": seed, "round": number}
-                done = [one["way"] for one in read_lines(options.out) if key.items() <= one.items()]
+                key = {"set": name, "rules": options.rules, "seed": seed, "round": number}
+                lines = [{"rules": "present"} | one for one in read_lines(options.out)]
+                done = [one["way"] for one in lines if key.items() <= one.items()]
                 for way, found in points(name, seed, number, options):
                     if way not in done:
                         line = json.dumps(key | {"way": way} | found)

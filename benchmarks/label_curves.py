@@ -1,14 +1,17 @@
 """Learning curves from the lines of the label-savings benchmark, and what they say."""
 
+import json
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from label_wsal import WSAL
+from label_ways import WSAL
 from packaging.version import Version
 from record import mean_and_half
 
+RESULTS = Path(__file__).parent / "results"
 PEERS = (
     "random", "full", "small_text_breaking_ties", "small_text_embedding_kmeans", "linear_head",
     "setfit", "fastfit",
@@ -35,6 +38,11 @@ class Curve:
         """The mean at so many labels; None if it was not measured."""
         where = np.flatnonzero(self.counts == n)
         return float(self.means[where[0]]) if len(where) else None
+
+
+def read_lines(file):
+    """The points measured so far."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def newest(lines):

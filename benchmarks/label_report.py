@@ -10,10 +10,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from label_curves import curves, effects, needed, newest
+from label_curves import RESULTS, curves, effects, needed, newest, read_lines
 from label_targets import share_of_full, targets
-from label_wsal import PARTS, WSAL
-from labels import RESULTS, read_lines
+from label_ways import PARTS, WSAL
 from record import row, show
 
 NAMES = {

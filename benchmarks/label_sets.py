@@ -50,8 +50,6 @@ SETS = {
     "trec": LabelledSet("trec_weak", ("text",), "label_name", "trec", lower=True),
 }
 """Where there is an experiment, it has the set's name."""
-RULES = ("blind", "present", "names", "none")
-"""Rules written without looking at results; those of the experiment; from class names; none."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def blind_rules(name):
 def configured(name, file, run_dir, *overrides, rules="present"):
     """The checked configuration of one run: the set's experiment, or the defaults without one.
 
-    `rules` is one of `RULES`; a set without an experiment has no present ones.
+    `rules` is one of `label_ways.RULES`; a set without an experiment has no present ones.
     """
     given = [f"data.path={file}", f"run_dir={run_dir}", "tracker=none"]
     if has_experiment(name):

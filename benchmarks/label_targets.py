@@ -5,7 +5,7 @@ import statistics
 
 from label_curves import PEERS, saving, steepest_fall
 from label_sets import SETS
-from label_wsal import WSAL
+from label_ways import WSAL
 
 BLIND, NAMES, NO_RULES = ((WSAL, rules) for rules in ("blind", "names", "none"))
 RANDOM, FULL = ("random", None), ("full", None)

@@ -1,4 +1,4 @@
-"""wsal's own ways of the label-savings benchmark, and its ablations."""
+"""Points of wsal's own ways in the label-savings benchmark."""
 
 import json
 
@@ -6,35 +6,18 @@ import numpy as np
 from label_peers import steps
 from label_quality import of_rules, quality
 from label_sets import configured
+from label_ways import BY_RULES, PARTS, QUERY, RULES_SECONDS, SECONDS
 
 from wsal.run.loop import run_command
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import BEFORE_ROUNDS, ROUND_STAGES, STAGES
 
-WSAL = "wsal"
-BY_RULES = {"none": ("pretrain=none", "finetune=gold_only", "strategy=cold_start")}
-"""Overrides by the rules."""
-PARTS = {
-    "rules vote as a whole": ("label_model.by_term=false",),
-    "without balance": ("pretrain.balance=0",),
-    "head not fitted first": ("pretrain.head_first=false",),
-    "all weak labels": ("pretrain.max_texts=null",),
-    "random texts": ("strategy=random",),
-    "margin": ("strategy=margin",),
-    "without replay": ("finetune.replay=0",),
-    "400 steps": ("finetune.steps=400",),
-    "running mean of weights": ("finetune.ema=0.98",),
-    "with copies": ("amplify=default",),
-}
-"""Ablations: overrides of wsal with one part changed. A new line here is a new way."""
-QUERY, SECONDS, BLIND_SECONDS = 50, 4.0, 900.0
-"""Labels of a round; an annotator's seconds for a text, and for a set of blind rules."""
-RULES_SECONDS = {"blind": BLIND_SECONDS, "present": None, "names": 0.0, "none": 0.0}
-"""What the rules took a person; nobody measured it for the present ones."""
-
 
 def wsal_points(key, texts, file, folder, options, lr):
-    """Run wsal round by round; a stopped run goes on. `(n_gold, figures)` of each round."""
+    """Run wsal round by round; a stopped run goes on. `(labels, figures)` of each round.
+
+    Labels of an evaluation sample count, too; by default there is none, as there is a test split.
+    """
     name, rules, way = key["set"], key["rules"], key["way"]
     overrides = [
         f"seed={key['seed']}", f"name={folder.name}", "export=hf", f"annotator.seconds={SECONDS}",
@@ -49,7 +32,8 @@ def wsal_points(key, texts, file, folder, options, lr):
         if rules == "none" and not point["n_gold"]:
             continue  # nothing was trained
         figures = round_figures(run.run_dir, point, texts)
-        yield point["n_gold"], figures | {"rules_seconds": RULES_SECONDS[rules]}
+        n_labels = point["n_gold"] + figures["n_evaluation"]
+        yield n_labels, figures | {"rules_seconds": RULES_SECONDS[rules]}
 
 
 def round_figures(run_dir, point, texts):

@@ -11,21 +11,21 @@ import argparse
 import json
 import shutil
 import time
-import tomllib
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from gpu import machine
+from label_curves import RESULTS, read_lines
 from label_fastfit import fastfit
 from label_peers import full_supervision, linear_head, random_labels, setfit, small_text
-from label_sets import RULES, SETS, file_of, has_experiment, known
-from label_wsal import PARTS, SECONDS, WSAL, wsal_points
+from label_sets import SETS, file_of, has_experiment, known
+from label_ways import PARTS, RULES, SECONDS, WSAL
+from label_wsal import wsal_points
 from product_texts import DATA
 
 import wsal
 
-RESULTS = Path(__file__).parent / "results"
 LR = {"pricerunner": 1e-4, "bigbasket_category": 1e-4, "trec": 1e-4}
 MANY_CLASSES_LR = 5e-4
 """Of training without rules, by first trials: with 90 classes 1e-4 is too little."""
@@ -38,19 +38,6 @@ TRAINED = {
 """Peers that are MiniLM with plain fine-tuning; they have a learning rate."""
 OTHERS = {"linear_head": linear_head, "setfit": setfit, "fastfit": fastfit}
 DEFAULT = (WSAL, "random", "full", "small_text_breaking_ties", *OTHERS)
-
-
-def read_lines(file):
-    """The points measured so far."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def version_of_wsal():
-    """The version of the code that runs, which need not be the installed one."""
-    project = Path(wsal.__file__).parents[1] / "pyproject.toml"
-    if project.exists():
-        return tomllib.loads(project.read_text())["project"]["version"]
-    return version("wsal")
 
 
 def measured(lines, key, wsal_version):
@@ -117,7 +104,7 @@ def main():
     parser.add_argument("--extra", nargs="*", default=[], help="further overrides of wsal's runs")
     options = parser.parse_args()
     options.work = options.work.resolve()
-    versions = {"wsal": version_of_wsal()}
+    versions = {"wsal": wsal.__version__}
     versions |= {name: version(name) for name in ("torch", "transformers")}
     versions["card"] = machine()
     for key in keys(options):
