@@ -85,7 +85,9 @@ def learning_curves(name, ways, metric):
 
 def _seeds(curve):
     least, most = curve.n_seeds.min(), curve.n_seeds.max()
-    return f"{least} to {most} seeds" if least < most else f"{most} seeds"
+    if least < most:
+        return f"{least} to {most} seeds"
+    return "1 seed" if most == 1 else f"{most} seeds"
 
 
 def details(name, found):
