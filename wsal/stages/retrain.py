@@ -70,8 +70,9 @@ def retrain(
     scratch = out / CHECKPOINTS
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
     measure = partial(distance_between, last, reweighings[-1], seed, scratch)
-    facts["distance"] = round(processes.run_on_leader(measure), 6)
-    if facts["distance"] <= retrain.distance:
+    moved = processes.run_on_leader(measure)
+    facts["distance"] = round(moved, 6)
+    if moved <= retrain.distance:
         return facts
     classifier, trained = train_on_weak_labels(
         scratch,
