@@ -88,12 +88,12 @@ def test_a_run_without_rules_ends_with_a_model_a_bill_and_an_interval(shop):
     # an exported model, an interval of people's labels, and a bill that is what was paid
     assert (run / "exported/model.safetensors").exists()
     # its answers count in weak training, also when that is repeated
-    trained = [
+    first, again, last = (
         json.loads((run / place / "manifest.json").read_text())["facts"]
         for place in ("pretrained", "rounds/001/retrained", "rounds/001/finetuned")
-    ]
-    assert trained[1]["trained"]
-    assert 0 < trained[0]["n_answered"] < trained[1]["n_answered"] == trained[2]["n_answered"]
+    )
+    assert again["trained"]
+    assert 0 < first["n_answered"] < again["n_answered"] == last["n_answered"]
 
     summary = json.loads((run / "summary.json").read_text())
     last, bill = summary["rounds"][-1], Bill.read(summary["bill"])
