@@ -19,6 +19,7 @@ from wsal.artifacts import Artifact
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
+from wsal.rounds.retraining import newest_checkpoint
 from wsal.run.pipeline import read
 from wsal.run.stage_table import STAGES
 
@@ -47,7 +48,7 @@ def trained(run, number, out, pretrained):
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     inputs = {noun: read(run.run_dir, noun, number) for noun in stage.reads}
-    inputs["pretrained"] = pretrained
+    inputs |= {"pretrained": pretrained, "retrainings": []}
     built = {need: parts[need] for need in (*stage.needs, *stage.uses)}
     facts = stage.function("finetune")(out, **inputs, **built)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
@@ -96,7 +97,8 @@ def points(name, seed, number, options):
         settings = (f"seed={seed}", f"name={given}", *overrides)
         run = configured(name, file, folder, *settings, rules=options.rules)
         place = done / way.replace(" ", "-").replace(",", "")
-        start = read(folder, "pretrained", number)
+        both = (read(folder, noun, number) for noun in ("pretrained", "retrainings"))
+        start = newest_checkpoint(*both).artifact
         if "anew" in way:
             start = pretrained_anew(run, number, place.with_name("pretrained-anew"))
         made[way] = trained(run, number, place, start).path

@@ -74,6 +74,8 @@ def test_pipeline_table_tells_the_truth(name):
     assert function.__name__ == name
     before = [s.writes.split("/")[-1] for s in list(STAGES.values())[: list(STAGES).index(name)]]
     derived = {"classifier": "pretrained", "classifiers": "finetuned"}
+    derived |= {"reweighings": "reweighed", "retrainings": "retrained"}
+    derived["earlier_retrainings"] = "reweighed"
     derived |= {"earlier_annotations": "votes", "earlier_queries": "votes", "first_query": "query"}
     assert {derived.get(noun, noun) for noun in stage.reads} <= set(before)
 

@@ -20,11 +20,12 @@ RUN = [
     "run",
     "experiment=smoke",
     "hardware.save_seconds=0",
+    "retrain.distance=0",
 ]
 STAGES = (
     "pool", "votes", "weak_labels", "tokens", "pretrained", "embeddings", "rounds/001/query",
     "rounds/001/annotations", "rounds/001/finetuned", "rounds/001/assessed", "rounds/002/query",
-    "rounds/002/finetuned", "exported",
+    "rounds/002/retrained", "rounds/002/finetuned", "exported",
 )  # fmt: skip
 
 
@@ -110,7 +111,8 @@ def test_killed_in_each_stage_in_turn_it_ends_as_an_undisturbed_run(tmp_path):
         killed_where_it_begins(stage, tmp_path / "stormy")
     fork_server.run(RUN, cwd=tmp_path / "stormy", check=True, capture_output=True)
     calm, stormy = (digests(tmp_path / name / "runs/smoke") for name in ("calm", "stormy"))
-    assert len(calm) == 17
+    assert len(calm) == 19
+    assert (tmp_path / "stormy/runs/smoke/rounds/002/retrained/model.safetensors").exists()
     assert stormy == calm
     assert not list((tmp_path / "stormy/runs/smoke").rglob("*.unfinished"))
     summaries = [

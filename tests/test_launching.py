@@ -57,6 +57,26 @@ def work_after(launcher, script, work):
     return work
 
 
+def test_two_processes_repeat_weak_training_as_one_does(wsal, tokenised):
+    again = (*SMOKE, "retrain.distance=0")
+    wsal("run", *again, "export=hf")
+    place = tokenised / "runs/t/rounds/002/retrained"
+
+    def found():
+        facts = json.loads((place / "manifest.json").read_text())["facts"]
+        loss = json.loads((place / "metrics.json").read_text())["training"]["loss"]
+        return facts["distance"], facts["n_steps"], facts["kept"], [value for _, value in loss]
+
+    by_one = found()
+    shutil.rmtree(place)
+    done = wsal("retrain", *again, *TWO)
+    assert done.stdout.count("round 2 retrain") == 1
+    by_two = found()
+    assert by_two[:3] == by_one[:3]
+    assert by_two[3] == pytest.approx(by_one[3], abs=0.02)  # dropout differs
+    assert by_two[3] != by_one[3]
+
+
 def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, tokenised):
     shutil.rmtree(tokenised / "runs/t/tokens")
     done = wsal("pretrain", *SMOKE, *TWO, check=False)

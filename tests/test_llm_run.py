@@ -39,6 +39,7 @@ OPTIONS = [
     "export=hf", "evaluation.size=20", "active.query_size=12", "active.price_per_hour=30",
     "annotator=cascade", "annotator.audit=0.3", "annotator.sure=1", "llm=local", "llm.model=fake",
     "llm.texts=60", "llm.price.input=2", "llm.price.output=8", "llm.parallel=4", "active.rounds=1",
+    "retrain.distance=0",
 ]  # fmt: skip
 FAULTS = ("429", "500", "dropped", "broken")
 
@@ -86,6 +87,14 @@ def test_a_run_without_rules_ends_with_a_model_a_bill_and_an_interval(shop):
 
     # an exported model, an interval of people's labels, and a bill that is what was paid
     assert (run / "exported/model.safetensors").exists()
+    # its answers count in weak training, also when that is repeated
+    first, again, last = (
+        json.loads((run / place / "manifest.json").read_text())["facts"]
+        for place in ("pretrained", "rounds/001/retrained", "rounds/001/finetuned")
+    )
+    assert again["trained"]
+    assert 0 < first["n_answered"] < again["n_answered"] == last["n_answered"]
+
     summary = json.loads((run / "summary.json").read_text())
     last, bill = summary["rounds"][-1], Bill.read(summary["bill"])
     low, high = last["accuracy_interval"]

@@ -56,8 +56,17 @@ class PretrainSettings(OptimizerSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetrainSettings:
+    """When weak pretraining is repeated, because gold labels have changed the weak labels."""
+
+    distance: Share | None = 0.1
+    """Train anew where the weak labels are further than this from those of the last weak training;
+    null: never. The distance is the mean total variation distance of a text's two weak labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinetuneSettings(OptimizerSettings):
-    """How the classifier is trained on gold labels, from the weak-pretrained checkpoint."""
+    """How the classifier is trained on gold labels, from the newest weak-pretrained checkpoint."""
 
     steps: Positive = 200
     """Optimizer steps in one round."""

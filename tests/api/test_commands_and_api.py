@@ -16,7 +16,7 @@ PRETRAIN = {"epochs": 2, "lr": 2e-3}
 FINETUNE = {"steps": 12, "lr": 2e-3}
 
 
-def loop_through_api(evaluation, **data):
+def loop_through_api(evaluation, retrain, **data):
     """Two rounds with the answers of an oracle: what was asked, and the loop."""
     source = Catalog(n=400, **data)
     layout = source.layout
@@ -31,6 +31,7 @@ def loop_through_api(evaluation, **data):
     loop = library.ActiveLoop(
         pool, classifier, weak, finetune_settings=FINETUNE,
         active_settings={"max_candidates": 200}, evaluation_settings=evaluation,
+        retrain_settings=retrain,
     )  # fmt: skip
     gold = dict(pool.records.select("id", "label").iter_rows())
     queries = []
@@ -42,11 +43,19 @@ def loop_through_api(evaluation, **data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("evaluation", [{}, {"size": 20}], ids=["with a test split", "sampled"])
-def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
-    wsal("run", *SMOKE, *(f"evaluation.{name}={value}" for name, value in evaluation.items()))
+@pytest.mark.parametrize(
+    ("evaluation", "retrain"),
+    [({}, {"distance": 0.0}), ({"size": 20}, {})],
+    ids=["with a test split, trained on weak labels anew", "sampled"],
+)
+def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
+    changes = [f"evaluation.{name}={value}" for name, value in evaluation.items()]
+    changes += [f"retrain.{name}={value}" for name, value in retrain.items()]
+    wsal("run", *SMOKE, *changes)
     run = tmp_path / "runs" / "t"
-    queries, loop = loop_through_api(evaluation)
+    queries, loop = loop_through_api(evaluation, retrain)
+    trained = [(a / "metrics.json").exists() for a in sorted(run.glob("rounds/*/retrained"))]
+    assert any(trained) == bool(retrain)
     for number, ids in enumerate(queries, start=1):
         asked = pl.read_parquet(run / f"rounds/{number:03d}/query/query.parquet")
         assert ids == asked["id"].to_list()

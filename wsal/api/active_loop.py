@@ -13,14 +13,15 @@ from wsal import tables
 from wsal.active.candidates import QueryStrategy
 from wsal.annotation.sheet import shown
 from wsal.api.answers import SCHEMA, gold_rows, with_answers
-from wsal.api.classifier import TrainedClassifier, dev_score
+from wsal.api.classifier import TrainedClassifier
 from wsal.api.export_folder import replaced_folder
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.measurement import SPLITS, Measurement, split_probs
 from wsal.api.pool import Pool
 from wsal.api.query import Quality, Query, TargetForecast, target_forecast
 from wsal.api.reading import pool_reader
-from wsal.arrays import Probs, Rows
+from wsal.api.round_training import WeakCheckpoint, fine_tuned
+from wsal.arrays import Probs
 from wsal.artifacts import Facts
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
@@ -31,12 +32,11 @@ from wsal.progress import progress_shown
 from wsal.rounds.disagreement import disputed
 from wsal.rounds.evaluation_frame import Frame, new_frame, sample_size
 from wsal.rounds.exporting import write_export
-from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.query import RoundState, choose_query, with_texts
 from wsal.rounds.reweighing import reweigh_rules
-from wsal.rounds.weak_labels import confidence_weights, weak_table
+from wsal.rounds.weak_labels import weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, HardwareSettings
-from wsal.training_settings import FinetuneSettings
+from wsal.training_settings import FinetuneSettings, RetrainSettings
 
 
 class ActiveLoop:
@@ -56,6 +56,7 @@ class ActiveLoop:
         n_evaluation: int | None = None,
         active_settings: Mapping[str, Any] | None = None,
         evaluation_settings: Mapping[str, Any] | None = None,
+        retrain_settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin with a classifier that was trained on weak labels, or on none.
 
@@ -72,6 +73,7 @@ class ActiveLoop:
                 None: 100 for a pool of 2,000 or more without a gold split, else none.
             active_settings: changes to `conf/active`, such as `{"max_candidates": 2000}`.
             evaluation_settings: changes to `conf/evaluation`, such as `{"top_up": 10}`.
+            retrain_settings: changes to `conf/retrain`, such as `{"distance": 0.05}`.
 
         Raises:
             UnknownNameError: there is no such option or setting. ConfigError: one is out of range.
@@ -84,6 +86,7 @@ class ActiveLoop:
         self.strategy = strategy
         self._finetune = preset(FinetuneSettings, "finetune", finetune, finetune_settings or {})
         self._active = preset(ActiveSettings, "active", "default", active_settings or {})
+        self._retrain = preset(RetrainSettings, "retrain", "default", retrain_settings or {})
         changes = {"size": n_evaluation} | dict(evaluation_settings or {})
         self._evaluation = preset(EvaluationSettings, "evaluation", "default", changes)
         self._seed, self._progress = seed, progress
@@ -102,6 +105,10 @@ class ActiveLoop:
                 split_probs={name: [split_probs(self._model, pool, name)] for name in SPLITS},
                 n_gold=[0],
             )
+        probs_of_frame, probs_of_dev = self._measured.frame_probs, self._measured.split_probs["dev"]
+        self._checkpoint = WeakCheckpoint(
+            classifier, classifier.trained_on, probs_of_frame[0], probs_of_dev[0]
+        )
         votes = self.weak.votes.matrix
         self._disputed = disputed(votes.T) if votes.size else np.zeros(len(pool), np.float32)
 
@@ -224,25 +231,11 @@ class ActiveLoop:
         model = weak.label_model
         result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)
         table = weak_table(result.fitted, votes, weak.settings, labels)
-
-        def weak_targets(replayed: Rows) -> tuple[Probs, np.ndarray]:
-            probs = table.probs[replayed]
-            return probs, confidence_weights(probs)
-
-        with TemporaryDirectory() as scratch:
-            tuning = FineTuning(
-                load_pretrained=self.classifier.load,
-                settings=self._finetune,
-                seed=self._seed,
-                number=number,
-                scratch=Path(scratch),
-                dev_score=lambda model: dev_score(model, self.pool, self._finetune),
-            )
-            training_set, _ = tuning.training_set(
-                self.classifier.tokens, rows, gold, np.flatnonzero(table.used), weak_targets
-            )
-            trained, _ = tuning.train(training_set, "finetune")
+        measured = replace(self._measured, answers=answers)
+        checkpoint = self._checkpoint.after(table, self._retrain, measured)
+        start = checkpoint.classifier
+        trained = fine_tuned(start, table, (rows, gold), self._finetune, self._seed, number)
         frame_texts = self.classifier.tokens.take(self.frame.rows)
         frame_probs, _ = predict(trained, frame_texts, f"round {number}: frame")
         self._measured = self._measured.after(answers, trained, frame_probs)
-        self._model, self._query = trained, pl.DataFrame()
+        self._checkpoint, self._model, self._query = checkpoint, trained, pl.DataFrame()

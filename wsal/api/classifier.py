@@ -3,8 +3,8 @@
 import shutil
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -26,7 +26,7 @@ from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
 from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.pretraining import WeakTraining
-from wsal.rounds.weak_labels import confidence_weights
+from wsal.rounds.weak_labels import WeakTable, confidence_weights
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings
 from wsal.training_settings import (
@@ -47,6 +47,10 @@ class TrainedClassifier:
     """The weights, from which every round of fine-tuning starts; deleted with this object."""
     history: Facts
     """The loss of each part of the training, step by step."""
+    trained_on: WeakTable
+    """The weak labels, of all texts."""
+    train_anew: "Callable[[WeakTable], TrainedClassifier] | None" = None
+    """Train the encoder in the same way on other weak labels; None: it is not trained on any."""
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -131,31 +135,36 @@ class Classifier:
             ConfigError: a setting is out of range, or the encoder cannot be loaded.
             ModelError: training diverged.
         """
-        weak = weak or no_weak_labels(pool)
-        pretrain = preset(PretrainSettings, "pretrain", "default", settings)
+        training = WeakTraining(
+            settings=preset(PretrainSettings, "pretrain", "default", settings),
+            loss=preset(Loss, "loss", loss, {}),  # type: ignore[type-abstract]
+            adapt=preset(AdaptSettings, "adapt", adapt, {}),
+            self_training=preset(SelfTrainingSettings, "self_training", self_training, {}),
+            seed=seed,
+            scratch=Path(),  # of each training
+        )
+        with progress_shown(shown=progress):
+            return self._trained(pool, training, (weak or no_weak_labels(pool)).table)
+
+    def _trained(self, pool: Pool, training: WeakTraining, table: WeakTable) -> TrainedClassifier:
+        """The encoder with a new head, trained on these weak labels."""
         labels, texts = pool.prepared.labels, pool.texts.to_list()
         tokenizer = encoders.new_tokenizer(self.encoder, texts)
-        head_seed = integer(seed, "head")
+        head_seed = integer(training.seed, "head")
         model = encoders.new_classifier(self.encoder, self.hardware, labels, tokenizer, head_seed)
 
         def weak_targets(rows: Rows) -> tuple[Probs, np.ndarray]:
-            probs = weak.probs[rows]
+            probs = table.probs[rows]
             return probs, confidence_weights(probs)
 
-        with progress_shown(shown=progress), TemporaryDirectory() as scratch:
-            training = WeakTraining(
-                settings=pretrain,
-                loss=preset(Loss, "loss", loss, {}),  # type: ignore[type-abstract]
-                adapt=preset(AdaptSettings, "adapt", adapt, {}),
-                self_training=preset(SelfTrainingSettings, "self_training", self_training, {}),
-                seed=seed,
-                scratch=Path(scratch),
-                dev_score=dev_score(model, pool, pretrain),
-            )
-            rows = np.flatnonzero(weak.used)
-            history = training.train(model, model.tokens(texts), rows, weak_targets)
+        score = dev_score(model, pool, training.settings)
+        with TemporaryDirectory() as scratch:
+            here = replace(training, scratch=Path(scratch), dev_score=score)
+            rows = np.flatnonzero(table.used)
+            history = here.train(model, model.tokens(texts), rows, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
-        trained = TrainedClassifier(model, pool, folder, history)
+        train_anew = partial(self._trained, pool, training) if training.settings.epochs else None
+        trained = TrainedClassifier(model, pool, folder, history, table, train_anew)
         weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
         model.save(folder)
         return trained

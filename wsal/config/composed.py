@@ -41,6 +41,7 @@ from wsal.training_settings import (
     AdaptSettings,
     FinetuneSettings,
     PretrainSettings,
+    RetrainSettings,
     SelfTrainingSettings,
 )
 
@@ -53,6 +54,7 @@ SETTINGS = {
     "llm": LLMSettings,
     "aggregate": AggregateSettings,
     "pretrain": PretrainSettings,
+    "retrain": RetrainSettings,
     "finetune": FinetuneSettings,
     "amplify": AmplifySettings,
     "active": ActiveSettings,
@@ -108,7 +110,8 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
     """A function for each group that builds it. Values in `nodes` are converted to their types."""
     prefixes = (*TRUSTED, *trusted)
-    nodes.setdefault("llm", {})  # in runs from before there was this group
+    for group in ("llm", "retrain"):
+        nodes.setdefault(group, {})  # in runs from before there was this group
     for key, settings in SETTINGS.items():
         if isinstance(nodes[key], Mapping):
             nodes[key] = by_names(settings, coerced(nodes[key], prefixes))

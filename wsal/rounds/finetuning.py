@@ -25,7 +25,7 @@ WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How each round is trained: always from the weak-pretrained checkpoint."""
+    """How each round is trained: always from the newest weak-pretrained checkpoint."""
 
     load_pretrained: Callable[[], Classifier]
     """A new copy at each call, since training changes it."""

@@ -47,6 +47,7 @@ class WeakTraining:
     dev_score: Callable[[], float] | None = None  # for early stopping
     answer_settings: PretrainSettings | None = None  # of training on answered texts alone
     tracker: TrackerSettings = NO_TRACKER
+    prefix: str = ""  # of the training's name on progress bars and in trackers
 
     def train(
         self,
@@ -136,7 +137,7 @@ class WeakTraining:
             settings=self.settings,
             scratch=self.scratch / name.replace(" ", "-"),
             seed=integer(self.seed, "dropout", name),
-            title=name,
+            title=f"{self.prefix}{name}",
             tracker=self.tracker,
         )
 

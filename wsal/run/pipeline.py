@@ -150,7 +150,8 @@ def open_round(run_dir: Path) -> int:
 def round_of(run_dir: Path, name: str) -> int:
     """The round that a stage works on if it is run alone."""
     number = open_round(run_dir)
-    of_last = ("assess",) if _is_answered(run_dir, number) else ("reweigh", "finetune", "assess")
+    answered = _is_answered(run_dir, number)
+    of_last = ("assess",) if answered else ("reweigh", "retrain", "finetune", "assess")
     return max(number - 1, 1) if name in of_last else number
 
 

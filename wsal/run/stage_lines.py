@@ -121,6 +121,24 @@ def _before_after(facts: Facts) -> str:
     return UNMEASURED
 
 
+def _retrain(facts: Facts) -> str:
+    """How far the weak labels moved, and what training on them anew brought."""
+    moved, least = facts["distance"], facts["least_distance"]
+    if moved is None:
+        return "off" if least is None else "off, as there is no weak training (pretrain.epochs=0)"
+    line = f"weak labels moved by {moved:.3f} since the last weak training"
+    if not facts["trained"]:
+        return f"{line}; not above retrain.distance={least}, so not trained anew"
+    parts = [line, f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {_quality(facts)}"]
+    if compared := facts.get("gain"):
+        change = f"{compared['value']:+.3f} [{compared['low']:+.3f}, {compared['high']:+.3f}]"
+        parts.append(
+            f"macro-F1 {compared['before']:.3f} -> {compared['after']:.3f}, {change}, on "
+            f"{compared['on']}"
+        )
+    return "; ".join([*parts, "kept" if facts["kept"] else "worse, so not kept"])
+
+
 def _finetune(facts: Facts) -> str:
     parts = [f"{facts['n_gold']} gold labels"]
     if n := facts.get("n_answered"):
@@ -180,6 +198,7 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "select": _select,
     "annotate": _annotate,
     "reweigh": _reweigh,
+    "retrain": _retrain,
     "finetune": _finetune,
     "assess": _assess,
     "export": _export,

@@ -41,13 +41,14 @@ STAGES = {
     "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator")),
     "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "llm", "seed")),
     "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate")),
-    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "first_query", "annotations"),       "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
+    "retrain":   Stage(("pool", "tokens", "weak_labels", "reweighings", "pretrained", "earlier_retrainings", "embeddings", "first_query", "annotations"), "rounds/{}/retrained", ("encoder", "adapt", "loss", "pretrain", "self_training", "retrain", "llm", "seed"), ("hardware", "tracker"), shared=True),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "retrainings", "first_query", "annotations"), "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
     "assess":    Stage(("pool", "llm_votes", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
     "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
 }
 # fmt: on
 BEFORE_ROUNDS = ("prepare", "vote", "ask", "aggregate", "tokenise", "pretrain", "embed")
-ROUND_STAGES = ("select", "annotate", "reweigh", "finetune", "assess")
+ROUND_STAGES = ("select", "annotate", "reweigh", "retrain", "finetune", "assess")
 CONFIG = "config.json"
 """The configuration of a run, as plain values."""
 LLM_ONLY = ("ask", "llm_votes", "llm")
@@ -55,7 +56,13 @@ LLM_ONLY = ("ask", "llm_votes", "llm")
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
-IN_ALL_ROUNDS = {"queries": "select", "annotations": "annotate", "classifiers": "finetune"}
+IN_ALL_ROUNDS = {
+    "queries": "select",
+    "annotations": "annotate",
+    "reweighings": "reweigh",
+    "retrainings": "retrain",
+    "classifiers": "finetune",
+}
 
 
 def names_used(names: Sequence[str], llm: object) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from wsal.rounds.amplification import (
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.evaluation_frame import Reference, read_frame
 from wsal.rounds.finetuning import FineTuning
+from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable, weak_targets
@@ -39,6 +40,7 @@ def finetune(
     tokens: Artifact,
     reweighed: Artifact,
     pretrained: Artifact,
+    retrainings: Sequence[Artifact],
     first_query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
@@ -48,19 +50,20 @@ def finetune(
     hardware: HardwareSettings,
     tracker: TrackerSettings,
 ) -> Facts:
-    """pretrained, all annotations -> a Hugging Face folder, metrics.json, frame_probs.npy.
+    """Checkpoint, all annotations -> a Hugging Face folder, metrics.json, frame_probs.npy.
 
-    Each round starts from the weak-pretrained checkpoint, not from the last round's weights. With
-    `amplify` the classifier is trained a second time, with copies of the gold texts, and that one
-    is kept if it is not worse.
+    Each round starts from the newest weak-pretrained checkpoint, not from the last round's weights.
+    With `amplify` the classifier is trained a second time, with copies of the gold texts, and that
+    one is kept if it is not worse.
     """
     number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
     gold_rows, gold = gold_answers(pool, annotations)
     answered = answered_rows(reweighed)
     accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
     texts = read_tokens(tokens.path / "pool")
+    start = newest_checkpoint(pretrained, retrainings).artifact.path
     tuning = FineTuning(
-        load_pretrained=lambda: load_classifier(pretrained.path, encoder, hardware),
+        load_pretrained=lambda: load_classifier(start, encoder, hardware),
         settings=finetune,
         seed=seed,
         number=number,

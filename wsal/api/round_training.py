@@ -1,0 +1,88 @@
+"""How a round of the loop is trained: on weak labels anew if gold changed them, then on gold."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from wsal.api.classifier import TrainedClassifier, dev_score
+from wsal.api.measurement import Measurement, split_probs
+from wsal.arrays import Classes, Probs, Rows
+from wsal.classifier import encoder as encoders
+from wsal.classifier.inference import predict
+from wsal.rounds.finetuning import FineTuning
+from wsal.rounds.retraining import compare_checkpoints, compared_rows, distance
+from wsal.rounds.weak_labels import WeakTable, confidence_weights
+from wsal.training_settings import FinetuneSettings, RetrainSettings
+
+
+@dataclass(frozen=True, eq=False)
+class WeakCheckpoint:
+    """The newest classifier that was trained on weak labels alone, as the stage `retrain` has it.
+
+    It is never changed in place.
+    """
+
+    classifier: TrainedClassifier
+    trained_on: WeakTable  # the weak labels of the last training, kept or not
+    frame_probs: Probs  # of the classifier, (frame, classes)
+    dev_probs: Probs  # (texts, classes)
+
+    def after(
+        self, table: WeakTable, settings: RetrainSettings, measured: Measurement
+    ) -> "WeakCheckpoint":
+        """The checkpoint that a round starts from whose weak labels are `table`.
+
+        `measured` is that of the round before, with the answers of this round.
+        """
+        train_anew = self.classifier.train_anew
+        if settings.distance is None or train_anew is None:
+            return self
+        before, after = (np.flatnonzero(weak.used) for weak in (self.trained_on, table))
+        rows = compared_rows(before, after, measured.seed)
+        if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
+            return self
+        trained = train_anew(table)
+        pool, texts = measured.pool, trained.tokens.take(measured.frame.rows)
+        frame_probs, _ = predict(trained.model, texts, "frame")
+        dev_probs = split_probs(trained.model, pool, "dev")
+        both = replace(
+            measured,
+            frame_probs=[self.frame_probs, frame_probs],
+            split_probs={"dev": [self.dev_probs, dev_probs]},
+        )
+        if both.reference:
+            _, sample, (old, new) = both.reference
+            if not compare_checkpoints(sample, old, new, measured.seed)["kept"]:
+                return replace(self, trained_on=table)
+        return WeakCheckpoint(trained, table, frame_probs, dev_probs)
+
+
+def fine_tuned(
+    start: TrainedClassifier,
+    table: WeakTable,
+    gold: tuple[Rows, Classes],
+    settings: FinetuneSettings,
+    seed: int,
+    number: int,
+) -> encoders.Classifier:
+    """The classifier of round `number`: `start`, trained on gold, with replay of weak labels."""
+
+    def weak_targets(replayed: Rows) -> tuple[Probs, np.ndarray]:
+        probs = table.probs[replayed]
+        return probs, confidence_weights(probs)
+
+    with TemporaryDirectory() as scratch:
+        tuning = FineTuning(
+            load_pretrained=start.load,
+            settings=settings,
+            seed=seed,
+            number=number,
+            scratch=Path(scratch),
+            dev_score=lambda model: dev_score(model, start.pool, settings),
+        )
+        training_set, _ = tuning.training_set(
+            start.tokens, *gold, np.flatnonzero(table.used), weak_targets
+        )
+        return tuning.train(training_set, "finetune")[0]

@@ -1,0 +1,96 @@
+"""When to train on weak labels anew, because gold has changed them, and whether that helped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsal.arrays import Probs, Rows
+from wsal.artifacts import Artifact, Facts
+from wsal.evaluation.estimates import gain, macro_f1
+from wsal.evaluation.sample import Sample
+from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.seeding import rng
+
+COMPARED = 20_000  # texts whose weak labels are compared, at most
+LEVEL = 0.9  # of intervals
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A classifier that was trained on weak labels alone."""
+
+    number: int  # of the round that trained it; 0: the stage `pretrain`
+    artifact: Artifact
+
+
+def newest_checkpoint(pretrained: Artifact, retrainings: Sequence[Artifact]) -> Checkpoint:
+    """The checkpoint of the last round that kept one, else that of the stage `pretrain`."""
+    for number in range(len(retrainings), 0, -1):
+        if retrainings[number - 1].facts["kept"]:
+            return Checkpoint(number, retrainings[number - 1])
+    return Checkpoint(0, pretrained)
+
+
+def last_trained_on(
+    weak_labels: Artifact, reweighings: Sequence[Artifact], retrainings: Sequence[Artifact]
+) -> Artifact:
+    """The weak labels of the last training, also of one whose checkpoint was not kept.
+
+    Otherwise, what did not help once would be repeated in every round.
+    """
+    for number in range(len(retrainings), 0, -1):
+        if retrainings[number - 1].facts["trained"]:
+            return reweighings[number - 1]
+    return weak_labels
+
+
+def distance_between(before: Artifact, after: Artifact, seed: int, scratch: Path) -> float:
+    """`distance` of two weak labels of one pool, on a sample of the texts that either trains on."""
+    rows = compared_rows(usable(before), usable(after), seed)
+    probs = (
+        weak_targets(weak, rows, scratch / name)[0]
+        for name, weak in (("before", before), ("after", after))
+    )
+    return distance(*probs)
+
+
+def compared_rows(before: Rows, after: Rows, seed: int) -> Rows:
+    """At most 20,000 random rows, ascending, of those that are trained on before or after."""
+    either = np.union1d(before, after)
+    return np.sort(rng(seed, "compared").permutation(either)[:COMPARED])
+
+
+def distance(before: Probs, after: Probs) -> float:
+    """The mean total variation distance of two weak labels of each text, in [0, 1].
+
+    >>> distance(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]]))
+    0.5
+    """
+    if not len(before):
+        return 0.0
+    return float(np.abs(before - after).sum(axis=1, dtype=np.float64).mean() / 2)
+
+
+def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) -> Facts:
+    """Macro-F1 of two checkpoints on the same gold, and whether the new one is kept.
+
+    It is kept unless its estimate is the lower of the two. A test of significance would be wrong
+    here: with a hundred labels it finds hardly any difference, so that it would keep nothing, or
+    everything, whereas the estimate is right more often than not.
+
+    Args:
+        sample: gold that neither was trained on.
+        before: predictions of the checkpoint so far, for the texts that the sample is drawn from.
+        after: those of the new one.
+        seed: of the bootstrap.
+
+    Returns:
+        `before` and `after`; `value`, `low` and `high`: the gain with its 90% interval; `kept`.
+    """
+    both = (macro_f1(sample, probs, rng(seed, "retrain"), LEVEL).value for probs in (before, after))
+    change = gain(sample, before, after, "macro_f1", rng(seed, "retrain"), LEVEL)
+    facts = dict(zip(("before", "after"), (round(value, 4) for value in both), strict=True))
+    facts |= {name: round(getattr(change, name), 4) for name in ("value", "low", "high")}
+    return {**facts, "kept": change.value >= 0}

@@ -1,0 +1,80 @@
+"""Train the encoder on the weak labels of an artifact; for the stages `pretrain` and `retrain`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from wsal.artifacts import Artifact, Facts
+from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
+from wsal.classifier.losses import Loss
+from wsal.classifier.tokens import read_tokens
+from wsal.labels import LabelSet
+from wsal.llm.settings import LLMSettings
+from wsal.rounds.answered import answered_rows
+from wsal.rounds.pretraining import WeakTraining
+from wsal.rounds.scoring import dev_score
+from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.seeding import integer
+from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
+from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
+
+
+def train_on_weak_labels(
+    scratch: Path,
+    *,
+    pool: Artifact,
+    tokens: Artifact,
+    weak_labels: Artifact,
+    encoder: EncoderSettings,
+    adapt: AdaptSettings,
+    loss: Loss,
+    pretrain: PretrainSettings,
+    self_training: SelfTrainingSettings,
+    llm: LLMSettings | None,
+    seed: int,
+    hardware: HardwareSettings,
+    tracker: TrackerSettings,
+    prefix: str = "",
+) -> tuple[Classifier, Facts]:
+    """The encoder with a new head, trained on weak labels, and what `WeakTraining.train` reports.
+
+    With the same weak labels it gives the same classifier. All processes of a torchrun take part.
+
+    Args:
+        scratch: the folder of checkpoints.
+        pool: the texts.
+        tokens: their word pieces.
+        weak_labels: an artifact of `aggregate` or `reweigh`.
+        encoder: as all other settings, of the group with this name.
+        adapt: see there.
+        loss: see there.
+        pretrain: see there.
+        self_training: see there.
+        llm: how answers of a language model are trained on; None: there is none.
+        seed: of the head, the order of texts, and dropout.
+        hardware: see there.
+        tracker: see there.
+        prefix: of what progress bars and trackers call the training.
+    """
+    labels = LabelSet(tuple(pool.facts["labels"]))
+    tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
+    classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
+    training = WeakTraining(
+        settings=pretrain,
+        loss=loss,
+        adapt=adapt,
+        self_training=self_training,
+        seed=seed,
+        scratch=scratch,
+        dev_score=dev_score(classifier, pool, tokens, labels, pretrain),
+        tracker=tracker,
+        answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
+        prefix=prefix,
+    )
+    facts = training.train(
+        classifier,
+        read_tokens(tokens.path / "pool"),
+        usable(weak_labels),
+        lambda rows: weak_targets(weak_labels, rows, scratch / "pretrain"),
+        answered_rows(weak_labels),
+    )
+    return classifier, facts
