@@ -153,7 +153,7 @@ class Classifier:
                 dev_score=dev_score(model, pool, pretrain),
             )
             rows = np.flatnonzero(weak.used)
-            history = training.train(model, model.tokens(texts), rows, weak_targets)
+            history, _ = training.train(model, model.tokens(texts), rows, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
         trained = TrainedClassifier(model, pool, folder, history)
         weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)

@@ -25,8 +25,9 @@ from wsal.rounds.answered import answered_rows
 from wsal.rounds.evaluation_frame import Reference, read_frame
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.scoring import dev_score, score_splits
-from wsal.rounds.training_set import with_copies
+from wsal.rounds.training_set import WeakTargets, with_copies
 from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_set import read_predicted
 from wsal.seeding import rng
 from wsal.settings import AmplifySettings, EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import FinetuneSettings
@@ -68,12 +69,16 @@ def finetune(
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
     )
+    replayable, predicted = usable(reweighed), read_predicted(pretrained.path)
+    weak: WeakTargets = partial(weak_targets, reweighed, scratch=out / CHECKPOINTS)
+    if predicted is not None:
+        weak, replayable = predicted.refined(weak, replayable), predicted.usable(replayable)
     training_set, n_replayed = tuning.training_set(
         texts,
         gold_rows,
         gold,
-        usable(reweighed),
-        lambda rows: weak_targets(reweighed, rows, out / CHECKPOINTS),
+        replayable,
+        weak,
         answered,
         accepted,
     )

@@ -51,7 +51,7 @@ def pretrain(
         tracker=tracker,
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
     )
-    facts = training.train(
+    facts, predicted = training.train(
         classifier,
         read_tokens(tokens.path / "pool"),
         usable(weak_labels),
@@ -61,5 +61,7 @@ def pretrain(
     if not processes.is_leader():
         return {}
     classifier.save(out)
+    if predicted is not None:
+        predicted.save(out)
     history = facts.pop("history")
     return facts | score_splits(out, classifier, pool, tokens, labels, history)
