@@ -31,7 +31,6 @@ def refine(
     has_weak: np.ndarray,
     passes: int,
     rng: np.random.Generator,
-    known: np.ndarray | None = None,
 ) -> Refined:
     """Multiply weak labels by out-of-fold predictions of a linear classifier, and repeat.
 
@@ -42,13 +41,11 @@ def refine(
 
     Args:
         embeddings: `(texts, dims)`, of length 1.
-        weak: `(texts, classes)`.
+        weak: `(texts, classes)`; uniform where there is no weak label.
         has_weak: `(texts,)` bool.
         passes: how often, at least 1.
         rng: draws the folds.
-        known: `(texts,)` bool: texts whose label is learned from, and stays as it is.
     """
-    fixed = np.zeros(len(weak), dtype=bool) if known is None else known
     probs, used, predictions = weak, has_weak, weak
     for _ in range(passes):
         fold = rng.permutation(len(weak)) % FOLDS
@@ -58,8 +55,7 @@ def refine(
             weights = class_weights(probs[others])
             model = fit_softmax(embeddings[others], probs[others], weights, PENALTY)
             predictions[fold == number] = model.predict_proba(embeddings[fold == number])
-        refined = product(weak, predictions)
-        probs = np.where(fixed[:, None], weak, np.where(has_weak[:, None], refined, predictions))
+        probs = product(weak, predictions)
         used = has_weak | (predictions.max(axis=1) >= SURE)
     return Refined(probs, used, predictions)
 

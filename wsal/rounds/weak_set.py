@@ -43,10 +43,10 @@ class Predicted:
 
         def targets(rows: Rows) -> tuple[Probs, np.ndarray]:
             probs = np.array(weak(rows)[0])  # a copy, as the next call may reuse the file
-            has, at = np.isin(rows, self.rows), np.searchsorted(self.rows, rows)
-            predictions = self.probs[at[has]]
-            is_usable = np.isin(rows[has], usable)[:, None]
-            probs[has] = np.where(is_usable, product(probs[has], predictions), predictions)
+            probs[~np.isin(rows, usable)] = 1 / probs.shape[1]
+            has = np.isin(rows, self.rows)
+            at = np.searchsorted(self.rows, rows[has])
+            probs[has] = product(probs[has], self.probs[at])
             return probs, confidence_weights(probs)
 
         return targets
@@ -120,7 +120,8 @@ def refined_set(
     rows = np.union1d(known, unknown)
     embeddings = processes.run_on_leader(partial(_embed, classifier, texts.take(rows)))
     is_known = np.isin(rows, known)
-    probs = np.zeros((len(rows), classifier.model.config.num_labels), dtype=np.float32)
+    n_classes = classifier.model.config.num_labels
+    probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
     probs[is_known] = weak(known)[0]
     refined = refine(embeddings, probs, is_known, settings.refine, draw)
     others = np.flatnonzero(refined.used & ~np.isin(rows, answered))
