@@ -49,6 +49,9 @@ class PretrainSettings(OptimizerSettings):
     balance: Share = 0.5
     """How much rare classes gain: a class of m texts gets a share like m ** (1 - balance). 0: they
     stay rare; 1: all classes get as many texts, some of them repeatedly."""
+    refine: Count = 3
+    """How often weak labels are multiplied by out-of-fold predictions of a linear classifier on
+    embeddings of the untrained encoder, which then learns from the product; 0: off."""
     weighting: Literal["confidence", "none"] = "confidence"
     """Weight of a text in the loss: the largest probability of its weak label, or 1 (`none`)."""
     head_first: bool = True
@@ -74,6 +77,8 @@ class FinetuneSettings(OptimizerSettings):
     """Share of each batch with weak labels, so that the model does not forget them; 0: off."""
     replay_end: Annotated[float, Field(ge=0, lt=1)] | None = None
     """The share in the last step; it changes linearly from `replay`. null: constant."""
+    replay_balance: Share = 0.5
+    """How much rare classes gain among the replayed texts; see `pretrain.balance`."""
     replay_weight: Amount = 0.5
     """Weight of a weakly labelled text in the loss; a text with gold has 1."""
     head_only: bool = False

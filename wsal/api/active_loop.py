@@ -232,7 +232,7 @@ class ActiveLoop:
         result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)
         table = weak_table(result.fitted, votes, weak.settings, labels)
         measured = replace(self._measured, answers=answers)
-        checkpoint = self._checkpoint.after(table, self._retrain, measured)
+        checkpoint = self._checkpoint.after(table, (rows, gold), self._retrain, measured)
         start = checkpoint.classifier
         trained = fine_tuned(start, table, (rows, gold), self._finetune, self._seed, number)
         frame_texts = self.classifier.tokens.take(self.frame.rows)

@@ -161,12 +161,14 @@ class Classifier:
         with TemporaryDirectory() as scratch:
             here = replace(training, scratch=Path(scratch), dev_score=score)
             rows = np.flatnonzero(table.used)
-            history = here.train(model, model.tokens(texts), rows, weak_targets)
+            history, predicted = here.train(model, model.tokens(texts), rows, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
         train_anew = partial(self._trained, pool, training) if training.settings.epochs else None
         trained = TrainedClassifier(model, pool, folder, history, table, train_anew)
         weakref.finalize(trained, shutil.rmtree, folder, ignore_errors=True)
         model.save(folder)
+        if predicted is not None:
+            predicted.save(folder)
         return trained
 
 

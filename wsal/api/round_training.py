@@ -14,6 +14,7 @@ from wsal.classifier.inference import predict
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.retraining import compare_checkpoints, compared_rows, distance
 from wsal.rounds.weak_labels import WeakTable, confidence_weights
+from wsal.rounds.weak_set import read_predicted
 from wsal.training_settings import FinetuneSettings, RetrainSettings
 
 
@@ -30,11 +31,19 @@ class WeakCheckpoint:
     dev_probs: Probs  # (texts, classes)
 
     def after(
-        self, table: WeakTable, settings: RetrainSettings, measured: Measurement
+        self,
+        table: WeakTable,
+        gold: tuple[Rows, Classes],
+        settings: RetrainSettings,
+        measured: Measurement,
     ) -> "WeakCheckpoint":
         """The checkpoint that a round starts from whose weak labels are `table`.
 
-        `measured` is that of the round before, with the answers of this round.
+        Args:
+            table: the weak labels.
+            gold: rows with a gold label, and these labels.
+            settings: when to train anew.
+            measured: that of the round before, with the answers of this round.
         """
         train_anew = self.classifier.train_anew
         if settings.distance is None or train_anew is None:
@@ -43,7 +52,7 @@ class WeakCheckpoint:
         rows = compared_rows(before, after, measured.seed)
         if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
             return self
-        trained = train_anew(table)
+        trained = train_anew(_with_gold(table, *gold))
         pool, texts = measured.pool, trained.tokens.take(measured.frame.rows)
         frame_probs, _ = predict(trained.model, texts, "frame")
         dev_probs = split_probs(trained.model, pool, "dev")
@@ -83,6 +92,17 @@ def fine_tuned(
             dev_score=lambda model: dev_score(model, start.pool, settings),
         )
         training_set, _ = tuning.training_set(
-            start.tokens, *gold, np.flatnonzero(table.used), weak_targets
+            start.tokens,
+            *gold,
+            np.flatnonzero(table.used),
+            weak_targets,
+            predicted=read_predicted(start.folder),
         )
         return tuning.train(training_set, "finetune")[0]
+
+
+def _with_gold(table: WeakTable, rows: Rows, gold: Classes) -> WeakTable:
+    """Weak labels with gold in place of some."""
+    probs, used = table.probs.copy(), table.used.copy()
+    probs[rows], used[rows] = np.eye(probs.shape[1], dtype=np.float32)[gold], True
+    return replace(table, probs=probs, used=used)

@@ -5,6 +5,9 @@ import numpy as np
 from wsal.arrays import Classes, Rows
 from wsal.classifier.training_plan import cycled
 
+SAMPLE = 20
+"""Of a large pool, classes are balanced within a random sample of this many times the texts."""
+
 
 def balanced(classes: Classes, n: int, power: float, rng: np.random.Generator) -> Rows:
     """Positions of `n` texts, ascending; a class of m texts gets a share like m ** (1 - power).

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Classes, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
@@ -14,13 +14,11 @@ from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
-from wsal.rounds.training_set import TrainingSet, make_training_set, rows_to_replay
+from wsal.rounds.training_set import TrainingSet, WeakTargets, make_training_set, rows_to_replay
+from wsal.rounds.weak_set import Predicted
 from wsal.seeding import integer, rng
 from wsal.settings import TrackerSettings
 from wsal.training_settings import FinetuneSettings
-
-WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
-"""From rows (ascending) to their weak labels `(rows, classes)` and how much each counts."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ class FineTuning:
         weak: WeakTargets,
         answered: Rows | None = None,
         accepted: Rows | None = None,
+        predicted: Predicted | None = None,
     ) -> tuple[TrainingSet, int]:
         """Gold texts and replayed weak ones, and how many of the latter there are.
 
@@ -58,12 +57,15 @@ class FineTuning:
             answered: rows that a language model labelled; replayed alone if there are enough.
             accepted: rows that it answered in place of people, ascending; trained on as gold is,
                 except that the weak label says how sure the answer is.
+            predicted: what refines the weak labels, if they were refined in weak pretraining.
         """
         draw = rng(self.seed, "replay", self.number)
         accepted = np.empty(0, np.int64) if accepted is None else accepted
-        labelled = np.concatenate([gold_rows, accepted])
-        replayed = rows_to_replay(usable, labelled, self.settings, draw, answered)
         of_accepted = np.array(weak(accepted)[0])  # a copy, as the next call may reuse the file
+        if predicted is not None:
+            weak, usable = predicted.refined(weak, usable), predicted.usable(usable)
+        labelled = np.concatenate([gold_rows, accepted])
+        replayed = rows_to_replay(usable, weak, labelled, self.settings, draw, answered)
         weak_probs, confidence = weak(replayed)
         of_gold = np.eye(weak_probs.shape[1], dtype=np.float32)[gold]
         made = make_training_set(

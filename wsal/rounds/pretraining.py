@@ -21,14 +21,12 @@ from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
-from wsal.rounds.balance import balanced
-from wsal.rounds.finetuning import WeakTargets
+from wsal.rounds.training_set import WeakTargets
+from wsal.rounds.weak_set import NO_ROWS, Predicted, plain_set, refined_set
 from wsal.seeding import integer, rng
 from wsal.settings import TrackerSettings
 from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
-NO_ROWS: Rows = np.empty(0, np.int64)
-SAMPLE = 20  # times as many texts as are trained on
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
 ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
 LEAST_OF_CLASS = 5  # texts of each class in training on answers, as far as rules know some
@@ -56,16 +54,23 @@ class WeakTraining:
         usable: Rows,
         weak: WeakTargets,
         answered: Rows = NO_ROWS,
-    ) -> Facts:
-        """Train in place on the pool's `texts`; returns the history of each part of the training.
+    ) -> tuple[Facts, Predicted | None]:
+        """Train in place on the pool's `texts`.
+
+        Returns the history of each part of the training, and what refinement predicted.
 
         `usable` are the rows with a weak label to train on. Those that a language model `answered`
         are always among them, and are trained on once more afterwards. With 0 epochs the head stays
         random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
-        rows, targets, weights = self._chosen(usable, weak, answered)
-        objective = LabelObjective(classifier, texts.take(rows), targets, weights, self.loss)
+        given = (usable, weak, answered, self.seed)
+        if self.settings.refine and len(usable):
+            chosen = refined_set(self.settings, classifier, texts, *given)
+        else:
+            chosen = plain_set(self.settings, *given)
+        rows, targets = chosen.rows, chosen.targets
+        objective = LabelObjective(classifier, texts.take(rows), targets, chosen.weights, self.loss)
         if self.settings.head_first and self.settings.epochs and len(rows):
             history["head"] = fit_head(objective, self.seed)
         plan = pretraining_plan(
@@ -85,24 +90,9 @@ class WeakTraining:
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
         facts = {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
-        return facts | ({"n_answered": len(answered)} if len(answered) else {})
-
-    def _chosen(
-        self, usable: Rows, weak: WeakTargets, answered: Rows
-    ) -> tuple[Rows, Probs, np.ndarray]:
-        """The rows to train on, with their weak labels and weights; see `balanced`.
-
-        If there are many more texts than `max_texts`, classes are balanced within a random sample.
-        Weak labels are read twice, and never all of them into memory.
-        """
-        draw = rng(self.seed, "pretrain")
-        n = min(len(usable), self.settings.max_texts or len(usable))
-        others = np.sort(draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n])
-        classes = weak(others)[0].argmax(axis=1)
-        n_drawn = max(n - len(answered), 0)
-        drawn = others[balanced(classes, n_drawn, self.settings.balance, draw)]
-        rows = np.sort(np.concatenate([answered, drawn]))
-        return rows, *self._labels(weak, rows)
+        facts |= chosen.facts
+        facts |= {"n_answered": len(answered)} if len(answered) else {}
+        return facts, chosen.predicted
 
     def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
         """The weak labels of rows, and how much each counts by the settings."""

@@ -1,5 +1,6 @@
 """What a round is trained on: gold, replayed weak labels, and perhaps copies of the gold."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +10,11 @@ from wsal.arrays import Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
+from wsal.rounds.balance import SAMPLE, balanced
 from wsal.training_settings import FinetuneSettings
 
+WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
+"""From rows (ascending) to their weak labels `(rows, classes)` and how much each counts."""
 LEAST_ANSWERED = 200  # texts: fewer would be repeated too often in a replay
 
 
@@ -84,12 +88,13 @@ def with_copies(
 
 def rows_to_replay(
     usable: Rows,
+    weak: WeakTargets,
     labelled: Rows,
     settings: FinetuneSettings,
     rng: np.random.Generator,
     answered: Rows | None = None,
 ) -> Rows:
-    """As many random rows of `usable` as the steps need, ascending.
+    """As many rows of `usable` as the steps need, ascending, balanced by their weak labels.
 
     Labelled rows are left out: a person may have contradicted their weak label. If at least
     `LEAST_ANSWERED` of the others were `answered` by a language model, only these are replayed,
@@ -99,7 +104,11 @@ def rows_to_replay(
     if answered is not None:
         rest_answered = np.setdiff1d(answered, labelled)
         rest = rest_answered if len(rest_answered) >= LEAST_ANSWERED else rest
-    return np.sort(rng.permutation(rest)[: replay_counts(settings).sum()])
+    n = min(int(replay_counts(settings).sum()), len(rest))
+    sample = np.sort(rng.permutation(rest)[: SAMPLE * n])
+    classes = weak(sample)[0].argmax(axis=1)
+    rows: Rows = sample[balanced(classes, n, settings.replay_balance, rng)]
+    return rows
 
 
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:

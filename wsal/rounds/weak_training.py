@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from wsal.arrays import Classes, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.losses import Loss
@@ -12,7 +15,8 @@ from wsal.llm.settings import LLMSettings
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import confidence_weights, usable, weak_targets
+from wsal.rounds.weak_set import NO_ROWS, Predicted
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
@@ -34,8 +38,9 @@ def train_on_weak_labels(
     hardware: HardwareSettings,
     tracker: TrackerSettings,
     prefix: str = "",
-) -> tuple[Classifier, Facts]:
-    """The encoder with a new head, trained on weak labels, and what `WeakTraining.train` reports.
+    gold: tuple[Rows, Classes] = (NO_ROWS, NO_ROWS),
+) -> tuple[Classifier, Facts, Predicted | None]:
+    """The encoder with a new head, trained on weak labels, and what `WeakTraining.train` returns.
 
     With the same weak labels it gives the same classifier. All processes of a torchrun take part.
 
@@ -54,6 +59,7 @@ def train_on_weak_labels(
         hardware: see there.
         tracker: see there.
         prefix: of what progress bars and trackers call the training.
+        gold: rows with a gold label, and these labels, in place of weak ones.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
@@ -70,11 +76,29 @@ def train_on_weak_labels(
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
         prefix=prefix,
     )
-    facts = training.train(
+    facts, predicted = training.train(
         classifier,
         read_tokens(tokens.path / "pool"),
-        usable(weak_labels),
-        lambda rows: weak_targets(weak_labels, rows, scratch / "pretrain"),
+        np.union1d(usable(weak_labels), gold[0]),
+        lambda rows: with_gold(*weak_targets(weak_labels, rows, scratch / "pretrain"), rows, *gold),
         answered_rows(weak_labels),
     )
-    return classifier, facts
+    return classifier, facts, predicted
+
+
+def with_gold(
+    probs: Probs, weights: np.ndarray, rows: Rows, gold_rows: Rows, gold: Classes
+) -> tuple[Probs, np.ndarray]:
+    """Weak labels of `rows`, and how much each counts, with gold in place of some.
+
+    >>> half = np.array([[0.5, 0.5], [0.5, 0.5]])
+    >>> with_gold(half, np.ones(2), np.array([3, 8]), np.array([8]), np.array([1]))[0].tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    known = np.isin(rows, gold_rows)
+    if not known.any():
+        return probs, weights
+    order = np.argsort(gold_rows)
+    at = order[np.searchsorted(gold_rows, rows[known], sorter=order)]
+    probs[known] = np.eye(probs.shape[1], dtype=np.float32)[gold[at]]
+    return probs, confidence_weights(probs)

@@ -28,6 +28,7 @@ from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_set import read_predicted
 from wsal.seeding import rng
 from wsal.settings import AmplifySettings, EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import FinetuneSettings
@@ -79,6 +80,7 @@ def finetune(
         lambda rows: weak_targets(reweighed, rows, out / CHECKPOINTS),
         answered,
         accepted,
+        read_predicted(start),
     )
     frame = read_frame(pool, first_query)
     # before hours of training: it raises an error if nothing can measure what copies bring

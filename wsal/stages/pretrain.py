@@ -30,7 +30,7 @@ def pretrain(
     tracker: TrackerSettings,
 ) -> Facts:
     """tokens, weak_labels.parquet -> a Hugging Face folder, metrics.json."""
-    classifier, facts = train_on_weak_labels(
+    classifier, facts, predicted = train_on_weak_labels(
         out / CHECKPOINTS,
         pool=pool,
         tokens=tokens,
@@ -48,5 +48,7 @@ def pretrain(
     if not processes.is_leader():
         return {}
     classifier.save(out)
+    if predicted is not None:
+        predicted.save(out)
     history, labels = facts.pop("history"), LabelSet(tuple(pool.facts["labels"]))
     return facts | score_splits(out, classifier, pool, tokens, labels, history)

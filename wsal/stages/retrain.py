@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
+from wsal.annotation.answers import gold_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -74,7 +75,7 @@ def retrain(
     facts["distance"] = round(moved, 6)
     if moved <= retrain.distance:
         return facts
-    classifier, trained = train_on_weak_labels(
+    classifier, trained, predicted = train_on_weak_labels(
         scratch,
         pool=pool,
         tokens=tokens,
@@ -89,6 +90,7 @@ def retrain(
         hardware=hardware,
         tracker=tracker,
         prefix=f"round {number}: ",
+        gold=gold_answers(pool, annotations),
     )
     if not processes.is_leader():
         return {}
@@ -107,5 +109,7 @@ def retrain(
         facts |= {"kept": compared.pop("kept"), "gain": compared | {"on": reference.name}}
     if facts["kept"]:
         classifier.save(out)
+        if predicted is not None:
+            predicted.save(out)
         facts["checkpoint"] = number
     return facts

@@ -1,0 +1,156 @@
+"""Which texts weak pretraining trains on, and with which labels."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from wsal import processes
+from wsal.arrays import Embeddings, Probs, Rows
+from wsal.artifacts import Facts
+from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.classifier.tokens import Tokens
+from wsal.rounds.balance import SAMPLE, balanced
+from wsal.rounds.refinement import SURE, product, refine
+from wsal.rounds.training_set import WeakTargets
+from wsal.rounds.weak_labels import confidence_weights
+from wsal.seeding import rng
+from wsal.training_settings import PretrainSettings
+
+REFINED = 20_000  # texts with a weak label, at least, if there are so many; and as many without
+ROWS_FILE, PREDICTIONS_FILE = "predicted_rows.npy", "predictions.npy"
+NO_ROWS: Rows = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Out-of-fold predictions for some texts of the pool, with which weak labels were refined."""
+
+    rows: Rows
+    """Ascending."""
+    probs: Probs
+    """`(rows, classes)`."""
+
+    def save(self, folder: Path) -> None:
+        """Two files in a folder."""
+        np.save(folder / ROWS_FILE, self.rows)
+        np.save(folder / PREDICTIONS_FILE, self.probs)
+
+    def refined(self, weak: WeakTargets, usable: Rows) -> WeakTargets:
+        """Weak labels times predictions; a text that is not `usable` gets the prediction alone."""
+
+        def targets(rows: Rows) -> tuple[Probs, np.ndarray]:
+            probs = np.array(weak(rows)[0])  # a copy, as the next call may reuse the file
+            probs[~np.isin(rows, usable)] = 1 / probs.shape[1]
+            has = np.isin(rows, self.rows)
+            at = np.searchsorted(self.rows, rows[has])
+            probs[has] = product(probs[has], self.probs[at])
+            return probs, confidence_weights(probs)
+
+        return targets
+
+    def usable(self, usable: Rows) -> Rows:
+        """Texts with a refined label: those that are `usable`, and those with a sure prediction."""
+        rows: Rows = self.rows[np.isin(self.rows, usable) | (self.probs.max(axis=1) >= SURE)]
+        return rows
+
+
+def read_predicted(folder: Path) -> Predicted | None:
+    """What `Predicted.save` wrote, or None if weak labels were not refined."""
+    if not (folder / ROWS_FILE).exists():
+        return None
+    rows, probs = (np.load(folder / f, allow_pickle=False) for f in (ROWS_FILE, PREDICTIONS_FILE))
+    return Predicted(rows, probs)
+
+
+@dataclass(frozen=True)
+class WeakSet:
+    """The texts of the pool to train on, with their weak labels."""
+
+    rows: Rows
+    """Ascending; texts of rare classes are repeated."""
+    targets: Probs
+    """`(rows, classes)`."""
+    weights: np.ndarray
+    """`(rows,)`: how much each counts."""
+    facts: Facts
+    predicted: Predicted | None = None
+
+
+def plain_set(
+    settings: PretrainSettings, usable: Rows, weak: WeakTargets, answered: Rows, seed: int
+) -> WeakSet:
+    """Texts balanced by their weak labels.
+
+    If there are many more texts than `max_texts`, classes are balanced within a random sample. Weak
+    labels are read twice, and never all of them into memory. Texts that a language model `answered`
+    are always among them.
+    """
+    draw = rng(seed, "pretrain")
+    n = _n_texts(settings, usable)
+    others = np.sort(draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n])
+    classes = weak(others)[0].argmax(axis=1)
+    drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
+    rows = np.sort(np.concatenate([answered, drawn]))
+    targets, weights = weak(rows)
+    return WeakSet(rows, targets, _counted(settings, weights), {})
+
+
+def refined_set(
+    settings: PretrainSettings,
+    classifier: Classifier,
+    texts: Tokens,
+    usable: Rows,
+    weak: WeakTargets,
+    answered: Rows,
+    seed: int,
+) -> WeakSet:
+    """Texts balanced by their refined labels; the encoder must not have been trained on any label.
+
+    At least `REFINED` texts are refined, if there are so many, and as many texts without a weak
+    label take part: those with a sure prediction are trained on, too.
+    """
+    draw = rng(seed, "refine")
+    n = _n_texts(settings, usable)
+    larger = replace(settings, max_texts=max(n, REFINED))
+    known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
+    unknown = draw.permutation(np.setdiff1d(np.arange(len(texts)), usable))[: len(known)]
+    rows = np.union1d(known, unknown)
+    embeddings = processes.run_on_leader(partial(_embed, classifier, texts.take(rows)))
+    is_known = np.isin(rows, known)
+    n_classes = classifier.model.config.num_labels
+    probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
+    probs[is_known] = weak(known)[0]
+    refined = refine(embeddings, probs, is_known, settings.refine, draw)
+    others = np.flatnonzero(refined.used & ~np.isin(rows, answered))
+    classes = refined.probs[others].argmax(axis=1)
+    drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
+    chosen = np.sort(np.concatenate([np.searchsorted(rows, answered), drawn]))
+    targets = refined.probs[chosen]
+    n_changed = (refined.probs[is_known].argmax(axis=1) != probs[is_known].argmax(axis=1)).sum()
+    facts = {
+        "n_refined": len(known),
+        "n_changed": int(n_changed),
+        "n_added": int((refined.used & ~is_known).sum()),
+    }
+    return WeakSet(
+        rows[chosen],
+        targets,
+        _counted(settings, confidence_weights(targets)),
+        {"refined": facts},
+        Predicted(rows, refined.predictions),
+    )
+
+
+def _n_texts(settings: PretrainSettings, usable: Rows) -> int:
+    return min(len(usable), settings.max_texts or len(usable))
+
+
+def _counted(settings: PretrainSettings, confidence: np.ndarray) -> np.ndarray:
+    return np.ones_like(confidence) if settings.weighting == "none" else confidence
+
+
+def _embed(classifier: Classifier, texts: Tokens) -> Embeddings:
+    return predict(classifier, texts, "refine weak labels: embed")[1]
