@@ -59,12 +59,25 @@ def test_a_quarter_of_each_step_is_replayed(tiny):
 ROWS = st.sets(st.integers(0, 60)).map(sorted).map(lambda rows: np.array(rows, dtype=np.int64))
 
 
+def mostly_class_0(rows):
+    """Weak labels: every tenth text is of class 1."""
+    probs = np.where((rows % 10 == 0)[:, None], [[0.2, 0.8]], [[0.9, 0.1]]).astype(np.float32)
+    return probs, np.ones(len(rows))
+
+
+def test_rare_classes_are_replayed_more_often_than_by_their_share():
+    settings = FinetuneSettings(steps=50, batch_size=8, replay=0.5, replay_balance=0.5)
+    rows = rows_to_replay(np.arange(1_000), mostly_class_0, np.arange(3), settings, rng(0))
+    assert len(rows) == 200
+    assert (rows % 10 == 0).sum() == 50  # a quarter: sqrt(0.1) / (sqrt(0.1) + sqrt(0.9))
+
+
 @given(ROWS, ROWS, st.integers(1, 4), st.integers(0, 3))
 def test_texts_with_gold_are_not_replayed_and_of_the_others_so_many_as_steps_need(
     usable, gold, steps, seed
 ):
-    settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.5)
-    rows = rows_to_replay(usable, gold, settings, rng(seed)).tolist()
+    settings = FinetuneSettings(steps=steps, batch_size=8, replay=0.5, replay_balance=0)
+    rows = rows_to_replay(usable, mostly_class_0, gold, settings, rng(seed)).tolist()
     others = set(usable.tolist()) - set(gold.tolist())
     assert len(set(rows)) == len(rows) == min(len(others), replay_counts(settings).sum())
     assert set(rows) <= others
@@ -75,7 +88,8 @@ def test_answers_of_a_language_model_are_replayed_alone_only_if_enough_are_left(
     usable, answered = np.arange(1_000), np.arange(300)
     settings = FinetuneSettings(steps=50, batch_size=8, replay=0.5)
     for n_labelled, replayed in ((0, np.arange(300)), (290, np.arange(290, 1_000))):
-        rows = rows_to_replay(usable, np.arange(n_labelled), settings, rng(0), answered)
+        labelled = np.arange(n_labelled)
+        rows = rows_to_replay(usable, mostly_class_0, labelled, settings, rng(0), answered)
         assert len(rows) == 200
         assert np.isin(rows, replayed).all()
         assert (rows >= 300).any() == (n_labelled == 290)

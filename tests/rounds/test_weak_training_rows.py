@@ -1,20 +1,11 @@
 """Which weakly labelled texts are trained on, and what is read of their labels."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.weak_labels import confidence_weights
-from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
-
-
-def training(**settings):
-    loss = None  # nothing is trained here
-    return WeakTraining(
-        PretrainSettings(**settings), loss, AdaptSettings(), SelfTrainingSettings(), 0, Path()
-    )
+from wsal.rounds.weak_set import plain_set
+from wsal.training_settings import PretrainSettings
 
 
 @pytest.fixture
@@ -36,7 +27,9 @@ def weak(tmp_path):
 @pytest.mark.parametrize("n_answered", [0, 10, 400])
 def test_rows_have_their_own_labels_which_stay_on_the_disk(weak, max_texts, n_answered):
     usable, answered = np.arange(5, 2_900), np.arange(5, 5 + n_answered)
-    rows, targets, weights = training(max_texts=max_texts)._chosen(usable, weak, answered)
+    settings = PretrainSettings(max_texts=max_texts)
+    chosen = plain_set(settings, usable, weak, answered, seed=0)
+    rows, targets, weights = chosen.rows, chosen.targets, chosen.weights
     assert isinstance(targets, np.memmap)
     assert len(rows) == max(max_texts or len(usable), n_answered)
     assert (np.diff(rows) >= 0).all() and np.isin(answered, rows).all()
