@@ -16,6 +16,7 @@ from wsal.arrays import Probs
 
 PURE = 0.75  # share of the texts with a word that have one class, from which it is the answer
 WHOLE_WORD = r"\w+"  # as rules take it
+LEFT = 0.1  # share of the texts with a word that have another class than the answer
 LEAST_TEXTS = 5  # of the sample, with a word
 MOST_EVIDENCE = 20.0  # texts that the predictions count as, since texts with a word are alike
 TEXT_REACH = 0.004
@@ -47,10 +48,13 @@ def choose_words(
     """The words to ask about, most wanted first; possibly none.
 
     What an answer is expected to correct is the number of texts with the word, times how unsure
-    their labels are, times the probability that the answer is a class: that at least `PURE` of the
-    texts are of one class, as far as classifier and weak labels show. Words are chosen one after
-    the other, as long as this brings more per second than a text does (`TEXT_REACH`). What a chosen
-    word corrects does not count for the next one.
+    their labels are (beyond what is wrong after an answer, too), times the probability that the
+    answer is a class: that at least `PURE` of the texts are of one class, as far as classifier and
+    weak labels show.
+
+    Words are chosen one after the other, as long as this brings more per second than a text does
+    (`TEXT_REACH`). What a chosen word corrects does not count for the next one. Pairs are not asked
+    together with a word that they share with others.
 
     Args:
         texts: a random sample of the pool.
@@ -77,7 +81,9 @@ def choose_words(
     helps = np.minimum(helps * (record[0] + PSEUDO_WORDS) / (record[1] + PSEUDO_WORDS), 1.0)
     unsure = 1 - mean.max(axis=1)
     least = TEXT_REACH * unsure.mean() * seconds["word"] / seconds["text"]
+    unsure = np.maximum(unsure - LEFT, 0)
     chosen: list[Word] = []
+    tokens = [set(word.split(" ")) for word in words]
     is_open = np.ones(len(words))
     while (len(chosen) + 1) * seconds["word"] <= MOST_SECONDS * budget:
         gains = is_open * helps * (contained.T @ unsure) / len(texts)
@@ -86,7 +92,7 @@ def choose_words(
             break
         label, chance = int(share[best].argmax()), float(helps[best])
         chosen.append(Word(words[best], label, chance, float(gains[best])))
-        is_open[best] = 0.0
+        is_open[[not tokens[best].isdisjoint(own) for own in tokens]] = 0.0
         unsure[contained[:, [best]].nonzero()[0]] *= 1 - chance
     return chosen
 

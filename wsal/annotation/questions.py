@@ -6,6 +6,7 @@ texts of the query; the answer is an ordinary one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from re import sub
 
 import polars as pl
 
@@ -151,7 +152,7 @@ def check_kinds(annotator: object, kinds: Sequence[str]) -> None:
     """
     can_ask = getattr(annotator, "asks", ("text",))
     if others := [kind for kind in kinds if kind not in can_ask]:
-        name = type(annotator).__name__.lower()
+        name = sub(r"(?<!^)(?=[A-Z])", "_", type(annotator).__name__).lower()
         raise ConfigError(
             f"active.questions={list(kinds)}: annotator={name} asks only about "
             f"{', '.join(can_ask)}, not {', '.join(others)}; set active.questions=[text], or let "

@@ -151,8 +151,9 @@ class TermVotes:
     """Voters in the place of rules; on a text, a rule that votes has at least one voter, and all of
     its voters vote for the class of the rule."""
     rule_of: NDArray[np.int32]  # (voters,): the rule that each belongs to
-    answered: NDArray[np.float64] | None = None
-    """`(voters,)`: the precision of words that people were asked about, NaN of all other voters."""
+    bounds: NDArray[np.float64] | None = None
+    """`(voters, 2)`: the least and the highest precision of each, where people's answers about
+    words set them; None if nobody was asked."""
 
     def take(self, rows: np.ndarray) -> "TermVotes":
         """The votes on these texts, in the order of `rows`."""

@@ -3,10 +3,12 @@
 The words that people named a class for are terms of a rule for this class, `answered words: CLASS`,
 beside the user's rules. Such an answer takes the place of what rules make of the word: a term of a
 rule that is this word does not vote any more. So the word neither counts twice, nor votes for a
-class that a person has contradicted.
+class that a person has contradicted. The label model measures the precision of answered words like
+that of others, but takes it to be at least `PURE`: otherwise people would not have named a class.
 
-Where people answered that it depends, terms of rules that are this word still vote, as they tell
-more than nothing, but count as right in half of the cases, whatever other rules say.
+Where they answered that it depends, terms of rules that are this word still vote, as they tell more
+than nothing, but their precision is taken to be at most `PURE`, whatever other rules say. Gold
+texts correct the precision of both, as they do for other voters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
+from wsal.active.words import PURE
 from wsal.annotation.questions import DEPENDS, answered_words
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
@@ -32,11 +35,6 @@ from wsal.rounds.voters import REST, Voters
 from wsal.rules.patterns import Keyword
 from wsal.rules.terms import Terms
 from wsal.rules.voting import collect_by_term
-
-PRECISION = 0.85
-"""Of the votes of a word that has a class. People name one if nearly all texts are of it; gold
-texts with the word correct this, as they do for other voters."""
-DEPENDS_PRECISION = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ class AnsweredWords:
         matrix = voters.with_terms(matrix, terms)
         if matrix.by_term is None:
             return matrix
-        answered = self._precision(voters, self._term_names(votes))
-        return replace(matrix, by_term=replace(matrix.by_term, answered=answered))
+        bounds = self._bounds(voters, self._term_names(votes))
+        return replace(matrix, by_term=replace(matrix.by_term, bounds=bounds))
 
     def voters_table(self, votes: Artifact, pool: Artifact) -> pl.DataFrame:
         """The table of all voters, those of answered words last: columns of tables.VOTERS."""
@@ -135,16 +133,16 @@ class AnsweredWords:
                 of_rules[names.index(rule)][number] = term
         return of_rules + [dict(enumerate(rule.term_names())) for rule in self.rules.values()]
 
-    def _precision(self, voters: Voters, term_names: Sequence[Mapping[int, str]]) -> np.ndarray:
-        """`(voters,)`: the precision that follows from an answer, NaN where there is none."""
+    def _bounds(self, voters: Voters, term_names: Sequence[Mapping[int, str]]) -> np.ndarray:
+        """`(voters, 2)`: the least and the highest precision of each."""
         n_rules = len(term_names) - len(self.rules)
-        precision = np.full(len(voters.rules), np.nan)
+        bounds = np.tile([0.0, 1.0], (len(voters.rules), 1))
         for voter, (rule, term) in enumerate(zip(voters.rules, voters.terms, strict=True)):
             if rule >= n_rules:
-                precision[voter] = PRECISION
+                bounds[voter] = PURE, 1.0
             elif term != REST and self._answer(term_names[rule][term]) == DEPENDS:
-                precision[voter] = DEPENDS_PRECISION
-        return precision
+                bounds[voter] = 0.0, PURE
+        return bounds
 
 
 def _terms_of(rule: Keyword) -> list[int]:

@@ -164,7 +164,7 @@ function withWord(text, word) { // marks a word as rules find it: whole, in any 
     .map((piece, n) => (n % 2 ? make("mark", piece) : document.createTextNode(piece)));
 }
 function renderWord(item) {
-  const list = make("ul");
+  const list = make("ul", null, { class: "examples" });
   for (const example of item.examples) { const line = make("li"); line.append(...withWord(example, item.word)); list.append(line); }
   fill("text", ...withWord(item.text, item.word));
   fill("duplicates", make("div", "For example:"), list);

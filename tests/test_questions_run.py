@@ -1,0 +1,146 @@
+"""A run that asks about words: its weak labels get better, and it is paid for by the second."""
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from helpers import run_here
+
+from wsal.annotation.questions import DEPENDS, QUESTIONS_FILE, WORDS_FILE
+
+CLASSES = ("bags", "coffee", "phones", "shoes")
+WORDS = {c: [f"{c[:2]}{chr(97 + i)}{chr(98 + 2 * i)}lo" for i in range(6)] for c in CLASSES}
+NOISE = [f"colour{chr(97 + i)}" for i in range(8)]
+RULES = """
+{label}: {{_target_: wsal.rules.patterns.Keyword, label: {label}, words: [{words}]}}
+"""
+SETTINGS = (
+    "run", "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=title",
+    "data.layout.label=class", "data.layout.test_share=0.3", "rules=mine", "--config-dir=mine",
+    "name=shop", "export=hf", "encoder=tiny", "pretrain.epochs=6", "pretrain.lr=3e-3",
+    "finetune.steps=4", "active.rounds=2", "active.query_size=20", "active.max_candidates=100",
+)  # fmt: skip
+KINDS = "active.questions=[text,word,class]"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A folder with titles of two words of their class, and rules that know a third of the words.
+
+    One word of the rule for bags is a word of coffee.
+    """
+    folder = tmp_path_factory.mktemp("shop")
+    draw = np.random.default_rng(0)
+    rows = []
+    for number in range(1_000):
+        label = CLASSES[number % 4]
+        words = [*draw.choice(WORDS[label], 2, replace=False), *draw.choice(NOISE, 2)]
+        rows.append({"title": f"{' '.join(draw.permutation(words))} no{number}", "class": label})
+    pl.DataFrame(rows).write_csv(folder / "shop.csv")
+    rules = [RULES.format(label=c, words=", ".join(WORDS[c][:2])) for c in CLASSES[1:]]
+    words = [*WORDS["bags"][:2], WORDS["coffee"][5]]
+    rules.append(RULES.format(label="bags", words=", ".join(words)))
+    (folder / "mine" / "rules").mkdir(parents=True)
+    (folder / "mine" / "rules" / "mine.yaml").write_text("".join(rules))
+    done = run_here(folder, *SETTINGS, KINDS)
+    assert not done.returncode, done.stdout + done.stderr
+    return folder
+
+
+def facts(shop, place):
+    return json.loads((shop / "runs/shop" / place / "manifest.json").read_text())["facts"]
+
+
+def read(shop, place):
+    return pl.read_parquet(shop / "runs/shop" / place)
+
+
+def test_answered_words_improve_the_weak_labels(shop):
+    words = read(shop, f"rounds/001/annotations/{WORDS_FILE}")
+    named = dict(words.filter(pl.col("label") != DEPENDS).select("word", "label").iter_rows())
+    of_class = {word: label for label, own in WORDS.items() for word in own}
+    assert len(named) >= 4
+    assert all(of_class[token] == label for w, label in named.items() for token in w.split())
+    before = json.loads((shop / "runs/shop/weak_labels/metrics.json").read_text())["test"]
+    after = json.loads((shop / "runs/shop/rounds/002/reweighed/metrics.json").read_text())["test"]
+    assert after["accuracy"] > before["accuracy"] + 0.1
+    assert after["covered"]["coverage"] > before["covered"]["coverage"] + 0.1
+    voters = read(shop, "rounds/001/reweighed/voters.parquet")
+    assert set(named) <= set(voters.filter(voters["rule"].str.starts_with("answered"))["term"])
+    done = run_here(shop, "rules", "runs/shop", "--terms", "9")
+    assert "answered words: " in done.stdout, done.stderr
+
+
+def test_words_take_the_place_of_texts_and_are_not_asked_twice(shop):
+    for number in (1, 2):
+        asked = facts(shop, f"rounds/00{number}/query")
+        seconds = asked["seconds"]
+        budget = 20 * seconds["text"]
+        spent = asked["n_words"] * seconds["word"] + asked["n_asked"] * seconds["text"]
+        assert abs(spent - budget) <= seconds["text"] / 2
+    first, second = (read(shop, f"rounds/00{n}/query/{QUESTIONS_FILE}")["word"] for n in (1, 2))
+    assert not set(first.drop_nulls()) & set(second.drop_nulls())
+    questions = read(shop, f"rounds/001/query/{QUESTIONS_FILE}").filter(pl.col("kind") == "word")
+    pool = set(read(shop, "pool/pool.parquet")["text"])
+    frame = set(read(shop, "rounds/001/query/frame.parquet")["text"])
+    for row in questions.iter_rows(named=True):
+        assert all(row["word"] in text for text in row["examples"])
+        assert set(row["examples"]) <= pool - frame
+
+
+def test_the_bill_counts_each_kind_by_its_seconds(shop):
+    seconds = 0.0
+    for number in (1, 2):
+        texts = read(shop, f"rounds/00{number}/annotations/annotations.parquet")
+        words = read(shop, f"rounds/00{number}/annotations/{WORDS_FILE}")
+        assert set(words["seconds"]) == {6.25}
+        asked = read(shop, f"rounds/00{number}/query/{QUESTIONS_FILE}")
+        guesses = dict(asked.filter(pl.col("kind") == "class").select("id", "label").iter_rows())
+        for row in texts.iter_rows(named=True):
+            guess = guesses.get(row["id"])
+            expected = 5.0 if guess is None else 2.5 if guess == row["label"] else 7.5
+            assert row["seconds"] == expected
+        seconds += texts["seconds"].sum() + words["seconds"].sum()
+    assert facts(shop, "rounds/002/assessed")["seconds"] == pytest.approx(seconds)
+    summary = json.loads((shop / "runs/shop/summary.json").read_text())
+    assert summary["bill"]["seconds"] == pytest.approx(seconds)
+
+
+def test_again_it_makes_the_same_and_nothing_is_done_twice(shop, tmp_path):
+    shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
+    digests = [facts_digest(tmp_path, n) for n in (1, 2)]
+    assert "up to date" in run_here(tmp_path, *SETTINGS, KINDS).stdout
+    shutil.rmtree(tmp_path / "runs/shop/rounds/002")
+    assert not run_here(tmp_path, *SETTINGS, KINDS).returncode
+    assert [facts_digest(tmp_path, n) for n in (1, 2)] == digests
+
+
+def facts_digest(folder, number):
+    place = f"runs/shop/rounds/00{number}"
+    names = ("query", "annotations", "reweighed")
+    return [json.loads((folder / place / n / "manifest.json").read_text())["digest"] for n in names]
+
+
+def test_a_sheet_asks_only_about_texts(shop, tmp_path):
+    shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
+    done = run_here(tmp_path, *SETTINGS, KINDS, "annotator=file")
+    assert done.returncode
+    assert "asks only about text, not word, class" in done.stderr + done.stdout
+
+
+def test_texts_must_be_asked_about(tmp_path):
+    done = run_here(tmp_path, "run", "experiment=smoke", "active.questions=[word]")
+    assert done.returncode
+    assert "has no `text`" in done.stderr + done.stdout
+
+
+def test_runs_of_earlier_versions_stay_up_to_date(composed):
+    from wsal.config.composed import check
+
+    def digested(*overrides):
+        return check(composed(*overrides)).components.config("active")["node"]
+
+    assert "questions" not in digested()
+    assert digested("active.questions=[text,word]")["questions"] == ["text", "word"]
