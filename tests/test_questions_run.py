@@ -19,8 +19,8 @@ RULES = """
 SETTINGS = (
     "run", "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=title",
     "data.layout.label=class", "data.layout.test_share=0.3", "rules=mine", "--config-dir=mine",
-    "name=shop", "export=hf", "encoder=tiny", "pretrain.epochs=6", "pretrain.lr=3e-3",
-    "finetune.steps=4", "active.rounds=2", "active.query_size=20", "active.max_candidates=100",
+    "name=shop", "export=hf", "encoder=tiny", "pretrain.epochs=3", "pretrain.lr=2e-3",
+    "finetune.steps=4", "active.rounds=2", "active.query_size=30", "active.max_candidates=100",
 )  # fmt: skip
 KINDS = "active.questions=[text,word,class]"
 
@@ -57,6 +57,11 @@ def read(shop, place):
     return pl.read_parquet(shop / "runs/shop" / place)
 
 
+def right(metrics):
+    """Share of all texts that have a vote and the right weak label."""
+    return metrics["covered"]["coverage"] * metrics["covered"]["accuracy"]
+
+
 def test_answered_words_improve_the_weak_labels(shop):
     words = read(shop, f"rounds/001/annotations/{WORDS_FILE}")
     named = dict(words.filter(pl.col("label") != DEPENDS).select("word", "label").iter_rows())
@@ -65,8 +70,8 @@ def test_answered_words_improve_the_weak_labels(shop):
     assert all(of_class[token] == label for w, label in named.items() for token in w.split())
     before = json.loads((shop / "runs/shop/weak_labels/metrics.json").read_text())["test"]
     after = json.loads((shop / "runs/shop/rounds/002/reweighed/metrics.json").read_text())["test"]
-    assert after["accuracy"] > before["accuracy"] + 0.1
-    assert after["covered"]["coverage"] > before["covered"]["coverage"] + 0.1
+    assert right(after) > right(before) + 0.05
+    assert after["log_loss"] < before["log_loss"]
     voters = read(shop, "rounds/001/reweighed/voters.parquet")
     assert set(named) <= set(voters.filter(voters["rule"].str.starts_with("answered"))["term"])
     done = run_here(shop, "rules", "runs/shop", "--terms", "9")
@@ -77,7 +82,7 @@ def test_words_take_the_place_of_texts_and_are_not_asked_twice(shop):
     for number in (1, 2):
         asked = facts(shop, f"rounds/00{number}/query")
         seconds = asked["seconds"]
-        budget = 20 * seconds["text"]
+        budget = 30 * seconds["text"]
         spent = asked["n_words"] * seconds["word"] + asked["n_asked"] * seconds["text"]
         assert abs(spent - budget) <= seconds["text"] / 2
     first, second = (read(shop, f"rounds/00{n}/query/{QUESTIONS_FILE}")["word"] for n in (1, 2))
@@ -94,15 +99,17 @@ def test_the_bill_counts_each_kind_by_its_seconds(shop):
     seconds = 0.0
     for number in (1, 2):
         texts = read(shop, f"rounds/00{number}/annotations/annotations.parquet")
-        words = read(shop, f"rounds/00{number}/annotations/{WORDS_FILE}")
-        assert set(words["seconds"]) == {6.25}
+        if n_words := facts(shop, f"rounds/00{number}/query")["n_words"]:
+            words = read(shop, f"rounds/00{number}/annotations/{WORDS_FILE}")
+            assert words["seconds"].to_list() == [6.25] * n_words
+            seconds += words["seconds"].sum()
         asked = read(shop, f"rounds/00{number}/query/{QUESTIONS_FILE}")
         guesses = dict(asked.filter(pl.col("kind") == "class").select("id", "label").iter_rows())
         for row in texts.iter_rows(named=True):
             guess = guesses.get(row["id"])
             expected = 5.0 if guess is None else 2.5 if guess == row["label"] else 7.5
             assert row["seconds"] == expected
-        seconds += texts["seconds"].sum() + words["seconds"].sum()
+        seconds += texts["seconds"].sum()
     assert facts(shop, "rounds/002/assessed")["seconds"] == pytest.approx(seconds)
     summary = json.loads((shop / "runs/shop/summary.json").read_text())
     assert summary["bill"]["seconds"] == pytest.approx(seconds)

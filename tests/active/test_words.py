@@ -28,10 +28,10 @@ def world():
     return pl.Series(texts, dtype=pl.String), probs.astype(np.float32)
 
 
-def chosen(world, answered=(), seconds=SECONDS, budget=160.0, weak=None, **more):
+def chosen(world, answered=None, seconds=SECONDS, budget=160.0, weak=None, **more):
     texts, probs = world
     weak = np.zeros_like(probs) if weak is None else weak
-    return choose_words(texts, probs, weak, answered, seconds, budget, **more)
+    return choose_words(texts, probs, weak, answered or {}, seconds, budget, **more)
 
 
 def test_words_of_many_unsure_texts_come_first_and_each_text_counts_once(world):
@@ -48,8 +48,11 @@ def test_a_pair_and_a_word_of_it_are_not_asked_together(world):
     assert len(tokens) == len(set(tokens))
 
 
-def test_an_answered_word_is_not_asked_again(world):
-    assert "arabica" not in [word.word for word in chosen(world, answered=["arabica"])]
+def test_an_answered_word_is_not_asked_again_and_settles_its_texts(world):
+    assert [word.word for word in chosen(world, answered={"arabica": True})] == ["robusta"]
+    after = [word.word for word in chosen(world, answered={"arabica": False})]
+    assert "arabica" not in after
+    assert any("arabica" in word for word in after)  # a pair may say more
 
 
 def test_a_word_that_takes_long_is_not_worth_it(world):
@@ -80,7 +83,7 @@ def test_words_that_turned_out_to_depend_make_others_look_worse(world):
 def test_texts_without_a_frequent_word_have_nothing_to_ask():
     texts = pl.Series([f"{i} {chr(97 + i)}" for i in range(20)])
     probs = np.full((20, 2), 0.5, np.float32)
-    assert choose_words(texts, probs, probs * 0, [], SECONDS, 160.0) == []
+    assert choose_words(texts, probs, probs * 0, {}, SECONDS, 160.0) == []
 
 
 def test_a_price_is_learned_once_there_are_answers_enough():

@@ -3,7 +3,7 @@
 Labelling features beside texts goes back to Druck et al. (2009) and Settles (2011, DUALIST).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from re import search
 
@@ -40,7 +40,7 @@ def choose_words(
     texts: pl.Series,
     probs: Probs,
     weak_probs: Probs,
-    answered: Collection[str],
+    answered: Mapping[str, bool],
     seconds: Mapping[str, float],
     budget: float,
     record: tuple[float, float] = (0.0, 0.0),
@@ -60,16 +60,16 @@ def choose_words(
         texts: a random sample of the pool.
         probs: the classifier's predictions for them, `(texts, classes)`.
         weak_probs: their weak labels, `(texts, classes)`, zeros where no rule votes.
-        answered: words that were answered before.
+        answered: for each word that was answered before, whether the answer is a class. Texts with
+            such a word have no need of others.
         seconds: what a `text` and a `word` cost.
         budget: seconds of the whole query.
         record: of the words answered before, how many answers were a class, and how many were
             expected to be.
     """
-    found = words_in(texts, answered)
-    if found is None:
+    words, contained = words_in(texts)
+    if not words:
         return []
-    words, contained = found
     n_labels = 1 + (weak_probs.sum(axis=1, keepdims=True) > 0)
     mean = ((probs + weak_probs) / n_labels).astype(np.float64)
     predicted = (_likeliest(probs) + _likeliest(weak_probs)) / n_labels
@@ -83,8 +83,10 @@ def choose_words(
     least = TEXT_REACH * unsure.mean() * seconds["word"] / seconds["text"]
     unsure = np.maximum(unsure - LEFT, 0)
     chosen: list[Word] = []
+    is_known = np.array([answered.get(word, False) for word in words])
+    unsure[contained[:, is_known].sum(axis=1).A1 > 0] = 0.0
     tokens = [set(word.split(" ")) for word in words]
-    is_open = np.ones(len(words))
+    is_open = np.array([word not in answered for word in words], dtype=float)
     while (len(chosen) + 1) * seconds["word"] <= MOST_SECONDS * budget:
         gains = is_open * helps * (contained.T @ unsure) / len(texts)
         best = int(gains.argmax())
@@ -104,12 +106,10 @@ def _likeliest(probs: Probs) -> np.ndarray:
     return one_hot
 
 
-def words_in(
-    texts: pl.Series, without: Collection[str]
-) -> tuple[list[str], sparse.csc_matrix] | None:
+def words_in(texts: pl.Series) -> tuple[list[str], sparse.csc_matrix]:
     """Single words, then pairs of words in a row, and which text has which `(texts, words)`.
 
-    Only those with three letters in a row; None if there is no such word.
+    Only those with three letters in a row that are in at least `LEAST_TEXTS` of the texts.
     """
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  slow to import
 
@@ -123,11 +123,8 @@ def words_in(
     try:
         counts = counter.fit_transform(texts.to_list())
     except ValueError:  # no word is in enough texts
-        return None
-    known = set(without)
-    names = counter.get_feature_names_out()
-    kept = [i for i, w in enumerate(names) if w not in known and search(r"[^\W\d_]{3}", w)]
+        return [], sparse.csc_matrix((len(texts), 0))
+    names = [str(name) for name in counter.get_feature_names_out()]
+    kept = [i for i, name in enumerate(names) if search(r"[^\W\d_]{3}", name)]
     kept.sort(key=lambda i: names[i].count(" "))
-    if not kept:
-        return None
-    return [str(names[i]) for i in kept], sparse.csc_matrix(counts[:, kept])
+    return [names[i] for i in kept], sparse.csc_matrix(counts[:, kept])

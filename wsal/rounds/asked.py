@@ -57,7 +57,7 @@ def word_questions(
         records["text"].gather(sample),
         probs,
         weak_probs * (n_votes > 0)[:, None],
-        earlier["word"].to_list(),
+        dict(earlier.select("word", pl.col("is_class").fill_null(value=False)).iter_rows()),
         seconds,
         budget,
         (float(earlier["is_class"].sum()), float(earlier["helps"].sum())),
