@@ -1,7 +1,6 @@
 """Words to ask about: those whose answer corrects the most labels in a second, and no others."""
 
 import numpy as np
-import polars as pl
 import pytest
 
 from wsal.active.prices import seconds_of
@@ -25,7 +24,7 @@ def world():
     texts[unsure[300:]] = "robusta " + texts[unsure[300:]]
     mixed = np.arange(0, N, 4)
     texts[mixed] = "vendor " + texts[mixed]  # in every fourth text, of all classes
-    return pl.Series(texts, dtype=pl.String), probs.astype(np.float32)
+    return texts.tolist(), probs.astype(np.float32)
 
 
 def chosen(world, answered=None, seconds=SECONDS, budget=160.0, weak=None, **more):
@@ -68,7 +67,7 @@ def test_words_take_at_most_half_of_the_time(world):
 def test_rules_that_contradict_the_classifier_show_that_the_answer_depends(world):
     texts, _ = world
     weak = np.eye(CLASSES, dtype=np.float32)[np.arange(N) % CLASSES]
-    weak *= texts.str.contains("arabica").to_numpy()[:, None]
+    weak *= np.array([["arabica" in text] for text in texts])
     before = next(word for word in chosen(world) if word.word == "arabica")
     after = [word for word in chosen(world, weak=weak) if word.word == "arabica"]
     assert not after or after[0].helps < 0.3 * before.helps
@@ -81,7 +80,7 @@ def test_words_that_turned_out_to_depend_make_others_look_worse(world):
 
 
 def test_texts_without_a_frequent_word_have_nothing_to_ask():
-    texts = pl.Series([f"{i} {chr(97 + i)}" for i in range(20)])
+    texts = [f"{i} {chr(97 + i)}" for i in range(20)]
     probs = np.full((20, 2), 0.5, np.float32)
     assert choose_words(texts, probs, probs * 0, {}, SECONDS, 160.0) == []
 

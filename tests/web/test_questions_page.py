@@ -14,7 +14,10 @@ RUN = (
     "experiment=smoke", "name=w", "data.n=1200", "active.query_size=16", "active.rounds=1",
     "pretrain.epochs=5", "active.questions=[text,word,class]", "export=hf", "annotator.blind=0",
 )  # fmt: skip
-SHOWN = "(old) => (({ dataset }) => dataset.shown && dataset.shown !== old)(document.getElementById('text'))"
+SHOWN = """(old) => {
+  const { shown } = document.getElementById('text').dataset;
+  return shown && shown !== old;
+}"""
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 Labelling features beside texts goes back to Druck et al. (2009) and Settles (2011, DUALIST).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from re import search
 
 import numpy as np
-import polars as pl
 from scipy import sparse
 from scipy.special import betaincc
 
@@ -37,7 +36,7 @@ class Word:
 
 
 def choose_words(
-    texts: pl.Series,
+    texts: Sequence[str],
     probs: Probs,
     weak_probs: Probs,
     answered: Mapping[str, bool],
@@ -106,7 +105,7 @@ def _likeliest(probs: Probs) -> np.ndarray:
     return one_hot
 
 
-def words_in(texts: pl.Series) -> tuple[list[str], sparse.csc_matrix]:
+def words_in(texts: Sequence[str]) -> tuple[list[str], sparse.csc_matrix]:
     """Single words, then pairs of words in a row, and which text has which `(texts, words)`.
 
     Only those with three letters in a row that are in at least `LEAST_TEXTS` of the texts.
@@ -121,7 +120,7 @@ def words_in(texts: pl.Series) -> tuple[list[str], sparse.csc_matrix]:
         dtype=np.float64,
     )
     try:
-        counts = counter.fit_transform(texts.to_list())
+        counts = counter.fit_transform(texts)
     except ValueError:  # no word is in enough texts
         return [], sparse.csc_matrix((len(texts), 0))
     names = [str(name) for name in counter.get_feature_names_out()]

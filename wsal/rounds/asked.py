@@ -54,7 +54,7 @@ def word_questions(
     sample = np.concatenate([state.frame.rows, others])
     weak_probs, n_votes = pool.weak_labels(sample)
     words = choose_words(
-        records["text"].gather(sample),
+        records["text"].gather(sample).to_list(),
         probs,
         weak_probs * (n_votes > 0)[:, None],
         dict(earlier.select("word", pl.col("is_class").fill_null(value=False)).iter_rows()),
