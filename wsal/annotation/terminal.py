@@ -128,7 +128,7 @@ class TerminalRound:
             label = labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
             if key == "0" and item.is_word:
                 label = DEPENDS
-            if key == "\r" and item.kind == CLASS and kind == ANSWER:
+            if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
                 label = item.guess
             if key == "/":
                 label = self._find_class()

@@ -18,6 +18,8 @@ def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dic
     It is the class of most of these texts if that are at least 75% of them, otherwise `DEPENDS`.
     A word without such a text has no answer.
     """
+    if not words:
+        return {}
     records = tables.read(pool.path / "pool.parquet")
     gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
     joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")

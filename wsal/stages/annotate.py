@@ -53,12 +53,12 @@ def annotate(
     asks_model = isinstance(annotator, Llm | Cascade)
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
     labels, questions = LabelSet(tuple(pool.facts["labels"])), read_questions(pool, query)
-    words = about_words(questions)
+    words, simulated = about_words(questions), not annotator.human
     asked = Query(
         table=table,
         labels=labels,
         questions=questions,
-        word_gold=gold_of_words(pool, words["word"].to_list(), labels) if len(words) else {},
+        word_gold=gold_of_words(pool, words["word"].to_list(), labels) if simulated else {},
         gold=_gold(pool, table["id"], rows),
         round_dir=round_dir,
         renamed=renamed_classes(pool),
@@ -77,11 +77,10 @@ def annotate(
     files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
     of_words = answers.join(words.select("id", "word"), on="id", maintain_order="left")
-    answers = answers.join(words, on="id", how="anti", maintain_order="left")
-    if number == 1 and answers["label"].null_count() == len(answers):
-        raise AnnotationError(_nothing_to_learn(annotator, asked))
     about = table.select("id", "text", "purpose")
     answers = answers.join(about, on="id", maintain_order="left")
+    if number == 1 and answers["label"].null_count() == len(answers):
+        raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
     if len(words):
         tables.write(of_words, out / WORDS_FILE, WORDS)

@@ -111,15 +111,14 @@ def select(
         open_in_journal(run_dir, number)
         return early_rows(run_dir, number, pool, frame, earlier_queries, earlier_annotations)
 
-    seconds = seconds_of(times_of_kinds(earlier_queries, earlier_annotations))
-    words, n_texts = NO_QUESTIONS, active.query_size
+    words, n_texts, seconds = NO_QUESTIONS, active.query_size, seconds_of({})
+    if len(active.questions) > 1:
+        seconds = seconds_of(times_of_kinds(earlier_queries, earlier_annotations))
     if WORD in active.questions:
         records = tables.read(pool.path / "pool.parquet")
         so_far = words_so_far(earlier_queries, earlier_annotations)
         budget = n_texts * seconds["text"]
-        words = word_questions(
-            state, reader, records, so_far, seconds, budget, labels, seed
-        )  # fmt: skip
+        words = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
         n_texts = max(round((budget - len(words) * seconds[WORD]) / seconds["text"]), 1)
     query = choose_query(
         state, reader, strategy, replace(active, query_size=n_texts), n_evaluation, seed,
@@ -130,9 +129,9 @@ def select(
     tables.write(asked, out / "query.parquet", tables.QUERY)
     kinds: Facts = {}
     if len(active.questions) > 1:
-        yes_or_no = (
-            class_questions(asked, seconds, labels) if CLASS in active.questions else words[:0]
-        )
+        yes_or_no = NO_QUESTIONS
+        if CLASS in active.questions:
+            yes_or_no = class_questions(asked, seconds, labels)
         tables.write(pl.concat([words, yes_or_no]), out / QUESTIONS_FILE, QUESTIONS)
         kinds = {"n_words": len(words), "n_yes_or_no": len(yes_or_no), "seconds": seconds}
     return {
