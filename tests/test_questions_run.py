@@ -3,48 +3,20 @@
 import json
 import shutil
 
-import numpy as np
 import polars as pl
 import pytest
 from helpers import run_here
+from questions_shop import KINDS, SETTINGS, WORDS, make_shop
 
 from wsal.annotation.questions import DEPENDS, QUESTIONS_FILE, WORDS_FILE
-
-CLASSES = ("bags", "coffee", "phones", "shoes")
-WORDS = {c: [f"{c[:2]}{chr(97 + i)}{chr(98 + 2 * i)}lo" for i in range(6)] for c in CLASSES}
-NOISE = [f"colour{chr(97 + i)}" for i in range(8)]
-RULES = """
-{label}: {{_target_: wsal.rules.patterns.Keyword, label: {label}, words: [{words}]}}
-"""
-SETTINGS = (
-    "run", "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=title",
-    "data.layout.label=class", "data.layout.test_share=0.3", "rules=mine", "--config-dir=mine",
-    "name=shop", "export=hf", "encoder=tiny", "pretrain.epochs=3", "pretrain.lr=2e-3",
-    "finetune.steps=4", "active.rounds=2", "active.query_size=30", "active.max_candidates=100",
-)  # fmt: skip
-KINDS = "active.questions=[text,word,class]"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A folder with titles of two words of their class, and rules that know a third of the words.
-
-    One word of the rule for bags is a word of coffee.
-    """
+    """A folder with a run that asks all kinds of questions, answered by an oracle."""
     folder = tmp_path_factory.mktemp("shop")
-    draw = np.random.default_rng(0)
-    rows = []
-    for number in range(1_000):
-        label = CLASSES[number % 4]
-        words = [*draw.choice(WORDS[label], 2, replace=False), *draw.choice(NOISE, 2)]
-        rows.append({"title": f"{' '.join(draw.permutation(words))} no{number}", "class": label})
-    pl.DataFrame(rows).write_csv(folder / "shop.csv")
-    rules = [RULES.format(label=c, words=", ".join(WORDS[c][:2])) for c in CLASSES[1:]]
-    words = [*WORDS["bags"][:2], WORDS["coffee"][5]]
-    rules.append(RULES.format(label="bags", words=", ".join(words)))
-    (folder / "mine" / "rules").mkdir(parents=True)
-    (folder / "mine" / "rules" / "mine.yaml").write_text("".join(rules))
-    done = run_here(folder, *SETTINGS, KINDS)
+    make_shop(folder)
+    done = run_here(folder, "run", *SETTINGS, KINDS)
     assert not done.returncode, done.stdout + done.stderr
     return folder
 
@@ -110,17 +82,17 @@ def test_the_bill_counts_each_kind_by_its_seconds(shop):
             expected = 5.0 if guess is None else 2.5 if guess == row["label"] else 7.5
             assert row["seconds"] == expected
         seconds += texts["seconds"].sum()
-    assert facts(shop, "rounds/002/assessed")["seconds"] == pytest.approx(seconds)
+    assert facts(shop, "rounds/002/assessed")["seconds"] == pytest.approx(seconds, abs=0.06)
     summary = json.loads((shop / "runs/shop/summary.json").read_text())
-    assert summary["bill"]["seconds"] == pytest.approx(seconds)
+    assert summary["bill"]["seconds"] == pytest.approx(seconds, abs=0.06)
 
 
 def test_again_it_makes_the_same_and_nothing_is_done_twice(shop, tmp_path):
     shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
     digests = [facts_digest(tmp_path, n) for n in (1, 2)]
-    assert "up to date" in run_here(tmp_path, *SETTINGS, KINDS).stdout
+    assert "up to date" in run_here(tmp_path, "run", *SETTINGS, KINDS).stdout
     shutil.rmtree(tmp_path / "runs/shop/rounds/002")
-    assert not run_here(tmp_path, *SETTINGS, KINDS).returncode
+    assert not run_here(tmp_path, "run", *SETTINGS, KINDS).returncode
     assert [facts_digest(tmp_path, n) for n in (1, 2)] == digests
 
 
@@ -132,7 +104,7 @@ def facts_digest(folder, number):
 
 def test_a_sheet_asks_only_about_texts(shop, tmp_path):
     shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
-    done = run_here(tmp_path, *SETTINGS, KINDS, "annotator=file")
+    done = run_here(tmp_path, "run", *SETTINGS, KINDS, "annotator=file")
     assert done.returncode
     assert "asks only about text, not word, class" in done.stderr + done.stdout
 

@@ -1,11 +1,13 @@
 """Questions about words, and by yes or no, in the queue of a round: answered, undone, resumed."""
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import polars as pl
 import pytest
 from fastapi import HTTPException
+from rich.console import Console
 
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.collect import collected_answers
@@ -24,6 +26,7 @@ from wsal.annotation.questions import (
     word_id,
 )
 from wsal.annotation.task_queue import TaskQueue
+from wsal.annotation.terminal import TerminalRound
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.seeding import rng
@@ -154,6 +157,20 @@ def test_the_panel_counts_labels_of_texts_only(tmp_path):
     queue.append([event(i, "Tea", who) for i in ("1", ARABICA) for who in ("ann", "bob")])
     assert panel.distribution(queue) == [("Tea", 1)]
     assert panel.people(queue.events)["pairs"][0][2] == 1
+
+
+def test_the_terminal_asks_words_and_confirms_guesses(tmp_path):
+    queue = queue_of(tmp_path, {"id": "1", "kind": CLASS, "label": "Tea"}, n=2)
+    screen = StringIO()
+    presses = iter(["1", "0", "u", "2", "2", "\r"])
+    console = Console(file=screen, width=100)
+    TerminalRound(queue, "ann", {}, lambda: next(presses), console).run()
+    assert collected(queue) == {
+        ARABICA: ("Coffee", "ann"), VENDOR: ("Tea", "ann"), "0": ("Tea", "ann"), "1": ("Tea", "ann")
+    }  # fmt: skip
+    assert "- a vendor" in screen.getvalue()
+    assert "0 it depends" in screen.getvalue()
+    assert "is this Tea? Enter: yes" in screen.getvalue()
 
 
 def asked_of_oracle(oracle, n=400):

@@ -4,16 +4,15 @@ import json
 
 import polars as pl
 import pytest
+from helpers import run_here
 from page_fixtures import Page
+from questions_shop import KINDS, SETTINGS, make_shop
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.annotation.questions import DEPENDS
+from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
-RUN = (
-    "experiment=smoke", "name=w", "data.n=1200", "active.query_size=16", "active.rounds=1",
-    "pretrain.epochs=5", "active.questions=[text,word,class]", "export=hf", "annotator.blind=0",
-)  # fmt: skip
 SHOWN = """(old) => {
   const { shown } = document.getElementById('text').dataset;
   return shown && shown !== old;
@@ -22,8 +21,14 @@ SHOWN = """(old) => {
 
 @pytest.fixture
 def asked(tmp_path):
-    """A run whose page asks the first round."""
-    page = Page(tmp_path, name="run", base=RUN)
+    """The page of a run whose first round has both words and guesses."""
+    make_shop(tmp_path)
+    settings = (*SETTINGS, KINDS, "active.rounds=1")
+    for stage in (*BEFORE_ROUNDS, "select"):
+        if stage != "ask":
+            done = run_here(tmp_path, stage, *settings)
+            assert not done.returncode, done.stderr
+    page = Page(tmp_path, "annotator.blind=0", base=settings)
     page.start()
     yield page
     page.kill()
@@ -34,8 +39,8 @@ def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, 
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.goto(asked.urls[0])
     words, confirmed, shown, undone = {}, {}, "", False
-    tab.wait_for_function(SHOWN, arg="", timeout=200_000)
-    run_dir = tmp_path / "runs/w"
+    tab.wait_for_function(SHOWN, arg="")
+    run_dir = tmp_path / "runs/shop"
     labels = json.loads((run_dir / "pool/manifest.json").read_text())["facts"]["labels"]
     n = tab.evaluate("fetch('/api/state').then((answer) => answer.json())")["n"]
     for number in range(n):
