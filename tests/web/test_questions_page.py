@@ -63,8 +63,8 @@ def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, 
                 )
             words[word] = labels[0] if number % 2 else DEPENDS
             tab.keyboard.press("1" if number % 2 else "0")
-        elif tab.locator("#remarks button").count():
-            line = tab.inner_text("#remarks li")
+        elif tab.locator("#guess .ask button").count():
+            line = tab.inner_text("#guess .ask")
             confirmed[shown] = line.removeprefix("Is this ").partition("?")[0]
             tab.screenshot(path=tmp_path / "class.png")
             tab.keyboard.press("Enter")

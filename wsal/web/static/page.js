@@ -171,7 +171,7 @@ function renderWord(item) {
   fill("reason", make("span", `Why this word: ${item.reason}`));
 }
 function yesButton(item) {
-  const line = make("li", `Is this ${item.ask}? `), button = make("button", null, { type: "button", "aria-keyshortcuts": "Enter" });
+  const line = make("div", `Is this ${item.ask}? `, { class: "ask" }), button = make("button", null, { type: "button", "aria-keyshortcuts": "Enter" });
   button.append(make("kbd", "Enter"), document.createTextNode("Yes"));
   button.addEventListener("click", () => decide("answer", item.ask));
   line.append(button);
@@ -190,12 +190,14 @@ function renderItem(item) {
   }
   if (item.recheck) fill("reason", make("span", "You have answered this text before; your earlier answer is hidden."));
   else if (item.reason && !item.word) fill("reason", make("span", `Why this text: ${item.reason}`));
+  const ask = item.ask && !state.settling ? yesButton(item) : null;
+  fill("guess", ask);
   if (showsGuess && !item.word) {
     const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("guess", make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
-  } else if (state.showsGuess) fill("guess", make("span", "Guess and votes are hidden for this text."));
+    fill("guess", ask, make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
+  } else if (state.showsGuess && !item.word) fill("guess", make("span", "Guess and votes are hidden for this text."));
   const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
-  fill("remarks", item.ask && !state.settling ? yesButton(item) : null, ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
+  fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
 }
 function disagreement() {
   return state.ties === 1 ? "People disagree on 1 text: press a to settle it."
