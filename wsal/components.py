@@ -34,6 +34,10 @@ class Components:
         node = self.nodes[need]
         if ignored := getattr(self.built[need], "NOT_IN_DIGEST", ()):
             node = {name: value for name, value in node.items() if name not in ignored}
+        # Settings that earlier versions lacked do not count where they change nothing: what was
+        # made without them stays up to date.
+        added = getattr(self.built[need], "ADDED", {})
+        node = {n: v for n, v in node.items() if n not in added or v != added[n]} if added else node
         return {"node": _with_text_keys(node), "content": _content(self.built[need])}
 
 

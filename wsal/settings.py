@@ -9,6 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from wsal.errors import ConfigError
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -100,8 +102,25 @@ class ActiveSettings:
     """Price of an hour of an annotator's time, in any currency."""
     wait: bool = False
     """Whether people on the page wait while a round trains, instead of answering for the next."""
+    questions: tuple[Literal["text", "word", "class"], ...] = ("text",)
+    """Kinds of questions. `text`: which class a text belongs to. `word`: which class texts with a
+    word belong to. `class`: whether a text belongs to the class that the classifier predicts, where
+    a yes is likely. `text` is always among them."""
 
     NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")  # they make no query stale
+    ADDED: ClassVar = {"questions": ["text"]}
+
+    def __post_init__(self) -> None:
+        """Check the kinds of questions.
+
+        Raises:
+            ConfigError: no text is asked about.
+        """
+        if "text" not in self.questions:
+            raise ConfigError(
+                f"active.questions={list(self.questions)} has no `text`, and a classifier is "
+                "trained on labelled texts; add it, as in active.questions=[text,word]"
+            )
 
 
 @dataclass(frozen=True)

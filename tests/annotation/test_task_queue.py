@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wsal.annotation import open_round
 from wsal.annotation.collect import collected_answers
+from wsal.annotation.highlights import highlights
 from wsal.annotation.journal import Event, Journal
 from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
@@ -295,9 +296,9 @@ def test_marks_are_what_the_rules_found_in_linear_time():
         {"pattern": r"(?<x>r)e\b"}, {"pattern": "("}, {"_target_": "other.Rule"},
     ]  # fmt: skip
     text = "BIG tea  pot, washable, 250 ml or 300ml, cups"
-    assert open_round._highlights(text, rules) == ["tea  pot", "ash", "250 ml", "300ml"]
+    assert highlights(text, rules) == ["tea  pot", "ash", "250 ml", "300ml"]
     hangs = {"pattern": r"(\w+\s?)+:"}  # for days, in an engine that tries all ways
-    assert open_round._highlights("a" * 60 + "!", [hangs]) == []
+    assert highlights("a" * 60 + "!", [hangs]) == []
 
 
 def test_guidelines_may_name_a_class_as_the_source_writes_it(tmp_path):

@@ -113,6 +113,8 @@ def test_mistakes_are_named_and_change_nothing(trained):
         loop.forecast(metric="f1")
     assert loop.ask(4).ids == query.ids
     assert loop.tell({i: gold[i] for i in query.ids}).rounds["n_gold"].to_list() == [0, 4]
+    with pytest.raises(ConfigError, match="asks only about texts"):
+        loop_of(trained, active_settings={"questions": ["text", "word"]})
     with pytest.raises(ConfigError, match="different pools"):
         ActiveLoop(Pool(["a", "b"], labels=["x", "y"]), trained[2])
     with pytest.raises(UnknownNameError, match="strategy"):

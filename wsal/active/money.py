@@ -111,18 +111,22 @@ def amount(money: float) -> str:
     return f"{money:,.2f}" if not money or money >= 0.1 else f"{money:.4f}"
 
 
-def time_spent(seconds: Sequence[float | None]) -> float | None:
-    """Seconds that all answers took together; an unknown time counts as the median of the others.
+def time_spent(*kinds: Sequence[float | None]) -> float | None:
+    """Seconds that all answers to these kinds of questions took together.
 
-    None if no time is known.
+    An unknown time counts as the median of the others of its kind. None if no time is known.
 
     >>> time_spent([4.0, None, 1000.0, 6.0])
     316.0
+    >>> time_spent([4.0, 4.0], [2.0, None])
+    12.0
     """
-    times = [min(float(time), LONGEST) for time in seconds if time is not None]
-    if not times:
-        return None
-    return round(sum(times) + float(np.median(times)) * (len(seconds) - len(times)), 1)
+    total: float | None = None
+    for seconds in kinds:
+        if times := [min(float(time), LONGEST) for time in seconds if time is not None]:
+            unknown = float(np.median(times)) * (len(seconds) - len(times))
+            total = (total or 0.0) + sum(times) + unknown
+    return None if total is None else round(total, 1)
 
 
 def cost_of(seconds: float | None, price_per_hour: float) -> float | None:

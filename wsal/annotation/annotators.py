@@ -7,8 +7,10 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
+from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.query import Query
+from wsal.annotation.questions import DEPENDS, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
@@ -68,9 +70,13 @@ class Oracle:
     """The standard deviation of the logarithm of those times."""
 
     human = False
+    asks = ("text", "word", "class")
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
         """The gold label of each text, or a wrong one; a text without gold is skipped.
+
+        A word is answered likewise, by the gold labels of all texts with it (`word_gold`). Other
+        kinds of questions take longer or shorter than a text, as `wsal.active.prices` assumes.
 
         Raises:
             AnnotationError: the pool has no gold labels.
@@ -82,7 +88,37 @@ class Oracle:
             for text_id in query.table["id"]
         ]
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
-        return sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
+        times *= self._worth_of_guesses(query, answers)
+        texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
+        words = about_words(query.questions)
+        if words.is_empty():
+            return texts
+        answers = [self._about_word(query.word_gold.get(w), query, rng) for w in words["word"]]
+        times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
+        times *= SECONDS["word"] / SECONDS["text"]
+        return pl.concat([texts, sheet.annotations(words["id"], answers, "oracle", times.tolist())])
+
+    def _worth_of_guesses(self, query: Query, answers: list[str | None]) -> np.ndarray:
+        """`(texts,)`: how many times as long as a text's label each answer takes.
+
+        Where the predicted class was asked about, a yes is quick, and after a no the class is
+        asked.
+        """
+        guesses = dict(query.questions.select("id", "label").iter_rows())
+        quick = SECONDS["class"] / SECONDS["text"]
+        return np.array(
+            [
+                1.0 if text_id not in guesses else quick + (guesses[text_id] != answer)
+                for text_id, answer in zip(query.table["id"], answers, strict=True)
+            ]
+        )
+
+    def _about_word(self, gold: str | None, query: Query, rng: np.random.Generator) -> str | None:
+        if gold in (None, DEPENDS):
+            is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
+            other = str(rng.choice(query.labels.names))
+            return None if gold is None or is_skipped else other if is_wrong else gold
+        return self._answer(query.labels.index(gold), query.labels, rng)
 
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""

@@ -3,13 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,14 +14,19 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
+from wsal.annotation.highlights import highlights
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
+from wsal.annotation.questions import (
+    CLASS,
+    WORD,
+    about_words,
+    question_about,
+    read_questions,
+)
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST, digest_of
-from wsal.errors import RuleError
-from wsal.rules.cleaning import clean_pattern, clean_words
-from wsal.rules.search import Pattern
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 
@@ -49,6 +51,19 @@ class Item:
     early: bool = False  # answered before the query was made
     gone: bool = False  # left the pool since it was asked: nobody waits for it
     duplicates: list[str] = field(default_factory=list)  # ids of texts decided together with it
+    kind: str = "text"  # of the question; see wsal.annotation.questions
+    word: str = ""  # that is asked about, if `kind` is "word"; then `text` is the question
+    examples: list[str] = field(default_factory=list)  # texts with the word
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the question is about a word, so that the answer labels no text."""
+        return self.kind == WORD
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether it is handed out in the order of the query, whatever the answers so far."""
+        return self.evaluates or self.is_word
 
 
 @dataclass(frozen=True)
@@ -85,11 +100,42 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     """
     pool = Artifact.open(run_dir / "pool")
     round_dir = run_dir / ROUNDS / f"{number:03d}"
-    query = read_query(pool, Artifact.open(round_dir / "query"))
+    artifact = Artifact.open(round_dir / "query")
+    query = read_query(pool, artifact)
     hidden = hidden_ids(query, number, blind_share)
     if (split := read_split(round_dir, query)) is not None:
         query, hidden = for_people(query, split), hidden | set(audited_ids(split))
-    return with_evidence(run_dir, number, query, hidden)
+    texts = with_evidence(run_dir, number, query, hidden)
+    return with_questions(texts, read_questions(pool, artifact))
+
+
+def with_questions(texts: OpenRound, questions: pl.DataFrame) -> OpenRound:
+    """The round with its other kinds of questions; words come first, as they are worth the most."""
+    if questions.is_empty():
+        return texts
+    items = {}
+    for asked in about_words(questions).iter_rows(named=True):
+        items[asked["id"]] = Item(
+            id=asked["id"],
+            text=question_about(asked["word"]),
+            fields={},
+            reason=f"{asked['n_texts']:,} texts have it",
+            guess="",
+            confidence=0.0,
+            votes=[],
+            highlights=[],
+            blind=False,
+            kind=WORD,
+            word=asked["word"],
+            examples=asked["examples"],
+        )
+    n_words, n_dims = len(items), texts.vectors.shape[1]
+    yes_or_no = set(questions.filter(pl.col("kind") == CLASS)["id"])
+    for text_id, item in texts.items.items():
+        is_asked = text_id in yes_or_no and not item.blind
+        items[text_id] = replace(item, kind=CLASS) if is_asked else item
+    vectors = np.concatenate([np.zeros((n_words, n_dims), np.float32), texts.vectors])
+    return replace(texts, items=items, vectors=vectors)
 
 
 def hidden_ids(query: pl.DataFrame, number: int, blind_share: float) -> set[str]:
@@ -138,7 +184,7 @@ def with_evidence(
             guess=labels[asked["predicted"]] if asked["predicted"] >= 0 else "",
             confidence=float(asked["confidence"]),
             votes=voted,
-            highlights=_highlights(asked["text"], [rules.get(rule, {}) for rule, _ in voted]),
+            highlights=highlights(asked["text"], [rules.get(rule, {}) for rule, _ in voted]),
             blind=evaluates or reviewed or asked["id"] in hidden or not in_pool[row],
             evaluates=evaluates,
             early=asked["reason"] == EARLY_REASON,
@@ -147,47 +193,6 @@ def with_evidence(
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
     return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest, is_early)
-
-
-def _highlights(text: str, rules: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The pieces of the text that keywords and regexes of these rules matched.
-
-    Users' regexes run in the engine that the rules use, which takes time linear in the text;
-    Python's takes practically forever on some of them. Keywords are literal, so Python's is safe.
-    """
-    pieces: dict[str, None] = {}
-    for rule in rules:
-        with suppress(RuleError):  # edited since the votes, and invalid now: show no highlight
-            pieces |= dict.fromkeys(_matches(text, rule))
-    return list(pieces)
-
-
-def _matches(text: str, rule: Mapping[str, Any]) -> list[str]:
-    case, whole = bool(rule.get("case")), bool(rule.get("whole_words", True))
-    words, pattern = rule.get("words") or [], rule.get("pattern")
-    pieces = []
-    for regex in _word_regexes(tuple(map(str, words)), whole=whole):
-        matches = re.finditer(regex, text, 0 if case else re.IGNORECASE)
-        pieces += [match.group() for match in matches if match.group()]
-    if isinstance(pattern, str):
-        pieces += _linear_matches(text, Pattern(clean_pattern(pattern), case).with_flags())
-    return pieces
-
-
-@lru_cache(maxsize=1_000)  # the same rules match many texts
-def _word_regexes(words: tuple[str, ...], *, whole: bool) -> list[str]:
-    literals = (
-        r"\s+".join(map(re.escape, word.split())) for word in clean_words(list(words), "words")
-    )
-    return [rf"(?<!\w){literal}(?!\w)" if whole else literal for literal in literals]
-
-
-def _linear_matches(text: str, regex: str) -> list[str]:
-    """All matches of a regex; none if it is invalid, since highlights are optional."""
-    try:
-        return [piece for piece in pl.Series([text]).str.extract_all(regex)[0] if piece]
-    except pl.exceptions.ComputeError:
-        return []
 
 
 def _group_duplicates(items: list[Item]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from wsal.annotation.questions import NO_QUESTIONS
 from wsal.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Query:
         default_factory=lambda: pl.DataFrame(schema={"id": pl.String, "text": pl.String})
     )
     notes: list[str] = field(default_factory=list)  # what an annotator reports about the answers
+    questions: pl.DataFrame = field(default_factory=lambda: NO_QUESTIONS)
+    """Those that are not about the class of a text: columns of questions.QUESTIONS."""
+    word_gold: Mapping[str, str] = field(default_factory=dict)  # word -> answer, for the oracle
     evidence: "Evidence | None" = None  # for annotators that ask a language model
     facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
     llm_answers: list[pl.DataFrame] = field(default_factory=list)

@@ -19,7 +19,7 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
     """The answers to texts of this round; not those given when an id meant another text.
 
     Early answers carry the number of this round or, if they came when the query of the round before
-    had just been made, of that one.
+    had just been made, of that one. So do answers to words that came too late for that one.
     """
     items, number = open_round.items, open_round.number
     return answers_by_text(
@@ -27,7 +27,8 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
         for event in decisions
         if (item := items.get(event.id)) is not None
         and (
-            event.round == number or (event.round == number - 1 and (is_early(event) or item.early))
+            event.round == number
+            or (event.round == number - 1 and (is_early(event) or item.early or item.is_word))
         )
         and (not event.text or is_same_text(event.text, item.text))
     )
@@ -38,7 +39,7 @@ def can_end(open_round: OpenRound, answers: dict[str, Answers]) -> bool:
     if open_round.number > 1:
         return bool(answers)
     return any(
-        decision(own)[1] is not None and not open_round.items[text_id].evaluates
+        decision(own)[1] is not None and not open_round.items[text_id].keeps_place
         for text_id, own in answers.items()
     )
 

@@ -208,26 +208,25 @@ class TaskQueue:
         labels = {
             text_id: label
             for text_id, own in self.answers().items()
-            if (label := decision(own)[1]) is not None and not items[text_id].evaluates
+            if (label := decision(own)[1]) is not None and not items[text_id].keeps_place
         }
         rows = [row for row, text_id in enumerate(items) if text_id in labels]
         return self.round.vectors[rows], [labels[i] for i in items if i in labels]
 
     def rerank(self, others: Sequence[Labelled] = ()) -> None:
-        """Put the open training texts in a new order; evaluation texts keep their places.
+        """Put the open training texts in a new order; evaluation texts and words keep their places.
 
-        The ranking does not learn from answers to evaluation texts either, since it decides what
-        the classifier is trained on. It learns from `others`, which are texts of other rounds.
+        Answers to these teach the ranking nothing: it decides what the classifier is trained on.
+        It learns from `others`, which are texts of other rounds.
         """
         items = self.round.items
-        remaining = [i for i in self.open_ids(self.answers()) if not items[i].evaluates]
+        remaining = [i for i in self.open_ids(self.answers()) if not items[i].keeps_place]
         ranked = uncertainty_order(self.round, [self.labelled(), *others], remaining)
-        complete = set(items).difference(ranked)
-        training = iter([*(x for x in items if x in complete and not items[x].evaluates), *ranked])
+        fixed = {text_id for text_id, item in items.items() if item.keeps_place}
+        complete = set(items).difference(ranked, fixed)
+        training = iter([*(text_id for text_id in items if text_id in complete), *ranked])
         with self.lock:
-            self.order = [
-                text_id if item.evaluates else next(training) for text_id, item in items.items()
-            ]
+            self.order = [text_id if text_id in fixed else next(training) for text_id in items]
 
     def last_undone(self, annotator: str) -> str | None:
         """The text whose decision a person has just undone."""

@@ -29,6 +29,7 @@ from wsal.annotation.journal import (
 from wsal.annotation.keyboard import ReadKey, keys
 from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
+from wsal.annotation.questions import CLASS, DEPENDS
 from wsal.annotation.task_queue import TaskQueue
 from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, item_lines
 from wsal.errors import AnnotationError
@@ -55,6 +56,7 @@ class Terminal:
 
     human = True
     keeps_journal = True
+    asks = ("text", "word", "class")
 
     def __post_init__(self) -> None:
         check_guidelines(self.guidelines)
@@ -124,6 +126,10 @@ class TerminalRound:
             self._draw(item, kind)
             key, self.message = self.read_key(), ""
             label = labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
+            if key == "0" and item.is_word:
+                label = DEPENDS
+            if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
+                label = item.guess
             if key == "/":
                 label = self._find_class()
             if label is not None:

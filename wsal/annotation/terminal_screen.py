@@ -1,11 +1,13 @@
 """What the terminal shows of a text and of the classes."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
 from wsal.annotation.open_round import Item
+from wsal.annotation.questions import CLASS
 
 KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
 HELP = (
@@ -27,6 +29,11 @@ def item_lines(
         decides_together: whether an answer decides near-duplicates, too.
     """
     lines = [Text(item.text, style="bold")]
+    if item.is_word:
+        lines += [_with_word(example, item.word) for example in item.examples]
+        lines.append(Text("0 it depends", style="dim"))
+    if item.kind == CLASS and kind == ANSWER:
+        lines.append(Text(f"is this {item.guess}? Enter: yes"))
     if len(item.fields) > 1:
         lines += [Text(f"{name}: {value}") for name, value in item.fields.items()]
     if kind == SETTLE:
@@ -48,6 +55,13 @@ def item_lines(
     elif shows_guess:
         lines.append(Text("guess and votes are hidden for this text", style="dim"))
     return lines
+
+
+def _with_word(text: str, word: str) -> Text:
+    """A line with an example, in which the word stands out as rules find it: whole, in any case."""
+    line = Text(f"- {text}")
+    line.highlight_regex(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "bold")
+    return line
 
 
 def class_lines(labels: Sequence[str], guidelines: Mapping[str, str]) -> list[Text]:

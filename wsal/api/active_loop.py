@@ -87,6 +87,8 @@ class ActiveLoop:
         self._finetune = preset(FinetuneSettings, "finetune", finetune, finetune_settings or {})
         self._active = preset(ActiveSettings, "active", "default", active_settings or {})
         self._retrain = preset(RetrainSettings, "retrain", "default", retrain_settings or {})
+        if set((active_settings or {}).get("questions", ())) - {"text"}:
+            raise ConfigError("ActiveLoop asks only about texts; `wsal run` has other questions")
         changes = {"size": n_evaluation} | dict(evaluation_settings or {})
         self._evaluation = preset(EvaluationSettings, "evaluation", "default", changes)
         self._seed, self._progress = seed, progress

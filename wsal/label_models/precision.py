@@ -42,7 +42,8 @@ class Precision:
 
     Where votes name their terms, each term has a precision, which leans on that of its rule
     (`shared_precision`), and all terms that are found in a text count. Dawid-Skene still sees
-    rules: a confusion matrix for each of thousands of words would be slow and mostly empty.
+    rules: a confusion matrix for each of thousands of words would be slow and mostly empty. The
+    precision of a word that people were asked about stays within the bounds of their answer.
 
     With at least `least_gold` covered gold texts, gold sets the calibration. It also corrects the
     precisions (empirical Bayes: the more, the further those measured on gold are from those on the
@@ -137,6 +138,8 @@ class Precision:
         """Precisions and class shares by a consensus `(patterns, classes)`."""
         right, cast = count_right(patterns.voters, counts, consensus)
         precision = shared_precision(right, cast, patterns.rule_of_voter)
+        if patterns.by_term and (bounds := patterns.by_term.bounds) is not None:
+            precision = np.clip(precision, bounds[:, :1], bounds[:, 1:])
         of_class = counts @ consensus + 1
         share = of_class / of_class.sum()
         calibration = Calibration(self.temper)

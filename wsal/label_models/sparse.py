@@ -151,10 +151,13 @@ class TermVotes:
     """Voters in the place of rules; on a text, a rule that votes has at least one voter, and all of
     its voters vote for the class of the rule."""
     rule_of: NDArray[np.int32]  # (voters,): the rule that each belongs to
+    bounds: NDArray[np.float64] | None = None
+    """`(voters, 2)`: the least and the highest precision of each, where people's answers about
+    words set them; None if nobody was asked."""
 
     def take(self, rows: np.ndarray) -> "TermVotes":
         """The votes on these texts, in the order of `rows`."""
-        return TermVotes(self.votes.take(rows), self.rule_of)
+        return replace(self, votes=self.votes.take(rows))
 
 
 def as_sparse(votes: "Votes | SparseVotes", n_classes: int) -> SparseVotes:

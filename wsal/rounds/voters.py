@@ -1,6 +1,6 @@
 """Who votes in the label model: terms that vote often, and rules for the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,7 +102,7 @@ class Voters:
         votes: SparseVotes,
         gold: Classes,
         names: Sequence[str],
-        term_names: Sequence[Sequence[str]],
+        term_names: Sequence[Sequence[str] | Mapping[int, str]],
         labels: LabelSet,
     ) -> pl.DataFrame:
         """A table with the schema `tables.VOTERS`, a row for each voter.

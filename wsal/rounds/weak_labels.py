@@ -16,8 +16,8 @@ from wsal.label_models.base import FittedLabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered import ANSWERED_FILE, write_rules_alone
+from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.sources import LLMAnswers, weigh_answers
-from wsal.rounds.vote_tables import read_votes
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
@@ -100,12 +100,14 @@ def on_gold(
     votes: Artifact,
     settings: AggregateSettings,
     labels: LabelSet,
+    words: AnsweredWords | None = None,
 ) -> Facts:
-    """`score_rules` on dev and test, where they exist."""
+    """`score_rules` on dev and test, where they exist; with the votes of answered `words`."""
     metrics = {}
+    words = words or AnsweredWords(labels, {})
     for split in ("dev", "test"):
         if (path := pool.path / f"{split}.parquet").exists():
-            records, split_votes = tables.read(path), read_votes(votes, split)
+            records, split_votes = tables.read(path), words.read_votes(votes, pool, split)
             metrics[split] = score_rules(fitted, split_votes, records, settings, labels)
     return metrics
 

@@ -7,6 +7,7 @@ from wsal.annotation.annotators import NO_GOLD, Oracle
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.handed_out import is_corrected, is_work_of_people
 from wsal.annotation.llm_annotators import NO_PEOPLE, Cascade, Llm, check_llm
+from wsal.annotation.questions import check_kinds
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.errors import AnnotationError, ConfigError
@@ -19,8 +20,10 @@ def check_rounds(run_dir: Path, components: Components) -> None:
     """Check what rounds need, as soon as there is a pool.
 
     Raises:
-        AnnotationError: see `check_answers`. ConfigError: see `check_stop_rules`.
+        AnnotationError: see `check_answers`.
+        ConfigError: see `check_stop_rules`; or the annotator cannot ask all kinds of questions.
     """
+    check_kinds(components["annotator"], components["active"].questions)
     if pool := opened(run_dir, "pool"):
         check_answers(run_dir, components, pool)
         check_stop_rules(run_dir, components, pool)

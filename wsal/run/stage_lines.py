@@ -71,6 +71,10 @@ def _embed(facts: Facts) -> str:
 
 def _select(facts: Facts) -> str:
     early = f", {n} answered early" if (n := facts.get("n_early")) else ""
+    if n := facts.get("n_yes_or_no"):
+        early += f", {n} by yes or no"
+    if n := facts.get("n_words"):
+        early += f", and {n} words to ask about"
     return (
         f"{facts['n_asked']} texts to label, {facts['n_evaluation']} of them for evaluation"
         f"{early}; "
@@ -80,6 +84,8 @@ def _select(facts: Facts) -> str:
 
 def _annotate(facts: Facts) -> str:
     parts = [f"{facts['n_labels']} labels, {facts['n_skipped']} skipped"]
+    if "n_words" in facts:
+        parts.append(f"{facts['n_words']} words answered, {facts['n_depends']} of them: it depends")
     if "n_llm" in facts:
         parts.append(_by_model(facts))
     if n := facts.get("n_unseen"):
@@ -101,6 +107,8 @@ def _by_model(facts: Facts) -> str:
 
 def _reweigh(facts: Facts) -> str:
     parts = [f"{facts['n_gold']} gold labels"]
+    if n := facts.get("n_words"):
+        parts.append(f"{n} words answered")
     if "set_aside" in facts and (message := set_aside_message(facts["set_aside"])):
         parts.append(message)
     if not facts["n_covered"]:

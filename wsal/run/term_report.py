@@ -27,8 +27,10 @@ def show_terms(run_dir: Path, votes: Artifact, most: int) -> None:
             markup=False,
         )
         return
-    voters = tables.read(path, tables.VOTERS)
     model = label_model_of(run_dir, votes)
+    if model and (with_words := model.with_name(VOTERS_FILE)).exists():
+        path = with_words  # people answered questions about words, which vote, too
+    voters = tables.read(path, tables.VOTERS)
     precision = load_file(model).get("precision") if model else None
     classes = Artifact.open(run_dir / STAGES["prepare"].writes).facts["labels"]
     shown = terms_shown(with_learned(voters, precision, classes), most)

@@ -13,12 +13,20 @@ from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.query import Query
+from wsal.annotation.questions import (
+    DEPENDS,
+    WORDS,
+    WORDS_FILE,
+    about_words,
+    read_questions,
+)
 from wsal.annotation.split import forget_split
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
+from wsal.rounds.word_gold import gold_of_words
 from wsal.seeding import rng
 
 
@@ -34,6 +42,8 @@ def annotate(
 ) -> Facts:
     """query.parquet -> annotations.parquet, once every text asked is answered or skipped.
 
+    Answers to questions about words are written to words.parquet, if there were such questions.
+
     The query may be older than the pool: texts that left it since are not waited for. All answers
     of a language model, also those that are not accepted, are written to llm_answers.parquet.
     """
@@ -42,9 +52,13 @@ def annotate(
     rows = rows_of(pool, table["text"])
     asks_model = isinstance(annotator, Llm | Cascade)
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
+    labels, questions = LabelSet(tuple(pool.facts["labels"])), read_questions(pool, query)
+    words, simulated = about_words(questions), not annotator.human
     asked = Query(
         table=table,
-        labels=LabelSet(tuple(pool.facts["labels"])),
+        labels=labels,
+        questions=questions,
+        word_gold=gold_of_words(pool, words["word"].to_list(), labels) if simulated else {},
         gold=_gold(pool, table["id"], rows),
         round_dir=round_dir,
         renamed=renamed_classes(pool),
@@ -62,11 +76,16 @@ def annotate(
         hand_out(round_dir)
     files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
-    if number == 1 and answers["label"].null_count() == len(answers):
-        raise AnnotationError(_nothing_to_learn(annotator, asked))
+    of_words = answers.join(words.select("id", "word"), on="id", maintain_order="left")
     about = table.select("id", "text", "purpose")
     answers = answers.join(about, on="id", maintain_order="left")
+    if number == 1 and answers["label"].null_count() == len(answers):
+        raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
+    if len(words):
+        tables.write(of_words, out / WORDS_FILE, WORDS)
+        asked.facts["n_words"] = int(of_words["label"].count())
+        asked.facts["n_depends"] = int((of_words["label"] == DEPENDS).sum())
     if asked.llm_answers:
         tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, tables.LLM_ANSWERS)
     n_skipped = answers["label"].null_count()

@@ -1,4 +1,4 @@
-"""Let gold labels decide how far to trust each rule."""
+"""Let gold labels decide how far to trust each rule, and answered words vote beside the rules."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,10 @@ from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.reweighing import RandomGold, reweigh_rules, truth_of
-from wsal.rounds.vote_tables import read_votes
+from wsal.rounds.vote_tables import VOTERS_FILE
 from wsal.rounds.weak_labels import class_prior, headline, on_gold, write_weak_labels
 from wsal.settings import AggregateSettings
 
@@ -34,12 +35,14 @@ def reweigh(
     """votes, all annotations -> weak_labels.parquet as `aggregate` writes it, metrics.json.
 
     The metrics have both label models: the one without gold (`before`) and the one that is used.
+    Answered words vote in both; with some, voters.parquet has them beside the terms of the rules.
 
     Raises:
         AnnotationError: no text of the pool has a gold label.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    prior, matrix = class_prior(aggregate, labels), read_votes(votes, "pool")
+    prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
+    matrix = words.read_votes(votes, pool, "pool")
     gold_rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
@@ -51,15 +54,18 @@ def reweigh(
             + (set_aside_message(aside) or "answer at least one text")
             + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
-    random_gold = _random_gold(pool, votes, annotations, matrix)
+    random_gold = _random_gold(pool, votes, annotations, matrix, words)
     result = reweigh_rules(
         label_model, matrix, len(labels), prior, gold_rows, gold, random_gold, answers
     )
     llm = (answers, truth_of(len(matrix), gold_rows, gold)) if answers else None
     facts = write_weak_labels(out, pool, matrix, result.fitted, aggregate, labels, llm)
-    metrics = on_gold(result.fitted, pool, votes, aggregate, labels)
-    before = on_gold(result.without_gold, pool, votes, aggregate, labels)
+    metrics = on_gold(result.fitted, pool, votes, aggregate, labels, words)
+    before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)
     write_json(out / "metrics.json", metrics | {"before": before})
+    if words.answers:
+        tables.write(words.voters_table(votes, pool), out / VOTERS_FILE, tables.VOTERS)
+        facts["n_words"] = len(words.answers)
     return {
         **facts,
         "gold_used": result.gold_used,
@@ -73,11 +79,15 @@ def reweigh(
 
 
 def _random_gold(
-    pool: Artifact, votes: Artifact, annotations: Sequence[Artifact], matrix: SparseVotes
+    pool: Artifact,
+    votes: Artifact,
+    annotations: Sequence[Artifact],
+    matrix: SparseVotes,
+    words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
     rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
         return RandomGold.of_covered("evaluation texts", matrix.take(rows), gold)
     dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)
-    return RandomGold.of_covered("dev texts", read_votes(votes, "dev"), dev)
+    return RandomGold.of_covered("dev texts", words.read_votes(votes, pool, "dev"), dev)

@@ -1,6 +1,7 @@
 """Choose the texts to ask about in the next round."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,27 @@ import polars as pl
 
 from wsal import tables
 from wsal.active.candidates import QueryStrategy
+from wsal.active.prices import seconds_of
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import all_answers, gold_answers, llm_labels
 from wsal.annotation.early import keeps_journal, open_in_journal
+from wsal.annotation.questions import (
+    CLASS,
+    NO_QUESTIONS,
+    QUESTIONS,
+    QUESTIONS_FILE,
+    WORD,
+    check_kinds,
+    times_of_kinds,
+    words_so_far,
+)
 from wsal.arrays import Embeddings, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
+from wsal.labels import LabelSet
+from wsal.rounds.asked import class_questions, word_questions
 from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.early import early_rows
 from wsal.rounds.evaluation_frame import (
@@ -59,10 +73,15 @@ def select(
 ) -> Facts:
     """pool.parquet, the newest classifier, earlier answers -> query.parquet, frame.parquet.
 
+    With kinds of `active.questions` other than `text`, there is also questions.parquet. Words take
+    the place of as many texts as could be asked about in the same time.
+
     Texts that people answered while the classifier was trained are part of the query; the journal
     says which these are, so that a query made again has the same.
     """
+    check_kinds(annotator, active.questions)
     number = len(earlier_annotations) + 1
+    labels = LabelSet(tuple(pool.facts["labels"]))
     if earlier_queries:
         frame = read_frame(pool, earlier_queries[0])
     else:
@@ -70,9 +89,7 @@ def select(
         trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
         frame = new_frame(pool_probs(embeddings), evaluation.frame, seed, trained_on)
     write_frame(frame, pool, out / "frame.parquet")
-    of_people, of_model = (
-        labels(pool, earlier_annotations) for labels in (gold_answers, llm_labels)
-    )
+    of_people, of_model = (read(pool, earlier_annotations) for read in (gold_answers, llm_labels))
     gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
     answers = frame_answers(pool, llm_votes, frame)
     state = RoundState(
@@ -94,13 +111,29 @@ def select(
         open_in_journal(run_dir, number)
         return early_rows(run_dir, number, pool, frame, earlier_queries, earlier_annotations)
 
+    words, n_texts, seconds = NO_QUESTIONS, active.query_size, seconds_of({})
+    if len(active.questions) > 1:
+        seconds = seconds_of(times_of_kinds(earlier_queries, earlier_annotations))
+    if WORD in active.questions:
+        records = tables.read(pool.path / "pool.parquet")
+        so_far = words_so_far(earlier_queries, earlier_annotations)
+        budget = n_texts * seconds["text"]
+        words = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
+        n_texts = max(round((budget - len(words) * seconds[WORD]) / seconds["text"]), 1)
     query = choose_query(
-        state, reader, strategy, active, n_evaluation, seed,
+        state, reader, strategy, replace(active, query_size=n_texts), n_evaluation, seed,
         early if keeps_journal(annotator) else nothing_early,
     )  # fmt: skip
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
     tables.write(asked, out / "query.parquet", tables.QUERY)
+    kinds: Facts = {}
+    if len(active.questions) > 1:
+        yes_or_no = NO_QUESTIONS
+        if CLASS in active.questions:
+            yes_or_no = class_questions(asked, seconds, labels)
+        tables.write(pl.concat([words, yes_or_no]), out / QUESTIONS_FILE, QUESTIONS)
+        kinds = {"n_words": len(words), "n_yes_or_no": len(yes_or_no), "seconds": seconds}
     return {
         "round": number,
         "n_asked": len(asked),
@@ -110,6 +143,7 @@ def select(
         "n_left": query.n_left,
         "n_early": query.n_early,
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
+        **kinds,
     }
 
 

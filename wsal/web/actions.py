@@ -7,6 +7,7 @@ from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
 from wsal.annotation.journal import ANSWER, EARLY, FINISH, RECHECK, SETTLE, UNDO, Event
+from wsal.annotation.questions import DEPENDS
 from wsal.annotation.task_queue import TaskQueue
 
 LABELLED = (ANSWER, RECHECK, SETTLE)
@@ -77,7 +78,10 @@ def check(action: Action, queue: TaskQueue) -> None:
     Raises:
         HTTPException: it does not.
     """
-    if action.kind in LABELLED and action.label not in queue.round.labels:
+    items = [queue.round.items.get(text_id) for text_id in action.ids]
+    may_depend = bool(items) and all(item and item.is_word for item in items)
+    known = [*queue.round.labels, DEPENDS] if may_depend else queue.round.labels
+    if action.kind in LABELLED and action.label not in known:
         raise HTTPException(422, f"unknown label {action.label!r}")
     if not action.ids and action.kind not in (UNDO, FINISH):
         raise HTTPException(422, f"{action.kind} needs the id of a text")

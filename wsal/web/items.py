@@ -5,6 +5,7 @@ from typing import Any
 
 from wsal.annotation.journal import SETTLED
 from wsal.annotation.open_round import Item
+from wsal.annotation.questions import CLASS, DEPENDS
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
 
@@ -38,6 +39,10 @@ def shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, A
             "votes": item.votes,
             "highlights": item.highlights,
         }
+    if item.is_word:
+        as_shown |= {"word": item.word, "examples": item.examples, "depends": DEPENDS}
+    elif item.kind == CLASS and not recheck:
+        as_shown |= {"ask": item.guess}
     return as_shown
 
 

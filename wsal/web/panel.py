@@ -17,6 +17,7 @@ from wsal.annotation.journal import (
     decision,
     decisions_in_force,
 )
+from wsal.annotation.questions import is_word_id
 from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
@@ -79,7 +80,9 @@ def progress(queues: Sequence[TaskQueue]) -> dict[str, Any]:
 
 def distribution(queue: TaskQueue) -> list[tuple[str, int]]:
     """How many texts of the round have each label, the most frequent first."""
-    labels = (decision(answers)[1] for answers in queue.answers().values())
+    items = queue.round.items
+    decisions = ((items[i], decision(answers)) for i, answers in queue.answers().items())
+    labels = (label for item, (_, label) in decisions if not item.is_word)
     return Counter(label for label in labels if label is not None).most_common()
 
 
@@ -88,7 +91,7 @@ def people(events: Sequence[Event]) -> dict[str, Any]:
     decisions = decisions_in_force(events)
     labels: dict[str, dict[str, str]] = {}  # text id -> annotator -> label
     for event in decisions:
-        if event.label is not None and event.kind != RECHECK:
+        if event.label is not None and event.kind != RECHECK and not is_word_id(event.id):
             labels.setdefault(event.id, {})[event.annotator] = event.label
     shared = [by_person for by_person in labels.values() if len(by_person) > 1]
     names = sorted({event.annotator for event in decisions})

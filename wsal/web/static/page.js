@@ -104,7 +104,7 @@ function decide(kind, label = null) {
   if (!kind) return;
   const others = state.together ? item.duplicates.map((duplicate) => duplicate.id) : [];
   const seconds = (performance.now() - state.since) / 1000;
-  const shown = state.showsGuess && !item.blind ? "guess,votes" : "";
+  const shown = state.showsGuess && !item.blind ? "guess,votes" : item.ask ? "guess" : "";
   send({ kind, label, round: item.round, ids: [item.id, ...others], seconds, shown });
   state.queue = state.queue.filter((queued) => !others.includes(queued.id));
   $("search").value = "";
@@ -158,22 +158,44 @@ function render() {
   drawClasses();
   drawCommands();
 }
+function withWord(text, word) { // marks a word as rules find it: whole, in any case
+  const escaped = word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return text.split(new RegExp(`(?<![\\p{L}\\p{N}_])(${escaped})(?![\\p{L}\\p{N}_])`, "giu"))
+    .map((piece, n) => (n % 2 ? make("mark", piece) : document.createTextNode(piece)));
+}
+function renderWord(item) {
+  const list = make("ul", null, { class: "examples" });
+  for (const example of item.examples) { const line = make("li"); line.append(...withWord(example, item.word)); list.append(line); }
+  fill("text", ...withWord(item.text, item.word));
+  fill("duplicates", make("div", "For example:"), list);
+  fill("reason", make("span", `Why this word: ${item.reason}`));
+}
+function yesButton(item) {
+  const line = make("div", `Is this ${item.ask}? `, { class: "ask" }), button = make("button", null, { type: "button", "aria-keyshortcuts": "Enter" });
+  button.append(make("kbd", "Enter"), document.createTextNode("Yes"));
+  button.addEventListener("click", () => decide("answer", item.ask));
+  line.append(button);
+  return line;
+}
 function renderItem(item) {
   const showsGuess = state.showsGuess && !item.blind;
   fill("text", ...highlighted(item.text || "(no text)", showsGuess ? item.highlights : []));
   const fields = Object.entries(item.fields);
   if (fields.length > 1) fill("fields", ...fields.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
-  if (item.duplicates.length) {
+  if (item.word) renderWord(item);
+  else if (item.duplicates.length) {
     const list = make("ul");
     list.append(...item.duplicates.map((duplicate) => make("li", duplicate.text)));
     fill("duplicates", make("div", state.together ? "Decided together with:" : "Nearly the same, but decided separately:"), list);
   }
   if (item.recheck) fill("reason", make("span", "You have answered this text before; your earlier answer is hidden."));
-  else if (item.reason) fill("reason", make("span", `Why this text: ${item.reason}`));
-  if (showsGuess) {
+  else if (item.reason && !item.word) fill("reason", make("span", `Why this text: ${item.reason}`));
+  const ask = item.ask && !state.settling ? yesButton(item) : null;
+  fill("guess", ask);
+  if (showsGuess && !item.word) {
     const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("guess", make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
-  } else if (state.showsGuess) fill("guess", make("span", "Guess and votes are hidden for this text."));
+    fill("guess", ask, make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
+  } else if (state.showsGuess && !item.word) fill("guess", make("span", "Guess and votes are hidden for this text."));
   const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
   fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
 }
@@ -224,8 +246,15 @@ function drawClasses() {
   const searching = $("search").value.trim() !== "", labels = matchingLabels();
   const separator = SEPARATORS.find((sep) => state.labels.filter((label) => label.includes(sep)).length > state.labels.length / 2);
   if (separator && !searching && state.labels.length > FOLDED_FROM) { drawFolded(labels, separator); return; }
-  fill("classes", ...labels.map((label, n) => classButton(label, searching && n === 0)),
+  fill("classes", ...labels.map((label, n) => classButton(label, searching && n === 0)), dependsButton(),
     labels.length ? null : make("p", "no class matches"));
+}
+function dependsButton() { // an answer to a word only
+  if (!state.current?.word) return null;
+  const button = make("button", null, { type: "button", "aria-keyshortcuts": "0" });
+  button.append(make("kbd", "0"), document.createTextNode("It depends"));
+  button.addEventListener("click", () => { decide("answer", state.current.depends); button.blur(); });
+  return button;
 }
 function drawFolded(labels, separator) {
   const groups = new Map();
@@ -238,7 +267,7 @@ function drawFolded(labels, separator) {
     inside.append(...members.map((label) => classButton(label, false)));
     fold.append(make("summary", `${head} (${members.length})`), inside);
     return fold;
-  }));
+  }), dependsButton());
 }
 function drawCommands() {
   const pressed = { v: state.showsGuess, d: state.together, g: state.showsGuidelines, a: state.settling };
@@ -278,7 +307,10 @@ document.addEventListener("keydown", (event) => {
   if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
   if (event.key === "/") { event.preventDefault(); $("search").focus(); return; }
   const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
+  const item = state.current;
   if (command) { event.preventDefault(); command[2](); }
+  else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
+  else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
   else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
 });
 $("search").addEventListener("input", drawClasses);

@@ -1,0 +1,85 @@
+"""Words and guesses on the page, in a real browser, by keyboard alone."""
+
+import json
+
+import polars as pl
+import pytest
+from helpers import run_here
+from page_fixtures import Page
+from questions_shop import KINDS, SETTINGS, make_shop
+
+from wsal.annotation.journal import JOURNAL_FILE, Journal
+from wsal.annotation.questions import DEPENDS
+from wsal.run.stage_table import BEFORE_ROUNDS
+
+pytestmark = pytest.mark.slow
+SHOWN = """(old) => {
+  const { shown } = document.getElementById('text').dataset;
+  return shown && shown !== old;
+}"""
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """The page of a run whose first round has both words and guesses."""
+    make_shop(tmp_path)
+    settings = (*SETTINGS, KINDS, "active.rounds=1")
+    for stage in (*BEFORE_ROUNDS, "select"):
+        if stage != "ask":
+            done = run_here(tmp_path, stage, *settings)
+            assert not done.returncode, done.stderr
+    page = Page(tmp_path, "annotator.blind=0", base=settings)
+    page.start()
+    yield page
+    page.kill()
+
+
+def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, tmp_path):
+    tab, faults = browser.new_page(), []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.goto(asked.urls[0])
+    words, confirmed, shown, undone = {}, {}, "", False
+    tab.wait_for_function(SHOWN, arg="")
+    run_dir = tmp_path / "runs/shop"
+    labels = json.loads((run_dir / "pool/manifest.json").read_text())["facts"]["labels"]
+    n = tab.evaluate("fetch('/api/state').then((answer) => answer.json())")["n"]
+    for number in range(n):
+        tab.wait_for_function(SHOWN, arg=shown, timeout=30_000)
+        shown = tab.evaluate("document.getElementById('text').dataset.shown")
+        if tab.locator("#duplicates li").count() and not shown.startswith("word:"):
+            tab.keyboard.press("d")  # each on its own, here
+        if shown.startswith("word:"):
+            word = shown.removeprefix("word:")
+            assert tab.inner_text("#text mark") == word
+            marks = tab.locator("#duplicates li mark").all_inner_texts()
+            assert {mark.lower() for mark in marks} == {word}
+            if not undone:  # a slip, taken back
+                undone = True
+                tab.keyboard.press("0")
+                tab.wait_for_function(SHOWN, arg=shown)
+                tab.keyboard.press("u")
+                tab.wait_for_function(
+                    "(id) => document.getElementById('text').dataset.shown === id", arg=shown
+                )
+            words[word] = labels[0] if number % 2 else DEPENDS
+            tab.keyboard.press("1" if number % 2 else "0")
+        elif tab.locator("#guess .ask button").count():
+            line = tab.inner_text("#guess .ask")
+            confirmed[shown] = line.removeprefix("Is this ").partition("?")[0]
+            tab.screenshot(path=tmp_path / "class.png")
+            tab.keyboard.press("Enter")
+        else:
+            tab.keyboard.press("2")
+    asked.wait()
+    assert not faults
+    assert len(words) >= 2
+    assert confirmed
+    place = run_dir / "rounds/001/annotations"
+    answered = pl.read_parquet(place / "words.parquet")
+    assert dict(answered.select("word", "label").iter_rows()) == words
+    texts = dict(pl.read_parquet(place / "annotations.parquet").select("id", "label").iter_rows())
+    assert {text_id: texts[text_id] for text_id in confirmed} == confirmed
+    events = [event for _, event in Journal(run_dir / JOURNAL_FILE).events()]
+    assert {e.id for e in events if e.shown == "guess" and e.label == confirmed.get(e.id)} == set(
+        confirmed
+    )

@@ -1,0 +1,160 @@
+"""Questions other than "which class does this text belong to?", and the answers to them.
+
+Questions about words are answered in the queue of a round, beside its texts. An answer has the
+form of an answer to a text: a class, or `DEPENDS`. Whether a text belongs to a class is asked about
+texts of the query; the answer is an ordinary one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from re import sub
+
+import polars as pl
+
+from wsal import tables
+from wsal.annotation.answers import check_classes, renamed_classes
+from wsal.artifacts import Artifact
+from wsal.errors import ConfigError
+from wsal.labels import LabelSet
+
+WORD, CLASS = "word", "class"
+WORD_ID = "word:"  # how the ids of questions about words begin
+DEPENDS = "depends "
+"""The answer that texts with a word belong to several classes. No class can have this name: the
+names of classes are cleaned, and end without a space."""
+QUESTIONS_FILE, WORDS_FILE = "questions.parquet", "words.parquet"
+QUESTIONS: tables.Schema = {
+    "id": pl.String,  # of the question or, if it is about a text of the query, of the text
+    "kind": pl.String,  # WORD or CLASS
+    "word": pl.String,  # null: it is about a text
+    "label": pl.String,  # the class that the classifier predicts
+    "helps": pl.Float32,  # of a word: probability that the answer is a class
+    "gain": pl.Float32,  # of a word: share of all texts whose label it is expected to correct
+    "n_texts": pl.Int64,  # of a word: texts of the pool with it
+    "examples": pl.List(pl.String),  # of a word: some of these texts
+}
+WORDS: tables.Schema = {
+    "word": pl.String,
+    "label": pl.String,  # a class, or DEPENDS; null: skipped
+    "annotator": pl.String,
+    "seconds": pl.Float32,
+}
+NO_QUESTIONS = pl.DataFrame(schema=QUESTIONS)
+
+
+def word_id(word: str) -> str:
+    """The id of the question about a word, beside those of texts.
+
+    >>> word_id("arabica")
+    'word:arabica'
+    """
+    return f"{WORD_ID}{word}"
+
+
+def is_word_id(question_id: str) -> bool:
+    """Whether an id has the form of that of a question about a word."""
+    return question_id.startswith(WORD_ID)
+
+
+def question_about(word: str) -> str:
+    """What people are asked about a word."""
+    return f'What is a text with "{word}" in it?'
+
+
+def read_questions(pool: Artifact, query: Artifact) -> pl.DataFrame:
+    """The questions of a round other than those about its texts, columns of QUESTIONS.
+
+    Classes have their present names. Whether a text belongs to a class that there is no longer is
+    not asked.
+    """
+    questions = _read(query).with_columns(label=pl.col("label").replace(renamed_classes(pool)))
+    is_present = pl.col("label").is_in(list(pool.facts["labels"]))
+    return questions.filter((pl.col("kind") != CLASS) | is_present)
+
+
+def _read(query: Artifact) -> pl.DataFrame:
+    path = query.path / QUESTIONS_FILE
+    return tables.read(path, QUESTIONS) if path.exists() else NO_QUESTIONS
+
+
+def about_words(questions: pl.DataFrame) -> pl.DataFrame:
+    """The questions about words."""
+    return questions.filter(pl.col("kind") == WORD)
+
+
+def word_answers(annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """The answers to questions about words, oldest first, columns of WORDS."""
+    paths = [a.path / WORDS_FILE for a in annotations]
+    parts = [tables.read(path, WORDS) for path in paths if path.exists()]
+    return pl.concat([pl.DataFrame(schema=WORDS), *parts])
+
+
+def answered_words(pool: Artifact, annotations: Sequence[Artifact]) -> Mapping[str, str]:
+    """The newest answer to each word, a present class or `DEPENDS`; without skipped ones.
+
+    Raises:
+        AnnotationError: answers name classes that the data does not have.
+    """
+    answers = word_answers(annotations).drop_nulls("label").sort("word", maintain_order=True)
+    answers = answers.with_columns(label=pl.col("label").replace(renamed_classes(pool)))
+    named = answers.filter(pl.col("label") != DEPENDS)
+    check_classes(named, LabelSet(tuple(pool.facts["labels"])))
+    return dict(answers.select("word", "label").iter_rows())
+
+
+def words_so_far(queries: Sequence[Artifact], annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """The words answered before, skipped ones too: `word`, and two columns of those not skipped.
+
+    `helps`: the probability that the answer is a class, from before it was known; `is_class`:
+    whether it is one. Both are null where the word was skipped.
+    """
+    expected = [about_words(_read(query)).select("word", "helps") for query in queries]
+    table = pl.concat([about_words(NO_QUESTIONS).select("word", "helps"), *expected])
+    answers = word_answers(annotations).join(table, on="word", how="left", maintain_order="left")
+    label = pl.col("label")
+    return answers.select(
+        "word",
+        helps=pl.when(label.is_not_null()).then("helps"),
+        is_class=label != DEPENDS,
+    ).unique("word", keep="last", maintain_order=True)
+
+
+def times_of_kinds(
+    queries: Sequence[Artifact], annotations: Sequence[Artifact]
+) -> dict[str, list[float]]:
+    """The seconds of each timed answer so far, by the kind of the question.
+
+    A text whose class was asked about counts as that if the answer was yes.
+    """
+    times: dict[str, list[float]] = {"text": [], WORD: [], CLASS: []}
+    for query, done in zip(queries, annotations, strict=False):
+        asked = _read(query).filter(pl.col("kind") == CLASS).select("id", guess="label")
+        answers = tables.read(done.path / "annotations.parquet").join(asked, on="id", how="left")
+        for kind, seconds in _timed(answers):
+            times[kind].append(seconds)
+    times[WORD] = word_answers(annotations)["seconds"].drop_nulls().to_list()
+    return times
+
+
+def _timed(answers: pl.DataFrame) -> Iterator[tuple[str, float]]:
+    """The kind and the time of each answer to a text whose question is known."""
+    for row in answers.drop_nulls("seconds").iter_rows(named=True):
+        if row["guess"] is None:
+            yield "text", row["seconds"]
+        elif row["guess"] == row["label"]:
+            yield CLASS, row["seconds"]
+
+
+def check_kinds(annotator: object, kinds: Sequence[str]) -> None:
+    """Check that the annotator can ask all kinds of questions.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    can_ask = getattr(annotator, "asks", ("text",))
+    if others := [kind for kind in kinds if kind not in can_ask]:
+        name = sub(r"(?<!^)(?=[A-Z])", "_", type(annotator).__name__).lower()
+        raise ConfigError(
+            f"active.questions={list(kinds)}: annotator={name} asks only about "
+            f"{', '.join(can_ask)}, not {', '.join(others)}; set active.questions=[text], or let "
+            "people answer on the page (annotator=web)"
+        )
