@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
-export PYTHONDONTWRITEBYTECODE := # compiled tests are kept: this saves 5 seconds in each process
+export PYTHONDONTWRITEBYTECODE := # what is compiled is kept: this saves 5 seconds in each process
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help setup run check test test-thorough docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed \
@@ -11,6 +11,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
+# --no-compile: modules are compiled when they are first imported, and most never are
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[dev]"
