@@ -44,7 +44,10 @@ def loop_through_api(evaluation, **data):
 @pytest.mark.slow
 @pytest.mark.parametrize("evaluation", [{}, {"size": 20}], ids=["with a test split", "sampled"])
 def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
-    wsal("run", *SMOKE, *(f"evaluation.{name}={value}" for name, value in evaluation.items()))
+    # ONNX, which takes longest, once
+    formats = "hf" if evaluation else "default"
+    settings = (f"evaluation.{name}={value}" for name, value in evaluation.items())
+    wsal("run", *SMOKE, f"export={formats}", *settings)
     run = tmp_path / "runs" / "t"
     queries, loop = loop_through_api(evaluation)
     for number, ids in enumerate(queries, start=1):
@@ -57,7 +60,7 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
     facts = loop.quality().facts
     for name in ("rounds", "gain", "next_gain", "measured_on", "agreement", "changed"):
         assert facts[name] == assessed[name], name
-    loop.export(tmp_path / "exported", n_parity_texts=16)  # as experiment=smoke has it
+    loop.export(tmp_path / "exported", formats, n_parity_texts=16)  # as experiment=smoke has it
     names = ("model.safetensors", "thresholds.json", "parity.json", "labels.json")
     for name in names:
         assert (tmp_path / "exported" / name).read_bytes() == (run / "exported" / name).read_bytes()
