@@ -3,8 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
+<<<<<<< HEAD
 FASTFIT := .venv-fastfit
 export PYTHONDONTWRITEBYTECODE := # compiled tests are kept: this saves 5 seconds in each process
+=======
+export PYTHONDONTWRITEBYTECODE := # what is compiled is kept: this saves 5 seconds in each process
+>>>>>>> fasttests
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help setup run check test test-thorough docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed \
@@ -12,9 +16,10 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
 
+# --no-compile: modules are compiled when they are first imported, and most never are
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[dev]"
 	@touch $(READY)
 
 setup: $(READY) ## a virtual environment in .venv with pinned dependencies

@@ -8,7 +8,7 @@ import sys
 
 import fork_server
 import pytest
-from helpers import CONF, THOROUGH, tiny_classifier
+from helpers import CONF, THOROUGH, compose_once, tiny_classifier
 from hypothesis import settings
 
 pytest_plugins = ["page_fixtures", "exported_fixtures"]
@@ -96,6 +96,12 @@ def tokenised(tokenised_run, tmp_path):
 def tiny():
     """The function that makes a tiny random classifier for some texts."""
     return tiny_classifier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hydra():
+    """Commands in this process compose their configuration once."""
+    compose_once()
 
 
 def pytest_collection_finish():

@@ -4,6 +4,8 @@ A server imports the libraries once, and forks a process for each program. `run`
 what those of `subprocess` take, for a line `[sys.executable, "-c", code, *arguments]`. The modules
 of wsal are imported by the program, as ever.
 
+Hydra does not compose each configuration a first time, only to read its mode: see `helpers`.
+
 All programs of one server have the same hash seed, and what libraries read from the environment
 when they are imported (`OMP_NUM_THREADS`, `HF_HUB_OFFLINE`) is read by the server. Tests of such
 things use `subprocess`.
@@ -26,6 +28,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
+
+import helpers
 
 LIBRARIES = (
     "torch", "torch._dynamo", "torch.distributed.tensor", "torch.export", "torch.onnx",
@@ -247,5 +251,6 @@ if __name__ == "__main__":
         import_module(library)
     threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
     assert len(threads) - threads.count(THREADS_THAT_SURVIVE) == 1, f"cannot be forked: {threads}"
+    helpers.compose_once()
     gc.freeze()
     _become(_serve(socket.socket(fileno=int(sys.argv[1]))))

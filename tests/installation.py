@@ -22,7 +22,8 @@ def installed(wheel, folder):
 
     The distributions are links to those of the running environment, but only to those that the
     wheel's metadata require without an extra, and to what these require in turn. So a module that
-    wsal imports without declaring it cannot be imported there.
+    wsal imports without declaring it cannot be imported there. Compiled modules are shared with
+    the running environment: compiling them anew takes half a minute.
     """
     venv.create(folder, with_pip=False, symlinks=True)
     scripts, site = folder / "bin", next((folder / "lib").glob("python*")) / "site-packages"
@@ -34,8 +35,12 @@ def installed(wheel, folder):
             if path.parts[0] != ".." and path.suffix != ".pyc":
                 link = site / path
                 link.parent.mkdir(parents=True, exist_ok=True)
+                source = distribution.locate_file(path)
                 if not link.exists():
-                    link.symlink_to(distribution.locate_file(path))
+                    link.symlink_to(source)
+                compiled, name = link.parent / "__pycache__", source.parent / "__pycache__"
+                if path.suffix == ".py" and name.is_dir() and not compiled.exists():
+                    compiled.symlink_to(name)
     return scripts
 
 

@@ -156,7 +156,7 @@ def test_answers_of_people_outlive_kills_before_while_and_after_they_are_taken(t
     calm, stormy = tmp_path / "calm", tmp_path / "stormy"
     calm.mkdir()
     run = [*RUN, "annotator=file"]
-    done = subprocess.run(run, cwd=calm, check=True, capture_output=True, text=True)
+    done = fork_server.run(run, cwd=calm, check=True, capture_output=True, text=True)
     assert "waiting: " in done.stdout
     shutil.copytree(calm, stormy)
     classes = json.loads((calm / "runs/smoke/pool/labels.json").read_text())

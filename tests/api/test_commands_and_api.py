@@ -43,6 +43,7 @@ def loop_through_api(evaluation, retrain, **data):
 
 
 @pytest.mark.slow
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("evaluation", "retrain"),
     [({}, {"distance": 0.0}), ({"size": 20}, {})],
@@ -52,6 +53,14 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
     changes = [f"evaluation.{name}={value}" for name, value in evaluation.items()]
     changes += [f"retrain.{name}={value}" for name, value in retrain.items()]
     wsal("run", *SMOKE, *changes)
+=======
+@pytest.mark.parametrize("evaluation", [{}, {"size": 20}], ids=["with a test split", "sampled"])
+def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
+    # ONNX, which takes longest, once
+    formats = "hf" if evaluation else "default"
+    settings = (f"evaluation.{name}={value}" for name, value in evaluation.items())
+    wsal("run", *SMOKE, f"export={formats}", *settings)
+>>>>>>> fasttests
     run = tmp_path / "runs" / "t"
     queries, loop = loop_through_api(evaluation, retrain)
     trained = [(a / "metrics.json").exists() for a in sorted(run.glob("rounds/*/retrained"))]
@@ -66,7 +75,7 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
     facts = loop.quality().facts
     for name in ("rounds", "gain", "next_gain", "measured_on", "agreement", "changed"):
         assert facts[name] == assessed[name], name
-    loop.export(tmp_path / "exported", n_parity_texts=16)  # as experiment=smoke has it
+    loop.export(tmp_path / "exported", formats, n_parity_texts=16)  # as experiment=smoke has it
     names = ("model.safetensors", "thresholds.json", "parity.json", "labels.json")
     for name in names:
         assert (tmp_path / "exported" / name).read_bytes() == (run / "exported" / name).read_bytes()

@@ -91,7 +91,7 @@ def trained(classifier, scratch, objective=None, epochs=40, lr=3e-3):
 
 def test_learns_and_comes_back_from_disk(path, tmp_path):
     classifier = fresh(path)
-    history = trained(classifier, tmp_path / "scratch")
+    history = trained(classifier, tmp_path / "scratch", epochs=20)
     assert history["loss"][-1][1] < 0.7 * history["loss"][0][1]
     probs, _ = predict(classifier, TEXTS, "test")
     assert (probs.argmax(1) == GOLD).mean() > 0.8
@@ -150,7 +150,7 @@ def test_learns_from_texts_alone(path, tmp_path, kind):
         return
     before = [w.detach().clone() for w in last_layer(classifier.model).parameters()]
     objective = TextObjective(classifier, classifier.tokens(TEXTS), AdaptSettings(objective=kind))
-    history = trained(classifier, tmp_path, objective, epochs=40)
+    history = trained(classifier, tmp_path, objective, epochs=15)
     assert history["loss"][-1][1] < 0.9 * history["loss"][0][1]
     after = last_layer(classifier.model).parameters()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -25,7 +25,10 @@ from page_fixtures import Page, command
 from wsal.commands import LAUNCHED
 from wsal.run.stage_table import STAGES
 
-TINY = ("encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100")
+TINY = (
+    "encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100",
+    "export.n_parity_texts=16",
+)  # fmt: skip
 ELSEWHERE = ("submitit", "launcher=torchrun", "device=cuda", "tracker=wandb", "encoder.path")
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
