@@ -43,7 +43,6 @@ def loop_through_api(evaluation, retrain, **data):
 
 
 @pytest.mark.slow
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("evaluation", "retrain"),
     [({}, {"distance": 0.0}), ({"size": 20}, {})],
@@ -53,14 +52,6 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
     changes = [f"evaluation.{name}={value}" for name, value in evaluation.items()]
     changes += [f"retrain.{name}={value}" for name, value in retrain.items()]
     wsal("run", *SMOKE, *changes)
-=======
-@pytest.mark.parametrize("evaluation", [{}, {"size": 20}], ids=["with a test split", "sampled"])
-def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation):
-    # ONNX, which takes longest, once
-    formats = "hf" if evaluation else "default"
-    settings = (f"evaluation.{name}={value}" for name, value in evaluation.items())
-    wsal("run", *SMOKE, f"export={formats}", *settings)
->>>>>>> fasttests
     run = tmp_path / "runs" / "t"
     queries, loop = loop_through_api(evaluation, retrain)
     trained = [(a / "metrics.json").exists() for a in sorted(run.glob("rounds/*/retrained"))]
