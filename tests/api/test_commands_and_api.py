@@ -66,7 +66,7 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
     facts = loop.quality().facts
     for name in ("rounds", "gain", "next_gain", "measured_on", "agreement", "changed"):
         assert facts[name] == assessed[name], name
-    loop.export(tmp_path / "exported", formats, n_parity_texts=16)  # as experiment=smoke has it
+    loop.export(tmp_path / "exported", n_parity_texts=16)  # as experiment=smoke has it
     names = ("model.safetensors", "thresholds.json", "parity.json", "labels.json")
     for name in names:
         assert (tmp_path / "exported" / name).read_bytes() == (run / "exported" / name).read_bytes()
