@@ -155,8 +155,11 @@ def test_the_terminal_shows_all_texts_and_takes_no_class_for_a_group(tmp_path):
     console = Console(file=screen, width=100)
     TerminalRound(queue, "ann", {}, lambda: next(presses), console).run()
     assert collected(queue) == {
-        TEA: (NOT_ALL, "ann"), COFFEE: ("Coffee", "ann"), "0": ("Coffee", "ann"), "1": ("Tea", "ann")
-    }  # fmt: skip
+        TEA: (NOT_ALL, "ann"),
+        COFFEE: ("Coffee", "ann"),
+        "0": ("Coffee", "ann"),
+        "1": ("Tea", "ann"),
+    }
     assert "Are all of these Tea?" in screen.getvalue()
     assert all(f"- {text}" in screen.getvalue() for text in TEXTS["Tea"])
 
@@ -212,7 +215,7 @@ def test_a_yes_labels_every_text_with_its_share_of_the_seconds(tmp_path):
     tables.write(answers, done / GROUPS_FILE, GROUPS)
     own = pl.DataFrame({"id": "1", "label": "Tea", "annotator": "ann", "seconds": 4.0,
                         "text": "a text", "purpose": tables.TRAIN})  # fmt: skip
-    annotations = pl.concat([own, labels.cast({"seconds": pl.Float64})])
+    annotations = pl.concat([own.cast({"seconds": pl.Float32}), labels])
     tables.write(annotations, done / "annotations.parquet", tables.ANNOTATIONS)
     queries, rounds = [Artifact(query)], [Artifact(done)]
     assert times_of_kinds(queries, rounds) == {

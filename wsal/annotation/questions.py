@@ -184,7 +184,7 @@ def labels_of_groups(groups: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFram
     labelled = answers.filter(is_yes).join(
         groups.select("id", "ids"), on="id", maintain_order="left"
     )
-    share = pl.col("seconds") / pl.col("texts").list.len()
+    share = (pl.col("seconds") / pl.col("texts").list.len()).cast(pl.Float32)
     rows = labelled.with_columns(seconds=share).drop("id").explode("ids", "texts")
     return rows.rename({"ids": "id", "texts": "text"}).select(
         *tables.ANSWERS, "text", purpose=pl.lit(tables.TRAIN)
