@@ -102,10 +102,11 @@ class ActiveSettings:
     """Price of an hour of an annotator's time, in any currency."""
     wait: bool = False
     """Whether people on the page wait while a round trains, instead of answering for the next."""
-    questions: tuple[Literal["text", "word", "class"], ...] = ("text",)
+    questions: tuple[Literal["text", "word", "class", "group"], ...] = ("text",)
     """Kinds of questions. `text`: which class a text belongs to. `word`: which class texts with a
     word belong to. `class`: whether a text belongs to the class that the classifier predicts, where
-    a yes is likely. `text` is always among them."""
+    a yes is likely. `group`: whether all of three to eight texts that are alike belong to it.
+    `text` is always among them."""
 
     NOT_IN_DIGEST: ClassVar = ("rounds", "price_per_hour", "wait")  # they make no query stale
     ADDED: ClassVar = {"questions": ["text"]}

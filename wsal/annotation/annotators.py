@@ -10,7 +10,7 @@ import polars as pl
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.query import Query
-from wsal.annotation.questions import DEPENDS, about_words
+from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import LabelSet
@@ -70,13 +70,14 @@ class Oracle:
     """The standard deviation of the logarithm of those times."""
 
     human = False
-    asks = ("text", "word", "class")
+    asks = ("text", "word", "class", "group")
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
         """The gold label of each text, or a wrong one; a text without gold is skipped.
 
-        A word is answered likewise, by the gold labels of all texts with it (`word_gold`). Other
-        kinds of questions take longer or shorter than a text, as `wsal.active.prices` assumes.
+        A word is answered likewise, by the gold labels of all texts with it (`word_gold`), and a
+        group by those of its texts (`group_gold`). Other kinds of questions take longer or shorter
+        than a text, as `wsal.active.prices` assumes.
 
         Raises:
             AnnotationError: the pool has no gold labels.
@@ -90,13 +91,22 @@ class Oracle:
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         times *= self._worth_of_guesses(query, answers)
         texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
-        words = about_words(query.questions)
-        if words.is_empty():
-            return texts
+        words, groups = about_words(query.questions), about_groups(query.questions)
         answers = [self._about_word(query.word_gold.get(w), query, rng) for w in words["word"]]
+        of_words = self._timed(words, answers, "word", rng)
+        answers = [
+            self._about_group(label, query.group_gold[group] != NOT_ALL, rng)
+            for group, label in groups.select("id", "label").iter_rows()
+        ]
+        return pl.concat([texts, of_words, self._timed(groups, answers, "group", rng)])
+
+    def _timed(
+        self, asked: pl.DataFrame, answers: list[str | None], kind: str, rng: np.random.Generator
+    ) -> pl.DataFrame:
+        """The answers to questions of a kind with the times that they take."""
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
-        times *= SECONDS["word"] / SECONDS["text"]
-        return pl.concat([texts, sheet.annotations(words["id"], answers, "oracle", times.tolist())])
+        times *= SECONDS[kind] / SECONDS["text"]
+        return sheet.annotations(asked["id"], answers, "oracle", times.tolist())
 
     def _worth_of_guesses(self, query: Query, answers: list[str | None]) -> np.ndarray:
         """`(texts,)`: how many times as long as a text's label each answer takes.
@@ -104,7 +114,8 @@ class Oracle:
         Where the predicted class was asked about, a yes is quick, and after a no the class is
         asked.
         """
-        guesses = dict(query.questions.select("id", "label").iter_rows())
+        yes_or_no = query.questions.filter(pl.col("kind") == CLASS)
+        guesses = dict(yes_or_no.select("id", "label").iter_rows())
         quick = SECONDS["class"] / SECONDS["text"]
         return np.array(
             [
@@ -119,6 +130,10 @@ class Oracle:
             other = str(rng.choice(query.labels.names))
             return None if gold is None or is_skipped else other if is_wrong else gold
         return self._answer(query.labels.index(gold), query.labels, rng)
+
+    def _about_group(self, label: str, is_yes: bool, rng: np.random.Generator) -> str | None:  # noqa: FBT001
+        is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
+        return None if is_skipped else label if is_yes != is_wrong else NOT_ALL
 
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""

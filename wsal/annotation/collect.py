@@ -12,7 +12,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.open_round import read_round
 from wsal.annotation.query import Query
-from wsal.annotation.questions import about_words
+from wsal.annotation.questions import beside_texts
 from wsal.annotation.task_queue import TaskQueue
 from wsal.seeding import rng
 
@@ -28,11 +28,11 @@ def open_queue(query: Query, blind: float, overlap: float, recheck: float) -> Ta
 def collected_answers(queue: TaskQueue, query: Query) -> pl.DataFrame:
     """The labels that people decided on, columns of tables.ANSWERS; undecided texts have no row.
 
-    Answers to questions about words are among them, with the ids of the questions. `label` is null
-    where a text was skipped. `seconds` are those of all people together.
+    Answers to questions about words and groups are among them, with the ids of the questions.
+    `label` is null where a text was skipped. `seconds` are those of all people together.
     """
     answers, rows = queue.answers(), []
-    for text_id in [*query.table["id"], *about_words(query.questions)["id"]]:
+    for text_id in [*query.table["id"], *beside_texts(query.questions)["id"]]:
         own = answers.get(text_id, {})
         is_decided, label = decision(own)
         if not is_decided and own and queue.round.items[text_id].evaluates:

@@ -18,8 +18,9 @@ from wsal.annotation.highlights import highlights
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.annotation.questions import (
     CLASS,
+    GROUP,
     WORD,
-    about_words,
+    beside_texts,
     question_about,
     read_questions,
 )
@@ -53,7 +54,7 @@ class Item:
     duplicates: list[str] = field(default_factory=list)  # ids of texts decided together with it
     kind: str = "text"  # of the question; see wsal.annotation.questions
     word: str = ""  # that is asked about, if `kind` is "word"; then `text` is the question
-    examples: list[str] = field(default_factory=list)  # texts with the word
+    examples: list[str] = field(default_factory=list)  # texts with the word, or all of a group
 
     @property
     def is_word(self) -> bool:
@@ -61,9 +62,19 @@ class Item:
         return self.kind == WORD
 
     @property
+    def is_group(self) -> bool:
+        """Whether the question is about several texts at once; then `text` has one in each line."""
+        return self.kind == GROUP
+
+    @property
+    def is_beside_texts(self) -> bool:
+        """Whether the question is not about one text."""
+        return self.is_word or self.is_group
+
+    @property
     def keeps_place(self) -> bool:
         """Whether it is handed out in the order of the query, whatever the answers so far."""
-        return self.evaluates or self.is_word
+        return self.evaluates or self.is_beside_texts
 
 
 @dataclass(frozen=True)
@@ -110,31 +121,32 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
 
 
 def with_questions(texts: OpenRound, questions: pl.DataFrame) -> OpenRound:
-    """The round with its other kinds of questions; words come first, as they are worth the most."""
+    """The round with its other kinds of questions; those not about one text come first."""
     if questions.is_empty():
         return texts
     items = {}
-    for asked in about_words(questions).iter_rows(named=True):
+    for asked in beside_texts(questions).iter_rows(named=True):
+        is_word = asked["kind"] == WORD
         items[asked["id"]] = Item(
             id=asked["id"],
-            text=question_about(asked["word"]),
+            text=question_about(asked["word"]) if is_word else "\n".join(asked["examples"]),
             fields={},
-            reason=f"{asked['n_texts']:,} texts have it",
-            guess="",
+            reason=f"{asked['n_texts']:,} texts have it" if is_word else "they are alike",
+            guess="" if is_word else asked["label"],
             confidence=0.0,
             votes=[],
             highlights=[],
             blind=False,
-            kind=WORD,
-            word=asked["word"],
+            kind=asked["kind"],
+            word=asked["word"] or "",
             examples=asked["examples"],
         )
-    n_words, n_dims = len(items), texts.vectors.shape[1]
+    n_beside, n_dims = len(items), texts.vectors.shape[1]
     yes_or_no = set(questions.filter(pl.col("kind") == CLASS)["id"])
     for text_id, item in texts.items.items():
         is_asked = text_id in yes_or_no and not item.blind
         items[text_id] = replace(item, kind=CLASS) if is_asked else item
-    vectors = np.concatenate([np.zeros((n_words, n_dims), np.float32), texts.vectors])
+    vectors = np.concatenate([np.zeros((n_beside, n_dims), np.float32), texts.vectors])
     return replace(texts, items=items, vectors=vectors)
 
 

@@ -34,6 +34,7 @@ class Query:
     questions: pl.DataFrame = field(default_factory=lambda: NO_QUESTIONS)
     """Those that are not about the class of a text: columns of questions.QUESTIONS."""
     word_gold: Mapping[str, str] = field(default_factory=dict)  # word -> answer, for the oracle
+    group_gold: Mapping[str, str] = field(default_factory=dict)  # id -> answer, for the oracle
     evidence: "Evidence | None" = None  # for annotators that ask a language model
     facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
     llm_answers: list[pl.DataFrame] = field(default_factory=list)

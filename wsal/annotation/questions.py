@@ -1,8 +1,9 @@
 """Questions other than "which class does this text belong to?", and the answers to them.
 
-Questions about words are answered in the queue of a round, beside its texts. An answer has the
-form of an answer to a text: a class, or `DEPENDS`. Whether a text belongs to a class is asked about
-texts of the query; the answer is an ordinary one.
+Questions about words and groups of texts are answered in the queue of a round, beside its texts. An
+answer has the form of an answer to a text: a class, or `DEPENDS` (of a word) or `NOT_ALL` (of a
+group). Whether a text belongs to a class is asked about texts of the query; the answer is an
+ordinary one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,30 +14,40 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.answers import check_classes, renamed_classes
 from wsal.artifacts import Artifact
+from wsal.digests import digest_of
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 
-WORD, CLASS = "word", "class"
-WORD_ID = "word:"  # how the ids of questions about words begin
-DEPENDS = "depends "
-"""The answer that texts with a word belong to several classes. No class can have this name: the
-names of classes are cleaned, and end without a space."""
-QUESTIONS_FILE, WORDS_FILE = "questions.parquet", "words.parquet"
+WORD, CLASS, GROUP = "word", "class", "group"
+WORD_ID, GROUP_ID = "word:", "group:"  # how the ids of questions about these begin
+DEPENDS, NOT_ALL = "depends ", "not all "
+"""The answers that texts with a word belong to several classes, and that not all texts of a group
+belong to the class. No class can have these names: the names of classes are cleaned, and end
+without a space."""
+QUESTIONS_FILE, WORDS_FILE, GROUPS_FILE = "questions.parquet", "words.parquet", "groups.parquet"
 QUESTIONS: tables.Schema = {
     "id": pl.String,  # of the question or, if it is about a text of the query, of the text
-    "kind": pl.String,  # WORD or CLASS
-    "word": pl.String,  # null: it is about a text
+    "kind": pl.String,  # WORD, CLASS or GROUP
+    "word": pl.String,  # null: it is about a text, or a group
     "label": pl.String,  # the class that the classifier predicts
-    "helps": pl.Float32,  # of a word: probability that the answer is a class
-    "gain": pl.Float32,  # of a word: share of all texts whose label it is expected to correct
+    "helps": pl.Float32,  # of a word or a group: probability that the answer is a class
+    "gain": pl.Float32,  # of these: share of all texts whose label it is expected to correct
     "n_texts": pl.Int64,  # of a word: texts of the pool with it
-    "examples": pl.List(pl.String),  # of a word: some of these texts
+    "examples": pl.List(pl.String),  # of a word: some of these texts; of a group: its texts
+    "ids": pl.List(pl.String),  # of a group: those of its texts
 }
 WORDS: tables.Schema = {
     "word": pl.String,
     "label": pl.String,  # a class, or DEPENDS; null: skipped
     "annotator": pl.String,
     "seconds": pl.Float32,
+}
+GROUPS: tables.Schema = {
+    "id": pl.String,
+    "label": pl.String,  # the class of all its texts, or NOT_ALL; null: skipped
+    "annotator": pl.String,
+    "seconds": pl.Float32,
+    "texts": pl.List(pl.String),
 }
 NO_QUESTIONS = pl.DataFrame(schema=QUESTIONS)
 
@@ -50,9 +61,18 @@ def word_id(word: str) -> str:
     return f"{WORD_ID}{word}"
 
 
-def is_word_id(question_id: str) -> bool:
-    """Whether an id has the form of that of a question about a word."""
-    return question_id.startswith(WORD_ID)
+def group_id(label: str, texts: Sequence[str]) -> str:
+    """The id of the question whether all these texts belong to a class; another for others.
+
+    >>> group_id("Tea", ["green tea", "black tea"])
+    'group:9e6704a488a05379'
+    """
+    return f"{GROUP_ID}{digest_of([label, *texts])}"
+
+
+def is_beside_texts(question_id: str) -> bool:
+    """Whether an id has the form of that of a question about a word or a group."""
+    return question_id.startswith((WORD_ID, GROUP_ID))
 
 
 def question_about(word: str) -> str:
@@ -63,12 +83,12 @@ def question_about(word: str) -> str:
 def read_questions(pool: Artifact, query: Artifact) -> pl.DataFrame:
     """The questions of a round other than those about its texts, columns of QUESTIONS.
 
-    Classes have their present names. Whether a text belongs to a class that there is no longer is
-    not asked.
+    Classes have their present names. Whether texts belong to a class that there is no longer is not
+    asked.
     """
     questions = _read(query).with_columns(label=pl.col("label").replace(renamed_classes(pool)))
     is_present = pl.col("label").is_in(list(pool.facts["labels"]))
-    return questions.filter((pl.col("kind") != CLASS) | is_present)
+    return questions.filter((pl.col("kind") == WORD) | is_present)
 
 
 def _read(query: Artifact) -> pl.DataFrame:
@@ -79,6 +99,16 @@ def _read(query: Artifact) -> pl.DataFrame:
 def about_words(questions: pl.DataFrame) -> pl.DataFrame:
     """The questions about words."""
     return questions.filter(pl.col("kind") == WORD)
+
+
+def about_groups(questions: pl.DataFrame) -> pl.DataFrame:
+    """The questions about groups."""
+    return questions.filter(pl.col("kind") == GROUP)
+
+
+def beside_texts(questions: pl.DataFrame) -> pl.DataFrame:
+    """The questions that are answered beside the texts of the query: about words and groups."""
+    return questions.filter(pl.col("kind") != CLASS)
 
 
 def word_answers(annotations: Sequence[Artifact]) -> pl.DataFrame:
@@ -118,20 +148,68 @@ def words_so_far(queries: Sequence[Artifact], annotations: Sequence[Artifact]) -
     ).unique("word", keep="last", maintain_order=True)
 
 
+def group_answers(annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """The answers to questions about groups, oldest first, columns of GROUPS."""
+    paths = [a.path / GROUPS_FILE for a in annotations]
+    parts = [tables.read(path, GROUPS) for path in paths if path.exists()]
+    return pl.concat([pl.DataFrame(schema=GROUPS), *parts])
+
+
+def groups_so_far(queries: Sequence[Artifact], annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """The groups answered before, skipped ones too: `texts`, and two columns of those not skipped.
+
+    `helps`: the probability that the answer is yes, from before it was known; `is_yes`: whether it
+    is. Both are null where the group was skipped.
+    """
+    expected = [about_groups(_read(query)).select("id", "helps") for query in queries]
+    table = pl.concat([about_groups(NO_QUESTIONS).select("id", "helps"), *expected])
+    table = table.unique("id", keep="last")  # a group that stayed unanswered is asked again
+    answers = group_answers(annotations).join(table, on="id", how="left", maintain_order="left")
+    label = pl.col("label")
+    return answers.select(
+        "texts", helps=pl.when(label.is_not_null()).then("helps"), is_yes=label != NOT_ALL
+    )
+
+
+def labels_of_groups(groups: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """The labels that texts have by a yes to their group, columns of tables.ANNOTATIONS.
+
+    Each text has its share of the seconds.
+
+    Args:
+        groups: the questions, columns of QUESTIONS.
+        answers: to them, columns of GROUPS.
+    """
+    is_yes = pl.col("label").is_not_null() & (pl.col("label") != NOT_ALL)
+    labelled = answers.filter(is_yes).join(
+        groups.select("id", "ids"), on="id", maintain_order="left"
+    )
+    share = (pl.col("seconds") / pl.col("texts").list.len()).cast(pl.Float32)
+    rows = labelled.with_columns(seconds=share).drop("id").explode("ids", "texts")
+    return rows.rename({"ids": "id", "texts": "text"}).select(
+        *tables.ANSWERS, "text", purpose=pl.lit(tables.TRAIN)
+    )
+
+
 def times_of_kinds(
     queries: Sequence[Artifact], annotations: Sequence[Artifact]
 ) -> dict[str, list[float]]:
     """The seconds of each timed answer so far, by the kind of the question.
 
-    A text whose class was asked about counts as that if the answer was yes.
+    A text whose class was asked about counts as that if the answer was yes. The time of a group is
+    that of all its texts together.
     """
-    times: dict[str, list[float]] = {"text": [], WORD: [], CLASS: []}
+    times: dict[str, list[float]] = {"text": [], WORD: [], CLASS: [], GROUP: []}
     for query, done in zip(queries, annotations, strict=False):
-        asked = _read(query).filter(pl.col("kind") == CLASS).select("id", guess="label")
+        questions = _read(query)
+        asked = questions.filter(pl.col("kind") == CLASS).select("id", guess="label")
+        in_groups = about_groups(questions).select(id=pl.col("ids").explode())
         answers = tables.read(done.path / "annotations.parquet").join(asked, on="id", how="left")
+        answers = answers.join(in_groups, on="id", how="anti", maintain_order="left")
         for kind, seconds in _timed(answers):
             times[kind].append(seconds)
     times[WORD] = word_answers(annotations)["seconds"].drop_nulls().to_list()
+    times[GROUP] = group_answers(annotations)["seconds"].drop_nulls().to_list()
     return times
 
 

@@ -19,7 +19,7 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
     """The answers to texts of this round; not those given when an id meant another text.
 
     Early answers carry the number of this round or, if they came when the query of the round before
-    had just been made, of that one. So do answers to words that came too late for that one.
+    had just been made, of that one. So do answers to words and groups that came too late for it.
     """
     items, number = open_round.items, open_round.number
     return answers_by_text(
@@ -28,7 +28,10 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
         if (item := items.get(event.id)) is not None
         and (
             event.round == number
-            or (event.round == number - 1 and (is_early(event) or item.early or item.is_word))
+            or (
+                event.round == number - 1
+                and (is_early(event) or item.early or item.is_beside_texts)
+            )
         )
         and (not event.text or is_same_text(event.text, item.text))
     )

@@ -65,7 +65,8 @@ class TaskQueue:
     def __post_init__(self) -> None:
         self.order = list(self.round.items)
         self.asked_twice = self._share("overlap", self.overlap)
-        self.rechecked = self._share("again", self.recheck)  # the stream keeps its former name
+        again = self._share("again", self.recheck)  # the stream keeps its former name
+        self.rechecked = {i for i in again if not self.round.items[i].is_beside_texts}
 
     def _share(self, stream: str, share: float) -> set[str]:
         """A random share of the round's ids, the same after a restart."""
@@ -214,7 +215,7 @@ class TaskQueue:
         return self.round.vectors[rows], [labels[i] for i in items if i in labels]
 
     def rerank(self, others: Sequence[Labelled] = ()) -> None:
-        """Put the open training texts in a new order; evaluation texts and words keep their places.
+        """Put the open training texts in a new order; evaluation texts, words, groups stay.
 
         Answers to these teach the ranking nothing: it decides what the classifier is trained on.
         It learns from `others`, which are texts of other rounds.

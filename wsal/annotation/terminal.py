@@ -29,9 +29,9 @@ from wsal.annotation.journal import (
 from wsal.annotation.keyboard import ReadKey, keys
 from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
-from wsal.annotation.questions import CLASS, DEPENDS
+from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, item_lines
+from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, group_lines, item_lines
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.settings import Share
@@ -56,7 +56,7 @@ class Terminal:
 
     human = True
     keeps_journal = True
-    asks = ("text", "word", "class")
+    asks = ("text", "word", "class", "group")
 
     def __post_init__(self) -> None:
         check_guidelines(self.guidelines)
@@ -121,17 +121,11 @@ class TerminalRound:
 
     def _ask(self, item: Item, kind: str) -> str | None:
         """Have one text decided, or the newest decision undone: then its text is returned."""
-        start, labels = self.clock(), self.queue.round.labels
+        start = self.clock()
         while True:
             self._draw(item, kind)
             key, self.message = self.read_key(), ""
-            label = labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
-            if key == "0" and item.is_word:
-                label = DEPENDS
-            if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
-                label = item.guess
-            if key == "/":
-                label = self._find_class()
+            label = self._label(key, item, kind)
             if label is not None:
                 self._decide(kind, item, label, self.clock() - start)
                 return None
@@ -144,6 +138,19 @@ class TerminalRound:
             if key == "e" and self._end_round():
                 return None
             self._other_key(key, item)
+
+    def _label(self, key: str, item: Item, kind: str) -> str | None:
+        """The answer that a key stands for, if it does."""
+        labels = self.queue.round.labels
+        if item.is_group:  # a class key could mean the class of one of its texts, or of all
+            return {"\r": item.guess, "\n": item.guess, "0": NOT_ALL}.get(key)
+        if key == "0" and item.is_word:
+            return DEPENDS
+        if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
+            return item.guess
+        if key == "/":
+            return self._find_class()
+        return labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
 
     def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
@@ -218,14 +225,19 @@ class TerminalRound:
         answers = self.queue.answers()
         n, n_open = len(self.queue.round.items), len(self.queue.open_ids(answers))
         title = f"round {self.queue.round.number}: {n - n_open} of {n}"
-        lines = item_lines(
-            item,
-            kind,
-            answers.get(item.id, {}),
-            shows_guess=self.shows_guess,
-            decides_together=self.decides_together,
-        )
-        classes = class_lines(self.queue.round.labels, self.guidelines)
+        own = answers.get(item.id, {})
+        if item.is_group:
+            lines = group_lines(item, kind, own)
+        else:
+            lines = item_lines(
+                item,
+                kind,
+                own,
+                shows_guess=self.shows_guess,
+                decides_together=self.decides_together,
+            )
+        labels = [] if item.is_group else self.queue.round.labels
+        classes = class_lines(labels, self.guidelines)
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),

@@ -37,10 +37,7 @@ def item_lines(
     if len(item.fields) > 1:
         lines += [Text(f"{name}: {value}") for name, value in item.fields.items()]
     if kind == SETTLE:
-        labels = ", ".join(
-            f"{name}: {event.label or event.kind}" for name, event in answers.items()
-        )
-        lines.append(Text(f"people disagree: {labels}", style="yellow"))
+        lines.append(_disagreement(answers))
     if item.duplicates and kind == ANSWER:
         how = "decided together with" if decides_together else "decided apart from"
         noun = "near-duplicate" if len(item.duplicates) == 1 else "near-duplicates"
@@ -55,6 +52,21 @@ def item_lines(
     elif shows_guess:
         lines.append(Text("guess and votes are hidden for this text", style="dim"))
     return lines
+
+
+def group_lines(item: Item, kind: str, answers: Answers) -> list[Text]:
+    """All texts of a group, and what is asked about them."""
+    lines = [Text(f"Are all of these {item.guess}?", style="bold")]
+    lines += [Text(f"- {text}") for text in item.examples]
+    lines.append(Text("Enter yes, all of them  0 no, not all", style="dim"))
+    if kind == SETTLE:
+        lines.append(_disagreement(answers))
+    return [*lines, Text(f"why these texts: {item.reason}", style="dim")]
+
+
+def _disagreement(answers: Answers) -> Text:
+    labels = ", ".join(f"{name}: {event.label or event.kind}" for name, event in answers.items())
+    return Text(f"people disagree: {labels}", style="yellow")
 
 
 def _with_word(text: str, word: str) -> Text:

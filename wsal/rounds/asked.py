@@ -1,4 +1,4 @@
-"""The questions of a round other than those about its texts: about words, and yes or no."""
+"""The questions of a round other than those about its texts: about words, groups, yes or no."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,26 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.active.words import choose_words
+from wsal.active.groups import choose_groups
+from wsal.active.words import MOST_SECONDS, choose_words
 from wsal.annotation.query import EARLY_REASON
-from wsal.annotation.questions import CLASS, NO_QUESTIONS, QUESTIONS, WORD, word_id
+from wsal.annotation.questions import (
+    CLASS,
+    GROUP,
+    NO_QUESTIONS,
+    QUESTIONS,
+    WORD,
+    group_id,
+    word_id,
+)
+from wsal.arrays import Rows
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import rows_with
 from wsal.rounds.query import PoolReader, RoundState
 from wsal.seeding import rng
 
 SAMPLE = 2_000  # texts that words are counted in; of a large pool, the whole frame
+GROUP_SAMPLE = 2_000  # texts that groups are made of
 EXAMPLES = 5  # texts with a word that people see
 
 
@@ -80,6 +91,74 @@ def word_questions(
             }
         )
     return pl.DataFrame(questions, schema=QUESTIONS).filter(pl.col("examples").list.len() > 0)
+
+
+def group_questions(
+    state: RoundState,
+    pool: PoolReader,
+    records: pl.DataFrame,
+    earlier: Rows,
+    answers: pl.DataFrame,
+    seconds: Mapping[str, float],
+    budget: float,
+    labels: LabelSet,
+    seed: int,
+) -> pl.DataFrame:
+    """The groups of texts to ask about in a round, most wanted first: columns of QUESTIONS.
+
+    They are made of random texts outside the frame that nobody was asked about, also not as part of
+    a group; at most half of these, as others must be left for the query.
+
+    Args:
+        state: what is known of the pool.
+        pool: reads it.
+        records: of the whole pool.
+        earlier: the rows of groups that were answered before.
+        answers: to these: `helps` and `is_yes`.
+        seconds: what a question of each kind costs.
+        budget: seconds of the whole query.
+        labels: the classes.
+        seed: of the draws.
+    """
+    free = np.ones(len(records), dtype=bool)
+    free[np.concatenate([state.frame.rows, state.asked, earlier])] = False
+    left = rng(seed, "groups", state.number).permutation(np.flatnonzero(free))
+    rows = np.sort(left[: min(GROUP_SAMPLE, len(left) // 2)])
+    if not len(rows):
+        return NO_QUESTIONS
+    groups = choose_groups(
+        state.embeddings[rows],
+        pool.predict(rows)[0],
+        seconds,
+        MOST_SECONDS * budget,
+        (float(answers["is_yes"].sum()), float(answers["helps"].sum())),
+    )
+    questions = []
+    for group in groups:
+        own, label = records[rows[group.rows]], labels.names[group.predicted]
+        texts = own["text"].to_list()
+        questions.append(
+            {
+                "id": group_id(label, texts),
+                "kind": GROUP,
+                "label": label,
+                "helps": group.helps,
+                "gain": group.gain,
+                "n_texts": len(texts),
+                "examples": texts,
+                "ids": own["id"].to_list(),
+            }
+        )
+    return pl.DataFrame(questions, schema=QUESTIONS)
+
+
+def most_wanted(
+    questions: pl.DataFrame, seconds: Mapping[str, float], budget: float
+) -> pl.DataFrame:
+    """The questions that bring the most per second, as many as half of the time is enough for."""
+    price = pl.col("kind").replace_strict(dict(seconds), return_dtype=pl.Float64)
+    ranked = questions.sort(pl.col("gain") / price, descending=True, maintain_order=True)
+    return ranked.filter(price.cum_sum() <= MOST_SECONDS * budget)
 
 
 def class_questions(

@@ -15,6 +15,7 @@ from wsal.annotation.early import EARLY_FILE, early_texts
 from wsal.annotation.live_ranking import Labelled
 from wsal.annotation.open_round import OpenRound, hidden_ids, with_evidence
 from wsal.annotation.query import EARLY_REASON
+from wsal.annotation.questions import about_groups, read_questions
 from wsal.annotation.split import for_people, read_split
 from wsal.arrays import Probs, Rows
 from wsal.artifacts import Artifact
@@ -92,7 +93,9 @@ def write_early(run_dir: Path, number: int) -> None:
     require_rows_of(pool, [embeddings, *classifiers])
     frame = read_frame(pool, queries[0])
     early = early_rows(run_dir, number, pool, frame, queries, annotations)
-    last = rows_of(pool, tables.read(queries[-1].path / "query.parquet")["text"])
+    groups = about_groups(read_questions(pool, queries[-1]))["examples"].explode().drop_nulls()
+    last = tables.read(queries[-1].path / "query.parquet")["text"]
+    last = rows_of(pool, pl.concat([last, groups]))
     answered = all_answers(pool, annotations)["row"]
     taken = (frame.rows, early, last.drop_nulls(), answered.drop_nulls())
     left = np.setdiff1d(np.arange(pool.facts["n_pool"]), np.concatenate(taken))

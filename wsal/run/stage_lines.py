@@ -73,8 +73,9 @@ def _select(facts: Facts) -> str:
     early = f", {n} answered early" if (n := facts.get("n_early")) else ""
     if n := facts.get("n_yes_or_no"):
         early += f", {n} by yes or no"
-    if n := facts.get("n_words"):
-        early += f", and {n} words to ask about"
+    for noun in ("words", "groups"):
+        if n := facts.get(f"n_{noun}"):
+            early += f", and {n} {noun} to ask about"
     return (
         f"{facts['n_asked']} texts to label, {facts['n_evaluation']} of them for evaluation"
         f"{early}; "
@@ -86,6 +87,9 @@ def _annotate(facts: Facts) -> str:
     parts = [f"{facts['n_labels']} labels, {facts['n_skipped']} skipped"]
     if "n_words" in facts:
         parts.append(f"{facts['n_words']} words answered, {facts['n_depends']} of them: it depends")
+    if "n_groups" in facts:
+        n, n_not = facts["n_groups"], facts["n_not_all"]
+        parts.append(f"{n} groups answered, {n_not} of them: not all of one class")
     if "n_llm" in facts:
         parts.append(_by_model(facts))
     if n := facts.get("n_unseen"):

@@ -15,9 +15,14 @@ from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.query import Query
 from wsal.annotation.questions import (
     DEPENDS,
+    GROUPS,
+    GROUPS_FILE,
+    NOT_ALL,
     WORDS,
     WORDS_FILE,
+    about_groups,
     about_words,
+    labels_of_groups,
     read_questions,
 )
 from wsal.annotation.split import forget_split
@@ -26,7 +31,7 @@ from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
-from wsal.rounds.word_gold import gold_of_words
+from wsal.rounds.word_gold import gold_of_groups, gold_of_words
 from wsal.seeding import rng
 
 
@@ -42,7 +47,8 @@ def annotate(
 ) -> Facts:
     """query.parquet -> annotations.parquet, once every text asked is answered or skipped.
 
-    Answers to questions about words are written to words.parquet, if there were such questions.
+    Answers to questions about words are written to words.parquet, and those about groups of texts
+    to groups.parquet, if there were such questions. A yes to a group labels all its texts.
 
     The query may be older than the pool: texts that left it since are not waited for. All answers
     of a language model, also those that are not accepted, are written to llm_answers.parquet.
@@ -53,12 +59,13 @@ def annotate(
     asks_model = isinstance(annotator, Llm | Cascade)
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
     labels, questions = LabelSet(tuple(pool.facts["labels"])), read_questions(pool, query)
-    words, simulated = about_words(questions), not annotator.human
+    words, groups, simulated = about_words(questions), about_groups(questions), not annotator.human
     asked = Query(
         table=table,
         labels=labels,
         questions=questions,
         word_gold=gold_of_words(pool, words["word"].to_list(), labels) if simulated else {},
+        group_gold=gold_of_groups(pool, groups, labels) if simulated else {},
         gold=_gold(pool, table["id"], rows),
         round_dir=round_dir,
         renamed=renamed_classes(pool),
@@ -77,8 +84,12 @@ def annotate(
     files = answer_digests(annotator, round_dir)  # of before reading: a later edit is read again
     answers = annotator.annotate(asked, rng(seed, "annotate", number))
     of_words = answers.join(words.select("id", "word"), on="id", maintain_order="left")
+    texts_of = groups.select("id", texts="examples")
+    of_groups = answers.join(texts_of, on="id", maintain_order="left")
     about = table.select("id", "text", "purpose")
     answers = answers.join(about, on="id", maintain_order="left")
+    if len(groups):
+        answers = pl.concat([answers, labels_of_groups(groups, of_groups)])
     if number == 1 and answers["label"].null_count() == len(answers):
         raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
@@ -86,6 +97,10 @@ def annotate(
         tables.write(of_words, out / WORDS_FILE, WORDS)
         asked.facts["n_words"] = int(of_words["label"].count())
         asked.facts["n_depends"] = int((of_words["label"] == DEPENDS).sum())
+    if len(groups):
+        tables.write(of_groups, out / GROUPS_FILE, GROUPS)
+        asked.facts["n_groups"] = int(of_groups["label"].count())
+        asked.facts["n_not_all"] = int((of_groups["label"] == NOT_ALL).sum())
     if asked.llm_answers:
         tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, tables.LLM_ANSWERS)
     n_skipped = answers["label"].null_count()

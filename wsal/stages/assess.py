@@ -8,7 +8,7 @@ import polars as pl
 from wsal import tables
 from wsal.active.money import time_spent
 from wsal.annotation.answers import is_llm
-from wsal.annotation.questions import word_answers
+from wsal.annotation.questions import NOT_ALL, group_answers, word_answers
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
@@ -40,6 +40,8 @@ def assess(
     frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     by_people, words = answers.filter(~is_llm()), word_answers(annotations)
+    groups = group_answers(annotations)  # those with a yes are labels of their texts already
+    groups = groups.filter(pl.col("label").fill_null(NOT_ALL) == NOT_ALL)
     asked = by_people.filter(pl.col("purpose") == tables.EVALUATE)
     before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
@@ -47,8 +49,8 @@ def assess(
         "n_gold": classifiers[-1].facts["n_gold"],
         "n_evaluation": asked["label"].count(),
         "n_evaluation_skipped": _n_skipped(asked),
-        "n_answers": len(by_people) + len(words),
-        "seconds": time_spent(by_people["seconds"].to_list(), words["seconds"].to_list()),
+        "n_answers": len(by_people) + len(words) + len(groups),
+        "seconds": time_spent(*(t["seconds"].to_list() for t in (by_people, words, groups))),
         **compare_predictions(before, after),
         "measured_on": None,
         "rounds": [],

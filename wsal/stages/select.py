@@ -1,6 +1,6 @@
 """Choose the texts to ask about in the next round."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +11,19 @@ from wsal import tables
 from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import all_answers, gold_answers, llm_labels
+from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
 from wsal.annotation.questions import (
     CLASS,
+    GROUP,
     NO_QUESTIONS,
     QUESTIONS,
     QUESTIONS_FILE,
     WORD,
+    about_groups,
+    about_words,
     check_kinds,
+    groups_so_far,
     times_of_kinds,
     words_so_far,
 )
@@ -29,7 +33,7 @@ from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
-from wsal.rounds.asked import class_questions, word_questions
+from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.disagreement import disputed_texts
 from wsal.rounds.early import early_rows
 from wsal.rounds.evaluation_frame import (
@@ -73,8 +77,8 @@ def select(
 ) -> Facts:
     """pool.parquet, the newest classifier, earlier answers -> query.parquet, frame.parquet.
 
-    With kinds of `active.questions` other than `text`, there is also questions.parquet. Words take
-    the place of as many texts as could be asked about in the same time.
+    With kinds of `active.questions` other than `text`, there is also questions.parquet. Words
+    and groups take the place of as many texts as could be asked about in the same time.
 
     Texts that people answered while the classifier was trained are part of the query; the journal
     says which these are, so that a query made again has the same.
@@ -111,19 +115,23 @@ def select(
         open_in_journal(run_dir, number)
         return early_rows(run_dir, number, pool, frame, earlier_queries, earlier_annotations)
 
-    words, n_texts, seconds = NO_QUESTIONS, active.query_size, seconds_of({})
+    beside, n_texts, seconds = NO_QUESTIONS, active.query_size, seconds_of({})
+    earlier = (earlier_queries, earlier_annotations)
     if len(active.questions) > 1:
-        seconds = seconds_of(times_of_kinds(earlier_queries, earlier_annotations))
-    if WORD in active.questions:
-        records = tables.read(pool.path / "pool.parquet")
-        so_far = words_so_far(earlier_queries, earlier_annotations)
-        budget = n_texts * seconds["text"]
-        words = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
-        n_texts = max(round((budget - len(words) * seconds[WORD]) / seconds["text"]), 1)
+        seconds = seconds_of(times_of_kinds(*earlier))
+        beside = _beside_texts(active, state, reader, pool, *earlier, seconds, labels, seed)
+        budget = n_texts * seconds["text"] - sum(seconds[kind] for kind in beside["kind"])
+        n_texts = max(round(budget / seconds["text"]), 1)
+    in_groups = _rows_in(pool, about_groups(beside)["examples"])
     query = choose_query(
-        state, reader, strategy, replace(active, query_size=n_texts), n_evaluation, seed,
+        replace(state, asked=np.concatenate([state.asked, in_groups])),
+        reader,
+        strategy,
+        replace(active, query_size=n_texts),
+        n_evaluation,
+        seed,
         early if keeps_journal(annotator) else nothing_early,
-    )  # fmt: skip
+    )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
     tables.write(asked, out / "query.parquet", tables.QUERY)
@@ -132,8 +140,14 @@ def select(
         yes_or_no = NO_QUESTIONS
         if CLASS in active.questions:
             yes_or_no = class_questions(asked, seconds, labels)
-        tables.write(pl.concat([words, yes_or_no]), out / QUESTIONS_FILE, QUESTIONS)
-        kinds = {"n_words": len(words), "n_yes_or_no": len(yes_or_no), "seconds": seconds}
+        # A group goes if people have answered one of its texts early while it was chosen.
+        n_asked = pl.col("ids").list.eval(pl.element().is_in(asked["id"].to_list())).list.sum()
+        beside = beside.filter(n_asked.fill_null(0) == 0)
+        tables.write(pl.concat([beside, yes_or_no]), out / QUESTIONS_FILE, QUESTIONS)
+        kinds = {
+            "n_words": len(about_words(beside)), "n_groups": len(about_groups(beside)),
+            "n_yes_or_no": len(yes_or_no), "seconds": seconds,
+        }  # fmt: skip
     return {
         "round": number,
         "n_asked": len(asked),
@@ -145,6 +159,41 @@ def select(
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
         **kinds,
     }
+
+
+def _beside_texts(
+    active: ActiveSettings,
+    state: RoundState,
+    reader: PoolReader,
+    pool: Artifact,
+    queries: Sequence[Artifact],
+    annotations: Sequence[Artifact],
+    seconds: Mapping[str, float],
+    labels: LabelSet,
+    seed: int,
+) -> pl.DataFrame:
+    """The words and groups to ask about, most wanted first: columns of QUESTIONS."""
+    questions, budget = NO_QUESTIONS, active.query_size * seconds["text"]
+    if not {WORD, GROUP} & set(active.questions):
+        return questions
+    records = tables.read(pool.path / "pool.parquet")
+    if WORD in active.questions:
+        so_far = words_so_far(queries, annotations)
+        questions = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
+    if GROUP in active.questions:
+        so_far = groups_so_far(queries, annotations)
+        rows = _rows_in(pool, so_far["texts"])
+        groups = group_questions(
+            state, reader, records, rows, so_far, seconds, budget, labels, seed
+        )
+        questions = most_wanted(pl.concat([questions, groups]), seconds, budget)
+    return questions
+
+
+def _rows_in(pool: Artifact, groups: pl.Series) -> Rows:
+    """The rows of the texts of all groups, each a list of texts, that are in the pool."""
+    texts = groups.explode().drop_nulls()
+    return rows_of(pool, texts).drop_nulls().to_numpy() if len(texts) else nothing_early()
 
 
 def _reader(

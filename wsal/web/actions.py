@@ -7,7 +7,8 @@ from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
 from wsal.annotation.journal import ANSWER, EARLY, FINISH, RECHECK, SETTLE, UNDO, Event
-from wsal.annotation.questions import DEPENDS
+from wsal.annotation.open_round import Item
+from wsal.annotation.questions import DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
 
 LABELLED = (ANSWER, RECHECK, SETTLE)
@@ -78,10 +79,8 @@ def check(action: Action, queue: TaskQueue) -> None:
     Raises:
         HTTPException: it does not.
     """
-    items = [queue.round.items.get(text_id) for text_id in action.ids]
-    may_depend = bool(items) and all(item and item.is_word for item in items)
-    known = [*queue.round.labels, DEPENDS] if may_depend else queue.round.labels
-    if action.kind in LABELLED and action.label not in known:
+    items = [queue.round.items[i] for i in action.ids if i in queue.round.items]
+    if action.kind in LABELLED and not all(_may_be(action.label, item, queue) for item in items):
         raise HTTPException(422, f"unknown label {action.label!r}")
     if not action.ids and action.kind not in (UNDO, FINISH):
         raise HTTPException(422, f"{action.kind} needs the id of a text")
@@ -89,3 +88,10 @@ def check(action: Action, queue: TaskQueue) -> None:
         raise HTTPException(409, "no round is open; your answers count for the next one")
     if action.kind == FINISH and not queue.can_end():
         raise HTTPException(409, "there is nothing to learn from yet: answer a few texts first")
+
+
+def _may_be(label: str | None, item: Item, queue: TaskQueue) -> bool:
+    """Whether this can be the answer to a question."""
+    if item.is_group:
+        return label in (item.guess, NOT_ALL)
+    return label in queue.round.labels or (item.is_word and label == DEPENDS)

@@ -48,7 +48,7 @@ class Web:
 
     human = True
     keeps_journal = True
-    asks = ("text", "word", "class")
+    asks = ("text", "word", "class", "group")
 
     def __post_init__(self) -> None:
         check_guidelines(self.guidelines)

@@ -5,7 +5,7 @@ from typing import Any
 
 from wsal.annotation.journal import SETTLED
 from wsal.annotation.open_round import Item
-from wsal.annotation.questions import CLASS, DEPENDS
+from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
 
@@ -41,6 +41,8 @@ def shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, A
         }
     if item.is_word:
         as_shown |= {"word": item.word, "examples": item.examples, "depends": DEPENDS}
+    elif item.is_group:
+        as_shown |= {"group": True, "examples": item.examples, "ask": item.guess, "no": NOT_ALL}
     elif item.kind == CLASS and not recheck:
         as_shown |= {"ask": item.guess}
     return as_shown

@@ -17,7 +17,7 @@ from wsal.annotation.journal import (
     decision,
     decisions_in_force,
 )
-from wsal.annotation.questions import is_word_id
+from wsal.annotation.questions import NOT_ALL, is_beside_texts
 from wsal.annotation.task_queue import TaskQueue
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
@@ -80,10 +80,12 @@ def progress(queues: Sequence[TaskQueue]) -> dict[str, Any]:
 
 def distribution(queue: TaskQueue) -> list[tuple[str, int]]:
     """How many texts of the round have each label, the most frequent first."""
-    items = queue.round.items
-    decisions = ((items[i], decision(answers)) for i, answers in queue.answers().items())
-    labels = (label for item, (_, label) in decisions if not item.is_word)
-    return Counter(label for label in labels if label is not None).most_common()
+    items, counts = queue.round.items, Counter[str]()
+    for text_id, answers in queue.answers().items():
+        item, (_, label) = items[text_id], decision(answers)
+        if label is not None and label != NOT_ALL and not item.is_word:
+            counts[label] += len(item.examples) if item.is_group else 1
+    return counts.most_common()
 
 
 def people(events: Sequence[Event]) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def people(events: Sequence[Event]) -> dict[str, Any]:
     decisions = decisions_in_force(events)
     labels: dict[str, dict[str, str]] = {}  # text id -> annotator -> label
     for event in decisions:
-        if event.label is not None and event.kind != RECHECK and not is_word_id(event.id):
+        if event.label is not None and event.kind != RECHECK and not is_beside_texts(event.id):
             labels.setdefault(event.id, {})[event.annotator] = event.label
     shared = [by_person for by_person in labels.values() if len(by_person) > 1]
     names = sorted({event.annotator for event in decisions})

@@ -170,32 +170,44 @@ function renderWord(item) {
   fill("duplicates", make("div", "For example:"), list);
   fill("reason", make("span", `Why this word: ${item.reason}`));
 }
+function renderGroup(item) {
+  const list = make("ul", null, { class: "examples" });
+  list.append(...item.examples.map((text) => make("li", text)));
+  fill("text", document.createTextNode(`Are all of these ${item.ask}?`));
+  fill("duplicates", list);
+  fill("reason", make("span", `Why these texts: ${item.reason}`));
+}
+function keyButton(key, name, label) { // an answer with a key of its own
+  const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
+  button.append(make("kbd", key), document.createTextNode(name));
+  button.addEventListener("click", () => { decide("answer", label); button.blur(); });
+  return button;
+}
 function yesButton(item) {
-  const line = make("div", `Is this ${item.ask}? `, { class: "ask" }), button = make("button", null, { type: "button", "aria-keyshortcuts": "Enter" });
-  button.append(make("kbd", "Enter"), document.createTextNode("Yes"));
-  button.addEventListener("click", () => decide("answer", item.ask));
-  line.append(button);
+  const line = make("div", `Is this ${item.ask}? `, { class: "ask" });
+  line.append(keyButton("Enter", "Yes", item.ask));
   return line;
 }
 function renderItem(item) {
-  const showsGuess = state.showsGuess && !item.blind;
+  const showsGuess = state.showsGuess && !item.blind, isText = !item.word && !item.group;
   fill("text", ...highlighted(item.text || "(no text)", showsGuess ? item.highlights : []));
   const fields = Object.entries(item.fields);
   if (fields.length > 1) fill("fields", ...fields.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
   if (item.word) renderWord(item);
+  else if (item.group) renderGroup(item);
   else if (item.duplicates.length) {
     const list = make("ul");
     list.append(...item.duplicates.map((duplicate) => make("li", duplicate.text)));
     fill("duplicates", make("div", state.together ? "Decided together with:" : "Nearly the same, but decided separately:"), list);
   }
   if (item.recheck) fill("reason", make("span", "You have answered this text before; your earlier answer is hidden."));
-  else if (item.reason && !item.word) fill("reason", make("span", `Why this text: ${item.reason}`));
-  const ask = item.ask && !state.settling ? yesButton(item) : null;
+  else if (item.reason && isText) fill("reason", make("span", `Why this text: ${item.reason}`));
+  const ask = item.ask && isText && !state.settling ? yesButton(item) : null;
   fill("guess", ask);
-  if (showsGuess && !item.word) {
+  if (showsGuess && isText) {
     const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
     fill("guess", ask, make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
-  } else if (state.showsGuess && !item.word) fill("guess", make("span", "Guess and votes are hidden for this text."));
+  } else if (state.showsGuess && isText) fill("guess", make("span", "Guess and votes are hidden for this text."));
   const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
   fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
 }
@@ -243,6 +255,9 @@ function classButton(label, isFirst) {
   return button;
 }
 function drawClasses() {
+  const group = state.current?.group ? state.current : null;
+  $("find").hidden = Boolean(group);
+  if (group) { fill("classes", keyButton("Enter", "Yes, all of them", group.ask), keyButton("0", "No, not all", group.no)); return; }
   const searching = $("search").value.trim() !== "", labels = matchingLabels();
   const separator = SEPARATORS.find((sep) => state.labels.filter((label) => label.includes(sep)).length > state.labels.length / 2);
   if (separator && !searching && state.labels.length > FOLDED_FROM) { drawFolded(labels, separator); return; }
@@ -251,10 +266,7 @@ function drawClasses() {
 }
 function dependsButton() { // an answer to a word only
   if (!state.current?.word) return null;
-  const button = make("button", null, { type: "button", "aria-keyshortcuts": "0" });
-  button.append(make("kbd", "0"), document.createTextNode("It depends"));
-  button.addEventListener("click", () => { decide("answer", state.current.depends); button.blur(); });
-  return button;
+  return keyButton("0", "It depends", state.current.depends);
 }
 function drawFolded(labels, separator) {
   const groups = new Map();
@@ -305,12 +317,15 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.target instanceof HTMLInputElement) return;
   if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
-  if (event.key === "/") { event.preventDefault(); $("search").focus(); return; }
+  if (event.key === "/" && !state.current?.group) { event.preventDefault(); $("search").focus(); return; }
   const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
   const item = state.current;
   if (command) { event.preventDefault(); command[2](); }
   else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
-  else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
+  else if (item?.group) { // a class key could mean the class of one of its texts, or of all
+    if (event.key === "Enter" && !event.repeat) decide("answer", item.ask);
+    if (event.key === "0" && !event.repeat) decide("answer", item.no);
+  } else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
   else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
 });
 $("search").addEventListener("input", drawClasses);
