@@ -17,7 +17,8 @@ from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 
 WORD, CLASS = "word", "class"
-WORD_ID = "word:"  # how the ids of questions about words begin
+WORD_ID = " word:"
+"""How the ids of questions about words begin; ids of texts never begin with a space."""
 DEPENDS = "depends "
 """The answer that texts with a word belong to several classes. No class can have this name: the
 names of classes are cleaned, and end without a space."""
@@ -45,7 +46,7 @@ def word_id(word: str) -> str:
     """The id of the question about a word, beside those of texts.
 
     >>> word_id("arabica")
-    'word:arabica'
+    ' word:arabica'
     """
     return f"{WORD_ID}{word}"
 
