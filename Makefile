@@ -3,12 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 PEERS := .venv-peers
-<<<<<<< HEAD
 FASTFIT := .venv-fastfit
-export PYTHONDONTWRITEBYTECODE := # compiled tests are kept: this saves 5 seconds in each process
-=======
 export PYTHONDONTWRITEBYTECODE := # what is compiled is kept: this saves 5 seconds in each process
->>>>>>> fasttests
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help setup run check test test-thorough docs notebook peers bench-rules bench-label-models bench-suggestion bench-train bench-busy bench-embed \

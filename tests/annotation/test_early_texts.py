@@ -1,11 +1,14 @@
 """Which early answers count for which round, by the order of events in the journal alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from wsal.annotation.annotators import Oracle
 from wsal.annotation.early import early_texts, keeps_journal, open_in_journal
 from wsal.annotation.journal import CLOSED, JOURNAL_FILE, Event, Journal
 from wsal.annotation.llm_annotators import Cascade
+from wsal.annotation.questions import question_about, word_id
 from wsal.annotation.terminal import Terminal
 from wsal.web.annotator import Web
 
@@ -40,6 +43,12 @@ def test_what_is_answered_before_the_query_is_part_of_it_and_the_rest_of_the_nex
     assert early_texts(tmp_path, 3, asked) == ["late", "d"]
     assert early_texts(tmp_path, 4, asked | {3: {"late", "d"}}) == []
     assert early_texts(tmp_path, 4, asked | {3: {"d"}}) == ["late"]
+
+
+def test_answers_to_words_are_no_early_texts(tmp_path, write):
+    late = replace(answer("tea", 1, shown=""), id=word_id("tea"), text=question_about("tea"))
+    write(answer("one", 1, shown=""), closed(1), late)
+    assert early_texts(tmp_path, 2, ASKED) == []
 
 
 def test_what_was_undone_before_the_query_is_not_part_of_it(tmp_path, write):

@@ -55,6 +55,28 @@ def test_texts_without_a_weak_label_are_used_if_the_prediction_is_sure():
     assert sure > unsure.mean()
 
 
+def test_a_class_with_hardly_a_weak_label_keeps_them():
+    draw = np.random.default_rng(0)
+    gold = np.repeat(np.arange(K), [300, 100, 2, 1])
+    embeddings = np.eye(K, 12)[gold] + draw.normal(0, 0.25, (len(gold), 12))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    weak = np.full((len(gold), K), 0.05, np.float32)
+    weak[np.arange(len(gold)), gold] = 0.85
+    everywhere = np.ones(len(gold), bool)
+    refined = refine(embeddings.astype(np.float32), weak, everywhere, 3, rng(0, "x"))
+    assert recall(refined.probs, gold).tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_fewer_texts_than_folds(n):
+    weak = np.tile(np.float32([0.3, 0.7]), (n, 1))
+    has_weak = np.arange(n) == 0
+    weak[~has_weak] = 0.5
+    refined = refine(np.eye(n, 8, dtype=np.float32), weak, has_weak, 3, rng(0, "x"))
+    assert np.isfinite(refined.probs).all()
+    assert refined.probs[0] == pytest.approx([0.3, 0.7])
+
+
 def test_the_prediction_of_a_text_does_not_depend_on_its_own_weak_label():
     _, embeddings, weak, has_weak = simulated(1)
     changed = weak.copy()

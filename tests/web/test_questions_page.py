@@ -9,7 +9,7 @@ from page_fixtures import Page
 from questions_shop import KINDS, SETTINGS, make_shop
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
-from wsal.annotation.questions import DEPENDS
+from wsal.annotation.questions import DEPENDS, WORD_ID
 from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
@@ -46,10 +46,10 @@ def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, 
     for number in range(n):
         tab.wait_for_function(SHOWN, arg=shown, timeout=30_000)
         shown = tab.evaluate("document.getElementById('text').dataset.shown")
-        if tab.locator("#duplicates li").count() and not shown.startswith("word:"):
+        if tab.locator("#duplicates li").count() and not shown.startswith(WORD_ID):
             tab.keyboard.press("d")  # each on its own, here
-        if shown.startswith("word:"):
-            word = shown.removeprefix("word:")
+        if shown.startswith(WORD_ID):
+            word = shown.removeprefix(WORD_ID)
             assert tab.inner_text("#text mark") == word
             marks = tab.locator("#duplicates li mark").all_inner_texts()
             assert {mark.lower() for mark in marks} == {word}

@@ -19,7 +19,8 @@ from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 
 WORD, CLASS, GROUP = "word", "class", "group"
-WORD_ID, GROUP_ID = "word:", "group:"  # how the ids of questions about these begin
+WORD_ID, GROUP_ID = " word:", " group:"
+"""How the ids of questions about these begin; ids of texts never begin with a space."""
 DEPENDS, NOT_ALL = "depends ", "not all "
 """The answers that texts with a word belong to several classes, and that not all texts of a group
 belong to the class. No class can have these names: the names of classes are cleaned, and end
@@ -56,7 +57,7 @@ def word_id(word: str) -> str:
     """The id of the question about a word, beside those of texts.
 
     >>> word_id("arabica")
-    'word:arabica'
+    ' word:arabica'
     """
     return f"{WORD_ID}{word}"
 

@@ -84,8 +84,8 @@ class WeakTraining:
         history["training"] = train(classifier, objective, plan, run)
         if len(answered):
             last = np.union1d(answered, classes_with_few(rows, targets, answered))
-            labels = self._labels(weak, last)
-            history["answers"] = self._learn_answers(classifier, texts.take(last), labels)
+            learnt = (texts.take(last), chosen.labels(last))
+            history["answers"] = self._learn_answers(classifier, *learnt)
         uncovered = np.setdiff1d(np.arange(len(texts)), usable)
         history["self_training"] = self._self_train(classifier, texts.take(uncovered))
         kept = {name: part for name, part in history.items() if part}
@@ -93,11 +93,6 @@ class WeakTraining:
         facts |= chosen.facts
         facts |= {"n_answered": len(answered)} if len(answered) else {}
         return facts, chosen.predicted
-
-    def _labels(self, weak: WeakTargets, rows: Rows) -> tuple[Probs, np.ndarray]:
-        """The weak labels of rows, and how much each counts by the settings."""
-        targets, weights = weak(rows)
-        return targets, np.ones_like(weights) if self.settings.weighting == "none" else weights
 
     def _learn_answers(
         self, classifier: Classifier, texts: Tokens, labels: tuple[Probs, np.ndarray]

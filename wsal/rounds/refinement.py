@@ -11,6 +11,7 @@ FOLDS = 3
 PENALTY = 1e-4  # of softmax regression
 SURE = 0.8  # the least probability of a prediction that serves as the label of a text without votes
 LEAST = 1e-4  # a prediction of less than this cannot rule out what the rules say
+FEW = 15  # weak labels of a class: with fewer, what the classifier predicts says nothing of them
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ def refine(
 
     What rules say and what embeddings say errs in different ways, so their product is better than
     either. The classifier learns from the refined labels of the other folds; frequent classes
-    weigh less than by their number, so that rare classes are not lost. A text without a weak label
-    gets the prediction.
+    weigh less than by their number, so that rare classes are not lost. A weak label of a class with
+    fewer than `FEW` stays as it is: the classifier has hardly seen that class, and would rule it
+    out. A text without a weak label gets the prediction.
 
     Args:
         embeddings: `(texts, dims)`, of length 1.
@@ -47,6 +49,9 @@ def refine(
         rng: draws the folds.
     """
     probs, used, predictions = weak, has_weak, weak
+    classes = weak.argmax(axis=1)
+    counts = np.bincount(classes[has_weak], minlength=weak.shape[1])
+    is_rare = has_weak & (counts[classes] < FEW)
     for _ in range(passes):
         fold = rng.permutation(len(weak)) % FOLDS
         predictions = np.empty_like(weak)
@@ -55,6 +60,7 @@ def refine(
             weights = class_weights(probs[others])
             model = fit_softmax(embeddings[others], probs[others], weights, PENALTY)
             predictions[fold == number] = model.predict_proba(embeddings[fold == number])
+        predictions[is_rare] = 1 / weak.shape[1]
         probs = product(weak, predictions)
         used = has_weak | (predictions.max(axis=1) >= SURE)
     return Refined(probs, used, predictions)

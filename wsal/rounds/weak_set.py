@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.arrays import Embeddings, Probs, Rows
+from wsal.arrays import Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens
 from wsal.rounds.balance import SAMPLE, balanced
-from wsal.rounds.refinement import SURE, product, refine
+from wsal.rounds.refinement import SURE, Refined, product, refine
 from wsal.rounds.training_set import WeakTargets
 from wsal.rounds.weak_labels import confidence_weights
 from wsal.seeding import rng
@@ -78,6 +78,11 @@ class WeakSet:
     facts: Facts
     predicted: Predicted | None = None
 
+    def labels(self, rows: Rows) -> tuple[Probs, np.ndarray]:
+        """The weak labels of some of the rows, and how much each counts: 1 on average."""
+        at = np.searchsorted(self.rows, rows)
+        return self.targets[at], self.weights[at] / self.weights[at].mean()
+
 
 def plain_set(
     settings: PretrainSettings, usable: Rows, weak: WeakTargets, answered: Rows, seed: int
@@ -118,12 +123,12 @@ def refined_set(
     known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
     unknown = draw.permutation(np.setdiff1d(np.arange(len(texts)), usable))[: len(known)]
     rows = np.union1d(known, unknown)
-    embeddings = processes.run_on_leader(partial(_embed, classifier, texts.take(rows)))
     is_known = np.isin(rows, known)
     n_classes = classifier.model.config.num_labels
     probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
     probs[is_known] = weak(known)[0]
-    refined = refine(embeddings, probs, is_known, settings.refine, draw)
+    work = partial(_refined, classifier, texts.take(rows), probs, is_known, settings.refine, seed)
+    refined: Refined = processes.run_on_leader(work)  # so that all processes draw the same texts
     others = np.flatnonzero(refined.used & ~np.isin(rows, answered))
     classes = refined.probs[others].argmax(axis=1)
     drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
@@ -152,5 +157,13 @@ def _counted(settings: PretrainSettings, confidence: np.ndarray) -> np.ndarray:
     return np.ones_like(confidence) if settings.weighting == "none" else confidence
 
 
-def _embed(classifier: Classifier, texts: Tokens) -> Embeddings:
-    return predict(classifier, texts, "refine weak labels: embed")[1]
+def _refined(
+    classifier: Classifier,
+    texts: Tokens,
+    weak: Probs,
+    has_weak: np.ndarray,
+    passes: int,
+    seed: int,
+) -> Refined:
+    embeddings = predict(classifier, texts, "refine weak labels: embed")[1]
+    return refine(embeddings, weak, has_weak, passes, rng(seed, "refine", "folds"))
