@@ -19,7 +19,7 @@ from wsal.annotation.journal import (
     decisions_in_force,
     is_early,
 )
-from wsal.annotation.questions import is_word_id
+from wsal.annotation.questions import is_beside_texts
 
 EARLY_FILE = "early.parquet"  # in the folder of the round that the answers count for
 Serving = Callable[[Path, int], AbstractContextManager[Callable[[str], None]]]
@@ -58,7 +58,7 @@ def early_texts(run_dir: Path, number: int, asked: Mapping[int, Collection[str]]
     place = {e.key: n for n, e in events}
     texts = dict[str, None]()
     for event in decisions_in_force(e for _, e in events):
-        if event.kind == RECHECK or not event.text or is_word_id(event.id):
+        if event.kind == RECHECK or not event.text or is_beside_texts(event.id):
             continue
         is_late = place[event.key] > closed.get(event.round, place[event.key])
         first = event.round + is_late  # the first round that may have asked it or counted it

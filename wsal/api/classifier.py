@@ -13,7 +13,7 @@ import numpy as np
 
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.pool import Pool
-from wsal.arrays import Embeddings, Probs, Rows
+from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
@@ -159,7 +159,9 @@ class Classifier:
 
         score = dev_score(model, pool, training.settings)
         with TemporaryDirectory() as scratch:
-            here = replace(training, scratch=Path(scratch), dev_score=score)
+            here = replace(
+                training, scratch=Path(scratch), dev_score=score, dev=dev_texts(model, pool)
+            )
             rows = np.flatnonzero(table.used)
             history, predicted = here.train(model, model.tokens(texts), rows, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
@@ -170,6 +172,14 @@ class Classifier:
         if predicted is not None:
             predicted.save(folder)
         return trained
+
+
+def dev_texts(model: encoders.Classifier, pool: Pool) -> tuple[Tokens, Classes] | None:
+    """The texts of the dev split and their gold `(texts,)`; None if there is no such split."""
+    dev = pool.prepared.dev
+    if dev.is_empty():
+        return None
+    return model.tokens(dev["text"].to_list()), dev["label"].to_numpy().astype(np.int64)
 
 
 def dev_score(

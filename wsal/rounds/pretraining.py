@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.arrays import Probs, Rows
+from wsal.arrays import Classes, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.averaging import average_with, copy_of_weights
 from wsal.classifier.encoder import Classifier
@@ -28,7 +28,8 @@ from wsal.settings import TrackerSettings
 from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
 HEAD_TEXTS = 20_000  # texts that a fresh head is fitted on, at most
-ANSWERS_SHARE = 0.75  # of the weights after training on answers; see benchmarks/README.md
+ANSWERS_SHARE = 0.5  # of the weights after training on answers; see benchmarks/README.md
+ANSWERS_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # those that are compared on dev
 LEAST_OF_CLASS = 5  # texts of each class in training on answers, as far as rules know some
 
 
@@ -45,6 +46,7 @@ class WeakTraining:
     dev_score: Callable[[], float] | None = None  # for early stopping
     answer_settings: PretrainSettings | None = None  # of training on answered texts alone
     tracker: TrackerSettings = NO_TRACKER
+    dev: tuple[Tokens, Classes] | None = None  # texts with gold, by which some parts are chosen
     prefix: str = ""  # of the training's name on progress bars and in trackers
 
     def train(
@@ -65,8 +67,8 @@ class WeakTraining:
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         given = (usable, weak, answered, self.seed)
-        if self.settings.refine and len(usable):
-            chosen = refined_set(self.settings, classifier, texts, *given)
+        if self.settings.refine and self.settings.epochs and len(usable):
+            chosen = refined_set(self.settings, classifier, texts, *given, self.dev)
         else:
             chosen = plain_set(self.settings, *given)
         rows, targets = chosen.rows, chosen.targets
@@ -101,7 +103,8 @@ class WeakTraining:
 
         The result is a mean of the weights before and after (Wortsman et al., 2022, "Robust
         fine-tuning"). Neither is always better: answers teach more than poor rules, and good rules
-        know conventions of the data that the language model does not.
+        know conventions of the data that the language model does not. Only gold can tell: if there
+        is a dev split, the share is the best there.
         """
         settings = self.answer_settings
         if settings is None or not settings.epochs:
@@ -113,8 +116,17 @@ class WeakTraining:
         run = replace(self._run("answers"), settings=settings)
         before = copy_of_weights(classifier.model)
         history = train(classifier, objective, plan, run)
-        average_with(classifier.model, before, ANSWERS_SHARE)
-        return history
+        share, on_dev = ANSWERS_SHARE, {}
+        if self.dev is not None:
+            after = copy_of_weights(classifier.model)
+            for share in ANSWERS_SHARES:
+                classifier.model.load_state_dict(after)
+                average_with(classifier.model, before, share)
+                on_dev[share] = processes.run_on_leader(partial(_accuracy, classifier, self.dev))
+            classifier.model.load_state_dict(after)
+            share = max(on_dev, key=lambda share: (on_dev[share], -abs(share - ANSWERS_SHARE)))
+        average_with(classifier.model, before, share)
+        return history | {"share": share, "on_dev": list(on_dev.values())}
 
     def _run(self, name: str) -> TrainingRun:
         """A training with its own checkpoints and dropout."""
@@ -192,6 +204,12 @@ def fit_head(objective: LabelObjective, seed: int) -> Facts:
         weights=objective.weights[rows],
     )
     return fit_last_layer(sample, np.ones(len(rows)), "fit the head", PULL_TO_FRESH / len(rows))
+
+
+def _accuracy(classifier: Classifier, dev: tuple[Tokens, Classes]) -> float:
+    tokens, gold = dev
+    probs = predict(classifier, tokens, "answers: measure on dev")[0]
+    return round(float((probs.argmax(axis=1) == gold).mean()), 4)
 
 
 def _probs(classifier: Classifier, texts: Tokens, title: str) -> Probs:

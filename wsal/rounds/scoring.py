@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import Probs
+from wsal.arrays import Classes, Probs
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
-from wsal.classifier.tokens import read_tokens
+from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
 from wsal.json_files import write_json
@@ -51,6 +51,13 @@ def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) ->
     """The metrics of one split."""
     gold, weights = gold_of(pool, split)
     return evaluate(probs, gold, weights, labels)
+
+
+def dev_texts(pool: Artifact, tokens: Artifact) -> tuple[Tokens, Classes] | None:
+    """The texts of the dev split and their gold `(texts,)`; None if there is no such split."""
+    if not (pool.path / "dev.parquet").exists():
+        return None
+    return read_tokens(tokens.path / "dev"), gold_of(pool, "dev")[0]
 
 
 def dev_score(

@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.arrays import Probs, Rows
+from wsal.arrays import Classes, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
+from wsal.classifier.softmax_regression import fit_softmax
 from wsal.classifier.tokens import Tokens
 from wsal.rounds.balance import SAMPLE, balanced
-from wsal.rounds.refinement import SURE, Refined, product, refine
+from wsal.rounds.refinement import PENALTY, SURE, Refined, class_weights, product, refine
 from wsal.rounds.training_set import WeakTargets
 from wsal.rounds.weak_labels import confidence_weights
 from wsal.seeding import rng
 from wsal.training_settings import PretrainSettings
 
+MOST_REFINED = 200_000  # texts that are trained on: more would not fit into memory
 REFINED = 20_000  # texts with a weak label, at least, if there are so many; and as many without
 ROWS_FILE, PREDICTIONS_FILE = "predicted_rows.npy", "predictions.npy"
 NO_ROWS: Rows = np.empty(0, np.int64)
@@ -111,14 +113,30 @@ def refined_set(
     weak: WeakTargets,
     answered: Rows,
     seed: int,
+    dev: tuple[Tokens, Classes] | None = None,
 ) -> WeakSet:
     """Texts balanced by their refined labels; the encoder must not have been trained on any label.
 
     At least `REFINED` texts are refined, if there are so many, and as many texts without a weak
-    label take part: those with a sure prediction are trained on, too.
+    label take part: those with a sure prediction are trained on, too. If more than `MOST_REFINED`
+    texts are trained on, no label is refined, since all embeddings have to be in memory. Nor is any
+    if a linear classifier that learns from refined labels is right on fewer texts of `dev`.
+
+    Args:
+        settings: how many texts, balance, passes.
+        classifier: embeds the texts.
+        texts: of the pool.
+        usable: rows with a weak label.
+        weak: the weak labels of rows.
+        answered: rows that a language model answered.
+        seed: of the draw and of the folds.
+        dev: texts with gold, `(texts,)`, if there are any.
     """
-    draw = rng(seed, "refine")
     n = _n_texts(settings, usable)
+    if n > MOST_REFINED:
+        plain = plain_set(settings, usable, weak, answered, seed)
+        return replace(plain, facts={"refined": {"n_refined": 0}})
+    draw = rng(seed, "refine")
     larger = replace(settings, max_texts=max(n, REFINED))
     known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
     unknown = draw.permutation(np.setdiff1d(np.arange(len(texts)), usable))[: len(known)]
@@ -127,8 +145,13 @@ def refined_set(
     n_classes = classifier.model.config.num_labels
     probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
     probs[is_known] = weak(known)[0]
-    work = partial(_refined, classifier, texts.take(rows), probs, is_known, settings.refine, seed)
-    refined: Refined = processes.run_on_leader(work)  # so that all processes draw the same texts
+    work = partial(
+        _refined, classifier, texts.take(rows), probs, is_known, settings.refine, seed, dev
+    )
+    refined, on_dev = processes.run_on_leader(work)  # so that all processes draw the same texts
+    if on_dev and on_dev[1] < on_dev[0]:
+        plain = plain_set(settings, usable, weak, answered, seed)
+        return replace(plain, facts={"refined": {"n_refined": 0, "on_dev": on_dev}})
     others = np.flatnonzero(refined.used & ~np.isin(rows, answered))
     classes = refined.probs[others].argmax(axis=1)
     drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
@@ -139,7 +162,7 @@ def refined_set(
         "n_refined": len(known),
         "n_changed": int(n_changed),
         "n_added": int((refined.used & ~is_known).sum()),
-    }
+    } | ({"on_dev": on_dev} if on_dev else {})
     return WeakSet(
         rows[chosen],
         targets,
@@ -164,6 +187,19 @@ def _refined(
     has_weak: np.ndarray,
     passes: int,
     seed: int,
-) -> Refined:
+    dev: tuple[Tokens, Classes] | None,
+) -> tuple[Refined, list[float] | None]:
+    """Refined labels; and accuracy on dev with plain and with refined labels, by linear models."""
     embeddings = predict(classifier, texts, "refine weak labels: embed")[1]
-    return refine(embeddings, weak, has_weak, passes, rng(seed, "refine", "folds"))
+    refined = refine(embeddings, weak, has_weak, passes, rng(seed, "refine", "folds"))
+    if dev is None:
+        return refined, None
+    tokens, gold = dev
+    dev_embeddings = predict(classifier, tokens, "refine weak labels: dev")[1]
+    accuracy = []
+    for probs, used in ((weak, has_weak), (refined.probs, refined.used)):
+        weights = class_weights(probs[used])
+        model = fit_softmax(embeddings[used], probs[used], weights, PENALTY)
+        right = model.predict_proba(dev_embeddings).argmax(axis=1) == gold
+        accuracy.append(round(float(right.mean()), 4))
+    return refined, accuracy

@@ -14,7 +14,7 @@ from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
-from wsal.rounds.scoring import dev_score
+from wsal.rounds.scoring import dev_score, dev_texts
 from wsal.rounds.weak_labels import confidence_weights, usable, weak_targets
 from wsal.rounds.weak_set import NO_ROWS, Predicted
 from wsal.seeding import integer
@@ -74,6 +74,7 @@ def train_on_weak_labels(
         dev_score=dev_score(classifier, pool, tokens, labels, pretrain),
         tracker=tracker,
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
+        dev=dev_texts(pool, tokens),
         prefix=prefix,
     )
     facts, predicted = training.train(

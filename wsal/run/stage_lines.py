@@ -62,7 +62,12 @@ def _tokenise(facts: Facts) -> str:
 
 
 def _pretrain(facts: Facts) -> str:
-    return f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {_quality(facts)}"
+    refined = ""
+    if part := facts.get("refined"):
+        refined = f"not refined ({'worse on dev' if 'on_dev' in part else 'too many'}), "
+        if part["n_refined"]:
+            refined = f"refined: {part['n_changed']:,} changed, {part['n_added']:,} added, "
+    return f"{facts['n_texts']:,} weak labels, {refined}{facts['n_steps']} steps; {_quality(facts)}"
 
 
 def _embed(facts: Facts) -> str:
