@@ -84,7 +84,7 @@ def test_words_come_first_and_are_answered_undone_and_skipped(tmp_path):
 
 
 def test_a_text_whose_id_looks_like_that_of_a_word_is_asked_too(tmp_path):
-    items = {" word:arabica": Item(" word:arabica", "a", {}, "", "Tea", 0.9, [], [], blind=False)}
+    items = {"word:arabica": Item("word:arabica", "a", {}, "", "Tea", 0.9, [], [], blind=False)}
     texts = OpenRound(1, items, np.zeros((1, 4), np.float32), LABELS)
     kinds = [item.kind for item in with_questions(texts, questions()).items.values()]
     assert kinds == [WORD, WORD, "text"]

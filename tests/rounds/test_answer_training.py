@@ -45,7 +45,7 @@ def test_a_text_without_a_vote_is_never_learnt_with_what_the_label_model_says_of
     answered = np.array([0, 1, 2, 4, 5, 7, 8])  # one of the first class, three of each other
     probs[np.setdiff1d(np.arange(240), usable)] = [0.6, 0.2, 0.2]
     training = Recorded(
-        PretrainSettings(epochs=0, refine=1), SoftCrossEntropy(), AdaptSettings(),
+        PretrainSettings(epochs=1, refine=1), SoftCrossEntropy(), AdaptSettings(),
         SelfTrainingSettings(), 0, tmp_path,
     )  # fmt: skip
 
