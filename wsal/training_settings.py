@@ -29,7 +29,8 @@ class OptimizerSettings:
     freeze: Literal["nothing", "embeddings", "encoder"] | Count = "nothing"
     """What is not trained; a number N: the embeddings and the lowest N layers."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay, in each step, of a running mean of the weights, which becomes the result; 0: off."""
+    """Decay, in each step, of a running mean of the weights, which becomes the result; 0: off. After
+    n steps it is at most n / (n + 4), so that the mean is over the last quarter in short training."""
     patience: Count = 0
     """Stop after this many evaluations on dev without a gain, and keep the best weights; 0: off."""
     look_steps: Positive = 50
@@ -81,6 +82,8 @@ class FinetuneSettings(OptimizerSettings):
     """How much rare classes gain among the replayed texts; see `pretrain.balance`."""
     replay_weight: Amount = 0.5
     """Weight of a weakly labelled text in the loss; a text with gold has 1."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    """Decay of the running mean of the weights, as in `pretrain`: the result is steadier."""
     head_only: bool = False
     """Train only the last layer, on features computed once: seconds instead of minutes."""
     head_first: bool = False

@@ -71,6 +71,19 @@ def new_optimizer(model: Any, settings: OptimizerSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(parameters, lr=settings.lr, fused=True)
 
 
+def share_in_mean(step: int, settings: OptimizerSettings) -> float:
+    """The share that the weights of a step, counted from 0, get in the running mean.
+
+    With n / (n + 4) as the largest decay after n steps, about the last quarter of the steps counts
+    (polynomial-decay averaging; Shamir & Zhang, 2013), so a short training forgets its start.
+
+    >>> settings = OptimizerSettings(ema=0.98)
+    >>> [round(share_in_mean(step, settings), 3) for step in (0, 4, 96, 400)]
+    [1.0, 0.5, 0.04, 0.02]
+    """
+    return max(1 - settings.ema, 4 / (4 + step))
+
+
 def rate(step: int, n_steps: int, settings: OptimizerSettings) -> float:
     """The share of the learning rate in step 0, 1, ...: a linear warm-up, then `settings.decay`.
 

@@ -151,7 +151,8 @@ class Training:
         self.optimizer.zero_grad()
         if self.mean:
             with torch.no_grad():
-                torch._foreach_lerp_(self.mean, self.weights, 1 - self.settings.ema)
+                share = optimizer.share_in_mean(step, self.settings)
+                torch._foreach_lerp_(self.mean, self.weights, share)
         self.progress.step += 1
         return norm
 
