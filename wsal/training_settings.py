@@ -29,8 +29,8 @@ class OptimizerSettings:
     freeze: Literal["nothing", "embeddings", "encoder"] | Count = "nothing"
     """What is not trained; a number N: the embeddings and the lowest N layers."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay, in each step, of a running mean of the weights, which becomes the result; 0: off. After
-    n steps it is at most n / (n + 4), so that the mean is over the last quarter in short training."""
+    """Decay, in each step, of a running mean of the weights, which becomes the result; 0: off.
+    After n steps it is at most n / (n + 4): a short training averages its last quarter."""
     patience: Count = 0
     """Stop after this many evaluations on dev without a gain, and keep the best weights; 0: off."""
     look_steps: Positive = 50

@@ -71,6 +71,13 @@ def new_optimizer(model: Any, settings: OptimizerSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(parameters, lr=settings.lr, fused=True)
 
 
+def update_mean(
+    mean: list[Tensor], weights: list[Tensor], step: int, settings: OptimizerSettings
+) -> None:
+    """Move the running mean towards the weights of a step, in place."""
+    torch._foreach_lerp_(mean, weights, share_in_mean(step, settings))
+
+
 def share_in_mean(step: int, settings: OptimizerSettings) -> float:
     """The share that the weights of a step, counted from 0, get in the running mean.
 

@@ -151,8 +151,7 @@ class Training:
         self.optimizer.zero_grad()
         if self.mean:
             with torch.no_grad():
-                share = optimizer.share_in_mean(step, self.settings)
-                torch._foreach_lerp_(self.mean, self.weights, share)
+                optimizer.update_mean(self.mean, self.weights, step, self.settings)
         self.progress.step += 1
         return norm
 
