@@ -13,7 +13,8 @@ SETTINGS = (
     "tracker=none", "data=csv", "data.path=shop.csv", "data.layout.text=title",
     "data.layout.label=class", "data.layout.test_share=0.3", "rules=mine", "--config-dir=mine",
     "name=shop", "export=hf", "encoder=tiny", "pretrain.epochs=3", "pretrain.lr=2e-3",
-    "finetune.steps=4", "active.rounds=2", "active.query_size=30", "active.max_candidates=100",
+    "pretrain.refine=0", "finetune.steps=4", "active.rounds=2", "active.query_size=30",
+    "active.max_candidates=100",
 )  # fmt: skip
 KINDS = "active.questions=[text,word,class]"
 

@@ -274,7 +274,7 @@ def test_command_lines_of_stages(tmp_path):
     stages = [name for name in STAGES if name != "prepare"]  # the run is not there
 
     def cases():
-        for stage, edit in in_turn(stages, WORD_EDITS, quick=48, thorough=48):
+        for stage, edit in in_turn(stages, WORD_EDITS, quick=52, thorough=52):
             words = damaged_words(STAGE_WORDS, random, edit)
             yield words, partial(run_here, tmp_path, stage, *words)
 

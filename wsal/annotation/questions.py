@@ -66,7 +66,7 @@ def group_id(label: str, texts: Sequence[str]) -> str:
     """The id of the question whether all these texts belong to a class; another for others.
 
     >>> group_id("Tea", ["green tea", "black tea"])
-    'group:9e6704a488a05379'
+    ' group:9e6704a488a05379'
     """
     return f"{GROUP_ID}{digest_of([label, *texts])}"
 

@@ -137,8 +137,10 @@ def refined_set(
         plain = plain_set(settings, usable, weak, answered, seed)
         return replace(plain, facts={"refined": {"n_refined": 0}})
     draw = rng(seed, "refine")
-    larger = replace(settings, max_texts=max(n, REFINED))
-    known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
+    known = usable
+    if len(usable) > (most := max(n, REFINED)):
+        larger = replace(settings, max_texts=most)
+        known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
     unknown = draw.permutation(np.setdiff1d(np.arange(len(texts)), usable))[: len(known)]
     rows = np.union1d(known, unknown)
     is_known = np.isin(rows, known)
