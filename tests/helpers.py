@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections import namedtuple
+from itertools import pairwise
 from pathlib import Path
 
 Done = namedtuple("Done", "returncode stdout stderr")
@@ -105,3 +106,22 @@ def run_here(folder, *words):
             sys.argv = argv
             os.environ.pop("HYDRA_FULL_ERROR", None)  # set by the command
     return Done(code, out.getvalue(), err.getvalue())
+
+
+def write_shards(frame, path, cuts, rows_of_group=3):
+    """Write a table as a dataset of several files that end at these rows, and at the last."""
+    from wsal.shards import shard_path
+
+    parts = [frame[start:end] for start, end in pairwise([0, *cuts, len(frame)])]
+    for number, part in enumerate(parts):
+        file = shard_path(path, number, len(parts))
+        part.write_parquet(file, row_group_size=rows_of_group)
+
+
+def split_table(path, n_rows):
+    """Split the file of a table into shards of `n_rows` rows each."""
+    import polars as pl
+
+    frame = pl.read_parquet(path)
+    path.unlink()
+    write_shards(frame, path, range(n_rows, len(frame), n_rows))

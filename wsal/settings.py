@@ -57,6 +57,32 @@ class HardwareSettings:
 
 
 @dataclass(frozen=True)
+class RaySettings:
+    """A Ray cluster, for `launcher=ray`. Changing it makes no artifact stale."""
+
+    address: str | None = None
+    """Of the cluster: `auto` for the one this machine belongs to, or `HOST:PORT`; null: a cluster
+    on this machine alone, started for the command."""
+    actors: Positive | None = None
+    """Most processes that work at the same time; null: as many as the cluster has room for."""
+    cpus: Rate = 1.0
+    """Processor cores of an actor, and so its threads."""
+    gpus: Amount = 0.0
+    """GPUs of an actor that runs the classifier; others get none."""
+    memory: Rate = 4.0
+    """Memory in GB that Ray sets aside for an actor."""
+
+
+@dataclass(frozen=True)
+class LauncherSettings:
+    """What runs the work of several processes."""
+
+    name: Literal["local", "torchrun", "ray"] = "local"
+    processes: Positive = 1
+    ray: RaySettings = RaySettings()
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """Where training metrics are logged."""
 

@@ -1,4 +1,8 @@
-"""The schemas of the tables in artifacts, and the only code that reads and writes them."""
+"""The schemas of the tables in artifacts, and the only code that reads and writes them.
+
+Functions that read a table take the path of a dataset, which may have several files; see
+`wsal.shards`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,6 +16,7 @@ import pyarrow.parquet as pq
 
 from wsal.arrays import Probs, Rows, Vote
 from wsal.errors import TableError
+from wsal.shards import shard_files
 
 ROWS_AT_ONCE = 100_000  # rows held in memory
 
@@ -160,7 +165,12 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
 
 def scan(path: Path) -> pl.LazyFrame:
     """The table at `path`, of which only what is asked for is read."""
-    return pl.scan_parquet(path)
+    return pl.scan_parquet(shard_files(path))
+
+
+def column(path: Path, name: str) -> pl.Series:
+    """One column of the table at `path`."""
+    return pl.read_parquet(shard_files(path), columns=[name])[name]
 
 
 def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
@@ -170,7 +180,7 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
         TableError: the file is not a Parquet table, or its columns are not those of `schema`.
     """
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(shard_files(path))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise TableError(f"{path} cannot be read as Parquet: {error}") from error
     if schema is not None and dict(frame.schema) != {k: _instance(v) for k, v in schema.items()}:
@@ -182,24 +192,40 @@ def take(path: Path, rows: Rows) -> pl.DataFrame:
     """These rows of the table at `path`, in this order; the table is read in parts."""
     order = np.argsort(rows, kind="stable")
     ascending = np.asarray(rows)[order]
-    first = done = 0
-    with pq.ParquetFile(path) as file:
-        taken = [file.schema_arrow.empty_table()]
-        for part in file.iter_batches(ROWS_AT_ONCE) if len(rows) else ():
-            last = done + int(np.searchsorted(ascending[done:], first + len(part)))
-            taken.append(pa.Table.from_batches([part]).take(ascending[done:last] - first))
-            first, done = first + len(part), last
-            if done == len(ascending):
-                break
+    taken = [pq.read_schema(shard_files(path)[0]).empty_table()]
+    for first, part in _parts(path, wanted=ascending):
+        start, end = np.searchsorted(ascending, [first, first + len(part)])
+        taken.append(pa.Table.from_batches([part]).take(ascending[start:end] - first))
     frame = pl.DataFrame(pa.concat_tables(taken))
     return frame[np.argsort(order, kind="stable")]
 
 
+def _parts(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    wanted: Rows | None = None,
+    at_once: int = ROWS_AT_ONCE,
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The table at `path` in parts of at most `at_once` rows, each with the number of its first.
+
+    Row groups without a row of `wanted`, ascending, are not read.
+    """
+    first = 0
+    for path_of_shard in shard_files(path):
+        with pq.ParquetFile(path_of_shard) as file:
+            for group in range(file.num_row_groups):
+                end = first + file.metadata.row_group(group).num_rows
+                if wanted is None or np.diff(np.searchsorted(wanted, [first, end])).item():
+                    for part in file.iter_batches(at_once, row_groups=[group], columns=columns):
+                        yield first, part
+                        first += len(part)
+                first = end
+
+
 def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
     """The texts of a records table, in lists of at most `at_once`."""
-    with pq.ParquetFile(path) as file:
-        for part in file.iter_batches(at_once, columns=["text"]):
-            yield part.column(0).to_pylist()
+    for _, part in _parts(path, ["text"], at_once=at_once):
+        yield part.column(0).to_pylist()
 
 
 def write_probs(path: Path, rows: Rows, out: Path) -> Probs:
@@ -208,35 +234,36 @@ def write_probs(path: Path, rows: Rows, out: Path) -> Probs:
     They are written to the file `out` and returned as a memory map, so that their number is not
     limited by memory.
     """
-    dtype: Any = pl.read_parquet_schema(path)["probs"]
+    dtype: Any = pl.read_parquet_schema(shard_files(path)[0])["probs"]
     shape = (len(rows), dtype.shape[0])
     out.parent.mkdir(parents=True, exist_ok=True)
     result = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
-    first = done = 0
-    with pq.ParquetFile(path) as file:
-        for part in file.iter_batches(ROWS_AT_ONCE, columns=["probs"]):
-            last = done + int(np.searchsorted(rows[done:], first + len(part)))
-            if last > done:
-                probs = part.column(0).flatten().to_numpy().reshape(-1, shape[1])
-                result[done:last] = probs[rows[done:last] - first]
-            first, done = first + len(part), last
+    for first, part in _parts(path, ["probs"], rows):
+        start, end = np.searchsorted(rows, [first, first + len(part)])
+        probs = part.column(0).flatten().to_numpy().reshape(-1, shape[1])
+        result[start:end] = probs[rows[start:end] - first]
     return result
 
 
 def rule_names(path: Path) -> list[str]:
     """The rules of a votes table, in the order of its columns."""
-    return [name for name in pl.read_parquet_schema(path) if name != "id"]
+    return [name for name in pl.read_parquet_schema(shard_files(path)[0]) if name != "id"]
 
 
 def n_rows(path: Path) -> int:
     """How many rows the table at `path` has."""
-    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    return sum(rows_of_shards(path))
+
+
+def rows_of_shards(path: Path) -> list[int]:
+    """How many rows each file of the table at `path` has."""
+    return [int(pq.read_metadata(file).num_rows) for file in shard_files(path)]
 
 
 def vote_columns(path: Path) -> Iterator[Vote]:
     """The votes of each rule of a votes table `(texts,)`, one rule at a time."""
     for name in rule_names(path):
-        yield pl.read_parquet(path, columns=[name])[name].to_numpy().astype(np.int16)
+        yield column(path, name).to_numpy().astype(np.int16)
 
 
 def probs_array(frame: pl.DataFrame) -> Probs:

@@ -34,7 +34,7 @@ def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
     Texts kept from an earlier version of wsal, which cleaned texts slightly differently, are found,
     too.
     """
-    pool_texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
+    pool_texts = tables.column(pool.path / "pool.parquet", "text")
     rows = _first_rows(pool_texts, texts)
     if rows.null_count():  # keys of the whole pool take a while, and are seldom needed
         by_key = _first_rows(same_text(pool_texts), same_text(clean(texts)))

@@ -21,6 +21,7 @@ from wsal.llm.questions import Question
 from wsal.llm.shortlist import shortlist
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
+from wsal.shards import read_array
 
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
 CENTRE_TEXTS = 20_000  # texts of the pool from which the centres of classes are computed
@@ -96,7 +97,7 @@ def questions_of(run: RunSoFar, llm: LLM, asked: pl.DataFrame) -> Mapping[str, Q
     Examples are gold texts to train on, except for texts that are asked.
     """
     names: list[str] = run.pool.facts["labels"]
-    vectors = np.load(run.embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = read_array(run.embeddings.path / "embeddings.npy")
     rows = asked["row"].to_numpy()
     gold_rows, gold = gold_answers(run.pool, run.annotations)
     others = ~np.isin(gold_rows, rows)

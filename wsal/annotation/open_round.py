@@ -30,6 +30,7 @@ from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST, digest_of
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
+from wsal.shards import read_array
 
 SIMILAR = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
@@ -179,7 +180,7 @@ def with_evidence(
     votes = tables.take(votes_artifact.path / "votes.parquet", rows)
     votes_on = [(rule, votes[rule].to_list()) for rule in votes.columns[1:]]
     rules = json.loads((run_dir / "config.json").read_text())["rules"]
-    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r")[rows]
+    vectors = read_array(embeddings.path / "embeddings.npy")[rows]
     vectors = vectors.astype(np.float32) * in_pool[:, None]
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):

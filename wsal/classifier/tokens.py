@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Rows
+from wsal.shards import shard_files, stacked
 
 CHUNK = 20_000  # texts that are tokenised together
 
@@ -98,11 +99,21 @@ def write_tokens(
 
 def read_tokens(path: Path) -> Tokens:
     """What `write_tokens` wrote; pieces are read from disk when they are used."""
-    bounds = np.load(path.with_suffix(".bounds.npy"), allow_pickle=False)
-    kind = json.loads(path.with_suffix(".kind.json").read_text())
+    shards = [
+        _read_shard(file.with_suffix("")) for file in shard_files(path.with_suffix(".tokens"))
+    ]
+    first = np.cumsum([0, *(len(shard.pieces) for shard in shards)])
+    shifted = [(t.starts + n, t.ends + n) for t, n in zip(shards, first, strict=False)]
+    starts, ends = (np.concatenate(arrays) for arrays in zip(*shifted, strict=True))
+    return Tokens(stacked([shard.pieces for shard in shards]), starts, ends)
+
+
+def _read_shard(path: Path) -> Tokens:
+    bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), allow_pickle=False)
+    kind = json.loads(path.with_name(f"{path.name}.kind.json").read_text())
     if not bounds[-1]:  # an empty file cannot be mapped
         return Tokens(np.empty(0, dtype=kind), bounds[:-1], bounds[1:])
-    pieces = np.memmap(path.with_suffix(".tokens"), dtype=kind, mode="r")
+    pieces = np.memmap(path.with_name(f"{path.name}.tokens"), dtype=kind, mode="r")
     return Tokens(pieces, bounds[:-1], bounds[1:])
 
 

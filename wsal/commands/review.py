@@ -26,6 +26,7 @@ from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
+from wsal.shards import read_array
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
         raise MissingArtifactError(f"{run_dir} has no answers yet; run `wsal active` first")
     names = LabelSet(tuple(pool.facts["labels"])).names
     pool_rows, gold = gold_answers(pool, annotations)
-    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = read_array(embeddings.path / "embeddings.npy")
     answered_vectors = vectors[pool_rows].astype(np.float32)
     issues, better, quality = find_issues(answered_vectors, gold, rng(0, "review"))
     texts = tables.take(pool.path / "pool.parquet", pool_rows[issues])

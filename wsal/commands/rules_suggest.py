@@ -30,6 +30,7 @@ from wsal.run.pipeline import folder, opened
 from wsal.run.stage_table import STAGES
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
+from wsal.shards import read_array
 from wsal.suggestion.report import RunSample, suggested_lines
 from wsal.suggestion.rule_prompts import SOME_TEXTS, KnownOfClasses, confusions, example_texts
 from wsal.suggestion.suggest import LabelledSample, suggest
@@ -135,7 +136,7 @@ def _class_probs(run_dir: Path, pool: Artifact, rows: Rows) -> np.ndarray | None
     """
     if embedded := opened(run_dir, STAGES["embed"].writes):
         require_rows_of(pool, [embedded])
-        probs = np.load(embedded.path / "probs.npy", mmap_mode="r", allow_pickle=False)
+        probs = read_array(embedded.path / "probs.npy")
         return np.asarray(probs[rows], dtype=np.float32)
     if weak := opened(run_dir, STAGES["aggregate"].writes):
         require_rows_of(pool, [weak])

@@ -34,6 +34,8 @@ from wsal.settings import (
     EncoderSettings,
     EvaluationSettings,
     HardwareSettings,
+    LauncherSettings,
+    RaySettings,
     StopSettings,
     TrackerSettings,
 )
@@ -48,6 +50,7 @@ from wsal.training_settings import (
 SETTINGS = {
     "encoder": EncoderSettings,
     "hardware": HardwareSettings,
+    "ray": RaySettings,
     "adapt": AdaptSettings,
     "self_training": SelfTrainingSettings,
     "tracker": TrackerSettings,
@@ -71,9 +74,9 @@ COMPONENTS: dict[str, type] = {
     "annotator": Annotator,
 }
 TEXT_KEYS = ("name", "run_dir", "device", "launcher")
-WHOLE_KEYS = ("seed", "processes")
+WHOLE_KEYS = ("seed", "processes", "shard_rows")
 PLAIN_KEYS = (*TEXT_KEYS, *WHOLE_KEYS, "trusted")
-LAUNCHERS = ("none", "torchrun")
+LAUNCHERS = ("local", "torchrun", "ray")
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     _check_keys(nodes)
     _check_plain(nodes, trusted)
     made = parts_of(nodes, trusted)
-    built = {"seed": nodes["seed"], **all_of(made)}
+    built = {"seed": nodes["seed"], "shard_rows": nodes["shard_rows"], **all_of(made)}
+    built["launcher"] = LauncherSettings(nodes["launcher"], nodes["processes"], built["ray"])
     components = Components(built, {key: nodes[key] for key in built})
     return RunConfig(Path(nodes["run_dir"], subfolder), components, nodes)
 
@@ -110,7 +114,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
 def parts_of(nodes: dict[str, Any], trusted: Sequence[str] = ()) -> Mapping[str, Callable[[], Any]]:
     """A function for each group that builds it. Values in `nodes` are converted to their types."""
     prefixes = (*TRUSTED, *trusted)
-    for group in ("llm", "retrain"):
+    for group in ("llm", "retrain", "ray"):
         nodes.setdefault(group, {})  # in runs from before there was this group
     for key, settings in SETTINGS.items():
         if isinstance(nodes[key], Mapping):
@@ -229,11 +233,13 @@ def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
         raise ConfigError(f"seed is {nodes['seed']}; expected a whole number of 0 or more")
     if nodes["launcher"] not in LAUNCHERS:
         raise UnknownNameError("launcher", nodes["launcher"], LAUNCHERS)
-    if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "none"):
+    if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "ray"):
         raise ConfigError(
-            f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1, or "
-            "a larger number together with launcher=torchrun"
+            f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1 or, "
+            "with launcher=local or torchrun, more (launcher=ray: ray.actors)"
         )
+    if nodes["shard_rows"] < 1:
+        raise ConfigError(f"shard_rows is {nodes['shard_rows']}; expected a number above 0")
     if list(trusted) != nodes["trusted"]:
         raise ConfigError(
             f"trusted is {nodes['trusted']} in a configuration file; code can be trusted on the "

@@ -47,7 +47,7 @@ def make_copies(
     """Rewritten copies of the annotated rows, none equal to a text of the pool."""
     records = tables.take(pool.path / "pool.parquet", rows)
     made = rewrite(records, gold, lexicon, settings, rng(seed, "amplify"))
-    texts = pl.scan_parquet(pool.path / "pool.parquet").select("text")
+    texts = tables.scan(pool.path / "pool.parquet").select("text")
     real = texts.filter(pl.col("text").is_in(made.texts)).collect()["text"]
     return rewrite(records, gold, lexicon, settings, rng(seed, "amplify"), real)
 

@@ -81,7 +81,7 @@ class AnsweredWords:
     def voters_table(self, votes: Artifact, pool: Artifact) -> pl.DataFrame:
         """The table of all voters, those of answered words last: columns of tables.VOTERS."""
         matrix, terms, voters, names = self._cast(votes, pool, "pool")
-        ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])
+        ids = tables.column(pool.path / "pool.parquet", "id").to_frame()
         gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
         truth = ids.join(gold, on="id", how="left", maintain_order="left")["label"].fill_null(-1)
         cast = voters.with_terms(matrix, terms)

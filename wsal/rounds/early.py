@@ -23,6 +23,7 @@ from wsal.digests import MANIFEST
 from wsal.rounds.evaluation_frame import Frame, frame_probs, pool_probs, read_frame
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
+from wsal.shards import read_array
 
 MOST = 1_000  # texts, which lasts eight people for minutes
 REASON = "a quick classifier is unsure"
@@ -140,7 +141,7 @@ def labelled_before(run_dir: Path, number: int) -> Labelled:
     pool, embeddings = (Artifact.open(run_dir / name) for name in ("pool", "embeddings"))
     require_rows_of(pool, [embeddings])
     rows, gold = gold_answers(pool, _finished(run_dir, "annotations", number))
-    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = read_array(embeddings.path / "embeddings.npy")
     return vectors[rows].astype(np.float32), [pool.facts["labels"][label] for label in gold]
 
 
@@ -152,7 +153,7 @@ def _unsure_first(
     `probs` `(frame, classes)` are the classifier's. How unsure the proxy is counts as much as
     chance, which keeps similar texts apart.
     """
-    vectors = np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+    vectors = read_array(embeddings.path / "embeddings.npy")
     if not len(frame.rows) or not len(left):
         return left[:0], pool_probs(embeddings)[:0].astype(np.float32)
     proxy = fit_proxy(vectors[frame.rows], probs)

@@ -20,6 +20,7 @@ from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
+from wsal.shards import read_array
 
 MOST_OF_POOL = 5  # the frame is at most one in so many texts
 MOST_STRATA = 25  # a quarter of the labels
@@ -73,7 +74,7 @@ def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
 
 def pool_probs(embeddings: Artifact) -> Probs:
     """The weak-pretrained classifier's predictions for the pool, memory-mapped."""
-    probs: Probs = np.load(embeddings.path / "probs.npy", mmap_mode="r", allow_pickle=False)
+    probs: Probs = read_array(embeddings.path / "probs.npy")
     return probs
 
 
@@ -158,7 +159,7 @@ def choose_reference(
     `auxiliary` is what a language model answered on the frame.
     """
     rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
-    copies = pl.read_parquet(pool.path / "pool.parquet", columns=["n_copies"])["n_copies"]
+    copies = tables.column(pool.path / "pool.parquet", "n_copies")
     if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
         return Reference("frame", sample)
     if (pool.path / "dev.parquet").exists():

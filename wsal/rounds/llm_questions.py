@@ -27,7 +27,7 @@ def vote_questions(
     """The texts that the language model votes on, in their order, and a question about each."""
     measure = sample_size(pool.facts, evaluation, number=1) > 0
     frame = _frame(pool, evaluation, seed, measure=measure)
-    texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
+    texts = tables.column(pool.path / "pool.parquet", "text")
     sample = draw_sample(
         read_rule_votes(votes.path, "pool").n_votes,
         disputed_texts(votes),

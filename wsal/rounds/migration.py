@@ -72,7 +72,7 @@ def _add_frame_texts(run_dir: Path, query: Path) -> None:
         data = _manifest(pool)["config"]["data"]["node"]
         same = _manifest(pool)["digest"] == _manifest(query)["inputs"]["pool"]
         if same or (data.get("layout") or {}).get("id"):
-            held = pl.read_parquet(pool / "pool.parquet", columns=["id", "text"])
+            held = tables.scan(pool / "pool.parquet").select("id", "text").collect()
             frame = tables.read(path).join(held, on="id", how="inner", maintain_order="left")
             _replace(frame, path, tables.FRAME)
             _seal(query, path.name)

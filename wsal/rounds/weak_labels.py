@@ -59,7 +59,7 @@ def write_weak_labels(
     answered.npy, the rows of the pool that were answered.
     """
     table = weak_table(fitted, votes, settings, labels)
-    ids = pl.read_parquet(pool.path / "pool.parquet", columns=["id"])["id"]
+    ids = tables.column(pool.path / "pool.parquet", "id")
     facts: Facts = {}
     if llm is not None:
         write_rules_alone(out, ids, table.probs, table.n_votes > 0)
@@ -216,7 +216,7 @@ def _mostly(label: int, n_classes: int) -> Probs:
 
 def usable(weak_labels: Artifact) -> Rows:
     """The rows of the pool whose weak label is trained on."""
-    used = pl.read_parquet(weak_labels.path / "weak_labels.parquet", columns=["used"])["used"]
+    used = tables.column(weak_labels.path / "weak_labels.parquet", "used")
     return np.flatnonzero(used.to_numpy())
 
 

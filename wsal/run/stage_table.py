@@ -35,7 +35,7 @@ STAGES = {
     "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
     "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate")),
-    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",)),
+    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",), ("launcher",)),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "llm", "seed"), ("hardware", "tracker"), shared=True),
     "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
     "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator")),

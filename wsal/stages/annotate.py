@@ -145,7 +145,7 @@ def _asked(query: Artifact) -> pl.DataFrame:
 def _gold(pool: Artifact, ids: pl.Series, rows: pl.Series) -> dict[str, int]:
     """The gold labels of the texts asked, by the ids that they have in the query."""
     gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
-    held = pl.read_parquet(pool.path / "pool.parquet", columns=["id"]).with_row_index("row")
+    held = tables.column(pool.path / "pool.parquet", "id").to_frame().with_row_index("row")
     places = pl.DataFrame({"asked": ids, "row": rows.cast(pl.UInt32)}).drop_nulls("row")
     known = places.join(held, on="row", how="inner").join(gold, on="id", how="inner")
     found: dict[str, int] = dict(known.select("asked", "label").iter_rows())

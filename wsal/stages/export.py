@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from wsal import tables
 from wsal.artifacts import Artifact, Facts
@@ -34,7 +33,7 @@ def export(
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
     calibration = for_calibration(pool, classifier, earlier_queries, earlier_annotations)
-    pool_texts = pl.read_parquet(pool.path / "pool.parquet", columns=["text"])["text"]
+    pool_texts = tables.column(pool.path / "pool.parquet", "text")
     texts, gold, compared_on = pool_texts, None, "pool"
     if pool.facts["n_test"]:
         test = tables.read(pool.path / "test.parquet")

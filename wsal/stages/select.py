@@ -53,6 +53,7 @@ from wsal.rounds.query import (
     with_texts,
 )
 from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
+from wsal.shards import read_array
 
 
 def select(
@@ -98,7 +99,7 @@ def select(
     answers = frame_answers(pool, llm_votes, frame)
     state = RoundState(
         number=number,
-        embeddings=np.load(embeddings.path / "embeddings.npy", mmap_mode="r", allow_pickle=False),
+        embeddings=read_array(embeddings.path / "embeddings.npy"),
         frame=frame,
         frame_probs=frame_probs(embeddings, classifier, frame),
         asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
