@@ -120,6 +120,24 @@ def test_padding_does_not_change_a_prediction(path):
     np.testing.assert_allclose(together[::5], alone, atol=1e-5)
 
 
+LONGEST = {"Bert": 512, "Electra": 512, "XLMRoberta": 129, "GPT2": 130}
+
+
+def test_texts_longer_than_a_model_can_read_are_refused_before_it_runs(path):
+    most = LONGEST.get(path.name[:-1])  # the folder is called FAMILY0
+    settings = EncoderSettings(str(path), max_length=(most or 512), precision="fp32")
+    classifier = new_classifier(settings, HardwareSettings("cpu"), LABELS, load_tokenizer(path), 0)
+    longest = " ".join(["item"] * 1_000)
+    assert np.isfinite(predict(classifier, [longest], "test")[0]).all()
+    if most:
+        too_long = EncoderSettings(str(path), max_length=most + 1, precision="fp32")
+        with pytest.raises(ConfigError, match=f"reads {most} word pieces at most"):
+            new_classifier(too_long, HardwareSettings("cpu"), LABELS, load_tokenizer(path), 0)
+        classifier.save(path / "saved")
+        with pytest.raises(ConfigError, match=f"encoder.max_length={most} or less"):
+            load_classifier(path / "saved", too_long, HardwareSettings("cpu"))
+
+
 def test_layers_are_told_apart(path):
     names = [name for name, _ in fresh(path).model.named_parameters()]
     depths = {depth_of(name, 2) for name in names}

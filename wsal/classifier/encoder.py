@@ -12,21 +12,19 @@ import torch
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
-    BertConfig,
-    BertForSequenceClassification,
-    BertTokenizer,
 )
 from transformers.utils import logging as hf_logging
 
 from wsal.classifier.attention import is_bidirectional, use_short_attention
 from wsal.classifier.finite import must_be_finite
 from wsal.classifier.hardware import device_of, uses_bf16
+from wsal.classifier.positions import check_length
+from wsal.classifier.tiny import tiny_model, tiny_tokenizer
 from wsal.classifier.tokens import Tokens, tokenise
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.settings import EncoderSettings, HardwareSettings
 
-TINY_WORDS = 2000
 CANNOT_PAD = (
     "its tokenizer has neither a padding token nor an end-of-text token, so texts cannot be "
     "batched; add a pad_token to its tokenizer_config.json, or choose another encoder"
@@ -84,7 +82,7 @@ def new_tokenizer(encoder: EncoderSettings, texts: Iterable[str]) -> Any:  # noq
         ConfigError: there is no tokenizer at `encoder.path`.
     """
     if encoder.path == "tiny":
-        return _tiny_tokenizer(texts)
+        return tiny_tokenizer(texts)
     return load_tokenizer(encoder_path(encoder.path))
 
 
@@ -98,15 +96,17 @@ def new_classifier(
     """The encoder with an untrained head for these classes.
 
     Raises:
-        ConfigError: there is no model at `encoder.path`.
+        ConfigError: there is no model at `encoder.path`, or it cannot read texts of
+            `encoder.max_length`.
     """
     torch.manual_seed(seed)  # Hugging Face draws the weights of the head from the global stream
     if encoder.path == "tiny":
-        model = _tiny_model(encoder, labels, len(tokenizer))
+        model = tiny_model(encoder, labels, len(tokenizer))
     else:
         model = _load(encoder_path(encoder.path), labels)
     if model.config.pad_token_id is None:  # by which a causal model finds the last token
         model.config.pad_token_id = tokenizer.pad_token_id
+    check_length(model, encoder.max_length)
     set_attention(model, encoder, hardware)
     return Classifier(model, tokenizer, encoder, hardware)
 
@@ -114,8 +114,13 @@ def new_classifier(
 def load_classifier(
     folder: Path, encoder: EncoderSettings, hardware: HardwareSettings
 ) -> Classifier:
-    """The classifier that `Classifier.save` wrote."""
+    """The classifier that `Classifier.save` wrote.
+
+    Raises:
+        ConfigError: it cannot read texts of `encoder.max_length`.
+    """
     model = _load(str(folder), None)
+    check_length(model, encoder.max_length)
     set_attention(model, encoder, hardware)
     return Classifier(model, load_tokenizer(str(folder)), encoder, hardware)
 
@@ -220,31 +225,3 @@ def _cannot_load(path: str, error: Exception) -> ConfigError:
         f"no encoder can be loaded from encoder.path={path!r}: {error}; expected a local "
         "folder or a Hugging Face id with a sequence-classification model"
     )
-
-
-def _tiny_tokenizer(texts: Iterable[str]) -> Any:  # noqa: ANN401
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words: dict[str, int] = {}
-    for text in texts:
-        for word in text.lower().split():
-            words[word] = words.get(word, 0) + 1
-    letters = sorted({letter for word in words for letter in word})
-    common = sorted(words, key=lambda word: (-words[word], word))[:TINY_WORDS]
-    pieces = dict.fromkeys([*special, *letters, *(f"##{letter}" for letter in letters), *common])
-    vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return BertTokenizer(vocab=vocabulary, do_lower_case=True)
-
-
-def _tiny_model(encoder: EncoderSettings, labels: LabelSet, n_pieces: int) -> Any:  # noqa: ANN401
-    """A random BERT of two small layers."""
-    config = BertConfig(
-        vocab_size=n_pieces,
-        hidden_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=128,
-        max_position_embeddings=encoder.max_length,
-        id2label=dict(enumerate(labels.names)),
-        label2id={name: number for number, name in enumerate(labels.names)},
-    )
-    return BertForSequenceClassification(config)
