@@ -72,12 +72,10 @@ def least_leads(texts: Embeddings, mixture: Mixture, abstain: float) -> np.ndarr
     classes, leads = _classes_and_leads(texts, mixture)
     least = np.full(len(mixture.directions), -np.inf)
     for label in range(len(least)):
-        own = np.sort(leads[classes == label]).astype(np.float64)
-        n_unsure = int(np.floor(abstain * len(own)))
+        own = np.append(np.sort(leads[classes == label]).astype(np.float64), np.inf)
+        n_unsure = int(np.floor(abstain * (len(own) - 1)))
         if n_unsure:
-            least[label] = (
-                np.inf if n_unsure == len(own) else own[n_unsure - 1 : n_unsure + 1].mean()
-            )
+            least[label] = own[n_unsure - 1 : n_unsure + 1].mean()
     return least
 
 
