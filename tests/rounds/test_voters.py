@@ -122,9 +122,7 @@ def test_without_terms_the_voters_are_the_rules():
     voters = Voters.of(Terms.none(), 2)
     held = voters.with_terms(SparseVotes.of(votes), Terms.none())
     assert held.by_term is None
-    table = voters.table(
-        count_by_voter(held, np.array([0, 2, -1])), ["x", "y"], [(), ()], LABELS
-    )
+    table = voters.table(count_by_voter(held, np.array([0, 2, -1])), ["x", "y"], [(), ()], LABELS)
     assert table.select("rule", "term", "n_votes", "n_gold", "accuracy").rows() == [
         ("x", None, 2, 1, 1.0), ("y", None, 2, 1, 1.0)
     ]  # fmt: skip

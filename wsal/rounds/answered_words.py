@@ -88,10 +88,12 @@ class AnsweredWords:
 
     def voters_table(self, votes: Artifact, pool: Artifact) -> pl.DataFrame:
         """The table of all voters, those of answered words last: columns of tables.VOTERS."""
+        none = Part(0, range(0))
+        _, _, voters, names = self._cast(votes, pool, "pool", none)
         counts, sizes = [], tables.rows_of_shards(pool.path / "pool.parquet")
         for shard, gold in enumerate(gold_of_pool(pool.path)):
             for part in parts_of(sizes, [shard]):
-                matrix, terms, voters, names = self._cast(votes, pool, "pool", part)
+                matrix, terms, _, _ = self._cast(votes, pool, "pool", part)
                 cast = voters.with_terms(matrix, terms)
                 counts.append(count_by_voter(cast, gold[part.rows]))
         return voters.table(pl.concat(counts), names, self._term_names(votes), self.labels)

@@ -75,7 +75,7 @@ class WeakWork:
             def parts() -> Iterator[list[pl.DataFrame]]:
                 nonlocal n_covered
                 for part in parts_of(sizes, [shard.number]):
-                    first = sum(sizes[: shard.number]) + part.rows.start
+                    first = sum(sizes[: shard.number]) + part.first
                     votes = self.words.read_votes(self.votes, self.pool, "pool", part)
                     table = weak_table(self.fitted, votes, self.settings, self.labels, first)
                     ids = tables.take_part(files[shard.number], part.rows, ["id"])["id"]

@@ -31,6 +31,11 @@ class Part:
     shard: int
     rows: range | Rows
 
+    @property
+    def first(self) -> int:
+        """The first of the rows; 0 if there is none."""
+        return int(self.rows[0]) if len(self.rows) else 0
+
 
 def parts_of(sizes: Sequence[int], shards: Sequence[int] | None = None) -> Iterator[Part]:
     """All rows of a dataset, or of these shards of it, in parts of at most `PART`.

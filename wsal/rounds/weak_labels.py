@@ -107,8 +107,8 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
         raise ModelError(
             f"the label model ({fitted.why()}) gives no probabilities for {int((~good).sum()):,} "
             f"of {len(good):,} texts: {[float(p) for p in probs[row, :5]]} for the text in row "
-            f"{first + row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use another "
-            "(label_model=auto), or check the settings of this one"
+            f"{first + row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use "
+            "another (label_model=auto), or check the settings of this one"
         )
     return probs
 

@@ -68,7 +68,7 @@ def call(functions: Sequence[Function], records: pl.DataFrame, labels: LabelSet)
     return [_call(function, rows, labels) for function in functions]
 
 
-def by_name(function: Function) -> tuple[str, str]:
+def by_name(function: Callable[..., Any]) -> tuple[str, str]:
     """The module and the name by which another process finds the function.
 
     Raises:
@@ -82,7 +82,7 @@ def by_name(function: Function) -> tuple[str, str]:
     return function.__module__, function.__qualname__
 
 
-def is_importable(function: Function) -> bool:
+def is_importable(function: Callable[..., Any]) -> bool:
     """Whether another process finds the function by its name; not one defined in a notebook."""
     try:
         module = sys.modules[function.__module__]
