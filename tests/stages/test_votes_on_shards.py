@@ -139,7 +139,7 @@ def test_what_functions_may_fail_on_counts_in_all_shards(shards, whole, tmp_path
     given = {"pool": shards, "rules": {"f": fails_on_three}, "seed": 0, "launcher": ONE}
     monkeypatch.setitem(globals(), "FAIL_ON", set(texts.gather([3, 100, 250])))
     make(tmp_path / "three", vote, **given)
-    FAIL_ON.add(texts[300])
+    FAIL_ON.add(texts[280])
     with pytest.raises(RuleError, match=r"rule 'f': .*failed on record.*3 more; tolerance 3"):
         make(tmp_path / "four", vote, **given)
 
@@ -163,7 +163,7 @@ def test_rules_that_learn_from_texts_learn_the_same(whole, shards, tmp_path, mon
     many = make(tmp_path / "many", vote, pool=Artifact(few / "shards"), **given)
     check_same(one, many)
     votes = tables.read(many.path / "votes.parquet")["name_similarity"]
-    assert votes.n_unique() > 2
+    assert 0.2 < (votes >= 0).mean() < 0.8
 
 
 def test_gold_in_as_many_files_as_the_pool(whole, shards, tmp_path):

@@ -27,6 +27,7 @@ from wsal.rules.terms import Terms, Voted
 from wsal.rules.voting import CHUNK, CompiledRules
 from wsal.shards import shard_files
 
+AT_ONCE = 16  # chunks whose counts are put together
 VOTED_ON = ("id", "text", "fields")  # columns
 REPORTED: tables.Schema = {
     "id": pl.String,
@@ -73,7 +74,7 @@ class VoteWork:
 
         def work(shard: Shard) -> Facts:
             context.failures.clear()
-            counts, n_gold = VoteCounts.none(), 0
+            counts, n_gold = [VoteCounts.none()], 0
             first = firsts[shard.number]
 
             def parts() -> Iterator[list[pl.DataFrame]]:
@@ -93,7 +94,9 @@ class VoteWork:
                     if self.step is not None and gold is not None:
                         known = gold[start : rows.stop]
                         more = VoteCounts.of(votes, terms, known, self.has_terms).shifted(start)
-                        counts = VoteCounts.joined([counts, more])
+                        counts = [*counts, more]
+                        if len(counts) == AT_ONCE:
+                            counts = [VoteCounts.joined(counts)]
                         n_gold += int((known != ABSTAIN).sum())
                         labelled = chunk.with_columns(label=pl.Series(known))
                         offset = -(first + start) % self.step
@@ -108,8 +111,9 @@ class VoteWork:
                 schemas[REPORTED_FILE] = REPORTED
             tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
             if self.step is not None:
-                tables.write(counts.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
-                tables.write(counts.rare, shard.folder / RARE_FILE, RARE_TERMS)
+                total = VoteCounts.joined(counts)
+                tables.write(total.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
+                tables.write(total.rare, shard.folder / RARE_FILE, RARE_TERMS)
             return {"n_gold": n_gold, "failures": dict(context.failures)}
 
         return work

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.arrays import ABSTAIN, Classes, Vote, Votes
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.voters import LEAST_OF_TERM, REST, Voters
 from wsal.rules.terms import Terms
@@ -49,12 +49,39 @@ class VoteCounts:
             gold: `(texts,)`, -1 where unknown.
             has_terms: whether each rule has terms.
         """
-        entries = _entries(terms.rows, terms.rules, terms.terms, votes, gold)
-        of_rules = np.flatnonzero(~np.asarray(has_terms, dtype=bool))
-        places, rows = np.nonzero(votes.T[of_rules] != ABSTAIN)
-        whole = _entries(rows, of_rules[places], np.full(len(rows), REST), votes, gold)
-        by_term = _summed(entries)
-        return cls(pl.concat([by_term, _summed(whole)]), _of_rare(entries, by_term))
+        classes = votes[terms.rows, terms.rules]
+        known = gold[terms.rows]
+        n_terms, n_classes = int(terms.terms.max(initial=0)) + 1, int(classes.max(initial=0)) + 1
+        of_term = terms.rules.astype(np.int64) * n_terms + terms.terms
+        keys = pl.DataFrame(  # a single column: grouping by three takes several times as long
+            {
+                "key": of_term * n_classes + classes,
+                "known": known != ABSTAIN,
+                "right": known == classes,
+            }
+        )
+        counts = keys.group_by("key").agg(n=pl.len(), known=pl.sum("known"), right=pl.sum("right"))
+        of_pair, cls_of = np.divmod(counts["key"].to_numpy(), n_classes)
+        rule_of, term_of = np.divmod(of_pair, n_terms)
+        by_term = counts.with_columns(**{"rule": rule_of, "term": term_of, "class": cls_of}).select(
+            _typed(TERM_COUNTS)
+        )
+        sums = pl.DataFrame({"pair": of_pair, "n": counts["n"]}).group_by("pair").sum()
+        few = sums.filter(pl.col("n") < LEAST_OF_TERM)["pair"]
+        is_rare = pl.Series(of_term).is_in(few.implode()).to_numpy()
+        rare = pl.DataFrame(
+            {
+                "text": terms.rows[is_rare],
+                "rule": terms.rules[is_rare],
+                "term": terms.terms[is_rare],
+                "class": classes[is_rare],
+                "n": np.ones(int(is_rare.sum())),
+                "known": known[is_rare] != ABSTAIN,
+                "right": known[is_rare] == classes[is_rare],
+            }
+        ).select(_typed(RARE_TERMS))
+        whole = [_of_rule(j, votes[:, j], gold) for j, has in enumerate(has_terms) if not has]
+        return cls(pl.concat([by_term, *whole]), rare)
 
     @classmethod
     def none(cls) -> "VoteCounts":
@@ -105,27 +132,40 @@ def count_by_voter(votes: SparseVotes, gold: Classes) -> pl.DataFrame:
     """The same of votes in memory, with those of voters; `gold` `(texts,)` is -1 where unknown."""
     cast = votes.voters
     true = np.repeat(gold, cast.n_votes)
-    entries = pl.DataFrame({"voter": cast.rules.astype(np.uint32), "class": cast.classes})
-    entries = entries.with_columns(_sums(cast.classes, true))
-    return entries.group_by("voter", "class").agg(pl.col(*SUMS).sum())
+    entries = pl.DataFrame(
+        {
+            "voter": cast.rules.astype(np.uint32),
+            "class": cast.classes,
+            "known": true != ABSTAIN,
+            "right": true == cast.classes,
+        }
+    )
+    of_class = entries.group_by("voter", "class")
+    return of_class.agg(n=pl.len(), known=pl.sum("known"), right=pl.sum("right"))
 
 
 def _summed(entries: pl.DataFrame) -> pl.DataFrame:
     return entries.group_by(KEYS).agg(pl.col(*SUMS).sum())
 
 
-def _entries(
-    rows: np.ndarray, rules: np.ndarray, terms: np.ndarray, votes: Votes, gold: Classes
-) -> pl.DataFrame:
-    classes = votes[rows, rules]
-    columns = {"text": rows, "rule": rules, "term": terms, "class": classes}
-    frame = pl.DataFrame(columns, schema={n: RARE_TERMS[n] for n in columns})
-    return frame.with_columns(_sums(classes, gold[rows]))
+def _of_rule(rule: int, votes: Vote, gold: Classes) -> pl.DataFrame:
+    """The counts of a rule without terms."""
+    rows = np.flatnonzero((gold != ABSTAIN) & (votes != ABSTAIN))
+    right = rows[votes[rows] == gold[rows]]
+    size = int(votes.max(initial=ABSTAIN)) + 2
+    n, known, right = (
+        np.bincount(v + 1, minlength=size)[1:] for v in (votes, votes[rows], votes[right])
+    )
+    frame = pl.DataFrame({"n": n, "known": known, "right": right}).with_columns(
+        pl.lit(rule).alias("rule"),
+        pl.lit(REST).alias("term"),
+        pl.int_range(pl.len()).alias("class"),
+    )
+    return frame.filter(pl.col("n") > 0).select(_typed(TERM_COUNTS))
 
 
-def _sums(classes: np.ndarray, gold: np.ndarray) -> list[pl.Series]:
-    sums = (np.ones(len(classes), np.int64), gold != ABSTAIN, gold == classes)
-    return [pl.Series(name, of.astype(np.int64)) for name, of in zip(SUMS, sums, strict=True)]
+def _typed(schema: tables.Schema) -> list[pl.Expr]:
+    return [pl.col(name).cast(kind) for name, kind in schema.items()]
 
 
 def _of_rare(entries: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:

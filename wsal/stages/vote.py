@@ -14,7 +14,7 @@ from wsal.launch.shards import work_on_shards
 from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_FILE, VoteWork
 from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
-from wsal.rounds.vote_tables import VOTERS_FILE, votes_file
+from wsal.rounds.vote_tables import VOTERS_FILE, parts_of, votes_file
 from wsal.rules import analysis
 from wsal.rules.base import Rule, naming
 from wsal.rules.functions import FunctionRule
@@ -91,12 +91,14 @@ def _sample(out: Path, step: int) -> Votes:
     path = out / votes_file("pool")
     names, n_texts = tables.rule_names(path), tables.n_rows(path)
     votes = np.empty((-(-n_texts // step), len(names)), dtype=np.int16, order="F")
-    first = 0
-    for chunk in tables.chunks(path, names) if names else ():
+    sizes = tables.rows_of_shards(path)
+    firsts = np.cumsum([0, *sizes]).tolist()
+    for part in parts_of(sizes) if names else ():
+        first = firsts[part.shard] + part.first
+        chunk = tables.take_part(shard_files(path)[part.shard], part.rows, names)
         sample = chunk[-first % step :].gather_every(step)
         start = -(-first // step)
         votes[start : start + len(sample)] = sample.to_numpy()
-        first += len(chunk)
     return votes
 
 
