@@ -21,7 +21,6 @@ from titles import keyword_lists, regexes, titles
 from wsal import tables
 from wsal.artifacts import Artifact, create
 from wsal.labels import LabelSet
-from wsal.rules.lookup import Lookup
 from wsal.rules.patterns import Keyword, Regex
 from wsal.settings import LauncherSettings
 from wsal.shards import shard_path
@@ -56,13 +55,10 @@ def write_pool(folder, n):
 
 
 def hundred_rules():
-    """60 lists of words, 30 patterns, and 10 lists of brands."""
+    """60 lists of words and 40 patterns."""
     rules = {f"k{i}": Keyword(f"c{i % CLASSES}", words) for i, words in enumerate(keyword_lists())}
-    rules |= {f"r{i}": Regex(f"c{i % CLASSES}", regex) for i, regex in enumerate(regexes())}
-    for i, words in enumerate(keyword_lists(70)[60:]):
-        brands = {word.title(): f"c{i % CLASSES}" for word in words}
-        rules[f"b{i}"] = Lookup("brand", brands)
-    return rules
+    patterns = enumerate(regexes(40))
+    return rules | {f"r{i}": Regex(f"c{i % CLASSES}", pattern) for i, pattern in patterns}
 
 
 def measured(folder, processes):
