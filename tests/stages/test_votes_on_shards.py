@@ -13,12 +13,18 @@ from helpers import CONF, split_table
 from hydra import compose, initialize_config_dir
 
 from wsal import tables
+from wsal.annotation.llm_tables import VOTES_FILE
+from wsal.annotation.questions import DEPENDS, WORDS, WORDS_FILE
 from wsal.artifacts import Artifact, Previous, create
 from wsal.config.composed import check
 from wsal.errors import ModelError, RuleError, TableError
+from wsal.labels import LabelSet
 from wsal.rounds import learning_votes, vote_tables
+from wsal.rounds.answered import answered_rows
 from wsal.rounds.disagreement import disputed_texts, n_votes_of_texts
+from wsal.rounds.llm_sampling import DISPUTED, RANDOM
 from wsal.rounds.vote_tables import read_terms, read_votes
+from wsal.rounds.word_gold import gold_of_groups, gold_of_words
 from wsal.rules import base
 from wsal.rules.functions import rule
 from wsal.rules.patterns import Keyword
@@ -27,6 +33,7 @@ from wsal.settings import LauncherSettings
 from wsal.shards import shard_files
 from wsal.stages import vote as stage
 from wsal.stages.aggregate import aggregate
+from wsal.stages.reweigh import reweigh
 from wsal.stages.vote import vote
 
 ONE, TWO = LauncherSettings(), LauncherSettings(processes=2)
@@ -42,6 +49,7 @@ def fails_on_three(record):
 
 
 FAIL_ON = set()
+WORDS_ASKED = ["phone", "laptop"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,8 @@ def test_votes_voters_and_reports_do_not_depend_on_shards(whole, shards, tmp_pat
 
 def test_processes_and_kills_change_nothing(shards, whole, tmp_path):
     text = pl.read_parquet(whole[0].path / "pool.parquet")["text"][200]
-    rules = {"killed": Killed(str(tmp_path / "flag"), text), "tea": Keyword("Phones", ["phone"])}
+    rules = {"killed": Killed(str(tmp_path / "flag"), text), "f": fails_on_three}
+    rules["word"] = Keyword("Phones", ["phone"])
     given = {"pool": shards, "rules": rules, "seed": 0}
     with pytest.raises(ModelError, match="exit code -9"):
         make(tmp_path / "killed", vote, launcher=TWO, **given)
@@ -213,3 +222,87 @@ def test_weak_labels_do_not_depend_on_shards(whole, shards, tmp_path, monkeypatc
     assert some.facts["n_covered"] == expected.facts["n_covered"]
     assert not np.allclose(weak(some)[0], weak(expected)[0], atol=1e-3)
     assert (weak(some)[0].argmax(axis=1) == weak(expected)[0].argmax(axis=1)).mean() > 0.8
+
+
+def answered_by_model(pool, n):
+    """What a language model answered, in a folder as the stage `ask` writes it."""
+    texts = tables.read(pool.path / "pool.parquet").gather_every(3)[:n]
+    names = pool.facts["labels"]
+    return texts.select(
+        "id",
+        "text",
+        label=pl.Series([names[i % len(names)] for i in range(len(texts))]),
+        confidence=pl.Series(np.linspace(0.3, 0.95, len(texts)), dtype=pl.Float32),
+        source=pl.lit("logprobs"),
+        status=pl.lit("class"),
+        calls=1,
+        input_tokens=1,
+        output_tokens=1,
+        cost=0.0,
+        reason=pl.Series([RANDOM, DISPUTED] * (len(texts) // 2)),
+    )
+
+
+def test_answers_words_and_gold_count_in_their_shard(whole, shards, tmp_path, monkeypatch):
+    pool, run = whole
+    given = {"rules": run.components["rules"], "seed": 0, "launcher": ONE}
+    votes = {
+        "one": make(tmp_path / "one", vote, pool=pool, **given),
+        "many": make(tmp_path / "many", vote, pool=shards, **given),
+    }
+
+    def ask(out):
+        tables.write(answered_by_model(pool, 60), out / VOTES_FILE, tables.LLM_ANSWERS)
+        return {}
+
+    def annotate(out):
+        texts = tables.read(pool.path / "pool.parquet")[::9]
+        gold = tables.read(pool.path / "gold.parquet")
+        texts = texts.join(gold, on="id", maintain_order="left")
+        rows = texts.select("id", "text", label=pl.Series(
+            [pool.facts["labels"][label] for label in texts["label"]])).with_columns(
+            annotator=pl.lit("a"), seconds=1.0,
+            purpose=pl.Series([tables.TRAIN, tables.EVALUATE] * len(texts))[: len(texts)],
+        )  # fmt: skip
+        tables.write(rows, out / "annotations.parquet", tables.ANNOTATIONS)
+        words = pl.DataFrame({"word": WORDS_ASKED, "label": [pool.facts["labels"][0], DEPENDS]})
+        words = words.with_columns(annotator=pl.lit("a"), seconds=1.0)
+        tables.write(words, out / WORDS_FILE, WORDS)
+        return {}
+
+    llm_votes, annotations = make(tmp_path / "llm", ask), [make(tmp_path / "a", annotate)]
+    settings = {name: run.components[name] for name in ("label_model", "aggregate")}
+    made = {}
+    for name, of_pool in (("one", pool), ("many", shards)):
+        monkeypatch.setattr(vote_tables, "PART", 250_000 if name == "one" else 5)
+        inputs = {"pool": of_pool, "votes": votes[name], "llm_votes": llm_votes, "launcher": ONE}
+        made[name] = (
+            make(tmp_path / f"w-{name}", aggregate, **inputs, **settings),
+            make(tmp_path / f"r-{name}", reweigh, annotations=annotations, **inputs, **settings),
+        )
+    for one, many in zip(made["one"], made["many"], strict=True):
+        assert one.facts["n_answered"] == many.facts["n_answered"] > 0
+        assert one.facts["llm"] == many.facts["llm"]
+        assert answered_rows(one).tolist() == answered_rows(many).tolist()
+        for a, b in zip(weak(one), weak(many), strict=True):
+            assert np.allclose(a, b, atol=1e-4) if isinstance(a, np.ndarray) else a.equals(b)
+        alone = [tables.read(each.path / "rules_alone.parquet") for each in (one, many)]
+        assert alone[0].drop("probability").equals(alone[1].drop("probability"))
+        assert len(shard_files(many.path / "rules_alone.parquet")) > 40
+        for name in ("voters.parquet", "metrics.json"):
+            if (one.path / name).exists():
+                assert (one.path / name).read_bytes() == (many.path / name).read_bytes()
+    assert made["one"][1].facts["n_words"] == len(WORDS_ASKED)
+    labels = LabelSet(tuple(pool.facts["labels"]))
+    words = [gold_of_words(each, [*WORDS_ASKED, "xyz"], labels) for each in (pool, shards)]
+    assert words[0] == words[1]
+    assert set(words[0]) == set(WORDS_ASKED)
+    texts = tables.read(pool.path / "pool.parquet")["text"]
+    groups = pl.DataFrame(
+        {
+            "id": ["a", "b"],
+            "label": [labels.names[0]] * 2,
+            "examples": [texts[:2].to_list(), [texts[9], "none"]],
+        }
+    )
+    assert gold_of_groups(pool, groups, labels) == gold_of_groups(shards, groups, labels)

@@ -23,7 +23,7 @@ from wsal.rules.voting import check_rules
 from wsal.settings import LauncherSettings
 from wsal.shards import shard_files
 
-REPORTED_VOTES = 2**28  # votes that the report is made on at most; of more texts, an even sample
+REPORTED_VOTES = 2**27  # votes that the report is made on at most; of more texts, an even sample
 
 
 def vote(
