@@ -19,9 +19,9 @@ def gold_of_shard(pool: Path, number: int) -> Classes:
     shards = shard_files(pool / "pool.parquet")
     path = files[number] if len(files) == len(shards) else pool / "gold.parquet"
     gold = tables.read(path, tables.GOLD)
-    ids = tables.column(shards[number], "id")
     if gold.is_empty():
-        return np.full(len(ids), ABSTAIN, dtype=np.int64)
+        return np.full(tables.n_rows(shards[number]), ABSTAIN, dtype=np.int64)
+    ids = tables.column(shards[number], "id")
     joined = ids.to_frame().join(gold, on="id", how="left", maintain_order="left")
     return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
 

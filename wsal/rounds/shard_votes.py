@@ -1,6 +1,6 @@
 """The work of the vote stage on a shard: let rules vote, and count for the reports."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Votes
+from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.artifacts import Facts
 from wsal.labels import LabelSet
 from wsal.launch.sealing import Shard, WorkOnShard
@@ -74,49 +74,47 @@ class VoteWork:
 
         def work(shard: Shard) -> Facts:
             context.failures.clear()
-            counts, n_gold = [VoteCounts.none()], 0
             first = firsts[shard.number]
+            gold = None if self.step is None else gold_of_shard(self.pool, shard.number)
+            counts = [VoteCounts.none()]
 
             def parts() -> Iterator[list[pl.DataFrame]]:
-                nonlocal counts, n_gold
-                gold = None if self.step is None else gold_of_shard(self.pool, shard.number)
-                columns = VOTED_ON if gold is None else (*VOTED_ON, "n_copies")
-                chunks = tables.chunks(shard_files(self.table)[shard.number], columns, CHUNK)
-                start = 0  # row of the shard
-                for chunk, voted in compiled.vote(chunks, first):
-                    rows = range(start, start + len(chunk))
-                    votes, terms = self._complete(voted, Part(shard.number, rows))
-                    table = dict(zip(self.names, votes.T, strict=True))
-                    frames = [
-                        pl.DataFrame({"id": chunk["id"], **table}),
-                        terms_table(terms.shifted(start)),
-                    ]
+                for chunk in self._voted(compiled, shard.number, first):
+                    frames = chunk.tables(self.names)
                     if self.step is not None and gold is not None:
-                        known = gold[start : rows.stop]
-                        more = VoteCounts.of(votes, terms, known, self.has_terms).shifted(start)
-                        counts = [*counts, more]
+                        known = gold[chunk.first : chunk.first + len(chunk.records)]
+                        counts.append(chunk.counts(known, self.has_terms))
                         if len(counts) == AT_ONCE:
-                            counts = [VoteCounts.joined(counts)]
-                        n_gold += int((known != ABSTAIN).sum())
-                        labelled = chunk.with_columns(label=pl.Series(known))
-                        offset = -(first + start) % self.step
-                        frames.append(labelled[offset:].gather_every(self.step))
+                            counts[:] = [VoteCounts.joined(counts)]
+                        offset = -(first + chunk.first) % self.step
+                        frames.append(chunk.reported(known)[offset:].gather_every(self.step))
                     yield frames
-                    start = rows.stop
-                    shard.advance(len(chunk))
+                    shard.advance(len(chunk.records))
 
             schemas = {votes_file(self.split): tables.votes_schema(self.names)}
             schemas[terms_file(self.split)] = tables.TERMS
-            if self.step is not None:
+            if gold is not None:
                 schemas[REPORTED_FILE] = REPORTED
             tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
-            if self.step is not None:
-                total = VoteCounts.joined(counts)
-                tables.write(total.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
-                tables.write(total.rare, shard.folder / RARE_FILE, RARE_TERMS)
+            if gold is None:
+                return {"failures": dict(context.failures)}
+            total = VoteCounts.joined(counts)
+            tables.write(total.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
+            tables.write(total.rare, shard.folder / RARE_FILE, RARE_TERMS)
+            n_gold = int((gold != ABSTAIN).sum())
             return {"n_gold": n_gold, "failures": dict(context.failures)}
 
         return work
+
+    def _voted(self, compiled: CompiledRules, number: int, first: int) -> Iterator["VotedChunk"]:
+        """The records of a shard and all votes on them; `first` is its first row in the pool."""
+        columns = VOTED_ON if self.step is None else (*VOTED_ON, "n_copies")
+        chunks = tables.chunks(shard_files(self.table)[number], columns, CHUNK)
+        start = 0
+        for records, voted in compiled.vote(chunks, first):
+            part = Part(number, range(start, start + len(records)))
+            yield VotedChunk(start, records, *self._complete(voted, part))
+            start += len(records)
 
     def _complete(self, voted: Voted, part: Part) -> tuple[Votes, Terms]:
         """The votes and terms of all rules: of those that voted, and of those taken over."""
@@ -131,3 +129,28 @@ class VoteWork:
         votes[:, [self.names.index(name) for name in kept]] = earlier.to_numpy()
         terms = terms_of_rules(self.previous, self.split, kept, self.names, part)
         return votes, Terms.joined([voted.terms.at(columns), terms])
+
+
+@dataclass(frozen=True)
+class VotedChunk:
+    """Some records of a shard, and the votes of all rules on them."""
+
+    first: int
+    """The row of the first record in the shard; the terms number it 0."""
+    records: pl.DataFrame
+    votes: Votes
+    terms: Terms
+
+    def tables(self, names: Sequence[str]) -> list[pl.DataFrame]:
+        """What is added to the tables of votes and of terms."""
+        votes = dict(zip(names, self.votes.T, strict=True))
+        table = pl.DataFrame({"id": self.records["id"], **votes})
+        return [table, terms_table(self.terms.shifted(self.first))]
+
+    def counts(self, gold: Classes, has_terms: Sequence[bool]) -> VoteCounts:
+        """What is counted of the votes; `gold` `(records,)` is -1 where unknown."""
+        return VoteCounts.of(self.votes, self.terms, gold, has_terms).shifted(self.first)
+
+    def reported(self, gold: Classes) -> pl.DataFrame:
+        """The columns of REPORTED."""
+        return self.records.with_columns(label=pl.Series(gold))

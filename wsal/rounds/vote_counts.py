@@ -49,39 +49,29 @@ class VoteCounts:
             gold: `(texts,)`, -1 where unknown.
             has_terms: whether each rule has terms.
         """
-        classes = votes[terms.rows, terms.rules]
-        known = gold[terms.rows]
+        classes, known = votes[terms.rows, terms.rules], gold[terms.rows]
         n_terms, n_classes = int(terms.terms.max(initial=0)) + 1, int(classes.max(initial=0)) + 1
-        of_term = terms.rules.astype(np.int64) * n_terms + terms.terms
-        keys = pl.DataFrame(  # a single column: grouping by three takes several times as long
+        pair = terms.rules.astype(np.int64) * n_terms + terms.terms
+        entries = pl.DataFrame(
             {
-                "key": of_term * n_classes + classes,
+                "text": terms.rows,
+                "rule": terms.rules,
+                "term": terms.terms,
+                "class": classes,
                 "known": known != ABSTAIN,
                 "right": known == classes,
+                "pair": pair,  # grouping by a single number is several times as fast
+                "key": pair * n_classes + classes,
             }
         )
-        counts = keys.group_by("key").agg(n=pl.len(), known=pl.sum("known"), right=pl.sum("right"))
-        of_pair, cls_of = np.divmod(counts["key"].to_numpy(), n_classes)
-        rule_of, term_of = np.divmod(of_pair, n_terms)
-        by_term = counts.with_columns(**{"rule": rule_of, "term": term_of, "class": cls_of}).select(
-            _typed(TERM_COUNTS)
-        )
-        sums = pl.DataFrame({"pair": of_pair, "n": counts["n"]}).group_by("pair").sum()
-        few = sums.filter(pl.col("n") < LEAST_OF_TERM)["pair"]
-        is_rare = pl.Series(of_term).is_in(few.implode()).to_numpy()
-        rare = pl.DataFrame(
-            {
-                "text": terms.rows[is_rare],
-                "rule": terms.rules[is_rare],
-                "term": terms.terms[is_rare],
-                "class": classes[is_rare],
-                "n": np.ones(int(is_rare.sum())),
-                "known": known[is_rare] != ABSTAIN,
-                "right": known[is_rare] == classes[is_rare],
-            }
-        ).select(_typed(RARE_TERMS))
+        sums = (pl.len().alias("n"), pl.sum("known", "right"))
+        counts = entries.group_by("key").agg(pl.first("pair", *KEYS), *sums)
+        of_pair = counts.group_by("pair").agg(pl.sum("n"))
+        few = of_pair.filter(pl.col("n") < LEAST_OF_TERM)["pair"].implode()
+        rare = entries.filter(pl.col("pair").is_in(few)).with_columns(n=1)
         whole = [_of_rule(j, votes[:, j], gold) for j, has in enumerate(has_terms) if not has]
-        return cls(pl.concat([by_term, *whole]), rare)
+        counts = pl.concat([counts.select(_typed(TERM_COUNTS)), *whole])
+        return cls(counts, rare.select(_typed(RARE_TERMS)))
 
     @classmethod
     def none(cls) -> "VoteCounts":
