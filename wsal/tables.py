@@ -74,7 +74,8 @@ RULES: Schema = {
     "low": pl.Float64,  # ends of the 95% interval of the accuracy
     "high": pl.Float64,
 }
-# Which terms cast the votes, in order: rows and columns of the votes, positions in `term_names()`.
+# Which terms cast the votes, in order: rows of the shard, columns of the votes, and positions in
+# `term_names()`.
 TERMS: Schema = dict.fromkeys(("text", "rule", "term"), pl.Int32)
 # `number` is the `term` of TERMS; both are null for a whole rule, or for the rest of its terms.
 VOTERS: Schema = {"rule": pl.String, "term": pl.String, "number": pl.Int32}
@@ -188,16 +189,35 @@ def read(path: Path, schema: Schema | None = None) -> pl.DataFrame:
     return frame
 
 
-def take(path: Path, rows: Rows) -> pl.DataFrame:
+def chunks(
+    path: Path, columns: Sequence[str], at_once: int = ROWS_AT_ONCE
+) -> Iterator[pl.DataFrame]:
+    """These columns of the table at `path`, in frames of `at_once` rows; a file may end earlier."""
+    for file in shard_files(path):
+        with pq.ParquetFile(file) as opened:
+            for part in opened.iter_batches(at_once, columns=columns):
+                yield pl.DataFrame(part)
+
+
+def take(path: Path, rows: Rows, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """These rows of the table at `path`, in this order; the table is read in parts."""
     order = np.argsort(rows, kind="stable")
     ascending = np.asarray(rows)[order]
-    taken = [pq.read_schema(shard_files(path)[0]).empty_table()]
-    for first, part in _parts(path, wanted=ascending):
+    schema = pq.read_schema(shard_files(path)[0])
+    taken = [schema.empty_table() if columns is None else schema.empty_table().select(columns)]
+    for first, part in _parts(path, columns, wanted=ascending):
         start, end = np.searchsorted(ascending, [first, first + len(part)])
         taken.append(pa.Table.from_batches([part]).take(ascending[start:end] - first))
     frame = pl.DataFrame(pa.concat_tables(taken))
     return frame[np.argsort(order, kind="stable")]
+
+
+def take_part(path: Path, rows: range | Rows, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns of some rows, ascending; if they are a range, no other rows are decoded."""
+    if isinstance(rows, range):
+        wanted = scan(path).select(columns).slice(rows.start, len(rows))
+        return wanted.collect() if len(columns) else pl.DataFrame()
+    return take(path, rows, columns)
 
 
 def _parts(

@@ -14,7 +14,7 @@ from wsal.label_models.majority import FittedMajority, Majority
 from wsal.labels import LabelSet
 from wsal.rounds.weak_labels import class_prior, fill_uncovered
 from wsal.run.pipeline import run_stage
-from wsal.settings import AggregateSettings
+from wsal.settings import AggregateSettings, LauncherSettings
 from wsal.stages.aggregate import aggregate
 
 
@@ -113,7 +113,8 @@ def test_what_is_no_probability_stops_the_run_where_it_appears(stages, tmp_path,
     pool, votes = stages(["prepare"]), stages(["vote"])
     out = tmp_path / "out"
     out.mkdir()
-    given = {"pool": pool, "votes": votes, "aggregate": AggregateSettings()}
+    given = {"pool": pool, "votes": votes, "aggregate": AggregateSettings(),
+             "launcher": LauncherSettings()}  # fmt: skip
     with pytest.raises(ModelError, match=r"for 1 of \d+ texts.*row \d+.*label_model=auto"):
         aggregate(out, label_model=Breaks(), **given)
     aggregate(out, label_model=Majority(), **given)

@@ -13,7 +13,7 @@ from wsal.rounds.evaluation_frame import Frame, choose_reference, frame_rows, ne
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_sampling import MEASURES, RANDOM
 from wsal.rounds.llm_worth import llm_facts
-from wsal.settings import AggregateSettings
+from wsal.settings import AggregateSettings, LauncherSettings
 from wsal.stages.reweigh import reweigh
 
 LABELS = ["Cat", "Dog"]
@@ -88,7 +88,7 @@ def test_answers_of_rounds_count_when_there_is_no_language_model_any_more(
     out.mkdir()
     model, settings = Majority(), AggregateSettings()
     arguments = {"pool": pool, "votes": rules, "label_model": model, "aggregate": settings}
-    reweigh(out, annotations=annotations, **arguments)
+    reweigh(out, annotations=annotations, launcher=LauncherSettings(), **arguments)
     assert np.load(out / "answered.npy").tolist() == [0, 1, 2, 3, 5]
 
 

@@ -11,6 +11,7 @@ from wsal.errors import TableError
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.rule_report import terms_shown, with_learned
+from wsal.rounds.vote_counts import count_by_voter
 from wsal.rounds.voters import LEAST_OF_TERM, REST, Voters
 from wsal.rules.terms import Terms
 
@@ -86,7 +87,7 @@ def test_the_table_of_voters_equals_a_loop_and_gives_them_back():
     term_names = [tuple(f"t{j}.{k}" for k in range(n)) for j, n in enumerate(N_TERMS)]
     voters = Voters.of(terms, len(names))
     held = voters.with_terms(SparseVotes.of(votes), terms)
-    table = voters.table(held, gold, names, term_names, LABELS)
+    table = voters.table(count_by_voter(held, gold), names, term_names, LABELS)
     assert dict(table.schema) == dict(pl.DataFrame(schema=tables.VOTERS).schema)
     cast = slow(terms, votes, terms)
     for voter, row in enumerate(table.iter_rows(named=True)):
@@ -121,7 +122,7 @@ def test_without_terms_the_voters_are_the_rules():
     voters = Voters.of(Terms.none(), 2)
     held = voters.with_terms(SparseVotes.of(votes), Terms.none())
     assert held.by_term is None
-    table = voters.table(held, np.array([0, 2, -1]), ["x", "y"], [(), ()], LABELS)
+    table = voters.table(count_by_voter(held, np.array([0, 2, -1])), ["x", "y"], [(), ()], LABELS)
     assert table.select("rule", "term", "n_votes", "n_gold", "accuracy").rows() == [
         ("x", None, 2, 1, 1.0), ("y", None, 2, 1, 1.0)
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from wsal.labels import LabelSet
 from wsal.rules import mixture
 from wsal.rules.base import Rule
 from wsal.rules.class_names import EMPTY_WORDS, parts_of, singular
-from wsal.rules.mixture import fit_mixture, sure_classes, unit
+from wsal.rules.mixture import fit_mixture, least_leads, sure_classes, unit
 from wsal.rules.names import NameKeywords, NameSimilarity
 from wsal.rules.similarity import Similarity
 from wsal.rules.testing import vote
@@ -98,7 +98,7 @@ def test_texts_correct_what_the_encoder_makes_of_a_name():
     by_texts = fitted.log_odds(texts).argmax(axis=1)
     assert (by_texts == gold).mean() > (nearest == gold).mean() + 0.05
     assert np.exp(fitted.log_shares) == pytest.approx(shares, abs=0.05)
-    sure = sure_classes(texts, fitted, 0.3)
+    sure = sure_classes(texts, fitted, least_leads(texts, fitted, 0.3))
     voted = sure >= 0
     assert (sure[voted] == by_texts[voted]).all()
     n_of_class = np.bincount(by_texts, minlength=5)
@@ -110,12 +110,13 @@ def test_texts_correct_what_the_encoder_makes_of_a_name():
 def test_texts_are_scored_in_parts_and_a_sample_is_fitted_to(monkeypatch):
     texts, names, _ = simulated(np.full(150, 1 / 150), 4000, np.random.default_rng(1))
     fitted = fit_mixture(texts, names)
-    whole = sure_classes(texts, fitted, 0.2)
+    whole = sure_classes(texts, fitted, least_leads(texts, fitted, 0.2))
     assert len(np.unique(whole)) > 140
     monkeypatch.setattr(mixture, "CHUNK", 700)
-    assert (sure_classes(texts, fitted, 0.2) == whole).all()
+    assert (sure_classes(texts, fitted, least_leads(texts, fitted, 0.2)) == whole).all()
     monkeypatch.setattr(mixture, "FITTED_TO", 1500)
-    sampled = sure_classes(texts, fit_mixture(texts, names), 0.2)
+    by_sample = fit_mixture(texts, names)
+    sampled = sure_classes(texts, by_sample, least_leads(texts, by_sample, 0.2))
     assert (sampled == whole).mean() > 0.7
     assert (fit_mixture(texts[::3], names).directions == fit_mixture(texts, names).directions).all()
 
@@ -126,7 +127,9 @@ def test_a_few_texts_go_to_the_nearest_names(n):
     names = unit(rng.normal(size=(4, 32)))
     gold = rng.integers(0, 4, n)
     texts = around(names, gold, 0.3, rng)
-    assert sure_classes(texts, fit_mixture(texts, names), 0).tolist() == gold.tolist()
+    fitted = fit_mixture(texts, names)
+    least = least_leads(texts, fitted, 0)
+    assert sure_classes(texts, fitted, least).tolist() == gold.tolist()
 
 
 WORDS = ["tea", "green", "coffee", "bean", "pot", "toy"]

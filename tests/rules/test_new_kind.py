@@ -44,13 +44,13 @@ class WithLetter:
     def vote_together(cls, rules, context):
         CALLS.append(list(rules))
 
-        def vote(rows):
+        def vote(chunk, first):
             votes = []
             for name, rule in rules.items():
                 with naming(name):
                     if rule.letter == "!":
                         raise RuleError("no letter")
-                    votes.append(rule.vote(context.records[rows], context.labels))
+                    votes.append(rule.vote(chunk, context.labels))
             return np.column_stack(votes)
 
         return vote

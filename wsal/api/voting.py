@@ -15,6 +15,7 @@ from wsal.labels import LabelSet
 from wsal.progress import progress_shown
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import report_tables
+from wsal.rounds.vote_counts import count_by_voter
 from wsal.rounds.voters import Voters
 from wsal.rules.base import Rule
 from wsal.rules.terms import Terms
@@ -91,7 +92,8 @@ class PoolVotes:
         pool, labels = self.pool, self.pool.prepared.labels
         names, term_names = list(self.rules), names_of_terms(self.rules)
         report = report_tables(self.matrix, pool.gold, pool.records, names, labels, seed)
-        voters = self._voters.table(self.sparse, pool.gold, names, term_names, labels)
+        counts = count_by_voter(self.sparse, pool.gold)
+        voters = self._voters.table(counts, names, term_names, labels)
         return VoteReport(report | {"voters": voters})
 
     def __repr__(self) -> str:

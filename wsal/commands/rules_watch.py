@@ -41,13 +41,15 @@ class Embedder:
     vectors: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     """Encoder -> text -> `(dims,)`."""
 
-    def __call__(self, texts: Sequence[str], encoder: str) -> Embeddings:
+    def __call__(
+        self, texts: Sequence[str], encoder: str, *, learned_from: Sequence[str] | None = None
+    ) -> Embeddings:
         """Unit vectors `(texts, dims)` by the encoder at this path."""
         from wsal.classifier.text_embedding import embed_texts  # noqa: PLC0415  torch takes seconds
 
         known = self.vectors.setdefault(encoder, {})
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, embed_texts(new, encoder), strict=True))
+            known.update(zip(new, embed_texts(new, encoder, learned_from), strict=True))
         return np.stack([known[text] for text in texts])
 
 

@@ -1,6 +1,6 @@
 """The votes that were cast, without the abstentions: rules vote on few texts each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,6 +77,27 @@ class SparseVotes:
         by_text = sparse.csc_matrix(by_rule, (n_texts, n_rules)).tocsr()
         starts, rules = by_text.indptr.astype(np.int64), by_text.indices.astype(np.int32)
         return cls(starts, rules, by_text.data, n_rules)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[SparseVotes]") -> "SparseVotes":
+        """The votes of the same rules on the texts of all parts, of which there is at least one.
+
+        >>> votes = SparseVotes.of(np.array([[-1, 2], [0, 1]]))
+        >>> both = SparseVotes.joined([votes, votes])
+        >>> both.starts.tolist(), both.classes.tolist()
+        ([0, 1, 3, 4, 6], [2, 0, 1, 2, 0, 1])
+        """
+        if len(parts) == 1:
+            return parts[0]
+        terms = [part.by_term for part in parts if part.by_term]
+        by_term = replace(terms[0], votes=cls.joined([t.votes for t in terms])) if terms else None
+        return cls(
+            np.concatenate([[0], np.cumsum(np.concatenate([part.n_votes for part in parts]))]),
+            np.concatenate([part.rules for part in parts]),
+            np.concatenate([part.classes for part in parts]),
+            parts[0].n_rules,
+            by_term,
+        )
 
     def __len__(self) -> int:
         """How many texts there are, including those without a vote."""

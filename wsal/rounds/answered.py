@@ -1,28 +1,23 @@
 """What weak labels keep of a language model's part in them: files beside weak_labels.parquet."""
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 
-from wsal import tables
-from wsal.annotation.evidence import RULES_FILE
 from wsal.arrays import ABSTAIN, Probs, Rows
 from wsal.artifacts import Artifact
 
 ANSWERED_FILE = "answered.npy"
 
 
-def write_rules_alone(out: Path, ids: pl.Series, probs: Probs, has_vote: np.ndarray) -> None:
+def rules_alone(ids: pl.Series, probs: Probs, has_vote: np.ndarray) -> pl.DataFrame:
     """rules_alone.parquet: the likeliest class of each text by votes alone; -1 without votes."""
-    alone = pl.DataFrame(
+    return pl.DataFrame(
         {
             "id": ids,
             "label": np.where(has_vote, probs.argmax(axis=1), ABSTAIN),
             "probability": np.where(has_vote, probs.max(axis=1), 0.0),
         }
     )
-    tables.write(alone, out / RULES_FILE, tables.RULES_ALONE)
 
 
 def answered_rows(weak_labels: Artifact) -> Rows:

@@ -13,6 +13,7 @@ texts correct the precision of both, as they do for other voters.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -24,8 +25,12 @@ from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.rounds.pool_gold import gold_of_pool
+from wsal.rounds.vote_counts import count_by_voter
 from wsal.rounds.vote_tables import (
     VOTERS_FILE,
+    Part,
+    parts_of,
     read_rule_votes,
     read_terms,
     read_votes,
@@ -35,6 +40,7 @@ from wsal.rounds.voters import REST, Voters
 from wsal.rules.patterns import Keyword
 from wsal.rules.terms import Terms
 from wsal.rules.voting import collect_by_term
+from wsal.shards import shard_files
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,17 @@ class AnsweredWords:
         }
         return {f"answered words: {c}": Keyword(c, w) for c, w in words.items() if w}
 
-    def read_votes(self, votes: Artifact, pool: Artifact, split: str) -> SparseVotes:
-        """A split's votes, with those of answered words.
+    def read_votes(
+        self, votes: Artifact, pool: Artifact, split: str, part: Part | None = None
+    ) -> SparseVotes:
+        """A split's votes, with those of answered words; of all its texts or of a part.
 
         Raises:
             TableError: the tables of the artifact do not fit together.
         """
         if not self.answers:
-            return read_votes(votes, split)
-        matrix, terms, voters, _ = self._cast(votes, pool, split)
+            return read_votes(votes, split, part)
+        matrix, terms, voters, _ = self._cast(votes, pool, split, part)
         matrix = voters.with_terms(matrix, terms)
         if matrix.by_term is None:
             return matrix
@@ -80,29 +88,30 @@ class AnsweredWords:
 
     def voters_table(self, votes: Artifact, pool: Artifact) -> pl.DataFrame:
         """The table of all voters, those of answered words last: columns of tables.VOTERS."""
-        matrix, terms, voters, names = self._cast(votes, pool, "pool")
-        ids = tables.column(pool.path / "pool.parquet", "id").to_frame()
-        gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
-        truth = ids.join(gold, on="id", how="left", maintain_order="left")["label"].fill_null(-1)
-        cast = voters.with_terms(matrix, terms)
-        return voters.table(
-            cast, truth.to_numpy().astype(np.int64), names, self._term_names(votes), self.labels
-        )
+        none = Part(0, range(0))
+        _, _, voters, names = self._cast(votes, pool, "pool", none)
+        counts, sizes = [], tables.rows_of_shards(pool.path / "pool.parquet")
+        for shard, gold in enumerate(gold_of_pool(pool.path)):
+            for part in parts_of(sizes, [shard]):
+                matrix, terms, _, _ = self._cast(votes, pool, "pool", part)
+                cast = voters.with_terms(matrix, terms)
+                counts.append(count_by_voter(cast, gold[part.rows]))
+        return voters.table(pl.concat(counts), names, self._term_names(votes), self.labels)
 
     def _cast(
-        self, votes: Artifact, pool: Artifact, split: str
+        self, votes: Artifact, pool: Artifact, split: str, part: Part | None
     ) -> tuple[SparseVotes, Terms, Voters, list[str]]:
         """The votes of rules and of answered words, their terms, the voters, names of rules."""
         names = tables.rule_names(votes.path / votes_file(split))
-        cast, terms, voters = read_rule_votes(votes.path, split), Terms.none(), None
+        cast, terms, voters = read_rule_votes(votes.path, split, part), Terms.none(), None
         if (votes.path / VOTERS_FILE).exists():
-            terms = read_terms(votes.path, split)
+            terms = read_terms(votes.path, split, part)
             table = tables.read(votes.path / VOTERS_FILE, tables.VOTERS)
             voters = Voters.of_table(table, names)
             cast, terms = without_terms(cast, terms, self._replaced(table, voters))
         voters = voters or Voters.of(Terms.none(), len(names))
         rules = self.rules
-        records = tables.read(pool.path / f"{split}.parquet")
+        records = records_of(pool.path / f"{split}.parquet", part)
         more = collect_by_term(rules, records, self.labels)
         columns = range(len(names), len(names) + len(rules))
         own = [(j, t) for j, r in zip(columns, rules.values(), strict=True) for t in _terms_of(r)]
@@ -143,6 +152,14 @@ class AnsweredWords:
             elif term != REST and self._answer(term_names[rule][term]) == DEPENDS:
                 bounds[voter] = 0.0, PURE
         return bounds
+
+
+def records_of(path: Path, part: Part | None) -> pl.DataFrame:
+    """What rules about words need: of all records, or of a part."""
+    columns = ["id", "text", "fields"]
+    if part is None:
+        return tables.scan(path).select(columns).collect()
+    return tables.take_part(shard_files(path)[part.shard], part.rows, columns)
 
 
 def _terms_of(rule: Keyword) -> list[int]:

@@ -12,11 +12,10 @@ from wsal.llm.pool_texts import questions_about
 from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
 from wsal.llm.shortlist import shortlist
-from wsal.rounds.disagreement import disputed_texts
+from wsal.rounds.disagreement import disputed_texts, n_votes_of_texts
 from wsal.rounds.evaluation_frame import frame_rows, sample_size
 from wsal.rounds.llm_sampling import LLMSample, draw_sample, random_order
 from wsal.rounds.rule_embedding import embed_for_rules
-from wsal.rounds.vote_tables import read_rule_votes
 from wsal.rules.similarity import Similarity
 from wsal.settings import EvaluationSettings
 
@@ -29,7 +28,7 @@ def vote_questions(
     frame = _frame(pool, evaluation, seed, measure=measure)
     texts = tables.column(pool.path / "pool.parquet", "text")
     sample = draw_sample(
-        read_rule_votes(votes.path, "pool").n_votes,
+        n_votes_of_texts(votes),
         disputed_texts(votes),
         frame,
         llm.texts,

@@ -6,7 +6,7 @@ to be worse than the language model alone. So the answer comes first. Whether th
 how sure the model is, tells how likely the answer is right; if it is wrong, the rules may be right.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit
@@ -47,6 +47,10 @@ class LLMAnswers:
     def to_train_on(self) -> "LLMAnswers":
         """Those that name a class and are not there to measure with."""
         return self.take(~self.measures & (self.classes != ABSTAIN))
+
+    def at(self, places: Rows) -> "LLMAnswers":
+        """The same answers where texts have other rows, `(answers,)`."""
+        return replace(self, rows=places)
 
     def silver(self, gold: Classes) -> Classes:
         """What rules are weighed against: `(texts,)`, gold, else an answer, else -1.

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wsal import tables
-from wsal.arrays import Classes
 from wsal.errors import TableError
 from wsal.label_models.sparse import SparseVotes, TermVotes
 from wsal.labels import LabelSet
@@ -39,7 +38,12 @@ class Voters:
         ([0, 1, 1], [-1, 0, -1])
         """
         entries = pl.DataFrame({"rule": terms.rules, "term": terms.terms})
-        often = entries.group_by("rule", "term").len().filter(pl.col("len") >= LEAST_OF_TERM)
+        counts = entries.group_by("rule", "term").len()
+        return cls.of_frequent(counts.filter(pl.col("len") >= LEAST_OF_TERM), n_rules)
+
+    @classmethod
+    def of_frequent(cls, often: pl.DataFrame, n_rules: int) -> "Voters":
+        """The voters by the terms with enough votes: columns `rule` and `term`."""
         rules = np.concatenate([often["rule"].to_numpy(), np.arange(n_rules)]).astype(np.int32)
         named = np.concatenate([often["term"].to_numpy(), np.full(n_rules, REST)]).astype(np.int32)
         order = np.lexsort([named, named == REST, rules])
@@ -99,8 +103,7 @@ class Voters:
 
     def table(
         self,
-        votes: SparseVotes,
-        gold: Classes,
+        counts: pl.DataFrame,
         names: Sequence[str],
         term_names: Sequence[Sequence[str] | Mapping[int, str]],
         labels: LabelSet,
@@ -108,23 +111,17 @@ class Voters:
         """A table with the schema `tables.VOTERS`, a row for each voter.
 
         Args:
-            votes: on the pool, with `by_term`.
-            gold: `(texts,)`, -1 where unknown.
+            counts: the votes of each voter on the pool: `voter` (a row here), `class`, `n`, and of
+                those on texts with gold the number that is `known` and `right`.
             names: of the rules.
             term_names: the names of each rule's terms.
             labels: the classes.
         """
-        cast = votes.by_term.votes if votes.by_term else votes
-        entries = pl.DataFrame({"voter": cast.rules, "class": cast.classes})
-        true = np.repeat(gold, cast.n_votes)
-        entries = entries.with_columns(known=true >= 0, right=true == cast.classes)
-        counts = entries.group_by("voter").agg(
-            pl.len(),
-            pl.col("class").unique().sort(),
-            pl.col("known", "right").cast(pl.UInt32).sum(),
+        of_voters = counts.group_by("voter").agg(
+            pl.col("n", "known", "right").sum(), pl.col("class").unique().sort()
         )
-        by_voter = {row["voter"]: row for row in counts.iter_rows(named=True)}
-        nothing = {"len": 0, "class": [], "known": 0, "right": 0}
+        by_voter = {row["voter"]: row for row in of_voters.iter_rows(named=True)}
+        nothing = {"n": 0, "class": [], "known": 0, "right": 0}
         rows = []
         for voter, (rule, term) in enumerate(zip(self.rules, self.terms, strict=True)):
             row = by_voter.get(voter, nothing)
@@ -135,7 +132,7 @@ class Voters:
                     "term": None if term == REST else term_names[rule][term],
                     "number": None if term == REST else int(term),
                     "classes": [labels.names[c] for c in row["class"]],
-                    "n_votes": row["len"],
+                    "n_votes": row["n"],
                     "n_gold": row["known"],
                     "accuracy": row["right"] / row["known"] if row["known"] else None,
                     "low": low,

@@ -1,23 +1,20 @@
-"""Votes as the label model reads them; weak labels as the label model writes them."""
+"""Weak labels: what a label model makes of votes, and how good that is."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from safetensors.numpy import save_file
 
 from wsal import processes, tables
-from wsal.arrays import Classes, Prior, Probs, Rows
+from wsal.arrays import Prior, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
-from wsal.rounds.answered import ANSWERED_FILE, write_rules_alone
 from wsal.rounds.answered_words import AnsweredWords
-from wsal.rounds.sources import LLMAnswers, weigh_answers
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
@@ -35,63 +32,19 @@ class WeakTable:
 
 
 def weak_table(
-    fitted: FittedLabelModel, votes: SparseVotes, settings: AggregateSettings, labels: LabelSet
-) -> WeakTable:
-    """What a label model makes of the votes, with uncovered texts as the settings want them."""
-    covered = votes.n_votes > 0
-    probs = fill_uncovered(probs_of(fitted, votes), covered, settings, labels)
-    return WeakTable(probs, votes.n_votes, covered | (settings.uncovered != "drop"))
-
-
-def write_weak_labels(
-    out: Path,
-    pool: Artifact,
-    votes: SparseVotes,
     fitted: FittedLabelModel,
+    votes: SparseVotes,
     settings: AggregateSettings,
     labels: LabelSet,
-    llm: tuple[LLMAnswers, Classes] | None = None,
-) -> Facts:
-    """weak_labels.parquet and label_model.safetensors.
+    first: int = 0,
+) -> WeakTable:
+    """What a label model makes of the votes, with uncovered texts as the settings want them.
 
-    `llm` has answers of a language model to train on, and `(texts,)` gold, -1 where there is none.
-    With it there are also rules_alone.parquet, what the rules say without the answers, and
-    answered.npy, the rows of the pool that were answered.
+    `first` is the row of the first text in the pool, for messages.
     """
-    table = weak_table(fitted, votes, settings, labels)
-    ids = tables.column(pool.path / "pool.parquet", "id")
-    facts: Facts = {}
-    if llm is not None:
-        write_rules_alone(out, ids, table.probs, table.n_votes > 0)
-        table, facts = with_answers(table, *llm)
-        np.save(out / ANSWERED_FILE, llm[0].rows)
-    weak = pl.DataFrame(
-        {
-            "id": ids,
-            "probs": pl.Series(table.probs, dtype=pl.Array(pl.Float32, len(labels))),
-            "n_votes": table.n_votes,
-            "used": table.used,
-        }
-    )
-    tables.write(weak, out / "weak_labels.parquet", tables.weak_schema(len(labels)))
-    arrays = {name: np.ascontiguousarray(a) for name, a in fitted.arrays().items()}
-    save_file(arrays, out / "label_model.safetensors")  # npz would hold the time of day
-    n_covered = int((table.n_votes > 0).sum())
-    facts |= {"n_texts": len(weak), "n_covered": n_covered, "label_model": fitted.why()}
-    return facts
-
-
-def with_answers(table: WeakTable, answers: LLMAnswers, gold: Classes) -> tuple[WeakTable, Facts]:
-    """The weak labels with the answers of a language model, and how far these are trusted.
-
-    `answers` are those to train on; `gold` `(texts,)` has -1 where there is none.
-    """
-    rows = answers.rows
-    rules, has_vote = table.probs[rows], table.n_votes[rows] > 0
-    weight = weigh_answers(answers, rules, has_vote, gold[rows])
-    probs, used = table.probs.copy(), table.used.copy()
-    probs[rows], used[rows] = weight.combine(rules, has_vote, answers), True
-    return WeakTable(probs, table.n_votes, used), {"n_answered": len(rows), "llm": weight.why()}
+    covered = votes.n_votes > 0
+    probs = fill_uncovered(probs_of(fitted, votes, first), covered, settings, labels)
+    return WeakTable(probs, votes.n_votes, covered | (settings.uncovered != "drop"))
 
 
 def on_gold(
@@ -140,7 +93,7 @@ def score_rules(
     return evaluate(probs, gold, weights, labels) | {"covered": shares}
 
 
-def probs_of(fitted: FittedLabelModel, matrix: SparseVotes) -> Probs:
+def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> Probs:
     """`(texts, classes)`: what a label model says of the votes, once seen to be probabilities.
 
     Raises:
@@ -154,8 +107,8 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes) -> Probs:
         raise ModelError(
             f"the label model ({fitted.why()}) gives no probabilities for {int((~good).sum()):,} "
             f"of {len(good):,} texts: {[float(p) for p in probs[row, :5]]} for the text in row "
-            f"{row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use another "
-            "(label_model=auto), or check the settings of this one"
+            f"{first + row + 1:,}, where numbers from 0 to 1 that sum to 1 were expected; use "
+            "another (label_model=auto), or check the settings of this one"
         )
     return probs
 

@@ -9,9 +9,12 @@ from wsal import tables
 from wsal.active.words import PURE
 from wsal.annotation.answers import rows_of
 from wsal.annotation.questions import DEPENDS, NOT_ALL
+from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
-from wsal.rounds.answered_words import rows_with
+from wsal.rounds.answered_words import records_of, rows_with
+from wsal.rounds.pool_gold import gold_of_pool
+from wsal.rounds.vote_tables import parts_of
 
 
 def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dict[str, str]:
@@ -22,14 +25,21 @@ def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dic
     """
     if not words:
         return {}
-    records = tables.read(pool.path / "pool.parquet")
-    truth = _truth(pool, records)
+    counts = dict[str, np.ndarray]()
+    sizes = tables.rows_of_shards(pool.path / "pool.parquet")
+    for shard, gold in enumerate(gold_of_pool(pool.path)):
+        for part in parts_of(sizes, [shard]):
+            truth = gold[part.rows]
+            records = records_of(pool.path / "pool.parquet", part)
+            for word, rows in rows_with(words, records, labels).items():
+                known = truth[rows][truth[rows] >= 0]
+                of_part = np.bincount(known, minlength=len(labels))
+                counts[word] = counts.get(word, 0) + of_part
     answers = {}
-    for word, rows in rows_with(words, records, labels).items():
-        counts = np.bincount(truth[rows][truth[rows] >= 0], minlength=len(labels))
-        if counts.any():
-            is_pure = counts.max() >= PURE * counts.sum()
-            answers[word] = labels.names[counts.argmax()] if is_pure else DEPENDS
+    for word, of_word in counts.items():
+        if of_word.any():
+            is_pure = of_word.max() >= PURE * of_word.sum()
+            answers[word] = labels.names[of_word.argmax()] if is_pure else DEPENDS
     return answers
 
 
@@ -43,10 +53,10 @@ def gold_of_groups(pool: Artifact, groups: pl.DataFrame, labels: LabelSet) -> di
     """
     if groups.is_empty():
         return {}
-    truth = _truth(pool, tables.read(pool.path / "pool.parquet"))
     texts = groups.select("id", "label", text="examples").explode("text")
-    rows = rows_of(pool, texts["text"]).to_list()
-    names = [None if row is None or truth[row] < 0 else labels.names[truth[row]] for row in rows]
+    rows = rows_of(pool, texts["text"])
+    truth = _gold_at(pool, rows.drop_nulls().to_numpy())
+    names = [labels.names[truth[row]] if row in truth else None for row in rows.to_list()]
     is_yes = pl.col("gold").eq_missing(pl.col("label"))
     answers = (
         texts.with_columns(gold=pl.Series(names, dtype=pl.String))
@@ -56,8 +66,8 @@ def gold_of_groups(pool: Artifact, groups: pl.DataFrame, labels: LabelSet) -> di
     return dict(answers.iter_rows())
 
 
-def _truth(pool: Artifact, records: pl.DataFrame) -> np.ndarray:
-    """`(texts,)`: the gold label of each text of the pool, -1 where there is none."""
-    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
-    joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
-    return joined["label"].fill_null(-1).to_numpy().astype(np.int64)
+def _gold_at(pool: Artifact, rows: Rows) -> dict[int, int]:
+    """The gold label of each of these rows of the pool, where there is one."""
+    ids = tables.take(pool.path / "pool.parquet", rows, ["id"]).with_columns(row=rows)
+    gold = tables.scan(pool.path / "gold.parquet").join(ids.lazy(), on="id").collect()
+    return dict(gold.select("row", "label").iter_rows())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
@@ -15,11 +16,28 @@ from wsal.rules.terms import Voted
 Strings = tuple[str, ...] | list[str]
 """What a parameter for several words or fields takes; rules keep it as a tuple."""
 
-Embed = Callable[[Sequence[str], str], Embeddings]
-"""From texts and the path of an encoder to unit vectors `(texts, dims)`.
+ALL_UP_TO = 100_000  # records that rules may learn from
+OF_MORE = 20_000  # records, about, that rules learn from if there are more than that
 
-Whoever collects votes passes one in, so that rules never import torch.
-"""
+
+class Embed(Protocol):
+    """From texts and the path of an encoder to unit vectors `(texts, dims)`.
+
+    Whoever collects votes passes one in, so that rules never import torch.
+    """
+
+    def __call__(
+        self, texts: Sequence[str], encoder: str, *, learned_from: Sequence[str] | None = None
+    ) -> Embeddings:
+        """Embed the texts.
+
+        Args:
+            texts: to embed.
+            encoder: as in `encoder.path`.
+            learned_from: the texts that give an encoder without a vocabulary its words; by
+                default, the texts to embed.
+        """
+        ...
 
 
 @runtime_checkable
@@ -63,20 +81,52 @@ class TermRule(Rule, Protocol):
 
 
 @dataclass(frozen=True)
-class VotingContext:
-    """What rules vote on, and what they may need for it."""
+class Sample:
+    """Records that rules may learn from: all up to 100,000, and of more about 20,000, evenly.
 
-    records: pl.DataFrame
+    Rules get the records that they vote on in parts, and may not learn from these: votes must not
+    depend on how a pool is divided.
+    """
+
+    n_all: int
+    """How many records the rules vote on."""
+    every: Callable[[int], pl.DataFrame]
+    """From a step to every `step`-th of these records."""
+
+    @classmethod
+    def of(cls, records: pl.DataFrame) -> "Sample":
+        """The sample of records in memory."""
+        return cls(len(records), records.gather_every)
+
+    @property
+    def step(self) -> int:
+        """The distance between two records of the sample; 1 if it has all records."""
+        return 1 if self.n_all <= ALL_UP_TO else -(-self.n_all // OF_MORE)
+
+    @cached_property
+    def records(self) -> pl.DataFrame:
+        """The sample; it is read only if a rule wants it."""
+        return self.every(self.step)
+
+
+@dataclass(frozen=True)
+class VotingContext:
+    """What rules may need to vote."""
+
     labels: LabelSet
+    sample: Sample
     embed: Embed | None = None
     resources: ExitStack = field(default_factory=ExitStack)
     """Closed after the last vote; for example, a pool of processes is entered here."""
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    """For each rule that tolerates failures, what it says of each so far; a shard begins anew."""
 
 
-VoteRows = Callable[[slice], Votes | Voted]
-"""From a slice of the context's records to votes `(records, rules)` int16, maybe with their terms.
+VoteRows = Callable[[pl.DataFrame, int], Votes | Voted]
+"""From some of the records, and the row of the first of them among all, to their votes.
 
-Several threads call it at the same time.
+The votes are `(records, rules)` int16, maybe with their terms. Several threads call it at the same
+time.
 """
 
 VoteTogether = Callable[[Mapping[str, Any], VotingContext], VoteRows]

@@ -29,7 +29,7 @@ class FieldPattern:
 def vote_patterns(rules: Mapping[str, PatternRule], context: VotingContext) -> VoteRows:
     """The votes of all rules, compiled together; see `wsal.rules.base.VoteTogether`."""
     vote = compile_searches([rule.search() for rule in rules.values()], context.labels)
-    return lambda rows: vote(context.records[rows])
+    return lambda records, _first: vote(records)
 
 
 def compile_searches(

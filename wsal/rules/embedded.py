@@ -1,9 +1,11 @@
 """Rules that compare embeddings: texts are embedded once for all rules with the same encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
+import polars as pl
 
 from wsal.arrays import ABSTAIN, Embeddings, Vote, Votes
 from wsal.errors import RuleError
@@ -23,39 +25,72 @@ class EmbeddingRule(Protocol):
         """The rule's own texts. If there are none, the rule abstains, and embeds nothing."""
         ...
 
-    def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
-        """The votes `(texts,)`, from unit embeddings of texts and of `seed_texts`."""
+    def voter(
+        self, sample: Embeddings, seeds: Embeddings, labels: LabelSet
+    ) -> Callable[[Embeddings], Vote]:
+        """What computes votes `(texts,)` from unit embeddings `(texts, dims)`.
+
+        `sample` are embeddings of texts to learn from, `seeds` those of `seed_texts`.
+        """
         ...
 
 
 def vote_by_embedding(rules: Mapping[str, EmbeddingRule], context: VotingContext) -> VoteRows:
     """The votes of all rules; see `wsal.rules.base.VoteTogether`.
 
-    The rules' own texts are embedded in the same call as the records', so that an encoder whose
-    vocabulary comes from the texts it is given treats both alike.
+    The rules learn from the sample of the context. Their own texts are embedded in the same call as
+    the sample, so that an encoder whose vocabulary comes from the texts it is given treats both
+    alike. If the sample has all records, it is not embedded again.
     """
-    n_records = len(context.records)
-    votes: Votes = np.full((n_records, len(rules)), ABSTAIN, dtype=np.int16, order="F")
     seeds = dict[str, list[str]]()
     for name, rule in rules.items():
         with naming(name):
             seeds[name] = rule.seed_texts(context.labels)
+    sample: list[str] = []
+    if any(seeds.values()):
+        sample = context.sample.records["text"].to_list()
+    voters: dict[str, dict[int, Callable[[Embeddings], Vote]]] = {}  # encoder -> column -> voter
+    learned_from: dict[str, list[str]] = {}
+    known: Votes = np.full((len(sample), len(rules)), ABSTAIN, dtype=np.int16, order="F")
     for encoder in dict.fromkeys(rule.encoder for name, rule in rules.items() if seeds[name]):
         members = [name for name, rule in rules.items() if rule.encoder == encoder and seeds[name]]
-        own = [text for name in members for text in seeds[name]]
+        learned_from[encoder] = sample + [text for name in members for text in seeds[name]]
+        voters[encoder] = {}
         with naming(members[0]):
-            embeddings = embedded([*context.records["text"], *own], encoder, context.embed)
-        first = n_records
+            embeddings = embedded(learned_from[encoder], encoder, context.embed)
+        first = len(sample)
         for name in members:
-            last = first + len(seeds[name])
-            votes[:, list(rules).index(name)] = rules[name].vote_on(
-                embeddings[:n_records], embeddings[first:last], context.labels
+            last, column = first + len(seeds[name]), list(rules).index(name)
+            voter = rules[name].voter(
+                embeddings[: len(sample)], embeddings[first:last], context.labels
             )
+            voters[encoder][column] = voter
+            known[:, column] = voter(embeddings[: len(sample)])
             first = last
-    return lambda rows: votes[rows]
+    if sample and context.sample.step == 1:
+        return lambda records, first: known[first : first + len(records)]
+    lock = Lock()  # an encoder uses all cores for one chunk
+
+    def vote(records: pl.DataFrame, _first: int) -> Votes:
+        votes: Votes = np.full((len(records), len(rules)), ABSTAIN, dtype=np.int16, order="F")
+        for encoder, of_encoder in voters.items():
+            with lock, naming(list(rules)[min(of_encoder)]):
+                embeddings = embedded(
+                    records["text"].to_list(), encoder, context.embed, learned_from[encoder]
+                )
+            for column, voter in of_encoder.items():
+                votes[:, column] = voter(embeddings)
+        return votes
+
+    return vote
 
 
-def embedded(texts: Sequence[str], encoder: str, embed: Embed | None) -> Embeddings:
+def embedded(
+    texts: Sequence[str],
+    encoder: str,
+    embed: Embed | None,
+    learned_from: Sequence[str] | None = None,
+) -> Embeddings:
     """Unit vectors `(texts, dims)`.
 
     Raises:
@@ -66,4 +101,6 @@ def embedded(texts: Sequence[str], encoder: str, embed: Embed | None) -> Embeddi
             "a similarity rule compares embeddings, and there is nothing here to make them; pass "
             "`embed`, as `wsal vote` and `wsal rules watch` do"
         )
-    return embed(texts, encoder)
+    if learned_from is None:
+        return embed(texts, encoder)
+    return embed(texts, encoder, learned_from=learned_from)

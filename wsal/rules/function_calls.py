@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
+from wsal.contents import qualified_name
+from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import VotingContext, unnested
 from wsal.rules.cleaning import class_of
@@ -35,8 +37,11 @@ def caller(
 ) -> Callable[[pl.DataFrame], Answers]:
     """What calls the functions on a table: other processes, if that pays and they find them."""
     cores = os.cpu_count() or 1
-    n_calls = len(context.records) * len(functions)
-    if cores <= FEW_CORES or n_calls <= MANY_CALLS or not all(map(is_importable, functions)):
+    n_calls = context.sample.n_all * len(functions)
+    pays = cores > FEW_CORES and n_calls > MANY_CALLS
+    # A process that works on shards is one of several already, and may not start any.
+    is_worker = multiprocessing.current_process().daemon
+    if not pays or is_worker or not all(map(is_importable, functions)):
         return lambda records: call(functions, records, context.labels)
     n = min(cores - 1, MAX_PROCESSES)
     spawn = multiprocessing.get_context("spawn")  # polars forbids forking
@@ -63,11 +68,25 @@ def call(functions: Sequence[Function], records: pl.DataFrame, labels: LabelSet)
     return [_call(function, rows, labels) for function in functions]
 
 
-def is_importable(function: Function) -> bool:
+def by_name(function: Callable[..., Any]) -> tuple[str, str]:
+    """The module and the name by which another process finds the function.
+
+    Raises:
+        RuleError: it does not, as for a function of a notebook.
+    """
+    if not is_importable(function):
+        raise RuleError(
+            f"several processes are to vote, but only this one has the function "
+            f"{qualified_name(function)} of a rule; write it into a module, or use processes=1"
+        )
+    return function.__module__, function.__qualname__
+
+
+def is_importable(function: Callable[..., Any]) -> bool:
     """Whether another process finds the function by its name; not one defined in a notebook."""
     try:
         module = sys.modules[function.__module__]
-        resolved = _resolve(function.__module__, function.__qualname__)
+        resolved = resolve(function.__module__, function.__qualname__)
     except (ImportError, AttributeError, KeyError):
         return False
     in_file = module.__name__ != "__main__" and getattr(module, "__file__", None) is not None
@@ -102,10 +121,10 @@ def _call_by_name(
     names: Sequence[tuple[str, str]], records: pl.DataFrame, labels: LabelSet
 ) -> Answers:
     """`call` in another process, which finds the functions by module and name."""
-    return call([_resolve(*name) for name in names], records, labels)
+    return call([resolve(*name) for name in names], records, labels)
 
 
-def _resolve(module: str, name: str) -> Function:
+def resolve(module: str, name: str) -> Function:
     """The function that a module has under this name, or that the rule of this name calls."""
     value: Any = import_module(module)
     for part in name.split("."):

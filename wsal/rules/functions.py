@@ -15,7 +15,15 @@ from wsal.errors import RuleError
 from wsal.labels import LabelSet
 from wsal.rules.base import Strings, VoteRows, VotingContext, as_tuple, naming, unnested
 from wsal.rules.cleaning import class_of
-from wsal.rules.function_calls import Failures, Function, Record, call, caller
+from wsal.rules.function_calls import (
+    Failures,
+    Function,
+    Record,
+    by_name,
+    call,
+    caller,
+    resolve,
+)
 from wsal.settings import Count
 
 ColumnAnswer = pl.Expr | pl.Series | Sequence[str | None]
@@ -44,36 +52,32 @@ class FunctionRule:
                 records; the message shows the first of them.
         """
         ((votes, failures),) = call([self.function], records, labels)
-        self.check_failures(failures, records)
+        self.check_failures(_described(failures, records))
         return votes
 
-    def check_failures(self, failures: Failures, records: pl.DataFrame) -> None:
-        """Raise a RuleError if there are more failures than tolerated."""
+    def check_failures(self, failures: Sequence[str]) -> None:
+        """Raise a RuleError if there are more failures than tolerated; it shows the first."""
         if len(failures) <= self.tolerance:
             return
-        row, message = min(failures)
         more = ""
         if len(failures) > 1:
             more = f" (and {len(failures) - 1} more; tolerance {self.tolerance})"
-        raise RuleError(
-            f"{qualified_name(self.function)} failed on record {records['id'][row]!r} "
-            f"({records['text'][row]!r}): {message}{more}"
-        )
+        raise RuleError(f"{qualified_name(self.function)} failed on record {failures[0]}{more}")
 
     @staticmethod
     def vote_together(rules: Mapping[str, "FunctionRule"], context: VotingContext) -> VoteRows:
         """Make each record once for all functions, and call them in processes if that is faster."""
         call_all = caller([rule.function for rule in rules.values()], context)
-        failures: dict[str, Failures] = {name: [] for name in rules}  # of all chunks so far
         lock = Lock()
 
-        def vote(rows: slice) -> Votes:
-            answers = call_all(context.records[rows])
+        def vote(records: pl.DataFrame, _first: int) -> Votes:
+            answers = call_all(records)
             with lock:
                 for (name, rule), (_, failed) in zip(rules.items(), answers, strict=True):
-                    failures[name] += [(rows.start + row, message) for row, message in failed]
+                    failures = context.failures.setdefault(name, [])
+                    failures += _described(failed, records)
                     with naming(name):
-                        rule.check_failures(failures[name], context.records)
+                        rule.check_failures(failures)
             return np.column_stack([votes for votes, _ in answers])
 
         return vote
@@ -81,6 +85,10 @@ class FunctionRule:
     def content(self) -> Mapping[str, Any]:
         """The code and the files that its votes depend on; see `of_function`."""
         return of_function(self.function, self.files)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, which find the function by its name."""
+        return _restored, (type(self), by_name(self.function), self.tolerance, self.files)
 
 
 @dataclass(frozen=True)
@@ -130,8 +138,8 @@ class ColumnRule:
     def vote_together(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
         """Compute all expressions in one select."""
 
-        def vote(rows: slice) -> Votes:
-            frame = unnested(context.records[rows])
+        def vote(records: pl.DataFrame, _first: int) -> Votes:
+            frame = unnested(records)
             answers: dict[str, ColumnAnswer] = {}
             for name, rule in rules.items():
                 with naming(name):
@@ -151,6 +159,10 @@ class ColumnRule:
         """The code and the files that its votes depend on; see `of_function`."""
         return of_function(self.function, self.files)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, which find the function by its name."""
+        return _restored, (type(self), by_name(self.function), self.files)
+
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         """Whatever the user's code raises becomes a RuleError that names the function."""
@@ -159,6 +171,16 @@ class ColumnRule:
         except Exception as error:
             where = qualified_name(self.function)
             raise RuleError(f"{where} failed: {type(error).__name__}: {error}") from error
+
+
+def _restored(kind: Callable[..., object], name: tuple[str, str], *settings: object) -> object:
+    """A rule of the function with this name, in another process."""
+    return kind(resolve(*name), *settings)
+
+
+def _described(failures: Failures, records: pl.DataFrame) -> list[str]:
+    """For each failure the record's id, its text, and the error."""
+    return [f"{records['id'][r]!r} ({records['text'][r]!r}): {why}" for r, why in failures]
 
 
 def _selected(expressions: Mapping[str, pl.Expr], frame: pl.DataFrame) -> dict[str, pl.Series]:

@@ -1,6 +1,6 @@
 """Rules that need nothing but the names of the classes: votes by their words and their meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from wsal.rules.base import Embed
 from wsal.rules.class_names import is_latin, parts_of, plural, spaced, tells_apart
 from wsal.rules.embedded import embedded, vote_by_embedding
 from wsal.rules.finders import find_keys
-from wsal.rules.mixture import fit_mixture, sure_classes
+from wsal.rules.mixture import fit_mixture, least_leads, sure_classes
 from wsal.rules.normal import fold
 from wsal.rules.similarity import Similarity
 from wsal.settings import Share
@@ -83,7 +83,8 @@ class NameSimilarity:
 
     Names and texts are embedded. Each class is a direction that starts at its name and moves
     towards the texts that are near it (`fit_mixture`), which also shows how common the class is. So
-    the votes depend on all texts that the rule votes on together. No gold is used.
+    the votes depend on all texts that the rule votes on together or, if there are more than
+    100,000, on an evenly spaced sample of about 20,000. No gold is used.
 
     Classes whose names have no words (`A12`), or the same words as another's, get no votes: an
     encoder cannot tell them apart, unless there are descriptions. If fewer than two classes are
@@ -131,9 +132,21 @@ class NameSimilarity:
 
     def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
         """The votes `(texts,)`, from unit embeddings of texts and of `seed_texts`."""
+        return self.voter(texts, seeds, labels)(texts)
+
+    def voter(
+        self, sample: Embeddings, seeds: Embeddings, labels: LabelSet
+    ) -> Callable[[Embeddings], Vote]:
+        """What computes votes from embeddings, once it has learned from those of a sample."""
         classes = np.array(list(self._seeds(labels)), dtype=np.int16)
-        nearest = sure_classes(texts, fit_mixture(texts, seeds), self.abstain)
-        return np.where(nearest == ABSTAIN, ABSTAIN, classes[nearest]).astype(np.int16)
+        mixture = fit_mixture(sample, seeds)
+        least = least_leads(sample, mixture, self.abstain)
+
+        def vote(texts: Embeddings) -> Vote:
+            nearest = sure_classes(texts, mixture, least)
+            return np.where(nearest == ABSTAIN, ABSTAIN, classes[nearest]).astype(np.int16)
+
+        return vote
 
     def _seeds(self, labels: LabelSet) -> dict[int, str]:
         """The classes that can be voted for, and the text of each; empty if there is only one."""

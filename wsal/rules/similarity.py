@@ -1,6 +1,6 @@
 """A rule about meaning: it votes for the class whose description a text is most similar to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,6 +75,15 @@ class Similarity:
             return self.vote_on(nothing, np.ones((len(seeds), 1), dtype=np.float32), labels)
         embeddings = embedded([*records["text"], *seeds], self.encoder, embed)
         return self.vote_on(embeddings[: len(records)], embeddings[len(records) :], labels)
+
+    def voter(
+        self,
+        sample: Embeddings,  # noqa: ARG002  there is nothing to learn
+        seeds: Embeddings,
+        labels: LabelSet,
+    ) -> Callable[[Embeddings], Vote]:
+        """`vote_on` for these seed texts."""
+        return lambda texts: self.vote_on(texts, seeds, labels)
 
     def vote_on(self, texts: Embeddings, seeds: Embeddings, labels: LabelSet) -> Vote:
         """The votes `(texts,)`, from unit embeddings of texts and of `seed_texts()`.

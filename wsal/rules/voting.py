@@ -1,9 +1,10 @@
 """Let every rule vote on every record: a chunk of records at a time, each kind of rule together."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from wsal.labels import LabelSet
 from wsal.rules.base import (
     Embed,
     Rule,
+    Sample,
     TermRule,
     VoteRows,
     VoteTogether,
@@ -66,35 +68,62 @@ def vote_in_chunks(
     The terms of a chunk number its rows from 0.
     """
     check_rules(rules, records, labels)
-    names = list(rules)
     with ExitStack() as resources:
-        context = VotingContext(records, labels, embed, resources)
-        kinds = _by_kind(rules)
-        columns = [[names.index(name) for name in members] for members in kinds.values()]
-        voters = [together(members, context) for together, members in kinds.items()]
-        threads = resources.enter_context(ThreadPoolExecutor(2))  # they mostly run native code
-        begun: deque[tuple[int, list[Future[Votes | Voted]]]] = deque()
+        context = VotingContext(labels, Sample.of(records), embed, resources)
+        for _, voted in CompiledRules.of(rules, context).vote(records.iter_slices(CHUNK)):
+            yield voted
 
-        def finished() -> Voted:
-            n, parts = begun.popleft()
-            votes = np.empty((n, len(names)), dtype=np.int16, order="F")
-            terms = []
-            for places, part in zip(columns, parts, strict=True):
-                voted = part.result()
-                if isinstance(voted, Voted):
-                    terms.append(voted.terms.at(places))
-                    voted = voted.votes
-                votes[:, places] = voted
-            return Voted(votes, Terms.joined(terms))
 
-        for first in range(0, len(records), CHUNK):
-            rows = slice(first, min(first + CHUNK, len(records)))
-            parts = [threads.submit(voter, rows) for voter in voters]
-            begun.append((rows.stop - first, parts))
-            if len(begun) == AHEAD:
-                yield finished()
-        while begun:
-            yield finished()
+@dataclass(frozen=True)
+class CompiledRules:
+    """Rules that are ready to vote on any number of chunks of records."""
+
+    n_rules: int
+    kinds: Sequence[tuple[Sequence[int], VoteRows]]
+    """For each kind of rule, the columns of its rules, and what computes their votes."""
+
+    @classmethod
+    def of(cls, rules: Mapping[str, Rule], context: VotingContext) -> "CompiledRules":
+        """Compile the rules, each kind together; they must have passed `check_rules`."""
+        names = list(rules)
+        kinds = [
+            ([names.index(name) for name in members], together(members, context))
+            for together, members in _by_kind(rules).items()
+        ]
+        return cls(len(names), kinds)
+
+    def vote(
+        self, chunks: Iterable[pl.DataFrame], first: int = 0
+    ) -> Iterator[tuple[pl.DataFrame, Voted]]:
+        """Each chunk with its votes; terms number the rows of a chunk from 0.
+
+        Args:
+            chunks: records, of which a few chunks are in memory at the same time.
+            first: the row of the first record among all.
+        """
+        begun: deque[tuple[pl.DataFrame, list[Future[Votes | Voted]]]] = deque()
+        with ThreadPoolExecutor(2) as threads:  # they mostly run native code
+            for chunk in chunks:
+                parts = [threads.submit(vote, chunk, first) for _, vote in self.kinds]
+                begun.append((chunk, parts))
+                first += len(chunk)
+                if len(begun) == AHEAD:
+                    yield self._finished(*begun.popleft())
+            while begun:
+                yield self._finished(*begun.popleft())
+
+    def _finished(
+        self, chunk: pl.DataFrame, parts: Sequence[Future[Votes | Voted]]
+    ) -> tuple[pl.DataFrame, Voted]:
+        votes = np.empty((len(chunk), self.n_rules), dtype=np.int16, order="F")
+        terms = []
+        for (columns, _), part in zip(self.kinds, parts, strict=True):
+            voted = part.result()
+            if isinstance(voted, Voted):
+                terms.append(voted.terms.at(columns))
+                voted = voted.votes
+            votes[:, columns] = voted
+        return chunk, Voted(votes, Terms.joined(terms))
 
 
 def check_rules(rules: Mapping[str, Rule], records: pl.DataFrame, labels: LabelSet) -> None:
@@ -139,8 +168,7 @@ def _by_kind(rules: Mapping[str, Rule]) -> dict[VoteTogether, dict[str, Rule]]:
 def _one_by_one(rules: Mapping[str, Rule], context: VotingContext) -> VoteRows:
     """The votes of rules whose kind has no `vote_together`."""
 
-    def vote(rows: slice) -> Voted:
-        records = context.records[rows]
+    def vote(records: pl.DataFrame, _first: int) -> Voted:
         votes = np.empty((len(records), len(rules)), dtype=np.int16, order="F")
         terms = []
         for j, (name, rule) in enumerate(rules.items()):

@@ -32,15 +32,15 @@ class Stage:
 STAGES = {
     #                  reads                                                                              writes                   configured by
     "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
-    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), reuses="rules"),
+    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
-    "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate")),
+    "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate"), ("launcher",)),
     "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",), ("launcher",)),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "llm", "seed"), ("hardware", "tracker"), shared=True),
     "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware",)),
     "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator")),
     "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "llm", "seed")),
-    "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate")),
+    "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate"), ("launcher",)),
     "retrain":   Stage(("pool", "tokens", "weak_labels", "reweighings", "pretrained", "earlier_retrainings", "embeddings", "first_query", "annotations"), "rounds/{}/retrained", ("encoder", "adapt", "loss", "pretrain", "self_training", "retrain", "llm", "seed"), ("hardware", "tracker"), shared=True),
     "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "retrainings", "first_query", "annotations"), "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
     "assess":    Stage(("pool", "llm_votes", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),

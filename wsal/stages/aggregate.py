@@ -1,18 +1,23 @@
 """Combine the votes of the rules into one weak label for each text."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from wsal import tables
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact, Facts
 from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.labels import LabelSet
+from wsal.rounds.answered_words import AnsweredWords
+from wsal.rounds.learning_votes import LearningVotes
 from wsal.rounds.llm_answers import read_llm_answers
+from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
 from wsal.rounds.vote_tables import read_votes
-from wsal.rounds.weak_labels import class_prior, headline, on_gold, write_weak_labels
-from wsal.settings import AggregateSettings
+from wsal.rounds.weak_labels import class_prior, headline, on_gold
+from wsal.settings import AggregateSettings, LauncherSettings
 
 
 def aggregate(
@@ -23,24 +28,32 @@ def aggregate(
     llm_votes: Artifact | None = None,
     label_model: LabelModel,
     aggregate: AggregateSettings,
+    launcher: LauncherSettings,
 ) -> Facts:
     """votes.parquet (texts, rules) -> weak_labels.parquet (texts, classes), metrics.json.
 
     Random answers of a language model show how far to trust each rule, as gold would; then each
-    answer and the votes on its text are combined.
+    answer and the votes on its text are combined. The label model learns from the votes on all
+    texts or, of more than five million in several shards, from those of some shards.
 
     A text on which every rule abstained keeps its row, with `n_votes` 0; `used` says whether it is
     trained on.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     prior = class_prior(aggregate, labels)
-    matrix = read_votes(votes, "pool")
-    no_gold = np.full(len(matrix), ABSTAIN, dtype=np.int64)
     answers = read_llm_answers(pool, llm_votes).to_train_on() if llm_votes else None
-    silver = answers.silver(no_gold) if answers else None
-    fitted = label_model.fit(matrix, len(labels), prior=prior, gold=silver)
-    llm = (answers, no_gold) if answers else None
-    facts = write_weak_labels(out, pool, matrix, fitted, aggregate, labels, llm)
+    random = answers.take(answers.is_random) if answers else None
+    sizes = tables.rows_of_shards(pool.path / "pool.parquet")
+    known = random.rows if random else np.empty(0, np.int64)
+    learning = LearningVotes.read(partial(read_votes, votes, "pool"), sizes, known)
+    no_gold = np.full(len(learning.rows), ABSTAIN, dtype=np.int64)
+    silver = random.at(learning.places(random.rows)).silver(no_gold) if random else None
+    fitted = label_model.fit(learning.votes, len(labels), prior=prior, gold=silver)
+    facts: Facts = {"n_learned_from": len(learning.rows)}
+    del learning
+    work = WeakWork(pool, votes, AnsweredWords(labels, {}), fitted, aggregate, labels)
+    llm = (answers, np.full(len(answers.rows), ABSTAIN)) if answers else None
+    facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(fitted, pool, votes, aggregate, labels)
     write_json(out / "metrics.json", metrics)
     return facts | headline(metrics)

@@ -1,6 +1,7 @@
 """Let gold labels decide how far to trust each rule, and answered words vote beside the rules."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,20 @@ import numpy as np
 from wsal import tables
 from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
 from wsal.annotation.llm_tables import ANSWERS_FILE
+from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
-from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
+from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
-from wsal.rounds.reweighing import RandomGold, reweigh_rules, truth_of
+from wsal.rounds.reweighing import RandomGold, reweigh_rules
+from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
 from wsal.rounds.vote_tables import VOTERS_FILE
-from wsal.rounds.weak_labels import class_prior, headline, on_gold, write_weak_labels
-from wsal.settings import AggregateSettings
+from wsal.rounds.weak_labels import class_prior, headline, on_gold
+from wsal.settings import AggregateSettings, LauncherSettings
 
 
 def reweigh(
@@ -31,6 +34,7 @@ def reweigh(
     annotations: Sequence[Artifact],
     label_model: LabelModel,
     aggregate: AggregateSettings,
+    launcher: LauncherSettings,
 ) -> Facts:
     """votes, all annotations -> weak_labels.parquet as `aggregate` writes it, metrics.json.
 
@@ -42,7 +46,6 @@ def reweigh(
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
     prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
-    matrix = words.read_votes(votes, pool, "pool")
     gold_rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
@@ -54,12 +57,26 @@ def reweigh(
             + (set_aside_message(aside) or "answer at least one text")
             + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
-    random_gold = _random_gold(pool, votes, annotations, matrix, words)
+    read, sizes = partial(words.read_votes, votes, pool, "pool"), _sizes(pool)
+    random_gold = _random_gold(pool, votes, annotations, read, words)
+    random = answers.take(answers.is_random) if answers else None
+    known = np.union1d(gold_rows, random.rows) if random else gold_rows
+    learning = LearningVotes.read(read, sizes, known)
     result = reweigh_rules(
-        label_model, matrix, len(labels), prior, gold_rows, gold, random_gold, answers
+        label_model,
+        learning.votes,
+        len(labels),
+        prior,
+        learning.places(gold_rows),
+        gold,
+        random_gold,
+        random.at(learning.places(random.rows)) if random else None,
     )
-    llm = (answers, truth_of(len(matrix), gold_rows, gold)) if answers else None
-    facts = write_weak_labels(out, pool, matrix, result.fitted, aggregate, labels, llm)
+    facts: Facts = {"n_learned_from": len(learning.rows)}
+    del learning
+    work = WeakWork(pool, votes, words, result.fitted, aggregate, labels)
+    llm = (answers, _labels_at(answers.rows, gold_rows, gold)) if answers else None
+    facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(result.fitted, pool, votes, aggregate, labels, words)
     before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)
     write_json(out / "metrics.json", metrics | {"before": before})
@@ -82,12 +99,22 @@ def _random_gold(
     pool: Artifact,
     votes: Artifact,
     annotations: Sequence[Artifact],
-    matrix: SparseVotes,
+    read: ReadVotes,
     words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
     rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
-        return RandomGold.of_covered("evaluation texts", matrix.take(rows), gold)
+        return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)
     return RandomGold.of_covered("dev texts", words.read_votes(votes, pool, "dev"), dev)
+
+
+def _sizes(pool: Artifact) -> list[int]:
+    return tables.rows_of_shards(pool.path / "pool.parquet")
+
+
+def _labels_at(rows: Rows, gold_rows: Rows, gold: Classes) -> Classes:
+    """The gold label of each of these rows, -1 where there is none."""
+    of_row = dict(zip(gold_rows.tolist(), gold.tolist(), strict=True))
+    return np.array([of_row.get(row, ABSTAIN) for row in rows.tolist()], dtype=np.int64)

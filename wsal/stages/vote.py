@@ -1,34 +1,29 @@
 """Let every rule vote on every text, and report on the rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.arrays import Votes
 from wsal.artifacts import Artifact, Facts, Previous
+from wsal.errors import TableError
 from wsal.labels import LabelSet
-from wsal.progress import bar
-from wsal.rounds.rule_embedding import embed_for_rules
+from wsal.launch.shards import work_on_shards
 from wsal.rounds.rule_report import SCHEMAS, report_tables
-from wsal.rounds.vote_tables import (
-    VOTERS_FILE,
-    read_rule_votes,
-    read_terms,
-    terms_file,
-    terms_of_rules,
-    terms_table,
-    votes_file,
-)
-from wsal.rounds.voters import Voters
+from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_FILE, VoteWork
+from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
+from wsal.rounds.vote_tables import VOTERS_FILE, parts_of, votes_file
 from wsal.rules import analysis
-from wsal.rules.base import Rule
-from wsal.rules.terms import Terms, term_names
-from wsal.rules.voting import vote_in_chunks
+from wsal.rules.base import Rule, naming
+from wsal.rules.functions import FunctionRule
+from wsal.rules.terms import term_names
+from wsal.rules.voting import check_rules
+from wsal.settings import LauncherSettings
+from wsal.shards import shard_files
 
-REPORTED = 2**28  # votes that the report is made on at most; of more texts, an even sample
+REPORTED_VOTES = 2**27  # votes that the report is made on at most; of more texts, an even sample
 
 
 def vote(
@@ -37,6 +32,7 @@ def vote(
     pool: Artifact,
     rules: Mapping[str, Rule],
     seed: int,
+    launcher: LauncherSettings,
     previous: Previous | None = None,
 ) -> Facts:
     """pool.parquet (and dev, test) -> votes.parquet and terms.parquet alike, rules.parquet, ...
@@ -45,72 +41,81 @@ def vote(
     Votes and terms of rules that have not changed are taken from `previous`.
     """
     labels = LabelSet(tuple(pool.facts["labels"]))
-    names = list(rules)
+    names, of_terms = tuple(rules), term_names(rules)
     if previous and not (previous.artifact.path / VOTERS_FILE).exists():
         previous = None  # made before votes had terms
+    changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
+    n_texts = tables.n_rows(pool.path / "pool.parquet")
+    step = max(-(-n_texts * max(len(rules), 1) // REPORTED_VOTES), 1)
+    check_rules(changed, tables.scan(pool.path / "pool.parquet").head(0).collect(), labels)
+
+    def work_on(split: str) -> list[Facts]:
+        sizes = tables.rows_of_shards(pool.path / f"{split}.parquet")
+        earlier = previous.artifact.path if previous else None
+        work = VoteWork(
+            pool.path,
+            split,
+            changed,
+            names,
+            tuple(map(bool, of_terms)),
+            labels,
+            earlier,
+            step if split == "pool" else None,
+        )
+        done = work_on_shards(work, sizes, out, f"vote on {split}", launcher)
+        _check_failures(changed, done)
+        return done
+
     for split in ("dev", "test"):
-        if (path := pool.path / f"{split}.parquet").exists():
-            _write_votes(out, split, rules, tables.read(path), labels, previous)
-    records = tables.read(pool.path / "pool.parquet")
-    step = -(-len(records) * max(len(rules), 1) // REPORTED)
-    votes = _write_votes(out, "pool", rules, records, labels, previous, step)
-    gold = _gold(records["id"], tables.read(pool.path / "gold.parquet", tables.GOLD))
-    cast, terms = read_rule_votes(out, "pool"), read_terms(out, "pool")
-    voters = Voters.of(terms, len(names))
-    table = voters.table(voters.with_terms(cast, terms), gold, names, term_names(rules), labels)
+        if (pool.path / f"{split}.parquet").exists():
+            work_on(split)
+    _check_gold(pool, work_on("pool"))
+    counts = summed(tables.read(file, TERM_COUNTS) for file in shard_files(out / COUNTS_FILE))
+    voters = voters_of(counts, len(names))
+    of_voters = counts_by_voter(voters, counts, out / RARE_FILE)
+    table = voters.table(of_voters, names, of_terms, labels)
     tables.write(table, out / VOTERS_FILE, tables.VOTERS)
-    shown, gold = records.gather_every(step), gold[::step]
-    for name, table in report_tables(votes, gold, shown, names, labels, seed).items():
+    votes, shown = _sample(out, step), tables.read(out / REPORTED_FILE, REPORTED)
+    gold = shown["label"].to_numpy().astype(np.int64)
+    for name, table in report_tables(votes, gold, shown, list(names), labels, seed).items():
         tables.write(table, out / f"{name}.parquet", SCHEMAS[name])
-    facts: Facts = {"n_rules": len(names), "n_texts": len(records), "n_reported": len(votes)}
+    for name in (COUNTS_FILE, RARE_FILE, REPORTED_FILE):
+        for file in shard_files(out / name):
+            file.unlink()
+    facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
     return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
 
 
-def _gold(ids: pl.Series, gold: pl.DataFrame) -> Classes:
-    """`(texts,)`: the gold label of each id, -1 where there is none."""
-    joined = ids.to_frame().join(gold, on="id", how="left", maintain_order="left")
-    return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
+def _sample(out: Path, step: int) -> Votes:
+    """The votes on every `step`-th text of the pool, `(texts, rules)`."""
+    path = out / votes_file("pool")
+    names, n_texts = tables.rule_names(path), tables.n_rows(path)
+    votes = np.empty((-(-n_texts // step), len(names)), dtype=np.int16, order="F")
+    sizes = tables.rows_of_shards(path)
+    firsts = np.cumsum([0, *sizes]).tolist()
+    for part in parts_of(sizes) if names else ():
+        first = firsts[part.shard] + part.first
+        chunk = tables.take_part(shard_files(path)[part.shard], part.rows, names)
+        sample = chunk[-first % step :].gather_every(step)
+        start = -(-first // step)
+        votes[start : start + len(sample)] = sample.to_numpy()
+    return votes
 
 
-def _write_votes(
-    out: Path,
-    split: str,
-    rules: Mapping[str, Rule],
-    records: pl.DataFrame,
-    labels: LabelSet,
-    previous: Previous | None,
-    step: int = 1,
-) -> Votes:
-    """Write a split's votes and terms, and give back its votes on every `step`-th text."""
-    names = list(rules)
-    changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
-    kept = [name for name in names if name not in changed]
-    columns = [names.index(name) for name in changed]
-    sample: list[Votes] = []
+def _check_failures(rules: Mapping[str, Rule], done: Sequence[Facts]) -> None:
+    """Functions may fail on some records of all shards together."""
+    for name, rule in rules.items():
+        if isinstance(rule, FunctionRule):
+            with naming(name):
+                rule.check_failures([each for of in done for each in of["failures"].get(name, [])])
 
-    def parts() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        first = 0
-        with bar(f"vote on {split}", len(records), "texts") as advance:
-            for voted in vote_in_chunks(changed, records, labels, embed_for_rules):
-                last = first + len(voted)
-                schema = dict.fromkeys(changed, pl.Int16)
-                # Without `orient`, polars turns a table with as many rows as columns.
-                table = pl.DataFrame(voted.votes, schema=schema, orient="row")
-                terms = voted.terms.at(columns)
-                if previous and kept:
-                    folder = previous.artifact.path
-                    earlier = tables.scan(folder / votes_file(split)).select(kept)
-                    table = table.hstack(earlier.slice(first, len(voted)).collect())
-                    rows = range(first, last)
-                    terms = Terms.joined([terms, terms_of_rules(folder, split, kept, names, rows)])
-                table = pl.select(records["id"][first:last]).hstack(table).select("id", *names)
-                if picked := len(range(-first % step, len(voted), step)):
-                    every = table.drop("id")[-first % step :].gather_every(step)
-                    sample.append(every.to_numpy().reshape(picked, len(names)))
-                yield table, terms_table(terms.shifted(first))
-                first = last
-                advance(len(voted))
 
-    schemas = {votes_file(split): tables.votes_schema(names), terms_file(split): tables.TERMS}
-    tables.write_parts(parts(), {out / name: schema for name, schema in schemas.items()})
-    return np.concatenate(sample or [np.empty((0, len(names)), np.int16)]).astype(np.int16)
+def _check_gold(pool: Artifact, done: Sequence[Facts]) -> None:
+    """Each gold label must have been of a text of its shard."""
+    path = pool.path / "gold.parquet"
+    n_gold, n_known = tables.n_rows(path), sum(facts["n_gold"] for facts in done)
+    if len(shard_files(path)) > 1 and n_gold != n_known:
+        raise TableError(
+            f"{path}: {n_gold:,} labels in {len(shard_files(path))} files, of which {n_known:,} "
+            "are of texts in the pool's file with the same number; rerun `wsal prepare`"
+        )

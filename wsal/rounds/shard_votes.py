@@ -1,0 +1,156 @@
+"""The work of the vote stage on a shard: let rules vote, and count for the reports."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from wsal import tables
+from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.artifacts import Facts
+from wsal.labels import LabelSet
+from wsal.launch.sealing import Shard, WorkOnShard
+from wsal.rounds.pool_gold import gold_of_shard
+from wsal.rounds.rule_embedding import embed_for_rules
+from wsal.rounds.vote_counts import RARE_TERMS, TERM_COUNTS, VoteCounts
+from wsal.rounds.vote_tables import (
+    Part,
+    terms_file,
+    terms_of_rules,
+    terms_table,
+    votes_file,
+)
+from wsal.rules.base import Rule, Sample, VotingContext
+from wsal.rules.terms import Terms, Voted
+from wsal.rules.voting import CHUNK, CompiledRules
+from wsal.shards import shard_files
+
+AT_ONCE = 16  # chunks whose counts are put together
+VOTED_ON = ("id", "text", "fields")  # columns
+REPORTED: tables.Schema = {
+    "id": pl.String,
+    "text": pl.String,
+    "n_copies": pl.Int32,
+    "label": pl.Int16,  # ABSTAIN where it is not known
+}
+COUNTS_FILE, RARE_FILE, REPORTED_FILE = "counts.parquet", "rare.parquet", "reported.parquet"
+"""Of each shard of the pool; the stage puts them together, and keeps none of them."""
+
+
+@dataclass(frozen=True)
+class VoteWork:
+    """From the records of a shard to its votes and terms and, of the pool, what is counted."""
+
+    pool: Path  # the folder
+    split: str
+    rules: Mapping[str, Rule]
+    """Those that vote; the votes of others are taken from `previous`."""
+    names: tuple[str, ...]
+    """Of all rules, in order."""
+    has_terms: tuple[bool, ...]
+    labels: LabelSet
+    previous: Path | None
+    """The folder of an earlier artifact of the same shards."""
+    step: int | None
+    """Every `step`-th text of the pool is kept for the report; None: nothing is counted."""
+
+    @property
+    def table(self) -> Path:
+        """Of the records."""
+        return self.pool / f"{self.split}.parquet"
+
+    def start(self) -> WorkOnShard:
+        """Compile the rules, and let those that learn from texts do so."""
+        sizes = tables.rows_of_shards(self.table)
+        firsts = np.cumsum([0, *sizes]).tolist()
+
+        def every(step: int) -> pl.DataFrame:
+            return tables.take(self.table, np.arange(0, firsts[-1], step), VOTED_ON)
+
+        context = VotingContext(self.labels, Sample(firsts[-1], every), embed_for_rules)
+        compiled = CompiledRules.of(self.rules, context)
+
+        def work(shard: Shard) -> Facts:
+            context.failures.clear()
+            first = firsts[shard.number]
+            gold = None if self.step is None else gold_of_shard(self.pool, shard.number)
+            counts = [VoteCounts.none()]
+
+            def parts() -> Iterator[list[pl.DataFrame]]:
+                for chunk in self._voted(compiled, shard.number, first):
+                    frames = chunk.tables(self.names)
+                    if self.step is not None and gold is not None:
+                        known = gold[chunk.first : chunk.first + len(chunk.records)]
+                        counts.append(chunk.counts(known, self.has_terms))
+                        if len(counts) == AT_ONCE:
+                            counts[:] = [VoteCounts.joined(counts)]
+                        offset = -(first + chunk.first) % self.step
+                        frames.append(chunk.reported(known)[offset:].gather_every(self.step))
+                    yield frames
+                    shard.advance(len(chunk.records))
+
+            schemas = {votes_file(self.split): tables.votes_schema(self.names)}
+            schemas[terms_file(self.split)] = tables.TERMS
+            if gold is not None:
+                schemas[REPORTED_FILE] = REPORTED
+            tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
+            if gold is None:
+                return {"failures": dict(context.failures)}
+            total = VoteCounts.joined(counts)
+            tables.write(total.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
+            tables.write(total.rare, shard.folder / RARE_FILE, RARE_TERMS)
+            n_gold = int((gold != ABSTAIN).sum())
+            return {"n_gold": n_gold, "failures": dict(context.failures)}
+
+        return work
+
+    def _voted(self, compiled: CompiledRules, number: int, first: int) -> Iterator["VotedChunk"]:
+        """The records of a shard and all votes on them; `first` is its first row in the pool."""
+        columns = VOTED_ON if self.step is None else (*VOTED_ON, "n_copies")
+        chunks = tables.chunks(shard_files(self.table)[number], columns, CHUNK)
+        start = 0
+        for records, voted in compiled.vote(chunks, first):
+            part = Part(number, range(start, start + len(records)))
+            yield VotedChunk(start, records, *self._complete(voted, part))
+            start += len(records)
+
+    def _complete(self, voted: Voted, part: Part) -> tuple[Votes, Terms]:
+        """The votes and terms of all rules: of those that voted, and of those taken over."""
+        columns = [self.names.index(name) for name in self.rules]
+        kept = [name for name in self.names if name not in self.rules]
+        if not kept or self.previous is None:
+            return voted.votes, voted.terms
+        file = shard_files(self.previous / votes_file(self.split))[part.shard]
+        earlier = tables.take_part(file, part.rows, kept)
+        votes = np.empty((len(voted), len(self.names)), dtype=np.int16, order="F")
+        votes[:, columns] = voted.votes
+        votes[:, [self.names.index(name) for name in kept]] = earlier.to_numpy()
+        terms = terms_of_rules(self.previous, self.split, kept, self.names, part)
+        return votes, Terms.joined([voted.terms.at(columns), terms])
+
+
+@dataclass(frozen=True)
+class VotedChunk:
+    """Some records of a shard, and the votes of all rules on them."""
+
+    first: int
+    """The row of the first record in the shard; the terms number it 0."""
+    records: pl.DataFrame
+    votes: Votes
+    terms: Terms
+
+    def tables(self, names: Sequence[str]) -> list[pl.DataFrame]:
+        """What is added to the tables of votes and of terms."""
+        votes = dict(zip(names, self.votes.T, strict=True))
+        table = pl.DataFrame({"id": self.records["id"], **votes})
+        return [table, terms_table(self.terms.shifted(self.first))]
+
+    def counts(self, gold: Classes, has_terms: Sequence[bool]) -> VoteCounts:
+        """What is counted of the votes; `gold` `(records,)` is -1 where unknown."""
+        return VoteCounts.of(self.votes, self.terms, gold, has_terms).shifted(self.first)
+
+    def reported(self, gold: Classes) -> pl.DataFrame:
+        """The columns of REPORTED."""
+        return self.records.with_columns(label=pl.Series(gold))
