@@ -11,7 +11,7 @@ from wsal.api.tables import as_html
 from wsal.arrays import ABSTAIN, Classes
 from wsal.data.base import DataSource, Layout
 from wsal.data.frames import TableFrame, frame_of
-from wsal.data.prepared import prepare_records
+from wsal.data.prepared import prepared_of
 from wsal.data.table_file import TableFile
 
 SHOWN = 5  # texts that a notebook shows
@@ -79,7 +79,7 @@ class Pool:
         )
         self.source = values if isinstance(values, DataSource) else _source(values, layout)
         self.layout = layout
-        self.prepared = prepare_records(self.source.read(), layout, seed)
+        self.prepared = prepared_of(self.source, seed)
 
     @classmethod
     def read(cls, path: str | Path, **columns: Any) -> "Pool":  # noqa: ANN401  as for Pool(...)
