@@ -99,7 +99,7 @@ def test_drawn_splits_lose_no_row_with_gold(rows):
     lost = measured["label"].null_count()  # a row without gold beside one with gold, in dev or test
     total = sum(n for found in kept(rows, DRAWN).values() for n in found.values())
     assert total == len(rows) - lost
-    with_gold = {g for g, label in assigned.select("group", "label").iter_rows() if label}
+    with_gold = {g for g, label in assigned.select("group", "name").iter_rows() if label}
     assert set(measured["group"]) <= with_gold  # a text without gold is never measured on
 
 

@@ -136,6 +136,11 @@ class Prepared:
     test: pl.DataFrame
     n_duplicates: int
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """`n_pool`, `n_dev`, `n_test`: texts in each table."""
+        return {"n_pool": len(self.pool), "n_dev": len(self.dev), "n_test": len(self.test)}
+
 
 def prepared_of(source: DataSource, seed: int, sizes: Sizes = Sizes()) -> Prepared:
     """The rows of a source, prepared in memory; see `preparation`.
