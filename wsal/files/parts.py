@@ -101,12 +101,12 @@ class _Reader:
         with closing(parts):
             for chunk in parts:
                 table = columns(chunk.objects) if is_json else chunk.table
+                self._add_bad(chunk.bad)
+                self.n_rows += len(table)
                 if not self.names and not is_json:
                     self.names = dict.fromkeys(table.column_names)
                     self._require(wanted, first, path)
                 self.names |= dict.fromkeys(table.column_names if is_json else ())
-                self._add_bad(chunk.bad)
-                self.n_rows += len(table)
                 self.suspicious.extend(chunk.suspicious)
                 bad = chunk.bad if self.bad_aside else ()
                 yield TablePart(_chosen(table, wanted), chunk.rows, self.file, bad)
@@ -132,6 +132,8 @@ class _Reader:
             require_same_columns(self.file, names, first.file, first.names)
         for name in wanted:
             if name not in names:
+                if self.bad:  # the same cause, and more to see
+                    raise bad_table_error(self.file, self.kind, self.bad, self.n_rows)
                 advice = advice_on(self.kind, self.file)
                 raise DataError(
                     f"{path} has no column {name!r}{did_you_mean(name, names)}"
