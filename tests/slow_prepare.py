@@ -9,8 +9,6 @@ from wsal.data.records import label_set, to_records
 from wsal.text import same_text
 
 
-
-
 def prepare_slowly(rows, layout, seed, out):
     """Write the tables of the pool to `out`, each as one file."""
     records = to_records(rows, layout)

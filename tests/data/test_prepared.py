@@ -143,7 +143,10 @@ def test_shards_hold_the_rows_of_one_file(rows, layout, shard_rows):
 
 
 def test_the_python_interface_has_the_same_rows(tmp_path):
-    frame, layout = table([(f"mug {i % 30}", None, "ab"[i % 2], None) for i in range(40)]), LAYOUTS[1]
+    frame, layout = (
+        table([(f"mug {i % 30}", None, "ab"[i % 2], None) for i in range(40)]),
+        LAYOUTS[1],
+    )
     facts = prepared_files(tmp_path / "files", TableFrame(frame, layout), 99, Sizes())
     made = prepared_of(InParts(frame, layout), 1, SMALL)
     assert made.labels.names == tuple(facts["labels"])

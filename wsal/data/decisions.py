@@ -22,7 +22,7 @@ REPEATS = np.dtype([("row", "i8"), ("nth", "i8")])
 
 @dataclass
 class ByPart:
-    """Arrays with a field `row`, added in any order, and read for the rows of one part at a time."""
+    """Arrays with a field `row`, added in any order, and read for the rows of one part."""
 
     folder: Path
     name: str

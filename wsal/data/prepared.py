@@ -18,7 +18,7 @@ import polars as pl
 from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.decisions import Decisions, decide, require_unique_ids
 from wsal.data.keys import NONE, SPLITS, made_ids
-from wsal.data.reading import Part, Reading, Sizes, read_rows
+from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
 from wsal.data.records import label_set
 from wsal.data.splits import empty_pool
 from wsal.errors import DataError
@@ -76,9 +76,7 @@ class Preparation:
         records = pl.DataFrame(
             {
                 "id": ids[rows],
-                "text": compose(
-                    fields.struct.unnest(), self.layout.text, self.layout.separator
-                ),
+                "text": compose(fields.struct.unnest(), self.layout.text, self.layout.separator),
                 "n_copies": kept["n_copies"].copy(),
                 "fields": fields,
                 "label": label.set(label == NONE, None),
@@ -95,9 +93,7 @@ def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
     return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
 
 
-def preparation(
-    source: DataSource, seed: int, folder: Path, sizes: Sizes = Sizes()
-) -> Preparation:
+def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUAL) -> Preparation:
     """Clean the rows, find the classes, split by text, keep each text once.
 
     Args:
@@ -142,7 +138,7 @@ class Prepared:
         return {"n_pool": len(self.pool), "n_dev": len(self.dev), "n_test": len(self.test)}
 
 
-def prepared_of(source: DataSource, seed: int, sizes: Sizes = Sizes()) -> Prepared:
+def prepared_of(source: DataSource, seed: int, sizes: Sizes = USUAL) -> Prepared:
     """The rows of a source, prepared in memory; see `preparation`.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from wsal.data.base import ROW, Layout, SourcePart
-from wsal.data.keys import ID_KEYS, KEYS, NONE, PartKeys, keys_of, text_digests
+from wsal.data.keys import ID_KEYS, KEYS, NONE, PartKeys, keys_of
 from wsal.data.records import as_texts, to_records
 from wsal.data.runs import Runs
 from wsal.errors import DataError
@@ -25,9 +25,12 @@ MAX_THREADS = 4  # hashing is Python's, so that more would only wait
 class Sizes(NamedTuple):
     """What is held in memory at a time."""
 
-    rows_of_part: int = 100_000
+    rows_of_part: int = 200_000
     rows_of_run: int = 4_000_000  # keys, of 40 bytes
     partitions: int = 256
+
+
+USUAL = Sizes()
 
 
 class Part(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -88,7 +88,7 @@ class Lines:
 
     def _fetch(self) -> bool:
         """Read some lines ahead, as much as is there; False at the end."""
-        block = self.stream.read1(BLOCK)  # type: ignore[attr-defined]  as buffered streams have
+        block: bytes = cast(Any, self.stream).read1(BLOCK)  # as all buffered streams have
         whole, newline, rest = block.rpartition(b"\n")
         lines = [line + newline for line in whole.split(newline)] if newline else []
         # The beginning of a line; a line is cut where `next` would cut it.

@@ -1,6 +1,6 @@
 """A table in a file or a folder of files, some rows at a time, with the columns that are wanted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from wsal.errors import DataError, did_you_mean
-from wsal.files.kinds import DELIMITED, JSON, Kind, kind_of
+from wsal.files.kinds import JSON, Kind, kind_of
 from wsal.files.lines import BadLine, Offset, swallowed_rows_note
 from wsal.files.objects import columns
 from wsal.files.options import TableOptions
@@ -58,7 +58,9 @@ def table_parts(
     """
     files = files_of(path)
     first: _Columns | None = None
-    types = _common_types(path, files, wanted) if kind_of(files[0]).name == "parquet" else {}
+    types = (
+        _common_types(path, files, wanted) if kind_of(files[0]).name == "parquet" else pl.Schema()
+    )
     for file in files:
         reader = _Reader(file, kind_of(file), options, note, bad_aside=bad_aside)
         for part in reader.parts(wanted, first, path):
@@ -153,9 +155,7 @@ def _chosen(table: pa.Table, wanted: Sequence[str]) -> pl.DataFrame:
     return frame.with_columns(missing).select(wanted) if missing else frame
 
 
-def _common_types(
-    path: Place, files: Sequence[Place], wanted: Sequence[str]
-) -> Mapping[str, pl.DataType]:
+def _common_types(path: Place, files: Sequence[Place], wanted: Sequence[str]) -> pl.Schema:
     """For each column that has different types in the files, the type that suits all of them."""
     schemas = []
     for file in files:
@@ -166,8 +166,9 @@ def _common_types(
         common = pl.concat(schemas, how="diagonal_relaxed").schema
     except pl.exceptions.PolarsError as error:
         raise DataError(f"the files of {path} have columns of different types: {error}") from error
-    return {
-        name: dtype
+    differs = (
+        name
         for name, dtype in common.items()
         if any(schema.schema.get(name, dtype) != dtype for schema in schemas)
-    }
+    )
+    return pl.Schema({name: common[name] for name in differs})

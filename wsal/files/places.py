@@ -90,14 +90,16 @@ class Remote:
             package, extra = EXTRAS[scheme]
             require(package, extra, f"{self.url}: {scheme}://")
         elif scheme not in SCHEMES:
-            raise DataError(f"{self.url}: {scheme}:// cannot be read{did_you_mean(scheme, SCHEMES)}")
+            raise DataError(
+                f"{self.url}: {scheme}:// cannot be read{did_you_mean(scheme, SCHEMES)}"
+            )
         import fsspec  # noqa: PLC0415  only files elsewhere need it
 
         return fsspec.filesystem(scheme)
 
     @property
     def _path(self) -> str:
-        return str(self._system._strip_protocol(self.url))  # noqa: SLF001  the usual way
+        return str(self._system._strip_protocol(self.url))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -109,7 +111,9 @@ class Remote:
         except Exception as error:
             if type(error).__module__.startswith("wsal."):
                 raise
-            raise DataError(f"{self.url} cannot be read: {type(error).__name__}: {error}") from error
+            raise DataError(
+                f"{self.url} cannot be read: {type(error).__name__}: {error}"
+            ) from error
 
 
 Place = Path | Remote

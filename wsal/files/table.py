@@ -90,8 +90,9 @@ def files_of(path: Place) -> list[Place]:
     """
     if not path.is_dir():
         return [path]
-    names = sorted(path.iterdir(), key=lambda place: place.name)
-    visible = [p for p in names if p.name[0] not in "._" and p.is_file()]
+    places: list[Place] = [*path.iterdir()]
+    visible = [p for p in places if p.name[0] not in "._" and p.is_file()]
+    visible.sort(key=lambda place: place.name)
     kinds = {file: _suffix(file) for file in visible}
     tables = [file for file in visible if kinds[file] in KINDS]
     if not tables:

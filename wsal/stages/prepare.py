@@ -1,7 +1,6 @@
 """Read the data: clean and compose texts, merge duplicates, split."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,14 +11,14 @@ from wsal.artifacts import CHECKPOINTS, Facts
 from wsal.data.base import DataSource
 from wsal.data.keys import SPLITS
 from wsal.data.prepared import Preparation, preparation
-from wsal.data.reading import BAD_RECORDS, Sizes
+from wsal.data.reading import BAD_RECORDS, USUAL, Sizes
 from wsal.data.records import present_names
 from wsal.json_files import write_json
 from wsal.shards import shard_files, shard_path
 
 
 def prepare(
-    out: Path, *, data: DataSource, seed: int, shard_rows: int, sizes: Sizes = Sizes()
+    out: Path, *, data: DataSource, seed: int, shard_rows: int, sizes: Sizes = USUAL
 ) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
@@ -83,7 +82,7 @@ class _Writer:
     """Writes a table of `n_rows` rows to files of `shard_rows` rows."""
 
     path: Path
-    schema: Mapping[str, pl.DataType | type[pl.DataType]]
+    schema: tables.Schema
     n_rows: int
     shard_rows: int
     written: list[int] = field(default_factory=list)
@@ -106,5 +105,5 @@ class _Writer:
         shard = frame[: self.shard_rows].rechunk()  # row groups must not depend on the parts
         count = max(1, -(-self.n_rows // self.shard_rows))
         path = shard_path(self.path, len(self.written), count)
-        tables.write(shard, path, dict(self.schema))
+        tables.write(shard, path, self.schema)
         self.written.append(len(shard))
