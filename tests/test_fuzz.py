@@ -134,7 +134,7 @@ def test_data_files_through_prepare(tmp_path):
 
     def read(path, out):
         out.mkdir(exist_ok=True)
-        prepare(out, data=TableFile(path, layout), seed=0)
+        prepare(out, data=TableFile(path, layout), seed=0, shard_rows=1000)
 
     def cases():
         kinds = ("csv", "csv", "tsv", "jsonl", "jsonl", "parquet", "xlsx")

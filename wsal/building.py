@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -152,7 +152,7 @@ def all_of(makers: Mapping[K, Callable[[], T]], problems: Sequence[WsalError] = 
 def _value(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401
     if is_dataclass(hint) and isinstance(value, Mapping):
         return construct(hint, value, key)  # type: ignore[arg-type]
-    if hint is Path and isinstance(value, str) and not value.strip():
+    if Path in (hint, *get_args(hint)) and isinstance(value, str) and not value.strip():
         raise ConfigError(f"{key} is empty; give {key}=FILE")
     try:
         return TypeAdapter(hint, config=_config(hint)).validate_python(value)

@@ -12,7 +12,8 @@ import polars as pl
 
 from wsal.errors import DataError
 
-PLAIN = r"^[ -%'-~]*$"  # ASCII without & and control characters: nothing to repair
+PLAIN = r"^[ -~]*$"  # ASCII without control characters
+ENTITY = r"&#?[0-9A-Za-z]+;"  # without these, nothing is to be repaired in plain text
 INVISIBLE = re.compile(  # characters without width that are not in Cf: Unicode's default-ignorable
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0000-\U000e0fff]"
 )
@@ -25,10 +26,10 @@ def clean(values: pl.Series) -> pl.Series:
     >>> clean(pl.Series(["caf\u00c3\u00a9  &amp; tea", "   ", None])).to_list()
     ['café & tea', None, None]
     """
-    odd = ~values.str.contains(PLAIN).fill_null(value=True)
+    odd = (~values.str.contains(PLAIN) | values.str.contains(ENTITY)).fill_null(value=False)
     repaired = values.filter(odd).map_elements(clean_text, return_dtype=pl.String)
     values = values.clone().scatter(odd.arg_true(), repaired) if odd.any() else values
-    values = values.str.replace_all(r"\s+", " ").str.strip_chars()
+    values = values.str.replace_all(" {2,}", " ").str.strip_chars(" ")
     return values.set(values == "", None)
 
 

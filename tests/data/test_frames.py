@@ -26,7 +26,7 @@ def prepared(folder, source):
     """The tables that `prepare` writes, by name; and its facts."""
     assert isinstance(source, DataSource)
     folder.mkdir()
-    facts = prepare(folder, data=source, seed=0)
+    facts = prepare(folder, data=source, seed=0, shard_rows=1000)
     return {path.name: pl.read_parquet(path).rows() for path in folder.glob("*.parquet")}, facts
 
 

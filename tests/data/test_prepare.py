@@ -20,7 +20,7 @@ def pool(folder, path, layout=LAYOUT, **options):
     """The pool that is prepared from a file."""
     out = folder / f"out {path.name}"
     out.mkdir()
-    prepare(out, data=TableFile(path, layout, **options), seed=0)
+    prepare(out, data=TableFile(path, layout, **options), seed=0, shard_rows=1000)
     return pl.read_parquet(out / "pool.parquet")
 
 

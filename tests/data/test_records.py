@@ -1,5 +1,7 @@
 """From a source's rows to records: what is read, what is numbered, what is refused."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 import yaml
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from wsal.config.overrides import prepared
 from wsal.data.base import Layout
+from wsal.data.frames import TableFrame
+from wsal.data.prepared import prepared_of
 from wsal.data.records import label_set, renaming, to_records
 from wsal.errors import DataError
 
@@ -48,12 +52,15 @@ def test_a_row_without_text_stays_and_has_none():
 def test_ids_come_from_texts_and_labels_are_left_open_where_no_column_says():
     layout = Layout(text=("title", "brand"))
     found = to_records(rows(), layout)
-    assert found["id"].str.contains("^t[0-9a-f]{12}$").all()
-    assert found["id"].n_unique() == 3
-    other = to_records(rows(title=["red  mug", "new", None], part=["x"] * 3), layout)
-    assert other["id"][0] == found["id"][0]  # white space is cleaned away
-    assert other["id"][1] != found["id"][1]
-    assert found["label"].null_count() == found["split"].null_count() == 3
+    assert all(found[name].null_count() == 3 for name in ("id", "label", "split"))
+    layout = replace(layout, labels=("a", "b"))
+    ids = prepared_of(TableFrame(rows(), layout), 0).pool["id"]
+    assert ids.str.contains("^t[0-9a-f]{12}$").all()
+    assert ids.n_unique() == 3
+    changed = rows(title=["red  mug", "new", None], part=["x"] * 3)
+    other = prepared_of(TableFrame(changed, layout), 0).pool["id"]
+    assert other[0] == ids[0]  # white space is cleaned away
+    assert other[1] != ids[1]
 
 
 @given(
@@ -64,12 +71,14 @@ def test_ids_without_a_column_survive_sorting_adding_and_removing(titles, random
     """Each text has the same ids wherever its rows stand; equal texts are numbered."""
 
     def ids_of(titles):
-        frame = to_records(pl.DataFrame({"title": titles}, schema={"title": pl.String}), layout)
-        assert frame["id"].n_unique() == len(titles)
-        by_text = frame.group_by("text").agg(pl.col("id").sort())
-        return dict(by_text.iter_rows())
+        frame = pl.DataFrame({"title": titles, "kind": [f"{i}" for i in range(len(titles))]})
+        frame = frame.with_columns(part=pl.lit("test")).cast(pl.String)
+        extra = pl.DataFrame({"title": "pool", "kind": ["x", "y"], "part": "train"})
+        table = prepared_of(TableFrame(pl.concat([frame, extra]), layout), 0).test
+        assert table["id"].n_unique() == len(table) == len(titles) - titles.count(None)
+        return dict(table.group_by("text").agg(pl.col("id").sort()).iter_rows())
 
-    layout = Layout(text=("title",))
+    layout = Layout(text=("title",), label="kind", split="part")
     before = ids_of(titles)
     after = ids_of(random.sample([*titles, "new", "a"], len(titles) + 2))
     for text, ids in before.items():
@@ -126,7 +135,6 @@ def test_permuting_rows_permutes_records(order):
     [
         ({}, Layout(text=("titel",)), ["no column 'titel'", "did you mean 'title'", "brand"]),
         ({}, Layout(text=("title",), keep=("prize",)), ["'prize'", "did you mean 'price'"]),
-        ({"id": ["1", "2", "1"]}, LAYOUT, ["id '1' occurs twice", "'id'", "rows 1 and 3"]),
         ({"id": ["1", None, "3"]}, LAYOUT, ["row 2", "'id'", "every row needs an id"]),
         ({"part": ["train", "tset", "dev"]}, LAYOUT, ["row 2", "'tset'", "did you mean 'test'"]),
     ],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal.data.base import Layout
+from wsal.data.keys import as_frame, keys_of
 from wsal.data.splits import assign_splits, keep_once
 from wsal.evaluation.metrics import evaluate
 from wsal.labels import LabelSet
@@ -33,18 +34,30 @@ def records(rows):
     frame = pl.DataFrame(
         rows, schema=dict.fromkeys(("text", "label", "split"), pl.String), orient="row"
     )
-    ids = [f"{i}" for i in range(len(rows))]
     fields = frame.select(title="text").to_struct("fields")
-    return frame.with_columns(pl.Series("id", ids), fields)
+    return frame.with_columns(fields, id=pl.lit(None, pl.String))
+
+
+def assigned_keys(rows, layout, seed=0):
+    """The keys with their splits, and the texts and labels of the records."""
+    found = records(rows)
+    made = keys_of(found, layout, seed, first=0)
+    keys = assign_splits(as_frame(made.keys), layout)
+    names = dict(enumerate(made.labels["label"]))
+    return keys.with_columns(
+        text=found["text"], name=pl.col("label").replace_strict(names, return_dtype=pl.String)
+    )
 
 
 def kept(rows, layout, seed=0):
     """Split -> what is kept of it, as (group, label) -> n_copies."""
-    assigned = assign_splits(records(rows), layout, seed)
+    assigned = assigned_keys(rows, layout, seed)
+    names = dict(assigned.drop_nulls("label").select("label", "name").rows())
     found = {}
     for split in SPLITS:
-        table = keep_once(assigned, split)
-        keys = zip(same_text(table["text"]), table["label"], strict=True)
+        table = keep_once(assigned.drop("text", "name"), split)
+        texts = assigned["text"][table["row"]]
+        keys = zip(same_text(texts), map(names.get, table["label"]), strict=True)
         found[split] = dict(zip(keys, table["n_copies"], strict=True))
         assert len(found[split]) == len(table)  # each text (and label) once
     return found
@@ -80,12 +93,13 @@ def test_a_given_split_is_kept_but_for_texts_that_a_more_guarded_one_has(rows):
 @given(rows_of_a_source)
 @settings(max_examples=80, deadline=None)
 def test_drawn_splits_lose_no_row_with_gold(rows):
-    assigned = assign_splits(records(rows), DRAWN, seed=0)
-    measured = assigned.filter(pl.col("split") != "pool")
+    assigned = assigned_keys(rows, DRAWN)
+    assigned = assigned.with_columns(group=same_text(assigned["text"]))
+    measured = assigned.filter(pl.col("split") != SPLITS.index("pool"))
     lost = measured["label"].null_count()  # a row without gold beside one with gold, in dev or test
     total = sum(n for found in kept(rows, DRAWN).values() for n in found.values())
     assert total == len(rows) - lost
-    with_gold = {g for g, label in assigned.select("group", "label").iter_rows() if label}
+    with_gold = {g for g, label in assigned.select("group", "name").iter_rows() if label}
     assert set(measured["group"]) <= with_gold  # a text without gold is never measured on
 
 
@@ -123,7 +137,8 @@ def test_duplicating_all_rows_doubles_copies_and_changes_nothing_else(rows, layo
 @settings(max_examples=60, deadline=None)
 def test_weighted_metrics_are_those_of_the_rows(rows, seed):
     labels = LabelSet(("a", "b", "c"))
-    assigned = assign_splits(records(rows), GIVEN, seed=0).filter(~pl.col("moved"))
+    assigned = assigned_keys(rows, GIVEN)
+    assigned = assigned.with_columns(group=same_text(assigned["text"])).filter(~pl.col("moved"))
     draw = np.random.default_rng(seed)
     said = {
         g: draw.dirichlet(np.ones(3)).astype(np.float32) for g in sorted(set(assigned["group"]))
@@ -135,11 +150,11 @@ def test_weighted_metrics_are_those_of_the_rows(rows, seed):
         return evaluate(probs, classes, np.array(weights, dtype=np.float64), labels)
 
     for split in ("dev", "test"):
-        raw = assigned.filter(pl.col("split") == split).drop_nulls("label")
+        raw = assigned.filter(pl.col("split") == SPLITS.index(split)).drop_nulls("label")
         if len(raw):
             table = kept(rows, GIVEN)[split]
             weighted = metrics(*zip(*table, strict=True), list(table.values()))
-            of_rows = metrics(raw["group"], raw["label"], [1.0] * len(raw))
+            of_rows = metrics(raw["group"], raw["name"], [1.0] * len(raw))
             classes = weighted.pop("classes"), of_rows.pop("classes")
             assert weighted == pytest.approx(of_rows)
             for name in classes[1]:

@@ -11,8 +11,9 @@ from wsal.api.tables import as_html
 from wsal.arrays import ABSTAIN, Classes
 from wsal.data.base import DataSource, Layout
 from wsal.data.frames import TableFrame, frame_of
-from wsal.data.prepared import prepare_records
+from wsal.data.prepared import prepared_of
 from wsal.data.table_file import TableFile
+from wsal.files.places import Remote, place_of
 
 SHOWN = 5  # texts that a notebook shows
 
@@ -79,18 +80,19 @@ class Pool:
         )
         self.source = values if isinstance(values, DataSource) else _source(values, layout)
         self.layout = layout
-        self.prepared = prepare_records(self.source.read(), layout, seed)
+        self.prepared = prepared_of(self.source, seed)
 
     @classmethod
     def read(cls, path: str | Path, **columns: Any) -> "Pool":  # noqa: ANN401  as for Pool(...)
         """Read a table from a file or folder: csv, tsv, txt, json, JSON lines, Parquet, xlsx.
 
-        Takes the same arguments as `Pool(...)`; text files may be compressed.
+        Takes the same arguments as `Pool(...)`; text files may be compressed. The path may be an
+        address, such as `s3://bucket/folder`.
 
         Raises:
             DataError: the file is missing, broken, or of an unknown kind.
         """
-        return cls(Path(path), **columns)
+        return cls(place_of(path), **columns)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -133,6 +135,6 @@ class Pool:
 
 
 def _source(values: Any, layout: Layout) -> DataSource:  # noqa: ANN401
-    if isinstance(values, Path):
-        return TableFile(values, layout)
+    if isinstance(values, Path | Remote):
+        return TableFile(values if isinstance(values, Path) else str(values), layout)
     return TableFrame(frame_of(values), layout)

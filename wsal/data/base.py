@@ -1,8 +1,8 @@
 """What a data source is, and what the columns of its rows mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -69,3 +69,31 @@ class DataSource(Protocol):
     def content(self) -> Mapping[str, str]:
         """What identifies the rows, for a digest: if it changes, the pool is made again."""
         ...
+
+
+class SourcePart(NamedTuple):
+    """Some rows of a source, and the records beside them that cannot be parsed."""
+
+    rows: pl.DataFrame
+    """As `DataSource.read` returns them."""
+    file: str = ""
+    """In a folder, the name of the file that they are from."""
+    bad: Sequence[Mapping[str, Any]] = ()
+    """`file`, `line`, `reason` and `raw` (the text) of each record that cannot be parsed."""
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A source of any size, whose rows need not be in memory at once."""
+
+    def parts(self) -> Iterator[SourcePart]:
+        """All rows in their order, some at a time."""
+        ...
+
+
+def parts_of(source: DataSource) -> Iterator[SourcePart]:
+    """The rows of a source; in one part, unless the source has parts."""
+    if isinstance(source, HasParts):
+        yield from source.parts()
+    else:
+        yield SourcePart(source.read())

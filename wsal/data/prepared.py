@@ -1,14 +1,122 @@
-"""From a source's rows to the pool and the splits with gold."""
+"""From a source's rows to the pool and the splits with gold, in three passes over them.
 
+1. Read (`reading`): clean the rows and write them to scratch files; only their keys are kept apart.
+2. Decide (`decisions`): from the keys, one hash partition at a time, which rows are kept and where.
+3. Take: the rows that are kept, part by part in their order.
+
+So memory does not grow with the texts: one part of the rows, or one partition, is held at a time.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import polars as pl
 
-from wsal.data.base import Layout
-from wsal.data.records import label_set, to_records
-from wsal.data.splits import assign_splits, empty_pool, keep_once
+from wsal.data.base import DataSource, Layout, parts_of
+from wsal.data.decisions import Decisions, decide, require_unique_ids
+from wsal.data.keys import NONE, SPLITS, made_ids
+from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
+from wsal.data.records import label_set
+from wsal.data.splits import empty_pool
 from wsal.errors import DataError
 from wsal.labels import LabelSet
+from wsal.progress import bar
+from wsal.text import compose
+
+EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The rows of a source, cleaned, and what became of each."""
+
+    layout: Layout
+    labels: LabelSet
+    reading: Reading
+    decisions: Decisions
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """`n_pool`, `n_dev`, `n_test`: texts in each table."""
+        return {f"n_{name}": n for name, n in self.decisions.sizes.items()}
+
+    @property
+    def n_without_text(self) -> int:
+        """Rows without text."""
+        return self.reading.n_rows - self.reading.n_with_text
+
+    @property
+    def n_duplicates(self) -> int:
+        """Rows whose text another row has."""
+        return self.reading.n_with_text - sum(self.decisions.sizes.values())
+
+    def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
+        """The rows that are kept, part by part: for each split a frame.
+
+        Frames have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
+        """
+        with bar("write the texts", self.reading.n_rows, "rows") as advance:
+            for number, part in enumerate(self.reading.parts):
+                yield self._of_part(number, part)
+                advance(part.n_rows)
+
+    def _of_part(self, number: int, part: Part) -> dict[str, pl.DataFrame]:
+        kept = self.decisions.kept.of_part(number)
+        scratch = pl.read_ipc(part.path)
+        if self.layout.id:
+            ids = scratch["id"]
+        else:
+            ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
+        rows = kept["row"] - part.first
+        fields = scratch["fields"][rows]
+        label = pl.Series(kept["label"].copy())
+        records = pl.DataFrame(
+            {
+                "id": ids[rows],
+                "text": compose(fields.struct.unnest(), self.layout.text, self.layout.separator),
+                "n_copies": kept["n_copies"].copy(),
+                "fields": fields,
+                "label": label.set(label == NONE, None),
+            }
+        )
+        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+
+
+def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
+    """The ids made from texts; those of the second, third, ... row with a text have a number."""
+    ids = made_ids(digests.to_numpy())
+    rows = repeats["row"] - first
+    numbered = pl.DataFrame({"id": ids[rows], "nth": repeats["nth"].copy()})
+    return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
+
+
+def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUAL) -> Preparation:
+    """Clean the rows, find the classes, split by text, keep each text once.
+
+    Args:
+        source: the rows.
+        seed: of the splits.
+        folder: takes scratch files, which must stay until the rows are taken.
+        sizes: what is held in memory.
+
+    Raises:
+        DataError: a column is missing, no row has text, an id occurs twice, or no row is left for
+            the pool.
+    """
+    layout = source.layout
+    with bar("read the data", None, "rows") as advance:
+        reading = read_rows(parts_of(source), layout, seed, folder, sizes, advance)
+    require_unique_ids(reading, layout)
+    if not reading.n_with_text:
+        raise DataError(f"no row has text in {list(layout.text)}; name other fields")
+    labels = label_set(pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples]), layout)
+    decisions = decide(reading, layout, labels, folder)
+    if not decisions.sizes["pool"]:
+        raise empty_pool(layout)
+    return Preparation(layout, labels, reading, decisions)
 
 
 @dataclass(frozen=True)
@@ -22,43 +130,22 @@ class Prepared:
     pool: pl.DataFrame
     dev: pl.DataFrame
     test: pl.DataFrame
-    n_rows: int
-    n_without_text: int
-
-    @property
-    def pool_gold(self) -> pl.DataFrame:
-        """Gold labels that the source brought for texts of the pool. Nothing trains on them."""
-        return self.pool.drop_nulls("label").select("id", "label")
+    n_duplicates: int
 
     @property
     def sizes(self) -> dict[str, int]:
         """`n_pool`, `n_dev`, `n_test`: texts in each table."""
         return {"n_pool": len(self.pool), "n_dev": len(self.dev), "n_test": len(self.test)}
 
-    @property
-    def n_duplicates(self) -> int:
-        """Rows whose text another row has."""
-        kept = sum(self.sizes.values())
-        return self.n_rows - self.n_without_text - kept
 
-
-def prepare_records(rows: pl.DataFrame, layout: Layout, seed: int) -> Prepared:
-    """Clean the rows, find the classes, split by text, keep each text once.
+def prepared_of(source: DataSource, seed: int, sizes: Sizes = USUAL) -> Prepared:
+    """The rows of a source, prepared in memory; see `preparation`.
 
     Raises:
-        DataError: a column is missing, no row has text, or no row is left for the pool.
+        DataError: as there.
     """
-    all_records = to_records(rows, layout)
-    records = all_records.drop_nulls("text")
-    if records.is_empty():
-        raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(records, layout)
-    records = assign_splits(records, layout, seed)
-    numbers = {name: number for number, name in enumerate(labels.names)}
-    as_class = pl.col("label").replace_strict(numbers, return_dtype=pl.Int16)
-    splits = {
-        name: keep_once(records, name).with_columns(as_class) for name in ("pool", "dev", "test")
-    }
-    if splits["pool"].is_empty():
-        raise empty_pool(layout)
-    return Prepared(labels, **splits, n_rows=len(rows), n_without_text=len(rows) - len(records))
+    with TemporaryDirectory() as folder:
+        made = preparation(source, seed, Path(folder), sizes)
+        parts = list(made.taken())
+    tables = {name: pl.concat([part[name] for part in parts]).rechunk() for name in SPLITS}
+    return Prepared(made.labels, **tables, n_duplicates=made.n_duplicates)

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from hashlib import blake2b
 
 import polars as pl
 
@@ -28,30 +27,43 @@ SPLITS = {
 
 
 def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """A frame with `id`, `text` (or null), `label` and `split` (names or null), and `fields`.
+    """A frame with `id`, `text`, `label` and `split` (strings or null), and `fields`.
+
+    `id` is null if the layout names no column for it. That ids are unique is not checked here, as
+    these may be some rows of many.
 
     Raises:
-        DataError: a column is missing or is not text, an id occurs twice, or a split is unknown.
+        DataError: a column is missing or is not text, a row has no id, or a split is unknown.
     """
-    columns = [name for name in rows.columns if name != ROW]
-    for name in layout.columns:
-        if name not in columns:
-            raise DataError(f"the data has no column {name!r}{did_you_mean(name, columns)}")
-    numbers = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
-    rows = pl.DataFrame([as_text(rows[name]) for name in layout.columns])
+    rows = as_texts(rows, layout)
+    numbers = rows[ROW]
     fields = [clean(rows[name]).alias(name) for name in layout.fields]
     cleaned = pl.DataFrame(fields) if fields else pl.DataFrame()
     text = compose(cleaned, layout.text, layout.separator)
     empty = pl.Series([None] * len(rows), dtype=pl.String)
     return pl.DataFrame(
         {
-            "id": _unique(rows[layout.id], numbers) if layout.id else _ids(text),
+            "id": _given_ids(rows[layout.id], numbers) if layout.id else empty,
             "text": text,
             "label": renamed(clean(rows[layout.label]), layout) if layout.label else empty,
             "split": _splits(rows[layout.split], numbers) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
     ).with_columns(text=pl.when(pl.col("text") != "").then("text"))
+
+
+def as_texts(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The columns of the layout as text, and `ROW`: the position of each row, counted from 1.
+
+    Raises:
+        DataError: a column is missing or is not text.
+    """
+    columns = [name for name in rows.columns if name != ROW]
+    for name in layout.columns:
+        if name not in columns:
+            raise DataError(f"the data has no column {name!r}{did_you_mean(name, columns)}")
+    numbers = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
+    return pl.DataFrame([*(as_text(rows[name]) for name in layout.columns), numbers.alias(ROW)])
 
 
 def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
@@ -140,34 +152,12 @@ def _check_renamed(layout: Layout, labels: LabelSet) -> None:
             )
 
 
-def _ids(texts: pl.Series) -> pl.Series:
-    """An id for each row: a digest of its text, and its number among the rows with this text.
-
-    A row keeps its id if rows are added, removed or sorted, so that people's answers still match.
-
-    >>> _ids(pl.Series(["a", "b", "a"])).to_list()
-    ['t433911c6eb0d', 'ta120d0ad50f1', 't433911c6eb0d-2']
-    """
-    digests = [f"t{blake2b((text or '').encode(), digest_size=6).hexdigest()}" for text in texts]
-    frame = pl.DataFrame({"id": digests}).with_columns(nth=pl.cum_count("id").over("id"))
-    first = pl.col("nth") == 1
-    numbered = pl.format("{}-{}", "id", "nth")
-    return frame.select(pl.when(first).then("id").otherwise(numbered).alias("id")).to_series()
-
-
-def _unique(ids: pl.Series, numbers: pl.Series) -> pl.Series:
-    """The ids, if they are unique; `numbers` are the rows in the file, for the message."""
+def _given_ids(ids: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The ids, if no row lacks one; `numbers` are the rows in the file, for the message."""
     ids = ids.str.strip_chars()
     empty = ids.is_null() | (ids == "")
     if empty.any():
         raise DataError(f"{_rows(numbers.filter(empty))} no {ids.name!r}; every row needs an id")
-    if ids.n_unique() < len(ids):
-        repeated = ids.filter(ids.is_duplicated())[0]
-        rows = numbers.filter(ids == repeated)
-        raise DataError(
-            f"id {repeated!r} occurs twice in column {ids.name!r}, rows {rows[0]} and {rows[1]}; "
-            "ids must be unique (without data.layout.id, they are made from the texts)"
-        )
     return ids
 
 

@@ -1,62 +1,54 @@
 """Group equal texts, put each group into one split, and keep each text once."""
 
-from hashlib import blake2b
-
 import polars as pl
 
 from wsal.data.base import Layout
+from wsal.data.keys import SPLITS
 from wsal.errors import DataError
-from wsal.text import same_text
 
 
-def assign_splits(records: pl.DataFrame, layout: Layout, seed: int) -> pl.DataFrame:
-    """The records with `group`, `split` and `moved`; all records of a group are in one split.
+def assign_splits(keys: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The keys with `split` and `moved`; all rows of a group are in one split.
 
-    Records with the same text (`same_text`) form a group. With a split column, a group with rows
-    in several splits goes to the most protected of them: test, then dev, then pool; the others
-    are `moved`. Without one, the hash of the group decides; groups without gold go to the pool.
+    With a split column, a group with rows in several splits goes to the most protected of them:
+    test, then dev, then pool; the others are `moved`. Without one, the draw of the group decides;
+    groups without gold go to the pool.
+
+    Args:
+        keys: of whole groups: `group`, `label` (or null), `split` (the position in `SPLITS`) and
+            `draw`, which is the same for all rows of a group with a label; see `keys.KEYS`.
+        layout: what the columns mean.
     """
-    records = records.with_columns(group=same_text(records["text"]))
     if layout.split:
-        no_gold = pl.col("label").is_null()  # nothing can be measured on it, so people may label it
-        records = records.with_columns(
-            split=pl.when(no_gold).then(pl.lit("pool")).otherwise("split")
-        )
-        protection = pl.col("split").replace_strict({"pool": 0, "dev": 1, "test": 2})
-        most = protection.max().over("group")
-        return records.with_columns(moved=protection < most).with_columns(
-            split=most.replace_strict({0: "pool", 1: "dev", 2: "test"}, return_dtype=pl.String)
-        )
-    groups = records["group"].unique(maintain_order=True)
-    draw = pl.Series([_uniform(f"{seed}:{group}") for group in groups], dtype=pl.Float64)
-    draws = pl.DataFrame({"group": groups, "draw": draw})
-    with_gold = pl.col("label").is_not_null().any().over("group")
+        most = pl.col("split").max().over("group")
+        return keys.with_columns(split=most, moved=pl.col("split") < most)
+    # only rows with gold have a draw
+    drawn = keys.drop_nulls("label").unique("group").select("group", "draw")
     split = (
-        pl.when(~with_gold)
-        .then(pl.lit("pool"))
-        .when(pl.col("draw") < layout.test_share)
-        .then(pl.lit("test"))
+        pl.when(pl.col("draw") < layout.test_share)
+        .then(SPLITS.index("test"))
         .when(pl.col("draw") < layout.test_share + layout.dev_share)
-        .then(pl.lit("dev"))
-        .otherwise(pl.lit("pool"))
+        .then(SPLITS.index("dev"))
+        .otherwise(SPLITS.index("pool"))
+        .cast(pl.Int8)
     )
-    joined = records.join(draws, on="group", how="left", maintain_order="left")
-    return joined.with_columns(split=split, moved=pl.lit(value=False)).drop("draw")
+    joined = keys.drop("draw", "split").join(drawn, on="group", how="left", maintain_order="left")
+    return joined.with_columns(split=split, moved=pl.lit(value=False))
 
 
-def keep_once(records: pl.DataFrame, split: str) -> pl.DataFrame:
-    """The records of a split, each text once; `n_copies` is how many rows of the source it has.
+def keep_once(keys: pl.DataFrame, split: str) -> pl.DataFrame:
+    """The keys of a split, each text once; `n_copies` is how many rows of the source it has.
 
     In the pool, a group becomes one text with its most common gold label (the first, if several
     are). In dev and test, it becomes one text for each gold label it has, so that metrics weighted
     by `n_copies` are those of the rows. Rows moved here from a less protected split are left out.
     """
-    rows = records.filter((pl.col("split") == split) & ~pl.col("moved"))
+    rows = keys.filter((pl.col("split") == SPLITS.index(split)) & ~pl.col("moved"))
     if split == "pool":
-        counts = rows.drop_nulls("label").group_by("group", "label", maintain_order=True).len()
-        best = counts.sort("len", descending=True, maintain_order=True).unique(
-            "group", keep="first", maintain_order=True
+        counts = (
+            rows.drop_nulls("label").group_by("group", "label").agg(pl.len(), pl.col("row").min())
         )
+        best = counts.sort("len", "row", descending=[True, False]).unique("group", keep="first")
         rows = rows.drop("label").join(
             best.select("group", "label"), on="group", how="left", maintain_order="left"
         )
@@ -66,7 +58,7 @@ def keep_once(records: pl.DataFrame, split: str) -> pl.DataFrame:
     once = rows.with_columns(n_copies=copies).unique(
         ["group", "label"], keep="first", maintain_order=True
     )
-    return once.select("id", "text", "n_copies", "fields", "label")
+    return once.select("row", "split", "label", "n_copies")
 
 
 def empty_pool(layout: Layout) -> DataError:
@@ -81,8 +73,3 @@ def empty_pool(layout: Layout) -> DataError:
         "no row is left for the pool; lower data.layout.test_share and data.layout.dev_share "
         f"(now {layout.test_share} and {layout.dev_share})"
     )
-
-
-def _uniform(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) / 2**56

@@ -1,9 +1,9 @@
 """The kind of table in a file, by the file's name and its first bytes."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from wsal.errors import DataError, did_you_mean
+from wsal.files.places import Place
 
 DELIMITED = {"csv": ",", "tsv": "\t", "tab": "\t", "txt": ","}
 """Suffixes of text with fields, and the delimiter of each if none can be detected."""
@@ -22,7 +22,7 @@ class Kind(NamedTuple):
     compression: str  # in COMPRESSED, or ""
 
 
-def existing_file(path: Path) -> Path:
+def existing_file(path: Place) -> Place:
     """The path, if it is a file.
 
     Raises:
@@ -39,7 +39,7 @@ def existing_file(path: Path) -> Path:
     raise DataError(f"file {path} not found in {folder.absolute()}{did_you_mean(path.name, names)}")
 
 
-def kind_of(path: Path, kind: str | None = None) -> Kind:
+def kind_of(path: Place, kind: str | None = None) -> Kind:
     """The kind of table in a file: `kind` if given, otherwise by its suffix, as in `x.csv.gz`.
 
     Raises:
@@ -61,7 +61,7 @@ def kind_of(path: Path, kind: str | None = None) -> Kind:
     return Kind(kind, "" if kind == "xlsx" else packed)
 
 
-def _require_known(path: Path, kind: str) -> None:
+def _require_known(path: Place, kind: str) -> None:
     if kind in SAVE_AS_XLSX:
         raise DataError(f"{path}: .{kind} cannot be read; save it as .xlsx (Excel Workbook)")
     if kind in COMPRESSED:
@@ -75,7 +75,7 @@ def _require_known(path: Path, kind: str) -> None:
         )
 
 
-def _require_matching(path: Path, kind: str, head: bytes, packed: str) -> None:
+def _require_matching(path: Place, kind: str, head: bytes, packed: str) -> None:
     """Raise if the first bytes are those of another kind."""
     if kind in ("parquet", "xlsx"):
         if packed and not (kind == "xlsx" and packed == "zip"):
@@ -90,7 +90,7 @@ def _require_matching(path: Path, kind: str, head: bytes, packed: str) -> None:
         )
 
 
-def members(path: Path) -> list[str]:
+def members(path: Place) -> list[str]:
     """The names of the files in a zip, without folders and the files that macOS adds.
 
     Raises:
@@ -99,13 +99,13 @@ def members(path: Path) -> list[str]:
     import zipfile  # noqa: PLC0415  only this format needs it
 
     try:
-        with zipfile.ZipFile(path) as packed:
+        with path.open("rb") as file, zipfile.ZipFile(file) as packed:
             names = packed.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(f"{path} is damaged: {error}") from error
     return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
 
 
-def _member_suffix(path: Path) -> str:
+def _member_suffix(path: Place) -> str:
     names = members(path)
     return names[0].rpartition(".")[2].lower() if len(names) == 1 and "." in names[0] else "zip"

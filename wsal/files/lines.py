@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from wsal.errors import DataError, listed
 CHUNK_SIZE = 10_000  # records in a chunk
 MAX_CHARACTERS = 10_000_000  # in a field, and in a line
 RECORD = "record"  # the column of a chunk of JSON: the text of each record
+BLOCK = 1 << 20  # bytes that are read ahead
 MAX_BYTES = 1 << 26  # in the lines that are read at once
 
 
@@ -70,14 +71,31 @@ class Lines:
 
     def several(self, most: int) -> list[bytes]:
         """The next `most` lines; fewer if they are very long or the stream ends."""
-        taken: list[bytes] = []
-        start = self.offset
-        while len(taken) < most and self.offset - start < MAX_BYTES:
-            line = self.next()
-            if line is None:
+        first = self.next()
+        taken = [] if first is None else [first]
+        size = sum(map(len, taken))
+        while taken and len(taken) < most and size < MAX_BYTES:
+            if not self.waiting and not self._fetch():
                 break
-            taken.append(line)
+            n_more = min(most - len(taken), len(self.waiting))
+            more = self.waiting[: -n_more - 1 : -1]  # the next one is the last
+            del self.waiting[-n_more:]
+            taken += more
+            size += sum(map(len, more))
+        self.offset += size - sum(map(len, taken[:1]))
+        self.number += max(0, len(taken) - 1)
         return taken
+
+    def _fetch(self) -> bool:
+        """Read some lines ahead, as much as is there; False at the end."""
+        block: bytes = cast(Any, self.stream).read1(BLOCK)  # as all buffered streams have
+        whole, newline, rest = block.rpartition(b"\n")
+        lines = [line + newline for line in whole.split(newline)] if newline else []
+        # The beginning of a line; a line is cut where `next` would cut it.
+        if rest:
+            lines.append(rest + self.stream.readline(MAX_CHARACTERS - len(rest)))
+        self.waiting.extend(reversed(lines))
+        return bool(lines)
 
     def put_back(self, lines: Sequence[bytes]) -> None:
         """Make these lines the next ones again."""

@@ -7,9 +7,10 @@ import polars as pl
 
 from wsal.errors import DataError, did_you_mean
 from wsal.files.options import TableOptions
+from wsal.files.places import Place
 
 
-def sheet_names(path: Path) -> list[str]:
+def sheet_names(path: Place) -> list[str]:
     """The names of a workbook's sheets, in their order.
 
     Raises:
@@ -18,7 +19,7 @@ def sheet_names(path: Path) -> list[str]:
     return list(_book(path).sheet_names)
 
 
-def read_sheet(path: Path, options: TableOptions) -> tuple[pl.DataFrame, list[int]]:
+def read_sheet(path: Place, options: TableOptions) -> tuple[pl.DataFrame, list[int]]:
     """The rows of a sheet, all columns as text, and the number of each as Excel shows it.
 
     Rows in which every cell is empty are left out.
@@ -70,10 +71,13 @@ def _named(table: pl.DataFrame, header: tuple[Any, ...], where: str) -> pl.DataF
     return pl.DataFrame([table[:, i].alias(name) for i, name in zip(kept, names, strict=True)])
 
 
-def _book(path: Path) -> Any:  # noqa: ANN401  the library is not typed here
+def _book(path: Place) -> Any:  # noqa: ANN401  the library is not typed here
     import fastexcel  # noqa: PLC0415  only this format needs it
 
     try:
-        return fastexcel.read_excel(path)
+        if isinstance(path, Path):
+            return fastexcel.read_excel(path)
+        with path.open() as file:
+            return fastexcel.read_excel(file.read())
     except Exception as error:  # the library's errors have no common base class
         raise DataError(f"{path} cannot be read as xlsx: {error}") from error

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -17,17 +16,18 @@ import pyarrow as pa
 from wsal.errors import DataError
 from wsal.files.encodings import HEAD, encoding_of
 from wsal.files.kinds import Kind, members
+from wsal.files.places import Place
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 """Errors that damaged compressed files cause."""
-OPENERS: dict[str, Callable[[Path], Any]] = {
-    "": partial(Path.open, mode="rb"), "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open,
+OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
+    "gz": gzip.open, "bz2": bz2.open, "xz": lzma.open,
 }  # fmt: skip
 
 
 @contextmanager
 def utf8_stream(
-    path: Path, kind: Kind, encoding: str | None, note: Callable[[str], None]
+    path: Place, kind: Kind, encoding: str | None, note: Callable[[str], None]
 ) -> Iterator[BinaryIO]:
     """The file as a stream of UTF-8; `note` is called if another encoding was detected.
 
@@ -92,22 +92,25 @@ class Transcoded(io.RawIOBase):
 
 
 @contextmanager
-def _unpacked(path: Path, compression: str) -> Iterator[BinaryIO]:
+def _unpacked(path: Place, compression: str) -> Iterator[BinaryIO]:
     with ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
         if compression == "zip":
-            yield _only_member(path, stack)
+            yield _only_member(path, file, stack)
         elif compression == "zst":
-            packed = stack.enter_context(pa.input_stream(str(path), compression="zstd"))
+            packed = stack.enter_context(pa.input_stream(file, compression="zstd"))
             yield cast(BinaryIO, stack.enter_context(io.BufferedReader(packed)))
+        elif compression:
+            yield stack.enter_context(OPENERS[compression](file))
         else:
-            yield stack.enter_context(OPENERS[compression](path))
+            yield file
 
 
-def _only_member(path: Path, stack: ExitStack) -> BinaryIO:
+def _only_member(path: Place, file: BinaryIO, stack: ExitStack) -> BinaryIO:
     names = members(path)
     if len(names) != 1:
         raise DataError(f"{path} contains {len(names)} files {names[:10]}; expected one table")
     try:
-        return cast(BinaryIO, stack.enter_context(zipfile.ZipFile(path)).open(names[0]))
+        return cast(BinaryIO, stack.enter_context(zipfile.ZipFile(file)).open(names[0]))
     except (RuntimeError, NotImplementedError) as error:  # a password, an unknown method
         raise DataError(f"{path} cannot be unpacked: {error}") from error

@@ -18,6 +18,7 @@ from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
 from wsal.files.lines import BadLine, Chunk, Offset, bad_lines_error, swallowed_rows_note
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
+from wsal.files.places import Place
 from wsal.files.sheets import read_sheet, sheet_names
 from wsal.files.streams import utf8_stream
 
@@ -43,7 +44,7 @@ class NumberedTable(NamedTuple):
     """What to set if the columns are not as expected, for the end of a message; may be empty."""
 
 
-def read_table(path: Path, options: TableOptions = DETECT, note: Note = log_note) -> pl.DataFrame:
+def read_table(path: Place, options: TableOptions = DETECT, note: Note = log_note) -> pl.DataFrame:
     """The table in a file or a folder of files; see `numbered_table`.
 
     Raises:
@@ -53,7 +54,7 @@ def read_table(path: Path, options: TableOptions = DETECT, note: Note = log_note
 
 
 def numbered_table(
-    path: Path, options: TableOptions = DETECT, note: Note = log_note
+    path: Place, options: TableOptions = DETECT, note: Note = log_note
 ) -> NumberedTable:
     """The table in a csv, tsv, txt, json, jsonl, parquet or xlsx file, or a folder of such files.
 
@@ -81,7 +82,7 @@ def numbered_table(
     return NumberedTable(frame, rows.tolist(), tables[0].advice)
 
 
-def files_of(path: Path) -> list[Path]:
+def files_of(path: Place) -> list[Place]:
     """The file itself, or the tables in a folder, sorted by name; all of the same kind.
 
     Raises:
@@ -89,7 +90,9 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    visible = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] not in "._")
+    places: list[Place] = [*path.iterdir()]
+    visible = [p for p in places if p.name[0] not in "._" and p.is_file()]
+    visible.sort(key=lambda place: place.name)
     kinds = {file: _suffix(file) for file in visible}
     tables = [file for file in visible if kinds[file] in KINDS]
     if not tables:
@@ -100,7 +103,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def require_same_columns(
-    file: Path, names: Sequence[str], first: Path, expected: Sequence[str]
+    file: Place, names: Sequence[str], first: Place, expected: Sequence[str]
 ) -> None:
     """Check that a file of a folder has the columns of the first one.
 
@@ -116,15 +119,22 @@ def require_same_columns(
 
 
 def chunks(
-    path: Path, kind: Kind, options: TableOptions, start: Offset, note: Note
+    path: Place,
+    kind: Kind,
+    options: TableOptions,
+    start: Offset,
+    note: Note,
+    only: Sequence[str] | None = None,
 ) -> Generator[Chunk]:
     """The records of one file from `start` on, in chunks, with the lines that cannot be parsed.
+
+    Of Parquet, the columns `only` are read; of other kinds, always all of them.
 
     Raises:
         DataError: the file is damaged, or has no header.
     """
     if kind.name == "parquet":
-        yield from _parquet_chunks(path, start)
+        yield from _parquet_chunks(path, start, only)
     elif kind.name == "xlsx":
         frame, rows = read_sheet(path, options)
         table = frame.to_arrow()
@@ -139,19 +149,19 @@ def chunks(
                 yield from csv_chunks(stream, str(path), DELIMITED[kind.name], start, options)
 
 
-def parquet_file(path: Path) -> pq.ParquetFile:
+def parquet_file(path: Place) -> pq.ParquetFile:
     """The open file.
 
     Raises:
         DataError: it is not Parquet, or damaged.
     """
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path if isinstance(path, Path) else path.open())
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as parquet: {error}") from error
 
 
-def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
+def _table(path: Place, options: TableOptions, note: Note) -> NumberedTable:
     kind = kind_of(path)
     frames: list[pl.DataFrame] = []
     rows: list[Sequence[int] | np.ndarray] = []
@@ -165,18 +175,14 @@ def _table(path: Path, options: TableOptions, note: Note) -> NumberedTable:
             bad.extend(chunk.bad)
             suspicious.extend(chunk.suspicious)
     if bad:
-        error = bad_lines_error(str(path), bad)
-        # If most lines are bad, the delimiter or the header may be wrong.
-        if kind.name in DELIMITED and len(bad) >= sum(map(len, frames)):
-            raise DataError(f"{error} ({_advice(kind, path)})")
-        raise error
+        raise bad_table_error(path, kind, bad, sum(map(len, frames)))
     if suspicious:
         note(swallowed_rows_note(str(path), suspicious))
     frame = _concatenated(frames)
     if frame.is_empty():
-        raise DataError(f"{path} has no rows, only columns {frame.columns}")
+        raise no_rows_error(path, frame.columns)
     numbers = np.concatenate([np.asarray(part) for part in rows]).tolist()
-    return NumberedTable(frame, numbers, _advice(kind, path))
+    return NumberedTable(frame, numbers, advice_on(kind, path))
 
 
 def _concatenated(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -196,10 +202,10 @@ def _concatenated(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(frames, how="diagonal")
 
 
-def _parquet_chunks(path: Path, start: Offset) -> Iterator[Chunk]:
+def _parquet_chunks(path: Place, start: Offset, only: Sequence[str] | None) -> Iterator[Chunk]:
     file, done = parquet_file(path), 0
     try:
-        for batch in file.iter_batches(reading.CHUNK_SIZE):
+        for batch in file.iter_batches(reading.CHUNK_SIZE, columns=only):
             n, done = done, done + len(batch)
             if done > start.offset:
                 rows = range(n + 1, done + 1)
@@ -208,12 +214,27 @@ def _parquet_chunks(path: Path, start: Offset) -> Iterator[Chunk]:
         raise DataError(f"{path} is damaged: {error}") from error
 
 
-def _suffix(path: Path) -> str:
+def _suffix(path: Place) -> str:
     parts = path.name.lower().split(".")
     return parts[-2] if parts[-1] in COMPRESSED and len(parts) > 2 else parts[-1]
 
 
-def _advice(kind: Kind, path: Path) -> str:
+def bad_table_error(path: Place, kind: Kind, bad: Sequence[BadLine], n_rows: int) -> DataError:
+    """The error for a table with lines that cannot be parsed beside `n_rows` that can."""
+    error = bad_lines_error(str(path), bad)
+    # If most lines are bad, the delimiter or the header may be wrong.
+    if kind.name in DELIMITED and len(bad) >= n_rows:
+        return DataError(f"{error} ({advice_on(kind, path)})")
+    return error
+
+
+def no_rows_error(path: Place, names: Sequence[str]) -> DataError:
+    """The error for a table without rows."""
+    return DataError(f"{path} has no rows, only columns {list(names)}")
+
+
+def advice_on(kind: Kind, path: Place) -> str:
+    """What to set if the columns are not as expected, for the end of a message; may be empty."""
     if kind.name == "xlsx":
         names = ", ".join(sheet_names(path))
         return f"sheets: {names} (data.sheet=NAME); the header's row: data.header_row=N"

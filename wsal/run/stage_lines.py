@@ -13,10 +13,13 @@ UNMEASURED = "no gold labels to measure on"
 
 
 def _prepare(facts: Facts) -> str:
+    n_bad, shards = facts.get("n_bad_records"), facts.get("rows_of_shards")
+    bad = f"; {n_bad:,} records could not be parsed: pool/bad_records.jsonl" if n_bad else ""
     return (
-        f"{facts['n_rows']:,} rows -> pool {facts['n_pool']:,}, dev {facts['n_dev']:,}, "
+        f"{facts['n_rows']:,} rows -> pool {facts['n_pool']:,}"
+        f"{f' in {len(shards)} files' if shards else ''}, dev {facts['n_dev']:,}, "
         f"test {facts['n_test']:,}; {len(facts['labels'])} classes; "
-        f"{facts['n_duplicates']:,} duplicates merged"
+        f"{facts['n_duplicates']:,} duplicates merged{bad}"
     )
 
 
@@ -46,10 +49,8 @@ def _spent(facts: Facts) -> str:
 
 
 def _aggregate(facts: Facts) -> str:
-    parts = [
-        f"weak labels for {facts['n_covered']:,} of {facts['n_texts']:,} texts; "
-        f"rules alone: {_quality(facts)}; {facts['label_model']}"
-    ]
+    parts = [f"weak labels for {facts['n_covered']:,} of {facts['n_texts']:,} texts"]
+    parts += [f"rules alone: {_quality(facts)}", facts["label_model"]]
     if not facts["n_covered"]:
         parts = [f"no rule votes on any of the {facts['n_texts']:,} texts"]
     if facts.get("n_answered"):

@@ -31,7 +31,7 @@ class Stage:
 # fmt: off
 STAGES = {
     #                  reads                                                                              writes                   configured by
-    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed")),
+    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed", "shard_rows")),
     "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
     "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate"), ("launcher",)),

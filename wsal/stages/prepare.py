@@ -1,39 +1,109 @@
 """Read the data: clean and compose texts, merge duplicates, split."""
 
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from wsal import tables
-from wsal.artifacts import Facts
+from wsal.artifacts import CHECKPOINTS, Facts
 from wsal.data.base import DataSource
-from wsal.data.prepared import prepare_records
+from wsal.data.keys import SPLITS
+from wsal.data.prepared import Preparation, preparation
+from wsal.data.reading import BAD_RECORDS, USUAL, Sizes
 from wsal.data.records import present_names
 from wsal.json_files import write_json
+from wsal.shards import shard_files, shard_path
 
 
-def prepare(out: Path, *, data: DataSource, seed: int) -> Facts:
+def prepare(
+    out: Path, *, data: DataSource, seed: int, shard_rows: int, sizes: Sizes = USUAL
+) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
-    `gold.parquet` holds the gold labels that the source brought for texts of the pool. Nothing
-    trains on it: the oracle answers from it, and rules are measured by it.
+    A pool with more than `shard_rows` texts has several files; see `wsal.shards`. `gold.parquet`
+    holds the gold labels that the source brought for texts of the pool. Nothing trains on it: the
+    oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
+    could not be parsed, if there are any and the source puts them aside.
     """
     layout = data.layout
-    prepared = prepare_records(data.read(), layout, seed)
-    splits = {"pool": prepared.pool, "dev": prepared.dev, "test": prepared.test}
-    for name, table in splits.items():
-        if len(table):
-            schema = tables.records_schema(layout.fields, gold=name != "pool")
-            tables.write(table, out / f"{name}.parquet", schema)
-    tables.write(prepared.pool_gold, out / "gold.parquet", tables.GOLD)
-    write_json(out / "labels.json", list(prepared.labels.names))
+    scratch = out / CHECKPOINTS / "prepare"
+    shutil.rmtree(scratch, ignore_errors=True)
+    made = preparation(data, seed, scratch, sizes)
+    shards = _write(made, out, scratch, shard_rows)
+    if made.reading.n_bad:
+        shutil.move(scratch / BAD_RECORDS, out / BAD_RECORDS)
+    write_json(out / "labels.json", list(made.labels.names))
+    shutil.rmtree(scratch)
     return {
-        "labels": list(prepared.labels.names),
+        "labels": list(made.labels.names),
         "fields": list(layout.fields),
         "renamed": present_names(layout),
-        **prepared.sizes,
-        "n_pool_gold": len(prepared.pool_gold),
-        "n_rows": prepared.n_rows,
-        "n_without_text": prepared.n_without_text,
-        "n_duplicates": prepared.n_duplicates,
+        **made.sizes,
+        "n_pool_gold": made.decisions.n_pool_gold,
+        "n_rows": made.reading.n_rows,
+        "n_without_text": made.n_without_text,
+        "n_duplicates": made.n_duplicates,
         "separator": layout.separator,
         "text_fields": list(layout.text),
+        **({"n_bad_records": made.reading.n_bad} if made.reading.n_bad else {}),
+        **({"rows_of_shards": shards} if len(shards) > 1 else {}),
     }
+
+
+def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:
+    """Write all tables; returns the rows of each shard of the pool."""
+    sizes = {**made.decisions.sizes, "gold": made.decisions.n_pool_gold}
+    fields = made.layout.fields
+    writers = {}
+    for name, n_rows in sizes.items():
+        schema = tables.records_schema(fields, gold=name != "pool")
+        if name == "gold":
+            schema = tables.GOLD
+        # only the pool may have several files; the others are put together below
+        folder = out if name == "pool" or n_rows <= shard_rows else scratch
+        writers[name] = _Writer(folder / f"{name}.parquet", schema, n_rows, shard_rows)
+    for frames in made.taken():
+        for name in SPLITS:
+            writers[name].add(frames[name])
+        writers["gold"].add(frames["pool"].drop_nulls("label").select("id", "label"))
+    for name, writer in writers.items():
+        if writer.n_rows or name == "gold":
+            writer.close()
+        if writer.path.parent == scratch:
+            parts = ([pl.read_parquet(file)] for file in shard_files(writer.path))
+            tables.write_parts(parts, {out / writer.path.name: writer.schema})
+    return writers["pool"].written
+
+
+@dataclass
+class _Writer:
+    """Writes a table of `n_rows` rows to files of `shard_rows` rows."""
+
+    path: Path
+    schema: tables.Schema
+    n_rows: int
+    shard_rows: int
+    written: list[int] = field(default_factory=list)
+    """The rows of each file so far."""
+    _waiting: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Add rows."""
+        self._waiting.append(frame)
+        while sum(map(len, self._waiting)) > self.shard_rows:
+            self._write()
+
+    def close(self) -> None:
+        """Write the last file."""
+        self._write()
+
+    def _write(self) -> None:
+        frame = pl.concat(self._waiting)
+        self._waiting = [frame[self.shard_rows :]]
+        shard = frame[: self.shard_rows].rechunk()  # row groups must not depend on the parts
+        count = max(1, -(-self.n_rows // self.shard_rows))
+        path = shard_path(self.path, len(self.written), count)
+        tables.write(shard, path, self.schema)
+        self.written.append(len(shard))
