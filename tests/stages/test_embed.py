@@ -83,9 +83,9 @@ def test_killed_it_goes_on_after_the_parts_that_it_had_written(run, tmp_path):
         assert both[0] == both[1]
 
 
-def test_shards_have_the_numbers_of_the_whole_whatever_embeds_them(run, tmp_path, monkeypatch):
+def test_shards_have_the_numbers_of_the_whole_whatever_embeds_them(run, tmp_path):
     facts, whole = embedded(run, tmp_path / "whole")
-    split_table(run / "pool/pool.parquet", 150)
+    split_table(run / "pool/pool.parquet", 70)
     shutil.rmtree(run / "tokens")
     (run / "tokens").mkdir()
     pool = Artifact.open(run / "pool")
@@ -100,4 +100,4 @@ def test_shards_have_the_numbers_of_the_whole_whatever_embeds_them(run, tmp_path
     for name in NAMES:
         files, others = (shard_files(tmp_path / p / f"{name}.npy") for p in ("parts", "two"))
         assert [file.read_bytes() for file in files] == [file.read_bytes() for file in others]
-        assert len(files) == -(-n // 150) > 2
+        assert len(files) == -(-n // 70) > 2

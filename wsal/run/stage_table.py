@@ -38,7 +38,7 @@ STAGES = {
     "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",), ("launcher",)),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "llm", "seed"), ("hardware", "tracker"), shared=True),
     "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware", "launcher")),
-    "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator")),
+    "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator", "launcher")),
     "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "llm", "seed")),
     "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate")),
     "retrain":   Stage(("pool", "tokens", "weak_labels", "reweighings", "pretrained", "earlier_retrainings", "embeddings", "first_query", "annotations"), "rounds/{}/retrained", ("encoder", "adapt", "loss", "pretrain", "self_training", "retrain", "llm", "seed"), ("hardware", "tracker"), shared=True),
