@@ -229,6 +229,15 @@ def _parts(
                 first = end
 
 
+def parts(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The table at `path`, or some columns of it, in parts, each with the number of its first row.
+
+    For what would not fit into memory as a whole.
+    """
+    for first, part in _parts(path, columns):
+        yield first, pl.DataFrame(part)
+
+
 def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
     """The texts of a records table, in lists of at most `at_once`."""
     for _, part in _parts(path, ["text"], at_once=at_once):

@@ -26,9 +26,7 @@ def query(early, size=8, n_evaluation=4):
     probs = np.full((N, CLASSES), 1 / CLASSES, np.float32)
     vectors = np.zeros((N, 2), np.float32)
     nothing = np.empty(0, np.int64)
-    state = RoundState(
-        2, vectors, frame, probs[frame.rows], np.array([0, 1]), nothing, nothing
-    )
+    state = RoundState(2, vectors, frame, probs[frame.rows], np.array([0, 1]), nothing, nothing)
     reader = PoolReader(
         lambda rows: (probs[rows], vectors[rows]),
         lambda rows: pl.Series([f"text {row}" for row in rows], dtype=pl.String),

@@ -115,9 +115,7 @@ def read_tokens(path: Path) -> Tokens:
 def read_shard(path: Path, number: int) -> Tokens:
     """The tokens of one shard; text 0 is the shard's first."""
     path = shard_files(path.with_suffix(".tokens"))[number].with_suffix("")
-    bounds = np.load(
-        path.with_name(f"{path.name}.bounds.npy"), mmap_mode="r", allow_pickle=False
-    )
+    bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), mmap_mode="r", allow_pickle=False)
     kind = json.loads(path.with_name(f"{path.name}.kind.json").read_text())
     if not bounds[-1]:  # an empty file cannot be mapped
         return Tokens(np.empty(0, dtype=kind), bounds[:-1], bounds[1:])

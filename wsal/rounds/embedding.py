@@ -30,9 +30,7 @@ def parts_of(n_texts: int) -> Iterator[Rows]:
         yield np.arange(first, min(first + AT_ONCE, n_texts))
 
 
-def embed_parts(
-    classifier: Classifier, texts: Tokens
-) -> Iterator[tuple[Rows, Probs, Embeddings]]:
+def embed_parts(classifier: Classifier, texts: Tokens) -> Iterator[tuple[Rows, Probs, Embeddings]]:
     """Rows, probabilities and unit embeddings of each part."""
     for rows in parts_of(len(texts)):
         title = f"embed the pool, from {rows[0]:,} of {len(texts):,}"

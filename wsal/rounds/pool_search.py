@@ -32,9 +32,7 @@ class SearchWork:
         arrays = [np.load(file, mmap_mode="r") for file in shard_files(self.embeddings)]
         return partial(self._search, arrays, np.cumsum([0, *map(len, arrays)]).tolist())
 
-    def _search(
-        self, arrays: Sequence[np.ndarray], firsts: Sequence[int], shard: Shard
-    ) -> Facts:
+    def _search(self, arrays: Sequence[np.ndarray], firsts: Sequence[int], shard: Shard) -> Facts:
         vectors, first = arrays[shard.number], firsts[shard.number]
         is_disputed = None
         if self.wanted.use_disputes and self.wanted.size and tables.rule_names(self.votes):

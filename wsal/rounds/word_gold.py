@@ -22,8 +22,7 @@ def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dic
     """
     if not words:
         return {}
-    records = tables.read(pool.path / "pool.parquet")
-    truth = _truth(pool, records)
+    truth, records = _truth(pool), pool.path / "pool.parquet"
     answers = {}
     for word, rows in rows_with(words, records, labels).items():
         counts = np.bincount(truth[rows][truth[rows] >= 0], minlength=len(labels))
@@ -43,7 +42,7 @@ def gold_of_groups(pool: Artifact, groups: pl.DataFrame, labels: LabelSet) -> di
     """
     if groups.is_empty():
         return {}
-    truth = _truth(pool, tables.read(pool.path / "pool.parquet"))
+    truth = _truth(pool)
     texts = groups.select("id", "label", text="examples").explode("text")
     rows = rows_of(pool, texts["text"]).to_list()
     names = [None if row is None or truth[row] < 0 else labels.names[truth[row]] for row in rows]
@@ -56,8 +55,9 @@ def gold_of_groups(pool: Artifact, groups: pl.DataFrame, labels: LabelSet) -> di
     return dict(answers.iter_rows())
 
 
-def _truth(pool: Artifact, records: pl.DataFrame) -> np.ndarray:
+def _truth(pool: Artifact) -> np.ndarray:
     """`(texts,)`: the gold label of each text of the pool, -1 where there is none."""
     gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
-    joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
+    ids = tables.column(pool.path / "pool.parquet", "id").to_frame()
+    joined = ids.join(gold, on="id", how="left", maintain_order="left")
     return joined["label"].fill_null(-1).to_numpy().astype(np.int64)

@@ -46,6 +46,7 @@ from wsal.rounds.evaluation_frame import (
     write_frame,
 )
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
+from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
     PoolReader,
     RoundState,
@@ -53,7 +54,6 @@ from wsal.rounds.query import (
     nothing_early,
     with_texts,
 )
-from wsal.rounds.pool_search import search_shards
 from wsal.settings import (
     ActiveSettings,
     EncoderSettings,
@@ -190,7 +190,7 @@ def _beside_texts(
     questions, budget = NO_QUESTIONS, active.query_size * seconds["text"]
     if not {WORD, GROUP} & set(active.questions):
         return questions
-    records = tables.read(pool.path / "pool.parquet")
+    records = pool.path / "pool.parquet"
     if WORD in active.questions:
         so_far = words_so_far(queries, annotations)
         questions = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
