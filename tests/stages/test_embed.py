@@ -55,9 +55,10 @@ def run(tokenised):
     return tokenised / "runs/t"
 
 
-def embedded(run, out, launcher=LauncherSettings()):
+def embedded(run, out, processes=1):
     out.mkdir()
     inputs = {name: Artifact.open(run / name) for name in ("pool", "tokens", "pretrained")}
+    launcher = LauncherSettings(processes=processes)
     facts = embed(out, **inputs, encoder=ENCODER, hardware=CPU, launcher=launcher)
     return facts, [read_array(out / f"{name}.npy")[:] for name in NAMES]
 
@@ -96,7 +97,7 @@ def test_shards_have_the_numbers_of_the_whole_whatever_embeds_them(run, tmp_path
     assert made == facts == {"n_texts": n, "n_dims": whole[0].shape[1]}
     for one, many in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.astype(float), many.astype(float), atol=2e-3)
-    assert embedded(run, tmp_path / "two", LauncherSettings(processes=2))[0] == facts
+    assert embedded(run, tmp_path / "two", processes=2)[0] == facts
     for name in NAMES:
         files, others = (shard_files(tmp_path / p / f"{name}.npy") for p in ("parts", "two"))
         assert [file.read_bytes() for file in files] == [file.read_bytes() for file in others]

@@ -61,9 +61,9 @@ class WeakTraining:
 
         Returns the history of each part of the training, and what refinement predicted.
 
-        `usable` `(texts,)` says which texts have a weak label to train on. Those that a language model `answered`
-        are always among them, and are trained on once more afterwards. With 0 epochs the head stays
-        random.
+        `usable` `(texts,)` says which texts have a weak label to train on. Those that a language
+        model `answered` are always among them, and are trained on once more afterwards. With 0
+        epochs the head stays random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         given = (usable, weak, answered, self.seed)

@@ -115,7 +115,7 @@ def choose_query(
     probs, embeddings = pool.predict(np.concatenate([rows, gold_rows]))
     n = len(rows)
     labelled = Labelled(embeddings[n:], probs[n:], state.gold)
-    extra, reasons = disagreement(state, pool, rows, probs[:n], settings)
+    extra, reasons = disagreement(pool, rows, probs[:n], settings)
     candidates = Candidates(
         probs[:n],
         embeddings[:n],
@@ -176,7 +176,7 @@ def draw_candidates(
 
 
 def disagreement(
-    state: RoundState, pool: PoolReader, rows: Rows, probs: Probs, settings: ActiveSettings
+    pool: PoolReader, rows: Rows, probs: Probs, settings: ActiveSettings
 ) -> tuple[Scores, list[str]]:
     """What to add to the score of each candidate on which its sources disagree, and why."""
     disputed = pool.disputed(rows)
