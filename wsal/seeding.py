@@ -1,6 +1,7 @@
 """Independent random streams from one seed, one for each name."""
 
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,8 @@ def uniform(first: int, n: int, seed: int, *names: str | int) -> np.ndarray:
     >>> bool((uniform(3, 2, 0, "ties") == uniform(0, 9, 0, "ties")[3:5]).all())
     True
     """
-    generator = rng(seed, *names)
-    generator.bit_generator.advance(first)  # type: ignore[attr-defined]  PCG64 has it
-    return generator.random(n)
+    bits: Any = rng(seed, *names).bit_generator  # a PCG64, which can skip numbers
+    return np.random.Generator(bits.advance(first)).random(n)
 
 
 def random_rows(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:

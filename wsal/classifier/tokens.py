@@ -105,10 +105,12 @@ def read_tokens(path: Path) -> Tokens:
     if len(shards) == 1:
         return shards[0]
     first = np.cumsum([0, *(len(shard.pieces) for shard in shards)]).tolist()
-    starts, ends = (
-        Stacked([_Shifted(bounds, n) for bounds, n in zip(arrays, first, strict=False)])
-        for arrays in zip(*((shard.starts, shard.ends) for shard in shards), strict=True)
-    )
+
+    def of_all(bounds: Sequence[np.ndarray]) -> Stacked:
+        shifted: list[Any] = [_Shifted(b, n) for b, n in zip(bounds, first, strict=False)]
+        return Stacked(shifted)
+
+    starts, ends = of_all([s.starts for s in shards]), of_all([s.ends for s in shards])
     return Tokens(stacked([shard.pieces for shard in shards]), starts, ends)
 
 

@@ -6,18 +6,29 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Probs, Scores, Vote
+from wsal.arrays import ABSTAIN, Mask, Probs, Scores, Vote
 from wsal.artifacts import Artifact
+from wsal.shards import shard_files
 
 SURE = 0.9  # probability of a weak label that the classifier should not contradict
 
 
-def disputed_texts(votes: Artifact) -> Scores:
-    """1.0 for each text of the pool on which rules vote for different classes; a rule at a time."""
-    path = votes.path / "votes.parquet"
-    if not tables.rule_names(path):
-        return np.zeros(tables.n_rows(path), np.float32)
-    return disputed(tables.vote_columns(path))
+def covered_and_disputed(votes: Artifact) -> tuple[Mask, Mask]:
+    """Whether rules vote on each text of the pool, and whether for different classes.
+
+    Votes are read a shard and a rule at a time.
+    """
+    covered, is_disputed = list[Mask](), list[Mask]()
+    for file in shard_files(votes.path / "votes.parquet"):
+        has_vote = np.zeros(tables.n_rows(file), bool)
+        for of_rule in tables.vote_columns(file):
+            has_vote |= of_rule != ABSTAIN
+        covered.append(has_vote)
+        any_rule = tables.rule_names(file)
+        is_disputed.append(
+            disputed(tables.vote_columns(file)) > 0 if any_rule else np.zeros(len(has_vote), bool)
+        )
+    return np.concatenate(covered), np.concatenate(is_disputed)
 
 
 def disputed(votes_of_rules: Iterable[Vote]) -> Scores:

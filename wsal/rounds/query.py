@@ -98,14 +98,9 @@ def choose_query(
         PoolExhaustedError: every text outside the frame was asked.
     """
     number, gold_rows = state.number, state.gold_rows
+    is_asked = np.isin(state.frame.rows, state.asked)
     measured = evaluation_rows(
-        state.frame,
-        state.frame_probs,
-        np.isin(state.frame.rows, state.asked),
-        n_evaluation,
-        number,
-        seed,
-        state.answered,
+        state.frame, state.frame_probs, is_asked, n_evaluation, number, seed, state.answered
     )
     taken = np.union1d(state.asked, state.frame.rows).astype(np.int64)
     n_left = len(state.embeddings) - len(taken)
