@@ -1,6 +1,6 @@
 """Export the classifier, calibrated, in formats that any server can load."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -39,7 +39,8 @@ def export(
     def pool_texts(rows: Rows) -> pl.Series:
         return tables.take(pool.path / "pool.parquet", rows, ["text"])["text"]
 
-    texts, n_texts, gold, compared_on = pool_texts, pool.facts["n_pool"], None, "pool"
+    texts: Callable[[Rows], pl.Series] = pool_texts
+    n_texts, gold, compared_on = pool.facts["n_pool"], None, "pool"
     if pool.facts["n_test"]:
         test = tables.read(pool.path / "test.parquet")
         texts, n_texts, gold = test["text"].gather, len(test), gold_in(test)[0]
