@@ -26,6 +26,7 @@ CRITERIA = (*SHARES, "random", "drawn")
 LISTED = np.dtype([("criterion", "u1"), ("row", "<i8"), ("key", "<f8")])
 """A row, and how high it ranks by one criterion, a position in `CRITERIA`."""
 AT_ONCE = 16_384  # rows that a thread scores at once
+MOST_THREADS = 16  # each holds about 50 MB
 TIES = 1e-6  # differences of scores smaller than this are left to chance
 
 
@@ -79,7 +80,7 @@ def search(
         first: the row of the pool that is the first of the part.
         advance: called with each number of rows done.
     """
-    n_threads = max((lib["num_threads"] for lib in threadpool_info()), default=1)
+    n_threads = min(max((lib["num_threads"] for lib in threadpool_info()), default=1), MOST_THREADS)
     starts = range(0, len(embeddings), AT_ONCE)
     lock = Lock()
 
