@@ -125,3 +125,10 @@ def split_table(path, n_rows):
     frame = pl.read_parquet(path)
     path.unlink()
     write_shards(frame, path, range(n_rows, len(frame), n_rows))
+
+
+def mask(n, rows):
+    """`(n,)`: true at these rows."""
+    import numpy as np
+
+    return np.isin(np.arange(n), rows)

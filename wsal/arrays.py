@@ -18,3 +18,4 @@ Embeddings = NDArray[np.float32]  # (texts, dims)
 Scores = NDArray[np.float32]  # (texts,): texts with higher scores are asked first
 Weights = NDArray[np.float64]  # (texts,): how many texts, or rows of the source, a text stands for
 Rows = NDArray[np.int64]  # (query,): positions in an array of texts
+Mask = NDArray[np.bool_]  # (texts,): of a large pool, an eighth of the memory that `Rows` take

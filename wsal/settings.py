@@ -42,6 +42,9 @@ class HardwareSettings:
     """`auto`: a GPU if there is one."""
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "short"] = "auto"
     """`auto`: on a CPU `short` (for short texts); on a GPU `flash_attention_2` if installed."""
+    products: Literal["auto", "default", "onednn"] = "auto"
+    """What multiplies fp32 matrices on a CPU. `auto`: oneDNN if a short probe finds it faster and
+    as exact; `default`: torch's own choice."""
     max_tokens: Positive = 16384
     """Most tokens, including padding, that go through the model at once in training. A larger step
     is split into parts, whose gradients are added. Halved when memory runs out."""

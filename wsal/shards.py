@@ -4,6 +4,7 @@ A dataset at `pool.parquet` is that file or, if it has several shards, `pool-000
 `pool-00001.parquet` and so on. Row n of the dataset is the n-th row of all files in this order.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,11 +89,11 @@ class Stacked:
     def _of_slice(self, start: int, stop: int, step: int) -> np.ndarray:
         if step != 1:
             return self[np.arange(start, stop, step)]
-        pieces = [
-            part[max(start - first, 0) : max(stop - first, 0)]
-            for first, part in zip(self.bounds, self.parts, strict=False)
-            if first < stop and first + len(part) > start
-        ]
+        pieces, number = [], bisect_right(self.bounds, start) - 1
+        while start < stop:
+            first, end = self.bounds[number], min(self.bounds[number + 1], stop)
+            pieces.append(self.parts[number][start - first : end - first])
+            start, number = max(start, end), number + 1
         if len(pieces) == 1:
             return np.asarray(pieces[0])
         return np.concatenate([np.empty((0, *self.shape[1:]), self.dtype), *pieces])

@@ -200,12 +200,18 @@ def chunks(
 
 
 def take(path: Path, rows: Rows, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """These rows of the table at `path`, in this order; the table is read in parts."""
+    """These rows of the table at `path`, in this order; the table is read in parts.
+
+    Args:
+        path: of the table.
+        rows: row numbers, in any order.
+        columns: the only ones to read; None: all.
+    """
     order = np.argsort(rows, kind="stable")
     ascending = np.asarray(rows)[order]
-    schema = pq.read_schema(shard_files(path)[0])
-    taken = [schema.empty_table() if columns is None else schema.empty_table().select(columns)]
-    for first, part in _parts(path, columns, wanted=ascending):
+    empty = pq.read_schema(shard_files(path)[0]).empty_table()
+    taken = [empty if columns is None else empty.select(columns)]
+    for first, part in _parts(path, columns, ascending):
         start, end = np.searchsorted(ascending, [first, first + len(part)])
         taken.append(pa.Table.from_batches([part]).take(ascending[start:end] - first))
     frame = pl.DataFrame(pa.concat_tables(taken))
@@ -240,6 +246,15 @@ def _parts(
                         yield first, part
                         first += len(part)
                 first = end
+
+
+def parts(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The table at `path`, or some columns of it, in parts, each with the number of its first row.
+
+    For what would not fit into memory as a whole.
+    """
+    for first, part in _parts(path, columns):
+        yield first, pl.DataFrame(part)
 
 
 def texts(path: Path, at_once: int = 50_000) -> Iterator[list[str]]:
@@ -280,10 +295,14 @@ def rows_of_shards(path: Path) -> list[int]:
     return [int(pq.read_metadata(file).num_rows) for file in shard_files(path)]
 
 
-def vote_columns(path: Path) -> Iterator[Vote]:
-    """The votes of each rule of a votes table `(texts,)`, one rule at a time."""
+def vote_columns(path: Path, first: int = 0, n: int | None = None) -> Iterator[Vote]:
+    """The votes of each rule of a votes table `(texts,)`, one rule at a time.
+
+    Only those on the `n` texts from row `first`, if these are given.
+    """
     for name in rule_names(path):
-        yield column(path, name).to_numpy().astype(np.int16)
+        votes = scan(path).select(name).slice(first, n).collect()[name]
+        yield votes.to_numpy().astype(np.int16, copy=False)
 
 
 def probs_array(frame: pl.DataFrame) -> Probs:

@@ -6,13 +6,20 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from helpers import write_shards
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal import artifacts, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
-from wsal.annotation.answers import gold_answers, read_query, set_aside, set_aside_message
+from wsal.annotation.answers import (
+    gold_answers,
+    read_query,
+    rows_of,
+    set_aside,
+    set_aside_message,
+)
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import Event
 from wsal.annotation.query import Query
@@ -478,3 +485,15 @@ def test_a_sheet_shows_no_guess_of_a_class_that_is_gone(tmp_path):
     pool, query = Artifact.open(run / "pool"), Artifact.open(run / "rounds/001/query")
     labels = LabelSet(("Dog", "Fish"))
     assert sheet.shown(read_query(pool, query), labels)["suggestion"] == [""] * 4
+
+
+def test_texts_are_looked_up_in_a_pool_of_shards_by_text_and_then_by_key(tmp_path):
+    texts = ["Red Mug", "blue mug", "Red Mug (new)", "tea, green", "blue mug"]
+    frame = pl.DataFrame({"text": texts, "id": list("abcde")})
+    with artifacts.create(tmp_path / "pool", {}, {}) as (work, _):
+        write_shards(frame, work / "pool.parquet", [1, 1, 3], rows_of_group=1)
+    pool = Artifact.open(tmp_path / "pool")
+    wanted = ["blue mug", "gone", "TEA GREEN", None, "red mug new", "Red Mug", "blue mug"]
+    rows = rows_of(pool, pl.Series(wanted, dtype=pl.String))
+    assert rows.to_list() == [1, None, 3, None, 2, 0, 1]
+    assert rows_of(pool, pl.Series([], dtype=pl.String)).to_list() == []

@@ -8,7 +8,7 @@ import torch
 
 from wsal.classifier import hardware
 from wsal.errors import ConfigError
-from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.settings import EncoderSettings, HardwareSettings, LauncherSettings, RaySettings
 
 CPU = HardwareSettings("cpu")
 
@@ -85,6 +85,23 @@ def test_precision_that_is_asked_for_is_used():
 
 def test_a_probe_gives_one_answer():
     assert len({hardware.uses_bf16(EncoderSettings("tiny"), CPU) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(("helps", "kind"), [(True, "onednn"), (False, "default")])
+def test_what_probes_find_is_settled_for_all_processes(monkeypatch, helps, kind):
+    monkeypatch.setattr(hardware, "_onednn_helps", lambda: helps)
+    monkeypatch.setattr(hardware, "_bf16_helps", lambda: helps)
+    encoder, settled = hardware.settled(EncoderSettings("tiny"), CPU, LauncherSettings())
+    assert (encoder.precision, settled.products) == ("bf16" if helps else "fp32", kind)
+    monkeypatch.setattr(hardware, "_onednn_helps", lambda: not helps)
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    with hardware.fast_products(settled):
+        inside = torch.backends.mkldnn.matmul.fp32_precision
+    assert (inside == hardware.ONEDNN) == helps or before == hardware.ONEDNN
+    asked = EncoderSettings("tiny", precision="fp32"), HardwareSettings("cpu", products="default")
+    assert hardware.settled(*asked, LauncherSettings()) == asked
+    on_gpus = LauncherSettings("ray", ray=RaySettings(gpus=1))
+    assert hardware.settled(encoder, CPU, on_gpus) == (encoder, CPU)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

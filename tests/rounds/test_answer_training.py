@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers import mask
 
 from wsal.classifier.losses import SoftCrossEntropy
 from wsal.rounds.pretraining import LEAST_OF_CLASS, WeakTraining, classes_with_few
@@ -52,8 +53,9 @@ def test_a_text_without_a_vote_is_never_learnt_with_what_the_label_model_says_of
     def weak(rows):
         return probs[rows], confidence_weights(probs[rows])
 
-    usable = np.sort(usable)
-    facts, _ = training.train(classifier, classifier.tokens(texts), usable, weak, answered)
+    facts, _ = training.train(
+        classifier, classifier.tokens(texts), mask(240, usable), weak, answered
+    )
     assert facts["refined"]["n_added"] > 10
     targets, weights = facts["history"]["answers"]["labels"]
     assert np.bincount(targets.argmax(axis=1)).tolist() == [LEAST_OF_CLASS] * 3

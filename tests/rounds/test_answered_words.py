@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from helpers import CONF
+from helpers import CONF, write_shards
 from hydra import compose, initialize_config_dir
 
 from wsal import tables
@@ -134,10 +134,11 @@ def test_answers_correct_wrong_words_and_cover_more_texts(artifacts):
     assert right(answered(**every, cup=DEPENDS)) > 0.97
 
 
-def test_rows_with_a_word_whole_and_in_any_case():
+def test_rows_with_a_word_whole_and_in_any_case(tmp_path):
     records = pl.DataFrame({"id": list("abcd"), "text": ["Tea Pot", "teapot", "tea, pot", "a tea"]})
     records = records.with_columns(fields=pl.struct(none=pl.lit(0)))
-    rows = rows_with(["tea", "tea pot", "kettle"], records, LabelSet(CLASSES))
+    write_shards(records, tmp_path / "pool.parquet", [1, 3], rows_of_group=1)
+    rows = rows_with(["tea", "tea pot", "kettle"], tmp_path / "pool.parquet", LabelSet(CLASSES))
     assert {word: own.tolist() for word, own in rows.items()} == {
         "tea": [0, 2, 3], "tea pot": [0], "kettle": []
     }  # fmt: skip

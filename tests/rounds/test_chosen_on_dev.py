@@ -28,7 +28,7 @@ def chosen(classifier, dev):
     tokens = classifier.tokens(TEXTS)
     none = np.empty(0, np.int64)
     return weak_set.refined_set(
-        PretrainSettings(), classifier, tokens, np.arange(N), labels(GOLD), none, 0, dev
+        PretrainSettings(), classifier, tokens, np.ones(N, bool), labels(GOLD), none, 0, dev
     )
 
 
@@ -63,7 +63,7 @@ def test_answers_count_as_far_as_they_help_on_dev(tiny, tmp_path, right, shares)
         answer_settings=settings, dev=(classifier.tokens(TEXTS), GOLD),
     )  # fmt: skip
     facts, _ = training.train(
-        classifier, classifier.tokens(TEXTS), np.arange(N), labels(classes), answered
+        classifier, classifier.tokens(TEXTS), np.ones(N, bool), labels(classes), answered
     )
     answers = facts["history"]["answers"]
     assert answers["share"] in shares

@@ -3,25 +3,31 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from wsal.rounds.llm_sampling import (
     DISPUTED,
     MEASURES,
+    NEEDED,
     OTHER,
     RANDOM,
     UNCOVERED,
     draw_sample,
-    random_order,
+    first_in_order,
 )
 
 N_VOTES = np.repeat([0, 1, 2], [300, 400, 300])
-DISPUTE = np.where(np.arange(1_000) >= 850, 1.0, 0.0)
+DISPUTE = np.arange(1_000) >= 850
 FRAME = np.arange(0, 1_000, 5)
 
 
+def random_order(texts, seed):
+    return first_in_order([texts], [np.ones(len(texts), bool)], len(texts), seed)
+
+
 def sample(size, *, measure=True, seed=0):
-    order = random_order(map(str, range(1_000)), seed)
-    drawn = draw_sample(N_VOTES, DISPUTE, FRAME, size, order, measure=measure)
+    order = random_order([str(n) for n in range(1_000)], seed)
+    drawn = draw_sample(N_VOTES > 0, DISPUTE, FRAME, size, order, measure=measure)
     return drawn.rows, np.array(drawn.reasons)
 
 
@@ -30,7 +36,7 @@ def test_the_kinds_have_equal_parts_and_only_measuring_texts_are_in_the_frame():
     assert Counter(reasons.tolist()) == {UNCOVERED: 60, DISPUTED: 60, RANDOM: 60, MEASURES: 60}
     assert (np.isin(rows, FRAME) == (reasons == MEASURES)).all()
     assert (N_VOTES[rows[reasons == UNCOVERED]] == 0).all()
-    assert (DISPUTE[rows[reasons == DISPUTED]] > 0).all()
+    assert DISPUTE[rows[reasons == DISPUTED]].all()
     assert len(np.unique(rows)) == len(rows)
 
 
@@ -77,7 +83,7 @@ def test_a_sample_stays_mostly_the_same_while_texts_join_and_leave():
         {
             pool[row]
             for row in draw_sample(
-                np.zeros(len(pool)), np.zeros(len(pool)), nothing, 300,
+                np.zeros(len(pool), bool), np.zeros(len(pool), bool), nothing, 300,
                 random_order(pool, 0), measure=False,
             ).rows
         }
@@ -85,3 +91,19 @@ def test_a_sample_stays_mostly_the_same_while_texts_join_and_leave():
     )  # fmt: skip
     assert len(first & second) > 250
     assert sum(text.startswith("new") for text in second) > 10
+
+
+@pytest.mark.parametrize("size", [0, 7, 100, 240, 700])
+@pytest.mark.parametrize("measure", [True, False])
+def test_the_first_rows_of_each_kind_make_the_sample_that_all_rows_make(size, measure):
+    in_frame, parts = (
+        np.isin(np.arange(1_000), FRAME),
+        [range(130), range(130, 131), range(131, 1_000)],
+    )
+    kinds = [in_frame, ~in_frame, ~in_frame & (N_VOTES == 0), ~in_frame & DISPUTE]
+    texts = [[str(n) for n in part] for part in parts]
+    order = first_in_order(texts, kinds, NEEDED * size, seed=3)
+    drawn = draw_sample(N_VOTES > 0, DISPUTE, FRAME, size, order, measure=measure)
+    rows, reasons = sample(size, measure=measure, seed=3)
+    assert drawn.rows.tolist() == rows.tolist()
+    assert drawn.reasons == reasons.tolist()

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from wsal.active.candidates import Selection
+from wsal.active.shortlist import search
 from wsal.rounds.evaluation_frame import Frame
 from wsal.rounds.query import PoolReader, RoundState, choose_query
 from wsal.settings import ActiveSettings
@@ -25,13 +26,13 @@ def query(early, size=8, n_evaluation=4):
     probs = np.full((N, CLASSES), 1 / CLASSES, np.float32)
     vectors = np.zeros((N, 2), np.float32)
     nothing = np.empty(0, np.int64)
-    state = RoundState(
-        2, vectors, frame, probs[frame.rows], np.array([0, 1]), nothing, nothing, np.zeros(N)
-    )
+    state = RoundState(2, vectors, frame, probs[frame.rows], np.array([0, 1]), nothing, nothing)
     reader = PoolReader(
         lambda rows: (probs[rows], vectors[rows]),
         lambda rows: pl.Series([f"text {row}" for row in rows], dtype=pl.String),
         lambda rows: (probs[rows], np.zeros(len(rows))),
+        lambda rows: np.zeros(len(rows)),
+        lambda wanted: search(wanted, vectors),
     )
     return choose_query(
         state, reader, InOrder(), ActiveSettings(query_size=size), n_evaluation, 0,

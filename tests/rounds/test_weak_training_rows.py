@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import mask
 
 from wsal.rounds.weak_labels import confidence_weights
 from wsal.rounds.weak_set import plain_set
@@ -28,7 +29,7 @@ def weak(tmp_path):
 def test_rows_have_their_own_labels_which_stay_on_the_disk(weak, max_texts, n_answered):
     usable, answered = np.arange(5, 2_900), np.arange(5, 5 + n_answered)
     settings = PretrainSettings(max_texts=max_texts)
-    chosen = plain_set(settings, usable, weak, answered, seed=0)
+    chosen = plain_set(settings, mask(3_000, usable), weak, answered, seed=0)
     rows, targets, weights = chosen.rows, chosen.targets, chosen.weights
     assert isinstance(targets, np.memmap)
     assert len(rows) == max(max_texts or len(usable), n_answered)

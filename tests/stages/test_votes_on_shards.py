@@ -21,7 +21,7 @@ from wsal.errors import ModelError, RuleError, TableError
 from wsal.labels import LabelSet
 from wsal.rounds import learning_votes, vote_tables
 from wsal.rounds.answered import answered_rows
-from wsal.rounds.disagreement import disputed_texts, n_votes_of_texts
+from wsal.rounds.disagreement import covered_and_disputed
 from wsal.rounds.llm_sampling import DISPUTED, RANDOM
 from wsal.rounds.vote_tables import read_terms, read_votes
 from wsal.rounds.word_gold import gold_of_groups, gold_of_words
@@ -118,9 +118,9 @@ def test_votes_voters_and_reports_do_not_depend_on_shards(whole, shards, tmp_pat
         shard_files(shards.path / "pool.parquet")
     )
     assert len(tables.read(one.path / "voters.parquet")) > len(rules)
-    assert disputed_texts(one).tolist() == disputed_texts(many).tolist()
-    n_votes = read_votes(one, "pool").n_votes
-    assert n_votes_of_texts(many).tolist() == n_votes.tolist()
+    covered, disputed = covered_and_disputed(many)
+    assert covered.tolist() == (read_votes(one, "pool").n_votes > 0).tolist()
+    assert disputed.tolist() == covered_and_disputed(one)[1].tolist()
     # Some rules are edited; the votes of the others are taken over.
     edited = dict(list(rules.items())[1:]) | {"new": Keyword("Phones", ["phone"])}
     kept = frozenset(edited) - {"new"}

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from wsal.active.scores import margin
-from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
+from wsal.arrays import Embeddings, Probs
 
-AT_ONCE = 65_536  # rows in memory
 RIDGE = 1e-3
 LEAST = 1e-4  # smaller probabilities count as this one, so that logs stay finite
 
@@ -46,17 +44,3 @@ def fit_proxy(embeddings: Embeddings, probs: Probs) -> Proxy:
     logs -= logs.mean(axis=1, keepdims=True)
     gram = inputs.T @ inputs + RIDGE * len(inputs) / inputs.shape[1] * np.eye(inputs.shape[1])
     return Proxy(np.linalg.solve(gram, inputs.T @ logs).astype(np.float32))
-
-
-def scan(proxy: Proxy, embeddings: Embeddings, rows: Rows) -> tuple[Scores, Classes]:
-    """The margin score and the likeliest class of each row, both `(rows,)`.
-
-    `embeddings` may be a memory map: only a part of it is held in memory.
-    """
-    scores = np.empty(len(rows), dtype=np.float32)
-    classes = np.empty(len(rows), dtype=np.int64)
-    for first in range(0, len(rows), AT_ONCE):
-        part = slice(first, first + AT_ONCE)
-        probs = proxy.predict(embeddings[rows[part]])
-        scores[part], classes[part] = margin(probs), probs.argmax(axis=1)
-    return scores, classes

@@ -1,61 +1,138 @@
-"""A shortlist of a large pool: the texts that the classifier itself should score."""
+"""A shortlist of a large pool: the texts that the classifier itself should score.
+
+It is made in one pass, of which each part of the pool can be done anywhere. A part gives the rows
+that rank highest by each criterion, and these lists are merged. What a row gets does not depend on
+the part that it is in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from wsal.active.proxy import AT_ONCE, Proxy, scan
-from wsal.arrays import Classes, Embeddings, Rows, Scores
+from wsal.active.proxy import Proxy
+from wsal.active.scores import margin
+from wsal.arrays import Classes, Embeddings, Rows
+from wsal.seeding import uniform
 
 RARE = 3  # a class with at most this many gold labels is rare
 SHARES = {"uncertain": 0.5, "disputed": 0.2, "rare": 0.1}
 """Of the list; the rest is drawn at random."""
+CRITERIA = (*SHARES, "random", "drawn")
+LISTED = np.dtype([("criterion", "u1"), ("row", "<i8"), ("key", "<f8")])
+"""A row, and how high it ranks by one criterion, a position in `CRITERIA`."""
+AT_ONCE = 16_384  # rows that a thread scores at once
+MOST_THREADS = 16  # each holds about 50 MB
+TIES = 1e-6  # differences of scores smaller than this are left to chance
 
 
-def shortlist(
+@dataclass(frozen=True)
+class Search:
+    """What a pass over the pool looks for."""
+
+    size: int
+    """Of the shortlist; 0: there is none."""
+    seed: int
+    """Of ties and of random rows."""
+    taken: Rows
+    """Rows that may not be chosen, ascending."""
+    proxy: Proxy | None = None
+    """Of the current classifier; needed for a shortlist."""
+    rare: Embeddings | None = None
+    """`(labelled, dims)`: of labelled texts of rare classes."""
+    use_disputes: bool = True
+    """Whether it matters where rules vote for different classes."""
+    n_drawn: int = 0
+    """Rows to draw at random from all that may be chosen, whether they are listed or not."""
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """How many rows of the list each criterion chooses; the rest is random."""
+        return {name: int(share * self.size) for name, share in SHARES.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows to keep by each criterion: as many as those before may choose, and more."""
+        before = dict(zip(SHARES, np.cumsum(list(self.shares.values())).tolist(), strict=True))
+        return {**before, "random": self.size, "drawn": self.n_drawn}
+
+
+def search(
+    wanted: Search,
     embeddings: Embeddings,
-    remaining: Rows,
-    disputes: Scores,
-    rare: Embeddings,
-    proxy: Proxy,
-    size: int,
-    rng: np.random.Generator,
-) -> Rows:
-    """`size` rows of the `remaining` ones, ascending, found in one linear pass over the embeddings.
+    disputed: np.ndarray | None = None,
+    first: int = 0,
+    advance: Callable[[int], object] = lambda _: None,
+) -> np.ndarray:
+    """The rows of a part of the pool that rank highest by each criterion: a `LISTED` array.
+
+    The threads that numpy may use score separate rows, each product on one of them: with more, its
+    last bits would depend on their number.
 
     Args:
-        embeddings: of the whole pool; may be a memory map.
-        remaining: rows that may be chosen, ascending.
-        disputes: `(remaining,)`, 0 or more: how far rules disagree on each.
-        rare: `(labelled, dims)`, the embeddings of labelled texts of rare classes.
-        proxy: of the current classifier.
-        size: of the list.
-        rng: for ties and for the random part.
-
-    Returns:
-        Half of the list are the rows that the proxy is least certain of; a fifth the most disputed
-        ones; a tenth those nearest to `rare` (AnchorAL, Lesci and Vlachos, 2024); the rest is drawn
-        at random.
+        wanted: what to look for.
+        embeddings: of the part, `(texts, dims)`; may be a memory map.
+        disputed: `(texts,)` bool: whether rules vote for different classes; None: nowhere.
+        first: the row of the pool that is the first of the part.
+        advance: called with each number of rows done.
     """
-    if len(remaining) <= size:
-        return remaining
-    scores, _ = scan(proxy, embeddings, remaining)
-    chosen = np.zeros(len(remaining), dtype=bool)
-    _choose(chosen, scores, int(SHARES["uncertain"] * size), rng)
-    disputed = np.where(disputes > 0, disputes + scores, -np.inf)
-    _choose(chosen, disputed, int(SHARES["disputed"] * size), rng)
-    if len(rare):
-        _choose(chosen, nearness(embeddings, remaining, rare), int(SHARES["rare"] * size), rng)
-    others = np.flatnonzero(~chosen)
-    chosen[rng.permutation(others)[: size - int(chosen.sum())]] = True
-    return remaining[chosen]
+    n_threads = min(max((lib["num_threads"] for lib in threadpool_info()), default=1), MOST_THREADS)
+    starts = range(0, len(embeddings), AT_ONCE)
+    lock = Lock()
+
+    def of_thread(thread: int) -> np.ndarray:
+        best = np.empty(0, LISTED)
+        for start in starts[thread::n_threads]:
+            part = slice(start, start + AT_ONCE)
+            vectors = embeddings[part]
+            keys = _keys(
+                wanted, vectors, None if disputed is None else disputed[part], first + start
+            )
+            rows = np.arange(first + start, first + start + len(vectors))
+            best = _best(wanted, [best, *_listed(rows, keys)])
+            with lock:
+                advance(len(vectors))
+        return best
+
+    with threadpool_limits(limits=1), ThreadPoolExecutor(n_threads) as pool:
+        return merged(wanted, pool.map(of_thread, range(n_threads)))
 
 
-def nearness(embeddings: Embeddings, rows: Rows, anchors: Embeddings) -> Scores:
-    """The cosine similarity of each row to its nearest anchor, `(rows,)`."""
-    cosines = np.empty(len(rows), dtype=np.float32)
-    for first in range(0, len(rows), AT_ONCE):
-        part = slice(first, first + AT_ONCE)
-        cosines[part] = (embeddings[rows[part]].astype(np.float32) @ anchors.T).max(axis=1)
-    return cosines
+def merged(wanted: Search, parts: Iterable[np.ndarray]) -> np.ndarray:
+    """The rows of all parts that rank highest; only two lists are held in memory."""
+    best = np.empty(0, LISTED)
+    for part in parts:
+        best = _best(wanted, [best, part])
+    return best
+
+
+def chosen(wanted: Search, listed: np.ndarray) -> tuple[Rows, Rows]:
+    """The shortlist, and the rows drawn at random, both ascending.
+
+    Half of the list are the rows that the proxy is least certain of; a fifth the most disputed
+    ones; a tenth those nearest to a text of a rare class (AnchorAL, Lesci and Vlachos, 2024); the
+    rest is drawn at random. A row is listed once, and others take its place.
+    """
+    ranked = np.lexsort((listed["row"], -listed["key"]))
+    rows_of = {
+        name: listed["row"][ranked][listed["criterion"][ranked] == number]
+        for number, name in enumerate(CRITERIA)
+    }
+    rows = np.empty(0, np.int64)
+    for name in (*SHARES, "random"):
+        n = wanted.shares.get(name, wanted.size - len(rows))
+        others = rows_of[name][~np.isin(rows_of[name], rows)]
+        rows = np.concatenate([rows, others[:n]])
+    return np.sort(rows), np.sort(rows_of["drawn"])
+
+
+def shortlist(wanted: Search, embeddings: Embeddings, disputed: np.ndarray | None = None) -> Rows:
+    """The shortlist of a whole pool, ascending; all rows that are not taken, if there are fewer."""
+    return chosen(wanted, search(wanted, embeddings, disputed))[0]
 
 
 def rare_rows(gold: Classes) -> Rows:
@@ -64,11 +141,43 @@ def rare_rows(gold: Classes) -> Rows:
     return np.flatnonzero(counts[gold] <= RARE)
 
 
-def _choose(chosen: np.ndarray, scores: Scores, n: int, rng: np.random.Generator) -> None:
-    """Mark as chosen the `n` highest scores that are not; ties are random, -inf is never chosen."""
-    free = np.flatnonzero(~chosen & np.isfinite(scores))
-    if n <= 0 or not len(free):
-        return
-    n = min(n, len(free))
-    ranking = scores[free] + rng.random(len(free), dtype=np.float32) * np.float32(1e-6)
-    chosen[free[np.argpartition(-ranking, n - 1)[:n]]] = True
+def _keys(
+    wanted: Search, embeddings: Embeddings, disputed: np.ndarray | None, first: int
+) -> Mapping[str, np.ndarray]:
+    """How high each row of a part ranks by each criterion; -inf: it may not be chosen."""
+    n = len(embeddings)
+    drawn, keys = partial(uniform, first, n, wanted.seed), dict[str, np.ndarray]()
+    if wanted.proxy is not None and wanted.size:
+        vectors, ties = embeddings.astype(np.float32), TIES * drawn("ties")
+        keys["uncertain"] = margin(wanted.proxy.predict(vectors)) + ties
+        if disputed is not None and wanted.use_disputes:
+            keys["disputed"] = np.where(disputed, keys["uncertain"], -np.inf)
+        if wanted.rare is not None and len(wanted.rare):
+            keys["rare"] = (vectors @ wanted.rare.T).max(axis=1) + ties
+        keys["random"] = drawn("random")
+    if wanted.n_drawn:
+        keys["drawn"] = drawn("drawn")
+    low, high = np.searchsorted(wanted.taken, [first, first + n])
+    for key in keys.values():
+        key[wanted.taken[low:high] - first] = -np.inf
+    return keys
+
+
+def _listed(rows: Rows, keys: Mapping[str, np.ndarray]) -> Iterable[np.ndarray]:
+    for name, key in keys.items():
+        free = np.isfinite(key)
+        listed = np.empty(int(free.sum()), LISTED)
+        listed["criterion"], listed["row"] = CRITERIA.index(name), rows[free]
+        listed["key"] = key[free]
+        yield listed
+
+
+def _best(wanted: Search, lists: Iterable[np.ndarray]) -> np.ndarray:
+    listed = np.concatenate(list(lists))
+    kept = []
+    for number, n in enumerate(wanted.counts.values()):
+        mine = listed[listed["criterion"] == number]
+        if len(mine) > n:
+            mine = mine[np.argpartition(-mine["key"], max(n - 1, 0))[:n]]
+        kept.append(mine)
+    return np.concatenate(kept)

@@ -4,7 +4,7 @@ Between rounds, rows of a source are added, removed, sorted, edited and merged, 
 mean another text. The pool holds each text once (`same_text` is the key), so a text has one row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +32,33 @@ def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
     """The pool's row of each text; null where the text is no longer in the pool.
 
     Texts kept from an earlier version of wsal, which cleaned texts slightly differently, are found,
-    too.
+    too. The pool is read in parts, of which only matching rows are kept.
     """
-    pool_texts = tables.column(pool.path / "pool.parquet", "text")
-    rows = _first_rows(pool_texts, texts)
+    rows = _first_rows(pool, texts)
     if rows.null_count():  # keys of the whole pool take a while, and are seldom needed
-        by_key = _first_rows(same_text(pool_texts), same_text(clean(texts)))
+        missing = texts.set(rows.is_not_null(), None)
+        by_key = _first_rows(pool, same_text(clean(missing)), same_text)
         rows = pl.select(pl.coalesce(rows, by_key)).to_series()
     return rows
 
 
-def _first_rows(values: pl.Series, wanted: pl.Series) -> pl.Series:
-    """The first row at which each wanted value occurs; null where it does not."""
-    keys = pl.DataFrame({"key": wanted})
-    rows = pl.DataFrame({"key": values}).with_row_index("row").join(keys, on="key", how="semi")
-    first = rows.unique("key", keep="first")
-    return keys.join(first, on="key", how="left", maintain_order="left")["row"].cast(pl.Int64)
+def _first_rows(
+    pool: Artifact,
+    wanted: pl.Series,
+    key_of: Callable[[pl.Series], pl.Series] = lambda texts: texts,
+) -> pl.Series:
+    """The first row of the pool whose text has each wanted key; null where none has."""
+    keys = wanted.drop_nulls().unique()
+    matches = [pl.DataFrame(schema={"key": pl.String, "row": pl.Int64})]
+    if len(keys):
+        for first, part in tables.parts(pool.path / "pool.parquet", ["text"]):
+            of_part = key_of(part["text"])
+            at = of_part.is_in(keys.implode()).fill_null(value=False).arg_true()
+            rows = (at.cast(pl.Int64) + first).alias("row")
+            matches.append(pl.DataFrame({"key": of_part.gather(at), "row": rows}))
+    first_rows = pl.concat(matches).unique("key", keep="first", maintain_order=True)
+    places = pl.DataFrame({"key": wanted}, schema={"key": pl.String})
+    return places.join(first_rows, on="key", how="left", maintain_order="left")["row"]
 
 
 def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from wsal.llm.pool_texts import questions_about, texts_to_send
 from wsal.llm.questions import Question
 from wsal.llm.shortlist import shortlist
 from wsal.same_rows import require_rows_of
-from wsal.seeding import rng
+from wsal.seeding import random_rows, rng
 from wsal.shards import read_array
 
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
@@ -130,7 +130,7 @@ def _centres(
     """The centre of each class, from gold and from a sample of the weak labels."""
     path = weak_labels.path / "weak_labels.parquet"
     n = tables.n_rows(path)
-    rows = np.sort(rng(0, "class centres").permutation(n)[:CENTRE_TEXTS])
+    rows = np.sort(random_rows(n, CENTRE_TEXTS, rng(0, "class centres")))
     weak = tables.take(path, rows)
     covered = (weak["n_votes"] > 0).to_numpy()
     probs = tables.probs_array(weak)[covered]

@@ -145,11 +145,13 @@ class ActiveLoop:
             asked=measured.answers["row"].to_numpy(),
             gold_rows=rows,
             gold=gold,
-            disputed=self._disputed,
         )
         n_evaluation = sample_size(prepared.sizes, self._evaluation, number)
         with progress_shown(shown=self._progress):
-            reader = pool_reader(self._model, self.classifier.tokens, self.weak, number)
+            reader = pool_reader(
+                self._model, self.classifier.tokens, self.weak, self._embeddings, self._disputed,
+                number,
+            )  # fmt: skip
             query = choose_query(state, reader, self.strategy, settings, n_evaluation, self._seed)
         records = self.pool.records[query.table["row"].to_list()].select("id", "text", "fields")
         self._query = with_texts(query.table, records, number)

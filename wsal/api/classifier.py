@@ -162,8 +162,7 @@ class Classifier:
             here = replace(
                 training, scratch=Path(scratch), dev_score=score, dev=dev_texts(model, pool)
             )
-            rows = np.flatnonzero(table.used)
-            history, predicted = here.train(model, model.tokens(texts), rows, weak_targets)
+            history, predicted = here.train(model, model.tokens(texts), table.used, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
         train_anew = partial(self._trained, pool, training) if training.settings.epochs else None
         trained = TrainedClassifier(model, pool, folder, history, table, train_anew)

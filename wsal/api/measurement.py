@@ -62,7 +62,7 @@ class Measurement:
     def reference(self) -> tuple[str, Sample, list[Probs]] | None:
         """The evaluation sample, or else the dev split: name, gold labels, all predictions."""
         rows, gold = gold_rows(self.answers, tables.EVALUATE, self.pool.prepared.labels)
-        n_copies = self.pool.records["n_copies"].to_numpy()
+        n_copies = self.pool.records["n_copies"].to_numpy()[self.frame.rows]
         if sample := frame_sample(self.frame, rows, gold, n_copies):
             return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
         if self.pool.prepared.dev.is_empty():
@@ -127,10 +127,11 @@ class Measurement:
             separator=pool.layout.separator,
             calibration=calibration,
             measured=measured,
-            texts=test["text"] if len(test) else pool.texts,
+            texts=test["text"].gather if len(test) else pool.texts.gather,
+            n_texts=len(test) or len(pool),
             gold=gold_of(pool, "test")[0] if len(test) else None,
             compared_on="test split" if len(test) else "pool",
-            pool_texts=pool.texts,
+            pool_texts=pool.texts.gather,
             n_gold=self.n_gold[-1],
             card={
                 "n_pool": len(pool),

@@ -48,8 +48,7 @@ class WeakCheckpoint:
         train_anew = self.classifier.train_anew
         if settings.distance is None or train_anew is None:
             return self
-        before, after = (np.flatnonzero(weak.used) for weak in (self.trained_on, table))
-        rows = compared_rows(before, after, measured.seed)
+        rows = compared_rows(self.trained_on.used, table.used, measured.seed)
         if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
             return self
         trained = train_anew(_with_gold(table, *gold))
@@ -94,7 +93,7 @@ def fine_tuned(
         training_set, _ = tuning.training_set(
             start.tokens,
             *gold,
-            np.flatnonzero(table.used),
+            table.used,
             weak_targets,
             predicted=read_predicted(start.folder),
         )

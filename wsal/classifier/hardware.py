@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch.nn.functional import linear
 
 from wsal.errors import ConfigError
-from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.settings import EncoderSettings, HardwareSettings, LauncherSettings
 
 MIN_SPEEDUP = 1.4  # measured: 1.1 on processors where it does not help, else 1.8 to 2.3
 TRIES = 40  # of a third of a millisecond
@@ -55,6 +56,22 @@ def autocast(
     return torch.autocast(device_of(hardware).type, dtype=torch.bfloat16)
 
 
+def settled(
+    encoder: EncoderSettings, hardware: HardwareSettings, launcher: LauncherSettings
+) -> tuple[EncoderSettings, HardwareSettings]:
+    """The settings with what short probes find here in place of `auto`.
+
+    All processes of a launcher then compute alike, whatever each of them would find. On GPUs there
+    are no such probes, and this machine may have none.
+    """
+    if launcher.name == "ray" and launcher.ray.gpus:
+        return encoder, hardware
+    encoder = replace(encoder, precision="bf16" if uses_bf16(encoder, hardware) else "fp32")
+    if device_of(hardware).type == "cpu" and hardware.products == "auto":
+        hardware = replace(hardware, products="onednn" if _onednn_helps() else "default")
+    return encoder, hardware
+
+
 @contextmanager
 def fast_products(hardware: HardwareSettings) -> Iterator[None]:
     """Use the fastest fp32 matrix products and `hardware.threads`, until the block ends.
@@ -69,7 +86,7 @@ def fast_products(hardware: HardwareSettings) -> Iterator[None]:
     precision = None
     if on_gpu:
         precision = "tf32"
-    elif _onednn_helps():
+    elif hardware.products == "onednn" or (hardware.products == "auto" and _onednn_helps()):
         precision = ONEDNN
     try:
         with _fp32_precision(backend, precision) if precision else nullcontext():

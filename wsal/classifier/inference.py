@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from threading import Lock
 
 import numpy as np
 import torch
@@ -21,7 +23,10 @@ GPU_TOKENS = 65_536
 
 
 def predict(
-    classifier: Classifier, texts: Sequence[str] | Tokens, title: str
+    classifier: Classifier,
+    texts: Sequence[str] | Tokens,
+    title: str,
+    advance: Callable[[int], object] | None = None,
 ) -> tuple[Probs, Embeddings]:
     """Class probabilities `(texts, classes)` and unit embeddings `(texts, dims)`.
 
@@ -31,6 +36,7 @@ def predict(
         classifier: is put into evaluation mode.
         texts: strings, or their word pieces.
         title: the name on the progress bar.
+        advance: called with each number of texts done, in place of a progress bar.
 
     Raises:
         ModelError: a probability or an embedding is infinite or NaN.
@@ -50,7 +56,7 @@ def predict(
         probs[rows] = batch_probs.numpy()
         embeddings[rows] = vectors.numpy()
 
-    for_each_batch(classifier, tokens, title, run)
+    for_each_batch(classifier, tokens, title, run, advance)
     return probs, embeddings
 
 
@@ -59,16 +65,20 @@ def for_each_batch(
     tokens: Tokens,
     title: str,
     run: Callable[[Rows, Batch], None],
+    advance: Callable[[int], object] | None = None,
 ) -> None:
     """Call `run(rows, batch)` for all texts, in batches on the device, without gradients.
 
-    On a CPU several threads do so at once, so `run` has to be thread-safe.
+    On a CPU several threads do so at once, so `run` has to be thread-safe; `advance`, which takes
+    the place of a progress bar, does not.
     """
     device = device_of(classifier.hardware)
     classifier.model.to(device)
     on_cpu = device.type == "cpu"
     batches = token_batches(tokens.lengths, CPU_TOKENS if on_cpu else GPU_TOKENS)
-    with bar(title, len(tokens), "texts") as advance, fast_products(classifier.hardware):
+    shown = bar(title, len(tokens), "texts") if advance is None else nullcontext(advance)
+    lock = Lock()
+    with shown as report, fast_products(classifier.hardware):
 
         def work(batches: Iterator[Rows]) -> None:
             # Not inference_mode, in which autocast casts every weight again for every batch.
@@ -76,7 +86,8 @@ def for_each_batch(
                 for rows in batches:
                     batch = classifier.pad([tokens[row] for row in rows])
                     run(rows, {name: part.to(device) for name, part in batch.items()})
-                    advance(len(rows))
+                    with lock:
+                        report(len(rows))
 
         n_threads = torch.get_num_threads() if on_cpu else 1
         in_threads(work, batches, n_threads)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Rows
-from wsal.shards import shard_files, stacked
+from wsal.shards import Stacked, shard_files, stacked
 
 CHUNK = 20_000  # texts that are tokenised together
 
@@ -22,22 +22,23 @@ CHUNK = 20_000  # texts that are tokenised together
 class Tokens:
     """The word pieces of text `i` are `pieces[starts[i] : ends[i]]`."""
 
-    pieces: np.ndarray
-    starts: np.ndarray
+    pieces: Any  # an array, or what reads like one, as all three
+    starts: Any
     """`(texts,)`."""
-    ends: np.ndarray
+    ends: Any
     """`(texts,)`."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.pieces[self.starts[row] : self.ends[row]]
+        pieces: np.ndarray = self.pieces[self.starts[row] : self.ends[row]]
+        return pieces
 
     @property
     def lengths(self) -> np.ndarray:
         """`(texts,)` word pieces, special ones included."""
-        lengths: np.ndarray = (self.ends - self.starts).astype(np.int32)
+        lengths: np.ndarray = (self.ends[:] - self.starts[:]).astype(np.int32)
         return lengths
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -54,8 +55,8 @@ class Tokens:
         return np.array(sorted(seen), dtype=np.int64)
 
     def take(self, rows: Rows) -> "Tokens":
-        """These texts, in this order; nothing is copied."""
-        return Tokens(self.pieces, self.starts[rows], self.ends[rows])
+        """These texts, in this order; word pieces are not copied."""
+        return Tokens(self.pieces, np.asarray(self.starts[rows]), np.asarray(self.ends[rows]))
 
 
 def joined(ids: Sequence[np.ndarray]) -> Tokens:
@@ -98,23 +99,53 @@ def write_tokens(
 
 
 def read_tokens(path: Path) -> Tokens:
-    """What `write_tokens` wrote; pieces are read from disk when they are used."""
-    shards = [
-        _read_shard(file.with_suffix("")) for file in shard_files(path.with_suffix(".tokens"))
-    ]
-    first = np.cumsum([0, *(len(shard.pieces) for shard in shards)])
-    shifted = [(t.starts + n, t.ends + n) for t, n in zip(shards, first, strict=False)]
-    starts, ends = (np.concatenate(arrays) for arrays in zip(*shifted, strict=True))
+    """What `write_tokens` wrote, also of many shards; it is read from disk when it is used."""
+    files = shard_files(path.with_suffix(".tokens"))
+    shards = [read_shard(path, number) for number in range(len(files))]
+    if len(shards) == 1:
+        return shards[0]
+    first = np.cumsum([0, *(len(shard.pieces) for shard in shards)]).tolist()
+
+    def of_all(bounds: Sequence[np.ndarray]) -> Stacked:
+        shifted: list[Any] = [_Shifted(b, n) for b, n in zip(bounds, first, strict=False)]
+        return Stacked(shifted)
+
+    starts, ends = of_all([s.starts for s in shards]), of_all([s.ends for s in shards])
     return Tokens(stacked([shard.pieces for shard in shards]), starts, ends)
 
 
-def _read_shard(path: Path) -> Tokens:
-    bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), allow_pickle=False)
+def read_shard(path: Path, number: int) -> Tokens:
+    """The tokens of one shard; text 0 is the shard's first."""
+    path = shard_files(path.with_suffix(".tokens"))[number].with_suffix("")
+    bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), mmap_mode="r", allow_pickle=False)
     kind = json.loads(path.with_name(f"{path.name}.kind.json").read_text())
     if not bounds[-1]:  # an empty file cannot be mapped
         return Tokens(np.empty(0, dtype=kind), bounds[:-1], bounds[1:])
     pieces = np.memmap(path.with_name(f"{path.name}.tokens"), dtype=kind, mode="r")
     return Tokens(pieces, bounds[:-1], bounds[1:])
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """An array of whole numbers that reads as if `shift` were added to each."""
+
+    array: np.ndarray
+    shift: int
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> Any:  # noqa: ANN401
+        return self.array.dtype
+
+    def __getitem__(self, rows: Any) -> np.ndarray:  # noqa: ANN401
+        shifted: np.ndarray = self.array[rows] + self.shift
+        return shifted
 
 
 def _parts(

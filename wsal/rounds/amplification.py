@@ -18,7 +18,7 @@ from wsal.errors import ConfigError
 from wsal.evaluation.estimates import gain
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, Reference, choose_reference
-from wsal.seeding import rng
+from wsal.seeding import random_rows, rng
 from wsal.settings import AmplifySettings
 
 SWAPPED = 1_000  # texts of the frame on which consistency is measured
@@ -29,10 +29,10 @@ LEVEL = 0.9
 def mine_lexicon(pool: Artifact, weak_labels: Artifact, labels: LabelSet, seed: int) -> Lexicon:
     """What may be exchanged for what, by the pool and its weak labels."""
     n = pool.facts["n_pool"]
-    rows = np.sort(rng(seed, "lexicon").permutation(n)[:MINED])
+    rows = np.sort(random_rows(n, MINED, rng(seed, "lexicon")))
     weak = tables.take(weak_labels.path / "weak_labels.parquet", rows)
     classes = np.where(weak["n_votes"] > 0, tables.probs_array(weak).argmax(axis=1), ABSTAIN)
-    texts = tables.take(pool.path / "pool.parquet", rows)["text"]
+    texts = tables.take(pool.path / "pool.parquet", rows, ["text"])["text"]
     return build_lexicon(texts, classes, labels.names, rng(seed, "mine"))
 
 
@@ -48,7 +48,7 @@ def make_copies(
     records = tables.take(pool.path / "pool.parquet", rows)
     made = rewrite(records, gold, lexicon, settings, rng(seed, "amplify"))
     texts = tables.scan(pool.path / "pool.parquet").select("text")
-    real = texts.filter(pl.col("text").is_in(made.texts)).collect()["text"]
+    real = texts.filter(pl.col("text").is_in(made.texts)).collect(engine="streaming")["text"]
     return rewrite(records, gold, lexicon, settings, rng(seed, "amplify"), real)
 
 
@@ -60,7 +60,7 @@ def consistency_facts(
     None if no text has an attribute to exchange. `probs` are the classifier's for the frame.
     """
     sample = np.sort(rng(seed, "swapped").permutation(len(frame))[:SWAPPED])
-    texts = tables.take(pool.path / "pool.parquet", frame[sample])["text"].to_list()
+    texts = tables.take(pool.path / "pool.parquet", frame[sample], ["text"])["text"].to_list()
     before = probs[sample].argmax(axis=1)
     rows, changed = swap_attributes(texts, before, lexicon, rng(seed, "swap"))
     if not changed:

@@ -167,12 +167,20 @@ def _terms_of(rule: Keyword) -> list[int]:
     return [*range(len(rule.term_names())), REST]
 
 
-def rows_with(words: Sequence[str], records: pl.DataFrame, labels: LabelSet) -> dict[str, Rows]:
-    """The rows of the records that have each of these words, in any case, as a rule finds them."""
+def rows_with(words: Sequence[str], records: Path, labels: LabelSet) -> dict[str, Rows]:
+    """The rows of a table that have each of these words, in any case, as a rule finds them.
+
+    The table is read in parts.
+    """
     if not words:
         return {}
     rule = Keyword(labels.names[0], tuple(words))
-    terms = collect_by_term({"words": rule}, records, labels).terms
+    terms = Terms.joined(
+        [
+            collect_by_term({"words": rule}, part, labels).terms.shifted(first)
+            for first, part in tables.parts(records)
+        ]
+    )
     order = np.argsort(terms.terms, kind="stable")
     names = rule.term_names()
     ends = np.searchsorted(terms.terms[order], np.arange(len(names) + 1))

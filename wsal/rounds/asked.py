@@ -1,6 +1,7 @@
 """The questions of a round other than those about its texts: about words, groups, yes or no."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ from wsal.arrays import Rows
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import rows_with
 from wsal.rounds.query import PoolReader, RoundState
-from wsal.seeding import rng
+from wsal.seeding import random_of, rng
 
 SAMPLE = 2_000  # texts that words are counted in; of a large pool, the whole frame
 GROUP_SAMPLE = 2_000  # texts that groups are made of
@@ -32,7 +33,7 @@ EXAMPLES = 5  # texts with a word that people see
 def word_questions(
     state: RoundState,
     pool: PoolReader,
-    records: pl.DataFrame,
+    records: Path,
     earlier: pl.DataFrame,
     seconds: Mapping[str, float],
     budget: float,
@@ -47,7 +48,7 @@ def word_questions(
     Args:
         state: what is known of the pool.
         pool: reads it.
-        records: of the whole pool.
+        records: the table of the pool, which is read in parts.
         earlier: the words answered before: `word`, `helps` and `is_class`.
         seconds: what a question of each kind costs.
         budget: seconds of the whole query.
@@ -55,17 +56,16 @@ def word_questions(
         seed: of the draws.
     """
     draw = rng(seed, "words", state.number)
-    in_frame = np.zeros(len(records), dtype=bool)
+    in_frame = np.zeros(len(state.embeddings), dtype=bool)
     in_frame[state.frame.rows] = True
-    others = draw.permutation(np.flatnonzero(~in_frame))
-    others = np.sort(others[: max(SAMPLE - len(state.frame.rows), 0)])
+    others = np.sort(random_of(~in_frame, max(SAMPLE - len(state.frame.rows), 0), draw))
     probs = state.frame_probs
     if len(others):
         probs = np.concatenate([probs, pool.predict(others)[0]])
     sample = np.concatenate([state.frame.rows, others])
     weak_probs, n_votes = pool.weak_labels(sample)
     words = choose_words(
-        records["text"].gather(sample).to_list(),
+        pool.texts(sample).to_list(),
         probs,
         weak_probs * (n_votes > 0)[:, None],
         dict(earlier.select("word", pl.col("is_class").fill_null(value=False)).iter_rows()),
@@ -87,7 +87,7 @@ def word_questions(
                 "helps": word.helps,
                 "gain": word.gain,
                 "n_texts": len(rows[word.word]),
-                "examples": records["text"].gather(shown).to_list(),
+                "examples": pool.texts(shown).to_list(),
             }
         )
     return pl.DataFrame(questions, schema=QUESTIONS).filter(pl.col("examples").list.len() > 0)
@@ -96,7 +96,7 @@ def word_questions(
 def group_questions(
     state: RoundState,
     pool: PoolReader,
-    records: pl.DataFrame,
+    records: Path,
     earlier: Rows,
     answers: pl.DataFrame,
     seconds: Mapping[str, float],
@@ -112,7 +112,7 @@ def group_questions(
     Args:
         state: what is known of the pool.
         pool: reads it.
-        records: of the whole pool.
+        records: the table of the pool.
         earlier: the rows of groups that were answered before.
         answers: to these: `helps` and `is_yes`.
         seconds: what a question of each kind costs.
@@ -120,10 +120,10 @@ def group_questions(
         labels: the classes.
         seed: of the draws.
     """
-    free = np.ones(len(records), dtype=bool)
+    free = np.ones(len(state.embeddings), dtype=bool)
     free[np.concatenate([state.frame.rows, state.asked, earlier])] = False
-    left = rng(seed, "groups", state.number).permutation(np.flatnonzero(free))
-    rows = np.sort(left[: min(GROUP_SAMPLE, len(left) // 2)])
+    n = min(GROUP_SAMPLE, int(np.count_nonzero(free)) // 2)
+    rows = np.sort(random_of(free, n, rng(seed, "groups", state.number)))
     if not len(rows):
         return NO_QUESTIONS
     groups = choose_groups(
@@ -133,9 +133,10 @@ def group_questions(
         MOST_SECONDS * budget,
         (float(answers["is_yes"].sum()), float(answers["helps"].sum())),
     )
+    table = tables.take(records, rows, ["id", "text"])
     questions = []
     for group in groups:
-        own, label = records[rows[group.rows]], labels.names[group.predicted]
+        own, label = table[group.rows], labels.names[group.predicted]
         texts = own["text"].to_list()
         questions.append(
             {

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from wsal import tables
-from wsal.arrays import ABSTAIN, Probs, Scores, Vote
+from wsal.arrays import ABSTAIN, Mask, Probs, Scores, Vote
 from wsal.artifacts import Artifact
 from wsal.rounds.vote_tables import votes_file
 from wsal.shards import shard_files
@@ -15,29 +14,22 @@ from wsal.shards import shard_files
 SURE = 0.9  # probability of a weak label that the classifier should not contradict
 
 
-def disputed_texts(votes: Artifact) -> Scores:
-    """1.0 for each text of the pool on which rules vote for different classes.
+def covered_and_disputed(votes: Artifact) -> tuple[Mask, Mask]:
+    """Whether rules vote on each text of the pool, and whether for different classes.
 
-    Read from one shard after the other, a rule at a time.
+    Votes are read a shard and a rule at a time.
     """
-    path = votes.path / votes_file("pool")
-    scores, first = np.zeros(tables.n_rows(path), np.float32), 0
-    for file in shard_files(path) if tables.rule_names(path) else ():
-        of_shard = disputed(tables.vote_columns(file))
-        scores[first : first + len(of_shard)] = of_shard
-        first += len(of_shard)
-    return scores
-
-
-def n_votes_of_texts(votes: Artifact) -> NDArray[np.int16]:
-    """`(texts,)`: how many rules vote on each text of the pool; read in the same way."""
-    path = votes.path / votes_file("pool")
-    n_votes, first = np.zeros(tables.n_rows(path), np.int16), 0
-    for file, size in zip(shard_files(path), tables.rows_of_shards(path), strict=True):
-        for column in tables.vote_columns(file):
-            n_votes[first : first + size] += column != ABSTAIN
-        first += size
-    return n_votes
+    covered, is_disputed = list[Mask](), list[Mask]()
+    for file in shard_files(votes.path / votes_file("pool")):
+        has_vote = np.zeros(tables.n_rows(file), bool)
+        for of_rule in tables.vote_columns(file):
+            has_vote |= of_rule != ABSTAIN
+        covered.append(has_vote)
+        any_rule = tables.rule_names(file)
+        is_disputed.append(
+            disputed(tables.vote_columns(file)) > 0 if any_rule else np.zeros(len(has_vote), bool)
+        )
+    return np.concatenate(covered), np.concatenate(is_disputed)
 
 
 def disputed(votes_of_rules: Iterable[Vote]) -> Scores:

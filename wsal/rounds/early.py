@@ -9,7 +9,7 @@ import polars as pl
 from wsal import tables
 from wsal.active.proxy import fit_proxy
 from wsal.active.scores import margin
-from wsal.active.shortlist import shortlist
+from wsal.active.shortlist import Search, chosen, search, shortlist
 from wsal.annotation.answers import all_answers, gold_answers, is_llm, rows_of
 from wsal.annotation.early import EARLY_FILE, early_texts
 from wsal.annotation.live_ranking import Labelled
@@ -22,10 +22,11 @@ from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.rounds.evaluation_frame import Frame, frame_probs, pool_probs, read_frame
 from wsal.same_rows import require_rows_of
-from wsal.seeding import rng
+from wsal.seeding import integer, rng
 from wsal.shards import read_array
 
 MOST = 1_000  # texts, which lasts eight people for minutes
+LOOKED_AT = 200_000  # random texts that these are chosen from: people should not have to wait
 REASON = "a quick classifier is unsure"
 
 
@@ -98,14 +99,14 @@ def write_early(run_dir: Path, number: int) -> None:
     last = tables.read(queries[-1].path / "query.parquet")["text"]
     last = rows_of(pool, pl.concat([last, groups]))
     answered = all_answers(pool, annotations)["row"]
-    taken = (frame.rows, early, last.drop_nulls(), answered.drop_nulls())
-    left = np.setdiff1d(np.arange(pool.facts["n_pool"]), np.concatenate(taken))
+    parts = (frame.rows, early, last.drop_nulls(), answered.drop_nulls())
+    taken = np.unique(np.concatenate(parts)).astype(np.int64)
     newest = classifiers[-1] if classifiers else embeddings
     others, probs = _unsure_first(
-        embeddings, frame, frame_probs(embeddings, newest, frame), left, rng(0, "early", number)
+        embeddings, frame, frame_probs(embeddings, newest, frame), taken, number
     )
     rows, n = np.concatenate([early, others]), len(early)
-    records = tables.take(pool.path / "pool.parquet", rows).select("id", "text")
+    records = tables.take(pool.path / "pool.parquet", rows, ["id", "text"])
     table = records.with_columns(
         rank=pl.int_range(1, len(rows) + 1),
         score=pl.Series([*[0.0] * n, *margin(probs)], dtype=pl.Float32),
@@ -146,20 +147,23 @@ def labelled_before(run_dir: Path, number: int) -> Labelled:
 
 
 def _unsure_first(
-    embeddings: Artifact, frame: Frame, probs: Probs, left: Rows, draw: np.random.Generator
+    embeddings: Artifact, frame: Frame, probs: Probs, taken: Rows, number: int
 ) -> tuple[Rows, Probs]:
-    """Some of the rows `left`, and what a proxy of the classifier predicts for them.
+    """Some rows that are not `taken`, and what a proxy of the classifier predicts for them.
 
     `probs` `(frame, classes)` are the classifier's. How unsure the proxy is counts as much as
     chance, which keeps similar texts apart.
     """
     vectors = read_array(embeddings.path / "embeddings.npy")
-    if not len(frame.rows) or not len(left):
-        return left[:0], pool_probs(embeddings)[:0].astype(np.float32)
+    if not len(frame.rows) or len(taken) == len(vectors):
+        return taken[:0], pool_probs(embeddings)[:0].astype(np.float32)
     proxy = fit_proxy(vectors[frame.rows], probs)
-    nothing = np.zeros(len(left), np.float32)
-    rows = shortlist(vectors, left, nothing, vectors[:0], proxy, MOST, draw)
-    predicted = proxy.predict(vectors[rows])
+    seed = integer(0, "early", number)
+    some = Search(0, seed, taken, n_drawn=LOOKED_AT)
+    rows = chosen(some, search(some, vectors))[1]
+    places = shortlist(Search(MOST, seed, taken[:0], proxy), vectors[rows])
+    rows, predicted = rows[places], proxy.predict(vectors[rows[places]])
+    draw = rng(0, "early", number)
     order = np.argsort(draw.permutation(np.linspace(0, 1, len(rows))) - margin(predicted))
     return rows[order], predicted[order]
 

@@ -1,23 +1,81 @@
 """Look at the whole pool with a classifier, a part at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
 from wsal.arrays import Embeddings, Probs, Rows
-from wsal.classifier.encoder import Classifier
+from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
-from wsal.classifier.tokens import Tokens
+from wsal.classifier.tokens import Tokens, read_shard
+from wsal.json_files import fsync
+from wsal.launch.sealing import Facts, Shard, WorkOnShard
+from wsal.settings import EncoderSettings, HardwareSettings
 
 AT_ONCE = 10_000  # texts in a part: what a kill can lose
+NAMES = ("embeddings", "probs")
 
 
-def embed_parts(
-    classifier: Classifier, texts: Tokens, n_done: int = 0
-) -> Iterator[tuple[Rows, Probs, Embeddings]]:
-    """Rows, probabilities and unit embeddings of each part, after the first `n_done` texts."""
-    n = len(texts)
-    for first in range(n_done, n, AT_ONCE):
-        rows = np.arange(first, min(first + AT_ONCE, n))
-        title = f"embed the pool, from {first:,} of {n:,}"
+def parts_of(n_texts: int) -> Iterator[Rows]:
+    """The rows of each part of so many texts.
+
+    Texts are batched within a part, and the last bits of an embedding depend on the batch, so
+    parts must be the same in each process.
+    """
+    for first in range(0, n_texts, AT_ONCE):
+        yield np.arange(first, min(first + AT_ONCE, n_texts))
+
+
+def embed_parts(classifier: Classifier, texts: Tokens) -> Iterator[tuple[Rows, Probs, Embeddings]]:
+    """Rows, probabilities and unit embeddings of each part."""
+    for rows in parts_of(len(texts)):
+        title = f"embed the pool, from {rows[0]:,} of {len(texts):,}"
         yield rows, *predict(classifier, texts.take(rows), title)
+
+
+@dataclass(frozen=True)
+class EmbedWork:
+    """From the tokens of a shard to embeddings.npy and probs.npy, both in half precision."""
+
+    tokens: Path  # of the pool
+    classifier: Path
+    encoder: EncoderSettings
+    hardware: HardwareSettings
+
+    def start(self) -> WorkOnShard:
+        """Load the classifier."""
+        return partial(self._embed, load_classifier(self.classifier, self.encoder, self.hardware))
+
+    def _embed(self, classifier: Classifier, shard: Shard) -> Facts:
+        texts, config = read_shard(self.tokens, shard.number), classifier.model.config
+        shard.parts.mkdir(exist_ok=True)
+        for number, rows in enumerate(parts_of(len(texts))):
+            files = [shard.parts / f"{name}-{number:05}.npy" for name in NAMES]
+            if all(file.exists() for file in files):
+                shard.advance(len(rows))
+                continue
+            probs, embeddings = predict(classifier, texts.take(rows), "embed", shard.advance)
+            for file, array in zip(files, (embeddings, probs), strict=True):
+                _save(file, array.astype(np.float16))
+        for name, width in zip(NAMES, (config.hidden_size, config.num_labels), strict=True):
+            file = shard.folder / f"{name}.npy"
+            shape = (len(texts), width)
+            whole = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
+            for number, rows in enumerate(parts_of(len(texts))):
+                part = shard.parts / f"{name}-{number:05}.npy"
+                whole[rows[0] : rows[-1] + 1] = np.load(part, allow_pickle=False)
+            whole.flush()
+        return {"n_dims": config.hidden_size}
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    """Write an array atomically; several processes may do so at the same time."""
+    unfinished = file.with_name(f"{uuid4().hex}.unfinished")
+    with unfinished.open("wb") as opened:
+        np.save(opened, array, allow_pickle=False)
+    fsync(unfinished)
+    unfinished.replace(file)

@@ -18,7 +18,7 @@ from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
-from wsal.seeding import rng
+from wsal.seeding import random_rows, rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
 
@@ -54,13 +54,12 @@ def new_frame(probs: Probs, size: int, seed: int, trained_on: Rows = NO_ROWS) ->
 
 def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
     """The rows of a new frame, ascending."""
-    drawn = rng(seed, "frame").permutation(n_texts)
-    return np.sort(drawn[: min(size, n_texts // MOST_OF_POOL)])
+    return np.sort(random_rows(n_texts, min(size, n_texts // MOST_OF_POOL), rng(seed, "frame")))
 
 
 def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:
     """Lay the frame down, by its texts."""
-    texts = tables.take(pool.path / "pool.parquet", frame.rows).select("id", "text")
+    texts = tables.take(pool.path / "pool.parquet", frame.rows, ["id", "text"])
     tables.write(texts.with_columns(stratum=frame.stratum), path, tables.FRAME)
 
 
@@ -159,9 +158,10 @@ def choose_reference(
     `auxiliary` is what a language model answered on the frame.
     """
     rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
-    copies = tables.column(pool.path / "pool.parquet", "n_copies")
-    if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
-        return Reference("frame", sample)
+    if np.isin(rows, frame.rows).any():
+        copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
+        if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
+            return Reference("frame", sample)
     if (pool.path / "dev.parquet").exists():
         return Reference("dev", whole_sample(*gold_of(pool, "dev")))
     return None
@@ -181,13 +181,13 @@ def frame_sample(
 ) -> Sample | None:
     """The evaluation sample: answered rows of the pool that the frame has; None if it has none.
 
-    `n_copies` `(texts,)` says how many rows of the source each text of the pool stands for.
+    `n_copies` `(frame,)` says how many rows of the source each text of the frame stands for.
     """
     inside = np.isin(rows, frame.rows)
     if not inside.any():
         return None
     positions = np.searchsorted(frame.rows, rows[inside])
-    weights = n_copies[frame.rows].astype(np.float64)
+    weights = n_copies.astype(np.float64)
     return Sample(positions, gold[inside], frame.stratum, weights, auxiliary)
 
 

@@ -1,7 +1,7 @@
 """Write a classifier as a folder to serve: calibrated, each format checked against torch."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from tokenizers import Tokenizer
 
-from wsal.arrays import Classes
+from wsal.arrays import Classes, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.digests import digest_of, file_digest
@@ -21,7 +21,7 @@ from wsal.export.card import SCRIPT, model_card
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
-from wsal.seeding import rng
+from wsal.seeding import random_rows, rng
 
 N_CALIBRATION = 1_000
 """Texts of the pool from which formats may learn ranges of numbers."""
@@ -38,12 +38,16 @@ class ExportInputs:
     """Gold that sets temperature and thresholds; never the test split."""
     measured: LabelledSample | None
     """Gold for the model card."""
-    texts: pl.Series
-    """On which every format is compared with torch; `settings.n_parity_texts` are drawn."""
+    texts: Callable[[Rows], pl.Series]
+    """Reads texts on which every format is compared with torch: `settings.n_parity_texts` are
+    drawn."""
+    n_texts: int
+    """How many of these there are."""
     gold: Classes | None
     """The class of each of these texts, if it is known."""
     compared_on: str  # what messages call them
-    pool_texts: pl.Series
+    pool_texts: Callable[[Rows], pl.Series]
+    """Reads texts of the pool, of which `card` says how many there are."""
     n_gold: int
     """Gold labels that the classifier was trained on."""
     card: Mapping[str, Any]
@@ -122,16 +126,16 @@ def _formats(
     model: Classifier, out: Path, inputs: ExportInputs, settings: ExportSettings, seed: int
 ) -> dict[str, Any]:
     """Write every format; returns how near each is to torch."""
-    rows = rng(seed, "parity").permutation(len(inputs.texts))[: settings.n_parity_texts]
-    pool_rows = rng(seed, "ranges").permutation(len(inputs.pool_texts))[:N_CALIBRATION]
+    rows = random_rows(inputs.n_texts, settings.n_parity_texts, rng(seed, "parity"))
+    pool_rows = random_rows(inputs.card["n_pool"], N_CALIBRATION, rng(seed, "ranges"))
     with TemporaryDirectory() as scratch:
         context = ExportContext(
             model,
             out,
             Path(scratch),
-            inputs.texts.gather(rows).to_list(),
+            inputs.texts(rows).to_list(),
             None if inputs.gold is None else inputs.gold[rows],
-            inputs.pool_texts.gather(pool_rows).to_list(),
+            inputs.pool_texts(pool_rows).to_list(),
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}

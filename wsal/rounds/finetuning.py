@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal.arrays import Classes, Rows
+from wsal.arrays import Classes, Mask, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
@@ -40,7 +40,7 @@ class FineTuning:
         texts: Tokens,
         gold_rows: Rows,
         gold: Classes,
-        usable: Rows,
+        usable: Mask,
         weak: WeakTargets,
         answered: Rows | None = None,
         accepted: Rows | None = None,
@@ -52,7 +52,7 @@ class FineTuning:
             texts: of the pool.
             gold_rows: rows with a gold label.
             gold: `(gold_rows,)`.
-            usable: rows whose weak label may be replayed.
+            usable: `(texts,)`, whether the weak label of a text may be replayed.
             weak: the weak labels of rows.
             answered: rows that a language model labelled; replayed alone if there are enough.
             accepted: rows that it answered in place of people, ascending; trained on as gold is,

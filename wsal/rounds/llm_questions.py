@@ -12,9 +12,9 @@ from wsal.llm.pool_texts import questions_about
 from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
 from wsal.llm.shortlist import shortlist
-from wsal.rounds.disagreement import disputed_texts, n_votes_of_texts
+from wsal.rounds.disagreement import covered_and_disputed
 from wsal.rounds.evaluation_frame import frame_rows, sample_size
-from wsal.rounds.llm_sampling import LLMSample, draw_sample, random_order
+from wsal.rounds.llm_sampling import NEEDED, LLMSample, draw_sample, first_in_order
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rules.similarity import Similarity
 from wsal.settings import EvaluationSettings
@@ -26,15 +26,13 @@ def vote_questions(
     """The texts that the language model votes on, in their order, and a question about each."""
     measure = sample_size(pool.facts, evaluation, number=1) > 0
     frame = _frame(pool, evaluation, seed, measure=measure)
-    texts = tables.column(pool.path / "pool.parquet", "text")
-    sample = draw_sample(
-        n_votes_of_texts(votes),
-        disputed_texts(votes),
-        frame,
-        llm.texts,
-        random_order(texts, seed),
-        measure=measure,
-    )
+    covered, disputed = covered_and_disputed(votes)
+    in_frame = np.zeros(len(covered), bool)
+    in_frame[frame] = True
+    kinds = [in_frame, ~in_frame, ~in_frame & ~covered, ~in_frame & disputed]
+    texts = tables.texts(pool.path / "pool.parquet")
+    order = first_in_order(texts, kinds, NEEDED * llm.texts, seed)
+    sample = draw_sample(covered, disputed, frame, llm.texts, order, measure=measure)
     return sample, questions_about(pool, sample.rows, llm, _offered(pool, votes, sample.rows, llm))
 
 

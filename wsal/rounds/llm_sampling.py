@@ -1,13 +1,15 @@
 """Which texts of the pool a language model votes on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 
-from wsal.arrays import Rows
+from wsal.arrays import Mask, Rows
 
+NEEDED = 2
+"""Of each kind, the first rows in random order that may be drawn, as a multiple of the sample."""
 UNCOVERED, DISPUTED, RANDOM, MEASURES, OTHER = (
     "no rule votes on it",
     "rules disagree on it",
@@ -25,21 +27,41 @@ class LLMSample:
     reasons: list[str]
 
 
-def random_order(texts: Iterable[str], seed: int) -> Rows:
-    """All rows in an order that depends on each text alone.
+def first_in_order(
+    texts: Iterable[Sequence[str]], kinds: Sequence[Mask], n: int, seed: int
+) -> Rows:
+    """The first `n` rows of each kind in an order that depends on each text alone.
 
     So most of a sample stays the same when texts join the pool or leave it, and what was paid for
     is of use again.
+
+    Args:
+        texts: of the pool, in parts.
+        kinds: which texts are of each kind, each `(texts,)`; they may overlap.
+        n: at most so many of each.
+        seed: of the order.
     """
+    rows, keys, end = np.empty(0, np.int64), np.empty(0, np.uint64), 0
+    for part in texts:
+        rows = np.concatenate([rows, np.arange(end, end + len(part))])
+        keys = np.concatenate([keys, _random_keys(part, seed)])
+        end += len(part)
+        order = np.argsort(keys, kind="stable")
+        of_kinds = [order[kind[rows[order]]][:n] for kind in kinds]
+        kept = np.unique(np.concatenate([*of_kinds, order[:0]]))
+        rows, keys = rows[kept], keys[kept]
+    return rows[np.argsort(keys, kind="stable")]
+
+
+def _random_keys(texts: Sequence[str], seed: int) -> np.ndarray:
     key = seed.to_bytes(8, "little", signed=True)
     digests = [blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts]
-    rows: Rows = np.argsort(np.frombuffer(b"".join(digests), "<u8"), kind="stable")
-    return rows
+    return np.frombuffer(b"".join(digests), "<u8")
 
 
 def draw_sample(
-    n_votes: np.ndarray,
-    disputed: np.ndarray,
+    covered: Mask,
+    disputed: Mask,
     frame: Rows,
     size: int,
     order: Rows,
@@ -55,18 +77,19 @@ def draw_sample(
     random sample. The kinds alternate, so that any beginning of the sample has all of them.
 
     Args:
-        n_votes: `(texts,)`, how many rules vote on each text of the pool.
-        disputed: `(texts,)`, above 0 where rules vote for different classes.
+        covered: `(texts,)`, whether rules vote on each text of the pool.
+        disputed: `(texts,)`, whether they vote for different classes.
         frame: rows of the frame.
         size: how many texts to draw, at most.
-        order: all rows in random order; of two texts of a kind, the earlier one is drawn first.
+        order: rows in random order, of two texts of a kind, the earlier one is drawn first. Of
+            each kind, the first `NEEDED * size` rows of all suffice.
         measure: whether an evaluation sample will measure quality.
     """
     n_measuring = min(size // 4, len(frame)) if measure else 0
     in_frame = np.isin(order, frame)
     outside = order[~in_frame]
     size = min(size - n_measuring, len(outside))
-    is_uncovered, is_disputed = n_votes[outside] == 0, disputed[outside] > 0
+    is_uncovered, is_disputed = ~covered[outside], disputed[outside]
     n_uncovered, n_disputed = (min(size // 3, int(k.sum())) for k in (is_uncovered, is_disputed))
     is_taken = np.arange(len(outside)) < size - n_uncovered - n_disputed
     kinds = {RANDOM: outside[is_taken]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Classes, Mask, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.averaging import average_with, copy_of_weights
 from wsal.classifier.encoder import Classifier
@@ -23,7 +23,7 @@ from wsal.classifier.training_plan import by_count, cycled, pretraining_plan
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.rounds.training_set import WeakTargets
 from wsal.rounds.weak_set import NO_ROWS, Predicted, plain_set, refined_set
-from wsal.seeding import integer, rng
+from wsal.seeding import integer, random_of, random_rows, rng
 from wsal.settings import TrackerSettings
 from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings
 
@@ -53,7 +53,7 @@ class WeakTraining:
         self,
         classifier: Classifier,
         texts: Tokens,
-        usable: Rows,
+        usable: Mask,
         weak: WeakTargets,
         answered: Rows = NO_ROWS,
     ) -> tuple[Facts, Predicted | None]:
@@ -61,13 +61,13 @@ class WeakTraining:
 
         Returns the history of each part of the training, and what refinement predicted.
 
-        `usable` are the rows with a weak label to train on. Those that a language model `answered`
-        are always among them, and are trained on once more afterwards. With 0 epochs the head stays
-        random.
+        `usable` `(texts,)` says which texts have a weak label to train on. Those that a language
+        model `answered` are always among them, and are trained on once more afterwards. With 0
+        epochs the head stays random.
         """
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         given = (usable, weak, answered, self.seed)
-        if self.settings.refine and self.settings.epochs and len(usable):
+        if self.settings.refine and self.settings.epochs and usable.any():
             chosen = refined_set(self.settings, classifier, texts, *given, self.dev)
         else:
             chosen = plain_set(self.settings, *given)
@@ -88,8 +88,7 @@ class WeakTraining:
             last = np.union1d(answered, classes_with_few(rows, targets, answered))
             learnt = (texts.take(last), chosen.labels(last))
             history["answers"] = self._learn_answers(classifier, *learnt)
-        uncovered = np.setdiff1d(np.arange(len(texts)), usable)
-        history["self_training"] = self._self_train(classifier, texts.take(uncovered))
+        history["self_training"] = self._self_train(classifier, texts, ~usable)
         kept = {name: part for name, part in history.items() if part}
         facts = {"n_texts": len(rows), "n_steps": history["training"]["n_steps"], "history": kept}
         facts |= chosen.facts
@@ -144,18 +143,22 @@ class WeakTraining:
         if settings.objective == "none" or not len(texts):
             return {}
         draw = rng(self.seed, "adapt")
-        rows = cycled(np.arange(len(texts)), settings.steps * settings.batch_size, draw)
+        n = settings.steps * settings.batch_size
+        if n > len(texts):
+            rows = cycled(np.arange(len(texts)), n, draw)
+        else:
+            rows = random_rows(len(texts), n, draw)
         objective = TextObjective(classifier, texts.take(np.sort(rows)), settings)
         plan = pretraining_plan(objective.lengths, settings.batch_size, 1, draw)
         return train(classifier, objective, plan, replace(self._run("adapt"), settings=settings))
 
-    def _self_train(self, classifier: Classifier, texts: Tokens) -> list[Facts]:
+    def _self_train(self, classifier: Classifier, texts: Tokens, uncovered: Mask) -> list[Facts]:
         """Predict texts without a vote, learn the confident predictions, and repeat."""
         settings, passes = self.self_training, []
-        for number in range(1, settings.passes + 1 if len(texts) else 1):
+        for number in range(1, settings.passes + 1 if uncovered.any() else 1):
             name = f"self-training {number}"
             draw = rng(self.seed, "self-training", number)
-            sample = texts.take(np.sort(draw.permutation(len(texts))[: settings.max_texts]))
+            sample = texts.take(np.sort(random_of(uncovered, settings.max_texts, draw)))
             probs = processes.run_on_leader(partial(_probs, classifier, sample, f"{name}: predict"))
             targets, weights = confident_targets(probs, settings.threshold)
             kept = np.flatnonzero(weights)

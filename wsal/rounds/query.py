@@ -1,7 +1,7 @@
 """Choose the texts of a round, on arrays: row n of each array is text n of the pool."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -16,14 +16,14 @@ from wsal.active.candidates import (
 )
 from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
-from wsal.active.shortlist import rare_rows, shortlist
+from wsal.active.shortlist import Search, chosen, rare_rows
 from wsal.active.wrappers import candidate_sizes
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
 from wsal.rounds.disagreement import contradicts, near_duplicates
 from wsal.rounds.evaluation_frame import Frame, evaluation_rows
-from wsal.seeding import rng
+from wsal.seeding import integer, rng
 from wsal.settings import ActiveSettings
 
 DOUBTS = ("rules disagree", "the classifier contradicts its rules")
@@ -44,7 +44,6 @@ class RoundState:
     asked: Rows  # rows asked so far, each as often as it was asked
     gold_rows: Rows  # rows with a label to train on, of people or of a language model
     gold: Classes  # (gold_rows,)
-    disputed: Scores  # (texts,): 1.0 where rules vote for different classes
     answered: Rows | None = None  # positions in the frame that a language model was asked about
 
 
@@ -55,6 +54,8 @@ class PoolReader:
     predict: Callable[[Rows], tuple[Probs, Embeddings]]  # by the newest classifier
     texts: Callable[[Rows], pl.Series]
     weak_labels: Callable[[Rows], tuple[Probs, np.ndarray]]  # probabilities, numbers of votes
+    disputed: Callable[[Rows], Scores]  # 1.0 where rules vote for different classes
+    search: Callable[[Search], np.ndarray]  # the rows of the pool that rank highest
 
 
 @dataclass(frozen=True)
@@ -97,26 +98,19 @@ def choose_query(
         PoolExhaustedError: every text outside the frame was asked.
     """
     number, gold_rows = state.number, state.gold_rows
-    free = np.ones(len(state.embeddings), dtype=bool)
-    free[state.asked] = False
+    is_asked = np.isin(state.frame.rows, state.asked)
     measured = evaluation_rows(
-        state.frame,
-        state.frame_probs,
-        ~free[state.frame.rows],
-        n_evaluation,
-        number,
-        seed,
-        state.answered,
+        state.frame, state.frame_probs, is_asked, n_evaluation, number, seed, state.answered
     )
-    free[state.frame.rows] = False
-    left = np.flatnonzero(free)
-    if not len(left):
+    taken = np.union1d(state.asked, state.frame.rows).astype(np.int64)
+    n_left = len(state.embeddings) - len(taken)
+    if not n_left:
         raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
-    rows, is_random = draw_candidates(state, left, strategy, settings, seed)
+    rows, is_random = draw_candidates(state, pool, taken, strategy, settings, seed)
     probs, embeddings = pool.predict(np.concatenate([rows, gold_rows]))
     n = len(rows)
     labelled = Labelled(embeddings[n:], probs[n:], state.gold)
-    extra, reasons = disagreement(state, pool, rows, probs[:n], settings)
+    extra, reasons = disagreement(pool, rows, probs[:n], settings)
     candidates = Candidates(
         probs[:n],
         embeddings[:n],
@@ -126,55 +120,61 @@ def choose_query(
         groups=near_duplicates(pool.texts(rows)),
         drawn=is_random,
     )
-    chosen = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
+    selection = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
     answered = early()
     n_chosen = max(settings.query_size - len(answered), int(LEAST_CHOSEN * settings.query_size))
     is_open = ~np.isin(rows, answered)
-    chosen = _first(chosen, is_open[chosen.rows], n_chosen)
-    if len(chosen.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
+    selection = _first(selection, is_open[selection.rows], n_chosen)
+    if len(selection.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
         draw, left_open = rng(seed, "select again", number), np.flatnonzero(is_open)
-        chosen = select_among(strategy, candidates, left_open, n_chosen, draw)
+        selection = select_among(strategy, candidates, left_open, n_chosen, draw)
     doubtful = doubtful_labels(state, settings.review)
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
         _as_table(gold_rows, labelled.probs, doubtful, tables.TRAIN, repeated=True),
-        _as_table(rows, probs, chosen, tables.TRAIN),
+        _as_table(rows, probs, selection, tables.TRAIN),
         _as_table(state.frame.rows, state.frame_probs, drawn, tables.EVALUATE),
     ]
     table = _ranked([_already_answered(answered), _interleaved(pl.concat(parts))])
-    return Query(table, len(measured), n, len(left), len(answered))
+    return Query(table, len(measured), n, n_left, len(answered))
 
 
 def draw_candidates(
-    state: RoundState, left: Rows, strategy: QueryStrategy, settings: ActiveSettings, seed: int
+    state: RoundState,
+    pool: PoolReader,
+    taken: Rows,
+    strategy: QueryStrategy,
+    settings: ActiveSettings,
+    seed: int,
 ) -> tuple[Rows, np.ndarray | None]:
-    """At most `settings.max_candidates` of the rows `left`, ascending, for the strategy.
+    """At most `settings.max_candidates` rows, ascending, none of them `taken`, for the strategy.
 
     Strategies that look everywhere choose from random rows, the others from a shortlist of a proxy
     of the classifier, fitted on the frame. Where both kinds choose, the second value says which
     rows were drawn at random; otherwise it is None.
     """
-    draw = rng(seed, "shortlist", state.number)
-    size = settings.max_candidates
+    size, n = settings.max_candidates, len(state.embeddings)
+    if n - len(taken) <= size:
+        return np.setdiff1d(np.arange(n), taken), None
     n_random, n_unsure = candidate_sizes(strategy, len(state.gold_rows), size)
-    if len(left) <= size:
-        n_random, n_unsure = len(left), 0
-    drawn = draw.permutation(left)[:n_random]
-    if not n_unsure:
-        return np.sort(drawn), None
-    rare = state.embeddings[state.gold_rows[rare_rows(state.gold)]].astype(np.float32)
-    proxy = fit_proxy(state.embeddings[state.frame.rows], state.frame_probs)
-    doubts = settings.disagreement * state.disputed[left]
-    listed = shortlist(state.embeddings, left, doubts, rare, proxy, n_unsure, draw)
+    wanted = Search(n_unsure, integer(seed, "shortlist", state.number), taken, n_drawn=n_random)
+    if n_unsure:
+        wanted = replace(
+            wanted,
+            proxy=fit_proxy(state.embeddings[state.frame.rows], state.frame_probs),
+            rare=state.embeddings[state.gold_rows[rare_rows(state.gold)]].astype(np.float32),
+            use_disputes=settings.disagreement > 0,
+        )
+    listed, drawn = chosen(wanted, pool.search(wanted))
     rows = np.union1d(drawn, listed)
-    return rows, np.isin(rows, drawn) if n_random else None
+    return rows, np.isin(rows, drawn) if n_random and n_unsure else None
 
 
 def disagreement(
-    state: RoundState, pool: PoolReader, rows: Rows, probs: Probs, settings: ActiveSettings
+    pool: PoolReader, rows: Rows, probs: Probs, settings: ActiveSettings
 ) -> tuple[Scores, list[str]]:
     """What to add to the score of each candidate on which its sources disagree, and why."""
-    disputed = state.disputed[rows]
+    disputed = pool.disputed(rows)
     against = contradicts(probs, *pool.weak_labels(rows))
     extra = settings.disagreement * disputed + settings.contradiction * against
     doubts = zip(disputed > 0, against > 0, strict=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal.arrays import Probs, Rows
+from wsal.arrays import Mask, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import gain, macro_f1
 from wsal.evaluation.sample import Sample
 from wsal.rounds.weak_labels import usable, weak_targets
-from wsal.seeding import rng
+from wsal.seeding import random_of, rng
 
 COMPARED = 20_000  # texts whose weak labels are compared, at most
 LEVEL = 0.9  # of intervals
@@ -56,10 +56,9 @@ def distance_between(before: Artifact, after: Artifact, seed: int, scratch: Path
     return distance(*probs)
 
 
-def compared_rows(before: Rows, after: Rows, seed: int) -> Rows:
+def compared_rows(before: Mask, after: Mask, seed: int) -> Rows:
     """At most 20,000 random rows, ascending, of those that are trained on before or after."""
-    either = np.union1d(before, after)
-    return np.sort(rng(seed, "compared").permutation(either)[:COMPARED])
+    return np.sort(random_of(before | after, COMPARED, rng(seed, "compared")))
 
 
 def distance(before: Probs, after: Probs) -> float:

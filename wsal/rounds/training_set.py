@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wsal.amplify.amplifier import Amplified
-from wsal.arrays import Probs, Rows
+from wsal.arrays import Mask, Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
 from wsal.rounds.balance import SAMPLE, balanced
+from wsal.seeding import random_of
 from wsal.training_settings import FinetuneSettings
 
 WeakTargets = Callable[[Rows], tuple[Probs, np.ndarray]]
@@ -87,25 +88,26 @@ def with_copies(
 
 
 def rows_to_replay(
-    usable: Rows,
+    usable: Mask,
     weak: WeakTargets,
     labelled: Rows,
     settings: FinetuneSettings,
     rng: np.random.Generator,
     answered: Rows | None = None,
 ) -> Rows:
-    """As many rows of `usable` as the steps need, ascending, balanced by their weak labels.
+    """As many `usable` rows as the steps need, ascending, balanced by their weak labels.
 
     Labelled rows are left out: a person may have contradicted their weak label. If at least
     `LEAST_ANSWERED` of the others were `answered` by a language model, only these are replayed,
     because their labels are better.
     """
-    rest = np.setdiff1d(usable, labelled)
-    if answered is not None:
-        rest_answered = np.setdiff1d(answered, labelled)
-        rest = rest_answered if len(rest_answered) >= LEAST_ANSWERED else rest
-    n = min(int(replay_counts(settings).sum()), len(rest))
-    sample = np.sort(rng.permutation(rest)[: SAMPLE * n])
+    rest = usable.copy()
+    if answered is not None and len(np.setdiff1d(answered, labelled)) >= LEAST_ANSWERED:
+        rest[:] = False
+        rest[answered] = True
+    rest[labelled] = False
+    n = min(int(replay_counts(settings).sum()), int(np.count_nonzero(rest)))
+    sample = np.sort(random_of(rest, SAMPLE * n, rng))
     classes = weak(sample)[0].argmax(axis=1)
     rows: Rows = sample[balanced(classes, n, settings.replay_balance, rng)]
     return rows

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import processes, tables
-from wsal.arrays import Prior, Probs, Rows
+from wsal.arrays import Mask, Prior, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
@@ -28,7 +28,7 @@ class WeakTable:
 
     probs: Probs  # (texts, classes)
     n_votes: np.ndarray  # (texts,); 0: every rule abstained
-    used: np.ndarray  # (texts,) bool: whether the weak label is trained on
+    used: Mask  # (texts,): whether the weak label is trained on
 
 
 def weak_table(
@@ -167,10 +167,10 @@ def _mostly(label: int, n_classes: int) -> Probs:
     return half
 
 
-def usable(weak_labels: Artifact) -> Rows:
-    """The rows of the pool whose weak label is trained on."""
-    used = tables.column(weak_labels.path / "weak_labels.parquet", "used")
-    return np.flatnonzero(used.to_numpy())
+def usable(weak_labels: Artifact) -> Mask:
+    """Whether the weak label of each text of the pool is trained on, `(texts,)`."""
+    used: Mask = tables.column(weak_labels.path / "weak_labels.parquet", "used").to_numpy()
+    return used
 
 
 def weak_targets(weak_labels: Artifact, rows: Rows, scratch: Path) -> tuple[Probs, np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Classes, Mask, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
@@ -17,7 +17,7 @@ from wsal.rounds.balance import SAMPLE, balanced
 from wsal.rounds.refinement import PENALTY, SURE, Refined, class_weights, product, refine
 from wsal.rounds.training_set import WeakTargets
 from wsal.rounds.weak_labels import confidence_weights
-from wsal.seeding import rng
+from wsal.seeding import random_of, rng
 from wsal.training_settings import PretrainSettings
 
 MOST_REFINED = 200_000  # texts that are trained on: more would not fit into memory
@@ -40,12 +40,12 @@ class Predicted:
         np.save(folder / ROWS_FILE, self.rows)
         np.save(folder / PREDICTIONS_FILE, self.probs)
 
-    def refined(self, weak: WeakTargets, usable: Rows) -> WeakTargets:
+    def refined(self, weak: WeakTargets, usable: Mask) -> WeakTargets:
         """Weak labels times predictions; a text that is not `usable` gets the prediction alone."""
 
         def targets(rows: Rows) -> tuple[Probs, np.ndarray]:
             probs = np.array(weak(rows)[0])  # a copy, as the next call may reuse the file
-            probs[~np.isin(rows, usable)] = 1 / probs.shape[1]
+            probs[~usable[rows]] = 1 / probs.shape[1]
             has = np.isin(rows, self.rows)
             at = np.searchsorted(self.rows, rows[has])
             probs[has] = product(probs[has], self.probs[at])
@@ -53,10 +53,11 @@ class Predicted:
 
         return targets
 
-    def usable(self, usable: Rows) -> Rows:
+    def usable(self, usable: Mask) -> Mask:
         """Texts with a refined label: those that are `usable`, and those with a sure prediction."""
-        rows: Rows = self.rows[np.isin(self.rows, usable) | (self.probs.max(axis=1) >= SURE)]
-        return rows
+        refined = np.zeros_like(usable)
+        refined[self.rows] = usable[self.rows] | (self.probs.max(axis=1) >= SURE)
+        return refined
 
 
 def read_predicted(folder: Path) -> Predicted | None:
@@ -87,7 +88,7 @@ class WeakSet:
 
 
 def plain_set(
-    settings: PretrainSettings, usable: Rows, weak: WeakTargets, answered: Rows, seed: int
+    settings: PretrainSettings, usable: Mask, weak: WeakTargets, answered: Rows, seed: int
 ) -> WeakSet:
     """Texts balanced by their weak labels.
 
@@ -97,7 +98,9 @@ def plain_set(
     """
     draw = rng(seed, "pretrain")
     n = _n_texts(settings, usable)
-    others = np.sort(draw.permutation(np.setdiff1d(usable, answered))[: SAMPLE * n])
+    free = usable.copy()
+    free[answered] = False
+    others = np.sort(random_of(free, SAMPLE * n, draw))
     classes = weak(others)[0].argmax(axis=1)
     drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
     rows = np.sort(np.concatenate([answered, drawn]))
@@ -109,7 +112,7 @@ def refined_set(
     settings: PretrainSettings,
     classifier: Classifier,
     texts: Tokens,
-    usable: Rows,
+    usable: Mask,
     weak: WeakTargets,
     answered: Rows,
     seed: int,
@@ -126,7 +129,7 @@ def refined_set(
         settings: how many texts, balance, passes.
         classifier: embeds the texts.
         texts: of the pool.
-        usable: rows with a weak label.
+        usable: `(texts,)`, whether a text has a weak label.
         weak: the weak labels of rows.
         answered: rows that a language model answered.
         seed: of the draw and of the folds.
@@ -137,12 +140,12 @@ def refined_set(
         plain = plain_set(settings, usable, weak, answered, seed)
         return replace(plain, facts={"refined": {"n_refined": 0}})
     draw = rng(seed, "refine")
-    known = usable
-    if len(usable) > (most := max(n, REFINED)):
+    if np.count_nonzero(usable) > (most := max(n, REFINED)):
         larger = replace(settings, max_texts=most)
         known = np.unique(plain_set(larger, usable, weak, answered, seed).rows)
-    unknown = draw.permutation(np.setdiff1d(np.arange(len(texts)), usable))[: len(known)]
-    rows = np.union1d(known, unknown)
+    else:
+        known = np.flatnonzero(usable)
+    rows = np.union1d(known, random_of(~usable, len(known), draw))
     is_known = np.isin(rows, known)
     n_classes = classifier.model.config.num_labels
     probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
@@ -174,8 +177,9 @@ def refined_set(
     )
 
 
-def _n_texts(settings: PretrainSettings, usable: Rows) -> int:
-    return min(len(usable), settings.max_texts or len(usable))
+def _n_texts(settings: PretrainSettings, usable: Mask) -> int:
+    n = int(np.count_nonzero(usable))
+    return min(n, settings.max_texts or n)
 
 
 def _counted(settings: PretrainSettings, confidence: np.ndarray) -> np.ndarray:

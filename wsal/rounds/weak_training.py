@@ -77,10 +77,12 @@ def train_on_weak_labels(
         dev=dev_texts(pool, tokens),
         prefix=prefix,
     )
+    used = usable(weak_labels).copy()
+    used[gold[0]] = True
     facts, predicted = training.train(
         classifier,
         read_tokens(tokens.path / "pool"),
-        np.union1d(usable(weak_labels), gold[0]),
+        used,
         lambda rows: with_gold(*weak_targets(weak_labels, rows, scratch / "pretrain"), rows, *gold),
         answered_rows(weak_labels),
     )

@@ -144,9 +144,9 @@ def _asked(query: Artifact) -> pl.DataFrame:
 
 def _gold(pool: Artifact, ids: pl.Series, rows: pl.Series) -> dict[str, int]:
     """The gold labels of the texts asked, by the ids that they have in the query."""
-    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
-    held = tables.column(pool.path / "pool.parquet", "id").to_frame().with_row_index("row")
-    places = pl.DataFrame({"asked": ids, "row": rows.cast(pl.UInt32)}).drop_nulls("row")
-    known = places.join(held, on="row", how="inner").join(gold, on="id", how="inner")
+    gold = tables.scan(pool.path / "gold.parquet")
+    places = pl.DataFrame({"asked": ids, "row": rows}).drop_nulls("row")
+    held = tables.take(pool.path / "pool.parquet", places["row"].to_numpy(), ["id"])
+    known = places.hstack(held).lazy().join(gold, on="id", how="inner").collect()
     found: dict[str, int] = dict(known.select("asked", "label").iter_rows())
     return found

@@ -1,15 +1,17 @@
 """Export the classifier, calibrated, in formats that any server can load."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
+import polars as pl
 
 from wsal import tables
+from wsal.arrays import Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.export.base import ExportSettings
 from wsal.labels import LabelSet
+from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.export_calibration import for_calibration, for_measuring
 from wsal.rounds.exporting import ExportInputs, write_export
 from wsal.settings import EncoderSettings, HardwareSettings
@@ -33,11 +35,15 @@ def export(
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
     calibration = for_calibration(pool, classifier, earlier_queries, earlier_annotations)
-    pool_texts = tables.column(pool.path / "pool.parquet", "text")
-    texts, gold, compared_on = pool_texts, None, "pool"
+
+    def pool_texts(rows: Rows) -> pl.Series:
+        return tables.take(pool.path / "pool.parquet", rows, ["text"])["text"]
+
+    texts: Callable[[Rows], pl.Series] = pool_texts
+    n_texts, gold, compared_on = pool.facts["n_pool"], None, "pool"
     if pool.facts["n_test"]:
         test = tables.read(pool.path / "test.parquet")
-        texts, gold = test["text"], test["label"].to_numpy().astype(np.int64)
+        texts, n_texts, gold = test["text"].gather, len(test), gold_in(test)[0]
         compared_on = "test split"
     origin = {"pool": pool, "votes": votes, "classifier": classifier}
     inputs = ExportInputs(
@@ -47,6 +53,7 @@ def export(
         calibration=calibration,
         measured=for_measuring(pool, classifier, calibration),
         texts=texts,
+        n_texts=n_texts,
         gold=gold,
         compared_on=compared_on,
         pool_texts=pool_texts,

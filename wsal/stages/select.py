@@ -1,6 +1,6 @@
 """Choose the texts to ask about in the next round."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import polars as pl
 from wsal import tables
 from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
+from wsal.active.shortlist import Search
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
@@ -27,14 +28,14 @@ from wsal.annotation.questions import (
     times_of_kinds,
     words_so_far,
 )
-from wsal.arrays import Embeddings, Probs, Rows
+from wsal.arrays import Embeddings, Probs, Rows, Scores
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
-from wsal.rounds.disagreement import disputed_texts
+from wsal.rounds.disagreement import disputed
 from wsal.rounds.early import early_rows
 from wsal.rounds.evaluation_frame import (
     frame_probs,
@@ -45,6 +46,7 @@ from wsal.rounds.evaluation_frame import (
     write_frame,
 )
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
+from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
     PoolReader,
     RoundState,
@@ -52,7 +54,13 @@ from wsal.rounds.query import (
     nothing_early,
     with_texts,
 )
-from wsal.settings import ActiveSettings, EncoderSettings, EvaluationSettings, HardwareSettings
+from wsal.settings import (
+    ActiveSettings,
+    EncoderSettings,
+    EvaluationSettings,
+    HardwareSettings,
+    LauncherSettings,
+)
 from wsal.shards import read_array
 
 
@@ -75,6 +83,7 @@ def select(
     seed: int,
     hardware: HardwareSettings,
     annotator: Annotator,
+    launcher: LauncherSettings,
 ) -> Facts:
     """pool.parquet, the newest classifier, earlier answers -> query.parquet, frame.parquet.
 
@@ -105,10 +114,14 @@ def select(
         asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
         gold_rows=gold_rows,
         gold=gold,
-        disputed=disputed_texts(votes),
         answered=np.flatnonzero(answers.asked) if answers else None,
     )
-    reader = _reader(pool, tokens, weak_labels, classifier, encoder, hardware, number)
+    reader = _reader(
+        pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
+        lambda wanted: search_shards(
+            wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher
+        ),
+    )  # fmt: skip
     n_evaluation = sample_size(pool.facts, evaluation, number)
 
     def early() -> Rows:
@@ -177,7 +190,7 @@ def _beside_texts(
     questions, budget = NO_QUESTIONS, active.query_size * seconds["text"]
     if not {WORD, GROUP} & set(active.questions):
         return questions
-    records = tables.read(pool.path / "pool.parquet")
+    records = pool.path / "pool.parquet"
     if WORD in active.questions:
         so_far = words_so_far(queries, annotations)
         questions = word_questions(state, reader, records, so_far, seconds, budget, labels, seed)
@@ -200,11 +213,13 @@ def _rows_in(pool: Artifact, groups: pl.Series) -> Rows:
 def _reader(
     pool: Artifact,
     tokens: Artifact,
+    votes: Artifact,
     weak_labels: Artifact,
     classifier: Artifact,
     encoder: EncoderSettings,
     hardware: HardwareSettings,
     number: int,
+    search: Callable[[Search], np.ndarray],
 ) -> PoolReader:
     """The pool's texts, weak labels and predictions, read where they lie on the disk."""
     model = load_classifier(classifier.path, encoder, hardware)
@@ -214,10 +229,15 @@ def _reader(
         return predict(model, pieces.take(rows), f"round {number}: score candidates")
 
     def texts(rows: Rows) -> pl.Series:
-        return tables.take(pool.path / "pool.parquet", rows)["text"]
+        return tables.take(pool.path / "pool.parquet", rows, ["text"])["text"]
 
     def weak(rows: Rows) -> tuple[Probs, np.ndarray]:
-        table = tables.take(weak_labels.path / "weak_labels.parquet", rows)
+        path = weak_labels.path / "weak_labels.parquet"
+        table = tables.take(path, rows, ["probs", "n_votes"])
         return tables.probs_array(table), table["n_votes"].to_numpy()
 
-    return PoolReader(score, texts, weak)
+    def is_disputed(rows: Rows) -> Scores:
+        cast = tables.take(votes.path / "votes.parquet", rows).drop("id")
+        return disputed(cast.to_numpy().T) if cast.width else np.zeros(len(rows), np.float32)
+
+    return PoolReader(score, texts, weak, is_disputed, search)
