@@ -48,9 +48,7 @@ def on_ray(
     for begun in folder.glob(f"*{BEGUN}"):
         begun.unlink()  # by an earlier command
     try:
-        error = _first_error(
-            _results(work, numbers, folder, launcher.ray, needs, n_actors), report
-        )
+        error = _first_error(_results(work, numbers, folder, launcher.ray, needs, n_actors), report)
     except RayTaskError:
         raise  # a fault of wsal, with its traceback
     except RayError as lost:

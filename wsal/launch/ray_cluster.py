@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from wsal.settings import RaySettings
 
 OBJECT_STORE = 100_000_000  # bytes; only numbers of shards go through it
 STDERR = 2
-PATIENCE = 120  # seconds for a node to answer
+PATIENCE = 300  # seconds for a node to answer; it may import torch from a slow disk
 
 
 def join(address: str | None) -> None:
@@ -39,12 +40,14 @@ def join(address: str | None) -> None:
         "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
         "RAY_BACKEND_LOG_LEVEL": "fatal",  # of what is written to the terminal
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # an actor without GPUs sees none
+        "RAY_worker_niceness": "0",  # as with launcher=local
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
     own = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
     before = signal.getsignal(signal.SIGTERM)
     try:
+        _require_listener(address)
         with _silent():
             ray.init(
                 address or "local",
@@ -62,9 +65,21 @@ def join(address: str | None) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray has put its own there
-    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001  a line for each lost process
+    # The setting `log_to_driver` leaves a paragraph for each process that is lost.
+    ray._private.worker._worker_logs_enabled = False
     log = logging.getLogger("ray.data")  # it also writes to a file in /tmp/ray
     log.handlers = [h for h in log.handlers if not isinstance(h, logging.StreamHandler)]
+
+
+def _require_listener(address: str | None) -> None:
+    """Ray itself would wait for minutes.
+
+    Raises:
+        OSError: nothing listens at HOST:PORT.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 @contextmanager
