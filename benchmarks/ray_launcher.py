@@ -56,8 +56,10 @@ class Embed:
 
         def work(shard):
             tokens = shard_path(self.folder / "tokens" / "pool.tokens", shard.number, SHARDS)
-            parts = list(embed_parts(classifier, read_tokens(tokens.with_suffix(""))))
-            for name, arrays in zip(("probs", "embeddings"), list(zip(*parts))[1:], strict=True):
+            _, probs, embeddings = zip(
+                *embed_parts(classifier, read_tokens(tokens.with_suffix(""))), strict=True
+            )
+            for name, arrays in (("probs", probs), ("embeddings", embeddings)):
                 np.save(shard.folder / f"{name}.npy", np.concatenate(arrays).astype(np.float16))
             return {}
 

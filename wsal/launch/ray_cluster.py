@@ -41,6 +41,7 @@ def join(address: str | None) -> None:
         "RAY_BACKEND_LOG_LEVEL": "fatal",  # of what is written to the terminal
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # an actor without GPUs sees none
         "RAY_worker_niceness": "0",  # as with launcher=local
+        "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
@@ -55,8 +56,10 @@ def join(address: str | None) -> None:
                 logging_level=logging.ERROR,
                 **({} if address else own),
             )
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # Ray raises all kinds
+        reason = str(error).strip().partition("\n")[0]
+        if not address:
+            raise ConfigError(f"Ray could not start on this machine: {reason}") from error
         raise ConfigError(
             f"ray.address is {address}, but this machine could not join a Ray cluster there: "
             f"{reason}; start one with `ray start --head`, and join it on every other machine, "
