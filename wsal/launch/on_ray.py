@@ -162,7 +162,7 @@ def _results(
             num_cpus=needs["CPU"],
             num_gpus=needs["GPU"],
             memory=needs["memory"],
-            runtime_env={"env_vars": _environment(settings)},
+            runtime_env={"env_vars": _environment(needs)},
         )
         for batch in done.iter_batches(batch_size=None, prefetch_batches=0):
             yield from zip(batch["number"].tolist(), batch["error"], strict=True)
@@ -174,8 +174,9 @@ def _needs(settings: RaySettings, work: ShardWork) -> dict[str, float]:
     return {"CPU": settings.cpus, "GPU": gpus, "memory": int(settings.memory * 10**9)}
 
 
-def _environment(settings: RaySettings) -> dict[str, str]:
+def _environment(needs: dict[str, float]) -> dict[str, str]:
     """Variables that libraries read when an actor imports them."""
     names = (*processes.OPENMP_VARIABLES, "TOKENIZERS_PARALLELISM", "HF_HUB_OFFLINE")
     as_here = {name: os.environ[name] for name in names if name in os.environ}
-    return as_here | dict.fromkeys(THREADS, str(max(1, int(settings.cpus))))
+    no_gpu = {} if needs["GPU"] else {"CUDA_VISIBLE_DEVICES": ""}
+    return as_here | no_gpu | dict.fromkeys(THREADS, str(max(1, int(needs["CPU"]))))

@@ -39,7 +39,6 @@ def join(address: str | None) -> None:
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
         "RAY_BACKEND_LOG_LEVEL": "fatal",  # of what is written to the terminal
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # an actor without GPUs sees none
         "RAY_worker_niceness": "0",  # as with launcher=local
         "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
     }
@@ -63,7 +62,8 @@ def join(address: str | None) -> None:
         raise ConfigError(
             f"ray.address is {address}, but this machine could not join a Ray cluster there: "
             f"{reason}; start one with `ray start --head`, and join it on every other machine, "
-            "also on this one, with `ray start --address=HOST:6379`"
+            "also on this one, with `ray start --address=HOST:6379`, all with RAY_AUTH_MODE=token and "
+            "the same token (`ray get-auth-token --generate`)"
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
