@@ -14,8 +14,9 @@ from wsal.commands import serve
 from wsal.commands.run import _require_extras
 from wsal.errors import ConfigError
 from wsal.export.openvino import OpenVino
+from wsal.launch.on_ray import on_ray
 from wsal.serving.backends import open_engine
-from wsal.settings import EncoderSettings, TrackerSettings
+from wsal.settings import EncoderSettings, LauncherSettings, TrackerSettings
 
 
 def track(kind):
@@ -23,11 +24,12 @@ def track(kind):
         raise AssertionError("not reached")
 
 
-def parts(review=0, tracker="none", lora_rank=0, **formats):
+def parts(review=0, tracker="none", lora_rank=0, launcher="local", **formats):
     return {
         "active": SimpleNamespace(review=review),
         "export": SimpleNamespace(formats=formats),
         "tracker": TrackerSettings(tracker),
+        "launcher": LauncherSettings(launcher),
         "encoder": EncoderSettings("tiny", lora_rank=lora_rank),
     }
 
@@ -40,6 +42,8 @@ def parts(review=0, tracker="none", lora_rank=0, **formats):
         ("prometheus_client", "serve", lambda: serve.run(argparse.Namespace())),
         ("peft", "lora", lambda: _require_extras(parts(lora_rank=8))),
         ("mlflow", "mlflow", lambda: _require_extras(parts(tracker="mlflow"))),
+        ("ray", "ray", lambda: _require_extras(parts(launcher="ray"))),
+        ("ray", "ray", lambda: on_ray(None, [0], None, LauncherSettings("ray"), print)),
         ("peft", "lora", lambda: with_lora(None, 8, 0)),
         ("openvino", "openvino", lambda: open_engine(None, "openvino")),
         ("openvino", "openvino", lambda: OpenVino().export(None)),

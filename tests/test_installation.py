@@ -22,6 +22,7 @@ NEEDS = {
     "predict runs/smoke/exported in.csv out.csv --backend openvino": "openvino",
     "run experiment=smoke name=again active.review=2": "review",
     "pretrain experiment=smoke encoder.lora_rank=4": "lora",
+    "tokenise experiment=smoke launcher=ray": "ray",
     "pretrain experiment=smoke pretrain.epochs=1 tracker=tensorboard": "tensorboard",
     "pretrain experiment=smoke pretrain.epochs=1 tracker=wandb": "wandb",
     "export experiment=smoke export=openvino": "openvino",

@@ -4,6 +4,7 @@ A message says what was found and where, what was expected, and what to do.
 """
 
 from collections.abc import Iterable, Sequence
+from copyreg import __newobj__  # type: ignore[attr-defined]
 from difflib import get_close_matches
 
 SHOWN = 10  # problems in one message
@@ -21,6 +22,10 @@ def listed(problems: Sequence[str]) -> str:
 
 class WsalError(Exception):
     """Base class: catch this to catch anything wsal raises on purpose."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled with its message; by default, a subclass's `__init__` would be called with it."""
+        return __newobj__, (type(self), *self.args), self.__dict__
 
 
 class UnknownNameError(WsalError):

@@ -89,6 +89,8 @@ def _require_extras(components: Components) -> None:
     tracker, encoder = components["tracker"].kind, components["encoder"]
     if tracker != "none":
         require(tracker, extra=tracker, why=f"tracker={tracker}")
+    if components["launcher"].name == "ray":
+        require("ray", extra="ray", why="launcher=ray")
     if encoder.lora_rank:
         require("peft", extra="lora", why="encoder.lora_rank")
     if components["active"].review:

@@ -45,7 +45,8 @@ A shard always gets the same files, in any process and however often this is cal
 class ShardWork(Protocol):
     """What is done with each shard of a dataset: paths, settings and components, no open files.
 
-    It is pickled on the way to other processes and machines.
+    It is pickled on the way to other processes and machines. If it has an attribute `uses_gpu` that
+    is true, a process on a Ray cluster gets `ray.gpus` GPUs, else none.
     """
 
     def start(self) -> WorkOnShard:

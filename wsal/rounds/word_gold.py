@@ -12,9 +12,7 @@ from wsal.annotation.questions import DEPENDS, NOT_ALL
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
-from wsal.rounds.answered_words import records_of, rows_with
-from wsal.rounds.pool_gold import gold_of_pool
-from wsal.rounds.vote_tables import parts_of
+from wsal.rounds.answered_words import rows_with
 
 
 def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dict[str, str]:
@@ -25,21 +23,15 @@ def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dic
     """
     if not words:
         return {}
-    counts = dict[str, np.ndarray]()
-    sizes = tables.rows_of_shards(pool.path / "pool.parquet")
-    for shard, gold in enumerate(gold_of_pool(pool.path)):
-        for part in parts_of(sizes, [shard]):
-            truth = gold[part.rows]
-            records = records_of(pool.path / "pool.parquet", part)
-            for word, rows in rows_with(words, records, labels).items():
-                known = truth[rows][truth[rows] >= 0]
-                of_part = np.bincount(known, minlength=len(labels))
-                counts[word] = counts.get(word, 0) + of_part
+    rows_of_word = rows_with(words, pool.path / "pool.parquet", labels)
+    truth = _gold_at(pool, np.unique(np.concatenate([*rows_of_word.values()])))
     answers = {}
-    for word, of_word in counts.items():
-        if of_word.any():
-            is_pure = of_word.max() >= PURE * of_word.sum()
-            answers[word] = labels.names[of_word.argmax()] if is_pure else DEPENDS
+    for word, rows in rows_of_word.items():
+        gold = [truth[row] for row in rows.tolist() if row in truth]
+        counts = np.bincount(np.array(gold, np.int64), minlength=len(labels))
+        if gold:
+            is_pure = counts.max() >= PURE * counts.sum()
+            answers[word] = labels.names[counts.argmax()] if is_pure else DEPENDS
     return answers
 
 
