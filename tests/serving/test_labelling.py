@@ -21,9 +21,10 @@ from wsal.commands.predict import add_options
 from wsal.commands.predict import run as predict_command
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
+from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.engine import softmax
 from wsal.serving.exported import Exported
-from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.labelling import label_table
 from wsal.serving.sources import Source
 
 TITLES = ["red kettle 2 l", "gaming laptop", "", "a novel", "kettle lid", "red kettle 2 l", None]
@@ -66,8 +67,21 @@ def read(path):
     return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path)
 
 
-def label(engine, source, target, **options):
-    return label_table(engine, Source.of(source), target, PredictOptions(**options))
+class Opened:
+    """A model that is open already."""
+
+    backend = "onnx"
+
+    def __init__(self, engine):
+        self.engine, self.exported = engine, engine.exported
+
+    def open(self):
+        return self.engine
+
+
+def label(engine, source, target, *, force=False, **options):
+    options = PredictOptions(**options)
+    return label_table(Opened(engine), Source.of(source), target, options, force=force)
 
 
 @pytest.fixture
@@ -208,16 +222,14 @@ def test_what_wsal_did_not_write_is_written_over_by_force_alone(engine, tmp_path
         with pytest.raises(ConfigError, match=r"not written by wsal predict.*--force"):
             label(engine, source, target)
         assert target.read_bytes() == content
-        assert (
-            label_table(engine, Source.of(source), target, PredictOptions(), force=True).n_rows == 7
-        )
+        assert label(engine, source, target, force=True).n_rows == 7
         label(engine, source, target)  # its own, which may be written over
         label(engine, source, target, prefix="m_")
         label(engine, source, target)
     (tmp_path / "empty.csv").touch()
     label(engine, source, tmp_path / "empty.csv")
     with pytest.raises(ConfigError, match="is the input"):
-        label_table(engine, Source.of(source), source, PredictOptions(), force=True)
+        label(engine, source, source, force=True)
 
 
 def test_predict_and_prepare_read_the_same_rows(engine, tmp_path):
@@ -284,8 +296,7 @@ def test_a_folder_of_files_goes_on_after_a_kill(engine, tmp_path, small, kind):
     write(FRAME[:3], folder / f"a.{kind}")
     write(FRAME[3:].select("title", "brand", "id"), folder / f"b.{kind}")
     label(engine, folder, tmp_path / "whole")
-    names = [f"{name}.parquet" if kind == "parquet" else f"{name}.{kind}.parquet" for name in "ab"]
-    assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == names
+    assert [p.name for p in (tmp_path / "whole").iterdir()] == ["00000.parquet"]
     expected = [str(i) for i in range(7)]
     assert read(tmp_path / "whole")["id"].cast(pl.String).to_list() == expected
     for moment in range(1, 4):
