@@ -14,6 +14,7 @@ import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from wsal.settings import LauncherSettings
 from wsal.shards import read_array, shard_files
 
 SHARD_ROWS = 1_000_000
+MOST_BAD = 1_000  # lines that an error counts
 LOCAL = LauncherSettings()
 
 
@@ -217,8 +219,14 @@ def _refuse_options(model: Model, source: Source, options: PredictOptions) -> No
 
 
 def _bad_lines(files: Sequence[Path]) -> list[BadLine]:
-    lines = (json.loads(line) for file in files for line in file.open(encoding="utf-8"))
-    return [BadLine(line["line"], line["reason"], line["raw"]) for line in lines]
+    """The first lines of these files."""
+    first: list[BadLine] = []
+    for path in files:
+        with path.open(encoding="utf-8") as file:
+            for text in islice(file, MOST_BAD - len(first)):
+                line = json.loads(text)
+                first.append(BadLine(line["line"], line["reason"], line["raw"]))
+    return first
 
 
 def _without_rows(name: str, bad: Sequence[BadLine]) -> DataError:

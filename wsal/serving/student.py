@@ -49,7 +49,7 @@ class Student:
 
     def probability(self, confidence: np.ndarray) -> np.ndarray:
         """The mean probability that the classifier gives to answers of such a confidence."""
-        return np.interp(confidence, self.steps, self.levels).astype(np.float32)
+        return cast(np.ndarray, np.interp(confidence, self.steps, self.levels).astype(np.float32))
 
     def answer(
         self, pieces: Sequence[np.ndarray], thresholds: np.ndarray
