@@ -11,14 +11,26 @@ from helpers import Opened, by_default
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wsal import json_files
 from wsal.errors import ConfigError, ModelError
 from wsal.files import lines
+from wsal.launch import sealing
 from wsal.serving import answers
 from wsal.serving.backends import Model
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import label_table
 from wsal.serving.sources import Source
 from wsal.settings import LauncherSettings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_fsync():
+    """Many shards are sealed here, and waiting for the disk would take minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sealing, json_files):
+            patch.setattr(module, "fsync", lambda path: None)
+        yield
+
 
 WORDS = ["red kettle 2 l", "gaming laptop", "", "a novel", "kettle lid", "blue mug"]
 ONE, TWO = LauncherSettings(), LauncherSettings(processes=2)
@@ -47,12 +59,12 @@ def counted(engine):
 
 
 TABLE = st.lists(
-    st.tuples(st.sampled_from(WORDS), st.integers(0, 5), st.booleans()), min_size=1, max_size=40
+    st.tuples(st.sampled_from(WORDS), st.integers(0, 5), st.booleans()), min_size=1, max_size=30
 )
 
 
 @settings(max_examples=by_default(6, thorough=100))
-@given(TABLE, st.integers(1, 12), st.integers(1, 5), st.lists(st.integers(0, 40), max_size=3))
+@given(TABLE, st.integers(4, 12), st.integers(1, 5), st.lists(st.integers(0, 40), max_size=3))
 def test_shards_have_the_rows_of_one_file(engine, tmp_path_factory, table, size, group, cuts):
     """Parquet of several row groups in several files, and csv with bad lines and empty texts."""
     folder = tmp_path_factory.mktemp("t")

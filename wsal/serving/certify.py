@@ -43,6 +43,8 @@ def certify(
         at_least: the agreement to certify.
     """
     confidence, agrees = choice
+    if not len(confidence):
+        return None
     thresholds = np.unique(np.quantile(confidence, 1 - SHARES, method="lower"))[::-1]
     evidence = [_p_value(*_counts(confidence, agrees, t), at_least) for t in thresholds]
     certified = None
