@@ -27,9 +27,10 @@ from transformers import pipeline
 from wsal.classifier.encoder import new_classifier, new_tokenizer
 from wsal.export.onnx import write_onnx
 from wsal.labels import LabelSet
-from wsal.serving.backends import BACKENDS, open_engine
+from wsal.serving.backends import BACKENDS, Model, open_engine
+from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.exported import Exported
-from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.labelling import label_table
 from wsal.serving.sources import Source
 from wsal.settings import EncoderSettings, HardwareSettings
 from wsal.text import clean
@@ -157,8 +158,9 @@ def memory(rows):
 
 def child(folder, source):
     """Label a table and print the peak of memory in MiB."""
-    engine = open_engine(Exported.open(folder), "onnx")
-    label_table(engine, Source.of(source), source.with_suffix(".out.csv"), PredictOptions())
+    label_table(
+        Model(folder, "onnx"), Source.of(source), source.with_suffix(".out.csv"), PredictOptions()
+    )
     print(peak_mib())
 
 

@@ -71,6 +71,19 @@ def mutated(content, chance):
     return bytes(found)
 
 
+class Opened:
+    """A model for `label_table` that is open already."""
+
+    backend = "onnx"
+
+    def __init__(self, engine):
+        self.engine, self.exported = engine, engine.exported
+
+    def open(self):
+        """The engine."""
+        return self.engine
+
+
 def compose_once():
     """Let Hydra not compose a configuration a first time, only to read `hydra.mode` in it.
 

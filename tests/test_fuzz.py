@@ -349,12 +349,12 @@ def test_sheets_and_exports_of_tools(form, place, tmp_path, composed):
 
 
 def test_files_through_predict(place, tmp_path):
-    from wsal.serving.backends import open_engine
-    from wsal.serving.exported import Exported
-    from wsal.serving.labelling import PredictOptions, label_table
+    from wsal.serving.backends import Model
+    from wsal.serving.chunk_texts import PredictOptions
+    from wsal.serving.labelling import label_table
     from wsal.serving.sources import Source
 
-    engine = open_engine(Exported.open(place / "runs/done/exported"), "auto")
+    model = Model.of(place / "runs/done/exported")
     made, random = tables(), Random(9)
     out = tmp_path / "out"
 
@@ -362,7 +362,7 @@ def test_files_through_predict(place, tmp_path):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         source = Source.of(path, None)
-        label_table(engine, source, out / f"o.{kind}", PredictOptions(["title"], 1, "p_"))
+        label_table(model, source, out / f"o.{kind}", PredictOptions(["title"], 1, "p_"))
 
     def cases():
         for kind, edit in in_turn(made, EDITS, quick=80, thorough=360):

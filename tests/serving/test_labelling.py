@@ -15,15 +15,17 @@ import fork_server
 import numpy as np
 import polars as pl
 import pytest
-from helpers import by_default, mutated
+from helpers import Opened, by_default, mutated
 
 from wsal.commands.predict import add_options
 from wsal.commands.predict import run as predict_command
 from wsal.errors import ConfigError, DataError
 from wsal.files import lines, read_table
+from wsal.serving import answers
+from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.engine import softmax
 from wsal.serving.exported import Exported
-from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.labelling import label_table
 from wsal.serving.sources import Source
 
 TITLES = ["red kettle 2 l", "gaming laptop", "", "a novel", "kettle lid", "red kettle 2 l", None]
@@ -66,14 +68,16 @@ def read(path):
     return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path)
 
 
-def label(engine, source, target, **options):
-    return label_table(engine, Source.of(source), target, PredictOptions(**options))
+def label(engine, source, target, *, force=False, **options):
+    options = PredictOptions(**options)
+    return label_table(Opened(engine), Source.of(source), target, options, force=force)
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """Chunks of two records."""
+    """Chunks of two records, and parts of two texts."""
     monkeypatch.setattr(lines, "CHUNK_SIZE", 2)
+    monkeypatch.setattr(answers, "AT_ONCE", 2)
 
 
 @pytest.mark.parametrize("target", [*FILES, ""])
@@ -208,16 +212,14 @@ def test_what_wsal_did_not_write_is_written_over_by_force_alone(engine, tmp_path
         with pytest.raises(ConfigError, match=r"not written by wsal predict.*--force"):
             label(engine, source, target)
         assert target.read_bytes() == content
-        assert (
-            label_table(engine, Source.of(source), target, PredictOptions(), force=True).n_rows == 7
-        )
+        assert label(engine, source, target, force=True).n_rows == 7
         label(engine, source, target)  # its own, which may be written over
         label(engine, source, target, prefix="m_")
         label(engine, source, target)
     (tmp_path / "empty.csv").touch()
     label(engine, source, tmp_path / "empty.csv")
     with pytest.raises(ConfigError, match="is the input"):
-        label_table(engine, Source.of(source), source, PredictOptions(), force=True)
+        label(engine, source, source, force=True)
 
 
 def test_predict_and_prepare_read_the_same_rows(engine, tmp_path):
@@ -284,11 +286,10 @@ def test_a_folder_of_files_goes_on_after_a_kill(engine, tmp_path, small, kind):
     write(FRAME[:3], folder / f"a.{kind}")
     write(FRAME[3:].select("title", "brand", "id"), folder / f"b.{kind}")
     label(engine, folder, tmp_path / "whole")
-    names = [f"{name}.parquet" if kind == "parquet" else f"{name}.{kind}.parquet" for name in "ab"]
-    assert sorted(p.name for p in (tmp_path / "whole").iterdir()) == names
+    assert [p.name for p in (tmp_path / "whole").iterdir()] == ["00000.parquet"]
     expected = [str(i) for i in range(7)]
     assert read(tmp_path / "whole")["id"].cast(pl.String).to_list() == expected
-    for moment in range(1, 4):
+    for moment in range(1, 3):
         n_run = []
 
         def run(ids, mask, n_run=n_run, moment=moment):
@@ -350,7 +351,7 @@ def test_what_is_done_is_not_computed_again(engine, tmp_path, small):
 
     def run(ids, mask):
         computed.append(len(ids))
-        if len(computed) == 3:
+        if len(computed) == 2:
             raise KeyboardInterrupt
         return engine.run(ids, mask)
 
@@ -360,7 +361,7 @@ def test_what_is_done_is_not_computed_again(engine, tmp_path, small):
     assert not target.exists()
     before = len(computed)
     label(broken, source, target)
-    assert sum(computed[before:]) < 5
+    assert sum(computed[before:]) < 4
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
     with pytest.raises(DataError):  # another table begins anew
         label(engine, write(FRAME.select("id"), source), target)
@@ -431,15 +432,15 @@ def test_killed_at_any_moment_the_same_command_ends_the_same(folder, tmp_path):
     pl.DataFrame({"id": range(60_000), "title": titles, "brand": "B"}).write_csv(source)
     assert predict(folder, source, tmp_path / "whole.csv").returncode == 0
     target, work = tmp_path / "out.csv", tmp_path / "out.csv.unfinished"
-    times = []
+    parts, times = "answered/checkpoints/predict/00000.parts/*.npy", []
     for least in (1, 3):
         process = fork_server.Popen([*COMMAND, folder, source, target, "--backend", "onnx"])
-        while process.poll() is None and len(list(work.glob("*.parquet"))) < least:
+        while process.poll() is None and len(list(work.glob(parts))) < least:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not target.exists()
-        times.append({p.name: p.stat().st_mtime_ns for p in work.glob("*.parquet")})
+        times.append({p.name: p.stat().st_mtime_ns for p in work.glob(parts)})
     assert times[0].items() <= times[1].items()
     done = predict(folder, source, target)
     assert b"labelled 60,000 rows" in done.stdout

@@ -3,10 +3,12 @@
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from helpers import Opened
 
 from wsal.errors import ConfigError, DataError
 from wsal.serving.app import make_app
-from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.chunk_texts import PredictOptions
+from wsal.serving.labelling import label_table
 from wsal.serving.limits import Limits
 from wsal.serving.predictions import Prediction, predict_texts
 from wsal.serving.sources import Source
@@ -23,7 +25,8 @@ def test_labels_are_those_of_the_table_and_of_the_server(engine, tmp_path):
     made = predict_texts(engine, ROWS, top=3)
     pl.DataFrame(ROWS).write_parquet(tmp_path / "in.parquet")
     target = tmp_path / "out.parquet"
-    label_table(engine, Source.of(tmp_path / "in.parquet"), target, PredictOptions(top=3))
+    source = Source.of(tmp_path / "in.parquet")
+    label_table(Opened(engine), source, target, PredictOptions(top=3))
     with TestClient(make_app(engine, Limits())) as client:
         answer = client.post("/predict", json={"texts": ROWS, "top": 3}).json()["predictions"]
     for prediction, row, served in zip(

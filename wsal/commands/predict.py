@@ -7,14 +7,17 @@ All columns are kept; label, probability, abstain and model are added.
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from wsal.building import construct
+from wsal.errors import ConfigError
 from wsal.files import TableOptions
-from wsal.serving.backends import BACKENDS, open_engine
-from wsal.serving.exported import Exported
-from wsal.serving.labelling import PredictOptions, label_table
+from wsal.serving.backends import BACKENDS, Model
+from wsal.serving.chunk_texts import PredictOptions
+from wsal.serving.labelling import SHARD_ROWS, PredictSummary, label_table
 from wsal.serving.sources import STREAMED, Source
+from wsal.settings import LauncherSettings
 
 KINDS = "csv, tsv, jsonl, parquet, xlsx"
 
@@ -57,6 +60,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help=f"{', '.join(BACKENDS)} (default: the fastest on this machine)",
     )
+    option(
+        "--cascade",
+        action="store_true",
+        help="let a small model, which learns from the classifier, answer the texts it is sure of",
+    )
+    option(
+        "--agreement",
+        type=float,
+        default=0.99,
+        metavar="SHARE",
+        help="least share of the small model's answers that must be the classifier's, as certified "
+        "on a sample (default: 0.99)",
+    )
+    option(
+        "--shard-rows",
+        type=int,
+        default=SHARD_ROWS,
+        metavar="N",
+        help="rows that are worked on at a time (default: 1,000,000)",
+    )
+    option("--processes", type=int, default=1, metavar="N", help="processes that share the work")
+    option("--launcher", choices=("local", "ray"), default="local", help="what runs the work")
+    option(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="of a Ray cluster: auto, or HOST:PORT (default: one is started on this machine)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -64,16 +94,41 @@ def run(options: argparse.Namespace) -> None:
     names = ("delimiter", "encoding", "sheet", "header_row")
     given = {name: getattr(options, name) for name in names}
     source = Source.of(options.input, options.format, construct(TableOptions, given, "predict"))
-    engine = open_engine(Exported.open(options.model), options.backend)
+    model = Model.of(options.model, options.backend)
     fields = options.fields.split(",") if options.fields else None
-    settings = PredictOptions(fields, options.top, options.prefix)
-    summary = label_table(engine, source, options.output, settings, force=options.force)
-    out = sys.stderr if str(options.output) == "-" else sys.stdout
-    out.write(
-        f"labelled {summary.n_rows:,} rows with {engine.name}, abstained on "
-        f"{summary.n_abstained:,}: {options.output}\n"
+    settings = PredictOptions(
+        fields, options.top, options.prefix, options.cascade, options.agreement
     )
+    launcher = {
+        "name": options.launcher,
+        "processes": options.processes,
+        "ray": {"address": options.ray_address},
+    }
+    if options.shard_rows < 1:
+        raise ConfigError(f"--shard-rows is {options.shard_rows}; expected 1 or more")
+    summary = label_table(
+        model,
+        source,
+        options.output,
+        settings,
+        launcher=construct(LauncherSettings, launcher, "predict"),
+        shard_rows=options.shard_rows,
+        force=options.force,
+    )
+    out = sys.stderr if str(options.output) == "-" else sys.stdout
+    out.write("".join(f"{line}\n" for line in _report(summary, model, options)))
+
+
+def _report(summary: PredictSummary, model: Model, options: argparse.Namespace) -> Iterator[str]:
+    yield (
+        f"labelled {summary.n_rows:,} rows with {model.backend}, abstained on "
+        f"{summary.n_abstained:,}: {options.output}"
+    )
+    if summary.n_texts is not None:
+        yield f"{summary.n_texts:,} distinct texts were predicted"
+    if summary.lesson is not None:
+        yield from summary.lesson.report(summary.n_texts or 0, summary.n_student)
     if summary.n_bad:
         where = f"; see {summary.bad_path}" if summary.bad_path else ""
         lines = "1 line" if summary.n_bad == 1 else f"{summary.n_bad:,} lines"
-        out.write(f"{lines} could not be parsed{where}\n")
+        yield f"{lines} could not be parsed{where}"

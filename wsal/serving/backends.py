@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,34 @@ from wsal.serving.exported import Exported
 Backend = Literal["torch", "onnx", "onnx_int8", "openvino"]
 
 
+@dataclass(frozen=True)
+class Model:
+    """An exported model and its backend, which any process can open."""
+
+    folder: Path
+    backend: Backend
+
+    @classmethod
+    def of(cls, folder: Path, backend: Backend | Literal["auto"] = "auto") -> "Model":
+        """The model in this folder; `auto` picks the fastest backend for this machine.
+
+        Raises:
+            ConfigError: the folder has no exported model.
+            UnknownNameError: there is no such backend.
+        """
+        Exported.open(folder)
+        return cls(folder, _known(folder, backend))
+
+    @property
+    def exported(self) -> Exported:
+        """What is in the folder besides the weights."""
+        return Exported.open(self.folder)
+
+    def open(self) -> Engine:
+        """Load the weights."""
+        return open_engine(self.exported, self.backend)
+
+
 def open_engine(exported: Exported, backend: Backend | Literal["auto"] = "auto") -> Engine:
     """The engine of this backend; `auto` picks the fastest for this machine and this folder.
 
@@ -24,10 +53,14 @@ def open_engine(exported: Exported, backend: Backend | Literal["auto"] = "auto")
         ConfigError: a package that the backend needs is not installed, or a file not in the folder.
         UnknownNameError: there is no such backend.
     """
-    name = fastest(exported.folder) if backend == "auto" else backend
+    return BACKENDS[_known(exported.folder, backend)](exported)
+
+
+def _known(folder: Path, backend: Backend | Literal["auto"]) -> Backend:
+    name = fastest(folder) if backend == "auto" else backend
     if name not in BACKENDS:
         raise UnknownNameError("backend", name, ["auto", *BACKENDS])
-    return BACKENDS[name](exported)
+    return name
 
 
 def fastest(folder: Path) -> Backend:

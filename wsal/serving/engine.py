@@ -35,6 +35,9 @@ class Engine:
     """Computes close calls again in fp32; None where `run` is exact."""
     n_threads: int
     max_tokens: int = CPU_TOKENS
+    spreads: bool = True
+    """Whether few texts are shared by all threads. Then batches, and the last digits of logits,
+    depend on the number of threads."""
 
     def probs(self, pieces: Sequence[np.ndarray]) -> Probs:
         """Class probabilities `(texts, classes)` of texts, given as word pieces."""
@@ -59,8 +62,11 @@ class Engine:
             logits[rows] = run(*self.exported.padded([pieces[int(row)] for row in rows]))
 
         lengths = np.array([len(ids) for ids in pieces])
-        share = int(lengths.sum()) // self.n_threads + 1  # few texts: a batch for each thread
-        batches = _batches(lengths, min(self.max_tokens, max(share, MIN_TOKENS)))
+        max_tokens = self.max_tokens
+        if self.spreads:
+            share = int(lengths.sum()) // self.n_threads + 1  # few texts: a batch for each thread
+            max_tokens = min(max_tokens, max(share, MIN_TOKENS))
+        batches = _batches(lengths, max_tokens)
         if self.n_threads == 1 or len(batches) == 1:
             for rows in batches:
                 work(rows)
@@ -84,8 +90,11 @@ def softmax(logits: np.ndarray) -> Probs:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use; `OMP_NUM_THREADS` limits them."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    n = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(n, int(limit)) if limit.isdecimal() and int(limit) else n
 
 
 def _batches(lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:

@@ -1,222 +1,237 @@
-"""Label a table of any size: a chunk at a time, each kept on disk, so that a kill loses only one.
+"""Label a table of any size, in three passes over shards.
 
-The output is made of the chunks at the end: the types of JSON columns are known only then, and
-nobody sees half a table. The price is disk space.
+1. `distinct`: the distinct texts of each shard, partitioned by hash.
+2. `answers`: each distinct text of a partition is predicted once.
+3. `labelled`: the records of each shard with the answers to their texts.
+
+Every finished shard of a pass is kept on disk, and so is every part of a partition: a kill loses
+little. The output is made of the shards at the end: the types of JSON columns are known only then,
+and nobody sees half a table. The price is disk space.
 """
 
 import json
+import math
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from wsal.arrays import Probs
-from wsal.errors import ConfigError, DataError, did_you_mean
-from wsal.files.lines import RECORD, BadLine, Chunk, Offset, bad_lines_error
-from wsal.files.objects import columns
-from wsal.progress import bar
-from wsal.serving.engine import Engine
-from wsal.serving.parts import (
-    PredictSummary,
-    finish,
-    json_lines,
-    n_abstentions,
-    open_parts,
-    read_position,
-    write_part,
-)
-from wsal.serving.predictions import DECIMALS, top_classes
+from wsal.digests import digest_of
+from wsal.errors import ConfigError, DataError
+from wsal.files.lines import BadLine, Chunk, bad_lines_error
+from wsal.json_files import write_json
+from wsal.launch.sealing import Facts
+from wsal.serving.answers import AnswerWork
+from wsal.serving.backends import Model
+from wsal.serving.cascade import Lesson, teach
+from wsal.serving.chunk_texts import PredictOptions
+from wsal.serving.distinct import BAD, COUNTS, TEXTS, ReadWork, as_json
+from wsal.serving.labelled import LABELLED, LabelWork, n_abstentions, write_labelled
+from wsal.serving.output import write_bad_lines, write_output
+from wsal.serving.passes import run_pass
 from wsal.serving.sources import STREAM, Source
+from wsal.serving.streaming import labelled_chunks, write_to_stdout
 from wsal.serving.target import refuse_target, target_kind
-from wsal.serving.writers import Write, writer
+from wsal.settings import LauncherSettings
+from wsal.shards import read_array, shard_files
+
+SHARD_ROWS = 1_000_000
+MOST_BAD = 1_000  # lines that an error counts
+LOCAL = LauncherSettings()
 
 
 @dataclass(frozen=True)
-class PredictOptions:
-    """How a table is labelled."""
+class PredictSummary:
+    """What `wsal predict` did."""
 
-    fields: Sequence[str] | None = None
-    """Columns that make up the text, instead of the model's own."""
-    top: int = 1
-    """How many of the likeliest classes to write."""
-    prefix: str = ""
-    """Before the name of each added column."""
+    n_rows: int
+    n_bad: int
+    """Lines that could not be parsed."""
+    n_abstained: int
+    bad_path: Path | None
+    """The file with the lines that could not be parsed, if there are any."""
+    n_texts: int | None = None
+    """Distinct texts; None if they were not counted, as for standard input."""
+    n_student: int = 0
+    """Those that the student answered."""
+    lesson: Lesson | None = None
+    """What became of the student, with a cascade."""
 
 
 def label_table(
-    engine: Engine, source: Source, target: Path, options: PredictOptions, *, force: bool = False
+    model: Model,
+    source: Source,
+    target: Path,
+    options: PredictOptions,
+    *,
+    launcher: LauncherSettings = LOCAL,
+    shard_rows: int = SHARD_ROWS,
+    force: bool = False,
 ) -> PredictSummary:
     """Write the columns of the source, in its order, and label, probability, abstain, model.
 
-    Finished chunks are kept in `TARGET.unfinished` until the last one; after a kill, the same call
-    goes on from there. Lines that cannot be parsed go to `TARGET.bad.jsonl` with their numbers. A
-    file that `wsal predict` did not write is overwritten with `force` only.
+    What is finished is kept in `TARGET.unfinished` until the end; after a kill, the same call goes
+    on from there, also with another launcher. Lines that cannot be parsed go to `TARGET.bad.jsonl`
+    with their numbers. A file that `wsal predict` did not write is overwritten with `force` only.
+
+    Args:
+        model: the exported model.
+        source: the input.
+        target: the output, a file or a folder with a Parquet file for each shard.
+        options: how the table is labelled.
+        launcher: what runs the work; standard input is labelled in this process.
+        shard_rows: rows of a shard, about, and most that are held in memory.
+        force: overwrite a file that `wsal predict` did not write.
 
     Raises:
         ConfigError: the target's kind is unknown, or the target is the source, a folder with files
-            or a file that wsal did not write; or `top` is larger than the number of classes.
+            or a file that wsal did not write; or `top` is larger than the number of classes; or a
+            cascade with standard input or `top` above 1.
         DataError: the source cannot be read, has no record, lacks a field, has a field that is not
             text, or already has a column of an added name.
     """
     kind = target_kind(target, source)
     if kind != STREAM:
-        refuse_target(target, source.path if source.can_resume else None, force=force)
-    n_classes = len(engine.exported.labels)
+        refuse_target(target, None if source.is_stream else source.path, force=force)
+    _refuse_options(model, source, options)
+    work = target.with_name(target.name + ".unfinished")
+    if kind == STREAM:
+        return _stream(model, source, options, kind, work, target)
+    if source.is_stream:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            return _stream(model, source, options, kind, work, target)
+        finally:
+            shutil.rmtree(work)
+    origin = [source.fingerprint(), model.exported.digest, model.backend, asdict(options)]
+    _open(work, [*origin, shard_rows])
+    return _in_passes(model, source, target, kind, options, work, launcher, shard_rows)
+
+
+def _in_passes(
+    model: Model,
+    source: Source,
+    target: Path,
+    kind: str,
+    options: PredictOptions,
+    work: Path,
+    launcher: LauncherSettings,
+    shard_rows: int,
+) -> PredictSummary:
+    shards = source.shards(shard_rows)
+    sizes = [sum(extent.n_rows for extent in shard) for shard in shards]
+    n_partitions = max(1, math.ceil(sum(sizes) / shard_rows))
+    read, answered, labelled = (work / name for name in ("read", "answered", "labelled"))
+    try:
+        reading = ReadWork(model, source, shards, options, shard_rows, n_partitions)
+        rows = run_pass(reading, sizes, read, "read", launcher)
+        bad_files = shard_files(read / BAD)
+        if not any(fact["n_rows"] for fact in rows):
+            raise _without_rows(str(source.path), _bad_lines(bad_files))
+    except DataError:  # another input is needed
+        shutil.rmtree(work)
+        raise
+    counts = read_array(read / COUNTS)[:]
+    known, lesson = work / "known", None
+    if options.cascade:
+        lesson = teach(model, read, counts, options, known, launcher)
+    has_known = lesson is not None and lesson.n_sample > 0
+    answering = AnswerWork(
+        model, read / TEXTS, n_partitions, options.top, known if has_known else None
+    )
+    done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
+    labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
+    facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
+    files = shard_files(labelled / LABELLED)
+    bad_path = write_bad_lines(work, bad_files, target)
+    write_output(work, files, facts, kind, target, is_json=source.is_json)
+    shutil.rmtree(work)
+    return PredictSummary(
+        n_rows=_total(facts, "n_rows"),
+        n_bad=_total(rows, "n_bad"),
+        n_abstained=_total(facts, "n_abstained"),
+        bad_path=bad_path,
+        n_texts=_total(done, "n_texts"),
+        n_student=_total(done, "n_student"),
+        lesson=lesson,
+    )
+
+
+def _stream(
+    model: Model, source: Source, options: PredictOptions, kind: str, work: Path, target: Path
+) -> PredictSummary:
+    """Label standard input; `work` is used if the output is a file or a folder."""
+    bad: list[BadLine] = []
+    n_rows = n_abstained = 0
+
+    def noted() -> Iterator[tuple[Chunk, pa.Table]]:
+        nonlocal n_rows, n_abstained
+        for chunk, table in labelled_chunks(model.open(), source, options):
+            bad.extend(chunk.bad)
+            n_rows += len(table)
+            n_abstained += n_abstentions(table, options.prefix)
+            yield chunk, table
+
+    if kind == STREAM:
+        write_to_stdout(noted(), source)
+        if not n_rows:
+            raise _without_rows("standard input", bad)
+        return PredictSummary(n_rows, len(bad), n_abstained, None)
+    tables = (table for _, table in noted())
+    facts = write_labelled(tables, work / LABELLED, source, options)
+    if not n_rows:
+        raise _without_rows("standard input", bad)
+    (work / BAD).write_text("".join(as_json(line) for line in bad), encoding="utf-8")
+    bad_path = write_bad_lines(work, [work / BAD], target)
+    write_output(work, [work / LABELLED], [facts], kind, target, is_json=source.is_json)
+    return PredictSummary(n_rows, len(bad), n_abstained, bad_path)
+
+
+def _open(work: Path, origin: list[Any]) -> None:
+    """Make the folder, and empty it if it was made from another origin."""
+    state, digest = work / "state.json", digest_of(origin)
+    if not state.exists() or json.loads(state.read_text()) != digest:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        write_json(state, digest)
+
+
+def _refuse_options(model: Model, source: Source, options: PredictOptions) -> None:
+    n_classes = len(model.exported.labels)
     if not 1 <= options.top <= n_classes:
         raise ConfigError(
             f"--top is {options.top}; expected 1 to {n_classes}, the number of classes"
         )
-    if kind == STREAM:
-        return _to_stream(engine, source, options)
-    work = target.with_name(target.name + ".unfinished")
-    if not source.can_resume:
-        shutil.rmtree(work, ignore_errors=True)
-    parts = open_parts(
-        work, [source.fingerprint(), engine.exported.digest, engine.name, asdict(options)]
-    )
-    try:
-        _label_rest(engine, source, options, work, parts)
-    finally:
-        if not parts:
-            shutil.rmtree(work)
-    if not any(pq.read_metadata(part).num_rows for part in parts):
-        bad = [line for part in parts for line in read_position(part).bad]
-        shutil.rmtree(work, ignore_errors=True)
-        raise _without_rows(source, bad)
-    return finish(work, parts, kind, target, is_json=source.is_json, prefix=options.prefix)
+    if options.cascade and options.top > 1:
+        raise ConfigError("--cascade gives one class for each text; leave out --top")
+    if options.cascade and source.is_stream:
+        raise ConfigError(
+            "--cascade reads the input twice, which standard input does not allow; write it to a "
+            "file first"
+        )
+    if not 0 < options.agreement < 1:
+        raise ConfigError(f"--agreement is {options.agreement}; expected a number between 0 and 1")
 
 
-def _label_rest(
-    engine: Engine, source: Source, options: PredictOptions, work: Path, parts: list[Path]
-) -> None:
-    """Label what follows the parts that are done, and append the new ones."""
-    start = read_position(parts[-1]).after if parts else Offset()
-    with bar("predict", source.n_rows(), "rows") as advance:
-        advance(sum(pq.read_metadata(part).num_rows for part in parts))
-        for chunk, table in _labelled(engine, source, options, start):
-            parts.append(write_part(work, len(parts), chunk, table))
-            advance(len(table))
+def _bad_lines(files: Sequence[Path]) -> list[BadLine]:
+    """The first lines of these files."""
+    first: list[BadLine] = []
+    for path in files:
+        with path.open(encoding="utf-8") as file:
+            for text in islice(file, MOST_BAD - len(first)):
+                line = json.loads(text)
+                first.append(BadLine(line["line"], line["reason"], line["raw"]))
+    return first
 
 
-def _to_stream(engine: Engine, source: Source, options: PredictOptions) -> PredictSummary:
-    """To standard output, chunk by chunk, in the source's own kind; bad lines to stderr."""
-    n_rows = n_abstained = 0
-    bad: list[BadLine] = []
-    with ExitStack() as stack:
-        write: Write | None = None
-        for chunk, table in _labelled(engine, source, options, Offset()):
-            for line in chunk.bad:
-                sys.stderr.write(f"line {line.line}: {line.reason}\n")
-            if source.is_json:
-                sys.stdout.buffer.writelines(json_lines(table))
-            else:
-                write = write or stack.enter_context(
-                    writer(source.kind, sys.stdout.buffer, table.schema)
-                )
-                write(table, "")
-            sys.stdout.buffer.flush()
-            n_rows += len(table)
-            n_abstained += n_abstentions(table, options.prefix)
-            bad += chunk.bad
-    if not n_rows:
-        raise _without_rows(source, bad)
-    return PredictSummary(n_rows, len(bad), n_abstained, None)
-
-
-def _without_rows(source: Source, bad: Sequence[BadLine]) -> DataError:
-    name = str(source.path) if source.can_resume else "standard input"
+def _without_rows(name: str, bad: Sequence[BadLine]) -> DataError:
     return bad_lines_error(name, bad) if bad else DataError(f"{name} has no rows")
 
 
-def _labelled(
-    engine: Engine, source: Source, options: PredictOptions, start: Offset
-) -> Iterator[tuple[Chunk, pa.Table]]:
-    """Each chunk with its labels; the next one is read and tokenised while one is computed."""
-
-    def prepared() -> Iterator[tuple[Chunk, np.ndarray, list[np.ndarray]]]:
-        for chunk in source.chunks(start):
-            texts = _texts(engine, source, chunk, options)
-            # Equal texts are computed once.
-            distinct, text_of_row = np.unique(texts.to_numpy(), return_inverse=True)
-            text_of_row = np.where(texts == "", -1, text_of_row)
-            yield chunk, text_of_row, engine.exported.pieces(distinct.tolist())
-
-    ahead = prepared()
-    with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(next, ahead, None)
-        while (ready := waiting.result()) is not None:
-            waiting = thread.submit(next, ahead, None)
-            chunk, text_of_row, pieces = ready
-            probs = engine.probs(pieces) if pieces else np.empty((0, 1), dtype=np.float32)
-            yield chunk, _with_labels(engine, chunk.table, probs, text_of_row, options)
-
-
-def _texts(engine: Engine, source: Source, chunk: Chunk, options: PredictOptions) -> pl.Series:
-    fields = list(options.fields or engine.exported.fields)
-    if source.is_json:
-        table = columns([{name: record.get(name) for name in fields} for record in chunk.objects])
-        if chunk.objects and all(table[name].null_count == len(table) for name in fields):
-            raise DataError(
-                f"{source.path} has no {' or '.join(fields)} in any record up to line "
-                f"{chunk.rows[-1]}; name the keys to read with --fields"
-            )
-    else:
-        table = chunk.table
-        for name in fields:
-            if name not in table.column_names:
-                hint = did_you_mean(name, table.column_names)
-                raise DataError(
-                    f"{source.path} has no column {name!r}{hint}; name those to read with --fields"
-                )
-    if not len(chunk.table):
-        return pl.Series(dtype=pl.String)
-    try:
-        return engine.exported.text_of(pl.DataFrame(pl.from_arrow(table.select(fields))), fields)
-    except DataError as error:
-        raise DataError(f"{source.path}: {error}") from error
-
-
-def _with_labels(
-    engine: Engine, table: pa.Table, probs: Probs, text_of_row: np.ndarray, options: PredictOptions
-) -> pa.Table:
-    """The table with the added columns.
-
-    `text_of_row` is the row of `probs` that belongs to each record; -1 if the record has no text.
-    """
-    is_empty = text_of_row < 0
-    rows = np.where(is_empty, 0, text_of_row)
-    classes = top_classes(probs, options.top)[rows]
-    names = np.array(engine.exported.labels, dtype=object)
-    added: dict[str, pa.Array] = {}
-    for rank in range(options.top):
-        suffix = f"_{rank + 1}" if rank else ""
-        of_rank = classes[:, rank]
-        probabilities = probs[rows, of_rank].astype(np.float64).round(DECIMALS)
-        added[f"label{suffix}"] = pa.array(names[of_rank], pa.string(), mask=is_empty)
-        added[f"probability{suffix}"] = pa.array(probabilities, pa.float64(), mask=is_empty)
-    below = engine.exported.abstains(classes[:, 0], probs[rows, classes[:, 0]])
-    added["abstain"] = pa.array(below | is_empty)
-    added["model"] = pa.array([engine.exported.digest] * len(table), pa.string())
-    _refuse_clash(table, options, added)
-    for name, column in added.items():
-        table = table.append_column(options.prefix + name, column)
-    return table
-
-
-def _refuse_clash(table: pa.Table, options: PredictOptions, added: dict[str, pa.Array]) -> None:
-    names = set(table.column_names)
-    if names == {RECORD}:
-        names = {name for text in table[RECORD].to_pylist() for name in json.loads(text)}
-    if clashes := sorted(names & {options.prefix + name for name in added}):
-        raise DataError(
-            f"the table has a column {clashes[0]!r} of its own; give the added columns other names "
-            "with --prefix model_"
-        )
+def _total(facts: Sequence[Facts], name: str) -> int:
+    return sum(fact[name] for fact in facts)

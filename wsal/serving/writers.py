@@ -1,4 +1,4 @@
-"""Labelled records into a csv, tsv, jsonl, parquet or xlsx file, a folder, or a stream."""
+"""Labelled records into a csv, tsv, jsonl, parquet or xlsx file, or a stream."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +13,8 @@ import xlsxwriter
 
 from wsal.errors import DataError
 
-Write = Callable[[pa.Table, str], None]
-"""Takes a chunk and the name of the file it is from."""
+Write = Callable[[pa.Table], None]
+"""Takes a chunk."""
 SHEET_ROWS = 1_048_575  # limits of Excel
 CELL_CHARACTERS = 32_767
 
@@ -23,7 +23,7 @@ CELL_CHARACTERS = 32_767
 def writer(kind: str, target: Path | BinaryIO, schema: pa.Schema) -> Iterator[Write]:
     """A function that appends chunks of this schema; the file is complete when the block ends.
 
-    `kind` is csv, tsv, jsonl, parquet, xlsx, or folder (of Parquet).
+    `kind` is csv, tsv, jsonl, parquet or xlsx.
 
     Raises:
         DataError: a sheet or a cell would exceed the limits of Excel.
@@ -31,9 +31,7 @@ def writer(kind: str, target: Path | BinaryIO, schema: pa.Schema) -> Iterator[Wr
     with ExitStack() as stack:
         if kind == "parquet":
             parquet = stack.enter_context(pq.ParquetWriter(target, schema, compression="zstd"))
-            yield lambda table, _: parquet.write_table(table)
-        elif kind == "folder":
-            yield _folder(Path(target), schema, stack)  # type: ignore[arg-type]
+            yield parquet.write_table
         elif kind == "xlsx":
             yield _sheet(target, schema, stack)
         elif isinstance(target, Path):
@@ -45,7 +43,7 @@ def writer(kind: str, target: Path | BinaryIO, schema: pa.Schema) -> Iterator[Wr
 def _text(kind: str, file: BinaryIO) -> Write:
     has_header = False
 
-    def write(table: pa.Table, _: str) -> None:
+    def write(table: pa.Table) -> None:
         nonlocal has_header
         frame = pl.DataFrame(pl.from_arrow(table))
         if kind in ("jsonl", "ndjson"):
@@ -54,22 +52,6 @@ def _text(kind: str, file: BinaryIO) -> Write:
             separator = "," if kind == "csv" else "\t"
             flat(frame).write_csv(file, separator=separator, include_header=not has_header)
         has_header = True
-
-    return write
-
-
-def _folder(target: Path, schema: pa.Schema, stack: ExitStack) -> Write:
-    target.mkdir()
-    parts: dict[str, pq.ParquetWriter] = {}
-
-    def write(table: pa.Table, name: str) -> None:
-        name = name or "part-00000.parquet"
-        name = name if name.endswith(".parquet") else f"{name}.parquet"
-        if name not in parts:
-            parts[name] = stack.enter_context(
-                pq.ParquetWriter(target / name, schema, compression="zstd")
-            )
-        parts[name].write_table(table)
 
     return write
 
@@ -90,7 +72,7 @@ def _sheet(target: Any, schema: pa.Schema, stack: ExitStack) -> Write:  # noqa: 
     sheet.write_row(0, 0, schema.names)
     n_rows = 0
 
-    def write(table: pa.Table, _: str) -> None:
+    def write(table: pa.Table) -> None:
         nonlocal n_rows
         if n_rows + len(table) > SHEET_ROWS:
             raise DataError(
