@@ -1,0 +1,43 @@
+"""How many distinct texts all rows have, from a random sample of them.
+
+A sample of few rows cannot tell how often rare texts repeat, so there are only bounds: the lower
+one of Chao & Lin (2012, Biometrics 68) and, as a part of the rows has no smaller share of distinct
+texts than all of them, the share in the sample as the upper one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy.stats import chi2
+
+from wsal.planning.draws import TAIL
+
+
+def distinct_share(blocks: Sequence[pl.Series], share: float) -> tuple[float, float]:
+    """Bounds on the number of distinct texts per row of the whole table, above 0, at most 1.
+
+    Args:
+        blocks: texts of the sample, as they follow each other in the table in each random place.
+        share: of the table that the sample is; at 1, both bounds are the exact number.
+    """
+    texts = pl.concat(blocks)
+    n = len(texts)
+    copies = texts.value_counts(name="n")["n"]
+    n_distinct = len(copies)
+    if share >= 1:
+        return n_distinct / n, n_distinct / n
+    once, twice = int((copies == 1).sum()), int((copies == 2).sum())
+    most_twice = float(chi2.ppf(1 - TAIL, 2 * (twice + 1)) / 2)  # of a Poisson count
+    unseen = once**2 / (2 * most_twice + share / (1 - share) * once) if once else 0.0
+    low = max((n_distinct + unseen) * share / n, n_distinct * share / n)
+    return min(low, n_distinct / n), min(1.0, n_distinct / n + _error(blocks, n_distinct / n))
+
+
+def _error(blocks: Sequence[pl.Series], mean: float) -> float:
+    """About two standard errors of the sample's share, from how its blocks differ."""
+    own = np.array([block.n_unique() / max(1, len(block)) for block in blocks])
+    n = sum(map(len, blocks))
+    within = np.sqrt(mean * (1 - mean) / n)
+    among = own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
+    return 2 * float(np.hypot(within, among))
