@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 N_DRAWS = 2_000
 TAIL = 0.025  # on each side of an interval
@@ -42,15 +43,19 @@ def between(low: float, high: float, random: np.random.Generator) -> Draws:
 def ratio(parts: Sequence[float], sizes: Sequence[float], random: np.random.Generator) -> Draws:
     """The sum of `parts` per sum of `sizes`, bootstrapped over the pairs (Efron, 1979).
 
-    The spread is multiplied by sqrt(n / (n - 1)), which a bootstrap of few pairs lacks.
+    The spread is multiplied by sqrt(n / (n - 1)), and by the ratio of the quantiles of Student's t
+    and the normal distribution, without which the interval of a few pairs is too narrow.
     """
     above, below = np.asarray(parts, dtype=float), np.asarray(sizes, dtype=float)
     n = len(above)
     point = above.sum() / below.sum()
+    if n == 1:
+        return constant(point)
     drawn = random.integers(n, size=(N_DRAWS, n))
     ratios = above[drawn].sum(axis=1) / below[drawn].sum(axis=1)
-    wider = point + (ratios - point) * np.sqrt(n / max(1, n - 1))
-    return np.concatenate([[point], np.maximum(wider, ratios.min() / 2)])
+    wider = np.sqrt(n / (n - 1)) * stats.t.ppf(1 - TAIL, n - 1) / stats.norm.ppf(1 - TAIL)
+    draws = np.maximum(point + (ratios - point) * wider, ratios.min() / 2)  # above 0
+    return np.concatenate([[point], draws])
 
 
 def figure(draws: Draws) -> Figure:

@@ -22,16 +22,25 @@ def distinct_share(blocks: Sequence[pl.Series], share: float) -> tuple[float, fl
         share: of the table that the sample is; at 1, both bounds are the exact number.
     """
     texts = pl.concat(blocks)
-    n = len(texts)
-    copies = texts.value_counts(name="n")["n"]
-    n_distinct = len(copies)
+    n, n_distinct = len(texts), texts.n_unique()
     if share >= 1:
         return n_distinct / n, n_distinct / n
-    once, twice = int((copies == 1).sum()), int((copies == 2).sum())
-    most_twice = float(chi2.ppf(1 - TAIL, 2 * (twice + 1)) / 2)  # of a Poisson count
-    unseen = once**2 / (2 * most_twice + share / (1 - share) * once) if once else 0.0
-    low = max((n_distinct + unseen) * share / n, n_distinct * share / n)
-    return min(low, n_distinct / n), min(1.0, n_distinct / n + _error(blocks, n_distinct / n))
+    n_once, n_fewer = _once(blocks, texts)
+    once = max(0.0, n_once - n_fewer)
+    n_twice = int((texts.value_counts(name="n")["n"] == 2).sum())
+    twice = float(chi2.ppf(1 - TAIL, 2 * (n_twice + 1)) / 2)  # the most, of a Poisson count
+    unseen = once**2 / (2 * twice + share / (1 - share) * once)
+    mean = n_distinct / n
+    low = max(n_distinct, n_distinct - n_fewer + unseen) * share / n
+    return min(low, mean), min(mean + _error(blocks, mean), 1.0)
+
+
+def _once(blocks: Sequence[pl.Series], texts: pl.Series) -> tuple[int, float]:
+    """How many texts the sample has once, and two standard errors, from how its blocks differ."""
+    ends = np.cumsum([len(block) for block in blocks])
+    counts = [int(part.sum()) for part in np.split(texts.is_unique().to_numpy(), ends[:-1])]
+    spread = np.std(counts, ddof=1) if len(counts) > 1 else np.sqrt(sum(counts))
+    return sum(counts), float(2 * spread * np.sqrt(len(counts)))
 
 
 def _error(blocks: Sequence[pl.Series], mean: float) -> float:

@@ -84,6 +84,8 @@ class Measured:
 
     stages: tuple[Stage, ...]
     n_rows: Draws
+    is_exact: bool
+    """Whether the number of rows is known."""
     n_texts: Draws
     """Distinct texts."""
     repeated: tuple[float, float]
@@ -150,6 +152,7 @@ def measure(job: Job) -> Measured:
     return Measured(
         stages=tuple(stages),
         n_rows=sample.n_rows,
+        is_exact=sample.is_exact,
         n_texts=sample.n_rows * (sum(map(len, blocks)) / n_sample) * share,
         repeated=(1 - high, 1 - low),
         characters=_mean(records["text"].str.len_chars().to_numpy(), random),

@@ -22,8 +22,7 @@ SMALL = 0.001
 def facts(path: Path, measured: Measured) -> list[str]:
     """What the sample says about the table, a line for each fact."""
     n_rows, (low, high) = figure(measured.n_rows), measured.repeated
-    exact = n_rows.low == n_rows.high
-    count = f"{n_rows.value:,.0f}" if exact else f"about {_shown(n_rows)}"
+    count = f"{n_rows.value:,.0f}" if measured.is_exact else f"about {_shown(n_rows)}"
     if low == high:
         repeated = f"{low:.1%} of the rows (all of them were read)"
     else:
@@ -92,6 +91,7 @@ def as_json(measured: Measured, plan: Plan, cluster: Cluster, said: list[str]) -
     return {
         "on": asdict(cluster),
         "rows": asdict(figure(measured.n_rows)),
+        "rows_are_exact": measured.is_exact,
         "texts": asdict(figure(measured.n_texts)),
         "repeated": measured.repeated,
         "characters": asdict(figure(measured.characters)),

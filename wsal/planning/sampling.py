@@ -1,51 +1,18 @@
-"""A random sample of the rows of a table in files of any size.
+"""A random sample of the rows of a table in files of any size."""
 
-A table is cut into cells, of which some are read, chosen at random. A cell is a part of a row group
-of Parquet or a range of bytes of a text file. Files that cannot be entered in the middle
-(compressed, a workbook, or not UTF-8) are cells as a whole.
-"""
-
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from wsal.errors import DataError, did_you_mean
-from wsal.files.delimited import DETECT, csv_chunks
-from wsal.files.headers import read_header
-from wsal.files.kinds import DELIMITED, Kind, kind_of
-from wsal.files.lines import Chunk, Lines, Offset
-from wsal.files.objects import columns, json_chunks
-from wsal.files.table import chunks, files_of, parquet_file
+from wsal.errors import DataError
+from wsal.files.kinds import kind_of
+from wsal.files.table import files_of
+from wsal.planning.cells import Cell, cells_of, rows_of_group, rows_of_text, selected
 from wsal.planning.draws import Draws, constant, ratio
-
-CELL_ROWS = 5_000  # of Parquet
-CELL_BYTES = 1 << 19  # of text
-HEAD = 1 << 16  # bytes by which UTF-8 is recognised
-LINES = ("jsonl", "ndjson")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Rows or bytes `start` to `end` of a file; of Parquet, counted in a row group."""
-
-    file: Path
-    kind: Kind
-    start: int
-    end: int
-    group: int = 0
-    whole: bool = False
-
-    @property
-    def size(self) -> int:
-        """Rows of Parquet, bytes of other files."""
-        return self.end - self.start
 
 
 @dataclass(frozen=True)
@@ -56,6 +23,8 @@ class Sample:
     """The rows of each cell."""
     n_rows: Draws
     """Of the whole table."""
+    is_exact: bool
+    """Whether that number is known."""
     n_bytes: int
     """Of all files."""
     share: float
@@ -67,47 +36,6 @@ class Sample:
     n_bad: int
     """Lines of the sample that could not be parsed."""
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the number of rows is known."""
-        return bool((self.n_rows == self.n_rows[0]).all())
-
-
-def column_names(path: Path) -> list[str]:
-    """The columns of the table.
-
-    Raises:
-        DataError: there is no table at the path, or it has no rows.
-    """
-    file = files_of(path)[0]
-    kind = kind_of(file)
-    if kind.name == "parquet":
-        return list(parquet_file(file).schema_arrow.names)
-    with closing(chunks(file, kind, DETECT, Offset(), lambda _: None)) as parts:
-        for chunk in parts:
-            return _table(chunk, kind).columns
-    raise DataError(f"{path} has no rows")
-
-
-def text_columns(path: Path, named: Sequence[str]) -> list[str]:
-    """The columns with the text: those named, or else `text` or `title`, or the only column.
-
-    Raises:
-        DataError: the table lacks a column, or does not tell which column has the text.
-    """
-    names = column_names(path)
-    for name in named:
-        if name not in names:
-            raise DataError(f"{path} has no column {name!r}{did_you_mean(name, names)}")
-    if named:
-        return list(named)
-    usual = [name for name in ("text", "title") if name in names] or names
-    if len(usual) > 1 and usual == names:
-        raise DataError(
-            f"{path} has the columns {', '.join(names)}; name those with the text: --text NAME,NAME"
-        )
-    return usual[:1]
-
 
 def read_sample(
     path: Path, names: Sequence[str], n_wanted: int, random: np.random.Generator
@@ -118,160 +46,64 @@ def read_sample(
         DataError: a file is damaged, or no line of the sample can be parsed.
     """
     files = files_of(path)
-    kinds = {file: kind_of(file) for file in files}
-    cells = [cell for file in files for cell in cells_of(file, kinds[file])]
-    is_parquet = kinds[files[0]].name == "parquet"
-    order = random.permutation(len(cells))
-    taken: list[Cell] = []
-    n_taken = 0.0
-    for number in order:
-        if n_taken >= n_wanted and len(taken) > 1:
-            break
-        taken.append(cells[number])
-        n_taken += cells[number].size if is_parquet else _guessed_rows(cells[number])
-    taken.sort(key=lambda cell: (cell.file, cell.group, cell.start))
-    read = [part for group in _grouped(taken) for part in _read(group, names)]
-    blocks, seconds, n_read, n_bad = (list(values) for values in zip(*read, strict=True))
-    frames = [frame for several in blocks for frame in several]
-    if not sum(map(len, frames)):
-        raise DataError(f"{path}: no row of the sample can be read; see `wsal prepare`")
-    total = sum(cell.size for cell in cells)
+    cells = [cell for file in files for cell in cells_of(file, kind_of(file))]
+    order = [cells[number] for number in random.permutation(len(cells))]
+    parts = list(_read_parquet(order, names, n_wanted) if cells[0].kind.name == "parquet"
+                 else _read_text(order, names, n_wanted))  # fmt: skip
+    frames = [frame for part in parts for frame in part.frames]
+    taken = [cell.size for part in parts for cell in part.cells]
+    n_sample, size = sum(map(len, frames)), sum(cell.size for cell in cells)
+    if not n_sample:
+        raise DataError(f"{path}: no row of the sample can be read; try `wsal prepare` on a few")
     whole = len(taken) == len(cells)
-    if is_parquet or whole:
-        n_rows = constant(total if is_parquet else sum(map(len, frames)))
+    is_exact = whole or cells[0].kind.name == "parquet"
+    if is_exact:
+        n_rows = constant(n_sample if whole else size)
     else:
-        n_rows = ratio([*map(len, frames)], [cell.size for cell in taken], random) * total
+        n_rows = ratio([*map(len, frames)], taken, random) * size
     return Sample(
-        [frame for frame in frames if len(frame)],
-        n_rows,
-        sum(file.stat().st_size for file in files),
-        1.0 if whole else sum(map(len, frames)) / n_rows[0],
-        seconds,
-        n_read,
-        sum(n_bad),
+        blocks=[frame for frame in frames if len(frame)],
+        n_rows=n_rows,
+        is_exact=is_exact,
+        n_bytes=sum(file.stat().st_size for file in files),
+        share=1.0 if whole else n_sample / n_rows[0],
+        seconds=[part.seconds for part in parts],
+        n_read=[part.n_read for part in parts],
+        n_bad=sum(part.n_bad for part in parts),
     )
 
 
-def cells_of(file: Path, kind: Kind) -> list[Cell]:
-    """All cells of a file, in their order."""
-    if kind.name == "parquet":
-        with parquet_file(file) as opened:
-            sizes = [opened.metadata.row_group(g).num_rows for g in range(opened.num_row_groups)]
-        return [
-            Cell(file, kind, start, min(start + CELL_ROWS, size), group)
-            for group, size in enumerate(sizes)
-            for start in range(0, size, CELL_ROWS)
-        ]
-    size = file.stat().st_size
-    if kind.compression or kind.name not in (*DELIMITED, *LINES) or not _has_plain_lines(file):
-        return [Cell(file, kind, 0, size, whole=True)]
-    starts = range(_header_end(file, kind), size, CELL_BYTES)
-    return [Cell(file, kind, start, min(start + CELL_BYTES, size)) for start in starts]
+@dataclass(frozen=True)
+class _Part:
+    """Cells that were read at once."""
+
+    cells: Sequence[Cell]
+    frames: Sequence[pl.DataFrame]
+    seconds: float
+    n_read: int
+    n_bad: int = 0
 
 
-def _guessed_rows(cell: Cell) -> float:
-    """So that a sample of text has about the size that was asked for: 100 bytes a row."""
-    return cell.size / 100
+def _read_text(order: list[Cell], names: Sequence[str], n_wanted: int) -> Iterator[_Part]:
+    """Cells in this order until there are enough rows."""
+    n = 0
+    for number, cell in enumerate(order):
+        if n >= n_wanted and number > 1:
+            return
+        start = perf_counter()
+        frame, n_bad = rows_of_text(cell)
+        frame = selected(frame, names)
+        yield _Part([cell], [frame], perf_counter() - start, len(frame), n_bad)
+        n += len(frame)
 
 
-def _grouped(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """The cells of each row group, or each cell of text by itself."""
-    group: list[Cell] = []
-    for cell in cells:
-        same = group and (cell.file, cell.group) == (group[0].file, group[0].group)
-        if group and not (same and cell.kind.name == "parquet"):
-            yield group
-            group = []
-        group.append(cell)
-    yield group
-
-
-def _read(
-    cells: list[Cell], names: Sequence[str]
-) -> Iterator[tuple[list[pl.DataFrame], float, int, int]]:
-    """The rows of these cells, the seconds that took, the rows read, and bad lines."""
-    start = perf_counter()
-    if cells[0].kind.name == "parquet":
-        frames, n_read, n_bad = *_of_row_group(cells, names), 0
-    else:
-        frame, n_bad = _of_text(cells[0])
-        frames, n_read = [_selected(frame, names)], len(frame)
-    yield frames, perf_counter() - start, n_read, n_bad
-
-
-def _of_row_group(cells: list[Cell], names: Sequence[str]) -> tuple[list[pl.DataFrame], int]:
-    wanted = {cell.start for cell in cells}
-    frames, first = [], 0
-    with parquet_file(cells[0].file) as file:
-        try:
-            batches = file.iter_batches(
-                CELL_ROWS, row_groups=[cells[0].group], columns=list(dict.fromkeys(names))
-            )
-            for batch in batches:
-                if first in wanted:
-                    frames.append(pl.DataFrame(pl.from_arrow(batch)).select(names))
-                first += len(batch)
-                if len(frames) == len(cells):
-                    break
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{cells[0].file} is damaged: {error}") from error
-    return frames, first
-
-
-def _of_text(cell: Cell) -> tuple[pl.DataFrame, int]:
-    """The records whose lines begin in the cell, and the number of lines that are wrong."""
-    parts: Iterator[Chunk]
-    if cell.whole:
-        parts = chunks(cell.file, cell.kind, DETECT, Offset(), lambda _: None)
-    else:
-        first = _header_end(cell.file, cell.kind)
-        with cell.file.open("rb") as file:
-            header = file.read(first)
-            file.seek(max(first, cell.start - 1))
-            if cell.start > first:
-                file.readline()  # its beginning is in the cell before
-            lines = file.read(max(0, cell.end - file.tell()))
-            lines += b"" if not lines or lines.endswith(b"\n") else file.readline()
-        stream = io.BytesIO(header + lines)
-        if cell.kind.name in LINES:
-            parts = json_chunks(stream, str(cell.file), Offset())
-        else:
-            usual = DELIMITED[cell.kind.name]
-            parts = csv_chunks(stream, str(cell.file), usual, Offset(), DETECT)
-    read = [(_table(chunk, cell.kind), len(chunk.bad)) for chunk in parts]
-    frames = [frame for frame, _ in read if len(frame)]
-    none = read[0][0] if read else pl.DataFrame()
-    return pl.concat(frames or [none], how="diagonal"), sum(n for _, n in read)
-
-
-def _selected(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """These columns; a key that no record of JSON in the cell has is null."""
-    missing = pl.Series([None] * len(frame), dtype=pl.String)
-    return pl.DataFrame({name: frame[name] if name in frame.columns else missing for name in names})
-
-
-def _table(chunk: Chunk, kind: Kind) -> pl.DataFrame:
-    is_json = kind.name in (*LINES, "json")
-    return pl.DataFrame(pl.from_arrow(columns(chunk.objects) if is_json else chunk.table))
-
-
-def _header_end(file: Path, kind: Kind) -> int:
-    if kind.name in LINES:
-        return 0
-    with file.open("rb") as stream:
-        lines = Lines(stream)
-        read_header(lines, str(file), DETECT, DELIMITED[kind.name])
-        return lines.offset
-
-
-def _has_plain_lines(file: Path) -> bool:
-    """Whether the file is UTF-8 with a record in each line, as far as its beginning shows."""
-    with file.open("rb") as stream:
-        head = stream.read(HEAD)
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3 or len(head) < HEAD:  # not cut within a character
-            return False
-    old_mac = b"\r" in head and b"\n" not in head
-    return not (b"\0" in head or old_mac or head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"[")
+def _read_parquet(order: list[Cell], names: Sequence[str], n_wanted: int) -> Iterator[_Part]:
+    """The first cells with enough rows, those of a row group at once."""
+    before = np.cumsum([0, *(cell.size for cell in order)])
+    groups: dict[tuple[Path, int], list[Cell]] = {}
+    for cell in order[: max(2, int(np.searchsorted(before, n_wanted)))]:
+        groups.setdefault((cell.file, cell.group), []).append(cell)
+    for group in groups.values():
+        start = perf_counter()
+        frames, n_read = rows_of_group(group, names)
+        yield _Part(group, frames, perf_counter() - start, n_read)
