@@ -24,11 +24,11 @@ from wsal.config.composed import parts_of
 from wsal.data.base import Layout
 from wsal.errors import ConfigError, WsalError
 from wsal.launch.local import threads
+from wsal.planning.cells import text_columns
 from wsal.planning.clusters import EXPECTED, cluster_of
 from wsal.planning.measuring import Job, Measured, measure
 from wsal.planning.plan import GPUSpeed, Prices, planned
 from wsal.planning.report import as_json, facts, notes, plan_table
-from wsal.planning.cells import text_columns
 from wsal.presets import preset
 from wsal.progress import install_console_output
 from wsal.run.folders import run_folder

@@ -72,12 +72,14 @@ def text_columns(path: Path, named: Sequence[str]) -> list[str]:
             raise DataError(f"{path} has no column {name!r}{did_you_mean(name, names)}")
     if named:
         return list(named)
-    usual = [name for name in ("text", "title") if name in names] or names
-    if len(usual) > 1 and usual == names:
+    for usual in ("text", "title"):
+        if usual in names:
+            return [usual]
+    if len(names) > 1:
         raise DataError(
             f"{path} has the columns {', '.join(names)}; name those with the text: --text NAME,NAME"
         )
-    return usual[:1]
+    return names
 
 
 def cells_of(file: Path, kind: Kind) -> list[Cell]:
@@ -121,7 +123,7 @@ def rows_of_group(cells: list[Cell], names: Sequence[str]) -> tuple[list[pl.Data
     return frames, first
 
 
-def rowsrows_of_text(cell: Cell) -> tuple[pl.DataFrame, int]:
+def rows_of_text(cell: Cell) -> tuple[pl.DataFrame, int]:
     """The records whose lines begin in the cell, and the number of lines that are wrong."""
     parts: Iterator[Chunk]
     if cell.whole:

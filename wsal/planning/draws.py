@@ -36,8 +36,9 @@ def between(low: float, high: float, random: np.random.Generator) -> Draws:
     >>> between(2.0, 8.0, np.random.default_rng(0))[0]
     np.float64(4.0)
     """
-    ends = np.log([low, high])
-    return np.exp(np.concatenate([[ends.mean()], random.uniform(*ends, N_DRAWS)]))
+    first, last = np.log(low), np.log(high)
+    drawn = random.uniform(first, last, N_DRAWS)
+    return np.exp(np.concatenate([[(first + last) / 2], drawn]))
 
 
 def ratio(parts: Sequence[float], sizes: Sequence[float], random: np.random.Generator) -> Draws:

@@ -43,10 +43,12 @@ def read_sample(
     """About `n_wanted` rows of the table at `path`, or all if it has fewer.
 
     Raises:
-        DataError: a file is damaged, or no line of the sample can be parsed.
+        DataError: the table has no rows, a file is damaged, or no line of the sample can be parsed.
     """
     files = files_of(path)
     cells = [cell for file in files for cell in cells_of(file, kind_of(file))]
+    if not cells:
+        raise DataError(f"{path} has no rows")
     order = [cells[number] for number in random.permutation(len(cells))]
     parts = list(_read_parquet(order, names, n_wanted) if cells[0].kind.name == "parquet"
                  else _read_text(order, names, n_wanted))  # fmt: skip

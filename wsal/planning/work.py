@@ -73,10 +73,11 @@ def token_work(tokenizer: Any, max_length: int, folder: Path) -> Work:  # noqa: 
 def embedding_work(classifier: Classifier) -> Work:
     """From the word pieces of texts to embeddings and probabilities."""
     config = classifier.model.config
+    n_bytes: int = HALF * (config.hidden_size + config.num_labels)
 
     def work(pieces: list[np.ndarray]) -> int:
         predict(classifier, joined(pieces), "embed")
-        return len(pieces) * HALF * (config.hidden_size + config.num_labels)
+        return len(pieces) * n_bytes
 
     return work
 
