@@ -11,6 +11,7 @@ encoder of a run that you tried on a few rows), `--model` plans `wsal predict`.
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -150,6 +151,8 @@ def _measured(job: Job) -> Measured:
 
 def _measure(job: Job) -> Measured | str:
     install_console_output()
+    if not job.on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     try:
         return measure(job)
     except WsalError as error:  # some cannot be pickled

@@ -92,11 +92,17 @@ def cells_of(file: Path, kind: Kind) -> list[Cell]:
             for group, size in enumerate(sizes)
             for start in range(0, size, CELL_ROWS)
         ]
-    size = file.stat().st_size
+    size = file_size(file)
     if kind.compression or kind.name not in (*DELIMITED, *LINES) or not _has_plain_lines(file):
         return [Cell(file, kind, 0, size, whole=True)]
     starts = range(_header_end(file, kind), size, CELL_BYTES)
     return [Cell(file, kind, start, min(start + CELL_BYTES, size)) for start in starts]
+
+
+def file_size(file: Path) -> int:
+    """In bytes."""
+    with file.open("rb") as stream:
+        return stream.seek(0, io.SEEK_END)
 
 
 def rows_of_group(cells: list[Cell], names: Sequence[str]) -> tuple[list[pl.DataFrame], int]:

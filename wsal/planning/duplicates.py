@@ -2,7 +2,9 @@
 
 A sample of few rows cannot tell how often rare texts repeat, so there are only bounds: the lower
 one of Chao & Lin (2012, Biometrics 68) and, as a part of the rows has no smaller share of distinct
-texts than all of them, the share in the sample as the upper one.
+texts than all of them, the share in the sample as the upper one. The copies of a text are taken to
+lie at random places or beside each other; a table that contains the same file twice has fewer
+distinct texts than the bounds say.
 """
 
 from collections.abc import Sequence

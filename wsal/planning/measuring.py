@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from wsal import tables
 from wsal.classifier.encoder import new_classifier, new_tokenizer
 from wsal.data.base import Layout
 from wsal.errors import DataError
@@ -65,17 +66,14 @@ class Stage:
     """A stage that was measured."""
 
     name: str
-    per_row: bool
-    """Whether all rows go through it, or each distinct text once."""
-    uses_model: bool
-    """Whether a GPU could do the work."""
     seconds: Draws
     """For each row or text."""
     n_bytes: Draws
-    """On disk, for each row or text."""
-    n_measured: int
-    """Rows or texts."""
-    seconds_measured: float
+    """On disk, of the results for the whole table."""
+    per_row: bool = False
+    """Whether all rows go through it; otherwise, each distinct text does once."""
+    uses_model: bool = False
+    """Whether a GPU could do the work."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,6 @@ def measure(job: Job) -> Measured:
         DataError: the table cannot be read, or no row of the sample has text.
         RuleError: a rule cannot vote on this table.
     """
-    if not job.on_gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     start, load = perf_counter(), os.getloadavg()[0]
     random = rng(0, "estimate")
     with bar("measure a sample", None, "steps") as advance, TemporaryDirectory() as scratch:
@@ -140,20 +136,31 @@ def measure(job: Job) -> Measured:
         works.append((model.name, model.run, pieces))
         if job.rules:
             works.insert(0, ("vote", vote_work(job.rules, job.labels, folder), records))
-        stages = [_first_stage(job, sample, folder, random)]
-        for name, work, rows in works:
+        seconds, n_bytes = _prepare(job, sample, folder, random), 0.0
+        timings = list[Timed]()
+        for _, work, rows in works:
             advance(1)
             with progress_shown(shown=False):
-                done = timed(work, rows, job.seconds)
-            stages.append(_stage(name, done, random, uses_model=name == model.name))
+                timings.append(timed(work, rows, job.seconds))
+        if not job.model:
+            tables.write(records, folder / "pool.parquet", tables.records_schema(job.layout.fields))
+            n_bytes = (folder / "pool.parquet").stat().st_size / len(records)
     low, high = distinct_share([block["text"] for block in blocks], sample.share)
     share = constant(low) if low == high else between(low, high, random)
+    n_texts = sample.n_rows * (sum(map(len, blocks)) / sum(map(len, sample.blocks))) * share
+    first = "read" if job.model else "prepare"
+    stages = [Stage(first, seconds, n_texts * n_bytes, per_row=True)]
+    for (name, *_), done in zip(works, timings, strict=True):
+        seconds, n_bytes = done.seconds_per_row(random), n_texts * done.bytes_per_row()
+        if name == "predict":  # it writes all rows, with their columns
+            n_bytes = sample.n_bytes + sample.n_rows * done.bytes_per_row()
+        stages.append(Stage(name, seconds, n_bytes, uses_model=name == model.name))
     n_sample = sum(map(len, sample.blocks))
     return Measured(
         stages=tuple(stages),
         n_rows=sample.n_rows,
         is_exact=sample.is_exact,
-        n_texts=sample.n_rows * (sum(map(len, blocks)) / n_sample) * share,
+        n_texts=n_texts,
         repeated=(1 - high, 1 - low),
         characters=_mean(records["text"].str.len_chars().to_numpy(), random),
         pieces=_mean(np.array([len(text) for text in pieces]), random),
@@ -199,42 +206,17 @@ def _embedding(job: Job, texts: list[str], folder: Path) -> _Model:
     )
 
 
-def _first_stage(job: Job, sample: Sample, folder: Path, random: np.random.Generator) -> Stage:
-    """Reading, and what `prepare` does with the rows; `predict` merges equal texts as well."""
-    name = "read" if job.model else "prepare"
+def _prepare(job: Job, sample: Sample, folder: Path, random: np.random.Generator) -> Draws:
+    """Seconds for each row to read it, and for what `prepare` or `predict` does before a model."""
     work = prepare_work(job.layout, folder, writes=not job.model)
     work(sample.blocks[0])
-    timed_blocks = [(len(rows), *_timed(work, rows)) for rows in sample.blocks]
-    n, n_bytes, seconds = (list(values) for values in zip(*timed_blocks, strict=True))
-    done = Timed(n, seconds, n_bytes)
+    seconds = []
+    for rows in sample.blocks:
+        start = perf_counter()
+        work(rows)
+        seconds.append(perf_counter() - start)
     reading = ratio(sample.seconds, sample.n_read, random)
-    each = reading + done.seconds_per_row(random)
-    return Stage(
-        name=name,
-        per_row=True,
-        uses_model=False,
-        seconds=each,
-        n_bytes=done.bytes_per_row(),
-        n_measured=sum(n),
-        seconds_measured=sum(seconds) + sum(sample.seconds),
-    )
-
-
-def _stage(name: str, done: Timed, random: np.random.Generator, *, uses_model: bool) -> Stage:
-    return Stage(
-        name=name,
-        per_row=False,
-        uses_model=uses_model,
-        seconds=done.seconds_per_row(random),
-        n_bytes=done.bytes_per_row(),
-        n_measured=sum(done.n),
-        seconds_measured=sum(done.seconds),
-    )
-
-
-def _timed(work: Work, rows: pl.DataFrame) -> tuple[int, float]:
-    start = perf_counter()
-    return work(rows), perf_counter() - start
+    return reading + ratio(seconds, [*map(len, sample.blocks)], random)
 
 
 def _mean(values: np.ndarray, random: np.random.Generator) -> Draws:

@@ -102,7 +102,7 @@ class _Need:
             basis=basis,
             core_hours=constant(0) if on_gpu else hours,
             gpu_hours=hours if on_gpu else constant(0),
-            gigabytes=n * stage.n_bytes / 1e9,
+            gigabytes=stage.n_bytes / 1e9,
         )
 
     def line(self, cluster: Cluster, prices: Prices) -> Line:

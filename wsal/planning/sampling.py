@@ -11,7 +11,7 @@ import polars as pl
 from wsal.errors import DataError
 from wsal.files.kinds import kind_of
 from wsal.files.table import files_of
-from wsal.planning.cells import Cell, cells_of, rows_of_group, rows_of_text, selected
+from wsal.planning.cells import Cell, cells_of, file_size, rows_of_group, rows_of_text, selected
 from wsal.planning.draws import Draws, constant, ratio
 
 
@@ -67,7 +67,7 @@ def read_sample(
         blocks=[frame for frame in frames if len(frame)],
         n_rows=n_rows,
         is_exact=is_exact,
-        n_bytes=sum(file.stat().st_size for file in files),
+        n_bytes=sum(map(file_size, files)),
         share=1.0 if whole else n_sample / n_rows[0],
         seconds=[part.seconds for part in parts],
         n_read=[part.n_read for part in parts],

@@ -22,25 +22,26 @@ from wsal.rules.voting import vote_in_chunks
 from wsal.serving.engine import Engine
 from wsal.serving.predictions import DECIMALS
 
+ID_DIGITS = 14  # as much to compress as an id that is made from a text
 HALF = 2  # bytes of a number in half precision
 
 
 def records_of(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """The rows with text as records; `n_copies` is 1, as equal texts are not merged."""
     records = to_records(rows, layout).drop_nulls("text")
-    return records.with_columns(n_copies=pl.lit(1, pl.Int32))
+    digits = pl.col("text").hash().cast(pl.String).str.slice(0, ID_DIGITS)
+    return records.with_columns(pl.col("id").fill_null(digits), n_copies=pl.lit(1, pl.Int32))
 
 
 def prepare_work(layout: Layout, folder: Path, *, writes: bool) -> Work:
-    """From rows to records, each text once."""
+    """From rows to records with each text once, in a file if it `writes` one."""
 
     def work(rows: pl.DataFrame) -> int:
         records = records_of(rows, layout).unique("text", maintain_order=True)
-        if not writes:
-            return 0
-        path = folder / "pool.parquet"
-        tables.write(records, path, tables.records_schema(layout.fields))
-        return path.stat().st_size
+        if writes:
+            path = folder / "part.parquet"
+            tables.write(records, path, tables.records_schema(layout.fields))
+        return 0
 
     return work
 
