@@ -159,7 +159,7 @@ def test_wrong_options_are_refused_before_anything_is_measured(
 
 @pytest.mark.slow
 def test_the_command_plans_for_a_run(tokenised, table):
-    words = ("estimate", str(table), "--run", "t", "--text", "title", "--seconds", "0.1")
+    words = ("estimate", str(table), "--run", "t", "--seconds", "0.1")
     done = run_here(tokenised, *words, "--on", "ray:2xGPU", "--json", "--price-cpu", "0.1")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)

@@ -68,9 +68,7 @@ def test_labels_are_those_of_the_model(page):
 def test_votes_are_those_of_the_rules(page):
     names, rows = page[0], products_of(page)
     voted = pl.read_parquet(page[1] / "spark" / "voted" / "*.parquet")
-    votes = wsal.vote_table(
-        names["RULES"], rows, text=["title", "brand"], labels=names["CLASSES"]
-    )
+    votes = wsal.vote_table(names["RULES"], rows, text=["title", "brand"], labels=names["CLASSES"])
     assert voted.equals(rows.select("id").hstack(votes))
     assert votes.null_count().row(0) < (len(rows),) * 3
     pool = wsal.Pool(rows, text=["title", "brand"], labels=names["CLASSES"], id="id")
