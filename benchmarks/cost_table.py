@@ -94,11 +94,11 @@ def cells(line):
     if line["rate"] is None:
         return line["step"], "not recorded", "", "", "", "", ""
     on = f"{re.search(r'[0-9]+ cores', line['machine'])[0]}, {NO_GPU}"
-    if NO_GPU not in line["machine"]:
+    if NO_GPU not in line["machine"]:  # it names a GPU
         on = line["machine"]
     cost = "" if line["cost"] is None else f"{line['cost']:,.2f}"
     source = f"{line['benchmark']}, version {line['version']}"
-    hours = (f"{line[name]:,.3g}" for name in ("core_hours", "hours"))
+    hours = (f"{line[name]:,.{0 if line[name] >= 100 else 2}f}" for name in ("core_hours", "hours"))
     return line["step"], f"{line['rate']:,}", on, *hours, cost, source
 
 
