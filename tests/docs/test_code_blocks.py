@@ -32,7 +32,9 @@ TINY = (
 ELSEWHERE = ("submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb", "encoder.path")
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
-HOW_TO = ("rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster", "ray")
+HOW_TO = (
+    "rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster", "ray", "estimate",
+)  # fmt: skip
 
 
 class Reader:
@@ -254,6 +256,7 @@ def outputs(path):
 
 def test_no_page_with_code_is_left_out():
     followed = {"page", "file", "configuration", *HOW_TO}
+    followed.add("spark")  # by test_spark_page.py
     for path in (ROOT / "docs").rglob("*.md"):
         languages = {language for language, _ in BLOCK.findall(path.read_text())}
         assert path.stem in followed or languages <= {"text"}, path

@@ -20,6 +20,7 @@ COMMANDS = {
     "llm plan": ("[RUN]", "Show what a language model would be sent, and the price"),
     "llm log": ("[RUN]", "Show what a language model was sent, and what it cost"),
     "compare": ("RUN [RUN ...]", "Show the learning curves of several runs side by side"),
+    "estimate": ("INPUT", "Estimate the hours, cost and disk of a large job"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
     "serve": ("MODEL", "Serve a model over HTTP"),
     "push": ("MODEL OWNER/NAME", "Upload a model to the Hugging Face Hub"),

@@ -44,7 +44,7 @@ def in_processes(
     """
     context = multiprocessing.get_context("spawn")
     n = min(launcher.processes, len(numbers))
-    with _threads(max(1, (os.cpu_count() or 1) // n)):
+    with threads(max(1, (os.cpu_count() or 1) // n)):
         pipes = [context.Pipe(duplex=False) for _ in range(n)]
         workers = [
             context.Process(
@@ -103,7 +103,7 @@ def _work_in_process(
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def threads(n: int) -> Iterator[None]:
     """Let processes that are started meanwhile use `n` threads each."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, str(n)))
