@@ -46,7 +46,12 @@ def script(folder, port):
     """The script in the documentation, for a small run; with what it calls in `folder`/bin."""
     page = (ROOT / "docs/how-to/cluster.md").read_text()
     (text,) = re.findall(r'```text title="train.sh"\n(.*?)```', page, re.DOTALL)
-    for given, here in (("29500", port), ("--config-dir mine experiment=shop", " ".join(RUN))):
+    replaced = (
+        ("29500", port),
+        ("--config-dir mine experiment=shop", " ".join(RUN)),
+        ("--rdzv_backend c10d", "--rdzv_backend c10d --rdzv_conf keep_alive_interval=1"),
+    )
+    for given, here in replaced:
         assert text.count(given) == 1
         text = text.replace(given, here)
     (folder / "train.sh").write_text(text)
