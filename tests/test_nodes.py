@@ -108,6 +108,8 @@ def test_a_killed_node_and_a_requeued_job_end_as_an_undisturbed_run(wsal, tokeni
     job.terminate()
     assert job.wait(300) != 0
     stopped_at = step(tmp_path)
+    scratch = tmp_path / "runs/t/pretrained.unfinished/checkpoints"
+    assert [path.name for path in scratch.rglob("targets*")] == ["targets.npy"]  # for all
     assert (tmp_path / "requeued").read_text() == "requeue 7\n"
     job = submit(tmp_path, port)
     assert job.wait(300) == 0, (tmp_path / "log").read_text()
