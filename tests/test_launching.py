@@ -93,10 +93,10 @@ from wsal.classifier.training import Training
 from wsal.cli import main
 step = Training._step
 
-def terminated(self, parts):
+def terminated(self, *given, **more):
     if self.progress.step == 5:
         os.kill(os.getpid(), signal.SIGTERM)
-    return step(self, parts)
+    return step(self, *given, **more)
 
 Training._step = terminated
 main()

@@ -3,13 +3,20 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 
+import fork_server
 import pytest
 
 from wsal import processes
 from wsal.commands import COMMANDS, LAUNCHED
+from wsal.errors import BusyError
+from wsal.run.loop import locked
 from wsal.run.stage_table import STAGES
 
 ALL = (*LAUNCHED, *STAGES, *COMMANDS)
@@ -85,3 +92,56 @@ def test_workers_that_torchrun_starts_have_it_too(tmp_path):
     )  # fmt: skip
     said = {file.name: file.read_text() for file in (tmp_path / "out").iterdir()}
     assert said == {"0": processes.SPINS, "1": processes.SPINS}
+
+
+ONE_IS_LOST = """
+import os, sys
+from wsal import heartbeats, processes
+from wsal.cli import report
+heartbeats.SECONDS, heartbeats.LOST_AFTER = 0.1, 2
+try:
+    with processes.process_group("cpu"):
+        if processes.rank() == 1:
+            os.kill(os.getpid(), int(sys.argv[1]))
+        processes.wait_for_all()
+except BaseException as error:
+    report(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (signal.SIGKILL, "process 0 of 2 has lost its connection to another one"),
+        (signal.SIGSTOP, "process 1 of 2 has given no sign for 2 seconds"),  # as without network
+    ],
+)
+def test_a_process_ends_where_another_is_lost(tmp_path, how, message):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    given = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    line = [sys.executable, "-c", ONE_IS_LOST, str(int(how))]
+    with (tmp_path / "errors").open("w") as errors:
+        leader, other = (
+            fork_server.Popen(line, env={**os.environ, **given, "RANK": str(rank)}, stderr=errors)
+            for rank in range(2)
+        )
+        try:
+            assert leader.wait(120) == 1
+        finally:
+            leader.kill()
+            other.kill()
+    assert message in (tmp_path / "errors").read_text()
+
+
+def test_a_leader_that_is_started_again_waits_for_the_one_before(tmp_path, monkeypatch):
+    with ExitStack() as before:
+        before.enter_context(locked(tmp_path))
+        with pytest.raises(BusyError), locked(tmp_path):
+            pass
+        monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
+        end = threading.Timer(0.1, before.pop_all().close)
+        end.start()
+        with locked(tmp_path):
+            end.join()

@@ -109,6 +109,10 @@ class DiskError(WsalError):
     """The disk is full, or cannot be written to."""
 
 
+class LostProcessError(WsalError):
+    """Another process of a training failed or was killed, or its machine failed."""
+
+
 class PreemptedError(WsalError):
     """SIGTERM interrupted a training; a checkpoint was written."""
 

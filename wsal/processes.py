@@ -11,12 +11,15 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from wsal.errors import ModelError, WaitingForAnnotations, WsalError
+from wsal.errors import LostProcessError, ModelError, WaitingForAnnotations, WsalError
+from wsal.heartbeats import watching
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TIMEOUT = timedelta(days=7)  # the others wait while the leader does work for one process alone
+TIMEOUT = timedelta(days=7)
+"""How long the others wait while the leader works alone. `heartbeats` notices if it is gone."""
+SHUTDOWN_SECONDS = "120"  # for a step and a checkpoint, after SIGTERM; torch's default is 30
 BUCKET_SIZE = 2**24  # numbers in one message
 OPENMP_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SPINS = "1000"
@@ -52,11 +55,27 @@ def is_leader() -> bool:
     return rank() == 0
 
 
+def may_restart() -> bool:
+    """Whether torchrun starts the processes again when one of them is lost."""
+    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
     """Connect to the other processes, if there are any; at the end, tell them to stop.
 
-    The leader does so by broadcasting None, also if its work has failed.
+    The leader does so by broadcasting None, also if its work has failed. If another process is
+    lost, this one ends, so that torchrun can start all of them again.
+
+    Raises:
+        LostProcessError: another process was killed, or its machine failed.
     """
     if count() == 1:
         yield
@@ -68,29 +87,56 @@ def process_group(device: str) -> Iterator[None]:
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
+    store = distributed.distributed_c10d._get_default_store()  # there is no public name
     try:
-        yield
+        with watching(store, rank(), count()):
+            yield
+    except LostProcessError:
+        raise
     except BaseException as error:
         if is_leader() and isinstance(error, (WsalError, WaitingForAnnotations)):
-            with suppress(RuntimeError):  # the others may have failed as well, and have exited
+            with suppress(LostProcessError):  # the others may have failed as well, and have exited
                 broadcast()
         raise
     else:
         if is_leader():
             broadcast()
-        with suppress(RuntimeError):  # the leader has exited if it failed
-            distributed.barrier()  # otherwise, one could exit while another still receives from it
+        with suppress(LostProcessError):  # the leader has exited if it failed
+            wait_for_all()  # otherwise, one could exit while another still receives from it
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say what it means when a message cannot be sent or received.
+
+    Raises:
+        LostProcessError: it cannot.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise LostProcessError(
+            f"process {rank()} of {count()} has lost its connection to another one, which failed "
+            f"or was killed, or whose machine failed ({error}); run the same command again to "
+            "continue from the last checkpoint"
+        ) from error
 
 
 def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa: ANN401
     """Run `work(*arguments)` in `n` processes of this machine, started as torchrun does.
 
     If one fails, exits with the code of the first that did; that process has reported the error.
+    A signal that ends this process is passed on to them.
     """
     from uuid import uuid4  # noqa: PLC0415  slow to import
 
+    from torch.distributed.elastic.multiprocessing import SignalException  # noqa: PLC0415
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
@@ -98,7 +144,8 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
         min_nodes=1, max_nodes=1, nproc_per_node=n, run_id=uuid4().hex, rdzv_backend="c10d",
         rdzv_endpoint="localhost:0", max_restarts=0,
     )  # fmt: skip
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // n)))
+    os.environ.setdefault("TORCHELASTIC_SHUTDOWN_TIMEOUT", SHUTDOWN_SECONDS)
     for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
         # At a lower level, torch logs a traceback in addition to our error.
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -107,6 +154,8 @@ def launch(work: Callable[..., None], n: int, *arguments: Any) -> None:  # noqa:
     except ChildFailedError as error:
         first = min(error.failures.values(), key=lambda failure: failure.timestamp)
         sys.exit(abs(first.exitcode) or 1)
+    except SignalException as error:
+        sys.exit(128 + error.sigval)
 
 
 def broadcast(message: Any = None) -> Any:  # noqa: ANN401  anything that can be pickled
@@ -116,8 +165,18 @@ def broadcast(message: Any = None) -> Any:  # noqa: ANN401  anything that can be
     from torch import distributed  # noqa: PLC0415
 
     messages = [message]
-    distributed.broadcast_object_list(messages, src=0)
+    with _connected():
+        distributed.broadcast_object_list(messages, src=0)
     return messages[0]
+
+
+def wait_for_all() -> None:
+    """Return once every process has come here."""
+    if count() == 1:
+        return
+    import torch  # noqa: PLC0415
+
+    all_reduce([torch.zeros(1)])
 
 
 def run_on_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `work` returns
@@ -139,21 +198,33 @@ def run_on_leader(work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `wo
     return result
 
 
-def all_reduce_gradients(weights: Sequence["Tensor"]) -> None:
-    """`all_reduce` the gradients of the weights; a weight without one in any process keeps None.
+def share_step(weights: Sequence["Tensor"], loss: "Tensor", wishes: Sequence[bool]) -> list[bool]:
+    """Sum the gradients and the loss of a step over all processes, in place.
 
-    A process that has no text in this step has no gradients, and gets those of the others.
+    A process that has no text in this step has no gradients, and gets those of the others; a weight
+    without one in any process keeps None.
+
+    Args:
+        weights: those that are trained.
+        loss: `(1,)`.
+        wishes: what this process wants to be done after the step.
+
+    Returns:
+        For each wish whether any process has it, so that all of them do the same.
     """
     if count() == 1:
-        return
+        return list(wishes)
     import torch  # noqa: PLC0415
 
-    n_with = torch.tensor([float(w.grad is not None) for w in weights], device=weights[0].device)
-    all_reduce([n_with])
-    trained = [weight for weight, n in zip(weights, n_with.tolist(), strict=True) if n]
+    flags = [*(weight.grad is not None for weight in weights), *wishes]
+    sums = torch.tensor(flags, dtype=loss.dtype, device=loss.device)
+    all_reduce([loss, sums])
+    in_any = [n > 0 for n in sums.tolist()]
+    trained = [weight for weight, has in zip(weights, in_any, strict=False) if has]
     for weight in trained:
         weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
     all_reduce([weight.grad for weight in trained if weight.grad is not None])
+    return in_any[len(weights) :]
 
 
 def all_reduce(tensors: Sequence["Tensor"]) -> None:
@@ -169,7 +240,8 @@ def all_reduce(tensors: Sequence["Tensor"]) -> None:
         sizes = [each.numel() for each in bucket]
         if number == len(tensors) or sum(sizes) >= BUCKET_SIZE:
             flat = torch.cat([each.detach().reshape(-1) for each in bucket])
-            distributed.all_reduce(flat)
+            with _connected():
+                distributed.all_reduce(flat)
             for each, part in zip(bucket, torch.split(flat, sizes), strict=True):
                 each.copy_(part.view_as(each))
             bucket = []

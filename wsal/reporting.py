@@ -5,7 +5,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from wsal import __version__
+from wsal import __version__, processes
 from wsal.errors import PreemptedError, WaitingForAnnotations, WsalError
 
 
@@ -20,7 +20,8 @@ def report(error: BaseException) -> NoReturn:
         sys.stderr.write("interrupted; run the same command again to continue from here\n")
         sys.exit(130)  # 128 + SIGINT
     if isinstance(error, PreemptedError):
-        sys.stderr.write(f"{error}\n")
+        if processes.is_leader():  # all processes of a torchrun stop after the same step
+            sys.stderr.write(f"{error}\n")
         sys.exit(143)  # 128 + SIGTERM
     if isinstance(error, BrokenPipeError):  # as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

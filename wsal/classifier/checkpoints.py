@@ -7,12 +7,14 @@ damaged: a warning is printed, and the checkpoint before it is used.
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from wsal import processes
 from wsal.classifier.finite import must_be_finite
 from wsal.digests import digest_of, file_digest
 from wsal.json_files import write_json
@@ -84,6 +86,27 @@ def newest(scratch: Path) -> Checkpoint | None:
             "checkpoint %s is incomplete or damaged; continuing from the one before it", folder
         )
     return None
+
+
+def of_leader(scratch: Path, begin: Callable[[], Checkpoint]) -> Checkpoint | None:
+    """What every process continues from: the leader's newest checkpoint, or how it would `begin`.
+
+    The others read no file: a file system that machines share can show them an older checkpoint.
+    And where there is none yet, they may have computed weights that differ in their last digits.
+
+    Returns:
+        None if there is no checkpoint, and only one process.
+    """
+
+    def chosen() -> Checkpoint | None:
+        checkpoint = newest(scratch)
+        if checkpoint or processes.count() == 1:
+            return checkpoint
+        own = begin()
+        return Checkpoint(own.progress, {k: t.detach().cpu() for k, t in own.tensors.items()})
+
+    checkpoint: Checkpoint | None = processes.run_on_leader(chosen)
+    return checkpoint
 
 
 def _folders(scratch: Path) -> list[Path]:

@@ -2,8 +2,9 @@
 
 The texts of each step are planned beforehand. The loss of a step is the sum over its texts divided
 by their number, and its gradient is that of this loss, whatever parts the step is cut into to fit
-into memory, and whatever processes share it. Random numbers are seeded in each step. So a training
-that was killed continues from its last checkpoint and ends with the same weights, bit for bit.
+into memory, and whatever processes share it; only dropout is drawn by each process for its texts.
+Random numbers are seeded in each step. So a training that was killed continues from its last
+checkpoint and, with as many processes as before, ends with the same weights, bit for bit.
 
 The loop is wsal's own: steps planned by tokens, steps cut to fit into memory, partial embedding
 tables and exact resumption would each mean working around the Trainer of transformers.
@@ -55,7 +56,7 @@ def train(
     optimizer.freeze(model, run.settings)
     with (
         fast_products(classifier.hardware),
-        only_used(model, objective.used()),
+        only_used(model, processes.run_on_leader(objective.used)),
         metered(classifier, plan, objective, run) as meter,
     ):
         training = Training(replace(classifier, model=model), objective, plan, run)
@@ -106,14 +107,13 @@ class Training:
             max_tokens = self.memory.max_tokens
             if self.device.type == "cuda":
                 next_parts = prefetcher.submit(self._parts, self.progress.step + 1)
-            norm = self._step(parts)
+            is_due = time.monotonic() - saved >= self.hardware.save_seconds
+            norm, stop, save = self._step(parts, sigterm, save=is_due)
             if self.memory.max_tokens < max_tokens:
                 next_parts = None  # it was cut into parts that are too large
-            stop = self._log(meter, norm, stop=sigterm.seen)
+            self._log(meter, norm)
             self._look()
-            # Between two reports each process has a part of the loss, and only one process saves.
-            may_save = processes.count() == 1 or self.progress.step % LOG_STEPS == 0
-            if stop or (may_save and time.monotonic() - saved >= self.hardware.save_seconds):
+            if stop or save:
                 self._save()
                 saved = time.monotonic()
             if stop:
@@ -135,14 +135,17 @@ class Training:
             parts = [{k: v.pin_memory() for k, v in part.items()} for part in parts]
         return parts
 
-    def _step(self, parts: list[Batch]) -> Tensor:
-        """Run one optimizer step; returns the norm of its gradient."""
+    def _step(
+        self, parts: list[Batch], sigterm: SigtermGuard, *, save: bool
+    ) -> tuple[Tensor, bool, bool]:
+        """Run an optimizer step; returns the norm of its gradient, and whether to stop and save."""
         step = self.progress.step
-        while not self._backward(parts, step):
+        while (loss := self._backward(parts, step)) is None:
             self.optimizer.zero_grad()
             self.memory.shrink(int(self.objective.lengths[self.plan[step]].max()))
             parts = self._parts(step)
-        processes.all_reduce_gradients(self.weights)
+        stop, save = processes.share_step(self.weights, loss, (sigterm.seen, save))
+        self.loss_sum += loss
         norm = optimizer.clip(self.optimizer, self.weights, self.settings.max_grad_norm)
         self.guard.before_step(norm)
         share = optimizer.rate(step, len(self.plan), self.settings)
@@ -153,10 +156,10 @@ class Training:
             with torch.no_grad():
                 optimizer.update_mean(self.mean, self.weights, step, self.settings)
         self.progress.step += 1
-        return norm
+        return norm, stop, save
 
-    def _backward(self, parts: list[Batch], step: int) -> bool:
-        """Add up the gradients of a step's parts; False if memory ran out."""
+    def _backward(self, parts: list[Batch], step: int) -> Tensor | None:
+        """Add up the gradients of a step's parts; returns the loss, or None if memory ran out."""
         n_texts = len(self.plan[step])
         total = torch.zeros_like(self.loss_sum)
         with out_of_memory() as errors:
@@ -164,10 +167,7 @@ class Training:
                 loss = losses.sum() / n_texts
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
-        if errors:
-            return False
-        self.loss_sum += total
-        return True
+        return None if errors else total
 
     def _losses(self, parts: list[Batch], step: int) -> Iterator[tuple[Batch, Tensor]]:
         """Each part of a step with the losses of its texts; the same every time."""
@@ -187,21 +187,18 @@ class Training:
             ]
         return [self.classifier.text(ids) for part in pieces for ids in part]
 
-    def _log(self, meter: ThroughputMeter, norm: Tensor, *, stop: bool) -> bool:
-        """Report the loss now and then; returns whether all processes have to stop."""
+    def _log(self, meter: ThroughputMeter, norm: Tensor) -> None:
+        """Report the loss now and then."""
         step = self.progress.step
         meter.advance(self.plan[step - 1])
         if step % LOG_STEPS and step != len(self.plan):
-            return stop and processes.count() == 1
-        sums = torch.cat([self.loss_sum, torch.full_like(self.loss_sum, float(stop))])
-        processes.all_reduce([sums])
-        self.loss_sum.zero_()
+            return
         reported = self.progress.loss[-1][0] if self.progress.loss else 0
-        loss = float(sums[0]) / (step - reported)
+        loss = float(self.loss_sum) / (step - reported)
+        self.loss_sum.zero_()
         self.guard.check(step, self._bad_texts, self.weights, loss)
         self.progress.loss.append([step, round(loss, 6)])
         meter.report(step, loss, float(norm), self.optimizer.param_groups[-1]["lr"])
-        return bool(sums[1] > 0)
 
     def _look(self) -> None:
         """Score the dev split every `look_steps`, and keep the weights if they are the best."""
@@ -225,14 +222,15 @@ class Training:
 
     def _save(self) -> None:
         self.guard.check(self.progress.step, self._bad_texts, self.weights)
-        if not processes.is_leader():
-            return
+        if processes.is_leader():
+            checkpoints.save(self.training_run.scratch, self._checkpoint())
+
+    def _checkpoint(self) -> Checkpoint:
         self.progress.memory = [self.memory.max_tokens, int(self.memory.recomputes)]
-        tensors = self._named_tensors() | optimizer.moments(self.optimizer)
-        checkpoints.save(self.training_run.scratch, Checkpoint(self.progress, tensors))
+        return Checkpoint(self.progress, self._named_tensors() | optimizer.moments(self.optimizer))
 
     def _restore(self) -> None:
-        checkpoint = checkpoints.newest(self.training_run.scratch)
+        checkpoint = checkpoints.of_leader(self.training_run.scratch, self._checkpoint)
         if checkpoint is None:
             return
         self.progress = checkpoint.progress

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wsal import tables
 from wsal.arrays import Mask, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import gain, macro_f1
 from wsal.evaluation.sample import Sample
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import usable
 from wsal.seeding import random_of, rng
 
 COMPARED = 20_000  # texts whose weak labels are compared, at most
@@ -50,7 +51,7 @@ def distance_between(before: Artifact, after: Artifact, seed: int, scratch: Path
     """`distance` of two weak labels of one pool, on a sample of the texts that either trains on."""
     rows = compared_rows(usable(before), usable(after), seed)
     probs = (
-        weak_targets(weak, rows, scratch / name)[0]
+        tables.write_probs(weak.path / "weak_labels.parquet", rows, scratch / f"{name}.npy")
         for name, weak in (("before", before), ("after", after))
     )
     return distance(*probs)

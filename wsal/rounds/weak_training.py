@@ -15,7 +15,7 @@ from wsal.llm.settings import LLMSettings
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, dev_texts
-from wsal.rounds.weak_labels import confidence_weights, usable, weak_targets
+from wsal.rounds.weak_labels import usable, weak_targets
 from wsal.rounds.weak_set import NO_ROWS, Predicted
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
@@ -83,25 +83,23 @@ def train_on_weak_labels(
         classifier,
         read_tokens(tokens.path / "pool"),
         used,
-        lambda rows: with_gold(*weak_targets(weak_labels, rows, scratch / "pretrain"), rows, *gold),
+        lambda rows: weak_targets(
+            weak_labels, rows, scratch / "pretrain", lambda probs: put_gold(probs, rows, *gold)
+        ),
         answered_rows(weak_labels),
     )
     return classifier, facts, predicted
 
 
-def with_gold(
-    probs: Probs, weights: np.ndarray, rows: Rows, gold_rows: Rows, gold: Classes
-) -> tuple[Probs, np.ndarray]:
-    """Weak labels of `rows`, and how much each counts, with gold in place of some.
+def put_gold(probs: Probs, rows: Rows, gold_rows: Rows, gold: Classes) -> None:
+    """Put gold in the place of weak labels of some of the `rows`.
 
     >>> half = np.array([[0.5, 0.5], [0.5, 0.5]])
-    >>> with_gold(half, np.ones(2), np.array([3, 8]), np.array([8]), np.array([1]))[0].tolist()
+    >>> put_gold(half, np.array([3, 8]), np.array([8]), np.array([1]))
+    >>> half.tolist()
     [[0.5, 0.5], [0.0, 1.0]]
     """
     known = np.isin(rows, gold_rows)
-    if not known.any():
-        return probs, weights
     order = np.argsort(gold_rows)
     at = order[np.searchsorted(gold_rows, rows[known], sorter=order)]
     probs[known] = np.eye(probs.shape[1], dtype=np.float32)[gold[at]]
-    return probs, confidence_weights(probs)

@@ -1,10 +1,11 @@
 """Carry out a command on a run folder: one stage, the loop, or everything."""
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from wsal import processes
 from wsal.active.stopping import stop_verdicts
@@ -20,6 +21,9 @@ from wsal.run.pipeline import Outcome, disk_errors, follow, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
 
+LOCK_SECONDS = 180
+"""How long processes that torchrun may restart wait for the run folder: so long, a file server may
+keep it locked for a machine that failed, and a leader that has lost the others may live on."""
 Report = Callable[[Outcome | str], None]
 """Receives the outcome of each stage, and lines about the rules that end the loop."""
 
@@ -147,12 +151,21 @@ def locked(run_dir: Path) -> Iterator[None]:
     Raises:
         BusyError: another process holds it.
     """
+    until = time.monotonic() + (LOCK_SECONDS if processes.may_restart() else 0)
     with (run_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(
-                f"another wsal process works on {run_dir}; wait for it, or give this run another "
-                "name (name=...)"
-            ) from error
+        while not _took(lock):
+            if time.monotonic() >= until:
+                raise BusyError(
+                    f"another wsal process works on {run_dir}; wait for it, or give this run "
+                    "another name (name=...)"
+                )
+            time.sleep(1)
         yield
+
+
+def _took(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Run a stage: open what it reads, skip it if it is up to date, seal what it wrote."""
 
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
         if stage.reuses:
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         if stage.shared:
-            processes.broadcast((name, str(work), number))
+            processes.broadcast((name, str(work), number, os.nice(0)))
         facts.update(stage.function(name)(work, **inputs, **built))
     if name == "select":
         withdraw(out.parent)
@@ -93,7 +94,8 @@ def origin_of(
 def follow(run_dir: Path, components: Components) -> None:
     """Take part in each stage that the leader of several processes announces; write nothing."""
     while message := processes.broadcast():
-        name, work, number = message
+        name, work, number, niceness = message
+        os.nice(max(0, niceness - os.nice(0)))  # as the leader, beside a page that people answer on
         stage = STAGES[name]
         nouns = names_used(stage.reads, components.built.get("llm"))
         inputs = {noun: read(run_dir, noun, number) for noun in nouns}
