@@ -191,9 +191,8 @@ def _export(facts: Facts) -> str:
         f"{name} {result if isinstance(result, str) else format(result, '.2%')}"
         for name, result in facts["formats"].items()
     )
-    return f"{facts['folder']}; " + (
-        f"agreement with torch: {formats}" if formats else "torch only"
-    )
+    shown = f"agreement with torch: {formats}" if formats else "torch only"
+    return f"{facts['folder']}; {shown}"
 
 
 def _quality(facts: Facts) -> str:
