@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ from wsal.files.streams import utf8_stream
 
 logger = logging.getLogger(__name__)
 
+P = TypeVar("P", bound=Place)
 Note = Callable[[str], None]
 """A function that is called with a sentence on how a file was read."""
 
@@ -82,7 +83,7 @@ def numbered_table(
     return NumberedTable(frame, rows.tolist(), tables[0].advice)
 
 
-def files_of(path: Place) -> list[Place]:
+def files_of(path: P) -> list[P]:
     """The file itself, or the tables in a folder, sorted by name; all of the same kind.
 
     Raises:
@@ -90,7 +91,7 @@ def files_of(path: Place) -> list[Place]:
     """
     if not path.is_dir():
         return [path]
-    places: list[Place] = [*path.iterdir()]
+    places = cast(list[P], [*path.iterdir()])
     visible = [p for p in places if p.name[0] not in "._" and p.is_file()]
     visible.sort(key=lambda place: place.name)
     kinds = {file: _suffix(file) for file in visible}

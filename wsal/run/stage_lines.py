@@ -14,7 +14,7 @@ UNMEASURED = "no gold labels to measure on"
 
 def _prepare(facts: Facts) -> str:
     n_bad, shards = facts.get("n_bad_records"), facts.get("rows_of_shards")
-    bad = f"; {n_bad:,} records could not be parsed: pool/bad_records.jsonl" if n_bad else ""
+    bad = f"; records that cannot be parsed: {n_bad:,}, in pool/bad_records.jsonl" if n_bad else ""
     return (
         f"{facts['n_rows']:,} rows -> pool {facts['n_pool']:,}"
         f"{f' in {len(shards)} files' if shards else ''}, dev {facts['n_dev']:,}, "
@@ -191,9 +191,8 @@ def _export(facts: Facts) -> str:
         f"{name} {result if isinstance(result, str) else format(result, '.2%')}"
         for name, result in facts["formats"].items()
     )
-    return f"{facts['folder']}; " + (
-        f"agreement with torch: {formats}" if formats else "torch only"
-    )
+    shown = f"agreement with torch: {formats}" if formats else "torch only"
+    return f"{facts['folder']}; {shown}"
 
 
 def _quality(facts: Facts) -> str:
