@@ -64,6 +64,7 @@ class VoteWork:
 
     def start(self) -> WorkOnShard:
         """Compile the rules, and let those that learn from texts do so."""
+        give_back()
         sizes = tables.rows_of_shards(self.table)
         firsts = np.cumsum([0, *sizes]).tolist()
 
