@@ -11,6 +11,7 @@ from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.artifacts import Facts
 from wsal.labels import LabelSet
+from wsal.launch.memory import give_back
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.rounds.pool_gold import gold_of_shard
 from wsal.rounds.rule_embedding import embed_for_rules
@@ -63,6 +64,7 @@ class VoteWork:
 
     def start(self) -> WorkOnShard:
         """Compile the rules, and let those that learn from texts do so."""
+        give_back()
         sizes = tables.rows_of_shards(self.table)
         firsts = np.cumsum([0, *sizes]).tolist()
 
@@ -96,6 +98,7 @@ class VoteWork:
             if gold is not None:
                 schemas[REPORTED_FILE] = REPORTED
             tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
+            give_back()
             if gold is None:
                 return {"failures": dict(context.failures)}
             total = VoteCounts.joined(counts)

@@ -15,6 +15,7 @@ from wsal.arrays import Classes
 from wsal.artifacts import Artifact, Facts
 from wsal.label_models.base import FittedLabelModel
 from wsal.labels import LabelSet
+from wsal.launch.memory import give_back
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.launch.shards import work_on_shards
 from wsal.rounds.answered import ANSWERED_FILE, rules_alone
@@ -91,6 +92,7 @@ class WeakWork:
             if self.llm is not None:
                 schemas[RULES_FILE] = tables.RULES_ALONE
             tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
+            give_back()
             return {"n_covered": n_covered}
 
         return work
