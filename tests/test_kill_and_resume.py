@@ -21,6 +21,7 @@ RUN = [
     "experiment=smoke",
     "hardware.save_seconds=0",
     "retrain.distance=0",
+    "active.query_size=20",
 ]
 STAGES = (
     "pool", "votes", "weak_labels", "tokens", "pretrained", "embeddings", "rounds/001/query",
