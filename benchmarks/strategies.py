@@ -12,6 +12,7 @@ Each finished learning curve is written to --out at once: a run that was stopped
 import argparse
 import json
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from weak_sets import plain
 
 from wsal.active.candidates import Candidates, Labelled
 from wsal.active.proxy import fit_proxy
-from wsal.active.shortlist import rare_rows, shortlist
+from wsal.active.shortlist import Search, chosen, rare_rows, search
 from wsal.active.wrappers import candidate_sizes
 from wsal.building import build
 from wsal.evaluation.metrics import evaluate
@@ -92,19 +93,17 @@ def trained(fixed, start, known, draw):
 
 def candidates(fixed, head, known, frame, strategy, draw):
     """Candidates as `wsal select` makes them, and their rows in the pool."""
-    free = np.ones(len(fixed.gold), dtype=bool)
-    free[known] = free[frame] = False
-    left = np.flatnonzero(free)
+    taken = np.union1d(known, frame).astype(np.int64)
     n_random, n_unsure = candidate_sizes(strategy, len(known), N_CANDIDATES)
-    drawn = draw.permutation(left)[:n_random]
-    rows = np.sort(drawn)
+    wanted = Search(n_unsure, int(draw.integers(2**31)), taken, n_drawn=n_random)
     if n_unsure:
-        rare = fixed.embeddings[known[rare_rows(fixed.gold[known])]] if len(known) else known
-        proxy = fit_proxy(fixed.embeddings[frame], probabilities(head, fixed.features[frame]))
-        listed = shortlist(
-            fixed.embeddings, left, np.zeros(len(left), np.float32), rare, proxy, n_unsure, draw
+        wanted = replace(
+            wanted,
+            proxy=fit_proxy(fixed.embeddings[frame], probabilities(head, fixed.features[frame])),
+            rare=fixed.embeddings[known[rare_rows(fixed.gold[known])]] if len(known) else None,
         )
-        rows = np.union1d(drawn, listed)
+    listed, drawn = chosen(wanted, search(wanted, fixed.embeddings))
+    rows = np.union1d(drawn, listed)
     labelled = Labelled(
         fixed.embeddings[known], probabilities(head, fixed.features[known]), fixed.gold[known]
     )
@@ -129,9 +128,9 @@ def curve(fixed, strategy, seed):
         draw = rng(seed, "shortlist", number)
         offered, rows = candidates(fixed, head, known, frame, strategy, draw)
         begun = time.perf_counter()
-        chosen = strategy.select(offered, n_gold - len(known), rng(seed, "select", number))
+        selection = strategy.select(offered, n_gold - len(known), rng(seed, "select", number))
         seconds = time.perf_counter() - begun
-        known = np.concatenate([known, rows[chosen.rows]])
+        known = np.concatenate([known, rows[selection.rows]])
         head = trained(fixed, start, known, rng(seed, "replay", number))
         found = evaluate(
             probabilities(head, fixed.test_features), fixed.test_gold, fixed.test_weights,

@@ -21,6 +21,7 @@ RUN = [
     "experiment=smoke",
     "hardware.save_seconds=0",
     "retrain.distance=0",
+    "active.query_size=20",
 ]
 STAGES = (
     "pool", "votes", "weak_labels", "tokens", "pretrained", "embeddings", "rounds/001/query",
@@ -122,7 +123,7 @@ def test_killed_in_each_stage_in_turn_it_ends_as_an_undisturbed_run(tmp_path):
     for summary in summaries:
         del summary["seconds"]
     assert summaries[0] == summaries[1]
-    assert [r["n_gold"] for r in summaries[0]["rounds"]] == [0, 10, 20]
+    assert [r["n_gold"] for r in summaries[0]["rounds"]] == [0, 20, 40]
 
 
 BY_PEOPLE = ("annotate", *RUN[4:], "annotator=file")

@@ -58,7 +58,7 @@ def work_after(launcher, script, work):
 
 
 def test_two_processes_repeat_weak_training_as_one_does(wsal, tokenised):
-    again = (*SMOKE, "retrain.distance=0")
+    again = (*SMOKE, "retrain.distance=0", "active.query_size=20")
     wsal("run", *again, "export=hf")
     place = tokenised / "runs/t/rounds/002/retrained"
 

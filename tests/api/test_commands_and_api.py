@@ -11,7 +11,10 @@ from wsal.config.composed import rules_in
 from wsal.data.catalog import Catalog
 from wsal.presets import CONF_DIR
 
-SMOKE = ("experiment=smoke", "name=t", "active.rounds=2", "encoder.precision=fp32")
+SMOKE = (
+    "experiment=smoke", "name=t", "active.rounds=2", "active.query_size=20",
+    "encoder.precision=fp32",
+)  # fmt: skip
 PRETRAIN = {"epochs": 2, "lr": 2e-3}
 FINETUNE = {"steps": 12, "lr": 2e-3}
 
@@ -36,7 +39,7 @@ def loop_through_api(evaluation, retrain, **data):
     gold = dict(pool.records.select("id", "label").iter_rows())
     queries = []
     for _ in range(2):
-        query = loop.ask(10)
+        query = loop.ask(20)
         queries.append(query.ids)
         loop.tell({text_id: pool.labels[gold[text_id]] for text_id in query.ids})
     return queries, loop
