@@ -29,7 +29,9 @@ TINY = (
     "encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100",
     "export.n_parity_texts=16",
 )  # fmt: skip
-ELSEWHERE = ("submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb", "encoder.path")
+ELSEWHERE = (
+    "submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb", "encoder.path",
+)  # fmt: skip
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
 HOW_TO = ("rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster", "ray")
