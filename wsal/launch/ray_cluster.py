@@ -62,8 +62,8 @@ def join(address: str | None) -> None:
         raise ConfigError(
             f"ray.address is {address}, but this machine could not join a Ray cluster there: "
             f"{reason}; start one with `ray start --head`, and join it on every other machine, "
-            "also on this one, with `ray start --address=HOST:6379`, all with RAY_AUTH_MODE=token and "
-            "the same token (`ray get-auth-token --generate`)"
+            "also on this one, with `ray start --address=HOST:6379`, all with RAY_AUTH_MODE=token "
+            "and the same token (`ray get-auth-token --generate`)"
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
