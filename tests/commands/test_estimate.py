@@ -26,7 +26,9 @@ def table(tmp_path_factory):
     """A third of the rows repeat the text of another, and 60 have none."""
     path = tmp_path_factory.mktemp("table") / "products.parquet"
     titles = [f"red kettle {i % 360} l" if i % 10 else None for i in range(N)]
-    frame = pl.DataFrame({"title": titles, "brand": ["b"] * N, "id": range(N)})
+    frame = pl.DataFrame(
+        {"title": titles, "brand": ["b"] * N, "description": ["d"] * N, "id": range(N)}
+    )
     frame = frame.sample(fraction=1.0, shuffle=True, seed=0)
     frame.write_parquet(path, row_group_size=50)
     return path

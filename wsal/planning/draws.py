@@ -38,7 +38,8 @@ def between(low: float, high: float, random: np.random.Generator) -> Draws:
     """
     first, last = np.log(low), np.log(high)
     drawn = random.uniform(first, last, N_DRAWS)
-    return np.exp(np.concatenate([[(first + last) / 2], drawn]))
+    draws: Draws = np.exp(np.concatenate([[(first + last) / 2], drawn]))
+    return draws
 
 
 def ratio(parts: Sequence[float], sizes: Sequence[float], random: np.random.Generator) -> Draws:

@@ -216,7 +216,8 @@ def _prepare(job: Job, sample: Sample, folder: Path, random: np.random.Generator
         work(rows)
         seconds.append(perf_counter() - start)
     reading = ratio(sample.seconds, sample.n_read, random)
-    return reading + ratio(seconds, [*map(len, sample.blocks)], random)
+    total: Draws = reading + ratio(seconds, [*map(len, sample.blocks)], random)
+    return total
 
 
 def _mean(values: np.ndarray, random: np.random.Generator) -> Draws:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
@@ -44,7 +44,8 @@ def plan_table(plan: Plan, cluster: Cluster) -> Table:
     shown = (*plan.stages, plan.total)
     used = [head for head in HEADS if any(_cells(line)[head] for line in shown)]
     for head in used:
-        table.add_column(head, justify="left" if head in ("stage", "rate") else "right")
+        side: Literal["left", "right"] = "left" if head in ("stage", "rate") else "right"
+        table.add_column(head, justify=side, overflow="fold")
     for number, line in enumerate(shown):
         is_last = number >= len(plan.stages) - 1
         table.add_row(*(_cells(line)[head] for head in used), end_section=is_last)
@@ -119,7 +120,7 @@ def _cells(line: Line) -> dict[str, str]:
 
 def _cell(value: Figure | None) -> str:
     """The number and, below it, its interval."""
-    return "" if value is None else "\n".join(_parts(value, "–"))
+    return "" if value is None else "\n".join(_parts(value, " to "))
 
 
 def _shown(value: Figure) -> str:
