@@ -237,7 +237,8 @@ def weak_targets(
     def write() -> np.ndarray:
         probs = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, path)
         change(probs)
-        probs.flush()
+        if isinstance(probs, np.memmap):
+            probs.flush()  # to the other machines
         return confidence_weights(probs)
 
     processes.wait_for_all()  # one may still read what the call before has written
