@@ -1,6 +1,5 @@
 """Votes as the label model reads them; weak labels as the label model writes them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
 
-from wsal import processes, tables
+from wsal import tables
 from wsal.arrays import Classes, Prior, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
@@ -219,31 +218,6 @@ def usable(weak_labels: Artifact) -> Rows:
     """The rows of the pool whose weak label is trained on."""
     used = tables.column(weak_labels.path / "weak_labels.parquet", "used")
     return np.flatnonzero(used.to_numpy())
-
-
-def weak_targets(
-    weak_labels: Artifact,
-    rows: Rows,
-    scratch: Path,
-    change: Callable[[Probs], None] = lambda _: None,
-) -> tuple[Probs, np.ndarray]:
-    """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average.
-
-    All processes of a torchrun call this. The leader writes one file, after `change` has edited the
-    weak labels, and all map it into memory, so that each reads the texts of its steps alone.
-    """
-    path = scratch / "targets.npy"
-
-    def write() -> np.ndarray:
-        probs = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, path)
-        change(probs)
-        if isinstance(probs, np.memmap):
-            probs.flush()  # to the other machines
-        return confidence_weights(probs)
-
-    processes.wait_for_all()  # one may still read what the call before has written
-    weights = processes.run_on_leader(write)
-    return np.load(path, mmap_mode="r", allow_pickle=False), weights
 
 
 def confidence_weights(probs: Probs) -> np.ndarray:
