@@ -83,8 +83,8 @@ def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, tokenised):
     assert done.returncode == 1
     assert done.stderr.count("error: ") == 1
     assert "runs/t/tokens has no manifest.json" in done.stderr
-    refused = wsal("pretrain", *SMOKE, "processes=2", check=False)
-    assert "launcher=torchrun" in refused.stderr
+    refused = wsal("pretrain", *SMOKE, "launcher=ray", "processes=2", check=False)
+    assert "launcher=local or torchrun" in refused.stderr
 
 
 SIGTERM_IN_STEP_5 = """

@@ -130,8 +130,9 @@ def test_a_process_ends_where_another_is_lost(tmp_path, how, message):
         try:
             assert leader.wait(120) == 1
         finally:
-            leader.kill()
-            other.kill()
+            for process in (leader, other):
+                process.kill()
+                process.wait()
     assert message in (tmp_path / "errors").read_text()
 
 

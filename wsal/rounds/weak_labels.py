@@ -1,14 +1,12 @@
 """Weak labels: what a label model makes of votes, and how good that is."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wsal import processes, tables
-from wsal.arrays import Mask, Prior, Probs, Rows
+from wsal import tables
+from wsal.arrays import Mask, Prior, Probs
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
@@ -172,30 +170,6 @@ def usable(weak_labels: Artifact) -> Mask:
     """Whether the weak label of each text of the pool is trained on, `(texts,)`."""
     used: Mask = tables.column(weak_labels.path / "weak_labels.parquet", "used").to_numpy()
     return used
-
-
-def weak_targets(
-    weak_labels: Artifact,
-    rows: Rows,
-    scratch: Path,
-    change: Callable[[Probs], None] = lambda _: None,
-) -> tuple[Probs, np.ndarray]:
-    """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average.
-
-    All processes of a torchrun call this. The leader writes one file, after `change` has edited the
-    weak labels, and all map it into memory, so that each reads the texts of its steps alone.
-    """
-    path = scratch / "targets.npy"
-
-    def write() -> np.ndarray:
-        probs = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, path)
-        change(probs)
-        probs.flush()
-        return confidence_weights(probs)
-
-    processes.wait_for_all()  # one may still read what the call before has written
-    weights = processes.run_on_leader(write)
-    return np.load(path, mmap_mode="r", allow_pickle=False), weights
 
 
 def confidence_weights(probs: Probs) -> np.ndarray:

@@ -15,8 +15,9 @@ from wsal.llm.settings import LLMSettings
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, dev_texts
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import usable
 from wsal.rounds.weak_set import NO_ROWS, Predicted
+from wsal.rounds.weak_targets import weak_targets
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import AdaptSettings, PretrainSettings, SelfTrainingSettings

@@ -27,8 +27,9 @@ from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
-from wsal.rounds.weak_labels import usable, weak_targets
+from wsal.rounds.weak_labels import usable
 from wsal.rounds.weak_set import read_predicted
+from wsal.rounds.weak_targets import weak_targets
 from wsal.seeding import rng
 from wsal.settings import AmplifySettings, EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import FinetuneSettings
