@@ -30,10 +30,6 @@ class Runs:
         if sum(map(len, self._waiting)) >= self.rows_of_run:
             self._write()
 
-    def __len__(self) -> int:
-        """How many partitions there are."""
-        return self.n_partitions if self._bounds else 1
-
     def partitions(self) -> Iterator[np.ndarray]:
         """The keys of each partition."""
         if not self._bounds:
