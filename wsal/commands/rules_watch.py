@@ -115,8 +115,7 @@ def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     records = tables.read(pool.path / "pool.parquet")
-    n = len(records)
-    if n > most:
+    if (n := len(records)) > most:
         records = records[np.sort(rng(0, "watch").permutation(n)[:most])]
     gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
     joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
