@@ -11,7 +11,7 @@ from record import row, show
 from rich.progress import track
 from sklearn.metrics import f1_score
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import Artifact
 from wsal.evaluation.estimates import accuracy, gain, macro_f1
 from wsal.evaluation.sample import Sample
@@ -34,7 +34,7 @@ def compare(run_dir, number):
     """Rows: the root mean square error of each, for accuracy and macro-F1."""
     pool, embeddings = Artifact.open(run_dir / "pool"), Artifact.open(run_dir / "embeddings")
     classifier = Artifact.open(folder(run_dir, STAGES["finetune"].writes, number))
-    gold_of = dict(tables.read(pool.path / "gold.parquet", tables.GOLD).iter_rows())
+    gold_of = dict(tables.read(pool.path / "gold.parquet", schemas.GOLD).iter_rows())
     frame = read_frame(pool, Artifact.open(folder(run_dir, STAGES["select"].writes, 1)))
     ids = tables.take(pool.path / "pool.parquet", frame.rows)["id"]
     gold = np.array([gold_of[row_id] for row_id in ids], dtype=np.int64)

@@ -11,7 +11,7 @@ import torch
 from label_sets import configured, file_of
 from minilm import MINILM, fresh
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.head import PULL_TO_FRESH, features_of, last_layer
 from wsal.classifier.inference import predict
@@ -75,7 +75,7 @@ def compute(name, file, work):
     run = configured(name, file, work / "runs" / name, *SMALL)
     found = {stage: run_stage(run.run_dir, stage, run.components).artifact for stage in STAGES}
     pool = tables.read(found["prepare"].path / "pool.parquet")
-    gold = tables.read(found["prepare"].path / "gold.parquet", tables.GOLD)
+    gold = tables.read(found["prepare"].path / "gold.parquet", schemas.GOLD)
     test = tables.read(found["prepare"].path / "test.parquet")
     classes = pool.join(gold, on="id", how="left", maintain_order="left")["label"]
     known = np.flatnonzero(classes.is_not_null().to_numpy())

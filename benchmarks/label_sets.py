@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from product_texts import DATA
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.config.composed import check
 from wsal.labels import LabelSet
 from wsal.presets import CONF_DIR
@@ -148,7 +148,7 @@ def known(name, file, work):
     """
     run = configured(name, file, work / "prepared" / name, rules="none")
     folder = run_stage(run.run_dir, "prepare", run.components).artifact
-    gold = tables.read(folder.path / "gold.parquet", tables.GOLD)
+    gold = tables.read(folder.path / "gold.parquet", schemas.GOLD)
     pool = tables.read(folder.path / "pool.parquet").join(
         gold, on="id", how="inner", maintain_order="left"
     )

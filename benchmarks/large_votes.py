@@ -18,7 +18,7 @@ import polars as pl
 from record import in_child, peak_mib, row, show
 from titles import keyword_lists, regexes, titles
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import Artifact, create
 from wsal.labels import LabelSet
 from wsal.rules.patterns import Keyword, Regex
@@ -48,9 +48,9 @@ def write_pool(folder, n):
                 n_copies=1,
                 fields=pl.struct(brand=heads[:size].str.extract(r"^(\S+)")),
             )
-            schema = tables.records_schema(["brand"])
+            schema = schemas.records_schema(["brand"])
             tables.write(records, shard_path(work / "pool.parquet", k, n_shards), schema)
-        tables.write(pl.DataFrame(schema=tables.GOLD), work / "gold.parquet", tables.GOLD)
+        tables.write(pl.DataFrame(schema=schemas.GOLD), work / "gold.parquet", schemas.GOLD)
         facts |= {"labels": list(LABELS.names)}
 
 

@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.data.records import label_set, to_records
 from wsal.text import same_text
 
@@ -22,11 +22,11 @@ def prepare_slowly(rows, layout, seed, out):
     for name in ("pool", "dev", "test"):
         table = keep_once(records, name).with_columns(as_class)
         if len(table):
-            schema = tables.records_schema(layout.fields, gold=name != "pool")
+            schema = schemas.records_schema(layout.fields, gold=name != "pool")
             tables.write(table, out / f"{name}.parquet", schema)
         if name == "pool":
             gold = table.drop_nulls("label").select("id", "label")
-            tables.write(gold, out / "gold.parquet", tables.GOLD)
+            tables.write(gold, out / "gold.parquet", schemas.GOLD)
     return labels
 
 

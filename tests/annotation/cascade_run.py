@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas, tables
 from wsal.annotation.answers import read_annotations
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.artifacts import Artifact
@@ -59,12 +59,12 @@ class Run:
         weak = pl.DataFrame({"id": ids, "n_votes": p > 0, "used": p > 0}).with_columns(
             probs=pl.Series(probs, dtype=pl.Array(pl.Float32, len(self.labels)))
         )
-        schema = tables.weak_schema(len(self.labels))
+        schema = schemas.weak_schema(len(self.labels))
         self._artifact("weak_labels", {}, pool, lambda out: tables.write(
             weak, out / "weak_labels.parquet", schema))  # fmt: skip
         votes = pl.DataFrame({"id": ids})
         self._artifact("votes", {}, pool, lambda out: tables.write(
-            votes, out / "votes.parquet", tables.votes_schema([])))  # fmt: skip
+            votes, out / "votes.parquet", schemas.votes_schema([])))  # fmt: skip
         vectors = np.random.default_rng(0).normal(size=(len(texts), 8)) * 0.3
         vectors = (vectors + np.repeat(np.eye(3, 8), 20, axis=0)).astype(np.float16)
         self._artifact("embeddings", {}, pool, lambda out: np.save(out / "embeddings.npy", vectors))
@@ -76,9 +76,9 @@ class Run:
             records = pl.DataFrame({"id": ids, "text": texts, "n_copies": 1}).with_columns(
                 fields=pl.struct(title=pl.col("text"))
             )
-            tables.write(records, out / "pool.parquet", tables.records_schema(["title"]))
+            tables.write(records, out / "pool.parquet", schemas.records_schema(["title"]))
             gold = pl.DataFrame({"id": ids, "label": [LABELS.index(gold_of(t)) for t in texts]})
-            tables.write(gold, out / "gold.parquet", tables.GOLD)
+            tables.write(gold, out / "gold.parquet", schemas.GOLD)
 
         return write
 
@@ -98,13 +98,13 @@ class Run:
             .then(pl.lit(EARLY_REASON))
             .otherwise(pl.lit("margin 0.1")),
             purpose=pl.when(pl.col("text").is_in(list(evaluate)))
-            .then(pl.lit(tables.EVALUATE))
-            .otherwise(pl.lit(tables.TRAIN)),
+            .then(pl.lit(schemas.EVALUATE))
+            .otherwise(pl.lit(schemas.TRAIN)),
         )
         facts = {"round": number, "labels": list(LABELS), "n_evaluation": len(evaluate)}
         inputs = {"pool": Artifact.open(self.path / "pool").digest}
         self._artifact(f"rounds/{number:03d}/query", facts, inputs, lambda out: tables.write(
-            table, out / "query.parquet", tables.QUERY))  # fmt: skip
+            table, out / "query.parquet", schemas.QUERY))  # fmt: skip
 
     def _artifact(self, place, facts, inputs, write):
         with artifacts.create(self.path / place, {}, inputs) as (out, own_facts):
@@ -133,7 +133,7 @@ class Done:
         self.digest, path = outcome.artifact.digest, outcome.artifact.path
         self.table = read_annotations(path / "annotations.parquet")
         answers = path / "llm_answers.parquet"
-        self.llm = tables.read(answers, tables.LLM_ANSWERS) if answers.exists() else None
+        self.llm = tables.read(answers, schemas.LLM_ANSWERS) if answers.exists() else None
 
     def labels(self, by):
         """Text -> label, of an annotator."""

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wsal import tables
+from wsal import schemas
 from wsal.active.label_issues import find_issues, out_of_fold
 from wsal.annotation.annotators import LOOK_ALIKES, Oracle
 from wsal.annotation.answers import majority_labels
@@ -31,7 +31,7 @@ def test_without_settings_every_answer_is_right_and_takes_five_seconds():
     gold, table = answers(Oracle())
     assert (answered_classes(table) == gold).all()
     assert set(table["seconds"]) == {5.0}
-    assert dict(table.schema) == {k: v() for k, v in tables.ANSWERS.items()}
+    assert dict(table.schema) == {k: v() for k, v in schemas.ANSWERS.items()}
 
 
 def test_so_many_are_wrong_and_so_many_are_skipped():

@@ -10,7 +10,7 @@ from helpers import write_shards
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.answers import (
@@ -79,7 +79,7 @@ def asked(run, texts=None, predicted=0, number=1):
     frame = records.with_columns(stratum=pl.int_range(pl.len()))
     return artifact(
         run / f"rounds/{number:03d}/query", {"round": number, "labels": pool.facts["labels"]},
-        query=(query, tables.QUERY), frame=(frame, tables.FRAME),
+        query=(query, schemas.QUERY), frame=(frame, schemas.FRAME),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wsal import tables
+from wsal import schemas
 from wsal.annotation import audit
 from wsal.annotation.audit import KNOWN, calibration_of, lower_bounds, returned_classes, with_people
 
@@ -76,7 +76,7 @@ def test_people_and_only_people_judge():
     table = pl.DataFrame(given, schema=["text", "label", "annotator"], orient="row")
     people = with_people(answers, table)["people"].to_list()
     assert people == [None, "c", None]
-    assert tables.LLM_PREFIX == "llm:"
+    assert schemas.LLM_PREFIX == "llm:"
 
 
 def test_agreement_with_rules_counts_until_people_have_judged_enough():

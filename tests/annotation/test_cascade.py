@@ -8,7 +8,7 @@ import pytest
 from annotation.cascade_run import LABELS, Run, gold_of, says
 from llm.fake_server import FakeServer
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas, tables
 from wsal.annotation import audit
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.early import open_in_journal
@@ -286,7 +286,7 @@ def test_what_the_rules_say_without_the_model_counts(run, server):
     records = pl.read_parquet(run.path / "pool/pool.parquet")
     label = pl.when(pl.col("text") == "cup 1").then(LABELS.index("Tea")).otherwise(-1)
     alone = records.select("id", label=label, probability=0.95)
-    tables.write(alone, run.path / "weak_labels/rules_alone.parquet", tables.RULES_ALONE)
+    tables.write(alone, run.path / "weak_labels/rules_alone.parquet", schemas.RULES_ALONE)
     reasons = run.annotate(Cascade(Oracle(), audit=0.0), server).reasons()
     assert {text for text, r in reasons.items() if r == audit.CONTRADICTS} == {"cup 1"}
 
@@ -304,7 +304,7 @@ def test_votes_of_the_model_that_precise_rules_contradict_lower_its_probability(
         input_tokens=1, output_tokens=1, reason=pl.lit("random"),
     )  # fmt: skip
     with artifacts.create(run.path / "llm_votes", {}, {}) as (out, _):
-        tables.write(votes, out / "answers.parquet", tables.LLM_ANSWERS)
+        tables.write(votes, out / "answers.parquet", schemas.LLM_ANSWERS)
     done = run.annotate(Cascade(Oracle(), audit=0.0), server)
     assert not done.labels("llm:fake")
     assert set(done.reasons().values()) == {audit.UNSURE, "none of these"}

@@ -8,7 +8,7 @@ import pytest
 from fastapi import HTTPException
 from rich.console import Console
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.annotators import File, Oracle
 from wsal.annotation.collect import collected_answers
 from wsal.annotation.journal import Event, Journal
@@ -193,7 +193,7 @@ def test_gold_says_yes_only_if_all_texts_have_the_class(tmp_path, gold, expected
     records = pl.DataFrame({"id": [f"id{i}" for i in range(6)], "text": texts})
     records.write_parquet(tmp_path / "pool.parquet")
     known = records.select("id", label=pl.Series(gold)).filter(pl.col("label") >= 0)
-    tables.write(known, tmp_path / "gold.parquet", tables.GOLD)
+    tables.write(known, tmp_path / "gold.parquet", schemas.GOLD)
     labels = LabelSet(tuple(LABELS))
     assert gold_of_groups(Artifact(tmp_path), questions(), labels) == expected
     assert gold_of_groups(Artifact(tmp_path), NO_QUESTIONS, labels) == {}
@@ -206,7 +206,7 @@ def test_a_yes_labels_every_text_with_its_share_of_the_seconds(tmp_path):
     )  # fmt: skip
     labels = labels_of_groups(questions(), answers)
     assert labels.rows() == [
-        (f"id of {text}", "Tea", "ann", 2.0, text, tables.TRAIN) for text in TEXTS["Tea"]
+        (f"id of {text}", "Tea", "ann", 2.0, text, schemas.TRAIN) for text in TEXTS["Tea"]
     ]
     query, done = tmp_path / "query", tmp_path / "annotations"
     for folder in (query, done):
@@ -214,9 +214,9 @@ def test_a_yes_labels_every_text_with_its_share_of_the_seconds(tmp_path):
     tables.write(questions(), query / QUESTIONS_FILE, QUESTIONS)
     tables.write(answers, done / GROUPS_FILE, GROUPS)
     own = pl.DataFrame({"id": "1", "label": "Tea", "annotator": "ann", "seconds": 4.0,
-                        "text": "a text", "purpose": tables.TRAIN})  # fmt: skip
+                        "text": "a text", "purpose": schemas.TRAIN})  # fmt: skip
     annotations = pl.concat([own.cast({"seconds": pl.Float32}), labels])
-    tables.write(annotations, done / "annotations.parquet", tables.ANNOTATIONS)
+    tables.write(annotations, done / "annotations.parquet", schemas.ANNOTATIONS)
     queries, rounds = [Artifact(query)], [Artifact(done)]
     assert times_of_kinds(queries, rounds) == {
         "text": [4.0], "word": [], "class": [], "group": [6.0, 9.0]

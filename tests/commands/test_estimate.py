@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from helpers import run_here
 
+from wsal import schemas
 from wsal.commands import estimate
 from wsal.data.base import Layout
 from wsal.errors import ConfigError
@@ -76,7 +77,7 @@ def test_disk_is_that_of_the_pool_of_a_run(table, measured, tmp_path):
     from wsal import Pool, tables
 
     pool = Pool(pl.read_parquet(table), text="title", labels=["Kettles", "Mugs"]).records
-    tables.write(pool, tmp_path / "pool.parquet", tables.records_schema(("title",)))
+    tables.write(pool, tmp_path / "pool.parquet", schemas.records_schema(("title",)))
     size = (tmp_path / "pool.parquet").stat().st_size
     assert measured.stages[0].n_bytes[0] == pytest.approx(size, rel=0.1)
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from llm.fake_server import FakeServer
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.commands import llm_plan
 from wsal.config.composed import check
 from wsal.errors import ConfigError
@@ -53,7 +53,7 @@ def test_answers_become_weak_labels_beside_the_votes(stages, server):
     plain = stages([*UNTIL_ASK[:2], "aggregate"], "llm=none")
     before = tables.probs_array(tables.read(plain.path / "weak_labels.parquet"))
     asked = stages(UNTIL_ASK, *using(server, "llm.texts=120"))
-    answers = tables.read(asked.path / "answers.parquet", tables.LLM_ANSWERS)
+    answers = tables.read(asked.path / "answers.parquet", schemas.LLM_ANSWERS)
     assert len(answers) == asked.facts["n_asked"] == 120
     assert answers["label"].to_list() == [server.classes[text] for text in answers["text"]]
     weak = stages(["aggregate"], *using(server, "llm.texts=120"))
@@ -91,7 +91,7 @@ def test_a_changed_price_makes_nothing_stale(stages, server):
 def test_texts_to_measure_with_are_asked_but_never_trained_on(stages, server):
     measured = using(server, "llm.texts=120", "evaluation.size=20", "evaluation.frame=200")
     asked = stages(UNTIL_ASK, *measured)
-    answers = tables.read(asked.path / "answers.parquet", tables.LLM_ANSWERS)
+    answers = tables.read(asked.path / "answers.parquet", schemas.LLM_ANSWERS)
     measures = answers.filter(pl.col("reason") == MEASURES)
     assert len(measures) == 30
     weak = stages(["aggregate"], *measured)
@@ -124,6 +124,6 @@ def test_the_plan_shows_what_would_be_asked_first(stages, server, composed, tmp_
     shown = " ".join(capsys.readouterr().out.split())
     assert not server.requests
     asked = stages(["ask"], *settings)
-    answers = tables.read(asked.path / "answers.parquet", tables.LLM_ANSWERS)
+    answers = tables.read(asked.path / "answers.parquet", schemas.LLM_ANSWERS)
     for text in answers["text"][:3]:
         assert " ".join(text.split()) in shown

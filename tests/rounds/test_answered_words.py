@@ -6,7 +6,7 @@ import pytest
 from helpers import CONF, write_shards
 from hydra import compose, initialize_config_dir
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.words import PURE
 from wsal.annotation.questions import DEPENDS
 from wsal.artifacts import Artifact
@@ -151,7 +151,7 @@ def test_gold_answers_with_a_class_if_three_in_four_texts_have_it(tmp_path):
     records = records.with_columns(n_copies=1, fields=pl.struct(none=pl.lit("")))
     records.write_parquet(tmp_path / "pool.parquet")
     gold = records.select("id", label=pl.Series([label for _, label in rows]))
-    tables.write(gold, tmp_path / "gold.parquet", tables.GOLD)
+    tables.write(gold, tmp_path / "gold.parquet", schemas.GOLD)
     answers = gold_of_words(
         Artifact(tmp_path), ["green", "black", "white"], LabelSet(("coffee", "tea"))
     )

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas, tables
 from wsal.annotation.answers import gold_answers
 from wsal.annotation.audit import ACCEPTED, AUDIT
 from wsal.artifacts import Artifact
@@ -37,14 +37,14 @@ def answer(row, label, reason, cost=0.1, confidence=0.9):
 @pytest.fixture
 def pool(tmp_path):
     records = [(str(row), f"t{row}", 1, {"title": f"t{row}"}) for row in range(8)]
-    schema = tables.records_schema(["title"])
+    schema = schemas.records_schema(["title"])
     return made(tmp_path / "pool", {"labels": LABELS}, pool=(records, schema))
 
 
 @pytest.fixture
 def votes(tmp_path):
     rows = [answer(0, "Cat", RANDOM), answer(4, "Dog", MEASURES), answer(6, None, MEASURES)]
-    return made(tmp_path / "llm_votes", {}, answers=(rows, tables.LLM_ANSWERS))
+    return made(tmp_path / "llm_votes", {}, answers=(rows, schemas.LLM_ANSWERS))
 
 
 @pytest.fixture
@@ -60,13 +60,13 @@ def annotations(tmp_path):
         answer(5, "Dog", "evaluation"), answer(0, "Cat", ACCEPTED),
     ]  # fmt: skip
     files = {
-        "annotations": (rows, tables.ANNOTATIONS),
-        "llm_answers": (answers, tables.LLM_ANSWERS),
+        "annotations": (rows, schemas.ANNOTATIONS),
+        "llm_answers": (answers, schemas.LLM_ANSWERS),
     }
     return [made(tmp_path / "rounds/001/annotations", {}, **files)]
 
 
-@pytest.mark.parametrize(("purpose", "rows"), [(tables.TRAIN, [3]), (tables.EVALUATE, [5])])
+@pytest.mark.parametrize(("purpose", "rows"), [(schemas.TRAIN, [3]), (schemas.EVALUATE, [5])])
 def test_its_answers_are_never_gold(pool, annotations, purpose, rows):
     assert gold_answers(pool, annotations, purpose)[0].tolist() == rows
 
@@ -83,7 +83,7 @@ def test_answers_of_rounds_count_when_there_is_no_language_model_any_more(
     tmp_path, pool, annotations
 ):
     ids = [(str(row),) for row in range(8)]
-    rules = made(tmp_path / "votes", {}, votes=(ids, tables.votes_schema([])))
+    rules = made(tmp_path / "votes", {}, votes=(ids, schemas.votes_schema([])))
     out = tmp_path / "reweighed"
     out.mkdir()
     model, settings = Majority(), AggregateSettings()

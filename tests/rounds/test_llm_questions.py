@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas
 from wsal.artifacts import Artifact
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.llm_questions import vote_questions
@@ -27,7 +27,7 @@ def made(path, facts, **frames):
 def run(tmp_path):
     ids = [str(row) for row in range(N)]
     records = [(i, f"t{i}", 1, {"title": f"t{i}"}) for i in ids]
-    pool = pl.DataFrame(records, schema=tables.records_schema(["title"]), orient="row")
+    pool = pl.DataFrame(records, schema=schemas.records_schema(["title"]), orient="row")
     rule = pl.Series("rule", np.where(np.arange(N) % 2, 0, -1), dtype=pl.Int16)
     facts = {"labels": ["a", "b"], "n_pool": N, "n_dev": 0, "n_test": 0}
     return (
@@ -41,7 +41,7 @@ def test_a_frame_stays_out_of_training_when_no_more_texts_are_labelled_for_evalu
 ):
     laid = range(0, N, 10)
     frame = pl.DataFrame(
-        [(str(row), f"t{row}", 0) for row in laid], schema=tables.FRAME, orient="row"
+        [(str(row), f"t{row}", 0) for row in laid], schema=schemas.FRAME, orient="row"
     )
     made(tmp_path / "rounds/001/query", {"n_evaluation": 50}, frame=frame)
     sample, questions = vote_questions(*run, LLM, EvaluationSettings(size=0), seed=0)
@@ -57,7 +57,7 @@ def test_where_nothing_measures_the_sample_is_the_same_before_and_after_the_firs
     run, tmp_path
 ):
     before, _ = vote_questions(*run, LLM, EvaluationSettings(size=0), seed=0)
-    frame = pl.DataFrame([("0", "t0", 0)], schema=tables.FRAME, orient="row")
+    frame = pl.DataFrame([("0", "t0", 0)], schema=schemas.FRAME, orient="row")
     made(tmp_path / "rounds/001/query", {"n_evaluation": 0}, frame=frame)
     after, _ = vote_questions(*run, LLM, EvaluationSettings(size=0), seed=0)
     assert before.rows.tolist() == after.rows.tolist()

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from wsal import artifacts, tables
+from wsal import artifacts, schemas, tables
 from wsal.annotation.answers import gold_answers, read_annotations
 from wsal.annotation.handed_out import is_handed_out
 from wsal.artifacts import Artifact
@@ -34,7 +34,7 @@ def old_pool(run, texts, ids, id_column):
     fields = [{"t": text} for text in texts]
     records = pl.DataFrame(
         {"id": ids, "text": texts, "n_copies": [1] * len(texts), "fields": fields},
-        schema=tables.records_schema(["t"]),
+        schema=schemas.records_schema(["t"]),
     )  # fmt: skip
     config = {"data": {"node": {"layout": {"id": id_column}}, "content": {"texts": texts}}}
     facts = {"labels": ["Cat", "Dog"], "n_pool": len(texts)}
@@ -48,7 +48,7 @@ def old_run(run, *, by=FILE, answers=True, id_column=None, rounds=1):
     query = pl.DataFrame(
         {"id": ids, "text": TEXTS, "rank": range(4), "score": [0.0] * 4, "reason": [""] * 4,
          "predicted": [1] * 4, "confidence": [0.5] * 4, "purpose": ["train"] * 4},
-        schema=tables.QUERY,
+        schema=schemas.QUERY,
     )  # fmt: skip
     frame = pl.DataFrame({"id": ids[2:], "stratum": [7, 8]}, schema=FRAME)
     given = pl.DataFrame(
@@ -120,7 +120,7 @@ def test_where_the_table_changed_row_numbers_are_refused_and_ids_are_found(tmp_p
     run = old_run(tmp_path / "other", id_column="sku")
     old_pool(run, ["new", *TEXTS], ["new", *(f"r{n}" for n in range(4))], "sku")
     migrate(run)
-    frame = tables.read(run / "rounds/001/query/frame.parquet", tables.FRAME)
+    frame = tables.read(run / "rounds/001/query/frame.parquet", schemas.FRAME)
     assert frame["text"].to_list() == TEXTS[2:]
 
 
@@ -177,7 +177,7 @@ def test_texts_that_were_cleaned_otherwise_are_found(tmp_path):
     path = done.path / "annotations.parquet"
     table = read_annotations(path)
     kept = table.with_columns(text=pl.col("text").replace("red mug", "I \u2764\ufe0f mugs"))
-    tables.write(kept, path, tables.ANNOTATIONS)
+    tables.write(kept, path, schemas.ANNOTATIONS)
     pool = old_pool(run, ["jar", "i \u2764 mugs"], ["x", "y"], None)
     rows, classes = gold_answers(pool, [done])
     assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {1: 0}

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wsal import tables
+from wsal import schemas
 from wsal.errors import TableError
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
@@ -88,7 +88,7 @@ def test_the_table_of_voters_equals_a_loop_and_gives_them_back():
     voters = Voters.of(terms, len(names))
     held = voters.with_terms(SparseVotes.of(votes), terms)
     table = voters.table(count_by_voter(held, gold), names, term_names, LABELS)
-    assert dict(table.schema) == dict(pl.DataFrame(schema=tables.VOTERS).schema)
+    assert dict(table.schema) == dict(pl.DataFrame(schema=schemas.VOTERS).schema)
     cast = slow(terms, votes, terms)
     for voter, row in enumerate(table.iter_rows(named=True)):
         rule, term = int(voters.rules[voter]), int(voters.terms[voter])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsal import tables
+from wsal import schemas
 from wsal.labels import LabelSet
 from wsal.rules.pairs import MIN_VOTES, conflicts, related
 from wsal.rules.uncovered import groups
@@ -62,7 +62,7 @@ def test_related_rules_equal_a_loop(case):
             counts = (len(fires[j]), len(fires[k]), len(both))
             expected[names[j], names[k]] = (*counts, pytest.approx(agree), found)
     table = related(votes, names)
-    assert table.schema == tables.PAIRS
+    assert table.schema == schemas.PAIRS
     assert {row[:2]: row[2:] for row in table.rows()} == expected
 
 
@@ -112,5 +112,5 @@ def test_groups_find_what_the_uncovered_texts_are_about():
 def test_few_texts_without_a_vote_are_no_error(texts):
     gold = np.full(len(texts), -1)
     found = groups(pl.Series(texts, dtype=pl.String), gold, LABELS, np.random.default_rng(0))
-    assert found.schema == tables.UNCOVERED
+    assert found.schema == schemas.UNCOVERED
     assert found["n_texts"].sum() in (0, len(texts))

@@ -8,7 +8,7 @@ import pytest
 from helpers import CONF, run_here
 from safetensors.numpy import save_file
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.api.pool import Pool
 from wsal.api.voting import vote
 from wsal.artifacts import Artifact
@@ -146,7 +146,7 @@ def forget_terms(folder):
 def test_terms_stay_with_their_rules_through_edits(voted):
     def by_name(outcome, split):
         names = tables.rule_names(outcome.artifact.path / votes_file(split))
-        table = tables.read(outcome.artifact.path / terms_file(split), tables.TERMS)
+        table = tables.read(outcome.artifact.path / terms_file(split), schemas.TERMS)
         return table.with_columns(rule=pl.Series([names[rule] for rule in table["rule"]]))
 
     first = voted("a")
@@ -195,7 +195,7 @@ def test_the_python_api_has_the_voters_of_the_stage(voted):
         assert np.array_equal(by_stage.by_term.rule_of, by_api.by_term.rule_of)
         n_terms, n_votes = by_stage.by_term.votes.n_votes, by_stage.n_votes
         assert ((n_terms >= n_votes) & ((n_terms > 0) == (n_votes > 0))).all()
-    written = tables.read(outcome.artifact.path / "voters.parquet", tables.VOTERS)
+    written = tables.read(outcome.artifact.path / "voters.parquet", schemas.VOTERS)
     assert votes.report().voters.equals(written)
     assert len(written) > len(rules) + 1
 
@@ -210,7 +210,7 @@ def test_the_report_unfolds_the_words_of_rules(composed, tmp_path, monkeypatch):
     assert "terms:" not in run_here(tmp_path, "rules", "run").stdout
     shown = run_here(tmp_path, "rules", "run", "--terms", "2", "--examples", "0").stdout
     lines = shown[shown.index("terms: what each is worth") :].splitlines()
-    voters = tables.read(folder / "votes" / "voters.parquet", tables.VOTERS)
+    voters = tables.read(folder / "votes" / "voters.parquet", schemas.VOTERS)
     mine = voters.filter(pl.col("rule") == "laptop_words", pl.col("term").is_not_null())
     best = mine.sort(-pl.col("n_votes"), maintain_order=True)
     at = next(n for n, line in enumerate(lines) if "laptop_words" in line)

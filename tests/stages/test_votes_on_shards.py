@@ -12,7 +12,7 @@ import pytest
 from helpers import CONF, split_table
 from hydra import compose, initialize_config_dir
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.llm_tables import VOTES_FILE
 from wsal.annotation.questions import DEPENDS, WORDS, WORDS_FILE
 from wsal.artifacts import Artifact, Previous, create
@@ -252,7 +252,7 @@ def test_answers_words_and_gold_count_in_their_shard(whole, shards, tmp_path, mo
     }
 
     def ask(out):
-        tables.write(answered_by_model(pool, 60), out / VOTES_FILE, tables.LLM_ANSWERS)
+        tables.write(answered_by_model(pool, 60), out / VOTES_FILE, schemas.LLM_ANSWERS)
         return {}
 
     def annotate(out):
@@ -262,9 +262,9 @@ def test_answers_words_and_gold_count_in_their_shard(whole, shards, tmp_path, mo
         rows = texts.select("id", "text", label=pl.Series(
             [pool.facts["labels"][label] for label in texts["label"]])).with_columns(
             annotator=pl.lit("a"), seconds=1.0,
-            purpose=pl.Series([tables.TRAIN, tables.EVALUATE] * len(texts))[: len(texts)],
+            purpose=pl.Series([schemas.TRAIN, schemas.EVALUATE] * len(texts))[: len(texts)],
         )  # fmt: skip
-        tables.write(rows, out / "annotations.parquet", tables.ANNOTATIONS)
+        tables.write(rows, out / "annotations.parquet", schemas.ANNOTATIONS)
         words = pl.DataFrame({"word": WORDS_ASKED, "label": [pool.facts["labels"][0], DEPENDS]})
         words = words.with_columns(annotator=pl.lit("a"), seconds=1.0)
         tables.write(words, out / WORDS_FILE, WORDS)

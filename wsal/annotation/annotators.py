@@ -35,7 +35,7 @@ class Annotator(Protocol):
         ...
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
-        """The answers: columns of tables.ANSWERS, one row per answered or skipped text.
+        """The answers: columns of schemas.ANSWERS, one row per answered or skipped text.
 
         Raises:
             WaitingForAnnotations: people can answer now, and some answers are missing.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.data.records import renaming
@@ -62,13 +62,13 @@ def _first_rows(
 
 
 def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
-    """All answers, oldest first: columns of tables.ANNOTATIONS, and `row`.
+    """All answers, oldest first: columns of schemas.ANNOTATIONS, and `row`.
 
     `label` has the present names of classes. `row` is the text's row in the pool, or null if the
     text is no longer there.
     """
     parts = [read_annotations(a.path / "annotations.parquet") for a in annotations]
-    answers = pl.concat([pl.DataFrame(schema=tables.ANNOTATIONS), *parts])
+    answers = pl.concat([pl.DataFrame(schema=schemas.ANNOTATIONS), *parts])
     return answers.with_columns(
         label=pl.col("label").replace(renamed_classes(pool)), row=rows_of(pool, answers["text"])
     )
@@ -85,11 +85,11 @@ def read_annotations(path: Path) -> pl.DataFrame:
             f"{path} was written by wsal before 0.2, which stored no texts beside answers; run "
             "`wsal run` or `wsal active` with the options of this run: it converts the answers"
         )
-    return tables.read(path, tables.ANNOTATIONS)
+    return tables.read(path, schemas.ANNOTATIONS)
 
 
 def gold_answers(
-    pool: Artifact, annotations: Sequence[Artifact], purpose: str = tables.TRAIN
+    pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
 ) -> tuple[Rows, Classes]:
     """The rows of the pool that people labelled for this purpose, and the labels; possibly none.
 
@@ -116,14 +116,14 @@ def _labels(
 def llm_labels(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
     """The rows of the pool that a language model labelled and no person did, and the labels."""
     known = pl.col("label").is_in(list(pool.facts["labels"]))  # of present classes
-    rows, classes = _labels(pool, annotations, tables.TRAIN, is_llm() & known)
+    rows, classes = _labels(pool, annotations, schemas.TRAIN, is_llm() & known)
     by_people = np.isin(rows, gold_answers(pool, annotations)[0])
     return rows[~by_people], classes[~by_people]
 
 
 def is_llm() -> pl.Expr:
     """Whether a language model gave an answer, by the column `annotator`."""
-    return pl.col("annotator").str.starts_with(tables.LLM_PREFIX)
+    return pl.col("annotator").str.starts_with(schemas.LLM_PREFIX)
 
 
 def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
@@ -200,7 +200,7 @@ def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
     A query that people were asked is kept while classes are renamed, added or removed. `predicted`
     is -1 where the class no longer exists.
     """
-    table = tables.read(query.path / "query.parquet", tables.QUERY)
+    table = tables.read(query.path / "query.parquet", schemas.QUERY)
     now: list[str] = pool.facts["labels"]
     then: list[str] = query.facts.get("labels", now)
     renamed = renamed_classes(pool)

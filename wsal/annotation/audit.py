@@ -37,7 +37,7 @@ KNOWN = {
 def with_people(answers: pl.DataFrame, annotations: pl.DataFrame) -> pl.DataFrame:
     """Answers of a language model, with a column `people`: the label that people gave each text.
 
-    `annotations` has the columns of tables.ANNOTATIONS, oldest first.
+    `annotations` has the columns of schemas.ANNOTATIONS, oldest first.
     """
     people = majority_labels(annotations.filter(~is_llm()), "text").rename({"label": "people"})
     return answers.join(people, on="text", how="left", maintain_order="left")

@@ -26,7 +26,7 @@ def open_queue(query: Query, blind: float, overlap: float, recheck: float) -> Ta
 
 
 def collected_answers(queue: TaskQueue, query: Query) -> pl.DataFrame:
-    """The labels that people decided on, columns of tables.ANSWERS; undecided texts have no row.
+    """The labels that people decided on, columns of schemas.ANSWERS; undecided texts have no row.
 
     Answers to questions about words and groups are among them, with the ids of the questions.
     `label` is null where a text was skipped. `seconds` are those of all people together.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, rows_of
 from wsal.annotation.audit import KNOWN, with_people
 from wsal.annotation.llm_tables import answer_table
@@ -37,13 +37,13 @@ class Evidence:
     """By `id`: the likeliest class by the rules alone, `rule_label`, and its `rule_probability`;
     null where no rule voted."""
     known: pl.DataFrame  # what the model answered in earlier rounds, columns audit.KNOWN
-    votes: pl.DataFrame  # what it answered beside the rules, columns tables.LLM_ANSWERS
+    votes: pl.DataFrame  # what it answered beside the rules, columns schemas.LLM_ANSWERS
     n_dev: int = 0  # texts of the dev split: where there are none, only people's answers measure
 
     @property
     def model(self) -> str:
         """The annotator's name of the model's answers."""
-        return f"{tables.LLM_PREFIX}{self.llm.settings.model}"
+        return f"{schemas.LLM_PREFIX}{self.llm.settings.model}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RunSoFar:
 
 
 def gather(run: RunSoFar, llm: LLM, query: pl.DataFrame) -> Evidence:
-    """The evidence for a query (columns of tables.QUERY)."""
+    """The evidence for a query (columns of schemas.QUERY)."""
     asked = query.with_columns(row=rows_of(run.pool, query["text"])).drop_nulls("row")
     return Evidence(
         llm,

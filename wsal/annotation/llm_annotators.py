@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
 from wsal.annotation.answers import majority_labels
@@ -66,7 +66,7 @@ class Llm:
         evidence = _evidence(query, "llm")
         split = route(query, evidence, Routing(self.accept, self.rule_precision))
         _report(query, split)
-        n = int((query.table["purpose"] == tables.EVALUATE).sum())
+        n = int((query.table["purpose"] == schemas.EVALUATE).sum())
         query.facts.update(n_people=0, n_not_asked=n)
         if n:
             query.notes.append(
@@ -227,4 +227,4 @@ def _report(query: Query, split: pl.DataFrame) -> None:
 
 
 def _no_answers() -> pl.DataFrame:
-    return pl.DataFrame(schema=tables.ANSWERS)
+    return pl.DataFrame(schema=schemas.ANSWERS)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import Artifact, Facts
 from wsal.llm.questions import Answer
 
@@ -17,18 +17,18 @@ SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 def answer_table(votes: Artifact | None, annotations: Sequence[Artifact]) -> pl.DataFrame:
     """All answers, those that vote beside the rules first, then round by round.
 
-    The columns are those of tables.LLM_ANSWERS; classes have the names of when they were answered.
+    The columns are those of schemas.LLM_ANSWERS; classes have the names of when they were answered.
     """
     paths = [votes.path / VOTES_FILE] if votes else []
     paths += [artifact.path / ANSWERS_FILE for artifact in annotations]
-    parts = [tables.read(path, tables.LLM_ANSWERS) for path in paths if path.exists()]
-    return pl.concat([pl.DataFrame(schema=tables.LLM_ANSWERS), *parts])
+    parts = [tables.read(path, schemas.LLM_ANSWERS) for path in paths if path.exists()]
+    return pl.concat([pl.DataFrame(schema=schemas.LLM_ANSWERS), *parts])
 
 
 def table_of(ids: Sequence[str], answers: Sequence[Answer]) -> pl.DataFrame:
-    """Answers to the texts with these ids: tables.LLM_ANSWERS without text and reason."""
+    """Answers to the texts with these ids: schemas.LLM_ANSWERS without text and reason."""
     rows = [{"id": i, **asdict(answer)} for i, answer in zip(ids, answers, strict=True)]
-    schema = {n: kind for n, kind in tables.LLM_ANSWERS.items() if n not in ("text", "reason")}
+    schema = {n: kind for n, kind in schemas.LLM_ANSWERS.items() if n not in ("text", "reason")}
     return pl.DataFrame(rows, schema=schema)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.highlights import highlights
@@ -159,7 +159,7 @@ def hidden_ids(query: pl.DataFrame, number: int, blind_share: float) -> set[str]
 def with_evidence(
     run_dir: Path, number: int, query: pl.DataFrame, hidden: set[str], *, is_early: bool = False
 ) -> OpenRound:
-    """The texts of a query (columns of tables.QUERY) with their fields, votes and vectors.
+    """The texts of a query (columns of schemas.QUERY) with their fields, votes and vectors.
 
     `hidden` are ids whose guess and votes are never shown. The query may be older than the pool, so
     its texts are looked up there by what they say and not by their ids. Texts that left the pool
@@ -187,7 +187,7 @@ def with_evidence(
         own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
         voted = [(rule, labels[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
-        evaluates = asked["purpose"] == tables.EVALUATE
+        evaluates = asked["purpose"] == schemas.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON
         items[asked["id"]] = Item(
             id=asked["id"],

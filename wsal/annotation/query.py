@@ -21,7 +21,7 @@ EARLY_REASON = "answered early"  # of a text that was answered before the query 
 class Query:
     """What people are asked in one round."""
 
-    table: pl.DataFrame  # columns of tables.QUERY, most wanted first
+    table: pl.DataFrame  # columns of schemas.QUERY, most wanted first
     labels: LabelSet
     gold: Mapping[str, int]  # id -> class, for the oracle only; empty without gold labels
     round_dir: Path  # the folder for files that people and wsal exchange
@@ -38,4 +38,4 @@ class Query:
     evidence: "Evidence | None" = None  # for annotators that ask a language model
     facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
     llm_answers: list[pl.DataFrame] = field(default_factory=list)
-    """All answers of a language model, also those not accepted: columns of tables.LLM_ANSWERS."""
+    """All answers of a language model, also those not accepted: columns of schemas.LLM_ANSWERS."""

@@ -11,7 +11,7 @@ from re import sub
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import check_classes, renamed_classes
 from wsal.artifacts import Artifact
 from wsal.digests import digest_of
@@ -173,7 +173,7 @@ def groups_so_far(queries: Sequence[Artifact], annotations: Sequence[Artifact]) 
 
 
 def labels_of_groups(groups: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """The labels that texts have by a yes to their group, columns of tables.ANNOTATIONS.
+    """The labels that texts have by a yes to their group, columns of schemas.ANNOTATIONS.
 
     Each text has its share of the seconds.
 
@@ -188,7 +188,7 @@ def labels_of_groups(groups: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFram
     share = (pl.col("seconds") / pl.col("texts").list.len()).cast(pl.Float32)
     rows = labelled.with_columns(seconds=share).drop("id").explode("ids", "texts")
     return rows.rename({"ids": "id", "texts": "text"}).select(
-        *tables.ANSWERS, "text", purpose=pl.lit(tables.TRAIN)
+        *schemas.ANSWERS, "text", purpose=pl.lit(schemas.TRAIN)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.annotation import audit
 from wsal.annotation.evidence import Evidence
 from wsal.annotation.llm_tables import SPENT, table_of
@@ -75,7 +75,7 @@ def _not_for_model(query: Query, sure: float) -> pl.Expr:
     """Why the language model is not asked about a text; null if it is."""
     is_sure = (pl.col("confidence") >= sure) & (pl.col("predicted") >= 0)
     return (
-        pl.when(pl.col("purpose") == tables.EVALUATE)
+        pl.when(pl.col("purpose") == schemas.EVALUATE)
         .then(pl.lit(audit.EVALUATION))
         .when(pl.col("reason") == REVIEW_REASON)
         .then(pl.lit(audit.ASKED_AGAIN))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.annotation.query import REVIEW_REASON
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, text_keys
 from wsal.errors import AnnotationError, DataError, did_you_mean
@@ -29,7 +29,7 @@ def annotations(
     annotator: str,
     seconds: Sequence[float | None] | None = None,
 ) -> pl.DataFrame:
-    """A table with the columns tables.ANSWERS.
+    """A table with the columns schemas.ANSWERS.
 
     An answer of None is a skipped text; a time of None is unknown.
     """
@@ -38,7 +38,7 @@ def annotations(
         annotator=pl.lit(annotator),
         seconds=pl.Series(seconds or [None] * len(frame), dtype=pl.Float32),
     )
-    return frame.select(*tables.ANSWERS)
+    return frame.select(*schemas.ANSWERS)
 
 
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
@@ -70,7 +70,7 @@ def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
     and for a random share of the others, so that nobody can tell which texts are for evaluation. A
     suggestion is also "" where its class no longer exists.
     """
-    blind = (query["purpose"] == tables.EVALUATE) | (query["reason"] == REVIEW_REASON)
+    blind = (query["purpose"] == schemas.EVALUATE) | (query["reason"] == REVIEW_REASON)
     hidden = blind.to_numpy() | (rng(0, "blind", *query["id"]).random(len(query)) < BLIND)
     guesses = [labels.names[c] if c >= 0 else "" for c in query["predicted"]]
     return {
@@ -135,7 +135,7 @@ def _ignore_note(_note: str) -> None:
 
 
 def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
-    """The answers in these rows as a table with the columns tables.ANSWERS."""
+    """The answers in these rows as a table with the columns schemas.ANSWERS."""
     labels = [None if row.label == SKIP_MARK else row.label for row in rows]
     ids = pl.Series([row.id for row in rows], dtype=pl.String)
     return annotations(ids, labels, annotator, [row.seconds for row in rows])

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.audit import AUDIT
 
 SPLIT_FILE = "split.parquet"  # in the round's folder
 PEOPLE, MODEL, NOBODY = "people", "model", "nobody"
-SPLIT: tables.Schema = {**tables.LLM_ANSWERS, "goes_to": pl.String}
+SPLIT: tables.Schema = {**schemas.LLM_ANSWERS, "goes_to": pl.String}
 """One row per text of the query; the columns of an answer are null where there is none."""
 
 
@@ -62,8 +62,8 @@ def audited_ids(split: pl.DataFrame) -> list[str]:
 
 
 def answers_in(split: pl.DataFrame) -> pl.DataFrame:
-    """All answers of the language model, columns of tables.LLM_ANSWERS."""
-    return split.drop_nulls("status").select(*tables.LLM_ANSWERS)
+    """All answers of the language model, columns of schemas.LLM_ANSWERS."""
+    return split.drop_nulls("status").select(*schemas.LLM_ANSWERS)
 
 
 def with_present_names(split: pl.DataFrame, renamed: Mapping[str, str]) -> pl.DataFrame:

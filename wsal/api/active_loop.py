@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.active.candidates import QueryStrategy
 from wsal.annotation.sheet import shown
 from wsal.api.answers import SCHEMA, gold_rows, with_answers
@@ -136,7 +136,7 @@ class ActiveLoop:
             raise ConfigError(f"n is {n}; expected a number of texts, 1 or more")
         settings = replace(self._active, query_size=n or self._active.query_size)
         number, measured, prepared = self.round + 1, self._measured, self.pool.prepared
-        rows, gold = gold_rows(measured.answers, tables.TRAIN, prepared.labels)
+        rows, gold = gold_rows(measured.answers, schemas.TRAIN, prepared.labels)
         state = RoundState(
             number=number,
             embeddings=self._embeddings,
@@ -230,7 +230,7 @@ class ActiveLoop:
     def _train(self, answers: pl.DataFrame) -> None:
         """One round of training on all answers; afterwards the round is finished."""
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
-        rows, gold = gold_rows(answers, tables.TRAIN, labels)
+        rows, gold = gold_rows(answers, schemas.TRAIN, labels)
         votes, random_gold = weak.votes.sparse, self._measured.random_gold(answers)
         model = weak.label_model
         result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.annotation.answers import majority_labels
 from wsal.arrays import Classes, Rows
 from wsal.errors import AnnotationError, UnknownNameError
@@ -53,7 +53,7 @@ def with_answers(
     )
     joined = query.join(new, on="id", how="inner", maintain_order="left")
     every = pl.concat([earlier, joined.select(list(SCHEMA))])
-    if every.filter(pl.col("purpose") == tables.TRAIN)["label"].drop_nulls().is_empty():
+    if every.filter(pl.col("purpose") == schemas.TRAIN)["label"].drop_nulls().is_empty():
         raise AnnotationError("no text has a label to train on; answer at least one")
     return every
 

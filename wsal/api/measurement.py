@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.active.money import time_spent
 from wsal.api.answers import gold_rows
 from wsal.api.label_model import WeakLabels
@@ -49,7 +49,7 @@ class Measurement:
             name: [*probs, split_probs(model, self.pool, name)]
             for name, probs in self.split_probs.items()
         }
-        n_gold = len(gold_rows(answers, tables.TRAIN, self.pool.prepared.labels)[0])
+        n_gold = len(gold_rows(answers, schemas.TRAIN, self.pool.prepared.labels)[0])
         return replace(
             self,
             answers=answers,
@@ -61,7 +61,7 @@ class Measurement:
     @cached_property
     def reference(self) -> tuple[str, Sample, list[Probs]] | None:
         """The evaluation sample, or else the dev split: name, gold labels, all predictions."""
-        rows, gold = gold_rows(self.answers, tables.EVALUATE, self.pool.prepared.labels)
+        rows, gold = gold_rows(self.answers, schemas.EVALUATE, self.pool.prepared.labels)
         n_copies = self.pool.records["n_copies"].to_numpy()[self.frame.rows]
         if sample := frame_sample(self.frame, rows, gold, n_copies):
             return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
@@ -72,7 +72,7 @@ class Measurement:
     @cached_property
     def facts(self) -> Facts:
         """The same facts as those of the stage `assess`."""
-        asked = self.answers.filter(pl.col("purpose") == tables.EVALUATE)
+        asked = self.answers.filter(pl.col("purpose") == schemas.EVALUATE)
         facts: Facts = {
             "round": len(self.n_gold) - 1,
             "n_gold": self.n_gold[-1],
@@ -102,7 +102,7 @@ class Measurement:
 
     def random_gold(self, answers: pl.DataFrame) -> RandomGold:
         """Gold labels that check the label model: of the evaluation sample, else of dev."""
-        rows, gold = gold_rows(answers, tables.EVALUATE, self.pool.prepared.labels)
+        rows, gold = gold_rows(answers, schemas.EVALUATE, self.pool.prepared.labels)
         votes = self.weak.votes
         if len(rows) or self.pool.prepared.dev.is_empty():
             return RandomGold.of_covered("evaluation texts", votes.sparse.take(rows), gold)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import gold_answers, read_query, rows_of
 from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact
@@ -190,6 +190,6 @@ def _answered_rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
 
 def _source_gold(records: pl.DataFrame, pool: Artifact) -> Classes:
     """The gold label that came with each record, `(records,)`; -1 where there is none."""
-    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    gold = tables.read(pool.path / "gold.parquet", schemas.GOLD)
     joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
     return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import ABSTAIN, Classes, Embeddings, Vote
 from wsal.artifacts import Artifact
 from wsal.components import Components
@@ -117,7 +117,7 @@ def open_pool(run_dir: Path, most: int) -> Pool:
     records = tables.read(pool.path / "pool.parquet")
     if (n := len(records)) > most:
         records = records[np.sort(rng(0, "watch").permutation(n)[:most])]
-    gold = tables.read(pool.path / "gold.parquet", tables.GOLD)
+    gold = tables.read(pool.path / "gold.parquet", schemas.GOLD)
     joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
     classes = joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
     return Pool(records, classes, LabelSet(tuple(pool.facts["labels"])), n)

@@ -18,7 +18,7 @@ from wsal.active.stopping import stop_verdicts
 from wsal.annotation.handed_out import is_corrected, is_work_of_people
 from wsal.artifacts import Artifact, Facts
 from wsal.components import Components
-from wsal.config.composed import parts_of
+from wsal.config.composed import NUMBERS, parts_of
 from wsal.contents import edited
 from wsal.digests import MANIFEST
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
@@ -124,7 +124,8 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
         ConfigError: its file is damaged.
     """
     nodes = json_in(run_dir / CONFIG)
-    built, problems = {"seed": nodes.get("seed")}, dict[str, WsalError]()
+    built: dict[str, Any] = {key: nodes.get(key) for key in NUMBERS}
+    problems = dict[str, WsalError]()
     try:
         makers = parts_of(nodes, trusted)
     except UNREADABLE as error:

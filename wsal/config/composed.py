@@ -20,7 +20,7 @@ from wsal.building import TRUSTED, all_of, build, coerced, construct, with_compo
 from wsal.classifier.losses import Loss
 from wsal.coercion import by_names
 from wsal.components import Components
-from wsal.config.errors import misread, plain, yaml_fault
+from wsal.config.errors import listed, misread, plain, yaml_fault
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
 from wsal.export.base import ExportSettings
@@ -75,6 +75,7 @@ COMPONENTS: dict[str, type] = {
 }
 TEXT_KEYS = ("name", "run_dir", "device", "launcher")
 WHOLE_KEYS = ("seed", "processes", "shard_rows")
+NUMBERS = ("seed", "shard_rows")  # that stages need
 PLAIN_KEYS = (*TEXT_KEYS, *WHOLE_KEYS, "trusted")
 LAUNCHERS = ("local", "torchrun", "ray")
 
@@ -105,7 +106,7 @@ def check(config: DictConfig, *, trusted: Sequence[str] = (), subfolder: str = "
     _check_keys(nodes)
     _check_plain(nodes, trusted)
     made = parts_of(nodes, trusted)
-    built = {"seed": nodes["seed"], "shard_rows": nodes["shard_rows"], **all_of(made)}
+    built = {key: nodes[key] for key in NUMBERS} | all_of(made)
     built["launcher"] = LauncherSettings(nodes["launcher"], nodes["processes"], built["ray"])
     components = Components(built, {key: nodes[key] for key in built})
     return RunConfig(Path(nodes["run_dir"], subfolder), components, nodes)
@@ -229,8 +230,9 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
 
 
 def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
-    if nodes["seed"] < 0:
-        raise ConfigError(f"seed is {nodes['seed']}; expected a whole number of 0 or more")
+    for key, least in (("seed", 0), ("shard_rows", 1)):
+        if nodes[key] < least:
+            raise ConfigError(f"{key} is {nodes[key]}; expected a whole number of {least} or more")
     if nodes["launcher"] not in LAUNCHERS:
         raise UnknownNameError("launcher", nodes["launcher"], LAUNCHERS)
     if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "ray"):
@@ -238,18 +240,8 @@ def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
             f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1 or, "
             "with launcher=local or torchrun, more (launcher=ray: ray.actors)"
         )
-    if nodes["shard_rows"] < 1:
-        raise ConfigError(f"shard_rows is {nodes['shard_rows']}; expected a number above 0")
     if list(trusted) != nodes["trusted"]:
         raise ConfigError(
             f"trusted is {nodes['trusted']} in a configuration file; code can be trusted on the "
             "command line only: trusted=[my_module]"
         )
-
-
-def listed(value: Any) -> list[str]:  # noqa: ANN401  a list, or one name
-    """Names of modules as a list; `trusted=my_rules` is a list of length one."""
-    names = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip() for n in names):
-        raise ConfigError(f"trusted is {value!r}; expected names of modules: trusted=[my_module]")
-    return list(names)

@@ -84,6 +84,14 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return _text_keys(nodes)  # type: ignore[no-any-return]
 
 
+def listed(value: Any) -> list[str]:  # noqa: ANN401  a list, or one name
+    """Names of modules as a list; `trusted=my_rules` is a list of length one."""
+    names = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip() for n in names):
+        raise ConfigError(f"trusted is {value!r}; expected names of modules: trusted=[my_module]")
+    return list(names)
+
+
 def _reference(error: OmegaConfBaseException) -> str:
     key = getattr(error, "full_key", None) or "a key"
     what = " ".join(str(error).splitlines()[0].split())

@@ -9,8 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from wsal.config.composed import RunConfig, check, listed
-from wsal.config.errors import misread
+from wsal.config.composed import RunConfig, check
+from wsal.config.errors import listed, misread
 from wsal.digests import digest_of
 from wsal.errors import ConfigError, WsalError
 from wsal.presets import CONF_DIR

@@ -62,9 +62,16 @@ def seal(work: WorkOnShard, number: int, folder: Path, report: Report) -> None:
     sealed = sealed_folder(folder, number)
     unfinished = folder / f"{sealed.name}.{uuid4().hex}.unfinished"
     unfinished.mkdir(parents=True)
+    parts = sealed.with_suffix(".parts")
+    shard = Shard(number, unfinished, parts, lambda n_rows: report(number, n_rows))
     try:
-        parts = sealed.with_suffix(".parts")
-        facts = work(Shard(number, unfinished, parts, lambda n_rows: report(number, n_rows)))
+        try:
+            facts = work(shard)
+        except OSError:  # another process may have sealed the shard, and removed its parts
+            if not is_sealed(folder, number):
+                raise
+            report(number, None)
+            return
         files = {str(f.relative_to(unfinished)): file_digest(f) for f in files_in(unfinished)}
         for name in files:
             fsync(unfinished / name)
@@ -72,7 +79,7 @@ def seal(work: WorkOnShard, number: int, folder: Path, report: Report) -> None:
         try:
             unfinished.rename(sealed)
         except OSError:
-            if not (sealed / SEAL).exists():
+            if not is_sealed(folder, number):
                 raise
         fsync(folder)
         shutil.rmtree(parts, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.classifier.encoder import new_classifier, new_tokenizer
 from wsal.data.base import Layout
 from wsal.errors import DataError
@@ -143,7 +143,9 @@ def measure(job: Job) -> Measured:
             with progress_shown(shown=False):
                 timings.append(timed(work, rows, job.seconds))
         if not job.model:
-            tables.write(records, folder / "pool.parquet", tables.records_schema(job.layout.fields))
+            tables.write(
+                records, folder / "pool.parquet", schemas.records_schema(job.layout.fields)
+            )
             n_bytes = (folder / "pool.parquet").stat().st_size / len(records)
     low, high = distinct_share([block["text"] for block in blocks], sample.share)
     share = constant(low) if low == high else between(low, high, random)

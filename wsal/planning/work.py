@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import joined, write_tokens
@@ -40,7 +40,7 @@ def prepare_work(layout: Layout, folder: Path, *, writes: bool) -> Work:
         records = records_of(rows, layout).unique("text", maintain_order=True)
         if writes:
             path = folder / "part.parquet"
-            tables.write(records, path, tables.records_schema(layout.fields))
+            tables.write(records, path, schemas.records_schema(layout.fields))
         return 0
 
     return work
@@ -55,7 +55,7 @@ def vote_work(rules: Mapping[str, Rule], labels: Sequence[str], folder: Path) ->
         parts = [pl.DataFrame(part.votes, schema=schema, orient="row") for part in voted]
         table = pl.concat(parts).insert_column(0, records["id"])
         path = folder / "votes.parquet"
-        tables.write_parts([[table]], {path: tables.votes_schema(list(rules))})
+        tables.write_parts([[table]], {path: schemas.votes_schema(list(rules))})
         return path.stat().st_size
 
     return work

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.words import PURE
 from wsal.annotation.questions import DEPENDS, answered_words
 from wsal.arrays import Rows
@@ -87,7 +87,7 @@ class AnsweredWords:
         return replace(matrix, by_term=replace(matrix.by_term, bounds=bounds))
 
     def voters_table(self, votes: Artifact, pool: Artifact) -> pl.DataFrame:
-        """The table of all voters, those of answered words last: columns of tables.VOTERS."""
+        """The table of all voters, those of answered words last: columns of schemas.VOTERS."""
         none = Part(0, range(0))
         _, _, voters, names = self._cast(votes, pool, "pool", none)
         counts, sizes = [], tables.rows_of_shards(pool.path / "pool.parquet")
@@ -106,7 +106,7 @@ class AnsweredWords:
         cast, terms, voters = read_rule_votes(votes.path, split, part), Terms.none(), None
         if (votes.path / VOTERS_FILE).exists():
             terms = read_terms(votes.path, split, part)
-            table = tables.read(votes.path / VOTERS_FILE, tables.VOTERS)
+            table = tables.read(votes.path / VOTERS_FILE, schemas.VOTERS)
             voters = Voters.of_table(table, names)
             cast, terms = without_terms(cast, terms, self._replaced(table, voters))
         voters = voters or Voters.of(Terms.none(), len(names))
@@ -137,7 +137,7 @@ class AnsweredWords:
         names = tables.rule_names(votes.path / votes_file("pool"))
         of_rules: list[dict[int, str]] = [{} for _ in names]
         if (votes.path / VOTERS_FILE).exists():
-            table = tables.read(votes.path / VOTERS_FILE, tables.VOTERS).drop_nulls("number")
+            table = tables.read(votes.path / VOTERS_FILE, schemas.VOTERS).drop_nulls("number")
             for rule, term, number in table.select("rule", "term", "number").iter_rows():
                 of_rules[names.index(rule)][number] = term
         return of_rules + [dict(enumerate(rule.term_names())) for rule in self.rules.values()]

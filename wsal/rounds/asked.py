@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.groups import choose_groups
 from wsal.active.words import MOST_SECONDS, choose_words
 from wsal.annotation.query import EARLY_REASON
@@ -173,7 +173,7 @@ def class_questions(
     """
     expected = seconds[CLASS] + (1 - pl.col("confidence")) * seconds["text"]
     is_new = ~pl.col("repeated") & (pl.col("reason") != EARLY_REASON) & (pl.col("predicted") >= 0)
-    is_training = pl.col("purpose") == tables.TRAIN
+    is_training = pl.col("purpose") == schemas.TRAIN
     asked = query.filter(is_training & is_new & (expected < seconds["text"]))
     return pl.concat(
         [

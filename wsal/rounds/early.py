@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.proxy import fit_proxy
 from wsal.active.scores import margin
 from wsal.active.shortlist import Search, chosen, search, shortlist
@@ -113,12 +113,12 @@ def write_early(run_dir: Path, number: int) -> None:
         reason=pl.Series([*[EARLY_REASON] * n, *[REASON] * len(others)], dtype=pl.String),
         predicted=pl.Series([*[-1] * n, *probs.argmax(axis=1)], dtype=pl.Int16),
         confidence=pl.Series([*[0.0] * n, *probs.max(axis=1)], dtype=pl.Float32),
-        purpose=pl.lit(tables.TRAIN),
+        purpose=pl.lit(schemas.TRAIN),
     )
     path = run_dir / f"rounds/{number:03d}" / EARLY_FILE
     path.parent.mkdir(exist_ok=True)
     unfinished = path.with_name(f".{EARLY_FILE}")
-    tables.write(table, unfinished, tables.QUERY)
+    tables.write(table, unfinished, schemas.QUERY)
     unfinished.replace(path)
 
 
@@ -130,7 +130,7 @@ def read_early(run_dir: Path, number: int, blind_share: float) -> OpenRound | No
     path, pool = run_dir / f"rounds/{number:03d}" / EARLY_FILE, run_dir / "pool" / MANIFEST
     if not path.exists():
         return None
-    table = tables.read(path, tables.QUERY)
+    table = tables.read(path, schemas.QUERY)
     if path.stat().st_mtime_ns <= pool.stat().st_mtime_ns:
         table = table.with_columns(predicted=pl.lit(-1, pl.Int16))
     hidden = hidden_ids(table, number, blind_share)

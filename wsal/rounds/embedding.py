@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import numpy as np
@@ -41,6 +42,7 @@ def embed_parts(classifier: Classifier, texts: Tokens) -> Iterator[tuple[Rows, P
 class EmbedWork:
     """From the tokens of a shard to embeddings.npy and probs.npy, both in half precision."""
 
+    uses_gpu: ClassVar = True
     tokens: Path  # of the pool
     classifier: Path
     encoder: EncoderSettings

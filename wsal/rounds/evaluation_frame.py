@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
@@ -60,12 +60,12 @@ def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
 def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:
     """Lay the frame down, by its texts."""
     texts = tables.take(pool.path / "pool.parquet", frame.rows, ["id", "text"])
-    tables.write(texts.with_columns(stratum=frame.stratum), path, tables.FRAME)
+    tables.write(texts.with_columns(stratum=frame.stratum), path, schemas.FRAME)
 
 
 def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
     """The frame of the first query; texts that left the pool since, or changed, are left out."""
-    laid = tables.read(first_query.path / "frame.parquet", tables.FRAME)
+    laid = tables.read(first_query.path / "frame.parquet", schemas.FRAME)
     here = laid.with_columns(row=rows_of(pool, laid["text"])).drop_nulls("row")
     here = here.unique("row", keep="first").sort("row")
     return Frame(here["row"].to_numpy().astype(np.int64), here["stratum"].to_numpy())
@@ -157,7 +157,7 @@ def choose_reference(
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
     `auxiliary` is what a language model answered on the frame.
     """
-    rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
+    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
     if np.isin(rows, frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
         if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.handed_out import hand_out
 from wsal.annotation.journal import JOURNAL_FILE as JOURNAL
 from wsal.artifacts import Artifact, write_manifest
@@ -50,14 +50,14 @@ def _add_texts(round_dir: Path) -> None:
     if not (folder / MANIFEST).exists():
         return
     if "text" not in pl.read_parquet_schema(path):
-        asked = tables.read(round_dir / "query" / "query.parquet", tables.QUERY)
+        asked = tables.read(round_dir / "query" / "query.parquet", schemas.QUERY)
         answers = tables.read(path).join(asked.select("id", "text"), on="id", how="left")
         if n := answers["text"].null_count():
             raise TableError(
                 f"{path}: {n} answers are to ids that the query beside them does not ask; the "
                 f"folder {round_dir} was changed by hand; move it away to continue without it"
             )
-        _replace(answers, path, tables.ANNOTATIONS)
+        _replace(answers, path, schemas.ANNOTATIONS)
     files = [round_dir / name for name in ANSWER_FILES]
     _seal(folder, path.name, answers_in={p.name: file_digest(p) for p in files if p.exists()})
 
@@ -74,7 +74,7 @@ def _add_frame_texts(run_dir: Path, query: Path) -> None:
         if same or (data.get("layout") or {}).get("id"):
             held = tables.scan(pool / "pool.parquet").select("id", "text").collect()
             frame = tables.read(path).join(held, on="id", how="inner", maintain_order="left")
-            _replace(frame, path, tables.FRAME)
+            _replace(frame, path, schemas.FRAME)
             _seal(query, path.name)
             return
     raise TableError(

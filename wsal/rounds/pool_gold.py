@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import ABSTAIN, Classes
 from wsal.shards import shard_files
 
@@ -18,7 +18,7 @@ def gold_of_shard(pool: Path, number: int) -> Classes:
     files = shard_files(pool / "gold.parquet")
     shards = shard_files(pool / "pool.parquet")
     path = files[number] if len(files) == len(shards) else pool / "gold.parquet"
-    gold = tables.read(path, tables.GOLD)
+    gold = tables.read(path, schemas.GOLD)
     if gold.is_empty():
         return np.full(tables.n_rows(shards[number]), ABSTAIN, dtype=np.int64)
     ids = tables.column(shards[number], "id")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.active.candidates import (
     Candidates,
     Labelled,
@@ -131,9 +131,9 @@ def choose_query(
     doubtful = doubtful_labels(state, settings.review)
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
-        _as_table(gold_rows, labelled.probs, doubtful, tables.TRAIN, repeated=True),
-        _as_table(rows, probs, selection, tables.TRAIN),
-        _as_table(state.frame.rows, state.frame_probs, drawn, tables.EVALUATE),
+        _as_table(gold_rows, labelled.probs, doubtful, schemas.TRAIN, repeated=True),
+        _as_table(rows, probs, selection, schemas.TRAIN),
+        _as_table(state.frame.rows, state.frame_probs, drawn, schemas.EVALUATE),
     ]
     table = _ranked([_already_answered(answered), _interleaved(pl.concat(parts))])
     return Query(table, len(measured), n, n_left, len(answered))
@@ -217,7 +217,7 @@ def _already_answered(rows: Rows) -> pl.DataFrame:
     """The rows that people have answered; they saw no prediction of the newest classifier."""
     n = len(rows)
     nothing = Selection(np.arange(n), np.zeros(n, np.float32), [EARLY_REASON] * n)
-    table = _as_table(rows, np.zeros((n, 1), np.float32), nothing, tables.TRAIN)
+    table = _as_table(rows, np.zeros((n, 1), np.float32), nothing, schemas.TRAIN)
     return table.with_columns(predicted=pl.lit(-1, pl.Int64))
 
 

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.arrays import Classes, Votes
 from wsal.labels import LabelSet
 from wsal.rules import analysis, pairs, uncovered
 from wsal.seeding import rng
 
 SCHEMAS = {
-    "rules": tables.RULES,
-    "examples": tables.EXAMPLES,
-    "pairs": tables.PAIRS,
-    "conflicts": tables.CONFLICTS,
-    "uncovered": tables.UNCOVERED,
+    "rules": schemas.RULES,
+    "examples": schemas.EXAMPLES,
+    "pairs": schemas.PAIRS,
+    "conflicts": schemas.CONFLICTS,
+    "uncovered": schemas.UNCOVERED,
 }
 
 
@@ -56,7 +56,7 @@ def with_learned(
     """The voters with a column `learned`: how often the label model takes each to be right.
 
     Args:
-        voters: with the schema `tables.VOTERS`.
+        voters: with the schema `schemas.VOTERS`.
         precision: `(voters, classes)`, as label_model.safetensors has it. The column is null if the
             label model has learned no precisions, or has learned those of whole rules.
         classes: all classes; a voter for several gets the mean of their precisions.

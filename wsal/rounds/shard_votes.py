@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.artifacts import Facts
 from wsal.labels import LabelSet
@@ -93,11 +93,11 @@ class VoteWork:
                     yield frames
                     shard.advance(len(chunk.records))
 
-            schemas = {votes_file(self.split): tables.votes_schema(self.names)}
-            schemas[terms_file(self.split)] = tables.TERMS
+            written = {votes_file(self.split): schemas.votes_schema(self.names)}
+            written[terms_file(self.split)] = schemas.TERMS
             if gold is not None:
-                schemas[REPORTED_FILE] = REPORTED
-            tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
+                written[REPORTED_FILE] = REPORTED
+            tables.write_parts(parts(), {shard.folder / n: s for n, s in written.items()})
             give_back()
             if gold is None:
                 return {"failures": dict(context.failures)}

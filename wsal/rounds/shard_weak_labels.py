@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.evidence import RULES_FILE
 from wsal.arrays import Classes
 from wsal.artifacts import Artifact, Facts
@@ -88,10 +88,10 @@ class WeakWork:
                     n_covered += int((table.n_votes > 0).sum())
                     shard.advance(len(ids))
 
-            schemas = {WEAK_FILE: tables.weak_schema(len(self.labels))}
+            written = {WEAK_FILE: schemas.weak_schema(len(self.labels))}
             if self.llm is not None:
-                schemas[RULES_FILE] = tables.RULES_ALONE
-            tables.write_parts(parts(), {shard.folder / n: s for n, s in schemas.items()})
+                written[RULES_FILE] = schemas.RULES_ALONE
+            tables.write_parts(parts(), {shard.folder / n: s for n, s in written.items()})
             give_back()
             return {"n_covered": n_covered}
 

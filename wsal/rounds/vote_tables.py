@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.label_models.sparse import SparseVotes
@@ -65,7 +65,7 @@ def read_votes(votes: Artifact, split: str, part: Part | None = None) -> SparseV
     cast = read_rule_votes(votes.path, split, part)
     if not (votes.path / VOTERS_FILE).exists():
         return cast
-    table = tables.read(votes.path / VOTERS_FILE, tables.VOTERS)
+    table = tables.read(votes.path / VOTERS_FILE, schemas.VOTERS)
     voters = Voters.of_table(table, tables.rule_names(votes.path / votes_file(split)))
     return voters.with_terms(cast, read_terms(votes.path, split, part))
 
@@ -93,7 +93,7 @@ def read_terms(folder: Path, split: str, part: Part | None = None) -> Terms:
         sizes = tables.rows_of_shards(folder / votes_file(split))
         firsts = np.cumsum([0, *sizes])
         each = [
-            _terms(tables.read(file, tables.TERMS)).shifted(int(first))
+            _terms(tables.read(file, schemas.TERMS)).shifted(int(first))
             for file, first in zip(shard_files(path), firsts[:-1], strict=True)
         ]
         return Terms.joined(each)
@@ -134,10 +134,10 @@ def terms_of_rules(
 
 
 def terms_table(terms: Terms) -> pl.DataFrame:
-    """A table with the schema `tables.TERMS`."""
+    """A table with the schema `schemas.TERMS`."""
     columns = (terms.rows, terms.rules, terms.terms)
-    return pl.DataFrame(dict(zip(tables.TERMS, columns, strict=True)), schema=tables.TERMS)
+    return pl.DataFrame(dict(zip(schemas.TERMS, columns, strict=True)), schema=schemas.TERMS)
 
 
 def _terms(table: pl.DataFrame) -> Terms:
-    return Terms(*(table[name].to_numpy() for name in tables.TERMS))
+    return Terms(*(table[name].to_numpy() for name in schemas.TERMS))

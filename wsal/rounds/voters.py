@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wsal import tables
+from wsal import schemas
 from wsal.errors import TableError
 from wsal.label_models.sparse import SparseVotes, TermVotes
 from wsal.labels import LabelSet
@@ -108,7 +108,7 @@ class Voters:
         term_names: Sequence[Sequence[str] | Mapping[int, str]],
         labels: LabelSet,
     ) -> pl.DataFrame:
-        """A table with the schema `tables.VOTERS`, a row for each voter.
+        """A table with the schema `schemas.VOTERS`, a row for each voter.
 
         Args:
             counts: the votes of each voter on the pool: `voter` (a row here), `class`, `n`, and of
@@ -139,7 +139,7 @@ class Voters:
                     "high": high,
                 }
             )
-        return pl.DataFrame(rows, schema=tables.VOTERS)
+        return pl.DataFrame(rows, schema=schemas.VOTERS)
 
     @classmethod
     def of_table(cls, table: pl.DataFrame, names: Sequence[str]) -> "Voters":

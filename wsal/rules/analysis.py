@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 
@@ -27,7 +27,7 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
         labels: the classes.
 
     Returns:
-        A table with the schema `tables.RULES`.
+        A table with the schema `schemas.RULES`.
 
     >>> votes = np.array([[0, 0], [0, 1], [-1, -1]], dtype=np.int16)
     >>> table = summarise(votes, np.array([0, 0, 1]), ["a", "b"], LabelSet(("x", "y")))
@@ -56,7 +56,7 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
             "high": high,
         }
         rows.append(row)
-    return pl.DataFrame(rows, schema=tables.RULES)
+    return pl.DataFrame(rows, schema=schemas.RULES)
 
 
 def interval(n_right: int, n: int) -> tuple[float, float] | tuple[None, None]:
@@ -120,7 +120,7 @@ def examples(
     """Texts each rule votes on, drawn at random: at most `most` wrong votes, then as many others.
 
     Returns:
-        A table with the schema `tables.EXAMPLES`.
+        A table with the schema `schemas.EXAMPLES`.
     """
     rows = []
     for j, rule in enumerate(rules):
@@ -131,4 +131,4 @@ def examples(
             vote = labels.names[votes[i, j]]
             gold_name = labels.names[gold[i]] if gold[i] >= 0 else None
             rows.append((rule, record["id"], record["text"], vote, gold_name))
-    return pl.DataFrame(rows, schema=tables.EXAMPLES, orient="row")
+    return pl.DataFrame(rows, schema=schemas.EXAMPLES, orient="row")

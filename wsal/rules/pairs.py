@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from wsal import tables
+from wsal import schemas
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.labels import LabelSet
 
@@ -26,7 +26,7 @@ def related(votes: Votes, rules: Sequence[str]) -> pl.DataFrame:
     or more).
 
     Returns:
-        A table with the schema `tables.PAIRS`.
+        A table with the schema `schemas.PAIRS`.
 
     >>> votes = np.full((100, 2), -1, dtype=np.int16)
     >>> votes[:50, 0], votes[:20, 1] = 0, 0
@@ -47,7 +47,7 @@ def related(votes: Votes, rules: Sequence[str]) -> pl.DataFrame:
             agreement = float(agreed[rule, other] / n_both)
             pair_counts = (n_rule, n_other, n_both)
             rows.append((rules[rule], rules[other], *pair_counts, agreement, relation))
-    table = pl.DataFrame(rows, schema=tables.PAIRS, orient="row")
+    table = pl.DataFrame(rows, schema=schemas.PAIRS, orient="row")
     order = pl.Enum(["same", "within", "tied"])
     return table.sort(pl.col("relation").cast(order), "n_both", descending=[False, True])
 
@@ -66,7 +66,7 @@ def conflicts(
     Where gold `(texts,)` is known, it shows how often each of the two rules is right.
 
     Returns:
-        A table with the schema `tables.CONFLICTS`.
+        A table with the schema `schemas.CONFLICTS`.
     """
     indicators, class_of, rule_of = _indicators(votes)
     counts = sparse.triu(indicators.T @ indicators, 1).tocoo()
@@ -85,7 +85,7 @@ def conflicts(
         shown = np.sort(rng.choice(both, min(3, len(both)), replace=False))
         sides = [s for x in (a, b) for s in (rules[rule_of[x]], labels.names[class_of[x]])]
         rows.append((*sides, len(both), len(known_gold), *right, texts.gather(shown).to_list()))
-    return pl.DataFrame(rows, schema=tables.CONFLICTS, orient="row")
+    return pl.DataFrame(rows, schema=schemas.CONFLICTS, orient="row")
 
 
 def _relation(n_rule: int, n_other: int, n_both: int, n: int) -> str | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas
 from wsal.arrays import Classes
 from wsal.labels import LabelSet
 
@@ -29,7 +29,7 @@ def groups(
         most: the number of groups.
 
     Returns:
-        A table with the schema `tables.UNCOVERED`.
+        A table with the schema `schemas.UNCOVERED`.
     """
     from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415  importing it takes a second
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
@@ -49,7 +49,7 @@ def groups(
     try:
         weights = vectorizer.fit_transform(sample.to_list())
     except ValueError:  # no n-gram is in two texts
-        return pl.DataFrame(schema=tables.UNCOVERED)
+        return pl.DataFrame(schema=schemas.UNCOVERED)
     n_clusters = int(np.clip(len(sample) // CLUSTER_SIZE, 1, MAX_CLUSTERS))
     seed = int(rng.integers(2**31))
     kmeans = MiniBatchKMeans(n_clusters, random_state=seed, n_init=1, batch_size=4096)
@@ -70,4 +70,4 @@ def groups(
         ]
         n_texts = round(len(members) * len(texts) / len(sample))
         rows.append((n_texts, terms, classes, sample.gather(members[:3]).to_list()))
-    return pl.DataFrame(rows, schema=tables.UNCOVERED, orient="row")
+    return pl.DataFrame(rows, schema=schemas.UNCOVERED, orient="row")

@@ -6,7 +6,7 @@ import polars as pl
 from rich.table import Table
 from safetensors.numpy import load_file
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.rounds.rule_report import terms_shown, with_learned
@@ -30,7 +30,7 @@ def show_terms(run_dir: Path, votes: Artifact, most: int) -> None:
     model = label_model_of(run_dir, votes)
     if model and (with_words := model.with_name(VOTERS_FILE)).exists():
         path = with_words  # people answered questions about words, which vote, too
-    voters = tables.read(path, tables.VOTERS)
+    voters = tables.read(path, schemas.VOTERS)
     precision = load_file(model).get("precision") if model else None
     classes = Artifact.open(run_dir / STAGES["prepare"].writes).facts["labels"]
     shown = terms_shown(with_learned(voters, precision, classes), most)

@@ -7,7 +7,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import Artifact
 
 WIDTH = 120  # where there is no terminal; rich would break tables at 80 columns
@@ -28,7 +28,7 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
 
     Unless it is to be `whole`, only the table of rules is printed.
     """
-    report = tables.read(votes.path / "rules.parquet", tables.RULES)
+    report = tables.read(votes.path / "rules.parquet", schemas.RULES)
     if report.is_empty():
         _print(f"{votes.path}: there are no rules; `wsal rules suggest` suggests some")
     shares = [f"{votes.facts[name]:.4f}" for name in ("coverage", "overlap", "conflict")]
@@ -36,9 +36,9 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
     if not whole:
         return
     for name, schema, show in (
-        ("pairs", tables.PAIRS, _show_pairs),
-        ("conflicts", tables.CONFLICTS, _show_conflicts),
-        ("uncovered", tables.UNCOVERED, _show_uncovered),
+        ("pairs", schemas.PAIRS, _show_pairs),
+        ("conflicts", schemas.CONFLICTS, _show_conflicts),
+        ("uncovered", schemas.UNCOVERED, _show_uncovered),
     ):
         path = votes.path / f"{name}.parquet"
         if name == "conflicts" and not path.exists():
@@ -46,7 +46,7 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
         frame = tables.read(path, schema)
         if len(frame):
             show(frame)
-    examples = tables.read(votes.path / "examples.parquet", tables.EXAMPLES)
+    examples = tables.read(votes.path / "examples.parquet", schemas.EXAMPLES)
     for rule in report["rule"] if n_examples else ():
         _print(f"\n{rule}", style="bold")
         for row in examples.filter(examples["rule"] == rule).head(n_examples).iter_rows(named=True):
@@ -56,7 +56,7 @@ def show_rules(votes: Artifact, n_examples: int, *, whole: bool = True) -> None:
 
 
 def rules_table(report: pl.DataFrame, title: str, last: Sequence[str] = ()) -> Table:
-    """A table with a row for each rule of `report` (`tables.RULES`), and a `last` row."""
+    """A table with a row for each rule of `report` (`schemas.RULES`), and a `last` row."""
 
     def cells(row: Row) -> list[str]:
         return [

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import numpy as np
@@ -60,6 +61,7 @@ def read_sample(path: Path) -> pa.Array:
 class AnswerWork:
     """From the texts of a partition to their answers."""
 
+    uses_gpu: ClassVar = True
     model: Model
     texts: Path
     """`texts.arrow` of the first pass."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,7 @@ AT_ONCE = 2_500  # texts of the sample in a shard
 class SampleWork:
     """From texts of the sample to the classifier's probabilities, `probs.npy`."""
 
+    uses_gpu: ClassVar = True
     model: Model
     texts: Path
 

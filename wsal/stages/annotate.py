@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import read_query, renamed_classes, rows_of
 from wsal.annotation.evidence import RunSoFar, gather
@@ -92,7 +92,7 @@ def annotate(
         answers = pl.concat([answers, labels_of_groups(groups, of_groups)])
     if number == 1 and answers["label"].null_count() == len(answers):
         raise AnnotationError(_nothing_to_learn(annotator, asked))
-    tables.write(answers, out / "annotations.parquet", tables.ANNOTATIONS)
+    tables.write(answers, out / "annotations.parquet", schemas.ANNOTATIONS)
     if len(words):
         tables.write(of_words, out / WORDS_FILE, WORDS)
         asked.facts["n_words"] = int(of_words["label"].count())
@@ -102,7 +102,7 @@ def annotate(
         asked.facts["n_groups"] = int(of_groups["label"].count())
         asked.facts["n_not_all"] = int((of_groups["label"] == NOT_ALL).sum())
     if asked.llm_answers:
-        tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, tables.LLM_ANSWERS)
+        tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, schemas.LLM_ANSWERS)
     n_skipped = answers["label"].null_count()
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
@@ -139,7 +139,7 @@ def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:
 
 
 def _asked(query: Artifact) -> pl.DataFrame:
-    return tables.read(query.path / "query.parquet", tables.QUERY).select("id", "text")
+    return tables.read(query.path / "query.parquet", schemas.QUERY).select("id", "text")
 
 
 def _gold(pool: Artifact, ids: pl.Series, rows: pl.Series) -> dict[str, int]:

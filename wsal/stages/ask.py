@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.llm_tables import VOTES_FILE, spent, table_of
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError
@@ -45,7 +45,7 @@ def ask(
     reasons = pl.Series(sample.reasons[:n], dtype=pl.String)
     answers = table_of(records["id"].to_list(), replies.answers)
     answers = answers.with_columns(text=records["text"], reason=reasons)
-    tables.write(answers.select(*tables.LLM_ANSWERS), out / VOTES_FILE, tables.LLM_ANSWERS)
+    tables.write(answers.select(*schemas.LLM_ANSWERS), out / VOTES_FILE, schemas.LLM_ANSWERS)
     return {
         "n_asked": n,
         "n_planned": len(questions),

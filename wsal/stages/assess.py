@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.money import time_spent
 from wsal.annotation.answers import is_llm
 from wsal.annotation.questions import NOT_ALL, group_answers, word_answers
@@ -42,7 +42,7 @@ def assess(
     by_people, words = answers.filter(~is_llm()), word_answers(annotations)
     groups = group_answers(annotations)  # those with a yes are labels of their texts already
     groups = groups.filter(pl.col("label").fill_null(NOT_ALL) == NOT_ALL)
-    asked = by_people.filter(pl.col("purpose") == tables.EVALUATE)
+    asked = by_people.filter(pl.col("purpose") == schemas.EVALUATE)
     before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
         "round": len(annotations),

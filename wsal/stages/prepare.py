@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.artifacts import CHECKPOINTS, Facts
 from wsal.data.base import DataSource
 from wsal.data.keys import SPLITS
@@ -58,9 +58,9 @@ def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list
     fields = made.layout.fields
     writers = {}
     for name, n_rows in sizes.items():
-        schema = tables.records_schema(fields, gold=name != "pool")
+        schema = schemas.records_schema(fields, gold=name != "pool")
         if name == "gold":
-            schema = tables.GOLD
+            schema = schemas.GOLD
         # only the pool may have several files; the others are put together below
         folder = out if name == "pool" or n_rows <= shard_rows else scratch
         writers[name] = _Writer(folder / f"{name}.parquet", schema, n_rows, shard_rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.arrays import ABSTAIN, Classes, Rows
@@ -81,7 +81,7 @@ def reweigh(
     before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)
     write_json(out / "metrics.json", metrics | {"before": before})
     if words.answers:
-        tables.write(words.voters_table(votes, pool), out / VOTERS_FILE, tables.VOTERS)
+        tables.write(words.voters_table(votes, pool), out / VOTERS_FILE, schemas.VOTERS)
         facts["n_words"] = len(words.answers)
     return {
         **facts,
@@ -103,7 +103,7 @@ def _random_gold(
     words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
-    rows, gold = gold_answers(pool, annotations, tables.EVALUATE)
+    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)

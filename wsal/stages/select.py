@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
 from wsal.active.shortlist import Search
@@ -148,7 +148,7 @@ def select(
     )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
-    tables.write(asked, out / "query.parquet", tables.QUERY)
+    tables.write(asked, out / "query.parquet", schemas.QUERY)
     kinds: Facts = {}
     if len(active.questions) > 1:
         yes_or_no = NO_QUESTIONS

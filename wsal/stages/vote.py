@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import Votes
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.errors import TableError
@@ -74,7 +74,7 @@ def vote(
     voters = voters_of(counts, len(names))
     of_voters = counts_by_voter(voters, counts, out / RARE_FILE)
     table = voters.table(of_voters, names, of_terms, labels)
-    tables.write(table, out / VOTERS_FILE, tables.VOTERS)
+    tables.write(table, out / VOTERS_FILE, schemas.VOTERS)
     votes, shown = _sample(out, step), tables.read(out / REPORTED_FILE, REPORTED)
     gold = shown["label"].to_numpy().astype(np.int64)
     for name, table in report_tables(votes, gold, shown, list(names), labels, seed).items():
