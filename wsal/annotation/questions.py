@@ -26,7 +26,7 @@ DEPENDS, NOT_ALL = "depends ", "not all "
 belong to the class. No class can have these names: the names of classes are cleaned, and end
 without a space."""
 QUESTIONS_FILE, WORDS_FILE, GROUPS_FILE = "questions.parquet", "words.parquet", "groups.parquet"
-QUESTIONS: tables.Schema = {
+QUESTIONS: schemas.Schema = {
     "id": pl.String,  # of the question or, if it is about a text of the query, of the text
     "kind": pl.String,  # WORD, CLASS or GROUP
     "word": pl.String,  # null: it is about a text, or a group
@@ -37,13 +37,13 @@ QUESTIONS: tables.Schema = {
     "examples": pl.List(pl.String),  # of a word: some of these texts; of a group: its texts
     "ids": pl.List(pl.String),  # of a group: those of its texts
 }
-WORDS: tables.Schema = {
+WORDS: schemas.Schema = {
     "word": pl.String,
     "label": pl.String,  # a class, or DEPENDS; null: skipped
     "annotator": pl.String,
     "seconds": pl.Float32,
 }
-GROUPS: tables.Schema = {
+GROUPS: schemas.Schema = {
     "id": pl.String,
     "label": pl.String,  # the class of all its texts, or NOT_ALL; null: skipped
     "annotator": pl.String,

@@ -14,7 +14,7 @@ from wsal.annotation.audit import AUDIT
 
 SPLIT_FILE = "split.parquet"  # in the round's folder
 PEOPLE, MODEL, NOBODY = "people", "model", "nobody"
-SPLIT: tables.Schema = {**schemas.LLM_ANSWERS, "goes_to": pl.String}
+SPLIT: schemas.Schema = {**schemas.LLM_ANSWERS, "goes_to": pl.String}
 """One row per text of the query; the columns of an answer are null where there is none."""
 
 

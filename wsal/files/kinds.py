@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from wsal.errors import DataError, did_you_mean
-from wsal.files.places import Place
+from wsal.files.places import P, Place
 
 DELIMITED = {"csv": ",", "tsv": "\t", "tab": "\t", "txt": ","}
 """Suffixes of text with fields, and the delimiter of each if none can be detected."""
@@ -22,7 +22,7 @@ class Kind(NamedTuple):
     compression: str  # in COMPRESSED, or ""
 
 
-def existing_file(path: Place) -> Place:
+def existing_file(path: P) -> P:
     """The path, if it is a file.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from wsal.digests import digest_of, file_digest
 from wsal.errors import DataError, did_you_mean
@@ -117,6 +117,7 @@ class Remote:
 
 
 Place = Path | Remote
+P = TypeVar("P", bound=Place)
 """A file or folder, here or elsewhere."""
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -18,13 +18,12 @@ from wsal.files.kinds import COMPRESSED, DELIMITED, JSON, KINDS, Kind, kind_of
 from wsal.files.lines import BadLine, Chunk, Offset, bad_lines_error, swallowed_rows_note
 from wsal.files.objects import columns, json_chunks
 from wsal.files.options import TableOptions
-from wsal.files.places import Place
+from wsal.files.places import P, Place
 from wsal.files.sheets import read_sheet, sheet_names
 from wsal.files.streams import utf8_stream
 
 logger = logging.getLogger(__name__)
 
-P = TypeVar("P", bound=Place)
 Note = Callable[[str], None]
 """A function that is called with a sentence on how a file was read."""
 

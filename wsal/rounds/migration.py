@@ -115,7 +115,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return Artifact.open(folder).manifest
 
 
-def _replace(frame: pl.DataFrame, path: Path, schema: tables.Schema) -> None:
+def _replace(frame: pl.DataFrame, path: Path, schema: schemas.Schema) -> None:
     temporary = path.with_name(f".{path.name}")
     tables.write(frame, temporary, schema)
     temporary.replace(path)

@@ -30,7 +30,7 @@ from wsal.shards import shard_files
 
 AT_ONCE = 16  # chunks whose counts are put together
 VOTED_ON = ("id", "text", "fields")  # columns
-REPORTED: tables.Schema = {
+REPORTED: schemas.Schema = {
     "id": pl.String,
     "text": pl.String,
     "n_copies": pl.Int32,

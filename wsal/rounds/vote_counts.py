@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import tables
+from wsal import schemas, tables
 from wsal.arrays import ABSTAIN, Classes, Vote, Votes
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.voters import LEAST_OF_TERM, REST, Voters
@@ -21,13 +21,13 @@ from wsal.shards import shard_files
 
 KEYS = ("rule", "term", "class")
 SUMS = ("n", "known", "right")  # votes, of those the ones on texts with gold, and the right ones
-TERM_COUNTS: tables.Schema = {
+TERM_COUNTS: schemas.Schema = {
     "rule": pl.Int32,
     "term": pl.Int32,  # REST of a rule without terms
     "class": pl.Int16,
     **dict.fromkeys(SUMS, pl.Int64),
 }
-RARE_TERMS: tables.Schema = {"text": pl.Int32, **TERM_COUNTS}
+RARE_TERMS: schemas.Schema = {"text": pl.Int32, **TERM_COUNTS}
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _of_rule(rule: int, votes: Vote, gold: Classes) -> pl.DataFrame:
     return frame.filter(pl.col("n") > 0).select(_typed(TERM_COUNTS))
 
 
-def _typed(schema: tables.Schema) -> list[pl.Expr]:
+def _typed(schema: schemas.Schema) -> list[pl.Expr]:
     return [pl.col(name).cast(kind) for name, kind in schema.items()]
 
 

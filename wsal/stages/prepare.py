@@ -82,7 +82,7 @@ class _Writer:
     """Writes a table of `n_rows` rows to files of `shard_rows` rows."""
 
     path: Path
-    schema: tables.Schema
+    schema: schemas.Schema
     n_rows: int
     shard_rows: int
     written: list[int] = field(default_factory=list)
