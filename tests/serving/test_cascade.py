@@ -119,8 +119,8 @@ def run(model, tmp_path, name, n=6_000, **options):
 def test_a_student_that_is_sure_saves_the_classifier_work(words, tmp_path):
     model = Simulated(words)
     done, table = run(model, tmp_path, "out.parquet")
-    lesson, n_classified = done.lesson, sum(model.calls)
-    assert lesson.certificate.agreement >= lesson.certificate.at_least == 0.99
+    fitted, n_classified = done.cascade, sum(model.calls)
+    assert fitted.certificate.agreement >= fitted.certificate.at_least == 0.99
     assert done.n_student > 0.5 * done.n_texts
     assert n_classified == done.n_texts - done.n_student  # the sample's texts are not asked twice
     by = table["labelled_by"].to_list()
@@ -132,7 +132,7 @@ def test_a_student_that_is_sure_saves_the_classifier_work(words, tmp_path):
     assert np.mean(right) > 0.99
     assert table.filter(labelled_by="student")["probability"].is_between(0.9, 1).all()
     assert any("agreement with the classifier is at least 99.0%" in line
-               for line in lesson.report(done.n_texts, done.n_student))  # fmt: skip
+               for line in fitted.report(done.n_texts, done.n_student))  # fmt: skip
 
 
 def test_texts_that_the_classifier_abstains_on_are_left_to_it(words, tmp_path):
@@ -150,19 +150,19 @@ def test_texts_that_the_classifier_abstains_on_are_left_to_it(words, tmp_path):
 def test_a_student_that_cannot_learn_answers_nothing(words, tmp_path):
     model = Simulated(words, is_random=True)
     done, table = run(model, tmp_path, "out.parquet")
-    assert done.lesson.certificate is None
+    assert done.cascade.certificate is None
     assert done.n_student == 0
     assert set(table["labelled_by"]) == {"classifier"}
     assert sum(model.calls) == done.n_texts
-    [line] = done.lesson.report(done.n_texts, 0)
+    [line] = done.cascade.report(done.n_texts, 0)
     assert "could not be certified on a sample of 1,500 texts" in line
 
 
 def test_a_sample_that_is_too_small_is_not_drawn(words, tmp_path):
     done, table = run(Simulated(words), tmp_path, "out.parquet", n=300)
-    assert done.lesson.n_sample == 0
+    assert done.cascade.n_sample == 0
     assert set(table["labelled_by"]) == {"classifier"}
-    assert "fewer than 1,000 distinct texts" in next(done.lesson.report(300, 0))
+    assert "fewer than 1,000 distinct texts" in next(done.cascade.report(300, 0))
 
 
 def test_a_resumed_run_uses_the_same_student(words, tmp_path, monkeypatch):

@@ -126,8 +126,8 @@ def _report(summary: PredictSummary, model: Model, options: argparse.Namespace) 
     )
     if summary.n_texts is not None:
         yield f"{summary.n_texts:,} distinct texts were predicted"
-    if summary.lesson is not None:
-        yield from summary.lesson.report(summary.n_texts or 0, summary.n_student)
+    if summary.cascade is not None:
+        yield from summary.cascade.report(summary.n_texts or 0, summary.n_student)
     if summary.n_bad:
         where = f"; see {summary.bad_path}" if summary.bad_path else ""
         lines = "1 line" if summary.n_bad == 1 else f"{summary.n_bad:,} lines"

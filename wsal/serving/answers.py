@@ -44,7 +44,7 @@ class Known:
 
     @classmethod
     def read(cls, folder: Path) -> "Known":
-        """What `wsal.serving.cascade.teach` wrote."""
+        """What `wsal.serving.cascade.fit_cascade` wrote."""
         answers = np.load(folder / SAMPLE_ANSWERS, allow_pickle=False)
         path = folder / STUDENT
         student = load_student(path) if path.exists() else None

@@ -58,7 +58,7 @@ class SampleWork:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FittedCascade:
     """What became of the student."""
 
     n_sample: int
@@ -97,18 +97,18 @@ class Lesson:
             yield f"it saved about {saved:,.0f} seconds of one process"
 
 
-def teach(
+def fit_cascade(
     model: Model,
     read: Path,
     counts: np.ndarray,
     options: PredictOptions,
     out: Path,
     launcher: LauncherSettings,
-) -> Lesson:
+) -> FittedCascade:
     """Draw the sample, let the classifier label it, and fit and certify the student.
 
     The folder `out` gets the sample and the classifier's answers (`Known`), `student.safetensors`
-    if a student was certified, and last `lesson.json`. If that is there, it is read: all calls use
+    if a student was certified, and last `cascade.json`. If that is there, it is read: all calls use
     the same student.
 
     Args:
@@ -119,13 +119,15 @@ def teach(
         out: a folder that survives a kill.
         launcher: what runs the classifier.
     """
-    path = out / "lesson.json"
+    path = out / "cascade.json"
     if path.exists():
         kept = read_json_object(path, f"delete {out} and run the same command again")
         certificate = kept.pop("certificate")
-        return Lesson(certificate=Certificate(**certificate) if certificate else None, **kept)
+        return FittedCascade(
+            certificate=Certificate(**certificate) if certificate else None, **kept
+        )
     texts = draw(read / TEXTS, counts)
-    lesson = Lesson(0, None, 0, 0, 0)
+    cascade = FittedCascade(0, None, 0, 0, 0)
     if len(texts) >= FEWEST:
         out.mkdir(exist_ok=True)
         with pa.ipc.new_file(out / SAMPLE_TEXTS, SCHEMA) as file:
@@ -134,12 +136,12 @@ def teach(
         work = SampleWork(model, out / SAMPLE_TEXTS)
         facts = run_pass(work, sizes, out / "probs", "label sample", launcher)
         probs = read_array(out / "probs" / "probs.npy")[:]
-        lesson = _learn(model.exported, texts, probs, options, out)
+        cascade = _fit_student(model.exported, texts, probs, options, out)
         seconds = sum(fact["seconds"] for fact in facts)
-        lesson = replace(lesson, classifier_seconds=seconds / len(texts))
+        cascade = replace(cascade, classifier_seconds=seconds / len(texts))
     out.mkdir(exist_ok=True)
-    write_json(path, asdict(lesson))
-    return lesson
+    write_json(path, asdict(cascade))
+    return cascade
 
 
 def draw(path: Path, counts: np.ndarray) -> pa.Array:
@@ -153,9 +155,9 @@ def draw(path: Path, counts: np.ndarray) -> pa.Array:
     return texts.take(pa.array(rng(0, "sample").permutation(len(texts))[:n]))
 
 
-def _learn(
+def _fit_student(
     exported: Exported, texts: pa.Array, probs: Probs, options: PredictOptions, out: Path
-) -> Lesson:
+) -> FittedCascade:
     """Fit the student on a half of the sample, and certify it on the other."""
     start = time.perf_counter()
     pieces = exported.pieces(texts.to_pylist())
@@ -171,7 +173,7 @@ def _learn(
     if certificate:
         replace(student, least=np.array([certificate.least])).save(out / STUDENT)
     np.save(out / SAMPLE_ANSWERS, of_probs(probs, 1))
-    return Lesson(len(texts), certificate, time.perf_counter() - start, seconds, 0)
+    return FittedCascade(len(texts), certificate, time.perf_counter() - start, seconds, 0)
 
 
 def targets_of(exported: Exported, probs: Probs) -> Classes:

@@ -27,7 +27,7 @@ from wsal.json_files import write_json
 from wsal.launch.sealing import Facts
 from wsal.serving.answers import AnswerWork
 from wsal.serving.backends import Model
-from wsal.serving.cascade import Lesson, teach
+from wsal.serving.cascade import FittedCascade, fit_cascade
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.distinct import BAD, COUNTS, TEXTS, ReadWork, as_json
 from wsal.serving.labelled import LABELLED, LabelWork, n_abstentions, write_labelled
@@ -58,7 +58,7 @@ class PredictSummary:
     """Distinct texts; None if they were not counted, as for standard input."""
     n_student: int = 0
     """Those that the student answered."""
-    lesson: Lesson | None = None
+    cascade: FittedCascade | None = None
     """What became of the student, with a cascade."""
 
 
@@ -137,10 +137,10 @@ def _in_passes(
         shutil.rmtree(work)
         raise
     counts = read_array(read / COUNTS)[:]
-    known, lesson = work / "known", None
+    known, cascade = work / "known", None
     if options.cascade:
-        lesson = teach(model, read, counts, options, known, launcher)
-    has_known = lesson is not None and lesson.n_sample > 0
+        cascade = fit_cascade(model, read, counts, options, known, launcher)
+    has_known = cascade is not None and cascade.n_sample > 0
     answering = AnswerWork(
         model, read / TEXTS, n_partitions, options.top, known if has_known else None
     )
@@ -158,7 +158,7 @@ def _in_passes(
         bad_path=bad_path,
         n_texts=_total(done, "n_texts"),
         n_student=_total(done, "n_student"),
-        lesson=lesson,
+        cascade=cascade,
     )
 
 
