@@ -57,16 +57,16 @@ def rate_of(line, match):
 def measured(folder, sources):
     """The rate of the line with the most rows, its record, and its benchmark; None without one."""
     for benchmark, pattern in sources:
-        found = []
+        rates = []
         for record in records_of(folder, benchmark):
             for line in record["rows"]:
                 match = re.fullmatch(pattern, line["what"])
                 rate = match and rate_of(line, match)
                 if rate:
                     n = int(match.groupdict().get("n", "0").replace(",", ""))
-                    found.append((n, rate, record))
-        if found:
-            _, rate, record = max(found, key=lambda one: one[0])
+                    rates.append((n, rate, record))
+        if rates:
+            _, rate, record = max(rates, key=lambda entry: entry[0])
             return rate, record, benchmark
     return None
 
@@ -75,9 +75,9 @@ def computed(folder, n_rows, cores, price):
     """A line for each step: hours on so many cores, as if they were as fast as those measured."""
     for step, sources in STEPS.items():
         line = dict.fromkeys(("rate", "machine", "core_hours", "hours", "cost", "benchmark"))
-        found = measured(folder, sources)
-        if found:
-            rate, record, benchmark = found
+        source = measured(folder, sources)
+        if source:
+            rate, record, benchmark = source
             measured_cores = int(re.search(r"(\d+) cores", record["machine"])[1])
             core_hours = n_rows / rate / 3600 * measured_cores
             line |= {
@@ -121,8 +121,8 @@ def main():
         table.add_row(*(by_head[head] for head in used))
     Console(width=170).print(table)
     print(
-        "Computed from rates on a few cores, as if all cores were as fast as these. Starting, idle "
-        f"workers and slow networks come on top. Rates are {NO_GPU} unless the table says so."
+        "Computed from rates on a few cores, as if all cores were as fast as these. Startup, idle "
+        f"workers and slow networks are not included. Rates are {NO_GPU} unless the table says so."
     )
     record = {"benchmark": "cost_table", "computed": True, "n_rows": options.rows}
     print(json.dumps({**record, "cores": options.cores, "rows": lines}))

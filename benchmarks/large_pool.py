@@ -126,7 +126,7 @@ def write_weak_labels(out, number, count, n):
 
 
 def write_embeddings(out, number, count, n):
-    """Unit vectors around the centres of the classes, and what these say of them."""
+    """Unit vectors around the centres of the classes, and the probabilities that they imply."""
     centres = rng(0, "centres").normal(size=(CLASSES, DIMS)).astype(np.float32)
     arrays = {
         name: np.lib.format.open_memmap(
@@ -181,7 +181,7 @@ def a_round(folder, made, processes):
 
 
 class Memory:
-    """The most memory of this process and its children, in MiB; files in the cache count not."""
+    """The most memory of this process and its children, in MiB, without files in the cache."""
 
     def __enter__(self):
         self.most, self.ended = 0, threading.Event()

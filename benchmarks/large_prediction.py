@@ -64,12 +64,12 @@ def speed(name, folder, n, shard_rows):
         for duplicates in (0.0, 0.3):
             table(source, n, duplicates)
             for options in ((), ("--processes", 2), ("--cascade",)):
-                found = predicted(folder, source, target, "--shard-rows", shard_rows, *options)
+                result = predicted(folder, source, target, "--shard-rows", shard_rows, *options)
                 subprocess.run(["rm", "-r", str(target)], check=True)
-                rate = round(n / found["seconds"])
+                rate = round(n / result["seconds"])
                 before = before or rate
-                note = f"{n:,} rows, shards of {shard_rows:,}; {found['mib']:,} MiB at most"
-                note += f"; {' / '.join(found['output'].splitlines()[1:])}"
+                note = f"{n:,} rows, shards of {shard_rows:,}; {result['mib']:,} MiB at most"
+                note += f"; {' / '.join(result['output'].splitlines()[1:])}"
                 what = f"{name}, {duplicates:.0%} duplicates {' '.join(map(str, options))}"
                 peer = "0% duplicates, one process"
                 yield row(what.strip(), rate, before, peer, "rows/s", note, less_is_better=False)
@@ -123,22 +123,22 @@ def cascade(name, n_fit):
         classes = [names.index(g) for g in seen["gold"]]
         minilm_folder(folder, seen["title"].to_list(), names, classes)
         rest.write_parquet(source)
-        found, frames = {}, {}
+        results, frames = {}, {}
         for key, options in (("alone", ()), ("cascade", ("--cascade",))):
             target = Path(scratch, f"{key}.parquet")
-            found[key] = predicted(folder, source, target, *options)
+            results[key] = predicted(folder, source, target, *options)
             frames[key] = pl.read_parquet(target)
     right = {key: (frame["label"] == frame["gold"]).mean() for key, frame in frames.items()}
     by_student = frames["cascade"]["labelled_by"] == "student"
     same = (frames["cascade"]["label"] == frames["alone"]["label"]).filter(by_student).mean()
-    said = frames["cascade"]["probability"].filter(by_student).mean()
+    mean_probability = frames["cascade"]["probability"].filter(by_student).mean()
     gold = (frames["cascade"]["label"] == rest["gold"]).filter(by_student).mean()
     note = f"{len(rest):,} rows; accuracy on gold {right['cascade']:.4f}, alone "
     note += f"{right['alone']:.4f}; the student answered {by_student.mean():.1%} of rows, "
     if same is not None:
-        note += f"agreed on {same:.4f}, was right on {gold:.4f} and gave {said:.4f}; "
-    note += re.sub(r"\s+", " ", " / ".join(found["cascade"]["output"].splitlines()[1:]))
-    rates = [round(len(rest) / found[key]["seconds"]) for key in ("cascade", "alone")]
+        note += f"agreed on {same:.4f}, was right on {gold:.4f} and gave {mean_probability:.4f}; "
+    note += re.sub(r"\s+", " ", " / ".join(results["cascade"]["output"].splitlines()[1:]))
+    rates = [round(len(rest) / results[key]["seconds"]) for key in ("cascade", "alone")]
     yield row(f"cascade, {name}", *rates, "classifier alone", "rows/s", note, less_is_better=False)
 
 

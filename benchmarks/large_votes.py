@@ -92,11 +92,11 @@ def main():
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             write_pool(Path(folder) / "pool", n)
             os.sync()  # what is left to be written would be counted
-            found = in_child("--of", folder, "--processes", str(options.processes))
-        note = f"{n / found['seconds']:,.0f} rows per second; {found['mib']:,} MiB at most; "
-        note += f"{found['bytes'] / n:.0f} bytes per row; coverage {found['coverage']:.2f}; "
-        note += f"the report is of {found['n_reported']:,} texts; {options.processes} processes"
-        rows.append(row(f"100 rules vote on {n:,} titles", found["seconds"], None, "", "s", note))
+            result = in_child("--of", folder, "--processes", str(options.processes))
+        note = f"{n / result['seconds']:,.0f} rows per second; {result['mib']:,} MiB at most; "
+        note += f"{result['bytes'] / n:.0f} bytes per row; coverage {result['coverage']:.2f}; "
+        note += f"the report is of {result['n_reported']:,} texts; {options.processes} processes"
+        rows.append(row(f"100 rules vote on {n:,} titles", result["seconds"], None, "", "s", note))
     show("large_votes", rows, ["wsal", "polars", "pyarrow"])
 
 

@@ -50,8 +50,8 @@ def measure(folder):
     out.mkdir()
     source = TableFile(folder / "source", Layout(text=("title",), label="kind"))
     facts, seconds = timed(lambda: prepare(out, data=source, seed=0, shard_rows=1_000_000))
-    found = {name: facts[name] for name in ("n_rows", "n_pool", "n_duplicates")}
-    print(json.dumps({**found, "seconds": seconds, "peak": peak_mib()}))
+    counts = {name: facts[name] for name in ("n_rows", "n_pool", "n_duplicates")}
+    print(json.dumps({**counts, "seconds": seconds, "peak": peak_mib()}))
 
 
 def main():
@@ -77,11 +77,11 @@ def main():
             try:
                 (folder / "source").mkdir()
                 in_child("--child", str(folder / "source"), "--write", str(n), kind)
-                found = in_child("--child", str(folder))
+                result = in_child("--child", str(folder))
             finally:
                 shutil.rmtree(folder)
-            rate = round(found["n_rows"] / found["seconds"])
-            note = f"peak {found['peak']:,} MiB; {found['n_duplicates']:,} duplicates"
+            rate = round(result["n_rows"] / result["seconds"])
+            note = f"peak {result['peak']:,} MiB; {result['n_duplicates']:,} duplicates"
             what = f"prepare {n:,} titles, {kind}"
             rows.append(row(what, rate, TARGET, "target", "rows/s", note, less_is_better=False))
             print(what, rate, note, file=sys.stderr)

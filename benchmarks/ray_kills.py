@@ -3,9 +3,9 @@
 python benchmarks/ray_kills.py [--kills 20] [--shards 60] [--rows 2000] [--seed 0]
 
 A Ray cluster of three nodes on this machine works on made-up titles, about a second on each shard.
-Between two kills, it seals at least a shard. Each time that it is done, the files must have the
-digests of the local run, with every row once; it starts again until all kills are done. A killed
-node is replaced, and a killed driver is started again, as a user would.
+Between two kills, it seals at least a shard. Each time that the work is done, the files must have
+the digests of the local run, with every row once; it starts again until all kills are done. A
+killed node is replaced, and a killed driver is started again, as a user would.
 """
 
 import argparse
@@ -159,7 +159,7 @@ def finished(driver, seconds):
 
 
 def kill(kind, driver, cluster, nodes, rng):
-    """Kill one, if there is one at the moment."""
+    """Kill a process of this kind, if there is one at the moment."""
     if kind == "driver":
         driver.kill()
         driver.wait()
@@ -182,15 +182,15 @@ def ray_processes(*, actors):
     """
     import psutil
 
-    found = []
+    pids = []
     for process in psutil.Process().children(recursive=True):
         try:
             title = process.cmdline()[0]
         except (psutil.Error, IndexError):  # it has ended
             continue
         if title.startswith("ray::") and "Agent" not in title and actors == ("ShardActor" in title):
-            found.append(process.pid)
-    return sorted(found)
+            pids.append(process.pid)
+    return sorted(pids)
 
 
 def parsed():

@@ -95,15 +95,19 @@ def prepare(folder, encoder, n):
 
 def compared(folder, encoder, task, n, turns):
     """Both launchers in turn: rows a second, with and without the start of the cluster."""
-    found = {name: [] for name in LAUNCHERS}
+    measurements = {name: [] for name in LAUNCHERS}
     for _ in track(range(turns), f"{task}, {encoder}", transient=True):
         for name in LAUNCHERS:
-            found[name].append(in_child("--child", str(folder), encoder, task, name))
-    digests = {json.dumps(one["digests"]) for results in found.values() for one in results}
+            measurements[name].append(in_child("--child", str(folder), encoder, task, name))
+    digests = {
+        json.dumps(result["digests"]) for results in measurements.values() for result in results
+    }
     assert len(digests) == 1, "the launchers wrote different files"
     rows = n // SHARDS * SHARDS
-    seconds = {name: statistics.median(r["seconds"] for r in found[name]) for name in LAUNCHERS}
-    start = statistics.median(result["start"] for result in found["ray"])
+    seconds = {
+        name: statistics.median(r["seconds"] for r in measurements[name]) for name in LAUNCHERS
+    }
+    start = statistics.median(result["start"] for result in measurements["ray"])
     note = f"median of {turns}; Ray {seconds['ray']:.1f} s, its cluster starts in {start:.1f} s"
     local = round(rows / seconds["local"])
     for what, of_ray in (("", seconds["ray"]), (", with its start", seconds["ray"] + start)):

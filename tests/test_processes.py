@@ -114,7 +114,7 @@ except BaseException as error:
     ("how", "message"),
     [
         (signal.SIGKILL, "process 0 of 2 has lost its connection to another one"),
-        (signal.SIGSTOP, "process 1 of 2 has given no sign for 2 seconds"),  # as without network
+        (signal.SIGSTOP, "process 1 of 2 sent no heartbeat for 2 seconds"),  # as without network
     ],
 )
 def test_a_process_ends_where_another_is_lost(tmp_path, how, message):

@@ -110,7 +110,7 @@ class DiskError(WsalError):
 
 
 class LostProcessError(WsalError):
-    """Another process of a training failed or was killed, or its machine failed."""
+    """Another training process failed or was killed, or its machine failed."""
 
 
 class PreemptedError(WsalError):

@@ -1,4 +1,4 @@
-"""Notice that another process of a training is gone where no connection says so.
+"""Notice the loss of another training process when no connection reports it.
 
 When a process is killed, its connections close, and the processes that wait for it fail at once. A
 machine that loses its power or its network closes nothing, and the others would wait for days. So
@@ -21,12 +21,12 @@ and with it the thread that beats, for some seconds, but not for minutes."""
 
 @contextmanager
 def watching(store: Any, rank: int, count: int) -> Iterator[None]:  # noqa: ANN401  a torch Store
-    """Beat, and end this process with status 1 once another one is lost, until the block ends.
+    """Until the block ends, beat, and end this process with status 1 once another one is lost.
 
-    It also ends if torchrun's own process on this machine has been killed: torchrun starts others
-    in its place, and these two must not write the same files.
+    It also ends if torchrun's own process on this machine has been killed: torchrun starts
+    another one in its place, and the two must not write the same files.
     """
-    store.set(_key(rank), "0")  # all must be there before anybody reads, since reading waits
+    store.set(_key(rank), "0")  # before any process reads it, as reading waits
     over = threading.Event()
     arguments = (store.clone(), rank, count, over)
     threading.Thread(target=_watch, args=arguments, name="heartbeats", daemon=True).start()
@@ -55,7 +55,7 @@ def _watch(store: Any, rank: int, count: int, over: threading.Event) -> None:  #
             if now[other] != beats[other]:
                 beats[other], last[other] = now[other], time.monotonic()
             elif time.monotonic() - last[other] > LOST_AFTER and not over.is_set():
-                _end(f"process {other} of {count} has given no sign for {LOST_AFTER:.0f} seconds")
+                _end(f"process {other} of {count} sent no heartbeat for {LOST_AFTER:.0f} seconds")
         if "TORCHELASTIC_RUN_ID" in os.environ and os.getppid() != parent:
             _end("torchrun was killed")
 
@@ -65,7 +65,7 @@ def _key(rank: int) -> str:
 
 
 def _end(why: str) -> NoReturn:
-    """End at once, even where the main thread waits inside a library."""
+    """End at once, even if the main thread waits inside a library."""
     sys.stderr.write(
         f"error: {why}; run the same command again to continue from the last checkpoint\n"
     )

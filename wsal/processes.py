@@ -71,7 +71,7 @@ def cores() -> int:
 def process_group(device: str) -> Iterator[None]:
     """Connect to the other processes, if there are any; at the end, tell them to stop.
 
-    The leader does so by broadcasting None, also if its work has failed. If another process is
+    The leader does so by broadcasting None, even if its work has failed. If another process is
     lost, this one ends, so that torchrun can start all of them again.
 
     Raises:
@@ -87,7 +87,7 @@ def process_group(device: str) -> Iterator[None]:
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
-    store = distributed.distributed_c10d._get_default_store()  # there is no public name
+    store = distributed.distributed_c10d._get_default_store()  # has no public name
     try:
         with watching(store, rank(), count()):
             yield
@@ -109,10 +109,10 @@ def process_group(device: str) -> Iterator[None]:
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """Say what it means when a message cannot be sent or received.
+    """Turn an error of torch about the connection into a clear one.
 
     Raises:
-        LostProcessError: it cannot.
+        LostProcessError: a message cannot be sent or received.
     """
     import torch  # noqa: PLC0415
 
@@ -171,7 +171,7 @@ def broadcast(message: Any = None) -> Any:  # noqa: ANN401  anything that can be
 
 
 def wait_for_all() -> None:
-    """Return once every process has come here."""
+    """Return once every process has called this."""
     if count() == 1:
         return
     import torch  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The columns of the tables in artifacts, and what stands in them."""
+"""The columns of the tables in artifacts, and what they contain."""
 
 from collections.abc import Sequence
 

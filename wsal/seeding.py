@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHUFFLED = 1_000_000
-"""More rows than this are not shuffled to draw a few of them."""
+"""If there are more rows than this, they are not all shuffled to draw a few of them."""
 
 
 def rng(seed: int, *names: str | int) -> np.random.Generator:
@@ -30,7 +30,7 @@ def integer(seed: int, *names: str | int) -> int:
 
 
 def uniform(first: int, n: int, seed: int, *names: str | int) -> np.ndarray:
-    """Numbers in [0, 1) for `n` rows from row `first`, which a row has in whatever part it comes.
+    """Numbers in [0, 1) for `n` rows from row `first`; they do not depend on how rows are divided.
 
     >>> bool((uniform(3, 2, 0, "ties") == uniform(0, 9, 0, "ties")[3:5]).all())
     True
@@ -40,7 +40,7 @@ def uniform(first: int, n: int, seed: int, *names: str | int) -> np.ndarray:
 
 
 def random_rows(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """At most `size` of `n` rows, each once, in random order; in memory for about as many."""
+    """At most `size` of `n` rows, each once, in random order; in memory for about `size`."""
     if n <= SHUFFLED:
         return rng.permutation(n)[:size]
     return rng.choice(n, min(size, n), replace=False)

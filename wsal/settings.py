@@ -43,8 +43,8 @@ class HardwareSettings:
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2", "short"] = "auto"
     """`auto`: on a CPU `short` (for short texts); on a GPU `flash_attention_2` if installed."""
     products: Literal["auto", "default", "onednn"] = "auto"
-    """What multiplies fp32 matrices on a CPU. `auto`: oneDNN if a short probe finds it faster and
-    as exact; `default`: torch's own choice."""
+    """The library that multiplies fp32 matrices on a CPU. `auto`: oneDNN if a short probe finds it
+    faster and as exact; `default`: torch's own choice."""
     max_tokens: Positive = 16384
     """Most tokens, including padding, that go through the model at once in training. A larger step
     is split into parts, whose gradients are added. Halved when memory runs out."""
@@ -64,12 +64,12 @@ class RaySettings:
     """A Ray cluster, for `launcher=ray`. Changing it makes no artifact stale."""
 
     address: str | None = None
-    """Of the cluster: `auto` for the one this machine belongs to, or `HOST:PORT`; null: a cluster
-    on this machine alone, started for the command."""
+    """Address of the cluster: `auto` for the one this machine belongs to, or `HOST:PORT`; null: a
+    cluster on this machine alone, started for the command."""
     actors: Positive | None = None
-    """Most processes that work at the same time; null: as many as the cluster has room for."""
+    """The most processes that work at the same time; null: as many as the cluster has room for."""
     cpus: Rate = 1.0
-    """Processor cores of an actor, and so its threads."""
+    """Processor cores of an actor, which has as many threads."""
     gpus: Amount = 0.0
     """GPUs of an actor that runs the classifier; others get none."""
     memory: Rate = 4.0
@@ -78,7 +78,7 @@ class RaySettings:
 
 @dataclass(frozen=True)
 class LauncherSettings:
-    """What runs the work of several processes."""
+    """What runs the work, and in how many processes."""
 
     name: Literal["local", "torchrun", "ray"] = "local"
     processes: Positive = 1

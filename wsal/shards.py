@@ -1,4 +1,4 @@
-"""Datasets in several files: how the files are called, and arrays in them that are read as one.
+"""Datasets in several files: how the files are named, and arrays in them that are read as one.
 
 A dataset at `pool.parquet` is that file or, if it has several shards, `pool-00000.parquet`,
 `pool-00001.parquet` and so on. Row n of the dataset is the n-th row of all files in this order.

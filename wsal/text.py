@@ -13,7 +13,7 @@ import polars as pl
 from wsal.errors import DataError
 
 PLAIN = r"^[ -~]*$"  # ASCII without control characters
-ENTITY = r"&#?[0-9A-Za-z]+;"  # without these, nothing is to be repaired in plain text
+ENTITY = r"&#?[0-9A-Za-z]+;"  # plain text without these needs no repair
 INVISIBLE = re.compile(  # characters without width that are not in Cf: Unicode's default-ignorable
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0000-\U000e0fff]"
 )

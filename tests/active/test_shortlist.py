@@ -72,16 +72,16 @@ def test_neighbours_of_rare_classes_are_listed():
 
 def test_a_part_of_the_list_and_what_is_drawn_beside_it_are_uniform():
     chance = np.random.default_rng(0).random(4000)  # no score has to do with it
-    found = [
+    searches = [
         chosen(w, search(w, pool()[0]))
         for w in (wanted(500, seed=seed, n_drawn=500) for seed in range(20))
     ]
-    drawn = np.concatenate([drawn for _, drawn in found])
-    assert {len(drawn) for _, drawn in found} == {500}
+    drawn = np.concatenate([drawn for _, drawn in searches])
+    assert {len(drawn) for _, drawn in searches} == {500}
     assert drawn.min() >= 500
     assert abs(chance[drawn].mean() - chance[500:].mean()) < 0.02
     assert np.bincount(drawn, minlength=4000).max() < 14
-    unlisted = [np.setdiff1d(drawn, rows) for rows, drawn in found]
+    unlisted = [np.setdiff1d(drawn, rows) for rows, drawn in searches]
     assert min(map(len, unlisted)) > 350  # drawn independently of the list
 
 
@@ -116,9 +116,9 @@ def test_the_list_is_the_one_that_a_simple_search_makes():
 
 def test_the_threads_that_search_change_no_bit():
     points, given = pool()[0], wanted(300, rare=[3])
-    one = search(given, points)
+    whole = search(given, points)
     with threadpool_limits(limits=1):
-        assert chosen(given, search(given, points))[0].tolist() == chosen(given, one)[0].tolist()
+        assert chosen(given, search(given, points))[0].tolist() == chosen(given, whole)[0].tolist()
 
 
 def test_rare_classes_have_three_labels_or_fewer():

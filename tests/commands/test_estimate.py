@@ -1,4 +1,4 @@
-"""`wsal estimate`: what it prints, what it says of assumptions, and which options it refuses."""
+"""`wsal estimate`: what it prints, how it marks assumptions, and which options it refuses."""
 
 import json
 
@@ -49,7 +49,7 @@ def measured(table):
     return measure(job(table))
 
 
-def test_facts_of_a_table_that_was_read_wholly(measured, table):
+def test_facts_of_a_table_that_was_read_as_a_whole(measured, table):
     titles = pl.read_parquet(table)["title"].drop_nulls()
     assert (measured.n_rows == N).all()
     assert measured.is_exact

@@ -134,11 +134,11 @@ def test_shards_hold_the_rows_of_one_file(rows, layout, shard_rows):
         assert shards == tables.rows_of_shards(Path(folder, "parts/pool.parquet"))
         assert all(n == shard_rows for n in shards[:-1]) and shards[-1] <= shard_rows
         for name in NAMES:
-            one, several = (Path(folder, kind, f"{name}.parquet") for kind in ("whole", "parts"))
-            assert tables.shard_files(one)[0].exists() == tables.shard_files(several)[0].exists()
-            assert name == "pool" or several.exists() == one.exists()
-            if one.exists():
-                assert tables.read(one).equals(tables.read(several))
+            single, several = (Path(folder, kind, f"{name}.parquet") for kind in ("whole", "parts"))
+            assert tables.shard_files(single)[0].exists() == tables.shard_files(several)[0].exists()
+            assert name == "pool" or several.exists() == single.exists()
+            if single.exists():
+                assert tables.read(single).equals(tables.read(several))
         assert not any(Path(folder, "parts/checkpoints").iterdir())
 
 
@@ -168,7 +168,7 @@ def test_an_id_that_occurs_twice_is_named_with_its_rows_and_files():
         prepared_of(TableFrame(frame, layout), 0)
 
 
-def test_what_is_wrong_with_a_row_is_said_with_its_file():
+def test_an_error_in_a_row_names_its_file():
     frame = table([(f"mug {i}", None, "ab"[i % 2], "tset" if i == 9 else "dev") for i in range(20)])
     with pytest.raises(DataError, match=r"^008.csv: row 2 has split 'tset'; did you mean 'test'"):
         prepared_of(InParts(frame, LAYOUTS[0]), 0)
@@ -176,5 +176,5 @@ def test_what_is_wrong_with_a_row_is_said_with_its_file():
 
 def test_there_are_no_more_classes_than_can_be_numbered():
     frame = pl.DataFrame({"title": [str(i) for i in range(2**15)]}).with_columns(kind="title")
-    with pytest.raises(DataError, match=r"more than 32,767 different ones, such as '32767'"):
+    with pytest.raises(DataError, match=r"more than 32,767 different labels, such as '32767'"):
         prepared_of(TableFrame(frame, Layout(text=("title",), label="kind")), 0)

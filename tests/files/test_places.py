@@ -40,14 +40,14 @@ def files_of_every_kind(folder):
     FRAME.write_excel(folder / "x.xlsx")
     with zipfile.ZipFile(folder / "x.csv.zip", "w") as file:
         file.writestr("x.csv", csv)
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    found |= {f"x.csv.{kind}": packed(kind, csv) for kind in ("gz", "bz2", "xz", "zst")}
-    found["x.csv"] = csv
-    found["x.tsv"] = found["x.txt"] = FRAME.write_csv(separator="\t").encode()
-    found["y.csv"] = FRAME.write_csv(separator=";").encode("cp1252")
-    found["x.jsonl"] = found["x.ndjson"] = FRAME.write_ndjson().encode()
-    found["x.json"] = FRAME.write_json().encode()
-    return found
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files |= {f"x.csv.{kind}": packed(kind, csv) for kind in ("gz", "bz2", "xz", "zst")}
+    files["x.csv"] = csv
+    files["x.tsv"] = files["x.txt"] = FRAME.write_csv(separator="\t").encode()
+    files["y.csv"] = FRAME.write_csv(separator=";").encode("cp1252")
+    files["x.jsonl"] = files["x.ndjson"] = FRAME.write_ndjson().encode()
+    files["x.json"] = FRAME.write_json().encode()
+    return files
 
 
 def pool(folder, path, layout=LAYOUT, **options):
@@ -77,8 +77,8 @@ def test_every_kind_of_file_is_read_from_elsewhere(tmp_path, memory):
     for name, content in files.items():
         memory.pipe(f"/shop/{name}/{name}", content)
         for number, address in enumerate((f"memory://shop/{name}/{name}", f"memory://shop/{name}")):
-            found, _ = pool(tmp_path / f"out {name} {number}", address)
-            assert found.equals(expected), address
+            table, _ = pool(tmp_path / f"out {name} {number}", address)
+            assert table.equals(expected), address
 
 
 def test_a_folder_elsewhere_is_its_files_by_name(tmp_path, memory):
@@ -86,10 +86,10 @@ def test_a_folder_elsewhere_is_its_files_by_name(tmp_path, memory):
     memory.pipe("/shop/a.csv", FRAME[:25].select("title", "kind", "id").write_csv().encode())
     memory.pipe("/shop/_SUCCESS", b"")
     memory.pipe("/shop/older/c.csv", b"x")
-    found, _ = pool(tmp_path / "a", "memory://shop/")
-    assert found["id"].to_list() == FRAME["id"].to_list()
+    table, _ = pool(tmp_path / "a", "memory://shop/")
+    assert table["id"].to_list() == FRAME["id"].to_list()
     assert Pool.read("memory://shop", text="title", label="kind", test_share=0).texts.equals(
-        found["text"]
+        table["text"]
     )
     with pytest.raises(DataError, match=r"file memory://shop/a\.cvs not found .*'a\.csv'"):
         pool(tmp_path / "b", "memory://shop/a.cvs")
@@ -100,7 +100,7 @@ def test_a_folder_elsewhere_is_its_files_by_name(tmp_path, memory):
         pool(tmp_path / "d", "memory://shop")
 
 
-def test_contents_elsewhere_are_told_by_what_the_store_says(memory):
+def test_remote_contents_are_identified_by_what_the_store_reports(memory):
     source = TableFile("memory://shop", LAYOUT)
     memory.pipe("/shop/a.csv", b"id,title\n1,mug\n")
     before = source.content()
@@ -113,7 +113,7 @@ def test_contents_elsewhere_are_told_by_what_the_store_says(memory):
     assert TableFile("memory://shop/a.csv", LAYOUT).content() == after  # the same one file
 
 
-def test_what_cannot_be_reached_is_said():
+def test_addresses_that_cannot_be_read_are_errors():
     with pytest.raises(ConfigError, match=r"gs:// needs gcsfs; install .*wsal\[gcs\]"):
         TableFile("gs://shop/a.csv", LAYOUT).content()
     with pytest.raises(ConfigError, match=r"az:// needs adlfs; install .*wsal\[azure\]"):
@@ -148,8 +148,8 @@ def test_records_that_cannot_be_parsed_are_put_aside(tmp_path, memory):
     with pytest.raises(DataError, match=r"a\.csv line 3: 3 fields"):
         pool(tmp_path / "a", "memory://shop", Layout(text=("title",), label="kind"))
     layout = Layout(text=("title",), label="kind", test_share=0)
-    found, facts = pool(tmp_path / "b", "memory://shop", layout, bad_records="aside")
-    assert found["text"].to_list() == ["mug", "pan", "mug 2"]
+    table, facts = pool(tmp_path / "b", "memory://shop", layout, bad_records="aside")
+    assert table["text"].to_list() == ["mug", "pan", "mug 2"]
     assert facts["n_bad_records"] == 2
     assert facts["n_rows"] == 3
     bad = pl.read_ndjson(tmp_path / "b" / "bad_records.jsonl")
@@ -159,8 +159,8 @@ def test_records_that_cannot_be_parsed_are_put_aside(tmp_path, memory):
     assert bad["reason"].str.len_chars().min() > 5
     memory.pipe("/json/a.jsonl", b'{"title": "mug", "kind": "a"}\n{"title": \n{"kind": "b"}\n')
     memory.pipe("/json/b.jsonl", b'{"title": "pan", "kind": "b"}\n')
-    found, facts = pool(tmp_path / "c", "memory://json", layout, bad_records="aside")
-    assert (found["text"].to_list(), facts["n_bad_records"]) == (["mug", "pan"], 1)
+    table, facts = pool(tmp_path / "c", "memory://json", layout, bad_records="aside")
+    assert (table["text"].to_list(), facts["n_bad_records"]) == (["mug", "pan"], 1)
     assert "n_bad_records" not in pool(tmp_path / "d", "memory://json/b.jsonl", Layout(
         text=("title",), labels=("a", "b")), bad_records="aside")[1]  # fmt: skip
     assert not (tmp_path / "d" / "bad_records.jsonl").exists()

@@ -71,7 +71,7 @@ def test_what_was_sealed_before_an_error_is_kept(tmp_path, launcher):
     assert len(outputs(tmp_path / "out")) == 3
 
 
-def test_a_killed_process_is_reported_and_the_others_work_is_kept(tmp_path):
+def test_a_killed_process_is_reported_and_the_work_of_others_is_kept(tmp_path):
     log = tmp_path / "log"
     with pytest.raises(ModelError, match=r"exit code -9.*run the same command again"):
         work_on_shards(Squares(log, dies=1), SIZES, tmp_path / "out", "square", TWO)

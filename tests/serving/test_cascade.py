@@ -31,10 +31,10 @@ def draw(chance, n, agrees=agreement_at):
 def test_the_certified_agreement_holds_in_repeated_draws():
     chance, wrong, certified = np.random.default_rng(0), 0, 0
     for _ in range(N_DRAWS):
-        found = certify(draw(chance, 2_000), draw(chance, 2_000), 0.97)
-        if found:
+        result = certify(draw(chance, 2_000), draw(chance, 2_000), 0.97)
+        if result:
             certified += 1
-            wrong += (agreement_at(found.least) + 1) / 2 < 0.97  # the mean above the threshold
+            wrong += (agreement_at(result.least) + 1) / 2 < 0.97  # the mean above the threshold
     assert certified > 0.7 * N_DRAWS
     assert wrong <= binom.ppf(0.999, N_DRAWS, 0.05)
 
@@ -54,7 +54,7 @@ KINDS = ["kettle", "laptop", "novel"]
 
 
 def titles_of(n, seed=0):
-    """A word that decides the class, a number, and words that say nothing."""
+    """A word that decides the class, a number, and words without information."""
     chance = np.random.default_rng(seed)
     fill = chance.integers(0, 50, (n, 3))
     return [f"{KINDS[i % 3]} w{a} w{b} x{c} {i}" for i, (a, b, c) in enumerate(fill)]
@@ -122,7 +122,7 @@ def test_a_student_that_is_sure_saves_the_classifier_work(words, tmp_path):
     fitted, n_classified = done.cascade, sum(model.calls)
     assert fitted.certificate.agreement >= fitted.certificate.at_least == 0.99
     assert done.n_student > 0.5 * done.n_texts
-    assert n_classified == done.n_texts - done.n_student  # the sample's texts are not asked twice
+    assert n_classified == done.n_texts - done.n_student  # no text is classified twice
     by = table["labelled_by"].to_list()
     assert (by.count("student"), by.count("classifier")) == (done.n_student, n_classified)
     of_kind = {kind: label for kind, label in zip(KINDS, words.exported.labels, strict=True)}

@@ -99,11 +99,11 @@ def test_shards_have_the_rows_of_one_file(engine, tmp_path_factory, table, size,
         bad = [t[2] for t in table].count(True)
         assert (done.n_rows, done.n_bad) == (len(table), bad)
         if bad:
-            told = [json.loads(line) for line in done.bad_path.read_text().splitlines()]
+            bad_lines = [json.loads(line) for line in done.bad_path.read_text().splitlines()]
             lines_of = {name: (folder / "texts" / name).read_text().splitlines()
-                        for name in {line["file"] for line in told}}  # fmt: skip
-            assert all(lines_of[b["file"]][b["line"] - 1] == "only one" for b in told)
-            assert len({(b["file"], b["line"]) for b in told}) == bad
+                        for name in {line["file"] for line in bad_lines}}  # fmt: skip
+            assert all(lines_of[b["file"]][b["line"] - 1] == "only one" for b in bad_lines)
+            assert len({(b["file"], b["line"]) for b in bad_lines}) == bad
 
 
 def assert_same(frame, expected):

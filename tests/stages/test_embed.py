@@ -95,8 +95,8 @@ def test_shards_have_the_numbers_of_the_whole_whatever_embeds_them(run, tmp_path
     n = tables.n_rows(run / "pool/pool.parquet")
     made, parts = embedded(run, tmp_path / "parts")
     assert made == facts == {"n_texts": n, "n_dims": whole[0].shape[1]}
-    for one, many in zip(whole, parts, strict=True):
-        np.testing.assert_allclose(one.astype(float), many.astype(float), atol=2e-3)
+    for expected, array in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(expected.astype(float), array.astype(float), atol=2e-3)
     assert embedded(run, tmp_path / "two", processes=2)[0] == facts
     for name in NAMES:
         files, others = (shard_files(tmp_path / p / f"{name}.npy") for p in ("parts", "two"))

@@ -25,14 +25,14 @@ def run(folder, *options):
 @pytest.fixture(scope="module")
 def runs(tokenised_run, tmp_path_factory):
     """The same run on one shard, and on several with two processes."""
-    one, many = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("many")
-    for folder in (one, many):
+    single, many = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("many")
+    for folder in (single, many):
         shutil.copytree(tokenised_run, folder, dirs_exist_ok=True)
     for artifact in (many / "runs/t").iterdir():
         if (artifact / "manifest.json").exists() and artifact.name != "pool":
             shutil.rmtree(artifact)
     split_table(many / "runs/t/pool/pool.parquet", ROWS)
-    return run(one), run(many, "processes=2")
+    return run(single), run(many, "processes=2")
 
 
 def table(run, name):
@@ -40,10 +40,10 @@ def table(run, name):
 
 
 def test_stages_after_prepare_write_shards(runs):
-    one, many = runs
-    n = tables.n_rows(one / "pool/pool.parquet")
+    single, many = runs
+    n = tables.n_rows(single / "pool/pool.parquet")
     for name in ("pool/pool.parquet", "tokens/pool.tokens", "embeddings/probs.npy"):
-        assert len(shard_files(one / name)) == 1
+        assert len(shard_files(single / name)) == 1
         assert len(shard_files(many / name)) == -(-n // ROWS) > 3
 
 
@@ -64,13 +64,13 @@ def test_the_rounds_ask_the_same_texts_and_measure_the_same(runs, number):
 
 
 def test_weak_labels_embeddings_and_quality_are_the_same(runs):
-    one, many = runs
+    single, many = runs
     weak = [table(run, "weak_labels/weak_labels.parquet") for run in runs]
     assert weak[0].drop("probs").equals(weak[1].drop("probs"))
     np.testing.assert_allclose(*map(tables.probs_array, weak), atol=1e-6)
     vectors = [read_array(run / "embeddings/embeddings.npy")[:].astype(float) for run in runs]
     np.testing.assert_allclose(*vectors, atol=2e-3)
-    metrics = [json.loads((run / "exported/metrics.json").read_text()) for run in (one, many)]
+    metrics = [json.loads((run / "exported/metrics.json").read_text()) for run in (single, many)]
     for name in ("accuracy", "macro_f1", "temperature"):
         assert metrics[0][name] == pytest.approx(metrics[1][name], abs=1e-3)
 

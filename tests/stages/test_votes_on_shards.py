@@ -42,7 +42,7 @@ REPORTS = ("voters", "rules", "pairs", "conflicts", "examples", "uncovered")
 
 @rule(tolerance=3)
 def fails_on_three(record):
-    """It fails on three texts of the pool: those are no more than it may."""
+    """It fails on three texts of the pool, which is as many as are tolerated."""
     if record["text"] in FAIL_ON:
         raise ValueError("no")
     return "Phones" if "phone" in record["text"].lower() else None
@@ -92,16 +92,16 @@ def make(folder, function, **inputs):
     return Artifact.open(folder)
 
 
-def check_same(one, other):
-    """That two artifacts of the vote stage say the same."""
-    assert one.facts == other.facts
+def check_same(single, other):
+    """Check that two artifacts of the vote stage have the same contents."""
+    assert single.facts == other.facts
     for name in ("votes", "votes_dev", "votes_test", *REPORTS):
-        a, b = (tables.read(each.path / f"{name}.parquet") for each in (one, other))
+        a, b = (tables.read(each.path / f"{name}.parquet") for each in (single, other))
         assert a.equals(b), name
     for name in ("rows", "rules", "terms"):
-        a, b = (getattr(read_terms(each.path, "pool"), name) for each in (one, other))
+        a, b = (getattr(read_terms(each.path, "pool"), name) for each in (single, other))
         assert np.array_equal(a, b)
-    assert not [*one.path.glob("counts*"), *other.path.glob("rare*"), *other.path.glob("rep*")]
+    assert not [*single.path.glob("counts*"), *other.path.glob("rare*"), *other.path.glob("rep*")]
 
 
 def test_votes_voters_and_reports_do_not_depend_on_shards(whole, shards, tmp_path, monkeypatch):
@@ -110,17 +110,17 @@ def test_votes_voters_and_reports_do_not_depend_on_shards(whole, shards, tmp_pat
     monkeypatch.setattr(vote_tables, "PART", 5)
     monkeypatch.setattr(stage, "REPORTED_VOTES", len(rules) * 200)  # every second text or so
     given = {"rules": rules, "seed": 0}
-    one = make(tmp_path / "one", vote, pool=pool, launcher=ONE, **given)
+    single = make(tmp_path / "one", vote, pool=pool, launcher=ONE, **given)
     many = make(tmp_path / "many", vote, pool=shards, launcher=ONE, **given)
-    assert 0 < one.facts["n_reported"] < one.facts["n_texts"]
-    check_same(one, many)
+    assert 0 < single.facts["n_reported"] < single.facts["n_texts"]
+    check_same(single, many)
     assert len(shard_files(many.path / "votes.parquet")) == len(
         shard_files(shards.path / "pool.parquet")
     )
-    assert len(tables.read(one.path / "voters.parquet")) > len(rules)
+    assert len(tables.read(single.path / "voters.parquet")) > len(rules)
     covered, disputed = covered_and_disputed(many)
-    assert covered.tolist() == (read_votes(one, "pool").n_votes > 0).tolist()
-    assert disputed.tolist() == covered_and_disputed(one)[1].tolist()
+    assert covered.tolist() == (read_votes(single, "pool").n_votes > 0).tolist()
+    assert disputed.tolist() == covered_and_disputed(single)[1].tolist()
     # Some rules are edited; the votes of the others are taken over.
     edited = dict(list(rules.items())[1:]) | {"new": Keyword("Phones", ["phone"])}
     kept = frozenset(edited) - {"new"}
@@ -168,9 +168,9 @@ def test_rules_that_learn_from_texts_learn_the_same(whole, shards, tmp_path, mon
     tables.read(few / "pool/pool.parquet")[:40].write_parquet(few / "pool/pool.parquet")
     shutil.copytree(few / "pool", few / "shards")
     split_table(few / "shards/pool.parquet", 7)
-    one = make(tmp_path / "one", vote, pool=Artifact(few / "pool"), **given)
+    single = make(tmp_path / "one", vote, pool=Artifact(few / "pool"), **given)
     many = make(tmp_path / "many", vote, pool=Artifact(few / "shards"), **given)
-    check_same(one, many)
+    check_same(single, many)
     votes = tables.read(many.path / "votes.parquet")["name_similarity"]
     assert 0.2 < (votes >= 0).mean() < 0.8
 
@@ -186,8 +186,8 @@ def test_gold_in_as_many_files_as_the_pool(whole, shards, tmp_path):
         own = gold.join(ids, on="id", how="semi", maintain_order="left")
         own.write_parquet(folder / file.name.replace("pool", "gold"))
     given = {"rules": {"tea": Keyword("Phones", ["phone"])}, "seed": 0, "launcher": ONE}
-    one = make(tmp_path / "one", vote, pool=whole[0], **given)
-    check_same(one, make(tmp_path / "many", vote, pool=Artifact(folder), **given))
+    single = make(tmp_path / "one", vote, pool=whole[0], **given)
+    check_same(single, make(tmp_path / "many", vote, pool=Artifact(folder), **given))
     first, second = (folder / f"gold-0000{n}.parquet" for n in (0, 1))
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())
@@ -205,15 +205,15 @@ def weak(artifact):
 def test_weak_labels_do_not_depend_on_shards(whole, shards, tmp_path, monkeypatch):
     pool, run = whole
     given = {"rules": run.components["rules"], "seed": 0, "launcher": ONE}
-    one = make(tmp_path / "one", vote, pool=pool, **given)
+    single = make(tmp_path / "one", vote, pool=pool, **given)
     many = make(tmp_path / "many", vote, pool=shards, **given)
     given = {name: run.components[name] for name in ("label_model", "aggregate")}
-    expected = make(tmp_path / "w1", aggregate, pool=pool, votes=one, launcher=ONE, **given)
+    expected = make(tmp_path / "w1", aggregate, pool=pool, votes=single, launcher=ONE, **given)
     monkeypatch.setattr(vote_tables, "PART", 5)
-    found = make(tmp_path / "w2", aggregate, pool=shards, votes=many, launcher=ONE, **given)
-    assert found.facts == expected.facts
-    assert found.facts["n_learned_from"] == found.facts["n_texts"]
-    for a, b in zip(weak(expected), weak(found), strict=True):
+    sharded = make(tmp_path / "w2", aggregate, pool=shards, votes=many, launcher=ONE, **given)
+    assert sharded.facts == expected.facts
+    assert sharded.facts["n_learned_from"] == sharded.facts["n_texts"]
+    for a, b in zip(weak(expected), weak(sharded), strict=True):
         assert np.allclose(a, b, atol=1e-6) if isinstance(a, np.ndarray) else a.equals(b)
     # Of a large pool, the label model learns from some shards alone.
     monkeypatch.setattr(learning_votes, "LEARN_FROM", 100)
@@ -280,18 +280,18 @@ def test_answers_words_and_gold_count_in_their_shard(whole, shards, tmp_path, mo
             make(tmp_path / f"w-{name}", aggregate, **inputs, **settings),
             make(tmp_path / f"r-{name}", reweigh, annotations=annotations, **inputs, **settings),
         )
-    for one, many in zip(made["one"], made["many"], strict=True):
-        assert one.facts["n_answered"] == many.facts["n_answered"] > 0
-        assert one.facts["llm"] == many.facts["llm"]
-        assert answered_rows(one).tolist() == answered_rows(many).tolist()
-        for a, b in zip(weak(one), weak(many), strict=True):
+    for single, many in zip(made["one"], made["many"], strict=True):
+        assert single.facts["n_answered"] == many.facts["n_answered"] > 0
+        assert single.facts["llm"] == many.facts["llm"]
+        assert answered_rows(single).tolist() == answered_rows(many).tolist()
+        for a, b in zip(weak(single), weak(many), strict=True):
             assert np.allclose(a, b, atol=1e-4) if isinstance(a, np.ndarray) else a.equals(b)
-        alone = [tables.read(each.path / "rules_alone.parquet") for each in (one, many)]
+        alone = [tables.read(each.path / "rules_alone.parquet") for each in (single, many)]
         assert alone[0].drop("probability").equals(alone[1].drop("probability"))
         assert len(shard_files(many.path / "rules_alone.parquet")) > 40
         for name in ("voters.parquet", "metrics.json"):
-            if (one.path / name).exists():
-                assert (one.path / name).read_bytes() == (many.path / name).read_bytes()
+            if (single.path / name).exists():
+                assert (single.path / name).read_bytes() == (many.path / name).read_bytes()
     assert made["one"][1].facts["n_words"] == len(WORDS_ASKED)
     labels = LabelSet(tuple(pool.facts["labels"]))
     words = [gold_of_words(each, [*WORDS_ASKED, "xyz"], labels) for each in (pool, shards)]

@@ -1,8 +1,8 @@
 """A shortlist of a large pool: the texts that the classifier itself should score.
 
-It is made in one pass, of which each part of the pool can be done anywhere. A part gives the rows
-that rank highest by each criterion, and these lists are merged. What a row gets does not depend on
-the part that it is in.
+It is made in one pass, and each part of the pool can be searched anywhere. A part yields the rows
+that rank highest by each criterion, and these lists are merged. How high a row ranks does not
+depend on the part that it is in.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,17 +35,17 @@ class Search:
     """What a pass over the pool looks for."""
 
     size: int
-    """Of the shortlist; 0: there is none."""
+    """The size of the shortlist; 0: there is none."""
     seed: int
-    """Of ties and of random rows."""
+    """Decides ties and random rows."""
     taken: Rows
     """Rows that may not be chosen, ascending."""
     proxy: Proxy | None = None
-    """Of the current classifier; needed for a shortlist."""
+    """A proxy of the current classifier; needed for a shortlist."""
     rare: Embeddings | None = None
-    """`(labelled, dims)`: of labelled texts of rare classes."""
+    """`(labelled, dims)`: embeddings of labelled texts of rare classes."""
     use_disputes: bool = True
-    """Whether it matters where rules vote for different classes."""
+    """Whether rows are wanted on which rules vote for different classes."""
     n_drawn: int = 0
     """Rows to draw at random from all that may be chosen, whether they are listed or not."""
 
@@ -56,7 +56,7 @@ class Search:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows to keep by each criterion: as many as those before may choose, and more."""
+        """How many rows to keep by each criterion: its share, and those of criteria before it."""
         before = dict(zip(SHARES, np.cumsum(list(self.shares.values())).tolist(), strict=True))
         return {**before, "random": self.size, "drawn": self.n_drawn}
 
@@ -70,8 +70,8 @@ def search(
 ) -> np.ndarray:
     """The rows of a part of the pool that rank highest by each criterion: a `LISTED` array.
 
-    The threads that numpy may use score separate rows, each product on one of them: with more, its
-    last bits would depend on their number.
+    Each thread that numpy may use scores rows of its own and computes their products alone: with
+    several threads, the last bits of a product would depend on their number.
 
     Args:
         wanted: what to look for.
@@ -113,9 +113,9 @@ def merged(wanted: Search, parts: Iterable[np.ndarray]) -> np.ndarray:
 def chosen(wanted: Search, listed: np.ndarray) -> tuple[Rows, Rows]:
     """The shortlist, and the rows drawn at random, both ascending.
 
-    Half of the list are the rows that the proxy is least certain of; a fifth the most disputed
-    ones; a tenth those nearest to a text of a rare class (AnchorAL, Lesci and Vlachos, 2024); the
-    rest is drawn at random. A row is listed once, and others take its place.
+    Half of the list are the rows that the proxy is least certain of; a fifth are the most disputed
+    ones; a tenth are those nearest to a text of a rare class (AnchorAL, Lesci and Vlachos, 2024);
+    the rest is drawn at random. A row is listed once, and others take its place.
     """
     ranked = np.lexsort((listed["row"], -listed["key"]))
     rows_of = {

@@ -32,7 +32,7 @@ def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
     """The pool's row of each text; null where the text is no longer in the pool.
 
     Texts kept from an earlier version of wsal, which cleaned texts slightly differently, are found,
-    too. The pool is read in parts, of which only matching rows are kept.
+    too. The pool is read in parts, and only matching rows are kept.
     """
     rows = _first_rows(pool, texts)
     if rows.null_count():  # keys of the whole pool take a while, and are seldom needed

@@ -1,4 +1,4 @@
-"""Let rules vote on the rows of a table as they are: for engines that bring a batch at a time."""
+"""Let rules vote on the rows of a table as they are: for engines that pass a batch at a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def vote_table(
     """
     columns = (text,) if isinstance(text, str) else tuple(text)
     layout = Layout(text=columns, keep=tuple(keep), separator=separator)
-    rows = table if isinstance(table, pl.DataFrame) else frame_of(table)  # which wants rows
+    rows = table if isinstance(table, pl.DataFrame) else frame_of(table)  # frame_of needs rows
     records = to_records(rows, layout)
     known = records.select("id", pl.col("text").fill_null(""), "fields")
     votes = collect_votes(rules, known, LabelSet(tuple(labels)), embed_for_rules)

@@ -92,7 +92,7 @@ def of_leader(scratch: Path, begin: Callable[[], Checkpoint]) -> Checkpoint | No
     """What every process continues from: the leader's newest checkpoint, or how it would `begin`.
 
     The others read no file: a file system that machines share can show them an older checkpoint.
-    And where there is none yet, they may have computed weights that differ in their last digits.
+    And if there is none yet, they may have computed weights that differ in their last digits.
 
     Returns:
         None if there is no checkpoint, and only one process.

@@ -59,10 +59,10 @@ def autocast(
 def settled(
     encoder: EncoderSettings, hardware: HardwareSettings, launcher: LauncherSettings
 ) -> tuple[EncoderSettings, HardwareSettings]:
-    """The settings with what short probes find here in place of `auto`.
+    """The settings, with `auto` replaced by what short probes choose on this machine.
 
-    All processes of a launcher then compute alike, whatever each of them would find. On GPUs there
-    are no such probes, and this machine may have none.
+    All processes of a launcher then compute alike, whatever each of them would choose. For actors
+    with GPUs, nothing is probed, as this machine may have no GPU.
     """
     if launcher.name == "ray" and launcher.ray.gpus:
         return encoder, hardware

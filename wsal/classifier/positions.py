@@ -13,7 +13,7 @@ TABLES = ("position_embeddings", "wpe")
 def most_positions(model: nn.Module) -> int | None:
     """The longest text, in word pieces, that a model can read; None: its positions have no table.
 
-    Models like RoBERTa keep the first rows of the table up to that of the padding piece free.
+    Models like RoBERTa leave the first rows of the table, up to that of the padding piece, unused.
     """
     tables = [
         table
@@ -30,7 +30,7 @@ def check_length(model: Any, max_length: int) -> None:  # noqa: ANN401  transfor
     """Check that texts of `max_length` word pieces are not too long for a model.
 
     Raises:
-        ConfigError: they are.
+        ConfigError: they are too long.
     """
     most = most_positions(model)
     if most is not None and max_length > most:

@@ -22,7 +22,7 @@ CHUNK = 20_000  # texts that are tokenised together
 class Tokens:
     """The word pieces of text `i` are `pieces[starts[i] : ends[i]]`."""
 
-    pieces: Any  # an array, or what reads like one, as all three
+    pieces: Any  # an array, or an object that reads like one; so are the others
     starts: Any
     """`(texts,)`."""
     ends: Any
@@ -99,7 +99,7 @@ def write_tokens(
 
 
 def read_tokens(path: Path) -> Tokens:
-    """What `write_tokens` wrote, also of many shards; it is read from disk when it is used."""
+    """What `write_tokens` wrote, in one shard or several; read from disk only as it is used."""
     files = shard_files(path.with_suffix(".tokens"))
     shards = [read_shard(path, number) for number in range(len(files))]
     if len(shards) == 1:

@@ -2,9 +2,9 @@
 
 The texts of each step are planned beforehand. The loss of a step is the sum over its texts divided
 by their number, and its gradient is that of this loss, whatever parts the step is cut into to fit
-into memory, and whatever processes share it; only dropout is drawn by each process for its texts.
-Random numbers are seeded in each step. So a training that was killed continues from its last
-checkpoint and, with as many processes as before, ends with the same weights, bit for bit.
+into memory, and whatever processes share it; only dropout differs, as each process draws it for its
+own texts. Random numbers are seeded in each step. So a training run that was killed continues from
+its last checkpoint and, with as many processes as before, ends with the same weights, bit for bit.
 
 The loop is wsal's own: steps planned by tokens, steps cut to fit into memory, partial embedding
 tables and exact resumption would each mean working around the Trainer of transformers.

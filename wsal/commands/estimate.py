@@ -1,8 +1,8 @@
 """Estimate the hours, cost and disk that a large table takes, from a sample of its rows.
 
-A random sample is read and measured on one core of this machine; nothing is kept. All else is
-computed, and says so. `--run` plans the stages that read a whole pool (with the columns, rules and
-encoder of a run that you tried on a few rows), `--model` plans `wsal predict`.
+A random sample is read and measured on one core of this machine; nothing is kept. Everything else
+is computed, and marked as such. `--run` plans the stages that read a whole pool (with the columns,
+rules and encoder of a run that you tried on a few rows), `--model` plans `wsal predict`.
 
   wsal estimate products/ --run shop --on ray:8xGPU+64xCPU
   wsal estimate products/ --model runs/shop/exported --on local:16 --price-cpu 0.04
@@ -51,13 +51,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--rows", type=int, default=200_000, metavar="N",
            help="rows of the sample (default: %(default)s)")  # fmt: skip
     option("--seconds", type=float, default=20.0, metavar="S",
-           help="measure each stage for about so long (default: %(default)s)")  # fmt: skip
+           help="measure each stage for about this long (default: %(default)s)")  # fmt: skip
     option("--price-cpu", type=float, metavar="P", help="price of a core for an hour")
     option("--price-gpu", type=float, metavar="P", help="price of a GPU for an hour")
     option("--gpu-rate", type=float, metavar="R",
-           help="texts per second that you measured on such a GPU")  # fmt: skip
+           help="texts per second that you measured on a GPU of the cluster")  # fmt: skip
     option("--gpu-speed", type=float, metavar="F",
-           help="assume that a GPU is so many times as fast as one core here")  # fmt: skip
+           help="assume that a GPU is this many times as fast as a core here")  # fmt: skip
     option("--json", action="store_true", help="print JSON")
     option("--trusted", action="append", default=[], metavar="MODULE",
            help="a module of your own with rules; may be given several times")  # fmt: skip
@@ -77,15 +77,15 @@ def run(options: argparse.Namespace) -> None:
     measured = _measured(job)
     prices = Prices(options.price_cpu, options.price_gpu)
     plan = planned(measured, cluster, prices, GPUSpeed(options.gpu_speed, options.gpu_rate))
-    said = notes(measured, plan, cluster, priced=plan.total.cost is not None)
+    remarks = notes(measured, plan, cluster, priced=plan.total.cost is not None)
     if options.json:
-        sys.stdout.write(json.dumps(as_json(measured, plan, cluster, said), indent=1) + "\n")
+        sys.stdout.write(json.dumps(as_json(measured, plan, cluster, remarks), indent=1) + "\n")
         return
     out = console()
     for line in facts(options.input, measured):
         out.print(line, highlight=False, markup=False)
     out.print(plan_table(plan, cluster))
-    for line in said:
+    for line in remarks:
         out.print(line, highlight=False, markup=False)
 
 
@@ -102,7 +102,9 @@ def _check(options: argparse.Namespace) -> None:
         if (value := getattr(options, name)) is not None and not 0 <= value < float("inf")
     ]
     if options.gpu_rate and options.gpu_speed:
-        problems.append(ConfigError("--gpu-rate and --gpu-speed both say how fast a GPU is"))
+        problems.append(
+            ConfigError("--gpu-rate and --gpu-speed both say how fast a GPU is; give one of them")
+        )
     if problems:
         raise ConfigError.of(problems)
 

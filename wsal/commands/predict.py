@@ -81,11 +81,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="rows that are worked on at a time (default: 1,000,000)",
     )
     option("--processes", type=int, default=1, metavar="N", help="processes that share the work")
-    option("--launcher", choices=("local", "ray"), default="local", help="what runs the work")
+    option("--launcher", choices=("local", "ray"), default="local", help="where the work runs")
     option(
         "--ray-address",
         metavar="ADDRESS",
-        help="of a Ray cluster: auto, or HOST:PORT (default: one is started on this machine)",
+        help="a Ray cluster: auto, or HOST:PORT (default: one is started on this machine)",
     )
 
 

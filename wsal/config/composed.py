@@ -237,8 +237,8 @@ def _check_processes(nodes: Mapping[str, Any], trusted: Sequence[str]) -> None:
         raise UnknownNameError("launcher", nodes["launcher"], LAUNCHERS)
     if nodes["processes"] < 1 or (nodes["processes"] > 1 and nodes["launcher"] == "ray"):
         raise ConfigError(
-            f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1 or, "
-            "with launcher=local or torchrun, more (launcher=ray: ray.actors)"
+            f"processes is {nodes['processes']} with launcher={nodes['launcher']}; expected 1, or "
+            "more with launcher=local or torchrun (with launcher=ray, set ray.actors)"
         )
     if list(trusted) != nodes["trusted"]:
         raise ConfigError(

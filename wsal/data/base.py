@@ -72,7 +72,7 @@ class DataSource(Protocol):
 
 
 class SourcePart(NamedTuple):
-    """Some rows of a source, and the records beside them that cannot be parsed."""
+    """Some rows of a source, and the records among them that cannot be parsed."""
 
     rows: pl.DataFrame
     """As `DataSource.read` returns them."""

@@ -1,4 +1,4 @@
-"""The second pass: which rows are kept, in which split; on keys alone, a partition at a time."""
+"""The second pass: decide which rows are kept, in which split; from keys alone, by partition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ from wsal.errors import DataError
 from wsal.labels import LabelSet
 
 KEPT = np.dtype([("row", "i8"), ("n_copies", "i4"), ("label", "i2"), ("split", "i1")])
-"""Of a row that is kept; `split` is the position in `SPLITS`."""
+"""A row that is kept; `split` is the position in `SPLITS`."""
 REPEATS = np.dtype([("row", "i8"), ("nth", "i8")])
-"""Of a row that is the second, third, ... with the same id."""
+"""A row that is the second, third, ... with the same id."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class ByPart:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Which rows are kept, and the numbers of ids that occur several times."""
+    """Which rows are kept, and the numbers that are added to repeated ids."""
 
     kept: ByPart
     repeats: ByPart
@@ -94,7 +94,7 @@ def require_unique_ids(reading: Reading, layout: Layout) -> None:
     """Check that no two rows have the same id.
 
     Raises:
-        DataError: two have; names them.
+        DataError: two rows have the same id; the message names them.
     """
     pairs = []  # the first two rows with an id that several rows have
     for ids in reading.ids.partitions() if layout.id else ():

@@ -1,4 +1,4 @@
-"""Keys of records: what decides which rows are kept, where, and under which id, without the texts.
+"""Keys of records: they decide which rows are kept, where and under which id, without the texts.
 
 Texts are compared by 128 bits of BLAKE2b: among 10^10 texts, the chance that any two different ones
 have the same key is below 10^-18.
@@ -18,10 +18,10 @@ from wsal.text import same_text
 KEYS = np.dtype(
     [("high", "u8"), ("low", "u8"), ("row", "i8"), ("draw", "f8"), ("label", "i4"), ("split", "i1")]
 )
-"""Of a row with text: the key of its group (the texts that are the same), its position among all
+"""For a row with text: the key of its group (the texts that are the same), its position among all
 rows, a number in [0, 1) that only the text and the seed decide, its label and split."""
 ID_KEYS = np.dtype([("high", "u8"), ("low", "u8"), ("row", "i8")])
-"""Of every row: the key of its id, and its position among all rows."""
+"""For every row: the key of its id, and its position among all rows."""
 SPLITS = ("pool", "dev", "test")
 """From the least to the most protected; `split` in `KEYS` is the position here."""
 NONE = -1  # no label

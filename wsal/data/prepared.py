@@ -4,7 +4,7 @@
 2. Decide (`decisions`): from the keys, one hash partition at a time, which rows are kept and where.
 3. Take: the rows that are kept, part by part in their order.
 
-So memory does not grow with the texts: one part of the rows, or one partition, is held at a time.
+Memory does not grow with the texts: one part of the rows, or one partition, is held at a time.
 """
 
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
         source: the rows.
         seed: of the splits.
         folder: takes scratch files, which must stay until the rows are taken.
-        sizes: what is held in memory.
+        sizes: how much is held in memory.
 
     Raises:
         DataError: a column is missing, no row has text, an id occurs twice, or no row is left for
@@ -142,7 +142,7 @@ def prepared_of(source: DataSource, seed: int, sizes: Sizes = USUAL) -> Prepared
     """The rows of a source, prepared in memory; see `preparation`.
 
     Raises:
-        DataError: as there.
+        DataError: as for `preparation`.
     """
     with TemporaryDirectory() as folder:
         made = preparation(source, seed, Path(folder), sizes)

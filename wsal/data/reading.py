@@ -19,11 +19,11 @@ from wsal.errors import DataError
 
 BAD_RECORDS = "bad_records.jsonl"
 MAX_CLASSES = 2**15 - 1  # that 16 bits can number
-MAX_THREADS = 4  # hashing is Python's, so that more would only wait
+MAX_THREADS = 4  # texts are hashed in Python, so more threads would only wait
 
 
 class Sizes(NamedTuple):
-    """What is held in memory at a time."""
+    """How much is held in memory at a time."""
 
     rows_of_part: int = 200_000
     rows_of_run: int = 4_000_000  # keys, of 40 bytes
@@ -66,7 +66,7 @@ class Reading:
             self.labels.setdefault(name, len(self.labels))
         if len(self.labels) > MAX_CLASSES:
             raise DataError(
-                f"the column with gold labels has more than {MAX_CLASSES:,} different ones, such "
+                f"the column with gold labels has more than {MAX_CLASSES:,} different labels, such "
                 f"as {names[-1]!r}; name another column (data.layout.label=COLUMN)"
             )
         numbers = np.array([*(self.labels[name] for name in names), NONE], np.int32)

@@ -29,8 +29,8 @@ SPLITS = {
 def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """A frame with `id`, `text`, `label` and `split` (strings or null), and `fields`.
 
-    `id` is null if the layout names no column for it. That ids are unique is not checked here, as
-    these may be some rows of many.
+    `id` is null if the layout names no column for it. Whether ids are unique is not checked
+    here, as these may be only some of the rows.
 
     Raises:
         DataError: a column is missing or is not text, a row has no id, or a split is unknown.

@@ -11,8 +11,8 @@ import numpy as np
 class Runs:
     """Arrays with a field `low`, which are added in the order of the rows.
 
-    Whenever `rows_of_run` keys are there, they are sorted by partition and written to a file, a
-    run. A partition is a slice of every run, one after the other, so it is in the order of the
+    Whenever `rows_of_run` keys are waiting, they are sorted by partition and written to a file, a
+    run. A partition consists of a slice of every run, in order, so it is in the order of the
     rows. Keys that fit into one run stay in memory and are one partition.
     """
 

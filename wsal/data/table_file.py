@@ -57,7 +57,7 @@ class TableFile:
         """The rows of `read`, some at a time, and the records that cannot be parsed.
 
         Raises:
-            DataError: as there.
+            DataError: as for `read`.
         """
         place = place_of(self.path)
         is_folder = place.is_dir()
@@ -71,6 +71,6 @@ class TableFile:
             yield SourcePart(rows, part.file.name if is_folder else "", bad)
 
     def content(self) -> Mapping[str, str]:
-        """The digest of the file, or of all files in the folder; elsewhere, of what names them."""
+        """The digest of the file, or of all files in the folder; see `place_digest`."""
         place = place_of(self.path)
         return {"file": place_digest(place if place.is_dir() else existing_file(place))}

@@ -31,7 +31,7 @@ MAX_BAD = 100_000  # lines that cannot be parsed, before a file is given up
 
 
 class TablePart(NamedTuple):
-    """Some rows of one file, and the lines beside them that cannot be parsed."""
+    """Some rows of one file, and the lines among them that cannot be parsed."""
 
     frame: pl.DataFrame
     rows: Sequence[int] | np.ndarray
@@ -125,7 +125,7 @@ class _Reader:
         if self.bad_aside:
             return
         self.bad.extend(bad)
-        if len(self.bad) > MAX_BAD:  # a wrong delimiter; the list would not end
+        if len(self.bad) > MAX_BAD:  # most likely a wrong delimiter
             raise bad_table_error(self.file, self.kind, self.bad, self.n_rows)
 
     def _require(self, wanted: Sequence[str], first: _Columns | None, path: Place) -> None:
@@ -134,7 +134,7 @@ class _Reader:
             require_same_columns(self.file, names, first.file, first.names)
         for name in wanted:
             if name not in names:
-                if self.bad:  # the same cause, and more to see
+                if self.bad:  # most likely the same cause, and it shows more
                     raise bad_table_error(self.file, self.kind, self.bad, self.n_rows)
                 advice = advice_on(self.kind, self.file)
                 raise DataError(

@@ -1,6 +1,6 @@
 """Files and folders, on this machine or elsewhere: S3, Google Cloud, Azure, the Hugging Face Hub.
 
-fsspec reads what is elsewhere. A `Remote` has those methods of a `Path` that reading tables needs.
+fsspec reads remote files. A `Remote` has those methods of a `Path` that reading tables needs.
 """
 
 import io
@@ -22,7 +22,7 @@ SCHEMES = (*EXTRAS, "hf", "memory", "file")
 BUFFER = 1 << 20  # bytes
 VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "blob_id", "LastModified", "last_modified",
             "updated", "mtime", "created")  # fmt: skip
-"""What a store says of a file that changes with its contents; the first of them counts."""
+"""What stores report that changes with the contents of a file; the first that is there counts."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Remote:
         return cast(BinaryIO, io.BufferedReader(stream, BUFFER))
 
     def version(self) -> list[Any]:
-        """The name and size of the file, and what else the store says that tells its contents."""
+        """The name and size of the file, and its version, if the store reports one."""
         with self._errors():
             info: Mapping[str, Any] = self._system.info(self._path)
         known = [str(info[key]) for key in VERSIONS if info.get(key) is not None]
@@ -93,7 +93,7 @@ class Remote:
             raise DataError(
                 f"{self.url}: {scheme}:// cannot be read{did_you_mean(scheme, SCHEMES)}"
             )
-        import fsspec  # noqa: PLC0415  only files elsewhere need it
+        import fsspec  # noqa: PLC0415  only remote files need it
 
         return fsspec.filesystem(scheme)
 
@@ -133,8 +133,8 @@ def place_of(path: str | Path) -> Place:
 def place_digest(place: Place) -> str:
     """What identifies the contents of a file, or of a folder's files.
 
-    It is a digest of the contents or, for files elsewhere, of the names, sizes and versions that
-    their store tells, so that nothing is downloaded.
+    It is a digest of the contents or, for remote files, of the names, sizes and versions that
+    their store reports, so that nothing is downloaded.
     """
     if isinstance(place, Path):
         return file_digest(place)

@@ -128,7 +128,7 @@ def chunks(
 ) -> Generator[Chunk]:
     """The records of one file from `start` on, in chunks, with the lines that cannot be parsed.
 
-    Of Parquet, the columns `only` are read; of other kinds, always all of them.
+    From Parquet, only the columns `only` are read; from other kinds, always all columns.
 
     Raises:
         DataError: the file is damaged, or has no header.
@@ -220,7 +220,7 @@ def _suffix(path: Place) -> str:
 
 
 def bad_table_error(path: Place, kind: Kind, bad: Sequence[BadLine], n_rows: int) -> DataError:
-    """The error for a table with lines that cannot be parsed beside `n_rows` that can."""
+    """The error for a table with lines that cannot be parsed and `n_rows` rows that can."""
     error = bad_lines_error(str(path), bad)
     # If most lines are bad, the delimiter or the header may be wrong.
     if kind.name in DELIMITED and len(bad) >= n_rows:

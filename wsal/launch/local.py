@@ -13,7 +13,7 @@ from wsal.launch.sealing import Report, ShardWork, seal
 from wsal.settings import LauncherSettings
 
 THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
-"""What limits the threads of torch and numpy, of polars, and of tokenizers."""
+"""Variables that limit the threads of torch and numpy, of polars, and of tokenizers."""
 
 
 def in_this_process(
@@ -58,7 +58,7 @@ def in_processes(
         for worker in workers:
             worker.start()
     for _, sender in pipes:
-        sender.close()  # so that the death of a worker ends its pipe
+        sender.close()  # so that its pipe ends when a worker dies
     try:
         open_pipes = [receiver for receiver, _ in pipes]
         while open_pipes:
@@ -104,7 +104,7 @@ def _work_in_process(
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Let processes that are started meanwhile use `n` threads each."""
+    """Let processes that are started in this block use `n` threads each."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, str(n)))
     try:

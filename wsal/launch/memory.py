@@ -8,7 +8,7 @@ LARGE = 2**18  # bytes; arrays of a chunk are mostly larger
 
 
 def give_back() -> None:
-    """Return memory that is not used any more to the system, where the C library can (glibc).
+    """Return memory that is no longer used to the system, if the C library can (glibc).
 
     Large arrays are returned at once from now on. Otherwise they lie between smaller blocks of
     several threads, and the process was measured to grow by 50 MB with each shard of a million

@@ -13,9 +13,9 @@ from wsal.launch.sealing import Report, ShardWork, WorkOnShard, is_sealed, seal,
 from wsal.settings import LauncherSettings, RaySettings
 
 RETRIES = 5
-"""How often a shard is begun again after its process, or the node of it, was lost. A shard that
-needs too much memory kills every process that works on it, so this must end."""
-BEGUN = ".begun"  # the suffix of a file with a byte for each time
+"""How often a shard is begun again after its process or its node was lost. There has to be a limit,
+as a shard that needs too much memory kills every process that works on it."""
+BEGUN = ".begun"  # suffix of a file with a byte for each time that the shard was begun
 
 
 def on_ray(
@@ -50,7 +50,7 @@ def on_ray(
     try:
         error = _first_error(_results(work, numbers, folder, launcher.ray, needs, n_actors), report)
     except RayTaskError:
-        raise  # a fault of wsal, with its traceback
+        raise  # a bug of wsal: its traceback is needed
     except RayError as lost:
         raise ModelError(
             f"the Ray cluster failed ({str(lost).strip().splitlines()[0]}); run the same command "
@@ -58,11 +58,11 @@ def on_ray(
         ) from None
     if error:
         raise error
-    names = {path.name for path in folder.iterdir()}  # reading it also refreshes what NFS has kept
+    names = {path.name for path in folder.iterdir()}  # listing it also refreshes the cache of NFS
     missing = [n for n in numbers if not is_sealed(folder, n)]
     if missing:
         raise ModelError(
-            f"Ray has done all shards, but {len(missing)} of them, such as shard {missing[0]}, are "
+            f"Ray finished all shards, but {len(missing)} of them, such as shard {missing[0]}, are "
             f"not among the {len(names)} files of {folder}; all nodes must see the same folder"
         )
 
@@ -70,8 +70,8 @@ def on_ray(
 class ShardActor:
     """Works on shards in a process on some node.
 
-    What goes wrong is returned and not raised: Ray would print it with the tracebacks of all
-    processes that it went through.
+    Errors are returned and not raised: Ray would print them with the tracebacks of all processes
+    that they passed through.
     """
 
     def __init__(self, work: ShardWork, folder: Path, cwd: Path) -> None:
@@ -79,7 +79,7 @@ class ShardActor:
         self.work_on_shard: WorkOnShard | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The numbers of the shards, and of each the pickled error; empty if it is sealed."""
+        """The numbers of the shards, and the pickled error of each; empty if it is sealed."""
         return {
             "number": batch["number"],
             "error": [self._error(int(number)) for number in batch["number"]],
@@ -101,7 +101,7 @@ class ShardActor:
 
 
 def _count(folder: Path, number: int) -> None:
-    """Count how often a shard is begun; Ray itself would begin it again without end.
+    """Count how often a shard is begun; Ray itself would begin it again without limit.
 
     Raises:
         ModelError: it was lost too often.
@@ -142,10 +142,10 @@ def _results(
 
     most = min(settings.actors or len(numbers), len(numbers))
     pool = ActorPoolStrategy(
-        min_size=1,  # so that idle actors end and make room for what a lost node did
+        min_size=1,  # so that idle actors end and make room for the work of a lost node
         initial_size=min(n_actors, most),
         max_size=most,  # grows when nodes join
-        max_tasks_in_flight_per_actor=1,  # a shard takes long: no actor shall hold a second one
+        max_tasks_in_flight_per_actor=1,  # a shard takes long: no actor may hold a second one
     )
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -169,7 +169,7 @@ def _results(
 
 
 def _needs(settings: RaySettings, work: ShardWork) -> dict[str, float]:
-    """What an actor takes of its node, as Ray calls it; memory in bytes."""
+    """What an actor takes from its node, by Ray's names; memory in bytes."""
     gpus = settings.gpus if getattr(work, "uses_gpu", False) else 0
     return {"CPU": settings.cpus, "GPU": gpus, "memory": int(settings.memory * 10**9)}
 

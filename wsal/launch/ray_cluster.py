@@ -1,4 +1,4 @@
-"""Join a Ray cluster, or start one, and see that its nodes can do the work."""
+"""Join a Ray cluster, or start one, and check that its nodes can do the work."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ def join(address: str | None) -> None:
         return
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
-        "RAY_BACKEND_LOG_LEVEL": "fatal",  # of what is written to the terminal
+        "RAY_BACKEND_LOG_LEVEL": "fatal",  # of messages on the terminal
         "RAY_worker_niceness": "0",  # as with launcher=local
         "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
     }
@@ -55,27 +55,27 @@ def join(address: str | None) -> None:
                 logging_level=logging.ERROR,
                 **({} if address else own),
             )
-    except Exception as error:  # Ray raises all kinds
+    except Exception as error:  # Ray raises all kinds of exceptions
         reason = str(error).strip().partition("\n")[0]
         if not address:
             raise ConfigError(f"Ray could not start on this machine: {reason}") from error
         raise ConfigError(
             f"ray.address is {address}, but this machine could not join a Ray cluster there: "
-            f"{reason}; start one with `ray start --head`, and join it on every other machine, "
-            "also on this one, with `ray start --address=HOST:6379`, all with RAY_AUTH_MODE=token "
-            "and the same token (`ray get-auth-token --generate`)"
+            f"{reason}; start one with `ray start --head`, and join it on every other "
+            "machine, this one included, with `ray start --address=HOST:6379`, all with "
+            "RAY_AUTH_MODE=token and the same token (`ray get-auth-token --generate`)"
         ) from error
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)  # Ray has put its own there
-    # The setting `log_to_driver` leaves a paragraph for each process that is lost.
+            signal.signal(signal.SIGTERM, before)  # Ray has installed a handler of its own
+    # Even with the setting `log_to_driver`, Ray prints a paragraph for each process that is lost.
     ray._private.worker._worker_logs_enabled = False
     log = logging.getLogger("ray.data")  # it also writes to a file in /tmp/ray
     log.handlers = [h for h in log.handlers if not isinstance(h, logging.StreamHandler)]
 
 
 def _require_listener(address: str | None) -> None:
-    """Ray itself would wait for minutes.
+    """Check that something listens at HOST:PORT; Ray itself would wait for minutes.
 
     Raises:
         OSError: nothing listens at HOST:PORT.
@@ -101,7 +101,7 @@ def _silent() -> Iterator[None]:
 def require_nodes(
     needs: dict[str, float], work: ShardWork, folder: Path, settings: RaySettings
 ) -> int:
-    """How many actors the cluster has room for, once each of its nodes has shown that it can work.
+    """Check that each node can do the work; returns how many actors the cluster has room for.
 
     Args:
         needs: what an actor takes: `CPU` and `GPU` in units, `memory` in bytes.
@@ -136,7 +136,7 @@ def _room(resources: dict[str, float], needs: dict[str, float]) -> int:
 
 
 def _described(resources: dict[str, float]) -> str:
-    """In words.
+    """Resources in words.
 
     >>> _described({"CPU": 2.0, "memory": 4_000_000_000})
     '2 cores, 0 GPUs and 4 GB of memory'
@@ -146,7 +146,7 @@ def _described(resources: dict[str, float]) -> str:
 
 
 def _require_same(nodes: list[str], work: ShardWork, folder: Path) -> None:
-    """See that each node has the same wsal, folder and modules of the user as this process."""
+    """Check that each node has the same wsal, folder and modules of the user as this process."""
     ask = ray.remote(num_cpus=0)(_question())
     pickled = cloudpickle.dumps(work)
     with TemporaryDirectory(prefix="nodes.", dir=folder) as shared:

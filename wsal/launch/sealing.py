@@ -18,7 +18,7 @@ from wsal.json_files import fsync, read_json_object, write_json
 SEAL = "seal.json"
 Facts = dict[str, Any]
 Report = Callable[[int, int | None], object]
-"""Called with the number of a shard and the rows of it just done; None: it is sealed."""
+"""Called with the number of a shard and how many of its rows were just done; None: it is sealed."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ Run = Callable[[ShardWork, Sequence[int], Path, LauncherSettings, Report], None]
 
 
 def _runner(launcher: LauncherSettings, n_shards: int) -> Run:
-    """What runs the work: for one shard, and beside torchrun, this process."""
+    """What runs the work: this process, if there is one shard or the launcher is torchrun."""
     if launcher.name == "ray":
         from wsal.launch.on_ray import on_ray  # noqa: PLC0415  an extra
 
@@ -89,7 +89,7 @@ def _runner(launcher: LauncherSettings, n_shards: int) -> Run:
 
 
 def _link(file: Path, name: Path) -> None:
-    """Give a file a second name. If it were moved, a kill could part it from its seal."""
+    """Give a file a second name. If it were moved, a kill could separate it from its seal."""
     try:
         name.hardlink_to(file)
     except OSError:  # a file system without links

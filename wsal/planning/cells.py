@@ -1,7 +1,7 @@
 """The cells that a table is cut into, and reading the rows of one.
 
 A cell is a part of a row group of Parquet or a range of bytes of a text file. Files that cannot be
-entered in the middle (compressed, a workbook, or not UTF-8) are cells as a whole.
+read from the middle (compressed, a workbook, or not UTF-8) are one cell each.
 """
 
 import io
@@ -130,7 +130,7 @@ def rows_of_group(cells: list[Cell], names: Sequence[str]) -> tuple[list[pl.Data
 
 
 def rows_of_text(cell: Cell) -> tuple[pl.DataFrame, int]:
-    """The records whose lines begin in the cell, and the number of lines that are wrong."""
+    """The records whose lines begin in the cell, and the number of lines that cannot be parsed."""
     parts: Iterator[Chunk]
     if cell.whole:
         parts = chunks(cell.file, cell.kind, DETECT, Offset(), lambda _: None)

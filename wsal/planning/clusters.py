@@ -19,7 +19,7 @@ class Cluster:
     cores: int
     gpus: int = 0
     assumed: bool = False
-    """Whether the number of cores was not given."""
+    """Whether the number of cores is assumed, as it was not given."""
 
 
 def cluster_of(name: str) -> Cluster:

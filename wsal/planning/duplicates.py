@@ -1,9 +1,9 @@
 """How many distinct texts all rows have, from a random sample of them.
 
-A sample of few rows cannot tell how often rare texts repeat, so there are only bounds: the lower
-one of Chao & Lin (2012, Biometrics 68) and, as a part of the rows has no smaller share of distinct
-texts than all of them, the share in the sample as the upper one. The copies of a text are taken to
-lie at random places or beside each other; a table that contains the same file twice has fewer
+A small sample cannot tell how often rare texts repeat, so there are only bounds. The lower bound is
+that of Chao & Lin (2012, Biometrics 68). The upper bound is the share in the sample, as a part of
+the rows has no smaller share of distinct texts than all rows. The copies of a text are assumed to
+lie at random places or next to each other; a table that contains the same file twice has fewer
 distinct texts than the bounds say.
 """
 
@@ -20,8 +20,8 @@ def distinct_share(blocks: Sequence[pl.Series], share: float) -> tuple[float, fl
     """Bounds on the number of distinct texts per row of the whole table, above 0, at most 1.
 
     Args:
-        blocks: texts of the sample, as they follow each other in the table in each random place.
-        share: of the table that the sample is; at 1, both bounds are the exact number.
+        blocks: texts of the sample, a series in the order of the table for each random place.
+        share: the share of the table that was sampled; at 1, both bounds are the exact number.
     """
     texts = pl.concat(blocks)
     n, n_distinct = len(texts), texts.n_unique()
@@ -30,7 +30,7 @@ def distinct_share(blocks: Sequence[pl.Series], share: float) -> tuple[float, fl
     n_once, n_fewer = _once(blocks, texts)
     once = max(0.0, n_once - n_fewer)
     n_twice = int((texts.value_counts(name="n")["n"] == 2).sum())
-    twice = float(chi2.ppf(1 - TAIL, 2 * (n_twice + 1)) / 2)  # the most, of a Poisson count
+    twice = float(chi2.ppf(1 - TAIL, 2 * (n_twice + 1)) / 2)  # upper bound of a Poisson count
     unseen = once**2 / (2 * twice + share / (1 - share) * once)
     mean = n_distinct / n
     low = max(n_distinct, n_distinct - n_fewer + unseen) * share / n
@@ -38,7 +38,7 @@ def distinct_share(blocks: Sequence[pl.Series], share: float) -> tuple[float, fl
 
 
 def _once(blocks: Sequence[pl.Series], texts: pl.Series) -> tuple[int, float]:
-    """How many texts the sample has once, and two standard errors, from how its blocks differ."""
+    """How many texts the sample has once, and two standard errors of it, from differing blocks."""
     ends = np.cumsum([len(block) for block in blocks])
     counts = [int(part.sum()) for part in np.split(texts.is_unique().to_numpy(), ends[:-1])]
     spread = np.std(counts, ddof=1) if len(counts) > 1 else np.sqrt(sum(counts))

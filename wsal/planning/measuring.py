@@ -56,9 +56,9 @@ class Job:
     on_gpu: bool
     """Whether the model is measured on a GPU, if this machine has one."""
     n_rows: int
-    """Of the sample."""
+    """Rows of the sample."""
     seconds: float
-    """To measure each stage for."""
+    """How long to measure each stage, about."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Stage:
 
     name: str
     seconds: Draws
-    """For each row or text."""
+    """Seconds for each row or text."""
     n_bytes: Draws
     """On disk, of the results for the whole table."""
     per_row: bool = False
@@ -93,16 +93,16 @@ class Measured:
     pieces: Draws
     """Word pieces of a text."""
     n_bytes: int
-    """Of the table's files."""
+    """The size of the table's files."""
     n_sample: int
     n_places: int
-    """In which the sample was read."""
+    """Random places at which the sample was read."""
     n_bad: int
     """Lines of the sample that cannot be parsed."""
     gpu: str
     """The GPU that the model was measured on; empty if it was this processor."""
     seconds: float
-    """That all of this took."""
+    """How long all of this took."""
     load: float
     """How many processes wanted a core before it began."""
 
@@ -209,7 +209,7 @@ def _embedding(job: Job, texts: list[str], folder: Path) -> _Model:
 
 
 def _prepare(job: Job, sample: Sample, folder: Path, random: np.random.Generator) -> Draws:
-    """Seconds for each row to read it, and for what `prepare` or `predict` does before a model."""
+    """Seconds per row to read it, and for what `prepare` or `predict` does before a model runs."""
     work = prepare_work(job.layout, folder, writes=not job.model)
     work(sample.blocks[0])
     seconds = []

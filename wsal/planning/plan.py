@@ -10,7 +10,7 @@ from wsal.seeding import rng
 HOUR = 3600.0
 GPU_SPEED = (30.0, 300.0)  # of a GPU, assumed in units of one core's
 MEASURED, GIVEN, ASSUMED = "measured", "given", "assumed"
-LEAST_CERTAIN = (ASSUMED, GIVEN, MEASURED)  # comes first
+LEAST_CERTAIN = (ASSUMED, GIVEN, MEASURED)  # the first that occurs counts
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class GPUSpeed:
-    """What the user says of a GPU; at most one of the two."""
+    """What the user says about a GPU; at most one of the two is given."""
 
     per_core: float | None = None
     """Its speed in units of one core of this machine."""
@@ -39,13 +39,13 @@ class Line:
     n: Figure | None
     """Rows, or distinct texts."""
     rate: Figure | None
-    """Of these, per second and worker: a core, or a GPU."""
+    """Rows or texts per second of one worker: a core, or a GPU."""
     basis: str
     """Where the rate comes from: `measured` here, `given`, or `assumed`."""
     core_hours: Figure
     gpu_hours: Figure
     hours: Figure
-    """Of the whole cluster."""
+    """Hours of the whole cluster."""
     cost: Figure | None
     gigabytes: Figure
     """On disk, of the results."""

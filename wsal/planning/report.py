@@ -61,20 +61,20 @@ def notes(measured: Measured, plan: Plan, cluster: Cluster, *, priced: bool) -> 
     ]
     if measured.load > 0.5:
         lines.append(
-            f"Other work ran meanwhile ({measured.load:.1f} processes on {cores} cores), so that "
+            f"Other work ran meanwhile ({measured.load:.1f} processes on {cores} cores), so "
             "the rates may be too low."
         )
     if on_gpu and measured.gpu:
         lines.append(f"The model was measured on {measured.gpu}.")
     lines.append(
-        f"Computed: hours on {_workers(cluster)}, as if many workers were as fast as one each. "
-        "Starting, idle workers, slow networks, other stages and people come on top."
+        f"Computed: hours on {_workers(cluster)}, as if each worker were as fast as one alone. "
+        "Startup, idle workers, slow networks, other stages and people's work are not included."
     )
     if any(line.basis == ASSUMED for line in plan.stages):
         low, high = GPU_SPEED
         lines.append(
-            f"ASSUMED, not measured: the speed of a GPU (unless --gpu-speed says otherwise, that "
-            f"of {low:.0f} to {high:.0f} cores here). Run this command on a machine with such a "
+            f"ASSUMED, not measured: the speed of a GPU ({low:.0f} to {high:.0f} cores of this "
+            "machine, unless --gpu-speed is given). Run this command on a machine with such a "
             "GPU, or give the rate that you measured: --gpu-rate."
         )
     if cluster.assumed:
@@ -83,12 +83,12 @@ def notes(measured: Measured, plan: Plan, cluster: Cluster, *, priced: bool) -> 
             f"--on {cluster.name}+{cluster.cores}xCPU names another number."
         )
     if not priced:
-        lines.append("No cost: there are no prices without --price-cpu and --price-gpu.")
+        lines.append("No cost: give prices with --price-cpu and --price-gpu.")
     return lines
 
 
-def as_json(measured: Measured, plan: Plan, cluster: Cluster, said: list[str]) -> dict[str, Any]:
-    """The same for programs."""
+def as_json(measured: Measured, plan: Plan, cluster: Cluster, remarks: list[str]) -> dict[str, Any]:
+    """The plan and its notes as JSON."""
     return {
         "on": asdict(cluster),
         "rows": asdict(figure(measured.n_rows)),
@@ -104,7 +104,7 @@ def as_json(measured: Measured, plan: Plan, cluster: Cluster, said: list[str]) -
         "seconds": measured.seconds,
         "stages": [asdict(line) for line in plan.stages],
         "total": asdict(plan.total),
-        "notes": said,
+        "notes": remarks,
     }
 
 

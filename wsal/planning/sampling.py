@@ -17,18 +17,18 @@ from wsal.planning.draws import Draws, constant, ratio
 
 @dataclass(frozen=True)
 class Sample:
-    """The rows that were read, and what they say about all."""
+    """The rows that were read, and what they say about the whole table."""
 
     blocks: Sequence[pl.DataFrame]
     """The rows of each cell."""
     n_rows: Draws
-    """Of the whole table."""
+    """Rows of the whole table."""
     is_exact: bool
     """Whether that number is known."""
     n_bytes: int
-    """Of all files."""
+    """The size of all files."""
     share: float
-    """Of the table that was read, in [0, 1]."""
+    """The part of the table that was read, in [0, 1]."""
     seconds: Sequence[float]
     """What reading took, for each row group or file."""
     n_read: Sequence[int]
@@ -56,7 +56,9 @@ def read_sample(
     taken = [cell.size for part in parts for cell in part.cells]
     n_sample, size = sum(map(len, frames)), sum(cell.size for cell in cells)
     if not n_sample:
-        raise DataError(f"{path}: no row of the sample can be read; try `wsal prepare` on a few")
+        raise DataError(
+            f"{path}: no row of the sample can be read; try `wsal prepare` on a few rows"
+        )
     whole = len(taken) == len(cells)
     is_exact = whole or cells[0].kind.name == "parquet"
     if is_exact:

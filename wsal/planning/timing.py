@@ -40,7 +40,7 @@ class Timed:
 
 
 def timed(work: Work, rows: Any, seconds: float) -> Timed:  # noqa: ANN401  whatever can be sliced
-    """Time `work` on batches of `rows`, for about so many seconds, or until there are no more.
+    """Time `work` on batches of `rows`, for about `seconds`, or until there are no more rows.
 
     A first call, which may load things, is not timed. A second one sets the size of the batches.
     """

@@ -22,7 +22,7 @@ NAMES = ("embeddings", "probs")
 
 
 def parts_of(n_texts: int) -> Iterator[Rows]:
-    """The rows of each part of so many texts.
+    """The rows of each part of `n_texts` texts.
 
     Texts are batched within a part, and the last bits of an embedding depend on the batch, so
     parts must be the same in each process.

@@ -9,7 +9,7 @@ import numpy as np
 from wsal.arrays import Mask, Rows
 
 NEEDED = 2
-"""Of each kind, the first rows in random order that may be drawn, as a multiple of the sample."""
+"""How many rows of each kind suffice, the first in random order, as a multiple of the sample."""
 UNCOVERED, DISPUTED, RANDOM, MEASURES, OTHER = (
     "no rule votes on it",
     "rules disagree on it",
@@ -32,8 +32,8 @@ def first_in_order(
 ) -> Rows:
     """The first `n` rows of each kind in an order that depends on each text alone.
 
-    So most of a sample stays the same when texts join the pool or leave it, and what was paid for
-    is of use again.
+    So most of a sample stays the same when texts join the pool or leave it, and answers that
+    were paid for are used again.
 
     Args:
         texts: of the pool, in parts.
@@ -81,8 +81,8 @@ def draw_sample(
         disputed: `(texts,)`, whether they vote for different classes.
         frame: rows of the frame.
         size: how many texts to draw, at most.
-        order: rows in random order, of two texts of a kind, the earlier one is drawn first. Of
-            each kind, the first `NEEDED * size` rows of all suffice.
+        order: rows in random order; of two texts of a kind, the earlier one is drawn first. The
+            first `NEEDED * size` rows of each kind suffice.
         measure: whether an evaluation sample will measure quality.
     """
     n_measuring = min(size // 4, len(frame)) if measure else 0

@@ -27,6 +27,6 @@ def gold_of_shard(pool: Path, number: int) -> Classes:
 
 
 def gold_of_pool(pool: Path) -> Iterator[Classes]:
-    """The same of one shard after the other."""
+    """The gold labels of each shard, one shard after the other."""
     for number in range(len(shard_files(pool / "pool.parquet"))):
         yield gold_of_shard(pool, number)

@@ -48,7 +48,7 @@ def search_shards(
 ) -> np.ndarray:
     """The rows of all shards that rank highest: what `search` returns for the whole pool.
 
-    `out` is the unfinished folder of an artifact, none of which the lists of shards become.
+    `out` is the unfinished folder of an artifact; the lists of shards do not become part of it.
     """
     folder = out / CHECKPOINTS / "search"
     for file in folder.glob(f"*{Path(LISTED_FILE).suffix}"):  # of a command that was killed

@@ -37,19 +37,19 @@ REPORTED: schemas.Schema = {
     "label": pl.Int16,  # ABSTAIN where it is not known
 }
 COUNTS_FILE, RARE_FILE, REPORTED_FILE = "counts.parquet", "rare.parquet", "reported.parquet"
-"""Of each shard of the pool; the stage puts them together, and keeps none of them."""
+"""Files of each shard of the pool; the stage merges them, and keeps none of them."""
 
 
 @dataclass(frozen=True)
 class VoteWork:
-    """From the records of a shard to its votes and terms and, of the pool, what is counted."""
+    """From the records of a shard to its votes and terms and, for the pool, its counts."""
 
     pool: Path  # the folder
     split: str
     rules: Mapping[str, Rule]
     """Those that vote; the votes of others are taken from `previous`."""
     names: tuple[str, ...]
-    """Of all rules, in order."""
+    """The names of all rules, in order."""
     has_terms: tuple[bool, ...]
     labels: LabelSet
     previous: Path | None
@@ -59,7 +59,7 @@ class VoteWork:
 
     @property
     def table(self) -> Path:
-        """Of the records."""
+        """The path of the table of records."""
         return self.pool / f"{self.split}.parquet"
 
     def start(self) -> WorkOnShard:
@@ -145,7 +145,7 @@ class VotedChunk:
     terms: Terms
 
     def tables(self, names: Sequence[str]) -> list[pl.DataFrame]:
-        """What is added to the tables of votes and of terms."""
+        """The rows to add to the tables of votes and of terms."""
         votes = dict(zip(names, self.votes.T, strict=True))
         table = pl.DataFrame({"id": self.records["id"], **votes})
         return [table, terms_table(self.terms.shifted(self.first))]

@@ -38,7 +38,7 @@ class WeighedAnswers:
     weight: LLMWeight
 
     def combined(self, table: WeakTable, first: int) -> WeakTable:
-        """Weak labels with the answers to these texts, of which the first is in row `first`."""
+        """Weak labels combined with the answers to these texts; the first text is row `first`."""
         rows = self.answers.rows
         mine = self.answers.take((rows >= first) & (rows < first + len(table.probs)))
         places = mine.rows - first
@@ -104,11 +104,11 @@ def write_weak_labels(
     launcher: LauncherSettings,
     llm: tuple[LLMAnswers, Classes] | None = None,
 ) -> Facts:
-    """weak_labels.parquet and label_model.safetensors.
+    """Write weak_labels.parquet and label_model.safetensors.
 
     `llm` has answers of a language model to train on, and the gold label of each of their texts, -1
-    where there is none. With it there are also rules_alone.parquet, what the rules say without the
-    answers, and answered.npy, the rows of the pool that were answered.
+    where there is none. With it, this also writes rules_alone.parquet, what the rules say without
+    the answers, and answered.npy, the rows of the pool that were answered.
     """
     sizes, facts = work.sizes, Facts()
     if llm is not None:

@@ -1,8 +1,8 @@
 """What is counted of the votes: how often each voter votes, and how often it is right.
 
-A shard counts for itself. Which terms are voters of their own depends on the votes of all shards,
-so a shard also hands on the few votes of those terms that are rare in it: several of them on one
-text count as one vote of the rest of their rule.
+Each shard is counted alone. Which terms are voters of their own depends on the votes of all shards,
+so a shard also passes on the few votes of the terms that are rare in it: several of them on the
+same text count as one vote of the rest of their rule.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from wsal.rules.terms import Terms
 from wsal.shards import shard_files
 
 KEYS = ("rule", "term", "class")
-SUMS = ("n", "known", "right")  # votes, of those the ones on texts with gold, and the right ones
+SUMS = ("n", "known", "right")  # votes; those on texts with gold; those of them that are right
 TERM_COUNTS: schemas.Schema = {
     "rule": pl.Int32,
     "term": pl.Int32,  # REST of a rule without terms
@@ -45,7 +45,7 @@ class VoteCounts:
 
         Args:
             votes: `(texts, rules)`.
-            terms: that cast them.
+            terms: the terms that cast them.
             gold: `(texts,)`, -1 where unknown.
             has_terms: whether each rule has terms.
         """
@@ -85,7 +85,7 @@ class VoteCounts:
         return cls(counts, _of_rare(pl.concat([part.rare for part in parts]), counts))
 
     def shifted(self, first: int) -> "VoteCounts":
-        """The same where text 0 is text `first`."""
+        """The same counts, with text 0 numbered `first`."""
         return VoteCounts(self.counts, self.rare.with_columns(pl.col("text") + first))
 
 
@@ -95,7 +95,7 @@ def summed(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def voters_of(counts: pl.DataFrame, n_rules: int) -> Voters:
-    """The voters, from such a table of the whole pool."""
+    """The voters, from the `summed` counts of the whole pool."""
     often = counts.filter(pl.col("term") != REST).group_by("rule", "term").agg(pl.col("n").sum())
     return Voters.of_frequent(often.filter(pl.col("n") >= LEAST_OF_TERM), n_rules)
 
@@ -119,7 +119,7 @@ def counts_by_voter(voters: Voters, counts: pl.DataFrame, rare: Path) -> pl.Data
 
 
 def count_by_voter(votes: SparseVotes, gold: Classes) -> pl.DataFrame:
-    """The same of votes in memory, with those of voters; `gold` `(texts,)` is -1 where unknown."""
+    """As `counts_by_voter`, from votes in memory; `gold` `(texts,)` is -1 where unknown."""
     cast = votes.voters
     true = np.repeat(gold, cast.n_votes)
     entries = pl.DataFrame(

@@ -1,7 +1,7 @@
 """The tables of the vote stage: votes, the terms that cast them, and the voters.
 
-A pool with several shards has a table of votes and one of terms for each; rows of terms count
-within the shard.
+A pool with several shards has a table of votes and one of terms for each; a table of terms counts
+rows within its shard.
 """
 
 from collections.abc import Iterator, Sequence

@@ -20,7 +20,7 @@ def weak_targets(
     """Weak labels of rows of the pool (ascending), and how much each counts: 1 on average.
 
     All processes of a torchrun call this. The leader writes one file, after `change` has edited the
-    weak labels, and all map it into memory, so that each reads the texts of its steps alone.
+    weak labels, and all map it into memory, so that each reads only what it trains on.
     """
     path = scratch / "targets.npy"
 
@@ -28,9 +28,9 @@ def weak_targets(
         probs = tables.write_probs(weak_labels.path / "weak_labels.parquet", rows, path)
         change(probs)
         if isinstance(probs, np.memmap):
-            probs.flush()  # to the other machines
+            probs.flush()  # so that other machines see it
         return confidence_weights(probs)
 
-    processes.wait_for_all()  # one may still read what the call before has written
+    processes.wait_for_all()  # some may still read what the previous call wrote
     weights = processes.run_on_leader(write)
     return np.load(path, mmap_mode="r", allow_pickle=False), weights

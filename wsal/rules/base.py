@@ -17,13 +17,13 @@ Strings = tuple[str, ...] | list[str]
 """What a parameter for several words or fields takes; rules keep it as a tuple."""
 
 ALL_UP_TO = 100_000  # records that rules may learn from
-OF_MORE = 20_000  # records, about, that rules learn from if there are more than that
+OF_MORE = 20_000  # about how many records rules learn from if there are more than that
 
 
 class Embed(Protocol):
     """From texts and the path of an encoder to unit vectors `(texts, dims)`.
 
-    Whoever collects votes passes one in, so that rules never import torch.
+    The code that collects votes passes it in, so that rules never import torch.
     """
 
     def __call__(
@@ -119,7 +119,7 @@ class VotingContext:
     resources: ExitStack = field(default_factory=ExitStack)
     """Closed after the last vote; for example, a pool of processes is entered here."""
     failures: dict[str, list[str]] = field(default_factory=dict)
-    """For each rule that tolerates failures, what it says of each so far; a shard begins anew."""
+    """For each rule that tolerates failures, a description of each so far in this shard."""
 
 
 VoteRows = Callable[[pl.DataFrame, int], Votes | Voted]

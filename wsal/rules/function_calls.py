@@ -39,7 +39,7 @@ def caller(
     cores = os.cpu_count() or 1
     n_calls = context.sample.n_all * len(functions)
     pays = cores > FEW_CORES and n_calls > MANY_CALLS
-    # A process that works on shards is one of several already, and may not start any.
+    # A process that works on shards is already one of several, and may not start others.
     is_worker = multiprocessing.current_process().daemon
     if not pays or is_worker or not all(map(is_importable, functions)):
         return lambda records: call(functions, records, context.labels)
@@ -72,12 +72,13 @@ def by_name(function: Callable[..., Any]) -> tuple[str, str]:
     """The module and the name by which another process finds the function.
 
     Raises:
-        RuleError: it does not, as for a function of a notebook.
+        RuleError: no other process can find it, such as a function in a notebook.
     """
     if not is_importable(function):
         raise RuleError(
-            f"several processes are to vote, but only this one has the function "
-            f"{qualified_name(function)} of a rule; write it into a module, or use processes=1"
+            f"several processes are to vote, but a rule uses the function "
+            f"{qualified_name(function)}, which only this process has; move it into a module, or "
+            "use processes=1"
         )
     return function.__module__, function.__qualname__
 

@@ -87,7 +87,7 @@ def sure_classes(texts: Embeddings, mixture: Mixture, least: np.ndarray) -> Vote
 
 
 def _classes_and_leads(texts: Embeddings, mixture: Mixture) -> tuple[Vote, np.ndarray]:
-    """The likeliest class of each text `(texts,)`, and by how much it leads before the second."""
+    """The likeliest class of each text `(texts,)`, and how far it is ahead of the second."""
     classes, leads = np.empty(len(texts), np.int16), np.empty(len(texts), np.float32)
     for first in range(0, len(texts), CHUNK):
         rows = slice(first, first + CHUNK)

@@ -22,8 +22,8 @@ from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, na
 from wsal.run.summary import summarise
 
 LOCK_SECONDS = 180
-"""How long processes that torchrun may restart wait for the run folder: so long, a file server may
-keep it locked for a machine that failed, and a leader that has lost the others may live on."""
+"""How long processes that torchrun may restart wait for the run folder. A file server may keep it
+locked this long for a machine that failed, and a leader that lost the others may live this long."""
 Report = Callable[[Outcome | str], None]
 """Receives the outcome of each stage, and lines about the rules that end the loop."""
 

@@ -29,7 +29,7 @@ SAMPLE_TEXTS, SAMPLE_ANSWERS, STUDENT = "sample.arrow", "sample.npy", "student.s
 
 
 def answers_dtype(top: int) -> np.dtype:
-    """An answer: the `top` likeliest classes, their probabilities, and whether of the student."""
+    """An answer: the `top` likeliest classes, their probabilities, and if it is the student's."""
     return np.dtype([("classes", "<i4", (top,)), ("probs", "<f4", (top,)), ("student", "?")])
 
 
@@ -127,7 +127,7 @@ def _in_parts(
 def answer(
     engine: Engine, student: Student | None, pieces: list[np.ndarray], top: int
 ) -> np.ndarray:
-    """The answers to texts, given as word pieces: of the student if it is sure of a text."""
+    """The answers to texts, given as word pieces: the student's where it is sure."""
     answers = np.empty(len(pieces), answers_dtype(top))
     left = np.arange(len(pieces))
     if student is not None:

@@ -28,7 +28,7 @@ from wsal.serving.student import Student, fit_student
 from wsal.settings import LauncherSettings
 from wsal.shards import read_array
 
-SAMPLE = 20_000  # distinct texts: half to fit, a quarter to choose a threshold, a quarter as proof
+SAMPLE = 20_000  # distinct texts: half to fit, a quarter to order thresholds, a quarter to test
 SHARE = 0.25  # most of all texts that are sampled
 FEWEST = 1_000  # with a smaller sample, 99% can hardly be certified
 AT_ONCE = 2_500  # texts of the sample in a shard

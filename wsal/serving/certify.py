@@ -1,4 +1,4 @@
-"""From which confidence on the student answers as the classifier does, and how sure that is."""
+"""The confidence from which the student may answer for the classifier, with a certificate."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import beta, binom
 
 LEVEL = 0.95  # of all that is certified
-SHARES = np.arange(1, 51) / 50  # of texts answered, that are considered
+SHARES = np.arange(1, 51) / 50  # of texts answered; thresholds are considered for these
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def certify(
 
     Thresholds are tested one by one, from the one with the strongest evidence in `choice` to lower
     ones, each at 5%, until one fails: this fixed sequence needs no correction for their number
-    (Angelopoulos et al., Learn then Test, 2021). So in at most 5% of cases is the true agreement
-    less than `at_least`.
+    (Angelopoulos et al., Learn then Test, 2021). So the true agreement is less than `at_least` in
+    at most 5% of cases.
 
     Args:
         choice: confidences of the student and whether it agrees, both `(texts,)`; these texts
@@ -58,7 +58,7 @@ def certify(
 
 
 def clopper_pearson(k: int, n: int) -> tuple[float, float]:
-    """The 95% interval of a share of which k of n were observed.
+    """The 95% interval of a share, if k of n were observed.
 
     >>> [round(end, 3) for end in clopper_pearson(99, 100)]
     [0.946, 1.0]

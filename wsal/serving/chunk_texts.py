@@ -90,13 +90,13 @@ def with_labels(
     Args:
         exported: the model.
         table: the records.
-        answers: as of `wsal.serving.answers`.
+        answers: see `wsal.serving.answers`.
         answer_of_row: the position in `answers` for each record; -1 if it has no text.
         options: how the table is labelled.
     """
     is_empty = answer_of_row < 0
     if is_empty.all():
-        answers = np.zeros(1, answers.dtype)  # of which nothing is shown
+        answers = np.zeros(1, answers.dtype)  # a placeholder, which is never shown
     answers = answers[np.where(is_empty, 0, answer_of_row)]
     classes, probs = answers["classes"], answers["probs"]
     names = np.array(exported.labels, dtype=object)

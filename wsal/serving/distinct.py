@@ -46,7 +46,7 @@ class ReadWork:
     n_partitions: int
 
     def start(self) -> WorkOnShard:
-        """Load how the model composes a text."""
+        """Load the description of the model, which says how to compose a text."""
         exported = self.model.exported
 
         def work(shard: Shard) -> Facts:
@@ -76,7 +76,7 @@ def as_json(line: BadLine, file: str = "") -> str:
 def write_texts(
     chunks: Iterator[pl.Series], folder: Path, block_rows: int, n_partitions: int
 ) -> int:
-    """Write the files of a shard with these texts; the number of rows."""
+    """Write the files of a shard with these texts; returns the number of rows."""
     rows, counts = [np.empty(0, np.int32)], [np.empty((0, n_partitions), np.int64)]
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_file(folder / TEXTS, SCHEMA, options=options) as file:

@@ -36,8 +36,8 @@ class Engine:
     n_threads: int
     max_tokens: int = CPU_TOKENS
     spreads: bool = True
-    """Whether few texts are shared by all threads. Then batches, and the last digits of logits,
-    depend on the number of threads."""
+    """Whether all threads share the work on a few texts. If so, batches, and the last digits of
+    logits, depend on the number of threads."""
 
     def probs(self, pieces: Sequence[np.ndarray]) -> Probs:
         """Class probabilities `(texts, classes)` of texts, given as word pieces."""

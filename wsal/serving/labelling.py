@@ -74,9 +74,10 @@ def label_table(
 ) -> PredictSummary:
     """Write the columns of the source, in its order, and label, probability, abstain, model.
 
-    What is finished is kept in `TARGET.unfinished` until the end; after a kill, the same call goes
-    on from there, also with another launcher. Lines that cannot be parsed go to `TARGET.bad.jsonl`
-    with their numbers. A file that `wsal predict` did not write is overwritten with `force` only.
+    Finished work is kept in `TARGET.unfinished` until the end; after a kill, the same call
+    continues from there, even with another launcher. Lines that cannot be parsed go to
+    `TARGET.bad.jsonl` with their numbers. A file that `wsal predict` did not write is overwritten
+    only with `force`.
 
     Args:
         model: the exported model.
@@ -84,7 +85,7 @@ def label_table(
         target: the output, a file or a folder with a Parquet file for each shard.
         options: how the table is labelled.
         launcher: what runs the work; standard input is labelled in this process.
-        shard_rows: rows of a shard, about, and most that are held in memory.
+        shard_rows: about how many rows a shard has, and the most that are held in memory.
         force: overwrite a file that `wsal predict` did not write.
 
     Raises:

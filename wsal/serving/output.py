@@ -65,7 +65,7 @@ def write_output(
 
 
 def write_bad_lines(work: Path, files: Sequence[Path], target: Path) -> Path | None:
-    """Write what the files hold to one beside the target; None if they hold nothing."""
+    """Merge the files into one beside the target, and return its path; None if all are empty."""
     path = target.with_name(target.name + ".bad.jsonl")
     path.unlink(missing_ok=True)
     if not any(file.stat().st_size for file in files):

@@ -36,7 +36,7 @@ class Extent:
     groups: tuple[int, int] | None
     """The first row group, and the one after the last; None: the whole file."""
     n_rows: int
-    """For Parquet; of other kinds an estimate."""
+    """Exact for Parquet, an estimate for other kinds."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Source:
     def shards(self, shard_rows: int) -> list[list[Extent]]:
         """The input cut into shards of about `shard_rows` rows, in order.
 
-        A file is never cut, except Parquet, between row groups.
+        Only Parquet files are cut, and only between row groups.
         """
         shards: list[list[Extent]] = [[]]
         n_rows = 0

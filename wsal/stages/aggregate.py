@@ -34,7 +34,7 @@ def aggregate(
 
     Random answers of a language model show how far to trust each rule, as gold would; then each
     answer and the votes on its text are combined. The label model learns from the votes on all
-    texts or, of more than five million in several shards, from those of some shards.
+    texts or, if more than five million are in several shards, from those of some shards.
 
     A text on which every rule abstained keeps its row, with `n_votes` 0; `used` says whether it is
     trained on.

@@ -23,7 +23,7 @@ from wsal.rules.voting import check_rules
 from wsal.settings import LauncherSettings
 from wsal.shards import shard_files
 
-REPORTED_VOTES = 2**27  # votes that the report is made on at most; of more texts, an even sample
+REPORTED_VOTES = 2**27  # the most votes that the report uses; beyond it, an even sample
 
 
 def vote(
@@ -103,7 +103,7 @@ def _sample(out: Path, step: int) -> Votes:
 
 
 def _check_failures(rules: Mapping[str, Rule], done: Sequence[Facts]) -> None:
-    """Functions may fail on some records of all shards together."""
+    """Check the failures of functions, counted over all shards together."""
     for name, rule in rules.items():
         if isinstance(rule, FunctionRule):
             with naming(name):
@@ -111,7 +111,7 @@ def _check_failures(rules: Mapping[str, Rule], done: Sequence[Facts]) -> None:
 
 
 def _check_gold(pool: Artifact, done: Sequence[Facts]) -> None:
-    """Each gold label must have been of a text of its shard."""
+    """Check that each gold label belongs to a text of its shard."""
     path = pool.path / "gold.parquet"
     n_gold, n_known = tables.n_rows(path), sum(facts["n_gold"] for facts in done)
     if len(shard_files(path)) > 1 and n_gold != n_known:
