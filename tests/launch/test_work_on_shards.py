@@ -10,7 +10,7 @@ import pytest
 from wsal.artifacts import CHECKPOINTS
 from wsal.errors import DataError, ModelError
 from wsal.launch.sealing import is_sealed, seal, sealed_folder
-from wsal.launch.shards import work_on_shards
+from wsal.launch.shards import sealed_shards, work_on_shards
 from wsal.settings import LauncherSettings
 
 SIZES = [3, 2, 4]
@@ -66,6 +66,8 @@ def test_what_was_sealed_before_an_error_is_kept(tmp_path, launcher):
     log = tmp_path / "log"
     with pytest.raises(DataError, match="shard is wrong"):
         work_on_shards(Squares(log, fails=2), SIZES, tmp_path / "out", "square", launcher)
+    [line] = sealed_shards(tmp_path / "out")
+    assert launcher == TWO or line == "square: 2 of 3 shards"  # the other process was stopped
     work_on_shards(Squares(log), SIZES, tmp_path / "out", "square", launcher)
     assert sorted(log.read_text().split()).count("0") == 1
     assert len(outputs(tmp_path / "out")) == 3

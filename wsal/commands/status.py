@@ -22,6 +22,7 @@ from wsal.config.composed import NUMBERS, parts_of
 from wsal.contents import edited
 from wsal.digests import MANIFEST
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
+from wsal.launch.shards import sealed_shards
 from wsal.run import stage_lines
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
 from wsal.run.pipeline import folder, origin_of
@@ -159,8 +160,10 @@ def _row(run: Run, name: str, number: int) -> Row:
     title = f"round {number} {name}" if name in ROUND_STAGES else name
     path = folder(run.path, STAGES[name].writes, number)
     if not (path / MANIFEST).exists():
-        started = path.with_name(path.name + ".unfinished").exists()
-        return Row(title, "unfinished" if started else "missing")
+        unfinished = path.with_name(path.name + ".unfinished")
+        if not unfinished.exists():
+            return Row(title, "missing")
+        return Row(title, "unfinished", details="; ".join(sealed_shards(unfinished)))
     try:
         done = Artifact.open(path)
         line = stage_lines.LINES[name](done.facts)

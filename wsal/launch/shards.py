@@ -1,11 +1,13 @@
 """Work on all shards of a dataset with the launcher of the configuration."""
 
+import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wsal.artifacts import CHECKPOINTS
+from wsal.json_files import write_json
 from wsal.launch.local import in_processes, in_this_process
 from wsal.launch.sealing import (
     Facts,
@@ -20,6 +22,7 @@ from wsal.progress import bar
 from wsal.settings import LauncherSettings
 from wsal.shards import shard_path
 
+SIZES = "sizes.json"  # the rows of each shard
 logger = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ def work_on_shards(
     folder = out / CHECKPOINTS / title.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(len(sizes))
+    write_json(folder / SIZES, list(sizes))
     for number in numbers:
         if is_sealed(folder, number) and not is_intact(folder, number):
             logger.warning("note: shard %d of %s is damaged; it is made again", number, out)
@@ -71,6 +75,14 @@ def work_on_shards(
         for name in seal["files"]:
             _link(sealed_folder(folder, number) / name, shard_path(out / name, number, len(sizes)))
     return [seal["facts"] for seal in seals]
+
+
+def sealed_shards(out: Path) -> Iterator[str]:
+    """How many shards of each dataset are done in an unfinished artifact, for people to read."""
+    for path in sorted((out / CHECKPOINTS).glob(f"**/{SIZES}")):
+        n_shards = len(json.loads(path.read_text()))
+        n_sealed = sum(is_sealed(path.parent, number) for number in range(n_shards))
+        yield f"{path.parent.name.replace('_', ' ')}: {n_sealed:,} of {n_shards:,} shards"
 
 
 Run = Callable[[ShardWork, Sequence[int], Path, LauncherSettings, Report], None]
