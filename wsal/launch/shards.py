@@ -78,7 +78,7 @@ def work_on_shards(
 
 
 def sealed_shards(out: Path) -> Iterator[str]:
-    """How many shards of each dataset are done in an unfinished artifact, for people to read."""
+    """For each dataset of an unfinished artifact, a line that says how many shards are done."""
     for path in sorted((out / CHECKPOINTS).glob(f"**/{SIZES}")):
         n_shards = len(json.loads(path.read_text()))
         n_sealed = sum(is_sealed(path.parent, number) for number in range(n_shards))
