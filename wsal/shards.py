@@ -14,15 +14,25 @@ from typing import Any
 
 import numpy as np
 
+from wsal.errors import ConfigError
+
 DIGITS = 5  # of a shard's number
+MOST = 10**DIGITS  # shards of a dataset
 
 
 def shard_path(path: Path, number: int, count: int) -> Path:
     """The file of shard `number`, from 0, of a dataset with `count` shards.
 
+    Raises:
+        ConfigError: there are more shards than names.
+
     >>> shard_path(Path("pool.parquet"), 0, 1).name, shard_path(Path("pool.parquet"), 3, 12).name
     ('pool.parquet', 'pool-00003.parquet')
     """
+    if count > MOST:
+        raise ConfigError(
+            f"{path} would have {count:,} files, and {MOST:,} are the most; set a larger shard_rows"
+        )
     name, _, suffixes = path.name.partition(".")
     return path if count == 1 else path.with_name(f"{name}-{number:0{DIGITS}}.{suffixes}")
 

@@ -24,6 +24,7 @@ from wsal.errors import AnnotationError, ConfigError, LLMError, WaitingForAnnota
 from wsal.llm.settings import Price
 from wsal.rounds.early import early_rows
 from wsal.rounds.evaluation_frame import Frame
+from wsal.shards import shard_path
 from wsal.web import panel
 from wsal.web.annotator import Web
 from wsal.web.site import Site
@@ -281,12 +282,15 @@ def test_after_a_cascade_another_annotator_asks_the_rest_too(run, server):
     assert len(read_round(run.path, 1, 0.0).items) == 28
 
 
-def test_what_the_rules_say_without_the_model_counts(run, server):
+@pytest.mark.parametrize("n_shards", [1, 2])
+def test_what_the_rules_say_without_the_model_counts(run, server, n_shards):
     """With votes of the model, weak labels are in part its own answers."""
     records = pl.read_parquet(run.path / "pool/pool.parquet")
     label = pl.when(pl.col("text") == "cup 1").then(LABELS.index("Tea")).otherwise(-1)
     alone = records.select("id", label=label, probability=0.95)
-    tables.write(alone, run.path / "weak_labels/rules_alone.parquet", schemas.RULES_ALONE)
+    path, step = run.path / "weak_labels/rules_alone.parquet", -(-len(alone) // n_shards)
+    for number, shard in enumerate(alone.iter_slices(step)):
+        tables.write(shard, shard_path(path, number, n_shards), schemas.RULES_ALONE)
     reasons = run.annotate(Cascade(Oracle(), audit=0.0), server).reasons()
     assert {text for text, r in reasons.items() if r == audit.CONTRADICTS} == {"cup 1"}
 

@@ -80,6 +80,15 @@ def test_a_module_of_rules_is_looked_at_only_if_it_is_trusted(work):
     assert seen(work, "status_rules") == ["done"] * 3
 
 
+def test_a_run_of_a_version_with_fewer_settings_is_stale_but_not_damaged(work):
+    config = work / "runs/x/config.json"
+    nodes = json.loads(config.read_text())
+    for name in ("shard_rows", "processes", "ray"):
+        del nodes[name]
+    config.write_text(json.dumps(nodes))
+    assert seen(work) == ["stale"] * 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["{", "[]", '{"facts": {}}', "\x00\xff", ""])
 def test_a_damaged_manifest_is_a_line_of_the_table_and_of_the_next_command(work, text):

@@ -1,5 +1,6 @@
 """Work on shards: sealed once, whatever is killed, and the same with every launcher."""
 
+import errno
 import os
 import signal
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ import pytest
 
 from wsal.artifacts import CHECKPOINTS
 from wsal.errors import DataError, ModelError
-from wsal.launch.sealing import is_sealed, seal, sealed_folder
+from wsal.launch.sealing import UNFINISHED, is_sealed, seal, sealed_folder
+from wsal.launch.shards import SIZES as SIZES_FILE
 from wsal.launch.shards import sealed_shards, work_on_shards
 from wsal.settings import LauncherSettings
 
@@ -78,6 +80,31 @@ def test_a_killed_process_is_reported_and_the_work_of_others_is_kept(tmp_path):
     with pytest.raises(ModelError, match=r"exit code -9.*run the same command again"):
         work_on_shards(Squares(log, dies=1), SIZES, tmp_path / "out", "square", TWO)
     assert len(work_on_shards(Squares(log), SIZES, tmp_path / "out", "square", TWO)) == 3
+
+
+@pytest.mark.parametrize("launcher", [LauncherSettings(), TWO])
+def test_a_full_disk_is_told_as_such_whatever_noticed_it(tmp_path, launcher):
+    with pytest.raises(OSError, match="No space left"):
+        work_on_shards(FullDisk(), SIZES, tmp_path, "square", launcher)
+
+
+class FullDisk:
+    """Work that finds no space."""
+
+    def start(self):
+        def work(shard):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        return work
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    left = tmp_path / CHECKPOINTS / "square" / f"00001.x{UNFINISHED}"
+    left.mkdir(parents=True)
+    (left / "squares.txt").write_text("half")
+    work_on_shards(Squares(tmp_path / "log"), SIZES, tmp_path, "square", LauncherSettings())
+    names = {path.name for path in left.parent.iterdir()}
+    assert names == {"00000", "00001", "00002", SIZES_FILE}
 
 
 def test_a_damaged_shard_is_made_again(tmp_path, caplog):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsal import json_files
-from wsal.errors import ConfigError, ModelError
+from wsal.errors import ConfigError, DataError, ModelError
 from wsal.files import lines
 from wsal.launch import sealing
 from wsal.serving import answers
@@ -179,6 +179,25 @@ class Broken(Model):
         import signal
 
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_input_that_changes_meanwhile_is_refused(engine, tmp_path):
+    """A file that is added has as many rows as its neighbours, so that no count tells it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, word in (("b", "kettle"), ("c", "laptop")):
+        frame_of([word] * 3).write_parquet(folder / f"{name}.parquet")
+
+    def run(ids, mask):
+        frame_of(["novel"] * 3).write_parquet(folder / "a.parquet")
+        return engine.run(ids, mask)
+
+    with pytest.raises(DataError, match="changed while it was read"):
+        label(Opened(replace(engine, run=run)), folder, tmp_path / "out", 3)
+    assert not (tmp_path / "out").exists()
+    label(Opened(engine), folder, tmp_path / "out", 3)
+    titles = pl.read_parquet(tmp_path / "out")["title"].to_list()
+    assert titles == ["novel"] * 3 + ["kettle"] * 3 + ["laptop"] * 3
 
 
 def test_another_shard_size_begins_anew(engine, many, tmp_path):

@@ -21,7 +21,7 @@ from wsal.llm.questions import Question
 from wsal.llm.shortlist import shortlist
 from wsal.same_rows import require_rows_of
 from wsal.seeding import random_rows, rng
-from wsal.shards import read_array
+from wsal.shards import read_array, shard_files
 
 RULES_FILE = "rules_alone.parquet"  # beside weak labels that a language model had a part in
 CENTRE_TEXTS = 20_000  # texts of the pool from which the centres of classes are computed
@@ -148,7 +148,7 @@ def _by_rules(run: RunSoFar, rows: pl.Series) -> pl.DataFrame:
     present = rows.is_not_null()
     held = rows.drop_nulls().to_numpy()
     alone = run.weak_labels.path / RULES_FILE
-    if alone.exists():
+    if shard_files(alone)[0].exists():
         table = tables.take(alone, held)
         label, probability = table["label"].cast(pl.Int64), table["probability"]
         label = label.set(label < 0, None)

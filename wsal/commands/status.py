@@ -124,8 +124,8 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
     Raises:
         ConfigError: its file is damaged.
     """
-    nodes = json_in(run_dir / CONFIG)
-    built: dict[str, Any] = {key: nodes.get(key) for key in NUMBERS}
+    nodes = dict.fromkeys(NUMBERS) | json_in(run_dir / CONFIG)  # an earlier version had not all
+    built: dict[str, Any] = {key: nodes[key] for key in NUMBERS}
     problems = dict[str, WsalError]()
     try:
         makers = parts_of(nodes, trusted)

@@ -41,6 +41,7 @@ def in_processes(
     Raises:
         WsalError: the work of a shard failed, or a process was killed. The other processes are
             stopped; what they have sealed is kept.
+        OSError: the same, for example because the disk is full.
     """
     context = multiprocessing.get_context("spawn")
     n = min(launcher.processes, len(numbers))
@@ -98,7 +99,7 @@ def _work_in_process(
 ) -> None:
     try:
         in_this_process(work, numbers, folder, LauncherSettings(), lambda *done: pipe.send(done))
-    except WsalError as error:
+    except (WsalError, OSError, MemoryError) as error:
         pipe.send(error)
 
 

@@ -16,6 +16,7 @@ from wsal.digests import file_digest, files_in
 from wsal.json_files import fsync, read_json_object, write_json
 
 SEAL = "seal.json"
+UNFINISHED = ".unfinished"  # the suffix of the folder of a shard before it is sealed
 Facts = dict[str, Any]
 Report = Callable[[int, int | None], object]
 """Called with the number of a shard and how many of its rows were just done; None: it is sealed."""
@@ -60,7 +61,7 @@ def seal(work: WorkOnShard, number: int, folder: Path, report: Report) -> None:
     If another process has sealed the same shard meanwhile, this one's output is dropped.
     """
     sealed = sealed_folder(folder, number)
-    unfinished = folder / f"{sealed.name}.{uuid4().hex}.unfinished"
+    unfinished = folder / f"{sealed.name}.{uuid4().hex}{UNFINISHED}"
     unfinished.mkdir(parents=True)
     parts = sealed.with_suffix(".parts")
     shard = Shard(number, unfinished, parts, lambda n_rows: report(number, n_rows))

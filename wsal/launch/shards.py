@@ -4,12 +4,14 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from wsal.artifacts import CHECKPOINTS
 from wsal.json_files import write_json
 from wsal.launch.local import in_processes, in_this_process
 from wsal.launch.sealing import (
+    UNFINISHED,
     Facts,
     Report,
     ShardWork,
@@ -23,6 +25,7 @@ from wsal.settings import LauncherSettings
 from wsal.shards import shard_path
 
 SIZES = "sizes.json"  # the rows of each shard
+DROPPED = ".dropped"  # the suffix of what killed processes left, while it is removed
 logger = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ def work_on_shards(
     folder = out / CHECKPOINTS / title.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(len(sizes))
+    _drop_unfinished(folder)
     write_json(folder / SIZES, list(sizes))
     for number in numbers:
         if is_sealed(folder, number) and not is_intact(folder, number):
@@ -98,6 +102,18 @@ def _runner(launcher: LauncherSettings, n_shards: int) -> Run:
     if launcher.name == "local" and launcher.processes > 1 and n_shards > 1:
         return in_processes
     return in_this_process
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """Remove what killed processes left of shards, which would fill the disk after many kills.
+
+    It is renamed first, so that a process that still lives cannot seal a part of it.
+    """
+    for path in folder.glob(f"*{UNFINISHED}"):
+        with suppress(OSError):  # that process has just removed it
+            path.rename(path.with_suffix(DROPPED))
+    for path in folder.glob(f"*{DROPPED}"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _link(file: Path, name: Path) -> None:

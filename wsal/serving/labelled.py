@@ -62,7 +62,7 @@ class LabelWork:
                     pieces = [with_labels(exported, table[:0], answered, rows[:0], self.options)]
                     for start, end in _within_blocks(done, done + len(table), self.block_rows):
                         if end > len(rows):
-                            raise _changed(self.source)
+                            raise changed(self.source)
                         if start // self.block_rows != block:
                             block = start // self.block_rows
                             answered = of_block(shard.number, block)
@@ -73,7 +73,7 @@ class LabelWork:
                     shard.advance(len(table))
                     yield pa.concat_tables(pieces)
                 if done < len(rows):
-                    raise _changed(self.source)
+                    raise changed(self.source)
 
             return write_labelled(tables(), shard.folder / LABELLED, self.source, self.options)
 
@@ -136,5 +136,6 @@ def _map(path: Path) -> np.ndarray:
     return array
 
 
-def _changed(source: Source) -> DataError:
+def changed(source: Source) -> DataError:
+    """The error for an input that is not what the first pass read."""
     return DataError(f"{source.path} changed while it was read; run the same command again")

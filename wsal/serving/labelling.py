@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from wsal import __version__
 from wsal.digests import digest_of
 from wsal.errors import ConfigError, DataError
 from wsal.files.lines import BadLine, Chunk, bad_lines_error
@@ -30,7 +31,7 @@ from wsal.serving.backends import Model
 from wsal.serving.cascade import FittedCascade, fit_cascade
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.distinct import BAD, COUNTS, TEXTS, ReadWork, as_json
-from wsal.serving.labelled import LABELLED, LabelWork, n_abstentions, write_labelled
+from wsal.serving.labelled import LABELLED, LabelWork, changed, n_abstentions, write_labelled
 from wsal.serving.output import write_bad_lines, write_output
 from wsal.serving.passes import run_pass
 from wsal.serving.sources import STREAM, Source
@@ -93,7 +94,7 @@ def label_table(
             or a file that wsal did not write; or `top` is larger than the number of classes; or a
             cascade with standard input or `top` above 1.
         DataError: the source cannot be read, has no record, lacks a field, has a field that is not
-            text, or already has a column of an added name.
+            text, already has a column of an added name, or changed while it was read.
     """
     kind = target_kind(target, source)
     if kind != STREAM:
@@ -109,14 +110,16 @@ def label_table(
             return _stream(model, source, options, kind, work, target)
         finally:
             shutil.rmtree(work)
-    origin = [source.fingerprint(), model.exported.digest, model.backend, asdict(options)]
+    before = source.fingerprint()
+    origin = [before, model.exported.digest, model.backend, asdict(options), __version__]
     _open(work, [*origin, shard_rows])
-    return _in_passes(model, source, target, kind, options, work, launcher, shard_rows)
+    return _in_passes(model, source, before, target, kind, options, work, launcher, shard_rows)
 
 
 def _in_passes(
     model: Model,
     source: Source,
+    before: str,
     target: Path,
     kind: str,
     options: PredictOptions,
@@ -124,11 +127,11 @@ def _in_passes(
     launcher: LauncherSettings,
     shard_rows: int,
 ) -> PredictSummary:
-    shards = source.shards(shard_rows)
-    sizes = [sum(extent.n_rows for extent in shard) for shard in shards]
-    n_partitions = max(1, math.ceil(sum(sizes) / shard_rows))
     read, answered, labelled = (work / name for name in ("read", "answered", "labelled"))
     try:
+        shards = source.shards(shard_rows)
+        sizes = [sum(extent.n_rows for extent in shard) for shard in shards]
+        n_partitions = max(1, math.ceil(sum(sizes) / shard_rows))
         reading = ReadWork(model, source, shards, options, shard_rows, n_partitions)
         rows = run_pass(reading, sizes, read, "read", launcher)
         bad_files = shard_files(read / BAD)
@@ -148,6 +151,8 @@ def _in_passes(
     done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
     labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
     facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
+    if source.fingerprint() != before:  # rows may have got the answers to others
+        raise changed(source)
     files = shard_files(labelled / LABELLED)
     bad_path = write_bad_lines(work, bad_files, target)
     write_output(work, files, facts, kind, target, is_json=source.is_json)
