@@ -19,7 +19,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
 
-RUN = ("experiment=smoke", "name=t", "pretrain.epochs=10", "hardware.save_seconds=0")
+RUN = ("experiment=smoke", "name=t", "pretrain.epochs=10", "hardware.save_seconds=0",
+       "hardware.products=default")  # fmt: skip
 CLUSTER = {
     "torchrun": f'exec {sys.executable} -m torch.distributed.run "$@"',
     "scontrol": 'if [ "$1" = show ]; then echo 127.0.0.1; else echo "$@" >> requeued; fi',

@@ -34,7 +34,7 @@ from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
 from wsal.run.checks import check_answers
 from wsal.run.pipeline import run_stage
-from wsal.settings import ActiveSettings
+from wsal.settings import ActiveSettings, LauncherSettings
 from wsal.text import clean, same_text
 
 LABELS = ("Cat", "Dog", "Fish")
@@ -55,6 +55,7 @@ def parts(path, by_id, annotator=None, labels=LABELS, seed=0, **layout):
     built = {"data": TableFile(path, layout), "annotator": annotator or File(), "seed": seed}
     built |= dict.fromkeys(("encoder", "strategy", "evaluation", "hardware"))
     built |= {"active": ActiveSettings(), "llm": LLMSettings()}
+    built |= {"launcher": LauncherSettings(), "shard_rows": 1_000}
     return Components(built, {name: {"is": repr(one)} for name, one in built.items()})
 
 

@@ -21,7 +21,7 @@ from wsal.data.frames import TableFrame
 from wsal.data.prepared import prepared_of
 from wsal.data.reading import Sizes
 from wsal.errors import DataError
-from wsal.stages.prepare import prepare
+from wsal.stages.prepare import write_pool
 
 TEXTS = ["red mug", "Red Mug", "red, mug", "blue mug", "BLUE mug", "tv", "c++", "pan", "Pan!",
          None, " ", "r\u00e9d &amp; mug", "x" * 300]  # fmt: skip
@@ -76,7 +76,7 @@ def prepared_files(folder, source, shard_rows, sizes):
     """The tables of the pool in `folder`, or the message of the error."""
     folder.mkdir()
     try:
-        return prepare(folder, data=source, seed=1, shard_rows=shard_rows, sizes=sizes)
+        return write_pool(folder, source, 1, shard_rows, sizes)
     except DataError as error:
         return str(error)
 

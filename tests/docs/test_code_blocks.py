@@ -30,7 +30,8 @@ TINY = (
     "export.n_parity_texts=16",
 )  # fmt: skip
 ELSEWHERE = (
-    "submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb", "encoder.path",
+    "submitit", "catalogue/", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb",
+    "encoder.path",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")

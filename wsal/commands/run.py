@@ -51,9 +51,7 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         composed.append(True)
         try:
             run = from_hydra(config, swept)
-            if command in LAUNCHED:
-                _require_extras(run.components)
-                check_ready(run.components["llm"], run.run_dir)
+            _check_ready(command, run)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
                 processes.launch(work, run.nodes["processes"], command, run.nodes)
             else:
@@ -80,8 +78,21 @@ def _run_and_report(command: str, run: RunConfig) -> None:
         show_summaries([summary])
 
 
+def _check_ready(command: str, run: RunConfig) -> None:
+    """Fail now rather than after hours, if what the command needs is not there.
+
+    Raises:
+        ConfigError: an extra is not installed, or a language model cannot be asked.
+    """
+    if run.nodes["launcher"] == "ray":
+        require("ray", extra="ray", why="launcher=ray")
+    if command in LAUNCHED:
+        _require_extras(run.components)
+        check_ready(run.components["llm"], run.run_dir)
+
+
 def _require_extras(components: Components) -> None:
-    """Fail now rather than after hours, if what a later stage needs is not installed.
+    """Check that what a later stage needs is installed.
 
     Raises:
         ConfigError: it names the extra to install.
@@ -89,8 +100,6 @@ def _require_extras(components: Components) -> None:
     tracker, encoder = components["tracker"].kind, components["encoder"]
     if tracker != "none":
         require(tracker, extra=tracker, why=f"tracker={tracker}")
-    if components["launcher"].name == "ray":
-        require("ray", extra="ray", why="launcher=ray")
     if encoder.lora_rank:
         require("peft", extra="lora", why="encoder.lora_rank")
     if components["active"].review:

@@ -25,6 +25,8 @@ class Exported:
     """The fields that make up the text, joined by `separator`."""
     separator: str
     pad_id: int
+    max_length: int
+    """Longer texts are cut to so many word pieces."""
     digest: str
     thresholds: np.ndarray
     """`(classes,)`: below this probability a prediction is an abstention; 0 where no gold set a
@@ -59,6 +61,7 @@ class Exported:
             fields=tuple(config["text_fields"]),
             separator=config["separator"],
             pad_id=config["pad_id"],
+            max_length=config["max_length"],
             digest=config["digest"],
             thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
             tokenizer=tokenizer,

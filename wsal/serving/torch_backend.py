@@ -1,5 +1,7 @@
 """torch: for a GPU, and for a CPU if the folder has no ONNX file."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -12,12 +14,12 @@ from wsal.settings import EncoderSettings, HardwareSettings
 
 def open_torch(exported: Exported) -> Engine:
     """An engine that computes in bf16 where that is faster, and close calls again in fp32."""
-    encoder = EncoderSettings(str(exported.folder))
+    encoder = EncoderSettings(str(exported.folder), exported.max_length)
     hardware = HardwareSettings()
     on_gpu = device_of(hardware).type == "cuda"
     if not on_gpu:
         torch.set_num_threads(1)  # several batches run at once instead
-    exact = _torch_run(exported, EncoderSettings(encoder.path, precision="fp32"), hardware)
+    exact = _torch_run(exported, replace(encoder, precision="fp32"), hardware)
     rounds = uses_bf16(encoder, hardware)
     return Engine(
         "torch",

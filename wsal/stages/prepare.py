@@ -17,9 +17,7 @@ from wsal.json_files import write_json
 from wsal.shards import shard_files, shard_path
 
 
-def prepare(
-    out: Path, *, data: DataSource, seed: int, shard_rows: int, sizes: Sizes = USUAL
-) -> Facts:
+def prepare(out: Path, *, data: DataSource, seed: int, shard_rows: int) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
     A pool with more than `shard_rows` texts has several files; see `wsal.shards`. `gold.parquet`
@@ -27,6 +25,11 @@ def prepare(
     oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
     could not be parsed, if there are any and the source puts them aside.
     """
+    return write_pool(out, data, seed, shard_rows, USUAL)
+
+
+def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: Sizes) -> Facts:
+    """What `prepare` does, with parts and partitions of other sizes."""
     layout = data.layout
     scratch = out / CHECKPOINTS / "prepare"
     shutil.rmtree(scratch, ignore_errors=True)
