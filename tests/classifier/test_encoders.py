@@ -14,6 +14,7 @@ from wsal.classifier.encoder import (
     load_tokenizer,
     new_classifier,
     new_tokenizer,
+    save_tokenizer,
 )
 from wsal.classifier.head import features_of, fit_last_layer, last_layer
 from wsal.classifier.inference import predict
@@ -118,6 +119,15 @@ def test_padding_does_not_change_a_prediction(path):
     together, _ = predict(classifier, TEXTS, "test")
     alone = np.concatenate([predict(classifier, [text], "test")[0] for text in TEXTS[::5]])
     np.testing.assert_allclose(together[::5], alone, atol=1e-5)
+
+
+def test_the_files_of_a_tokenizer_do_not_tell_how_it_was_loaded(path, tmp_path):
+    for offline in (True, False):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=offline)
+        save_tokenizer(tokenizer, tmp_path / str(offline))
+    files = [(tmp_path / str(o) / "tokenizer_config.json").read_text() for o in (True, False)]
+    assert files[0] == files[1]
+    assert "local" not in files[0]
 
 
 LONGEST = {"Bert": 512, "Electra": 512, "XLMRoberta": 129, "GPT2": 130}

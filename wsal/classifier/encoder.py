@@ -72,7 +72,7 @@ class Classifier:
         must_be_finite(self.model.parameters(), f"{folder} was not written: a weight is")
         with quiet():
             self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            save_tokenizer(self.tokenizer, folder)
 
 
 def new_tokenizer(encoder: EncoderSettings, texts: Iterable[str]) -> Any:  # noqa: ANN401
@@ -202,6 +202,13 @@ def load_tokenizer(path: str) -> Any:  # noqa: ANN401
             raise ConfigError(f"encoder.path is {path!r}, but {CANNOT_PAD}")
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:  # noqa: ANN401
+    """Write a tokenizer's files, the same however and wherever it was loaded."""
+    for how_it_was_loaded in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(how_it_was_loaded, None)
+    tokenizer.save_pretrained(folder)
 
 
 def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401

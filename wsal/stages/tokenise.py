@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsal import tables
 from wsal.artifacts import Artifact, Facts
-from wsal.classifier.encoder import load_tokenizer, new_tokenizer
+from wsal.classifier.encoder import load_tokenizer, new_tokenizer, save_tokenizer
 from wsal.classifier.tokens import write_tokens
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.launch.shards import work_on_shards
@@ -47,7 +47,7 @@ def tokenise(
     """pool, dev, test -> their word pieces, read through a memory map; the tokenizer."""
     parquet = pool.path / "pool.parquet"
     tokenizer = new_tokenizer(encoder, (t for part in tables.texts(parquet) for t in part))
-    tokenizer.save_pretrained(out / "tokenizer")
+    save_tokenizer(tokenizer, out / "tokenizer")
     n_pieces = {}
     for split in SPLITS:
         table = pool.path / f"{split}.parquet"
