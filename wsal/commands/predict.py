@@ -13,6 +13,7 @@ from pathlib import Path
 from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.files import TableOptions
+from wsal.files.places import local_path
 from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import SHARD_ROWS, PredictSummary, label_table
@@ -28,11 +29,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("model", type=Path, help="an exported folder, such as runs/NAME/exported")
     option(
         "input",
-        type=Path,
+        type=local_path,
         help=f"a file ({KINDS}; text files also as .gz, .bz2, .xz, .zst or .zip), a folder of "
         "such files, or - for standard input",
     )
-    option("output", type=Path, help=f"a file ({KINDS}), a folder, or - for standard output")
+    option("output", type=local_path, help=f"a file ({KINDS}), a folder, or - for standard output")
     option("--fields", help="columns to read, separated by commas (default: those of the model)")
     option(
         "--top",
