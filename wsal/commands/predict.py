@@ -18,7 +18,7 @@ from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import SHARD_ROWS, PredictSummary, label_table
 from wsal.serving.sources import STREAMED, Source
-from wsal.settings import LauncherSettings
+from wsal.settings import LauncherSettings, RaySettings
 
 KINDS = "csv, tsv, jsonl, parquet, xlsx"
 
@@ -88,6 +88,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="of a Ray cluster: auto, or HOST:PORT (default: one is started on this machine)",
     )
+    option("--ray-actors", type=int, metavar="N", help="most processes (default: as many as fit)")
+    for name, what in (
+        ("cpus", "cores of a process"),
+        ("gpus", "GPUs of a process that runs the model"),
+        ("memory", "GB of memory of a process"),
+    ):
+        usual = getattr(RaySettings(), name)
+        option(f"--ray-{name}", type=float, default=usual, metavar="N",
+               help=f"{what} (default: {usual:g})")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
@@ -100,11 +109,14 @@ def run(options: argparse.Namespace) -> None:
     settings = PredictOptions(
         fields, options.top, options.prefix, options.cascade, options.agreement
     )
+    of_ray = ("address", "actors", "cpus", "gpus", "memory")
     launcher = {
         "name": options.launcher,
         "processes": options.processes,
-        "ray": {"address": options.ray_address},
+        "ray": {name: getattr(options, f"ray_{name}") for name in of_ray},
     }
+    if options.launcher == "ray" and options.processes != 1:
+        raise ConfigError("--processes is for --launcher local; with ray, use --ray-actors")
     if options.shard_rows < 1:
         raise ConfigError(f"--shard-rows is {options.shard_rows}; expected 1 or more")
     summary = label_table(
