@@ -14,7 +14,7 @@ from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.files import TableOptions
 from wsal.files.places import local_path
-from wsal.serving.backends import BACKENDS, Model
+from wsal.serving.backends import BACKENDS, Model, fastest
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import SHARD_ROWS, PredictSummary, label_table
 from wsal.serving.sources import STREAMED, Source
@@ -104,7 +104,10 @@ def run(options: argparse.Namespace) -> None:
     names = ("delimiter", "encoding", "sheet", "header_row")
     given = {name: getattr(options, name) for name in names}
     source = Source.of(options.input, options.format, construct(TableOptions, given, "predict"))
-    model = Model.of(options.model, options.backend)
+    backend = options.backend
+    if options.launcher == "ray" and backend == "auto":  # actors have the GPUs they are given
+        backend = fastest(options.model, on_gpu=options.ray_gpus > 0)
+    model = Model.of(options.model, backend)
     fields = options.fields.split(",") if options.fields else None
     settings = PredictOptions(
         fields, options.top, options.prefix, options.cascade, options.agreement
