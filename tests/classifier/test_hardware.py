@@ -102,6 +102,8 @@ def test_what_probes_find_is_settled_for_all_processes(monkeypatch, helps, kind)
     assert hardware.settled(*asked, LauncherSettings()) == asked
     on_gpus = LauncherSettings("ray", ray=RaySettings(gpus=1))
     assert hardware.settled(encoder, CPU, on_gpus) == (encoder, CPU)
+    without = LauncherSettings("ray")  # whatever this machine has, actors see no GPU
+    assert hardware.settled(encoder, HardwareSettings(), without)[1].device == "cpu"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

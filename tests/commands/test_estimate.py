@@ -140,6 +140,7 @@ def test_names_of_clusters():
     ("options", "message"),
     [
         (["nowhere.csv"], "file nowhere.csv not found"),
+        (["s3://bucket/x"], "s3://bucket/x is an address"),
         (["a.csv", "--on", "ray:8"], "--on is 'ray:8'; expected local"),
         (["a.csv"], "name those with the text: --text"),
         (["a.csv", "--text", "nane"], "no column 'nane'; did you mean 'name'"),

@@ -398,6 +398,22 @@ def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):
     assert read(target)["title"].to_list() == ["mug"]
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--launcher", "ray", "--processes", "2"], "use --ray-actors"),
+        (["--launcher", "ray", "--ray-gpus", "-1"], "ray.gpus is -1"),
+        (["--ray-actors", "0"], "ray.actors is 0"),
+        (["--processes", "0"], "processes is 0"),
+    ],
+)
+def test_wrong_options_of_launchers_are_refused(folder, tmp_path, options, message):
+    (tmp_path / "in.csv").write_text("title\nmug\n")
+    with pytest.raises(ConfigError, match=message):
+        run_command(folder, tmp_path / "in.csv", tmp_path / "out", *options)
+    assert not (tmp_path / "out.unfinished").exists()
+
+
 def test_standard_input_in_other_dialects(folder, tmp_path, monkeypatch):
     for sent, options in [
         ("sep=;\nid;title;brand\n1;Büro, rot;x\n".encode("utf-16"), ["--encoding", "utf-16"]),

@@ -66,6 +66,8 @@ def settled(
     """
     if launcher.name == "ray" and launcher.ray.gpus:
         return encoder, hardware
+    if launcher.name == "ray" and hardware.device == "auto":
+        hardware = replace(hardware, device="cpu")  # this machine may have a GPU, actors have none
     encoder = replace(encoder, precision="bf16" if uses_bf16(encoder, hardware) else "fp32")
     if device_of(hardware).type == "cpu" and hardware.products == "auto":
         hardware = replace(hardware, products="onednn" if _onednn_helps() else "default")

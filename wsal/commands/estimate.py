@@ -24,6 +24,7 @@ from wsal.commands.status import json_in
 from wsal.config.composed import parts_of
 from wsal.data.base import Layout
 from wsal.errors import ConfigError, WsalError
+from wsal.files.places import local_path
 from wsal.launch.local import threads
 from wsal.planning.cells import text_columns
 from wsal.planning.clusters import EXPECTED, cluster_of
@@ -42,7 +43,8 @@ from wsal.settings import EncoderSettings
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal estimate`."""
     option = parser.add_argument
-    option("input", type=Path, help="a file or a folder of files, as `wsal prepare` reads them")
+    option("input", type=local_path,
+           help="a file or a folder of files on this machine")  # fmt: skip
     option("--on", default="local", metavar="CLUSTER", help=f"{EXPECTED} (default: local)")
     option("--run", metavar="RUN", help="a run with the columns, rules and encoder to plan for")
     option("--model", type=Path, help="an exported folder; plans to label the table with it")

@@ -13,11 +13,12 @@ from pathlib import Path
 from wsal.building import construct
 from wsal.errors import ConfigError
 from wsal.files import TableOptions
-from wsal.serving.backends import BACKENDS, Model
+from wsal.files.places import local_path
+from wsal.serving.backends import BACKENDS, Model, fastest
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import SHARD_ROWS, PredictSummary, label_table
 from wsal.serving.sources import STREAMED, Source
-from wsal.settings import LauncherSettings
+from wsal.settings import LauncherSettings, RaySettings
 
 KINDS = "csv, tsv, jsonl, parquet, xlsx"
 
@@ -28,11 +29,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("model", type=Path, help="an exported folder, such as runs/NAME/exported")
     option(
         "input",
-        type=Path,
+        type=local_path,
         help=f"a file ({KINDS}; text files also as .gz, .bz2, .xz, .zst or .zip), a folder of "
         "such files, or - for standard input",
     )
-    option("output", type=Path, help=f"a file ({KINDS}), a folder, or - for standard output")
+    option("output", type=local_path, help=f"a file ({KINDS}), a folder, or - for standard output")
     option("--fields", help="columns to read, separated by commas (default: those of the model)")
     option(
         "--top",
@@ -87,6 +88,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="a Ray cluster: auto, or HOST:PORT (default: one is started on this machine)",
     )
+    option("--ray-actors", type=int, metavar="N", help="most processes (default: as many as fit)")
+    for name, what in (
+        ("cpus", "cores of a process"),
+        ("gpus", "GPUs of a process that runs the model"),
+        ("memory", "GB of memory of a process"),
+    ):
+        usual = getattr(RaySettings(), name)
+        option(f"--ray-{name}", type=float, default=usual, metavar="N",
+               help=f"{what} (default: {usual:g})")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
@@ -94,16 +104,22 @@ def run(options: argparse.Namespace) -> None:
     names = ("delimiter", "encoding", "sheet", "header_row")
     given = {name: getattr(options, name) for name in names}
     source = Source.of(options.input, options.format, construct(TableOptions, given, "predict"))
-    model = Model.of(options.model, options.backend)
+    backend = options.backend
+    if options.launcher == "ray" and backend == "auto":  # actors have the GPUs they are given
+        backend = fastest(options.model, on_gpu=options.ray_gpus > 0)
+    model = Model.of(options.model, backend)
     fields = options.fields.split(",") if options.fields else None
     settings = PredictOptions(
         fields, options.top, options.prefix, options.cascade, options.agreement
     )
+    of_ray = ("address", "actors", "cpus", "gpus", "memory")
     launcher = {
         "name": options.launcher,
         "processes": options.processes,
-        "ray": {"address": options.ray_address},
+        "ray": {name: getattr(options, f"ray_{name}") for name in of_ray},
     }
+    if options.launcher == "ray" and options.processes != 1:
+        raise ConfigError("--processes is for --launcher local; with ray, use --ray-actors")
     if options.shard_rows < 1:
         raise ConfigError(f"--shard-rows is {options.shard_rows}; expected 1 or more")
     summary = label_table(

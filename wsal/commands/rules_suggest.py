@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wsal import schemas, tables
+from wsal import tables
 from wsal.annotation.answers import gold_answers, read_query, rows_of
-from wsal.arrays import ABSTAIN, Classes, Rows
+from wsal.arrays import ABSTAIN, Rows
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.labels import LabelSet
 from wsal.llm.asking import LLM
 from wsal.llm.pool_texts import texts_to_send
 from wsal.llm.settings import CACHE_FILE, LLMSettings
+from wsal.rounds.pool_gold import gold_of_pool
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
 from wsal.run.pipeline import folder, opened
@@ -152,10 +153,9 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
     """
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     labels = LabelSet(tuple(pool.facts["labels"]))
-    records = tables.read(pool.path / "pool.parquet")
-    gold = np.full(len(records), ABSTAIN, dtype=np.int64)
+    source = np.concatenate([*gold_of_pool(pool.path)])
+    gold = np.full(len(source), ABSTAIN, dtype=np.int64)
     predicted = gold.copy()
-    source = _source_gold(records, pool)
     drawn = rng(seed, "suggest gold").permutation(np.flatnonzero(source >= 0))[:n_gold]
     gold[drawn] = source[drawn]
     for annotations, query in _answered_rounds(run_dir):
@@ -174,9 +174,8 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
         nodes = voted.manifest["config"]["rules"]["node"]
         columns = [column[rows] for column in tables.vote_columns(voted.path / "votes.parquet")]
         votes = np.column_stack([votes, *columns])
-    texts = LabelledSample(
-        records[rows], labels, gold[rows], predicted[rows], votes, nodes, len(records)
-    )
+    records = tables.take(pool.path / "pool.parquet", rows)
+    texts = LabelledSample(records, labels, gold[rows], predicted[rows], votes, nodes, len(source))
     return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()), rows)
 
 
@@ -186,10 +185,3 @@ def _answered_rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
     while annotations := opened(run_dir, STAGES["annotate"].writes, number):
         yield annotations, Artifact.open(folder(run_dir, STAGES["select"].writes, number))
         number += 1
-
-
-def _source_gold(records: pl.DataFrame, pool: Artifact) -> Classes:
-    """The gold label that came with each record, `(records,)`; -1 where there is none."""
-    gold = tables.read(pool.path / "gold.parquet", schemas.GOLD)
-    joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
-    return joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from wsal import schemas, tables
+from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Embeddings, Vote
 from wsal.artifacts import Artifact
 from wsal.components import Components
@@ -28,7 +28,7 @@ from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console, rules_table
-from wsal.seeding import rng
+from wsal.seeding import random_rows, rng
 
 INTERVAL = 0.1  # seconds between two looks at the file
 SHOWN = 3  # examples of texts gained, lost, changed
@@ -114,11 +114,11 @@ def run(options: argparse.Namespace) -> None:
 def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
-    records = tables.read(pool.path / "pool.parquet")
-    if (n := len(records)) > most:
-        records = records[np.sort(rng(0, "watch").permutation(n)[:most])]
-    gold = tables.read(pool.path / "gold.parquet", schemas.GOLD)
-    joined = records.select("id").join(gold, on="id", how="left", maintain_order="left")
+    path = pool.path / "pool.parquet"
+    n = tables.n_rows(path)
+    records = tables.take(path, np.sort(random_rows(n, most, rng(0, "watch"))))
+    ids, gold = records.lazy().select("id"), tables.scan(pool.path / "gold.parquet")
+    joined = ids.join(gold, on="id", how="left", maintain_order="left").collect()
     classes = joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
     return Pool(records, classes, LabelSet(tuple(pool.facts["labels"])), n)
 

@@ -130,6 +130,20 @@ def place_of(path: str | Path) -> Place:
     return Remote(path) if isinstance(path, str) and "://" in path else Path(path)
 
 
+def local_path(path: str) -> Path:
+    """The path, for commands that read and write on this machine only.
+
+    Raises:
+        DataError: it is an address.
+    """
+    if isinstance(place_of(path), Remote):
+        raise DataError(
+            f"{path} is an address, and this command takes files and folders on this machine only; "
+            "copy the files, or mount the storage"
+        )
+    return Path(path)
+
+
 def place_digest(place: Place) -> str:
     """What identifies the contents of a file, or of a folder's files.
 

@@ -1,7 +1,6 @@
 """Calling Python functions on records: in this process, or in others where that is faster."""
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,7 +35,7 @@ def caller(
     functions: Sequence[Function], context: VotingContext
 ) -> Callable[[pl.DataFrame], Answers]:
     """What calls the functions on a table: other processes, if that pays and they find them."""
-    cores = os.cpu_count() or 1
+    cores = pl.thread_pool_size()  # which launchers limit: one of several processes has a share
     n_calls = context.sample.n_all * len(functions)
     pays = cores > FEW_CORES and n_calls > MANY_CALLS
     # A process that works on shards is already one of several, and may not start others.

@@ -63,13 +63,15 @@ def _known(folder: Path, backend: Backend | Literal["auto"]) -> Backend:
     return name
 
 
-def fastest(folder: Path) -> Backend:
+def fastest(folder: Path, *, on_gpu: bool | None = None) -> Backend:
     """The fastest backend, as measured: torch on a GPU; on a CPU OpenVINO, then int8, then fp32.
 
     Rounding pays only if the processor has instructions for such products (VNNI, bf16); without
     them both int8 and OpenVINO were slower than onnxruntime in fp32.
+
+    `on_gpu` says whether the processes that run the model have a GPU; None: if this machine has.
     """
-    if _has_gpu():
+    if _has_gpu() if on_gpu is None else on_gpu:
         return "torch"
     has_onnx = (folder / "onnx" / "model.onnx").exists()
     has_int8 = (folder / "onnx" / "model_int8.onnx").exists()
