@@ -30,7 +30,7 @@ TINY = (
     "export.n_parity_texts=16",
 )  # fmt: skip
 ELSEWHERE = (
-    "submitit", "catalogue/", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb",
+    "submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb",
     "encoder.path",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
