@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, THOROUGH
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(not THOROUGH, reason="two minutes: make test-thorough"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
 

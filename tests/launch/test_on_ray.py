@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from helpers import write_shards
+from helpers import THOROUGH, write_shards
 from test_work_on_shards import SIZES, Squares, outputs
 
 from wsal.digests import file_digest
@@ -119,6 +119,7 @@ def test_a_node_without_the_trusted_module_is_an_error(tmp_path, on_ray, monkeyp
         work_on_shards(work, SIZES, tmp_path / "out", "square", on_ray)
 
 
+@pytest.mark.skipif(not THOROUGH, reason="half a minute: make test-thorough")
 def test_a_shard_that_always_kills_its_process_ends_the_work(tmp_path):
     for _ in range(RETRIES + 1):
         _count(tmp_path, 3)
