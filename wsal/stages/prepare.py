@@ -94,7 +94,10 @@ class _Writer:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Add rows."""
-        self._waiting.append(frame)
+        if frame.is_empty():
+            return
+        # Even a few filtered rows keep the memory of all strings that they were chosen from.
+        self._waiting.append(pl.DataFrame(frame.to_arrow(compat_level=pl.CompatLevel.oldest())))
         while sum(map(len, self._waiting)) > self.shard_rows:
             self._write()
 
@@ -103,7 +106,7 @@ class _Writer:
         self._write()
 
     def _write(self) -> None:
-        frame = pl.concat(self._waiting)
+        frame = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=self.schema)
         self._waiting = [frame[self.shard_rows :]]
         shard = frame[: self.shard_rows].rechunk()  # row groups must not depend on the parts
         count = max(1, -(-self.n_rows // self.shard_rows))
