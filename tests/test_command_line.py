@@ -242,7 +242,7 @@ def test_each_job_of_a_sweep_has_a_folder_of_its_own(tmp_path, words, folders):
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_asks_for_a_report(capsys):
-    from wsal.reporting import report
+    from wsal.error_output import report
 
     with pytest.raises(SystemExit, match="1"):
         report(ZeroDivisionError("division by zero"))

@@ -23,7 +23,7 @@ from helpers import CONF, by_default, run_here
 from mutations import EDITS, VALUES, WORD_EDITS, damaged, damaged_json, damaged_words
 
 from wsal.commands import LAUNCHED
-from wsal.reporting import report
+from wsal.error_output import report
 from wsal.run.stage_table import STAGES
 
 pytestmark = pytest.mark.slow

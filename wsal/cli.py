@@ -12,7 +12,7 @@ from wsal import __version__, processes
 from wsal.commands import COMMANDS, LAUNCHED
 from wsal.errors import UnknownNameError
 from wsal.progress import install_console_output
-from wsal.reporting import report
+from wsal.error_output import report
 from wsal.run.stage_table import STAGES
 
 WIDTH = 36  # of the column of commands in --help

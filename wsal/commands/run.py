@@ -21,7 +21,7 @@ from wsal.extras import require
 from wsal.llm.settings import check_ready
 from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output
-from wsal.reporting import report
+from wsal.error_output import report
 from wsal.run import stage_lines
 from wsal.run.loop import run_command
 from wsal.run.summary_table import show_summaries

@@ -1,0 +1,1 @@
+"""A run, looked at: its artifacts, errors, groups of texts, slices."""
