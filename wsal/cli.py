@@ -10,9 +10,9 @@ from pathlib import Path
 
 from wsal import __version__, processes
 from wsal.commands import COMMANDS, LAUNCHED
+from wsal.error_output import report
 from wsal.errors import UnknownNameError
 from wsal.progress import install_console_output
-from wsal.error_output import report
 from wsal.run.stage_table import STAGES
 
 WIDTH = 36  # of the column of commands in --help

@@ -15,13 +15,13 @@ from wsal.config import overrides
 from wsal.config.composed import RunConfig, check
 from wsal.config.errors import not_utf8
 from wsal.config.job import from_hydra, is_sweep
+from wsal.error_output import report
 from wsal.errors import ConfigError
 from wsal.export.openvino import OpenVino
 from wsal.extras import require
 from wsal.llm.settings import check_ready
 from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output
-from wsal.error_output import report
 from wsal.run import stage_lines
 from wsal.run.loop import run_command
 from wsal.run.summary_table import show_summaries
