@@ -38,7 +38,8 @@ class Judged:
     @property
     def wrong(self) -> np.ndarray:
         """Whether the prediction is not the gold class, `(texts,)`."""
-        return self.predicted != self.gold
+        wrong: np.ndarray = self.predicted != self.gold
+        return wrong
 
 
 def judged_texts(view: RunView) -> Judged | None:
