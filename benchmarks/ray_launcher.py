@@ -12,23 +12,21 @@ import argparse
 import json
 import statistics
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from minilm import MINILM
 from record import in_child, row, show, timed
 from rich.progress import track
 from titles import titles
 
 from wsal.artifacts import CHECKPOINTS
-from wsal.classifier.encoder import load_classifier, new_classifier, new_tokenizer
-from wsal.classifier.tokens import read_tokens
+from wsal.classifier.encoder import new_classifier, new_tokenizer
+from wsal.classifier.hardware import settled
 from wsal.digests import file_digest
 from wsal.labels import LabelSet
 from wsal.launch.shards import work_on_shards
-from wsal.rounds.embedding import embed_parts
+from wsal.rounds.embedding import EmbedWork
 from wsal.settings import EncoderSettings, HardwareSettings, LauncherSettings, RaySettings
 from wsal.shards import shard_path
 from wsal.stages.tokenise import TokeniseWork
@@ -40,30 +38,6 @@ LAUNCHERS = {
 LABELS = LabelSet(tuple(f"class {n}" for n in range(10)))
 SHARDS = 20
 ENCODERS = {"tiny": "tiny", "minilm": MINILM}
-
-
-@dataclass(frozen=True)
-class Embed:
-    """From the tokens of a shard to its embeddings and probabilities."""
-
-    folder: Path
-    encoder: EncoderSettings
-
-    def start(self):
-        """Load the classifier."""
-        hardware = HardwareSettings(device="cpu")
-        classifier = load_classifier(self.folder / "classifier", self.encoder, hardware)
-
-        def work(shard):
-            tokens = shard_path(self.folder / "tokens" / "pool.tokens", shard.number, SHARDS)
-            _, probs, embeddings = zip(
-                *embed_parts(classifier, read_tokens(tokens.with_suffix(""))), strict=True
-            )
-            for name, arrays in (("probs", probs), ("embeddings", embeddings)):
-                np.save(shard.folder / f"{name}.npy", np.concatenate(arrays).astype(np.float16))
-            return {}
-
-        return work
 
 
 def main():
@@ -128,7 +102,8 @@ def measured(folder, encoder, task, launcher):
     if task == "tokenise":
         work = TokeniseWork(folder / "pool.parquet", folder / "classifier", settings.max_length)
     else:
-        work = Embed(folder, settings)
+        encoder, hardware = settled(settings, HardwareSettings(device="cpu"), LAUNCHERS[launcher])
+        work = EmbedWork(folder / "tokens" / "pool", folder / "classifier", encoder, hardware)
     out = folder / "tokens" if task == "tokenise" else folder / "embedded"
     sizes = [1] * SHARDS
     with TemporaryDirectory(dir=folder) as name:

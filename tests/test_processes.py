@@ -146,3 +146,17 @@ def test_a_leader_that_is_started_again_waits_for_the_one_before(tmp_path, monke
         end.start()
         with locked(tmp_path):
             end.join()
+
+
+def test_the_heartbeats_have_ended_when_the_work_has(monkeypatch):
+    # Python aborts a process that exits while a thread is inside the store's C++ code
+    from torch.distributed import TCPStore
+
+    from wsal import heartbeats
+
+    monkeypatch.setattr(heartbeats, "SECONDS", 1e-6)
+    store = TCPStore("127.0.0.1", 0, 1, is_master=True, wait_for_workers=False)
+    for _ in range(20):
+        with heartbeats.watching(store, 0, 1):
+            store.get("wsal/heartbeat/0")
+        assert "heartbeats" not in [thread.name for thread in threading.enumerate()]

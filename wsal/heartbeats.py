@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 SECONDS = 5.0  # between two beats
+JOIN_SECONDS = 10.0  # a store on a lost machine does not answer
 LOST_AFTER = 120.0
 """Seconds without a beat after which a process counts as lost. A library may keep Python's lock,
 and with it the thread that beats, for some seconds, but not for minutes."""
@@ -29,11 +30,14 @@ def watching(store: Any, rank: int, count: int) -> Iterator[None]:  # noqa: ANN4
     store.set(_key(rank), "0")  # before any process reads it, as reading waits
     over = threading.Event()
     arguments = (store.clone(), rank, count, over)
-    threading.Thread(target=_watch, args=arguments, name="heartbeats", daemon=True).start()
+    thread = threading.Thread(target=_watch, args=arguments, name="heartbeats", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         over.set()
+        # Python aborts the process if it exits while a thread waits inside the store's C++ code
+        thread.join(JOIN_SECONDS)
 
 
 def _watch(store: Any, rank: int, count: int, over: threading.Event) -> None:  # noqa: ANN401
