@@ -25,6 +25,8 @@ from wsal.export.onnx import write_onnx
 from wsal.labels import LabelSet
 from wsal.text import clean
 
+RAY = ("--launcher", "ray", "--ray-actors", 2, "--ray-cpus", 1)
+OPTIONS = ((), ("--processes", 2), RAY, ("--cascade",))
 WSAL = [sys.executable, "-c", "from wsal.cli import main; main()"]
 
 
@@ -63,7 +65,7 @@ def speed(name, folder, n, shard_rows):
         before = None
         for duplicates in (0.0, 0.3):
             table(source, n, duplicates)
-            for options in ((), ("--processes", 2), ("--cascade",)):
+            for options in OPTIONS:
                 result = predicted(folder, source, target, "--shard-rows", shard_rows, *options)
                 subprocess.run(["rm", "-r", str(target)], check=True)
                 rate = round(n / result["seconds"])
@@ -170,7 +172,7 @@ def main():
     if options.part in (None, "minilm"):
         with tempfile.TemporaryDirectory() as folder:
             names = list("abcdefghij")
-            classes = [ord(text[0].lower()) % 10 for text in sample]
+            classes = np.arange(len(sample)) % len(names)
             minilm_folder(Path(folder), sample, names, classes)
             shard_rows = min(options.shard_rows, options.minilm_rows // 4)
             rows += speed("minilm", folder, options.minilm_rows, shard_rows)

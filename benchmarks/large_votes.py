@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from record import in_child, peak_mib, row, show
+from record import in_child, peak_mib, peaks_of_workers, row, show
 from titles import keyword_lists, regexes, titles
 
 from wsal import schemas, tables
@@ -68,12 +68,19 @@ def measured(folder, processes):
     out.mkdir()
     launcher = LauncherSettings(processes=processes)
     start = time.perf_counter()
-    facts = vote(
-        out, pool=Artifact(folder / "pool"), rules=hundred_rules(), seed=0, launcher=launcher
-    )
+    with peaks_of_workers() as peaks:
+        facts = vote(
+            out, pool=Artifact(folder / "pool"), rules=hundred_rules(), seed=0, launcher=launcher
+        )
     seconds = time.perf_counter() - start
     bytes_ = sum(file.stat().st_size for file in out.glob("*.parquet"))
-    return {"seconds": round(seconds, 1), "mib": peak_mib(), "bytes": bytes_, **facts}
+    return {
+        "seconds": round(seconds, 1),
+        "mib": peak_mib(),
+        "of_workers": list(peaks.values()),
+        "bytes": bytes_,
+        **facts,
+    }
 
 
 def main():
@@ -93,7 +100,8 @@ def main():
             write_pool(Path(folder) / "pool", n)
             os.sync()  # what is left to be written would be counted
             result = in_child("--of", folder, "--processes", str(options.processes))
-        note = f"{n / result['seconds']:,.0f} rows per second; {result['mib']:,} MiB at most; "
+        note = f"{n / result['seconds']:,.0f} rows per second; {result['mib']:,} MiB at most, "
+        note += f"{max(result['of_workers'], default=0):,} MiB of a worker; "
         note += f"{result['bytes'] / n:.0f} bytes per row; coverage {result['coverage']:.2f}; "
         note += f"the report is of {result['n_reported']:,} texts; {options.processes} processes"
         rows.append(row(f"100 rules vote on {n:,} titles", result["seconds"], None, "", "s", note))

@@ -7,7 +7,9 @@ import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,3 +81,26 @@ def peak_mib():
     if not status.exists():
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)  # macOS: bytes
     return round(int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024)
+
+
+@contextmanager
+def peaks_of_workers():
+    """A dict that fills with the most memory, in MiB, of each process that this one has started."""
+    import psutil
+
+    peaks, over = {}, threading.Event()
+
+    def look():
+        while not over.wait(0.1):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    held = process.memory_info().rss / 1024**2
+                    peaks[process.pid] = round(max(held, peaks.get(process.pid, 0)))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        thread.join()
