@@ -7,8 +7,8 @@ import numpy as np
 
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
-from wsal.report.outlook import assessments, price_per_hour
 from wsal.report.next_steps import next_steps
+from wsal.report.outlook import assessments, price_per_hour
 from wsal.report.section import Section
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES

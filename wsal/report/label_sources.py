@@ -13,6 +13,7 @@ from wsal.inspection.run_view import RunView
 from wsal.report.outlook import assessments
 from wsal.report.section import Section
 from wsal.report.shares import share_of, wilson
+from wsal.report.theme import FIT_WIDTH
 from wsal.report.words import METRICS
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
@@ -146,7 +147,8 @@ def _chart(steps: Sequence[dict[str, Any]], metric: str) -> "alt.LayerChart":
 
     rows = [{"step": step["step"], **step[metric]} for step in steps]
     base = alt.Chart(alt.Data(values=rows))
-    y = alt.Y("step:N", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=220))
+    names = [step["step"] for step in steps]
+    y = alt.Y("step:N", title=None, sort=names, axis=alt.Axis(grid=False, labelLimit=220))
     x = alt.X("value:Q", title=METRICS[metric], scale=alt.Scale(zero=False))
     tooltip = [
         alt.Tooltip("step:N", title=" "),
@@ -159,4 +161,4 @@ def _chart(steps: Sequence[dict[str, Any]], metric: str) -> "alt.LayerChart":
         interval.encode(y=y, x=ends, x2="high:Q"),
         base.mark_point().encode(y=y, x=x, tooltip=tooltip),
     )
-    return alt.layer(*layers).properties(width="container", height={"step": 26})
+    return alt.layer(*layers).properties(width="container", height={"step": 26}, autosize=FIT_WIDTH)

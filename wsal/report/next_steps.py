@@ -46,7 +46,9 @@ def _stopped(view: RunView) -> list[Step]:
 def _forecast(view: RunView) -> list[Step]:
     ahead = view.once(outlook)
     if ahead:
-        return [{"text": ahead.sentences[0], "section": "curve"}]
+        far = ahead.prediction.beyond and not ahead.reached
+        words = ahead.sentences[0] + (" That is far beyond the rounds so far." if far else "")
+        return [{"text": words, "section": "curve"}]
     if assessments(view):
         return [{"text": f"Measure the quality: {as_sentence(HOW_TO_MEASURE)}"}]
     return []

@@ -71,7 +71,8 @@ def rules_that_stop(view: RunView) -> list[dict[str, Any]]:
     for name in (field.name for field in fields(StopSettings) if field.name != "metric"):
         limit = getattr(stop, name)
         tried = USUAL.get(name) if limit is None else limit
-        alone = replace(off, **{name: tried})
+        only: dict[str, Any] = {name: tried}
+        alone = replace(off, **only)
         ends = (
             number
             for number in range(1, len(assessed) + 1)

@@ -83,7 +83,7 @@ def make_report(view: RunView) -> Report:
         MissingArtifactError: the run has no pool yet.
     """
     made = [section for make in SECTIONS if (section := make(view))]
-    return Report(f"{view.config['name']}: report", tuple(made))
+    return Report(f"Report on {view.config['name']}", tuple(made))
 
 
 def report_of(run: str | Path) -> Report:

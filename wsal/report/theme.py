@@ -6,6 +6,8 @@ CATEGORIES = (
     "#4269d0", "#d98a00", "#ff725c", "#3f9f8f", "#3ca951", "#e2609a", "#a463f2", "#5f93d8",
     "#9c6b4e", "#7f858f",
 )  # fmt: skip
+FIT_WIDTH: Any = {"type": "fit-x", "contains": "padding"}
+"""`autosize` of a chart that is as wide as the page, and as high as its rows need."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
@@ -34,6 +36,7 @@ def theme(*, dark: bool) -> dict[str, Any]:
             "gridColor": line, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500,
             "labelPadding": 6, "titlePadding": 10, "domain": False, "ticks": False,
         },
+        "axisX": {"grid": False},
         "legend": {
             "labelColor": soft, "titleColor": soft, "labelFontSize": 12, "titleFontSize": 12,
             "titleFontWeight": 500,
@@ -41,7 +44,7 @@ def theme(*, dark: bool) -> dict[str, Any]:
         "title": {"color": ink, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 12},
         "mark": {"color": accent},
         "line": {"strokeWidth": 2.2},
-        "point": {"filled": True, "size": 55},
+        "point": {"filled": True, "size": 55, "opacity": 1},
         "bar": {"cornerRadiusEnd": 3},
         "text": {"color": ink, "fontSize": 12},
         "style": {

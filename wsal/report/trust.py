@@ -25,12 +25,12 @@ def trust_section(view: RunView) -> Section | None:
     if judged is None:
         return None
     export = read_export(view, "metrics.json")
-    curve = risk_coverage(judged)
+    bins, curve = reliability(judged), risk_coverage(judged)
     figures = {
         "measured_on": judged.reference.name,
         "n_judged": len(judged.gold),
         "calibration_error": round(calibration_error(judged.probs, judged.gold, judged.weights), 6),
-        "reliability": reliability(judged),
+        "reliability": bins,
         "curve": curve,
         "rows": [_nearest(curve, share) for share in SHARES],
         "temperature": export.get("temperature"),
@@ -38,7 +38,7 @@ def trust_section(view: RunView) -> Section | None:
         "calibration_error_of_export": export.get("calibration_error"),
         "export_measured_on": export.get("measured_on"),
     }
-    charts = {"reliability": _reliability_chart(figures["reliability"]), "risk": _risk_chart(curve)}
+    charts = {"reliability": _reliability_chart(bins), "risk": _risk_chart(curve)}
     return Section("trust", "Probabilities", figures, charts)
 
 
