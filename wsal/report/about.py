@@ -9,7 +9,6 @@ from wsal import __version__
 from wsal.artifacts import Artifact
 from wsal.inspection.run_view import RunView
 from wsal.report.section import Section
-from wsal.report.theme import FIT_WIDTH
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import BEFORE_ROUNDS, ROUND_STAGES, STAGES
 
@@ -91,4 +90,4 @@ def _chart(seconds: dict[str, float]) -> "alt.Chart":
         y=alt.Y("stage:N", title=None, sort=None, axis=alt.Axis(grid=False)),
         tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("seconds:Q", format=",.1f")],
     )
-    return chart.properties(width="container", height={"step": 22}, autosize=FIT_WIDTH)
+    return chart.properties(width="container", height=22 * len(rows))

@@ -13,7 +13,6 @@ from wsal.inspection.run_view import RunView
 from wsal.report.outlook import assessments
 from wsal.report.section import Section
 from wsal.report.shares import share_of, wilson
-from wsal.report.theme import FIT_WIDTH
 from wsal.report.words import METRICS
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
@@ -161,4 +160,4 @@ def _chart(steps: Sequence[dict[str, Any]], metric: str) -> "alt.LayerChart":
         interval.encode(y=y, x=ends, x2="high:Q"),
         base.mark_point().encode(y=y, x=x, tooltip=tooltip),
     )
-    return alt.layer(*layers).properties(width="container", height={"step": 26}, autosize=FIT_WIDTH)
+    return alt.layer(*layers).properties(width="container", height=26 * len(steps))

@@ -101,7 +101,8 @@ def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script."""
     import vl_convert  # noqa: PLC0415  takes a while
 
-    bundle: str = vl_convert.javascript_bundle(None)
+    make: Any = vl_convert.javascript_bundle  # its types do not know that the snippet is optional
+    bundle: str = make()
     return bundle.replace("</script", r"<\/script")
 
 

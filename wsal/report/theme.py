@@ -6,8 +6,6 @@ CATEGORIES = (
     "#4269d0", "#d98a00", "#ff725c", "#3f9f8f", "#3ca951", "#e2609a", "#a463f2", "#5f93d8",
     "#9c6b4e", "#7f858f",
 )  # fmt: skip
-FIT_WIDTH: Any = {"type": "fit-x", "contains": "padding"}
-"""`autosize` of a chart that is as wide as the page, and as high as its rows need."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
