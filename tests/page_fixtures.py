@@ -10,6 +10,10 @@ import fork_server
 import polars as pl
 import pytest
 
+PATIENCE = 900
+"""Seconds until a wait fails. Whatever works takes less, on the slowest machine, too: no test may
+conclude from the time that something took that it has ended. That a run has ended is seen from its
+process."""
 SMOKE = ("experiment=smoke", "name=w", "data.n=700", "active.query_size=50", "active.rounds=1")
 PAGE = ("annotator=web", "annotator.browser=false", "annotator.blind=0.2")
 
@@ -66,7 +70,8 @@ class Page:
                 command(*given, before=self.before), cwd=self.folder, stdout=log,
                 stderr=subprocess.STDOUT,
             )  # fmt: skip
-        for _ in range(600):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             log = self.log.read_text()
             if addresses := re.findall(r"annotate at (http://127.0.0.1:(\d+)/\?token=\S+)", log):
                 self.urls = [url for url, _ in addresses]
@@ -81,9 +86,17 @@ class Page:
             self.process.kill()
             self.process.wait()
 
-    def wait(self, timeout=120):
-        code = self.process.wait(timeout)
-        assert code == 0, self.log.read_text()
+    def wait(self):
+        """Wait for the end of the command, which succeeds."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            code = "still running"
+        assert code == 0, f"{code}: {self.log.read_text()}"
+
+    def has_ended(self):
+        """Whether the command has ended."""
+        return self.process.poll() is not None
 
 
 @pytest.fixture
@@ -113,6 +126,35 @@ def browser():
         chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+def open_tab(browser, url, **context):
+    """The page in a browser tab of its own; `faults` are what its scripts did not catch."""
+    tab = browser.new_context(**context).new_page()
+    tab.set_default_timeout(1000 * PATIENCE)
+    tab.set_default_navigation_timeout(1000 * PATIENCE)
+    tab.faults = []
+    tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+    tab.goto(url)
+    return tab
+
+
+def shown_id(tab, other_than=""):
+    """The id of the text that is shown, once it is another one."""
+    tab.wait_for_function(
+        "(old) => ![undefined, '', old].includes(document.getElementById('text').dataset.shown)",
+        arg=other_than,
+    )
+    return tab.get_attribute("#text", "data-shown")
+
+
+def undo(tab, text_id):
+    """Take back the answer to a text, and wait until the text is shown again."""
+    shown_id(tab, text_id)
+    tab.keyboard.press("u")
+    tab.wait_for_function(
+        "(id) => document.getElementById('text').dataset.shown === id", arg=text_id
+    )
 
 
 @pytest.fixture

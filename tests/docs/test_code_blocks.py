@@ -20,7 +20,7 @@ import httpx
 import polars as pl
 import pytest
 from helpers import ROOT, run_here
-from page_fixtures import Page, command
+from page_fixtures import PATIENCE, Page, command
 
 from wsal.commands import LAUNCHED
 from wsal.run.stage_table import STAGES
@@ -134,7 +134,7 @@ class Reader:
     def stop(self):
         if self.server:
             self.server.process.terminate()
-            self.server.process.communicate(timeout=20)
+            self.server.process.communicate(timeout=PATIENCE)
             self.server = None
 
 
@@ -150,7 +150,7 @@ class Server:
 
 def answer_all(page, answers):
     """What a person does on the page until the command ends."""
-    with httpx.Client(headers={"X-Wsal": "1"}, timeout=30) as client:
+    with httpx.Client(headers={"X-Wsal": "1"}, timeout=PATIENCE) as client:
         client.get(page.urls[0], follow_redirects=True)
         base = page.urls[0].split("/?")[0]
         while page.process.poll() is None:

@@ -7,6 +7,7 @@ import threading
 import httpx
 import polars as pl
 import pytest
+from page_fixtures import PATIENCE
 
 from wsal.annotation.handed_out import HANDED_OUT, hand_out
 from wsal.annotation.open_round import read_round
@@ -40,7 +41,7 @@ def site(run):
 def person(site, name="ann"):
     return httpx.Client(
         base_url=site.url, cookies={"wsal": TOKEN, "wsal_name": name}, headers={"X-Wsal": "1"},
-        timeout=30,
+        timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -173,7 +174,7 @@ def test_while_a_round_is_being_opened_the_server_answers(run, monkeypatch):
 
     def read(*arguments):
         reading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return read_round(*arguments)
 
     monkeypatch.setattr("wsal.web.site.read_round", read)
@@ -182,8 +183,8 @@ def test_while_a_round_is_being_opened_the_server_answers(run, monkeypatch):
         first = threading.Thread(target=lambda: shown.append(ann.get("/api/next").json()["items"]))
         first.start()
         try:
-            assert reading.wait(30)
-            page = httpx.get(f"{site.url}/static/page.css", timeout=20)
+            assert reading.wait(PATIENCE)
+            page = httpx.get(f"{site.url}/static/page.css", timeout=PATIENCE)
             assert page.status_code == 200
             assert not shown
         finally:

@@ -1,25 +1,23 @@
 """The page in a real browser, by keyboard alone, over the real command."""
 
+import contextlib
 import json
 import os
 import zlib
 
 import polars as pl
 import pytest
-from page_fixtures import GATE
+from page_fixtures import GATE, open_tab
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
 
+sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 
 def opened(browser, url, **context):
-    tab = browser.new_context(**context).new_page()
-    faults = []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.goto(url)
+    tab = open_tab(browser, url, **context)
     tab.wait_for_selector("#classes button")
-    tab.faults = faults
     return tab
 
 
@@ -38,6 +36,27 @@ def on_screen(tab, other_than=""):
         arg=other_than,
     )
     return tab.inner_text("#text")
+
+
+def next_id(tab, served, answered):
+    """The id of the next text to be answered; None once the command has ended."""
+    while not served.has_ended():
+        with contextlib.suppress(sync_api.TimeoutError):  # slow, or at its end
+            tab.wait_for_function(
+                "(ids) => { const { shown } = document.getElementById('text').dataset;"
+                " return shown && !ids.includes(shown); }",
+                arg=list(answered), timeout=500,
+            )  # fmt: skip
+            return tab.get_attribute("#text", "data-shown")
+    return None
+
+
+def text_becomes(tab, selector, text):
+    """Wait until an element has this text."""
+    tab.wait_for_function(
+        "([selector, text]) => document.querySelector(selector).textContent === text",
+        arg=[selector, text],
+    )
 
 
 def key_of(text):
@@ -61,9 +80,9 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
             tab.keyboard.press("1")
             on_screen(tab, text)
             tab.keyboard.press("u")
-            tab.wait_for_function(
-                "(old) => document.getElementById('text').textContent === old", arg=text
-            )
+            text_becomes(tab, "#text", text)
+        if number == 20:
+            served.kill()  # no goodbye; the page stays open, and what is pressed now is kept
         if number == 7:
             tab.keyboard.press("s")
             expected[text] = None
@@ -77,8 +96,6 @@ def test_a_round_of_50_by_keyboard_over_a_kill_with_the_page_left_open(
             tab.keyboard.press(key)
             expected[text] = labels[int(key) - 1]
         if number == 20:
-            served.kill()  # no goodbye; the page stays open, and what is pressed now is kept
-        if number == 22:
             assert tab.evaluate("JSON.parse(localStorage.getItem('wsal unsent')).length") >= 1
             served.start()
             wait_until_saved(tab)
@@ -115,26 +132,24 @@ def test_the_page_goes_on_while_a_round_is_trained_and_keeps_the_text_that_is_re
     os.mkfifo(run / "gate")
     served = page(run, "active.rounds=2", name="run", before=GATE)
     tab = opened(browser, served.urls[0])
-    shown = ""
+    early = on_screen(tab)
     while not tab.inner_text("#early"):
-        shown = on_screen(tab, shown)
         tab.keyboard.press("1")
+        early = on_screen(tab, early)
     with (run / "gate").open("w"):  # when this is open, the command waits to train
-        tab.wait_for_function("() => document.getElementById('bar').hidden")
-        early = on_screen(tab)
         note = "Round 1 is training; your answers count for round 2."
-        assert tab.inner_text("#early") == note
+        text_becomes(tab, "#early", note)
         tab.keyboard.press("2")
         read = on_screen(tab, early)
         assert tab.inner_text("#early") == note
-    tab.wait_for_function("() => !document.getElementById('bar').hidden", timeout=60_000)
+    tab.wait_for_function("() => !document.getElementById('bar').hidden")
     assert tab.inner_text("#text") == read
     assert tab.inner_text("#early") == "Round 2 begins with the next text."
     tab.keyboard.press("3")
     on_screen(tab, read)
     wait_until_saved(tab)
     assert tab.inner_text("#early") == ""
-    assert tab.inner_text("#count") == "1 of 50"
+    text_becomes(tab, "#count", "1 of 50")
     journal = Journal(run / "runs/w" / JOURNAL_FILE)
     answers = {e.text: (e.label, e.shown) for _, e in journal.events() if e.kind == "answer"}
     assert answers[read] == ("Laptop Bags & Docks", "early")
@@ -191,8 +206,6 @@ def test_the_next_text_is_there_at_once(run, page, browser):
 
 
 def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_path, page, browser):
-    from playwright import sync_api
-
     from wsal.data.catalog import Catalog
 
     rows = Catalog(n=500).read()
@@ -202,24 +215,23 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
     served = page(
         tmp_path, "rules=catalog", "data=csv", "data.path=products.csv", "data.layout.text=[title]",
         "data.layout.keep=[brand]", "data.layout.id=id",
-        f"data.layout.labels={json.dumps(labels)}", "active.query_size=12",
+        f"data.layout.labels={json.dumps(labels)}", "active.query_size=12", "active.wait=true",
         name="run", base=("experiment=smoke", "name=w"),
     )  # fmt: skip
     tab = opened(browser, served.urls[0])
-    shown, n = "", 0
-    while served.process.poll() is None and n < 60:
-        try:
-            shown = on_screen(tab, shown)
-        except sync_api.Error:  # the page is over
-            break
-        if not (text_id := tab.get_attribute("#text", "data-shown")):
-            continue  # the round, or the run, has ended in between
+    answered = []
+    while text_id := next_id(tab, served, answered):
         tab.keyboard.press("/")
         tab.keyboard.type(gold[text_id])
         tab.keyboard.press("Enter")
-        n += 1
+        answered.append(text_id)
     served.wait()
-    assert n >= 20
+    rounds = (tmp_path / "runs" / "w").glob("rounds/*/annotations/annotations.parquet")
+    taken = dict(pl.concat(pl.read_parquet(path) for path in rounds).select("id", "label").rows())
+    assert len(taken) == 24  # near-duplicates of those answered, too
+    assert {text_id: taken[text_id] for text_id in answered} == {
+        text_id: gold[text_id] for text_id in answered
+    }
     exported = tmp_path / "runs" / "w" / "exported"
     assert (exported / "model.safetensors").exists()
     assert not tab.faults

@@ -3,18 +3,13 @@
 import polars as pl
 import pytest
 from helpers import run_here
-from page_fixtures import Page
+from page_fixtures import Page, open_tab, shown_id, undo
 from questions_shop import SETTINGS, make_shop
 
 from wsal.annotation.questions import NOT_ALL
 from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
-SHOWN = """(old) => {
-  const { shown } = document.getElementById('text').dataset;
-  return shown && shown !== old;
-}"""
-BACK = "(id) => document.getElementById('text').dataset.shown === id"
 
 
 @pytest.fixture
@@ -33,18 +28,16 @@ def asked(tmp_path):
 
 
 def test_groups_are_seen_whole_and_answered_by_yes_or_no(asked, browser, tmp_path):
-    tab, faults = browser.new_page(), []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.goto(asked.urls[0])
+    tab = open_tab(browser, asked.urls[0])
     place = tmp_path / "runs/shop/rounds/001"
     questions = pl.read_parquet(place / "query/questions.parquet")
     groups = {row["id"]: row for row in questions.iter_rows(named=True)}
     assert len(groups) >= 2
+    shown_id(tab)  # the round is open
     n = tab.evaluate("fetch('/api/state').then((answer) => answer.json())")["n"]
     given, shown = {}, ""
     for number in range(n):
-        tab.wait_for_function(SHOWN, arg=shown, timeout=30_000)
-        shown = tab.evaluate("document.getElementById('text').dataset.shown")
+        shown = shown_id(tab, shown)
         if shown not in groups:
             assert tab.locator("#find").is_visible()
             if tab.locator("#duplicates li").count():
@@ -61,13 +54,11 @@ def test_groups_are_seen_whole_and_answered_by_yes_or_no(asked, browser, tmp_pat
             tab.screenshot(path=tmp_path / "group.png")
             tab.keyboard.press("1")  # no class can be named
             tab.keyboard.press("0")
-            tab.wait_for_function(SHOWN, arg=shown)
-            tab.keyboard.press("u")
-            tab.wait_for_function(BACK, arg=shown)
+            undo(tab, shown)
         given[shown] = NOT_ALL if number % 2 else group["label"]
         tab.keyboard.press("0" if number % 2 else "Enter")
     asked.wait()
-    assert not faults
+    assert not tab.faults
     answers = pl.read_parquet(place / "annotations/groups.parquet")
     assert dict(answers.select("id", "label").iter_rows()) == given
     labels = pl.read_parquet(place / "annotations/annotations.parquet")

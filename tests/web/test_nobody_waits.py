@@ -13,7 +13,7 @@ import fork_server
 import httpx
 import polars as pl
 import pytest
-from page_fixtures import GATE, PAGE, SMOKE, command
+from page_fixtures import GATE, PAGE, PATIENCE, SMOKE, command
 
 from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.sockets import listening_socket
@@ -25,7 +25,7 @@ class Person:
     """Somebody with the page open, as the browser does it without fetching ahead."""
 
     def __init__(self, url):
-        self.client = httpx.Client(headers={"X-Wsal": "1"}, timeout=30)
+        self.client = httpx.Client(headers={"X-Wsal": "1"}, timeout=PATIENCE)
         self.client.get(url, follow_redirects=True)
         self.base, self.labels, self.given, self.n = url.split("/?")[0], [], {}, 0
 
@@ -74,9 +74,9 @@ def person():
         one.client.close()
 
 
-def until(condition, seconds=120):
+def until(condition):
     """What a condition returns once it holds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not (value := condition()):
         assert time.monotonic() < end, "it never came to hold"
         threading.Event().wait(0.05)
@@ -132,13 +132,24 @@ def go_on_to_the_end(ann):
     """Answer what the second round asks; its texts."""
     asked = []
     until(lambda: ann.state()["phase"] == "round")
-    while (news := ann.state())["phase"] != "over":
-        if news["phase"] == "round" and (item := ann.next()):
-            ann.answer(item)
-            asked.append(item["text"])
-        else:
-            threading.Event().wait(0.05)
+    while item := next_of_round(ann):
+        ann.answer(item)
+        asked.append(item["text"])
     return asked
+
+
+def next_of_round(ann):
+    """The next text that an open round asks; None once the run is over."""
+    while True:
+        try:
+            news = ann.state()
+        except (httpx.NetworkError, httpx.RemoteProtocolError):  # and its page is gone
+            return None
+        if news["phase"] == "over":
+            return None
+        if news["phase"] == "round" and (item := ann.next()):
+            return item
+        threading.Event().wait(0.05)
 
 
 @pytest.mark.slow
@@ -155,9 +166,9 @@ def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run
     on_screen = until(ann.next)
 
     served.kill()  # no goodbye, in the middle of training
-    served.before = ""
     served.start()
     ann.answer(on_screen)  # the page was left open
+    (run / "gate").open("w").close()  # now it is trained
     before = dict(ann.given)
     asked = go_on_to_the_end(ann)
     served.wait()
@@ -182,6 +193,7 @@ def test_early_answers_count_once_over_a_kill_and_the_journal_makes_the_same_run
     made = digests(run / "runs/w")
     for name in ("rounds", "exported"):
         shutil.rmtree(run / "runs/w" / name)
+    served.before = ""
     served.start()
     served.wait()  # nobody answers anything
     assert digests(run / "runs/w") == made
@@ -224,5 +236,5 @@ def test_a_command_whose_page_is_gone_ends(run, page):
     children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     (child,) = children.read_text().split()
     os.kill(int(child), signal.SIGKILL)
-    assert served.process.wait(60) != 0
+    assert served.process.wait(PATIENCE) != 0
     assert "the page has ended unexpectedly" in served.log.read_text()

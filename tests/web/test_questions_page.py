@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 from helpers import run_here
-from page_fixtures import Page
+from page_fixtures import Page, open_tab, shown_id, undo
 from questions_shop import KINDS, SETTINGS, make_shop
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
@@ -13,10 +13,6 @@ from wsal.annotation.questions import DEPENDS, WORD_ID
 from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
-SHOWN = """(old) => {
-  const { shown } = document.getElementById('text').dataset;
-  return shown && shown !== old;
-}"""
 
 
 @pytest.fixture
@@ -35,17 +31,14 @@ def asked(tmp_path):
 
 
 def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, tmp_path):
-    tab, faults = browser.new_page(), []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.goto(asked.urls[0])
+    tab = open_tab(browser, asked.urls[0])
     words, confirmed, shown, undone = {}, {}, "", False
-    tab.wait_for_function(SHOWN, arg="")
+    shown_id(tab)  # the round is open
     run_dir = tmp_path / "runs/shop"
     labels = json.loads((run_dir / "pool/manifest.json").read_text())["facts"]["labels"]
     n = tab.evaluate("fetch('/api/state').then((answer) => answer.json())")["n"]
     for number in range(n):
-        tab.wait_for_function(SHOWN, arg=shown, timeout=30_000)
-        shown = tab.evaluate("document.getElementById('text').dataset.shown")
+        shown = shown_id(tab, shown)
         if tab.locator("#duplicates li").count() and not shown.startswith(WORD_ID):
             tab.keyboard.press("d")  # each on its own, here
         if shown.startswith(WORD_ID):
@@ -56,11 +49,7 @@ def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, 
             if not undone:  # a slip, taken back
                 undone = True
                 tab.keyboard.press("0")
-                tab.wait_for_function(SHOWN, arg=shown)
-                tab.keyboard.press("u")
-                tab.wait_for_function(
-                    "(id) => document.getElementById('text').dataset.shown === id", arg=shown
-                )
+                undo(tab, shown)
             words[word] = labels[0] if number % 2 else DEPENDS
             tab.keyboard.press("1" if number % 2 else "0")
         elif tab.locator("#guess .ask button").count():
@@ -71,7 +60,7 @@ def test_words_depend_or_have_a_class_and_guesses_are_confirmed(asked, browser, 
         else:
             tab.keyboard.press("2")
     asked.wait()
-    assert not faults
+    assert not tab.faults
     assert len(words) >= 2
     assert confirmed
     place = run_dir / "rounds/001/annotations"

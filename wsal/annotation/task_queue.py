@@ -40,8 +40,7 @@ class TaskQueue:
     it out moves an estimate from n texts by about 1/n of that text's difference from the others.
     That fewer hard texts are answered in the same time moves it as far in the other direction.
 
-    Leases are kept in memory only. After a restart a text may be handed out twice; then both
-    answers count.
+    Leases are in memory only: after a restart, a text may be handed out twice; both answers count.
     """
 
     journal: Journal
@@ -188,7 +187,8 @@ class TaskQueue:
         """A person's own texts that are asked a second time, to measure how consistent they are."""
         own = [e for e in self._in_force()[1] if e.annotator == annotator]
         done = {e.id for e in own if e.kind == RECHECK}
-        answered = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number]
+        answers = [e.id for e in own if e.kind == ANSWER and e.round == self.round.number]
+        answered = [*dict.fromkeys(reversed(answers))][::-1]  # a changed answer counts once
         return [
             text_id
             for text_id in answered[:-RECHECK_AFTER]

@@ -27,6 +27,7 @@ class Action(BaseModel):
     seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
     shown: Annotated[str, Field(max_length=40)] = ""
     note: Text = ""
+    change: bool = False  # an earlier answer of the same person to these texts
 
 
 def events_of(action: Action, name: str, number: int, *, early: bool) -> list[Event]:

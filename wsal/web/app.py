@@ -3,6 +3,7 @@
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel
 from wsal.web.actions import Action, check, events_of, queue_of
 from wsal.web.items import shown, to_settle, undone
+from wsal.web.recent import TAKEN, is_in_force, queue_to_change, recent
+from wsal.web.remaining import remaining
 from wsal.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
@@ -109,7 +112,8 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
     general: dict[str, Any] = {"name": name, "over": site.over, "quality": site.quality}
     if not queues:
         phase = "over" if site.over else "training"
-        return {**general, "phase": phase, "round": site.number}
+        past = {"recent": recent(name, [], site.known())}
+        return {**general, **past, "phase": phase, "round": site.number}
     for queue in queues:
         queue.refresh()
     return {
@@ -120,6 +124,9 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
         "guidelines": site.guidelines,
         "distribution": panel.distribution(queues[0]),
         "people": panel.people(queues[0].events),
+        "remaining": remaining(queues, site.known(), site.quality),
+        "recent": recent(name, queues, site.known()),
+        "examples": site.examples.version,
     }
 
 
@@ -155,6 +162,12 @@ async def next_texts(
     return {"items": items}
 
 
+@routes.get("/api/examples")
+def examples(request: Request, _: AnnotatorName) -> dict[str, Any]:
+    """Some texts that people gave each class in earlier rounds."""
+    return asdict(_site(request).examples)
+
+
 @routes.get("/api/settle")
 def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
     """Texts on which people disagree, or which were flagged or have a note."""
@@ -168,13 +181,19 @@ async def act(request: Request, action: Action, name: PosterName) -> dict[str, A
     """Write what a person did to the journal; answered once it is on the disk."""
     site, queues = _site(request), await _queues(request)
     known = site.known()
-    queue = queue_of(action, queues, known)
+    if action.change:
+        queue = queue_to_change(action, name, queues)
+    else:
+        queue = queue_of(action, queues, known)
     check(action, queue)
     early = queue.round.is_early or all(queue is not other for other in queues)
     number = site.number + 1 if early else queue.round.number
-    n_new = queue.append(events_of(action, name, number, early=early))
+    events = events_of(action, name, number, early=early)
+    n_new = queue.append(events)
     site.rank_soon()
     answer = {"new": n_new, **panel.progress(queues)}
+    if action.change and not is_in_force(events, queue):
+        answer["late"] = TAKEN
     if n_new and action.kind == UNDO and (text := undone(name, known)):
         answer["undone"] = text
     return answer

@@ -1,9 +1,9 @@
 """Texts as the page gets them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wsal.annotation.journal import SETTLED
+from wsal.annotation.journal import SETTLED, Event
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
@@ -65,11 +65,27 @@ def to_settle(queue: TaskQueue) -> list[dict[str, Any]]:
     ]
 
 
+def to_change(queue: TaskQueue, events: Sequence[Event]) -> dict[str, Any]:
+    """The texts of an answer as the page gets them to change it; `answered` is the answer."""
+    first, *others = events
+    items = queue.round.items
+    return {
+        **shown(queue, items[first.id]),
+        "duplicates": [{"id": e.id, "text": items[e.id].text} for e in others],
+        "answered": {"kind": first.kind, "label": first.label},
+    }
+
+
 def undone(name: str, queues: Iterable[TaskQueue]) -> dict[str, Any] | None:
-    """The text whose decision a person has just undone, as the page gets it."""
+    """The text whose decision a person has just undone, as the page gets it.
+
+    If that decision had changed an earlier one, the earlier one counts again.
+    """
     for queue in queues:
         queue.refresh()
         text_id = queue.last_undone(name)
         if text_id in queue.round.items:
+            if earlier := queue.answers().get(text_id, {}).get(name):
+                return to_change(queue, [earlier])
             return shown(queue, queue.round.items[text_id])
     return None

@@ -23,40 +23,43 @@ from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
-from wsal.rounds.learning_curve import forecast_sentences, learning_curve
+from wsal.rounds.learning_curve import learning_curve
 from wsal.rounds.mixtures import mixture_sentences
 from wsal.run.bill import bill_of_run
+from wsal.run.stage_table import CONFIG
 from wsal.settings import StopSettings
+from wsal.web.remaining import target_facts
 
 DEFAULT_TARGET = 0.95  # of the forecast, where stop.target is not set
 
 
 def quality(run_dir: Path) -> dict[str, Any]:
-    """Learning curve, forecast, stop rules, bill; empty before the first assessment."""
+    """Learning curve, forecast, stop rules, bill; before the first assessment, only the plan."""
     manifests = sorted(run_dir.glob(f"rounds/*/assessed/{MANIFEST}"))
-    if not manifests:
+    if not (run_dir / CONFIG).exists():
         return {}
+    config = json.loads((run_dir / CONFIG).read_text())
+    plan = {name: config["active"][name] for name in ("rounds", "query_size")}
+    if not manifests:
+        return {"plan": plan}
     assessed = [Artifact.open(path.parent).facts for path in manifests]
-    config = json.loads((run_dir / "config.json").read_text())
     stop, price = StopSettings(**config["stop"]), config["active"]["price_per_hour"]
     verdicts = stop_verdicts(assessed, stop, price)
     reasons = [message for holds, message in verdicts if holds]
     facts = assessed[-1]
     bill = bill_of_run(run_dir, facts, price).sentences()
+    general = {"stop": reasons, "bill": bill, "price": price, "plan": plan}
     if not facts["measured_on"]:
-        return {"stop": reasons, "bill": bill}
+        return general
     target = stop.target or DEFAULT_TARGET
     expected = forecast(learning_curve(facts, stop.metric), target)
     return {
-        "stop": reasons,
+        **general,
         "metric": stop.metric,
         "measured_on": facts["measured_on"],
         "curve": [{"n_gold": r["n_gold"], **r[stop.metric]} for r in facts["rounds"]],
-        "forecast": [
-            *forecast_sentences(facts, expected, price, stop.metric, target),
-            *mixture_sentences(facts, price, stop.metric, target),
-        ],
-        "bill": bill,
+        "target": target_facts(facts, expected, target, is_set=stop.target is not None),
+        "forecast": mixture_sentences(facts, price, stop.metric, target),
     }
 
 

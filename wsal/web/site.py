@@ -18,6 +18,7 @@ from wsal.digests import MANIFEST
 from wsal.errors import MissingArtifactError
 from wsal.rounds.early import labelled_before, read_early, write_early
 from wsal.web import panel
+from wsal.web.class_examples import NO_EXAMPLES, Examples, class_examples
 
 READ_WITH_A_ROUND = ("pool", "votes", "embeddings")  # artifacts
 FORMER = 8  # queues whose texts may still be on somebody's screen
@@ -47,6 +48,7 @@ class Site:
     read_from: tuple[Any, ...] | None = None  # the state of the files that queues were read from
     leases: dict[str, dict[str, float]] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
+    examples: Examples = NO_EXAMPLES
     over: str = ""  # why the run ended, once it did
     lock: threading.Lock = field(default_factory=threading.Lock)
     early_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -175,5 +177,6 @@ class Site:
             self.rank_after = now + RANKING_SHARE * (now - start)
 
     def update_quality(self) -> None:
-        """Compute quality and forecast, which takes about a second: run it in a thread."""
+        """Compute what changes with a round, which takes about a second: run it in a thread."""
         self.quality = panel.quality(self.run_dir)
+        self.examples = class_examples(self.run_dir, self.queues())

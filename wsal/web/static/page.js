@@ -1,24 +1,26 @@
 // One key, one decision. What was pressed is kept in localStorage until the server has it on its disk.
-import { $, fill, make } from "./dom.js";
+import { clearCard, drawCard } from "./card.js";
+import { KEYS, areOpen, drawAbout, drawClasses, hasGuidelines, matching, setClasses, setExamples, toggleGuidelines } from "./classes.js";
+import { $, fill, keyButton, make } from "./dom.js";
 import { drawPanel } from "./panel.js";
+import { LETTERS, addRecent, drawRecent, forget, inWords, recentItem, setRecent } from "./recent.js";
 
 const COMMANDS = [
   ["u", "Undo", undo], ["s", "Skip", () => decide("skip")], ["?", "Unsure", () => decide("unsure")],
   ["f", "Flag", () => remark("flag", "")], ["n", "Note", openNote], ["v", "Guess and votes", toggleGuess],
-  ["d", "Decide together", toggleTogether], ["g", "Guidelines", toggleGuidelines],
+  ["d", "Decide together", toggleTogether], ["g", "Guidelines and examples", openGuidelines],
   ["a", "Settle", toggleSettling], ["e", "End the round", endRound],
 ];
-const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // for classes: letters that are no command
-const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
-const FOLDED_FROM = 12; // more classes than this are folded by their first level
 const UNSENT = "wsal unsent"; // a key of localStorage
 const QUEUED = 5; // texts that are fetched ahead
+const LARGE = "wsal large type"; // a key of localStorage
+const TOO_SOON = 400; // ms that nothing can be answered after the page itself has replaced a text
 const SERVER_SILENT = "wsal is not responding; your answers are kept in this browser";
 
 const state = {
-  queue: [], current: null, since: 0, labels: [], guidelines: {}, round: 0, phase: "", settling: false,
-  showsGuess: false, together: true, showsGuidelines: false, ending: false, fetching: false, exhausted: false,
-  ties: 0, over: "",
+  queue: [], current: null, since: 0, labels: [], guidelines: {}, examples: "", round: 0, phase: "", settling: false,
+  showsGuess: false, together: true, ending: false, fetching: false, exhausted: false, ties: 0, over: "",
+  replaced: false, readFrom: 0, sent: 0,
 };
 const status = (text) => { $("status").textContent = text; };
 
@@ -33,6 +35,7 @@ const keepUnsent = (actions) => localStorage.setItem(UNSENT, JSON.stringify(acti
 let sending = null;
 
 function send(action) {
+  state.sent += 1;
   keepUnsent([...unsent(), { key: newKey(), round: state.round, ...action }]);
   flush();
 }
@@ -56,10 +59,11 @@ async function sendAll() {
     const key = actions[0].key;
     keepUnsent(unsent().filter((action) => action.key !== key)); // another tab may have added some
     const answer = await response.json().catch(() => ({}));
-    status(response.ok ? "" : `not accepted: ${answer.detail || response.status}`);
+    state.sent += 1; // what the server said meanwhile may lack this
+    status(response.ok ? (answer.late ? `too late to change this answer: ${answer.late}` : "") : `not accepted: ${answer.detail || response.status}`);
     if (!response.ok) continue;
     showCount(answer);
-    if (answer.undone) bringBack(answer.undone);
+    if (answer.undone) { forget(answer.undone.id); bringBack(answer.undone); }
     else if (!state.current) refill();
   }
 }
@@ -83,33 +87,46 @@ async function refill() {
 function next() {
   state.current = state.queue.shift() || null;
   state.since = performance.now();
+  if (state.current && state.replaced) Object.assign(state, { replaced: false, readFrom: state.since + TOO_SOON });
   state.together = true;
   render();
+  if (matchMedia("(max-width: 831px)").matches && scrollY > 0) scrollTo(0, 0);
   if (state.queue.length < QUEUED - 1) refill();
 }
 function bringBack(item) {
-  if (state.current) state.queue.unshift(state.current);
+  if (state.current && !state.current.answered) state.queue.unshift(state.current);
   state.queue = state.queue.filter((queued) => queued.id !== item.id);
-  state.current = item;
-  state.since = performance.now();
+  Object.assign(state, { current: item, since: performance.now(), together: true });
   render();
 }
+function change(letter) { // an earlier answer, back on the screen
+  const item = recentItem(letter);
+  if (item) { bringBack(item); scrollTo(0, 0); }
+}
+function keep() { if (state.current?.answered) next(); }
 
 // ---- what people do ---------------------------------------------------------------------------
 function decide(kind, label = null) {
   const item = state.current;
-  if (!item) return;
-  if (state.settling) kind = kind === "answer" ? "settle" : null;
+  $("search").value = "";
+  if (!item) { drawClasses(item, "", answer); return; }
+  if (performance.now() < state.readFrom) { status("this text has just come: look at it first"); render(); return; }
+  const old = item.answered;
+  if (old) kind = old.kind !== "settle" ? kind : kind === "answer" ? "settle" : null;
+  else if (state.settling) kind = kind === "answer" ? "settle" : null;
   else if (item.recheck) kind = kind === "answer" ? "recheck" : null;
   if (!kind) return;
+  if (old && old.kind === kind && old.label === label) { keep(); return; }
   const others = state.together ? item.duplicates.map((duplicate) => duplicate.id) : [];
   const seconds = (performance.now() - state.since) / 1000;
   const shown = state.showsGuess && !item.blind ? "guess,votes" : item.ask ? "guess" : "";
-  send({ kind, label, round: item.round, ids: [item.id, ...others], seconds, shown });
+  const ids = [item.id, ...others];
+  send({ kind, label, round: item.round, ids, seconds, shown, ...(old ? { change: true } : {}) });
+  if (kind !== "recheck") addRecent(item, ids, kind, label);
   state.queue = state.queue.filter((queued) => !others.includes(queued.id));
-  $("search").value = "";
   next();
 }
+const answer = (label) => decide("answer", label);
 function undo() { send({ kind: "undo" }); }
 function remark(kind, note) {
   if (!state.current) return;
@@ -120,7 +137,13 @@ function openNote() { if (state.current) { $("note").hidden = false; $("note-tex
 function closeNote() { $("note-text").value = ""; $("note").hidden = true; $("note-text").blur(); }
 function toggleGuess() { state.showsGuess = !state.showsGuess; render(); }
 function toggleTogether() { state.together = !state.together; render(); }
-function toggleGuidelines() { state.showsGuidelines = !state.showsGuidelines; render(); }
+function openGuidelines() { toggleGuidelines(); render(); }
+function setLarge(large) {
+  document.documentElement.classList.toggle("large", large);
+  $("large").setAttribute("aria-pressed", String(large));
+  localStorage.setItem(LARGE, large ? "1" : "");
+}
+const toggleLarge = () => setLarge(!localStorage.getItem(LARGE));
 function endRound() {
   if (!state.ending) {
     state.ending = true;
@@ -140,76 +163,31 @@ async function toggleSettling() {
 }
 
 // ---- drawing ----------------------------------------------------------------------------------
-function highlighted(text, words) {
-  const longestFirst = words.filter(Boolean).sort((a, b) => b.length - a.length);
-  if (!longestFirst.length) return [document.createTextNode(text)];
-  const escaped = longestFirst.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return text.split(new RegExp(`(${escaped.join("|")})`, "g"))
-    .map((piece) => (words.includes(piece) ? make("mark", piece) : document.createTextNode(piece)));
-}
 function render() {
   const item = state.current;
-  $("message").textContent = state.settling ? "Settle: people disagree on this text, or somebody flagged it or left a note." : "";
-  for (const id of ["text", "fields", "duplicates", "reason", "guess", "remarks"]) fill(id);
+  fill("message", ...message(item));
+  $("card").classList.toggle("changing", Boolean(item?.answered));
+  clearCard();
   $("text").dataset.shown = item ? item.id : "";
   $("early").textContent = earlyNote(item);
-  if (item) renderItem(item);
+  if (item) drawCard(item, { ...state, yes: yesButton(item) });
   else showEmpty();
-  drawClasses();
+  drawClasses(item, $("search").value, answer);
   drawCommands();
+  drawRecent(change);
 }
-function withWord(text, word) { // marks a word as rules find it: whole, in any case
-  const escaped = word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return text.split(new RegExp(`(?<![\\p{L}\\p{N}_])(${escaped})(?![\\p{L}\\p{N}_])`, "giu"))
-    .map((piece, n) => (n % 2 ? make("mark", piece) : document.createTextNode(piece)));
-}
-function renderWord(item) {
-  const list = make("ul", null, { class: "examples" });
-  for (const example of item.examples) { const line = make("li"); line.append(...withWord(example, item.word)); list.append(line); }
-  fill("text", ...withWord(item.text, item.word));
-  fill("duplicates", make("div", "For example:"), list);
-  fill("reason", make("span", `Why this word: ${item.reason}`));
-}
-function renderGroup(item) {
-  const list = make("ul", null, { class: "examples" });
-  list.append(...item.examples.map((text) => make("li", text)));
-  fill("text", document.createTextNode(`Are all of these ${item.ask}?`));
-  fill("duplicates", list);
-  fill("reason", make("span", `Why these texts: ${item.reason}`));
-}
-function keyButton(key, name, label) { // an answer with a key of its own
-  const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
-  button.append(make("kbd", key), document.createTextNode(name));
-  button.addEventListener("click", () => { decide("answer", label); button.blur(); });
-  return button;
-}
-function yesButton(item) {
-  const line = make("div", `Is this ${item.ask}? `, { class: "ask" });
-  line.append(keyButton("Enter", "Yes", item.ask));
-  return line;
-}
-function renderItem(item) {
-  const showsGuess = state.showsGuess && !item.blind, isText = !item.word && !item.group;
-  fill("text", ...highlighted(item.text || "(no text)", showsGuess ? item.highlights : []));
-  const fields = Object.entries(item.fields);
-  if (fields.length > 1) fill("fields", ...fields.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
-  if (item.word) renderWord(item);
-  else if (item.group) renderGroup(item);
-  else if (item.duplicates.length) {
-    const list = make("ul");
-    list.append(...item.duplicates.map((duplicate) => make("li", duplicate.text)));
-    fill("duplicates", make("div", state.together ? "Decided together with:" : "Nearly the same, but decided separately:"), list);
+function message(item) {
+  if (item?.answered) {
+    return [make("span", `You answered: ${inWords(item.answered)}. Press the key of another class to change it. `),
+      keyButton("Esc", "Keep it", keep)];
   }
-  if (item.recheck) fill("reason", make("span", "You have answered this text before; your earlier answer is hidden."));
-  else if (item.reason && isText) fill("reason", make("span", `Why this text: ${item.reason}`));
-  const ask = item.ask && isText && !state.settling ? yesButton(item) : null;
-  fill("guess", ask);
-  if (showsGuess && isText) {
-    const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("guess", ask, make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
-  } else if (state.showsGuess && isText) fill("guess", make("span", "Guess and votes are hidden for this text."));
-  const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
-  fill("remarks", ...[...answers, ...(item.remarks || [])].map((line) => make("li", line)));
+  return state.settling ? [document.createTextNode("Settle: people disagree on this text, or somebody flagged it or left a note.")] : [];
+}
+function yesButton(item) { // for a text whose class is likely known
+  if (!item.ask || item.word || item.group || state.settling) return null;
+  const line = make("div", `Is this ${item.ask}? `, { class: "ask" });
+  line.append(keyButton("Enter", "Yes", () => answer(item.ask)));
+  return line;
 }
 function disagreement() {
   return state.ties === 1 ? "People disagree on 1 text: press a to settle it."
@@ -238,59 +216,15 @@ function emptyMessage() {
 }
 function showEmpty() { fill("text", document.createTextNode(emptyMessage())); }
 
-function matchingLabels() {
-  const wanted = $("search").value.trim().toLowerCase();
-  if (!wanted) return state.labels;
-  const words = wanted.split(/\s+/);
-  const matches = state.labels.filter((label) => words.every((word) => label.toLowerCase().includes(word)));
-  return matches.sort((a, b) => Number(b.toLowerCase().startsWith(wanted)) - Number(a.toLowerCase().startsWith(wanted)));
-}
-function classButton(label, isFirst) {
-  const button = make("button", null, { type: "button" }), key = KEYS[state.labels.indexOf(label)];
-  if (key) { button.append(make("kbd", key)); button.setAttribute("aria-keyshortcuts", key); }
-  button.append(document.createTextNode(label));
-  if (isFirst) button.className = "first";
-  if (state.showsGuidelines && state.guidelines[label]) button.append(make("small", state.guidelines[label]));
-  button.addEventListener("click", () => { decide("answer", label); button.blur(); });
-  return button;
-}
-function drawClasses() {
-  const group = state.current?.group ? state.current : null;
-  $("find").hidden = Boolean(group);
-  if (group) { fill("classes", keyButton("Enter", "Yes, all of them", group.ask), keyButton("0", "No, not all", group.no)); return; }
-  const searching = $("search").value.trim() !== "", labels = matchingLabels();
-  const separator = SEPARATORS.find((sep) => state.labels.filter((label) => label.includes(sep)).length > state.labels.length / 2);
-  if (separator && !searching && state.labels.length > FOLDED_FROM) { drawFolded(labels, separator); return; }
-  fill("classes", ...labels.map((label, n) => classButton(label, searching && n === 0)), dependsButton(),
-    labels.length ? null : make("p", "no class matches"));
-}
-function dependsButton() { // an answer to a word only
-  if (!state.current?.word) return null;
-  return keyButton("0", "It depends", state.current.depends);
-}
-function drawFolded(labels, separator) {
-  const groups = new Map();
-  for (const label of labels) {
-    const head = label.includes(separator) ? label.split(separator)[0] : "other";
-    groups.set(head, [...(groups.get(head) || []), label]);
-  }
-  fill("classes", ...[...groups].map(([head, members]) => {
-    const fold = make("details"), inside = make("div");
-    inside.append(...members.map((label) => classButton(label, false)));
-    fold.append(make("summary", `${head} (${members.length})`), inside);
-    return fold;
-  }), dependsButton());
-}
 function drawCommands() {
-  const pressed = { v: state.showsGuess, d: state.together, g: state.showsGuidelines, a: state.settling };
-  const useless = { d: !state.current?.duplicates?.length, g: !Object.keys(state.guidelines).length, e: state.phase === "early" };
-  fill("commands", ...COMMANDS.filter(([key]) => !useless[key]).map(([key, name, run]) => {
-    const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
+  const pressed = { v: state.showsGuess, d: state.together, g: areOpen(), a: state.settling };
+  const useless = { d: !state.current?.duplicates?.length, g: !hasGuidelines(), e: state.phase === "early" };
+  const [first, ...others] = COMMANDS.filter(([key]) => !useless[key]).map(([key, name, run]) => {
+    const button = keyButton(key, name, run);
     if (key in pressed) button.setAttribute("aria-pressed", String(pressed[key]));
-    button.append(make("kbd", key), document.createTextNode(name));
-    button.addEventListener("click", () => { run(); button.blur(); });
     return button;
-  }));
+  });
+  fill("commands", first, make("a", "Last answers", { href: "#answers", class: "to-answers" }), ...others);
 }
 function showCount(progress) {
   if (progress.round === undefined || progress.ties === undefined) return;
@@ -306,17 +240,22 @@ function showCount(progress) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Escape") {
-    $("search").value = ""; $("note").hidden = true; document.activeElement.blur(); drawClasses();
+    const typing = event.target instanceof HTMLInputElement;
+    $("search").value = ""; $("note").hidden = true; document.activeElement.blur(); drawAbout(null);
+    drawClasses(state.current, "", answer);
+    if (!typing) keep();
     return;
   }
   if (event.target === $("search") && event.key === "Enter") {
-    const first = matchingLabels()[0];
-    if ($("search").value.trim() && first) { $("search").blur(); decide("answer", first); }
+    const first = matching($("search").value)[0];
+    if ($("search").value.trim() && first) { $("search").blur(); answer(first); }
     event.preventDefault();
     return;
   }
   if (event.target instanceof HTMLInputElement) return;
   if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
+  if (event.key === "+") { toggleLarge(); return; }
+  if (LETTERS.includes(event.key)) { if (!event.repeat) change(event.key); return; }
   if (event.key === "/" && !state.current?.group) { event.preventDefault(); $("search").focus(); return; }
   const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
   const item = state.current;
@@ -328,7 +267,8 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
   else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
 });
-$("search").addEventListener("input", drawClasses);
+$("search").addEventListener("input", () => drawClasses(state.current, $("search").value, answer));
+$("large").addEventListener("click", () => { toggleLarge(); $("large").blur(); });
 $("note").addEventListener("submit", (event) => {
   event.preventDefault();
   if ($("note-text").value.trim()) remark("note", $("note-text").value.trim());
@@ -341,7 +281,16 @@ function stillShown({ phase, round }) { // whoever reads an early text when the 
   return { current: state.current?.early ? state.current : null,
     queue: state.queue.filter((item) => item.early && item.round === next) };
 }
+async function getExamples(version) {
+  state.examples = version;
+  const response = await fetch("/api/examples").catch(() => null);
+  if (!response?.ok) { state.examples = ""; return; } // the next poll tries again
+  setExamples((await response.json()).classes);
+  drawAbout(null);
+  render();
+}
 async function poll() {
+  const { sent } = state;
   let news;
   try {
     const response = await fetch("/api/state");
@@ -354,15 +303,21 @@ async function poll() {
   if (!unsent().length && $("status").textContent === SERVER_SILENT) status("");
   const isNew = news.phase !== state.phase || news.round !== state.round;
   const labels = news.labels || state.labels;
-  const relabelled = labels.join("\n") !== state.labels.join("\n");
+  const relabelled = labels.join("\n") !== state.labels.join("\n"), before = state.current;
   if (isNew) Object.assign(state, { ...stillShown(news), settling: false, exhausted: false });
+  if (before && !state.current) { state.replaced = true; $("search").value = ""; } // whoever was about to answer it must not answer the next
   Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
+  if (relabelled) { setClasses(state); drawAbout(null); }
+  if (news.examples && news.examples !== state.examples) getExamples(news.examples);
+  if (news.recent && sent === state.sent && !unsent().length) setRecent(news.recent);
   showCount(news);
   drawPanel(news);
   if (isNew || relabelled) render();
+  else drawRecent(change);
   $("early").textContent = earlyNote(state.current);
   if (unsent().length) flush();
   if (!state.current || state.queue.length < QUEUED - 1) refill();
 }
+setLarge(Boolean(localStorage.getItem(LARGE)));
 poll();
 setInterval(poll, 1500);

@@ -1,4 +1,4 @@
-// The side panel: quality, forecast, labels of the round, people.
+// The side panel: what remains, quality, labels of the round, people.
 import { $, fill, make, makeSvg } from "./dom.js";
 
 const MOST_CLASSES = 12; // with a bar of their own
@@ -8,10 +8,22 @@ export function drawPanel(state) {
   const quality = state.quality || {};
   drawQuality(quality);
   drawCurve(quality.curve);
+  drawRemaining(state.remaining);
   const sentences = [...(quality.forecast || []), ...(quality.bill || [])];
   fill("forecast", ...sentences.map((sentence) => make("p", sentence)));
   drawDistribution(state.distribution || []);
   drawPeople(state.people);
+}
+
+function drawRemaining(remaining) { // minutes to the end of the round, and the way to the target
+  const minutes = remaining?.minutes;
+  $("left").textContent = minutes ? `about ${minutes < 1 ? "a minute" : `${Math.round(minutes)} min`} left` : "";
+  if (!remaining) return; // while nothing is asked, the last figures stay
+  $("goal").hidden = !remaining.sentences.length;
+  const [now, end] = remaining.labels || [0, 0];
+  const bar = end ? make("progress", null, { value: now, max: end, "aria-label": "labels on the way to the target" }) : null;
+  fill("remaining", bar, end ? make("p", `${now} of about ${end} labels`) : null,
+    ...remaining.sentences.map((sentence) => make("p", sentence)));
 }
 
 function drawQuality(quality) {
@@ -54,7 +66,7 @@ function drawDistribution(counts) {
   const bars = counts.slice(0, MOST_CLASSES).map(([label, n]) => {
     const row = make("div", null, { class: "bar" }), bar = make("i");
     bar.style.width = `${100 * n / most}%`;
-    row.append(make("span", label), make("span", n), bar);
+    row.append(make("bdi", label), make("span", n), bar);
     return row;
   });
   const others = counts.length - MOST_CLASSES;
