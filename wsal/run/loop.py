@@ -28,6 +28,12 @@ Report = Callable[[Outcome | str], None]
 """Receives the outcome of each stage, and lines about the rules that end the loop."""
 
 
+class Detail(str):
+    """A line that is printed only if details are wanted."""
+
+    __slots__ = ()
+
+
 def run_command(
     command: str,
     run_dir: Path,
@@ -137,7 +143,8 @@ def loop(step: Callable[[str, int], Outcome], components: Components, report: Re
         assessments.append(outcomes[-1].artifact.facts)
         price = components["active"].price_per_hour
         verdicts = stop_verdicts(assessments, components["stop"], price)
-        report(f"round {number} stop rules {'; '.join(words for _, words in verdicts)}")
+        words_of_all = "; ".join(words for _, words in verdicts)
+        report(Detail(f"round {number} stop rules {words_of_all}"))
         if reasons := [words for holds, words in verdicts if holds]:
             report(f"stops after round {number}: {'; '.join(reasons)}")
             return number
