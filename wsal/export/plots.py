@@ -20,10 +20,12 @@ CONFIG = {
         "labelPadding": 6, "titlePadding": 10, "labelLimit": 260, "labelFlush": False,
         "tickCount": 5,
     },
-    "title": {"fontSize": 13, "anchor": "start", "frame": "group", "offset": 12, "color": "#1c1b19"},
+    "title": {
+        "fontSize": 13, "anchor": "start", "frame": "group", "offset": 12, "color": "#1c1b19",
+    },
     "mark": {"color": ACCENT},
     "point": {"filled": True, "size": 55, "opacity": 1},
-    "concat": {"spacing": 50},
+    "concat": {"spacing": 110},
 }  # fmt: skip
 UNIT = {"domain": [0, 1], "nice": False}
 
@@ -69,7 +71,7 @@ def _probabilities(metrics: Mapping[str, Any]) -> dict[str, Any]:
         ],
     }
     x = _axis("coverage", "share of the texts that are accepted", format=".0%", scale=UNIT)
-    y = _axis("value", "errors among them", format=".0%")
+    y = _axis("value", "errors among them", format=".0%", scale={"nice": 5})
     accepted_points = [p for p in metrics["risk_coverage"] if p["coverage"] >= LEAST_COVERAGE]
     accepted = {
         "title": "Errors, if only the surest are accepted",
@@ -95,7 +97,7 @@ def _classes(classes: Mapping[str, Any]) -> dict[str, Any]:
     ]
     rows.sort(key=lambda row: (-row["f1"], row["class"]))
     rows = rows[-MAX_CLASSES:]
-    x = _axis("f1", "F1", format=".2f", scale={"zero": False, "domainMax": 1})
+    x = _axis("f1", "F1", format=".2f", scale={"zero": False, "nice": 5})
     y = {"field": "class", "type": "nominal", "sort": None, "axis": {"title": None}}
     return {
         "title": "F1 of each class" + (", the lowest" if len(classes) > len(rows) else ""),
