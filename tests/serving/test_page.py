@@ -1,13 +1,11 @@
 """The page of `wsal serve`: what it is given, who is given it, and that it works in a browser."""
 
-import os
 import shutil
-import subprocess
-import sys
+import threading
 
-import fork_server
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from wsal.classifier.nearest import LabelledTexts
@@ -17,6 +15,7 @@ from wsal.serving.backends import open_engine
 from wsal.serving.exported import Exported
 from wsal.serving.limits import Limits
 from wsal.serving.torch_backend import open_embedding
+from wsal.sockets import listening_socket
 
 TEXTS = ["red kettle 2 l", "gaming laptop 15 inch", "a novel <i>", "kettle lid | Brand"]
 LABELS = ["Kettles & Co", "laptop", "Büros", "Kettles & Co"]
@@ -136,37 +135,39 @@ def test_without_labelled_texts_there_is_no_route_for_them(engine):
         assert client.post("/nearest", json={"text": "a"}).status_code == 404
 
 
+@pytest.fixture
+def address(with_texts):
+    """Of a server with a token, in a thread of this process."""
+    app = make_app(open_engine(Exported.open(with_texts), "onnx"), Limits(), "secret")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    with listening_socket("127.0.0.1", 0, "--port") as listening:
+        listening.listen()
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
+
+
 @pytest.mark.slow
-def test_the_page_in_a_browser(with_texts, browser):
+def test_the_page_in_a_browser(address, browser):
     from axe_playwright_python.sync_playwright import Axe
 
-    command = [sys.executable, "-c", "from wsal.cli import main; main()", "serve", with_texts]
-    server = fork_server.Popen(
-        [*command, "--port", "0", "--backend", "onnx"], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "WSAL_TOKEN": "secret"},
-    )  # fmt: skip
-    try:
-        server.stdout.readline()
-        address = server.stdout.readline().split()[3].rstrip(",")
-        for scheme in ("light", "dark"):
-            page = browser.new_context(color_scheme=scheme).new_page()
-            problems = []
-            page.on("pageerror", lambda error, seen=problems: seen.append(str(error)))
-            page.goto(address)
-            page.fill("#secret", "secret")
-            page.keyboard.press("Enter")
-            page.wait_for_selector("#fields:not(:empty)")
-            page.keyboard.type("gaming laptop 15 inch")
-            page.keyboard.press("Shift+Enter")
-            page.keyboard.type("red <b>kettle</b> 2 l")
-            page.keyboard.press("Enter")
-            page.wait_for_selector("article:nth-child(2) .near", timeout=60_000)
-            assert page.locator("article h2").all_inner_texts()[1] == "red <b>kettle</b> 2 l"
-            assert page.locator("article:nth-child(2) .classes tbody tr").count() == 3
-            assert page.locator("article:nth-child(2) .near tbody tr").count() == 4
-            assert Axe().run(page).violations_count == 0
-            assert problems == []
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
+    page, problems = browser.new_page(), []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    page.fill("#secret", "secret")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#fields:not(:empty)")
+    page.keyboard.type("gaming laptop 15 inch")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("red <b>kettle</b> 2 l")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("article:nth-child(2) .near", timeout=60_000)
+    assert page.locator("article h2").all_inner_texts()[1] == "red <b>kettle</b> 2 l"
+    assert page.locator("article:nth-child(2) .classes tbody tr").count() == 3
+    assert page.locator("article:nth-child(2) .near tbody tr").count() == 4
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert Axe().run(page).violations_count == 0
+    assert problems == []
