@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from helpers import options
 
+from wsal.classifier.nearest import LabelledTexts
 from wsal.config.composed import check
 from wsal.run.pipeline import run_stage
 
@@ -34,7 +35,7 @@ def test_every_label_model_takes_no_votes(composed, tmp_path, name):
 
 @pytest.mark.slow
 def test_every_stage_and_reader_goes_through(wsal, tmp_path):
-    run = ("run", "experiment=smoke", "rules=none", "export=hf")
+    run = ("run", "experiment=smoke", "rules=none", "export=hf", "export.nearest=true")
     said = wsal(*run).stdout
     folder = tmp_path / "runs" / "smoke"
     n_pool = len(pl.read_parquet(folder / "pool" / "pool.parquet"))
@@ -52,6 +53,8 @@ def test_every_stage_and_reader_goes_through(wsal, tmp_path):
     card = (folder / "exported" / "README.md").read_text()
     assert "fine-tuned without rules on 20 gold labels" in " ".join(card.split())
     assert "weak labels from rules" not in card
+    assert "contains 20 texts that people labelled" in " ".join(card.split())
+    assert LabelledTexts.read(folder / "exported").embeddings.shape == (20, 64)
     assert "| rules | 0, coverage 0.000 |" in card
     assert not re.search(r"\d s$", wsal(*run).stdout, re.MULTILINE)  # nothing was made again
     assert "there are no rules" in wsal("rules", "smoke").stdout

@@ -1,6 +1,6 @@
 """A page at `/` to try the model on: the page itself, and what it asks the server for."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def add_page(
         return JSONResponse({"model": exported.digest, "nearest": found})
 
 
-def _file(name: str):  # noqa: ANN202  a route
+def _file(name: str) -> Callable[[], Awaitable[FileResponse]]:
     async def send() -> FileResponse:
         return FileResponse(STATIC / name, headers=HEADERS)
 
