@@ -114,7 +114,7 @@ WARNINGS = {
     "ask": ({"statuses": {"invalid": 4}, "stopped": "the money is spent"}, ["4 replies", "money"]),
     "annotate": (
         {"notes": ["2 answers left out"], "n_unseen": 5, "returned_classes": ["Tea", "Pets"]},
-        ["2 answers left out", "5 texts were not answered", "again for the classes Tea, Pets"],
+        ["2 answers left out", "5 texts were not answered", "people answer again: Tea, Pets"],
     ),
     "finetune": ({"amplified": {"used": False}}, ["(amplify) was worse"]),
     "assess": (
@@ -150,8 +150,8 @@ def test_rules_without_votes_and_classes_without_rules_are_warnings(made):
     )
     found = warnings_of("vote", made("vote", LARGE["vote"], rules=table).artifact)
     assert found == [
-        "no text gets a vote from the rule mugs",
-        "no rule votes for the classes Pets, Cups",
+        "rules that vote on no text: mugs",
+        "classes that no rule votes for: Pets, Cups",
     ]
     none = warnings_of("vote", made("vote", LARGE["vote"], rules=table.clear()).artifact)
     assert none == ["there are no rules; `wsal rules suggest` suggests some"]

@@ -1,7 +1,7 @@
 """What a user may have to act on after a stage: it is printed however short the output is."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from wsal import schemas, tables
 from wsal.active.stopping import HOW_TO_MEASURE
@@ -29,21 +29,20 @@ def _of_rules(votes: Artifact) -> list[str]:
     pool = votes.path.parent / STAGES["prepare"].writes
     classes = Artifact.open(pool).facts["labels"]
     lists = {
-        "no text gets a vote from the rule": silent,
-        "no rule votes for the class": [name for name in classes if name not in voted],
+        "rules that vote on no text": silent,
+        "classes that no rule votes for": [name for name in classes if name not in voted],
     }
-    return [_listed(words, names) for words, names in lists.items() if names]
+    return [f"{words}: {_listed(names)}" for words, names in lists.items() if names]
 
 
-def _listed(words: str, names: list[str]) -> str:
-    """The words, in the plural if need be, and the first names.
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are.
 
-    >>> _listed("no rule votes for the class", ["Tea", "Pets"])
-    'no rule votes for the classes Tea, Pets'
+    >>> _listed(["Tea", "Pets"])
+    'Tea, Pets'
     """
-    plural = words.replace("class", "classes") if words.endswith("class") else f"{words}s"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{words if len(names) == 1 else plural} {', '.join(names[:SHOWN])}{more}"
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def _prepare(facts: Facts) -> Iterable[str]:
@@ -66,7 +65,7 @@ def _annotate(facts: Facts) -> Iterable[str]:
     if n := facts.get("n_unseen"):
         yield f"{n:,} texts were not answered; later rounds may select them again"
     if names := facts.get("returned_classes"):
-        yield _listed("people answer again for the class", names)
+        yield f"classes that people answer again: {_listed(names)}"
 
 
 def _reweigh(facts: Facts) -> Iterable[str]:
