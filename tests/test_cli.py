@@ -43,10 +43,10 @@ def test_a_stage_is_up_to_date_until_its_configuration_or_an_input_changes(wsal)
     stages = ("prepare", "vote", "aggregate")
     for stage in stages:
         wsal(stage, *TINY)
-    assert all("(up to date)" in wsal(stage, *TINY).stdout for stage in stages)
-    assert "(up to date)" not in wsal("vote", *TINY, "~rules.coffee_roast").stdout
+    assert all("up to date" in wsal(stage, *TINY).stdout for stage in stages)
+    assert "up to date" not in wsal("vote", *TINY, "~rules.coffee_roast").stdout
     changed = wsal("prepare", "data.n=210", "name=t").stdout
-    assert "(up to date)" not in changed
+    assert "up to date" not in changed
     states = wsal("status", "t").stdout
     assert "stale" in states
     assert "missing" in states
@@ -91,11 +91,11 @@ def test_a_users_own_conf_and_own_rules_join(wsal, tmp_path):
     refused = wsal(*own, check=False)
     assert refused.returncode == 1
     assert "trusted=[my_module]" in refused.stderr
-    assert "short" in wsal(*own, "trusted=[own_rules]").stdout
-    assert "(up to date)" in wsal(*own, "trusted=[own_rules]").stdout
+    assert "1 rule covers" in wsal(*own, "trusted=[own_rules]").stdout
+    assert "up to date" in wsal(*own, "trusted=[own_rules]").stdout
     source = (tmp_path / "own_rules.py").read_text()
     (tmp_path / "own_rules.py").write_text(source.replace("25", "15"))
-    assert "(up to date)" not in wsal(*own, "trusted=[own_rules]").stdout
+    assert "up to date" not in wsal(*own, "trusted=[own_rules]").stdout
 
 
 @pytest.mark.slow

@@ -106,6 +106,20 @@ def test_options_may_stand_between_overrides_and_a_name_may_be_a_number(work):
     assert json.loads((work / "runs/2024/config.json").read_text())["name"] == "2024"
 
 
+@pytest.mark.parametrize("place", [0, 2, 9])
+def test_details_are_shown_wherever_verbose_stands(work, place):
+    words = [*CSV, "data.layout.label=kind"]
+    words.insert(place, "--verbose")
+    done = run_here(work, "prepare", *words)
+    assert done.stdout.startswith("prepare            8 rows -> pool 6"), done.stderr
+    swept = run_here(work, "prepare", "-m", *words[::-1], "seed=0,1")
+    assert swept.stdout.count("8 rows -> pool") == 2, swept.stderr
+    assert (
+        "6 texts, 2 classes; test 2"
+        in run_here(work, "prepare", *CSV, "data.layout.label=kind").stdout
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

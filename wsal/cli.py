@@ -78,6 +78,7 @@ inspect and use a run (RUN is its name or folder, MODEL an exported folder):
 These overrides change the configuration, as Hydra has it:
   wsal run data=pricerunner data.path=FILE active.rounds=3
   wsal run --multirun seed=0,1       one run for each seed
+  wsal run --verbose                 all details of each stage, not one short line
   wsal run --help                    all groups and keys
   wsal run --cfg job                 the configuration with its defaults
 """

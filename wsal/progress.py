@@ -20,6 +20,8 @@ from rich.text import Text
 
 show_progress: ContextVar[bool] = ContextVar("show_progress", default=False)
 """Whether `bar` shows anything; off unless the command line or a caller turns it on."""
+keep_finished: ContextVar[bool] = ContextVar("keep_finished", default=True)
+"""Whether a bar stays on the terminal when its work is done."""
 
 
 def install_console_output() -> None:
@@ -78,7 +80,8 @@ def bar_with_note(
     console = _console()
     visible = console.is_terminal or console.is_jupyter
     disable = not (shown and show_progress.get() and visible)
-    with Progress(*columns, console=console, disable=disable) as progress:
+    transient = not keep_finished.get()
+    with Progress(*columns, console=console, disable=disable, transient=transient) as progress:
         task = progress.add_task(description, total=total, unit=unit, note="")
 
         def advance(n_done: int, note: str) -> None:

@@ -50,11 +50,11 @@ def test_an_edited_file_makes_stale_what_the_next_command_makes_anew(work):
     assert seen(work) == ["done"] * 3
     (work / "terms.csv").write_text("term,label\ntin,pan\n")
     assert seen(work) == ["done", "stale", "stale"]
-    assert "(up to date)" not in run_here(work, "vote", *LAYOUT).stdout
+    assert "up to date" not in run_here(work, "vote", *LAYOUT).stdout
     assert seen(work) == ["done", "done", "stale"]
     (work / "d.csv").write_text((work / "d.csv").read_text() + "copper pan,pan\n")
     assert seen(work) == ["stale"] * 3
-    assert "(up to date)" not in run_here(work, "prepare", *LAYOUT).stdout
+    assert "up to date" not in run_here(work, "prepare", *LAYOUT).stdout
     assert seen(work) == ["done", "stale", "stale"]
 
 

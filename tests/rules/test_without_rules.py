@@ -1,12 +1,14 @@
 """A whole run without rules: the classifier learns from people's answers alone."""
 
 import json
+import re
 
 import numpy as np
 import polars as pl
 import pytest
 from helpers import options
 
+from wsal.classifier.nearest import LabelledTexts
 from wsal.config.composed import check
 from wsal.run.pipeline import run_stage
 
@@ -33,13 +35,13 @@ def test_every_label_model_takes_no_votes(composed, tmp_path, name):
 
 @pytest.mark.slow
 def test_every_stage_and_reader_goes_through(wsal, tmp_path):
-    run = ("run", "experiment=smoke", "rules=none", "export=hf")
+    run = ("run", "experiment=smoke", "rules=none", "export=hf", "export.nearest=true")
     said = wsal(*run).stdout
     folder = tmp_path / "runs" / "smoke"
     n_pool = len(pl.read_parquet(folder / "pool" / "pool.parquet"))
     assert "there are no rules; `wsal rules suggest` suggests some" in said
     assert f"no rule votes on any of the {n_pool} texts" in said
-    assert "pretrain           0 weak labels, 0 steps" in said
+    assert "trained on 0 weak labels" in said
     assert "20 gold labels; no votes to weigh" in said
     weak = pl.read_parquet(folder / "weak_labels" / "weak_labels.parquet")
     assert not weak["used"].any()
@@ -51,8 +53,10 @@ def test_every_stage_and_reader_goes_through(wsal, tmp_path):
     card = (folder / "exported" / "README.md").read_text()
     assert "fine-tuned without rules on 20 gold labels" in " ".join(card.split())
     assert "weak labels from rules" not in card
+    assert "contains 20 texts that people labelled" in " ".join(card.split())
+    assert LabelledTexts.read(folder / "exported").embeddings.shape == (20, 64)
     assert "| rules | 0, coverage 0.000 |" in card
-    assert "(made" not in wsal(*run).stdout
+    assert not re.search(r"\d s$", wsal(*run).stdout, re.MULTILINE)  # nothing was made again
     assert "there are no rules" in wsal("rules", "smoke").stdout
     suggested = wsal("rules", "suggest", "smoke").stdout
     assert "0 rules so far" in suggested

@@ -132,6 +132,7 @@ class Measurement:
             gold=gold_of(pool, "test")[0] if len(test) else None,
             compared_on="test split" if len(test) else "pool",
             pool_texts=pool.texts.gather,
+            answered=gold_rows(self.answers, schemas.TRAIN, pool.prepared.labels),
             n_gold=self.n_gold[-1],
             card={
                 "n_pool": len(pool),

@@ -23,10 +23,14 @@ from wsal.export.openvino import OpenVino
 from wsal.extras import require
 from wsal.llm.settings import check_ready
 from wsal.presets import CONF_DIR
-from wsal.progress import install_console_output
-from wsal.run import stage_lines
+from wsal.progress import install_console_output, keep_finished
 from wsal.run.loop import run_command
+from wsal.run.output import reporter
+from wsal.run.stage_lines import print_line
 from wsal.run.summary_table import show_summaries
+
+VERBOSE = "--verbose"
+"""Prints the details of each stage; it may stand anywhere after the command."""
 
 
 def launch(command: str, arguments: Sequence[str]) -> None:
@@ -38,7 +42,8 @@ def launch(command: str, arguments: Sequence[str]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Without it Hydra would print errors itself and exit; with it, errors reach the caller.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    prepared = overrides.prepared(arguments)
+    verbose = VERBOSE in arguments
+    prepared = overrides.prepared([word for word in arguments if word != VERBOSE])
     swept = overrides.swept(prepared)
     if not processes.is_leader():  # with torchrun, only one process makes Hydra's folder
         prepared = ["hydra.run.dir=.", "hydra.output_subdir=null", *prepared]
@@ -55,9 +60,9 @@ def launch(command: str, arguments: Sequence[str]) -> None:
             run = from_hydra(config, swept)
             _check_ready(command, run)
             if run.nodes["launcher"] == "torchrun" and processes.count() == 1:
-                processes.launch(work, run.nodes["processes"], command, run.nodes)
+                processes.launch(work, run.nodes["processes"], command, run.nodes, verbose)
             else:
-                _run_and_report(command, run)
+                _run_and_report(command, run, verbose=verbose)
         except BaseException as error:
             if is_sweep():
                 raise  # Hydra's launcher counts failed jobs, and goes on with the others
@@ -73,12 +78,15 @@ def launch(command: str, arguments: Sequence[str]) -> None:
         raise failed[0]
 
 
-def _run_and_report(command: str, run: RunConfig) -> None:
+def _run_and_report(command: str, run: RunConfig, *, verbose: bool) -> None:
     """Run the command; print a line for each stage, and the learning curve at the end."""
+    keep_finished.set(verbose)
+    report_stage = reporter(verbose=verbose)
     show = partial(_write_report, run.run_dir) if run.nodes["report"] else lambda _: None
-    summary = run_command(command, run.run_dir, run.components, run.nodes, stage_lines.report, show)
+    summary = run_command(command, run.run_dir, run.components, run.nodes, report_stage, show)
     if summary:
-        show_summaries([summary])
+        print_line("")
+        show_summaries([summary], by_stage=verbose)
 
 
 def _write_report(run_dir: Path, last: int) -> None:
@@ -87,12 +95,10 @@ def _write_report(run_dir: Path, last: int) -> None:
         from wsal.inspection.run_view import RunView  # noqa: PLC0415  takes a while
         from wsal.report.page import FILE, make_report  # noqa: PLC0415
 
-        stage_lines.print_line(
-            f"report: {make_report(RunView(run_dir, last)).save(run_dir / FILE)}"
-        )
+        print_line(f"report: {make_report(RunView(run_dir, last)).save(run_dir / FILE)}")
     except Exception as error:  # noqa: BLE001  the run is worth more than its report
-        stage_lines.print_line(
-            f"the report was not written ({type(error).__name__}: {error}); the run itself is not "
+        print_line(
+            f"warning: the report was not written ({type(error).__name__}: {error}); the run itself is not "
             f"affected. `wsal report {run_dir}` tries again; report=false leaves it out"
         )
 
@@ -134,11 +140,11 @@ def _explained(error: Exception, arguments: Sequence[str]) -> str:
     return f"{error} in {' '.join(arguments)}"
 
 
-def work(command: str, nodes: dict[str, Any]) -> None:
+def work(command: str, nodes: dict[str, Any], verbose: bool) -> None:  # noqa: FBT001  by position
     """Run the command in one of several processes, with the configuration composed before."""
     install_console_output()
     try:
         run = check(OmegaConf.create(nodes), trusted=nodes["trusted"])
-        _run_and_report(command, run)
+        _run_and_report(command, run, verbose=verbose)
     except BaseException as error:  # noqa: BLE001
         report(error)

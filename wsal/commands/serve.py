@@ -1,4 +1,4 @@
-r"""Serve an exported model over HTTP: POST /predict, and /health, /metrics and /docs.
+r"""Serve an exported model over HTTP: a page to try it on, /predict, /health, /metrics, /docs.
 
   wsal serve runs/shop/exported --port 8000
   curl -d '{"text": "a product title"}' -H 'content-type: application/json' \
@@ -92,7 +92,8 @@ def run(options: argparse.Namespace) -> None:
     host, port = listening.getsockname()[:2]
     sys.stdout.write(
         f"serving {len(exported.labels)} classes with {engine.name} on "
-        f"http://{host}:{port}/predict, described on http://{host}:{port}/docs; "
+        f"http://{host}:{port}/predict\n"
+        f"try it on http://{host}:{port}/, or read http://{host}:{port}/docs; "
         "press Ctrl-C to stop\n"
     )
     sys.stdout.flush()

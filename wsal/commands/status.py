@@ -55,6 +55,8 @@ class Run:
     """Components of the configuration that cannot be built, and why."""
     current: dict[Path, str] = field(default_factory=dict)
     """Artifact that the next command would keep -> done, kept or unchecked."""
+    verdicts: dict[int, str] = field(default_factory=dict)
+    """Round -> the value of each stop rule after it."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +169,8 @@ def _row(run: Run, name: str, number: int) -> Row:
     try:
         done = Artifact.open(path)
         line = stage_lines.LINES[name](done.facts)
+        if name == "assess" and number in run.verdicts:
+            line += f"; stop rules: {run.verdicts[number]}"
         seconds = f"{done.manifest['seconds']:.1f}"
         state, reason = _state(run, name, number, done)
     except UNREADABLE as error:
@@ -223,6 +227,7 @@ def _stopped(run: Run) -> tuple[int, str] | None:
             rules = stop_verdicts(assessed, run.parts["stop"], run.parts["active"].price_per_hour)
         except UNREADABLE:
             return None
+        run.verdicts[len(assessed)] = "; ".join(words for _, words in rules)
         if reasons := [reason for holds, reason in rules if holds]:
             return len(assessed), f"stopped after round {len(assessed)}: {'; '.join(reasons)}"
     exported = folder(run.path, STAGES["export"].writes, 0)

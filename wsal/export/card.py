@@ -5,87 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from wsal.artifacts import Facts
+from wsal.export.card_text import (
+    ANSWERS,
+    CARD,
+    CLASSES_PLOT,
+    CROSS_FITTED,
+    FILES,
+    FORMATS,
+    NEAREST,
+    ONNX,
+    PROBABILITIES_PLOT,
+)
 
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
 MAX_CLASSES = 20  # named in the introduction
-
-CARD = """---
-library_name: transformers
-pipeline_tag: text-classification
-tags: [wsal, product-classification]
----
-
-# Product text classifier, {n_classes} classes
-
-A text encoder with a classification head, {training},
-made with [wsal](https://pypi.org/project/wsal/). The classes are {classes}.
-
-## Use it
-
-```python
-from transformers import pipeline
-
-classify = pipeline("text-classification", ".")  # this folder
-classify("a product title", truncation=True)  # without truncation, long texts fail
-```
-{onnx}
-`wsal predict FOLDER INPUT OUTPUT` labels a table of any size, and `wsal serve FOLDER` answers
-over HTTP. The text is {fields}; at most {max_length} word pieces of it are used.
-
-## Quality
-
-{quality}
-
-## Probabilities and thresholds
-
-{calibration}
-
-## Files
-
-{files}
-
-## Data
-
-| | |
-|---|---|
-| texts in the pool | {n_pool:,} ({n_duplicates:,} duplicates were merged) |
-| rules | {n_rules}, coverage {coverage:.3f} |
-| gold labels used for training | {n_gold:,} |{answers}
-
-`metrics.json` contains the configuration of the training and the digests of its inputs.
-
-## Limits
-
-The model was trained on short product texts of one catalogue: measure it again before you use it
-on other catalogues or languages. It knows only the classes above, and predicts one of them for any
-text, even a meaningless one. Its quality is least certain for classes with few rows in the table.
-"""
-ANSWERS = "\n| answers of a language model used for training | {:,} |"
-CROSS_FITTED = """
-
-There was no test split, so the same texts set the temperature and the thresholds. For the numbers
-above, each fifth of them was therefore evaluated with what the other four fifths set."""
-ONNX = """
-Or without torch, after `pip install onnxruntime tokenizers numpy`, in this folder:
-
-```bash
-python predict_onnx.py "a product title" "another one"
-```
-"""
-FILES = {
-    "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
-    "labels.json": "class names in the order of the logits",
-    "thresholds.json": "for each class, the lowest probability at which to trust it",
-    "metrics.json, parity.json": "quality, and agreement of the formats below with torch",
-}
-FORMATS = {
-    "onnx/model.onnx": "fp32; `input_ids`, `attention_mask` (batch, length) to `logits`",
-    "onnx/model_int8.onnx": "the same in int8",
-    "onnx/model_fp16.onnx": "the same in half precision, for GPUs",
-    "torch/model.pt2": "`torch.export.load(PATH).module()(input_ids, attention_mask)`",
-    "openvino/openvino_model.xml": "for OpenVINO",
-}
 
 
 def model_card(
@@ -98,7 +32,7 @@ def model_card(
     """The card as Markdown, from the contents of metrics.json, thresholds.json and parity.json.
 
     `about` has the labels, the fields of the text, and the counts of texts and rules; `n_answered`
-    where a language model answered texts.
+    where a language model answered texts, and `n_nearest` labelled texts in the folder.
     """
     names = about["labels"]
     return CARD.format(
@@ -110,13 +44,14 @@ def model_card(
         max_length=max_length,
         quality=_quality(metrics, thresholds),
         calibration=_calibration(metrics, thresholds),
-        files=_files(parity),
+        files=_files(parity, about),
         n_pool=about["n_pool"],
         n_duplicates=about["n_duplicates"],
         n_rules=about["n_rules"],
         coverage=about["coverage"],
         n_gold=metrics["n_gold"],
         answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
+        nearest=NEAREST.format(n=n) if (n := about["n_nearest"]) else "",
     )
 
 
@@ -162,6 +97,7 @@ def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
         f"{', '.join(numbers)}.\n\n"
         "| class | precision | recall | F1 | rows | threshold |\n|---|---|---|---|---|---|\n"
         + "\n".join(rows)
+        + CLASSES_PLOT
     )
 
 
@@ -181,7 +117,7 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
         return (
             "There was neither a dev split nor an evaluation sample, so probabilities are not "
             "calibrated, and classes have no thresholds."
-        )
+        ) + _probabilities_plot(metrics)
     return (
         f"The logits are divided by a temperature of {metrics['temperature']:.3f}, which was set "
         f"on {metrics['calibrated_on']}. The division is part of the last layer, so every runtime "
@@ -193,7 +129,13 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
         f"{thresholds['measured_on']} were correct; a class with the threshold *never* does not "
         f"reach that, so do not rely on its predictions. {_at_thresholds(metrics)}"
         + (CROSS_FITTED if metrics["cross_fitted"] else "")
+        + _probabilities_plot(metrics)
     )
+
+
+def _probabilities_plot(metrics: Mapping[str, Any]) -> str:
+    measured_on = metrics["measured_on"]
+    return PROBABILITIES_PLOT.format(measured_on=measured_on) if measured_on else ""
 
 
 def _at_thresholds(metrics: Mapping[str, Any]) -> str:
@@ -204,10 +146,12 @@ def _at_thresholds(metrics: Mapping[str, Any]) -> str:
     return f"{share}, and {reached['precision']:.1%} of these predictions are correct."
 
 
-def _files(parity: Mapping[str, Any]) -> str:
+def _files(parity: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     rows = ["| file | content | same label as torch | largest difference in any logit |"]
     rows += ["|---|---|---|---|"]
     rows += [f"| `{file}` | {content} | | |" for file, content in FILES.items()]
+    if about["n_nearest"]:
+        rows.append("| `nearest/texts.jsonl, embeddings.safetensors` | labelled texts | | |")
     rows += [_format_row(facts) for facts in parity["formats"].values()]
     table = "\n".join(rows)
     return (

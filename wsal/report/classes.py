@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from wsal.evaluation.by_class import by_class
 from wsal.inspection.judged import Judged, judged_texts
 from wsal.inspection.run_view import RunView
-from wsal.report.by_class import by_class
 from wsal.report.exported import read_export
 from wsal.report.section import Section
 from wsal.report.words import shortened

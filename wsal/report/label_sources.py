@@ -8,11 +8,11 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.annotation.answers import is_llm, read_annotations
+from wsal.evaluation.shares import share_of, wilson
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.report.outlook import assessments
 from wsal.report.section import Section
-from wsal.report.shares import share_of, wilson
 from wsal.report.words import METRICS
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES

@@ -2,20 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from wsal.evaluation.metrics import calibration_error
-from wsal.inspection.judged import Judged, judged_texts
+from wsal.evaluation.trust import reliability, risk_coverage
+from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import read_export
 from wsal.report.section import Section
-from wsal.report.shares import shares_of, wilson
 
 if TYPE_CHECKING:
     import altair as alt
 
-BINS = 10  # of equal width
-POINTS = 100  # of the risk-coverage curve, at most
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.5)  # of the texts, in the table
 
 
@@ -25,11 +21,12 @@ def trust_section(view: RunView) -> Section | None:
     if judged is None:
         return None
     export = read_export(view, "metrics.json")
-    bins, curve = reliability(judged), risk_coverage(judged)
+    of_texts = judged.probs, judged.gold, judged.weights
+    bins, curve = reliability(*of_texts), risk_coverage(*of_texts)
     figures = {
         "measured_on": judged.reference.name,
         "n_judged": len(judged.gold),
-        "calibration_error": round(calibration_error(judged.probs, judged.gold, judged.weights), 6),
+        "calibration_error": round(calibration_error(*of_texts), 6),
         "reliability": bins,
         "curve": curve,
         "rows": [_nearest(curve, share) for share in SHARES],
@@ -40,44 +37,6 @@ def trust_section(view: RunView) -> Section | None:
     }
     charts = {"reliability": _reliability_chart(bins), "risk": _risk_chart(curve)}
     return Section("trust", "Probabilities", figures, charts)
-
-
-def reliability(judged: Judged) -> list[dict[str, Any]]:
-    """For each bin of confidence that has texts: their mean confidence, and the share right."""
-    confidence = judged.probs.max(axis=1).astype(np.float64)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    right = shares_of(~judged.wrong, judged.weights, bins, BINS)
-    weight = np.bincount(bins, judged.weights, BINS)
-    total, n = (
-        np.bincount(bins, judged.weights * confidence, BINS),
-        np.bincount(bins, minlength=BINS),
-    )
-    return [
-        {"confidence": round(float(total[b] / weight[b]), 6), "n": int(n[b])} | right.plain(b)
-        for b in np.flatnonzero(n).tolist()
-    ]
-
-
-def risk_coverage(judged: Judged) -> list[dict[str, Any]]:
-    """The share of errors (risk) among the texts whose confidence reaches a threshold.
-
-    One point for each threshold, the highest first, with the share of the texts that reach it
-    (coverage); of many thresholds, an even choice (El-Yaniv & Wiener, 2010).
-    """
-    confidence = judged.probs.max(axis=1).astype(np.float64)
-    order = np.argsort(-confidence, kind="stable")
-    weights, sure = judged.weights[order], confidence[order]
-    total, squares = weights.cumsum(), (weights**2).cumsum()
-    risk = wilson((weights * judged.wrong[order]).cumsum() / total, total**2 / squares)
-    ends = np.flatnonzero(np.append(np.diff(sure) != 0, True))  # texts of equal confidence together
-    if len(ends) > POINTS:
-        wanted = np.linspace(1 / POINTS, 1, POINTS) * total[-1]
-        ends = np.unique(ends[np.searchsorted(total[ends], wanted - 1e-9)])
-    return [
-        {"coverage": round(float(total[i] / total[-1]), 6), "threshold": float(sure[i])}
-        | risk.plain(i)
-        for i in ends.tolist()
-    ]
 
 
 def _nearest(curve: list[dict[str, Any]], share: float) -> dict[str, Any]:

@@ -9,9 +9,11 @@ import numpy as np
 
 from wsal.arrays import Classes, Probs, Weights
 from wsal.artifacts import Artifact, Facts
+from wsal.evaluation.by_class import by_class
 from wsal.evaluation.estimates import accuracy, macro_f1
 from wsal.evaluation.metrics import calibration_error, evaluate
 from wsal.evaluation.sample import Sample
+from wsal.evaluation.trust import reliability, risk_coverage
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame, whole_sample
@@ -95,6 +97,8 @@ def quality(
 ) -> Facts:
     """Metrics of the classifier once its temperature is folded in, of a sample with intervals.
 
+    They include F1 of each class with its interval, reliability, and risk by coverage.
+
     `at_thresholds` says for which share of the texts a class is named, and how many of these are
     right. Where the texts are those that set temperature and thresholds, each fifth of them is
     measured by what the other four set (`cross_fitted`): else they would look better than new ones.
@@ -110,6 +114,12 @@ def quality(
     after = calibrated_probs[sample.sample.rows]
     metrics: dict[str, Any] = {"measured_on": sample.name, "cross_fitted": same}
     metrics |= evaluate(after, sample.gold, sample.weights, labels)
+    of_classes = by_class(sample.gold, after.argmax(axis=1), sample.weights, len(labels))
+    for name, of_class in metrics["classes"].items():
+        f1 = of_classes.f1.plain(labels.index(name))
+        of_class["f1_interval"] = [f1["low"], f1["high"]]
+    metrics["reliability"] = reliability(after, sample.gold, sample.weights)
+    metrics["risk_coverage"] = risk_coverage(after, sample.gold, sample.weights)
     metrics["calibration_error_before"] = calibration_error(
         sample.probs, sample.gold, sample.weights
     )

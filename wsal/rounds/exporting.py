@@ -13,11 +13,14 @@ from tokenizers import Tokenizer
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import predict
+from wsal.classifier.nearest import LabelledTexts
 from wsal.digests import digest_of, file_digest
 from wsal.errors import ParityError
 from wsal.export.base import HARD_INPUTS, ExportContext, ExportSettings
 from wsal.export.calibration import fold_temperature
 from wsal.export.card import SCRIPT, model_card
+from wsal.export.plots import write_plots
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
@@ -48,6 +51,8 @@ class ExportInputs:
     compared_on: str  # what messages call them
     pool_texts: Callable[[Rows], pl.Series]
     """Reads texts of the pool, of which `card` says how many there are."""
+    answered: tuple[Rows, Classes]
+    """The rows of the pool that people labelled for training, and their classes."""
     n_gold: int
     """Gold labels that the classifier was trained on."""
     card: Mapping[str, Any]
@@ -61,7 +66,8 @@ def write_export(
 ) -> Facts:
     """A Hugging Face folder, calibrated, and what `settings.formats` adds.
 
-    Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card. `config.json`
+    Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card and its plots
+    and, with `settings.nearest`, the texts that people labelled. `config.json`
     says under `wsal` which fields make up the text, so that a table is read as the pool was read.
     `model` is changed: its temperature is folded into the last layer.
 
@@ -83,10 +89,13 @@ def write_export(
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
     parity = _formats(model, out, inputs, settings, seed)
     write_json(out / "parity.json", parity)
+    n_nearest = _write_nearest(out, model, inputs) if settings.nearest else 0
+    write_plots(out, metrics)
     about = {
         "labels": labels.names,
         "text_fields": inputs.text_fields,
         "separator": inputs.separator,
+        "n_nearest": n_nearest,
         **inputs.card,
     }
     card = model_card(about, metrics, thresholds, parity, model.encoder.max_length)
@@ -101,6 +110,17 @@ def write_export(
         "n_gold": inputs.n_gold,
         "temperature": round(temperature, 4),
     }
+
+
+def _write_nearest(out: Path, model: Classifier, inputs: ExportInputs) -> int:
+    """Write the texts that people labelled, with embeddings; returns how many there are."""
+    rows, classes = inputs.answered
+    if len(rows):
+        texts = inputs.pool_texts(rows).to_list()
+        _, embeddings = predict(model, texts, "embed labelled texts")
+        names = [inputs.labels.names[c] for c in classes]
+        LabelledTexts(texts, names, embeddings).write(out)
+    return len(rows)
 
 
 def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float) -> str:

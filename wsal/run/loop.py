@@ -31,6 +31,12 @@ Show = Callable[[int], None]
 """Is called with the number of the last round when the run is worth a look."""
 
 
+class Detail(str):
+    """A line that is printed only if details are wanted."""
+
+    __slots__ = ()
+
+
 def run_command(
     command: str,
     run_dir: Path,
@@ -151,7 +157,8 @@ def loop(
         assessments.append(outcomes[-1].artifact.facts)
         price = components["active"].price_per_hour
         verdicts = stop_verdicts(assessments, components["stop"], price)
-        report(f"round {number} stop rules {'; '.join(words for _, words in verdicts)}")
+        words_of_all = "; ".join(words for _, words in verdicts)
+        report(Detail(f"round {number} stop rules {words_of_all}"))
         if reasons := [words for holds, words in verdicts if holds]:
             report(f"stops after round {number}: {'; '.join(reasons)}")
             return number

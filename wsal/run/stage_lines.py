@@ -1,12 +1,11 @@
-"""What a run prints: a line for each stage."""
+"""The facts of each stage in one line, with all details: `wsal status` and `--verbose`."""
 
 from collections.abc import Callable
 
 from wsal.active.money import amount
 from wsal.annotation.answers import set_aside_message
 from wsal.artifacts import Facts
-from wsal.run.pipeline import Outcome
-from wsal.run.vote_report import console, show_rules
+from wsal.run.vote_report import console
 
 METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 UNMEASURED = "no gold labels to measure on"
@@ -221,28 +220,6 @@ LINES: dict[str, Callable[[Facts], str]] = {
     "export": _export,
 }
 """Stage -> its facts in one line."""
-
-
-def show_outcome(outcome: Outcome) -> None:
-    """Print a line: the stage, what it made, how long it took; after `vote`, the vote report."""
-    artifact = outcome.artifact
-    in_round = "rounds" in str(artifact.path)
-    name = f"round {outcome.round} {outcome.stage}" if in_round else outcome.stage
-    if outcome.state == "made":
-        state = f"{artifact.manifest['seconds']:.1f} s"
-    else:
-        state = ": ".join(filter(None, (outcome.state, outcome.note)))
-    print_line(f"{name:<18} {LINES[outcome.stage](artifact.facts)}  ({state})")
-    if outcome.stage == "vote" and outcome.state == "made":
-        show_rules(artifact, n_examples=0, whole=False)
-
-
-def report(outcome: Outcome | str) -> None:
-    """Print what became of a stage, or a line about the loop."""
-    if isinstance(outcome, str):
-        print_line(outcome)
-    else:
-        show_outcome(outcome)
 
 
 def print_line(line: str) -> None:

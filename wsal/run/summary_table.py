@@ -15,10 +15,11 @@ Labels = tuple[int, int, int]
 """Gold labels, texts answered by a language model, and how many earlier rounds had as many."""
 
 
-def show_summaries(summaries: Sequence[Summary]) -> None:
-    """Print learning curves side by side, the time of each stage, bills, how to use the model.
+def show_summaries(summaries: Sequence[Summary], *, by_stage: bool = True) -> None:
+    """Print learning curves side by side, times, bills, and how to use the model.
 
-    `summaries` are what summary.json of each run holds; the model is that of the first run.
+    `summaries` are what summary.json of each run holds; the model is that of the first run. The
+    time of each stage is printed if it is wanted `by_stage`.
     """
     table = Table(title="macro-F1 on held-out gold labels", title_justify="left")
     table.add_column("trained on", min_width=40)
@@ -32,7 +33,8 @@ def show_summaries(summaries: Sequence[Summary]) -> None:
     for summary in summaries:
         seconds = summary["seconds"]
         stages = ", ".join(f"{stage} {spent:.0f}" for stage, spent in seconds.items())
-        print_line(f"{summary['name']}: {sum(seconds.values()):.0f} seconds ({stages})")
+        detail = f" ({stages})" if by_stage else ""
+        print_line(f"{summary['name']}: {sum(seconds.values()):.0f} seconds{detail}")
         for line in (*_quality(summary), *_bill(summary)):
             print_line(line)
     if exported := summaries[0]["exported"]:

@@ -1,4 +1,4 @@
-"""The HTTP server over an exported folder: /predict, /health, /metrics, and its OpenAPI page."""
+"""The HTTP server over an exported folder: a page, /predict, /health, /metrics, OpenAPI."""
 
 import asyncio
 import secrets
@@ -9,32 +9,21 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from wsal import __version__
-from wsal.errors import DataError
 from wsal.serving import predictions
 from wsal.serving.batching import Batcher, QueueFullError
 from wsal.serving.engine import Engine
 from wsal.serving.limiting import BodyLimit
 from wsal.serving.limits import Limits
 from wsal.serving.monitoring import Metrics
-from wsal.serving.predictions import Field as TextField
-from wsal.serving.predictions import Row, row_of, to_predictions
-
-Text = str | dict[str, TextField]
-
-
-class Query(BaseModel):
-    """One text or several; a text is a string, or a mapping of the fields that make it up."""
-
-    model_config = ConfigDict(extra="forbid")
-    text: Text | None = Field(None, examples=["Bosch serie 4 washing machine 8 kg"])
-    texts: list[Text] | None = None
-    top: Annotated[int, Field(ge=1, le=1_000)] = 1
+from wsal.serving.page import add_page
+from wsal.serving.predictions import Row, to_predictions
+from wsal.serving.requests import REFUSALS, Problem, Query, check_json, rows_of
 
 
 class ClassProbability(BaseModel):
@@ -60,26 +49,14 @@ class Answer(BaseModel):
     predictions: list[Prediction]
 
 
-class Problem(BaseModel):
-    """What is wrong: a sentence, or a list of places in the body with what is wrong there."""
-
-    detail: str | list[dict[str, Any]]
-
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body cannot be read"},
-    401: {"model": Problem, "description": "The token is missing or wrong"},
-    408: {"model": Problem, "description": "The body did not arrive in time"},
-    413: {"model": Problem, "description": "Too many bytes, texts or characters"},
-    415: {"model": Problem, "description": "The Content-Type is not JSON"},
-    422: {"model": Problem, "description": "The body is not as described"},
-    503: {"model": Problem, "description": "Too many texts wait; try again after Retry-After"},
-    504: {"model": Problem, "description": "Not answered in time"},
-}
-
-
 def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAPI:
-    """The server; with a `token`, /predict and /metrics require it (`Authorization: Bearer`)."""
+    """The server; with a `token`, all but the page and /health require it.
+
+    It is sent as `Authorization: Bearer TOKEN`; the page asks for it.
+
+    Raises:
+        ConfigError: the folder's labelled texts are damaged.
+    """
     metrics = Metrics()
     exported = engine.exported
 
@@ -118,12 +95,12 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         "/predict",
         response_model=Answer,
         responses=REFUSALS,
-        dependencies=[*authorised, Depends(_check_json)],
+        dependencies=[*authorised, Depends(check_json)],
     )
     async def predict(query: Query) -> Response:
         """Label one text or several."""
         started = time.perf_counter()
-        rows = _rows(query, exported.fields, limits)
+        rows = rows_of(query, exported.fields, limits)
         labelled = []
         if rows:
             probs = await _in_time(app.state.batcher, rows, limits.seconds)
@@ -155,19 +132,8 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         """Counts and times in the format of Prometheus."""
         return Response(metrics.text(app.state.batcher.n_waiting), media_type=metrics.KIND)
 
+    add_page(app, exported, limits, authorised, has_token=bool(token))
     return app
-
-
-def _check_json(request: Request) -> None:
-    """Refuse a body whose Content-Type is not JSON; FastAPI would read it as one string."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        found = f"Content-Type is {kind}" if kind else "the header Content-Type is missing"
-        raise HTTPException(
-            415,
-            f"{found}; send `Content-Type: application/json` (curl -H 'content-type: "
-            "application/json')",
-        )
 
 
 async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndarray:
@@ -177,23 +143,6 @@ async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndar
         raise HTTPException(503, "too many texts wait already", {"Retry-After": "1"}) from error
     except TimeoutError as error:
         raise HTTPException(504, f"not answered within {seconds:g} seconds") from error
-
-
-def _rows(query: Query, fields: tuple[str, ...], limits: Limits) -> list[Row]:
-    """The fields of each text of a request."""
-    if (query.text is None) == (query.texts is None):
-        raise HTTPException(422, "expected either `text` or `texts`")
-    texts = [query.text] if query.text is not None else query.texts or []
-    if len(texts) > limits.texts:
-        raise HTTPException(413, f"found {len(texts)} texts; expected at most {limits.texts}")
-    try:
-        rows = [row_of(text, fields) for text in texts]
-    except DataError as error:
-        raise HTTPException(422, str(error)) from error
-    for number, row in enumerate(rows):
-        if sum(len(value or "") for value in row) > limits.characters:
-            raise HTTPException(413, f"text {number} has more than {limits.characters} characters")
-    return rows
 
 
 def _as_json(prediction: predictions.Prediction) -> dict[str, Any]:

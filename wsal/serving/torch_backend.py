@@ -1,12 +1,15 @@
 """torch: for a GPU, and for a CPU if the folder has no ONNX file."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from wsal.arrays import Embeddings
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.hardware import autocast, device_of, fast_products, uses_bf16
+from wsal.classifier.inference import predict
 from wsal.serving.engine import CPU_TOKENS, GPU_TOKENS, Engine, Run, cores
 from wsal.serving.exported import Exported
 from wsal.settings import EncoderSettings, HardwareSettings
@@ -44,3 +47,14 @@ def _torch_run(exported: Exported, encoder: EncoderSettings, hardware: HardwareS
         return logits
 
     return run
+
+
+def open_embedding(exported: Exported) -> Callable[[Sequence[str]], Embeddings]:
+    """A function from texts to unit embeddings `(texts, dims)`, on the CPU."""
+    encoder = EncoderSettings(str(exported.folder), exported.max_length)
+    classifier = load_classifier(exported.folder, encoder, HardwareSettings(device="cpu"))
+
+    def embed(texts: Sequence[str]) -> Embeddings:
+        return predict(classifier, texts, "embed", advance=lambda _: None)[1]
+
+    return embed

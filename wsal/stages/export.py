@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from wsal import tables
+from wsal.annotation.answers import gold_answers
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
@@ -57,6 +58,7 @@ def export(
         gold=gold,
         compared_on=compared_on,
         pool_texts=pool_texts,
+        answered=gold_answers(pool, earlier_annotations),
         n_gold=classifier.facts.get("n_gold", 0),
         card={
             "n_pool": pool.facts["n_pool"],

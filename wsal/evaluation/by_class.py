@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsal.arrays import Classes, Weights
-from wsal.report.shares import Shares, shares_of
+from wsal.evaluation.shares import Shares, shares_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from wsal.arrays import Classes, Weights
-from wsal.rounds.assessment import LEVEL
+
+LEVEL = 0.9  # of intervals
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""The words of the model card."""
+
+CARD = """---
+library_name: transformers
+pipeline_tag: text-classification
+tags: [wsal, product-classification]
+---
+
+# Product text classifier, {n_classes} classes
+
+A text encoder with a classification head, {training},
+made with [wsal](https://pypi.org/project/wsal/). The classes are {classes}.
+
+## Use it
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", ".")  # this folder
+classify("a product title", truncation=True)  # without truncation, long texts fail
+```
+{onnx}
+`wsal predict FOLDER INPUT OUTPUT` labels a table of any size, and `wsal serve FOLDER` answers
+over HTTP. The text is {fields}; at most {max_length} word pieces of it are used.
+
+## Quality
+
+{quality}
+
+## Probabilities and thresholds
+
+{calibration}
+
+## Files
+
+{files}
+
+## Data
+
+| | |
+|---|---|
+| texts in the pool | {n_pool:,} ({n_duplicates:,} duplicates were merged) |
+| rules | {n_rules}, coverage {coverage:.3f} |
+| gold labels used for training | {n_gold:,} |{answers}
+
+{nearest}`metrics.json` contains the configuration of the training and the digests of its inputs.
+
+## Limits
+
+The model was trained on short product texts of one catalogue: measure it again before you use it
+on other catalogues or languages. It knows only the classes above, and predicts one of them for any
+text, even a meaningless one. Its quality is least certain for classes with few rows in the table.
+"""
+ANSWERS = "\n| answers of a language model used for training | {:,} |"
+CROSS_FITTED = """
+
+There was no test split, so the same texts set the temperature and the thresholds. For the numbers
+above, each fifth of them was therefore evaluated with what the other four fifths set."""
+CLASSES_PLOT = """
+
+![F1 of each class as a point, with its 90% interval as a line: the numbers are in the table above\
+](plots/classes.png)"""
+PROBABILITIES_PLOT = """
+
+![Left: the share of right predictions against their probability, close to the diagonal if the \
+probabilities can be trusted. Right: the share of errors among the texts that are accepted, if \
+only the surest are.](plots/probabilities.png)
+
+Both plots show {measured_on}, with 90% intervals; `metrics.json` has the numbers."""
+NEAREST = """**This folder contains {n:,} texts that people labelled**, in `nearest/`: the page of \
+`wsal serve` shows those that are most like a text. Delete this folder if others may not read them.
+
+"""
+ONNX = """
+Or without torch, after `pip install onnxruntime tokenizers numpy`, in this folder:
+
+```bash
+python predict_onnx.py "a product title" "another one"
+```
+"""
+FILES = {
+    "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
+    "labels.json": "class names in the order of the logits",
+    "thresholds.json": "for each class, the lowest probability at which to trust it",
+    "metrics.json, parity.json": "quality, and agreement of the formats below with torch",
+}
+FORMATS = {
+    "onnx/model.onnx": "fp32; `input_ids`, `attention_mask` (batch, length) to `logits`",
+    "onnx/model_int8.onnx": "the same in int8",
+    "onnx/model_fp16.onnx": "the same in half precision, for GPUs",
+    "torch/model.pt2": "`torch.export.load(PATH).module()(input_ids, attention_mask)`",
+    "openvino/openvino_model.xml": "for OpenVINO",
+}
