@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -73,9 +75,26 @@ def launch(command: str, arguments: Sequence[str]) -> None:
 
 def _run_and_report(command: str, run: RunConfig) -> None:
     """Run the command; print a line for each stage, and the learning curve at the end."""
-    summary = run_command(command, run.run_dir, run.components, run.nodes, stage_lines.report)
+    show = partial(_write_report, run.run_dir) if run.nodes["report"] else lambda _: None
+    summary = run_command(command, run.run_dir, run.components, run.nodes, stage_lines.report, show)
     if summary:
         show_summaries([summary])
+
+
+def _write_report(run_dir: Path, last: int) -> None:
+    """Write the report of a run up to a round. Nothing that fails here ends the run."""
+    try:
+        from wsal.inspection.run_view import RunView  # noqa: PLC0415  takes a while
+        from wsal.report.page import FILE, make_report  # noqa: PLC0415
+
+        stage_lines.print_line(
+            f"report: {make_report(RunView(run_dir, last)).save(run_dir / FILE)}"
+        )
+    except Exception as error:  # noqa: BLE001  the run is worth more than its report
+        stage_lines.print_line(
+            f"the report was not written ({type(error).__name__}: {error}); the run itself is not "
+            f"affected. `wsal report {run_dir}` tries again; report=false leaves it out"
+        )
 
 
 def _check_ready(command: str, run: RunConfig) -> None:

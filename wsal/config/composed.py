@@ -76,7 +76,7 @@ COMPONENTS: dict[str, type] = {
 TEXT_KEYS = ("name", "run_dir", "device", "launcher")
 WHOLE_KEYS = ("seed", "processes", "shard_rows")
 NUMBERS = ("seed", "shard_rows")  # that stages need
-PLAIN_KEYS = (*TEXT_KEYS, *WHOLE_KEYS, "trusted")
+PLAIN_KEYS = (*TEXT_KEYS, *WHOLE_KEYS, "report", "trusted")
 LAUNCHERS = ("local", "torchrun", "ray")
 
 
@@ -216,6 +216,8 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
         elif type(value) is not (str if key in TEXT_KEYS else int):
             kind = "text" if key in TEXT_KEYS else "a whole number"
             problems.append(ConfigError(f"{key} is {value!r}; expected {kind}"))
+    if not isinstance(nodes["report"], bool):
+        problems.append(ConfigError(f"report is {nodes['report']!r}; expected true or false"))
     if problems:
         raise ConfigError.of(problems)
     nodes["trusted"] = listed(nodes["trusted"])

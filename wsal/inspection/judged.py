@@ -28,6 +28,7 @@ class Judged:
     gold: Classes  # (texts,)
     probs: Probs  # (texts, classes)
     weights: Weights  # (texts,): how many texts each stands for
+    frame_probs: Probs  # (frame, classes): of all texts that the sample was drawn from
 
     @property
     def predicted(self) -> Classes:
@@ -53,13 +54,14 @@ def judged_texts(view: RunView) -> Judged | None:
     if reference is None:
         return None
     sample = reference.sample
-    probs = reference.probs(embeddings, classifiers[-1], frame)[sample.rows]
+    frame_probs = reference.probs(embeddings, classifiers[-1], frame)
+    probs = frame_probs[sample.rows]
     rows = frame.rows[sample.rows] if reference.place == "frame" else sample.rows
     split = "pool" if reference.place == "frame" else reference.place
     columns = ["id", "text", "n_copies", "fields"]
     records = tables.take(view.pool.path / f"{split}.parquet", rows, columns)
     weights = sample.weights * sample.n_copies[sample.rows]
-    return Judged(reference, records, sample.gold, probs, weights)
+    return Judged(reference, records, sample.gold, probs, weights, frame_probs)
 
 
 def pool_model(view: RunView) -> Proxy | None:

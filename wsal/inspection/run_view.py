@@ -1,10 +1,11 @@
 """The finished artifacts of a run, opened together to look at it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
@@ -12,6 +13,8 @@ from wsal.rounds.evaluation_frame import Frame, read_frame
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import CONFIG, ROUND_STAGES, STAGES
 from wsal.same_rows import require_rows_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,15 @@ class RunView:
     """A run folder, as it is now. Every artifact but the pool may be missing."""
 
     run_dir: Path
+    last: int | None = None
+    """The last round to look at: later ones may be stale. None: all that are there."""
+    _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, compute: Callable[["RunView"], T]) -> T:
+        """What `compute` returns for this run. It is called only the first time."""
+        if compute not in self._results:
+            self._results[compute] = compute(self)
+        return cast("T", self._results[compute])
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -65,7 +77,7 @@ class RunView:
     def rounds(self) -> tuple[Round, ...]:
         """The rounds that have a query, in order."""
         rounds: list[Round] = []
-        while found := self._artifacts_of(len(rounds) + 1):
+        while len(rounds) != self.last and (found := self._artifacts_of(len(rounds) + 1)):
             rounds.append(Round(len(rounds) + 1, found))
         return tuple(rounds)
 

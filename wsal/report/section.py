@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report; `templates/KEY.html` lays out its figures, and shows nothing else."""
+    """A part of the report; `templates/KEY.html` lays out its figures, and shows nothing else.
+
+    In the template, `figures` are its figures, and `chart("NAME", "what it shows")` puts a chart
+    there. If it has scripts, the page has its figures as JSON, too, in the element with the id
+    `figures-KEY`. When a chart is drawn, its element gets the event `wsal-chart`, with Vega's view
+    as `detail`; this happens again when the page changes between light and dark.
+    """
 
     key: str
     """Name of the template, anchor in the page, and beginning of the names of image files."""

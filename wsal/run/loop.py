@@ -4,6 +4,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,7 +18,7 @@ from wsal.json_files import write_json
 from wsal.rounds.early import early_kept
 from wsal.rounds.migration import migrate
 from wsal.run.checks import check_rounds
-from wsal.run.pipeline import Outcome, disk_errors, follow, round_of, run_stage
+from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
 
@@ -26,6 +27,8 @@ LOCK_SECONDS = 180
 locked this long for a machine that failed, and a leader that lost the others may live this long."""
 Report = Callable[[Outcome | str], None]
 """Receives the outcome of each stage, and lines about the rules that end the loop."""
+Show = Callable[[int], None]
+"""Is called with the number of the last round when the run is worth a look."""
 
 
 def run_command(
@@ -34,6 +37,7 @@ def run_command(
     components: Components,
     nodes: Mapping[str, Any],
     report: Report = lambda _: None,
+    show: Show = lambda _: None,
 ) -> dict[str, Any] | None:
     """Run a stage by name, `active` (the loop) or `run` (everything).
 
@@ -45,6 +49,7 @@ def run_command(
         components: the configuration as objects.
         nodes: the configuration as plain values, for config.json.
         report: is called after each stage.
+        show: is called after each round, at the end, and when people have to answer.
 
     Returns:
         What was written to summary.json, for `active` and `run`; else None.
@@ -64,7 +69,8 @@ def run_command(
                     report(line)
                 write_json(run_dir / CONFIG, nodes)
                 with _page(command, run_dir, components) as say_over:
-                    return _run(command, run_dir, components, nodes["name"], report, say_over)
+                    steps = partial(_run, command, run_dir, components, nodes["name"])
+                    return steps(report, show, say_over)
 
 
 def _page(
@@ -84,6 +90,7 @@ def _run(
     components: Components,
     name: str,
     report: Report,
+    show: Show,
     say_over: Callable[[str], None],
 ) -> dict[str, Any] | None:
     def step(stage: str, number: int = 0) -> Outcome:
@@ -102,10 +109,11 @@ def _run(
     else:
         check_rounds(run_dir, components)
     try:
-        n_rounds = loop(step, components, report)
+        n_rounds = loop(step, components, report, show)
     except WaitingForAnnotations:
         summary = summarise(run_dir, name, components["active"].rounds)
         write_json(run_dir / "summary.json", summary)
+        show(open_round(run_dir))
         raise
     kept = early_kept(run_dir, n_rounds) if keeps_journal(components["annotator"]) else ""
     if kept:
@@ -115,14 +123,20 @@ def _run(
         step("export", n_rounds + 1)
     summary = summarise(run_dir, name, n_rounds)
     write_json(run_dir / "summary.json", summary)
+    show(n_rounds)
     return summary
 
 
-def loop(step: Callable[[str, int], Outcome], components: Components, report: Report) -> int:
+def loop(
+    step: Callable[[str, int], Outcome],
+    components: Components,
+    report: Report,
+    show: Show = lambda _: None,
+) -> int:
     """Round after round, until a rule of `stop` holds or no text is left.
 
-    `step` runs a stage of a round. Returns the number of rounds. Round 1 is the first with gold;
-    round 0 is the weakly trained classifier.
+    `step` runs a stage of a round, and `show` is called between rounds. Returns the number of
+    rounds. Round 1 is the first with gold; round 0 is the weakly trained classifier.
     """
     max_rounds: int = components["active"].rounds
     assessments: list[Facts] = []
@@ -141,6 +155,8 @@ def loop(step: Callable[[str, int], Outcome], components: Components, report: Re
         if reasons := [words for holds, words in verdicts if holds]:
             report(f"stops after round {number}: {'; '.join(reasons)}")
             return number
+        if number < max_rounds:
+            show(number)
     return max_rounds
 
 

@@ -1,0 +1,121 @@
+"""The confusion matrix, similar classes side by side, with the texts of each cell."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsal.inspection.judged import Judged, judged_texts
+from wsal.inspection.run_view import RunView
+from wsal.report.class_order import class_centres, similar_first
+from wsal.report.section import Section
+from wsal.report.words import shortened
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SIDE = 560  # pixels of the matrix, if cells can be that small
+CELL = (9, 36)  # pixels
+MOST_NUMBERS = 30  # classes up to which cells contain their numbers
+MOST_TEXTS = 2_500  # that the page contains
+OF_CELL = (30, 3)  # most texts of a cell with errors, and of one without
+LISTED = 60  # kinds of errors in the list
+SHOWN = 200  # characters of a text
+
+
+def confusion_section(view: RunView) -> Section | None:
+    """The matrix of the judged texts; None where nothing is judged."""
+    judged, names = view.once(judged_texts), view.labels.names
+    if judged is None:
+        return None
+    n = len(names)
+    counts = np.bincount(judged.gold * n + judged.predicted, minlength=n * n).reshape(n, n)
+    order = similar_first(counts, class_centres(view))
+    cells = _cells(judged, counts)
+    figures = {
+        "measured_on": judged.reference.name,
+        "n_judged": len(judged.gold),
+        "n_wrong": int(judged.wrong.sum()),
+        "names": list(names),
+        "order": order.tolist(),
+        "cells": cells,
+        "listed": LISTED,
+        "n_texts_shown": sum(len(cell["texts"]) for cell in cells),
+    }
+    chart = _chart(cells, [names[c] for c in order], names)
+    return Section("confusion", "Confusions", figures, {"matrix": chart}, ("confusion.js",))
+
+
+def _cells(judged: Judged, counts: np.ndarray) -> list[dict[str, Any]]:
+    """The cells that are not empty: errors first, the most frequent first, with their texts."""
+    support = counts.sum(axis=1)
+    places = sorted(np.argwhere(counts).tolist(), key=lambda c: (c[0] == c[1], -counts[*c], c))
+    cells = {
+        (gold, predicted): {
+            "gold": gold,
+            "predicted": predicted,
+            "is_right": gold == predicted,
+            "n": int(counts[gold, predicted]),
+            "share": round(float(counts[gold, predicted] / support[gold]), 4),
+            "texts": [],
+        }
+        for gold, predicted in places
+    }
+    for row in _shown_rows(judged):
+        cell: dict[str, Any] = cells[int(judged.gold[row]), int(judged.predicted[row])]
+        probability = round(float(judged.probs[row].max()), 3)
+        text = shortened(judged.records["text"][int(row)], SHOWN)
+        cell["texts"].append({"text": text, "probability": probability})
+    return list(cells.values())
+
+
+def _shown_rows(judged: Judged) -> np.ndarray:
+    """Rows of the texts that the page contains: some of each cell, the surest first."""
+    confidence = judged.probs.max(axis=1)
+    cell = judged.gold * judged.probs.shape[1] + judged.predicted
+    order = np.lexsort((-confidence, cell))
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(cell[order])) + 1])
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
+    wrong = judged.wrong[order]
+    kept = np.flatnonzero(rank < np.where(wrong, *OF_CELL))
+    first = kept[np.lexsort((rank[kept], ~wrong[kept]))][:MOST_TEXTS]
+    shown: np.ndarray = order[np.sort(first)]
+    return shown
+
+
+def _chart(
+    cells: list[dict[str, Any]], ordered: list[str], names: tuple[str, ...]
+) -> "alt.LayerChart":
+    """A heat map; each cell's datum has the numbers of its classes, for the script."""
+    import altair as alt  # noqa: PLC0415  takes a while
+
+    step = int(np.clip(SIDE / len(names), *CELL))
+    rows = [
+        {"g": cell["gold"], "p": cell["predicted"], "gold": names[cell["gold"]],
+         "predicted": names[cell["predicted"]], "n": cell["n"], "share": cell["share"]}
+        for cell in cells
+    ]  # fmt: skip
+    labels = {"labelFontSize": min(12, max(step - 2, 7)), "labelLimit": 170, "labelOverlap": False}
+    scale = alt.Scale(domain=ordered, paddingInner=0.06 if step > 14 else 0)
+    x = alt.X(
+        "predicted:N",
+        scale=scale,
+        axis=alt.Axis(title="predicted", labelAngle=-60, orient="top", **labels),
+    )
+    y = alt.Y("gold:N", scale=scale, axis=alt.Axis(title="gold class", **labels))
+    colour = alt.Color(
+        "share:Q", title="share of the class", scale=alt.Scale(type="sqrt", domain=[0, 1]),
+        legend=alt.Legend(orient="bottom", format=".0%", gradientLength=200),
+    )  # fmt: skip
+    tooltip = [
+        alt.Tooltip("gold:N", title="gold class"),
+        alt.Tooltip("predicted:N", title="predicted"),
+        alt.Tooltip("n:Q", title="texts", format=","),
+        alt.Tooltip("share:Q", title="share of the class", format=".1%"),
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y, tooltip=tooltip)
+    layers = [base.mark_rect(cornerRadius=2 if step > 14 else 0).encode(color=colour)]
+    if len(names) <= MOST_NUMBERS:
+        for style, test in (("on-pale", "<"), ("on-strong", ">=")):
+            text = base.mark_text(style=style, fontSize=min(12, step // 2 + 2))
+            layers.append(text.transform_filter(f"datum.share {test} 0.4").encode(text="n:Q"))
+    return alt.layer(*layers).properties(width={"step": step}, height={"step": step})
