@@ -39,7 +39,10 @@ def test_where_no_slice_differs_a_false_alarm_is_as_rare_as_the_level_says(kind)
         weights, error = np.ones(n), np.full(n, 0.3 if kind == "many errors" else 0.03)
         if kind == "evaluation sample":  # unsure texts are drawn more often, and weigh less
             stratum = rng.integers(0, 3, n)
-            weights, error = np.array([1.0, 5.0, 30.0])[stratum], np.array([0.3, 0.1, 0.02])[stratum]
+            weights, error = (
+                np.array([1.0, 5.0, 30.0])[stratum],
+                np.array([0.3, 0.1, 0.02])[stratum],
+            )
         found = slices(random_groupings(n, rng), rng.random(n) >= error, weights)
         assert len(found) > 40
         alarms += any(s.is_worse or s.difference_low > 0 for s in found)
@@ -63,7 +66,9 @@ def test_unweighted_intervals_are_exact_at_the_corrected_level():
     right, groupings = rng.random(600) < 0.9, random_groupings(600, rng)
     found = slices(groupings, right, np.ones(600))
     for s in found:
-        exact = binomtest(s.n_texts - s.n_wrong, s.n_texts).proportion_ci(1 - (1 - LEVEL) / len(found))
+        exact = binomtest(s.n_texts - s.n_wrong, s.n_texts).proportion_ci(
+            1 - (1 - LEVEL) / len(found)
+        )
         assert [s.low, s.high] == pytest.approx([exact.low, exact.high], abs=1e-9)
         others = np.setdiff1d(np.arange(600), s.rows)
         assert s.rest == pytest.approx(right[others].mean())
@@ -83,7 +88,9 @@ def test_weights_count_and_unequal_ones_widen_the_interval():
 
 def test_small_groups_and_their_rests_are_left_out():
     group = np.repeat([0, 1], [LEAST - 1, 100])
-    assert slices([Grouping("shop", ("a", "b"), group)], np.ones(len(group)) > 0, np.ones(119)) == []
+    assert (
+        slices([Grouping("shop", ("a", "b"), group)], np.ones(len(group)) > 0, np.ones(119)) == []
+    )
 
 
 def test_values_of_few_texts_are_together_and_missing_ones_have_a_group():

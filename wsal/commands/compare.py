@@ -4,15 +4,21 @@ It prints a table, and writes a page that opens without a network.
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
 
 from wsal.commands.status import REWRITE, json_in
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.run.folders import run_folders
 from wsal.run.stage_lines import print_line
 from wsal.run.summary_table import show_summaries
+from wsal.run.vote_report import console
 
+SIDE_BY_SIDE = 4  # runs whose learning curves fit beside each other; more have a row each
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -57,7 +63,10 @@ def run(options: argparse.Namespace) -> None:
         for folder, name in zip(finished, names, strict=True)
     ]
     try:
-        show_summaries(summaries)
+        if len(summaries) > SIDE_BY_SIDE:
+            _show_rows(summaries)
+        else:
+            show_summaries(summaries)
     except DAMAGED as error:
         raise ConfigError(
             f"damaged: a summary.json of {', '.join(options.run)} is incomplete "
@@ -75,3 +84,22 @@ def run(options: argparse.Namespace) -> None:
     if options.plots:
         written = report.save_plots(options.plots)
         print_line(f"{options.plots}: {len(written)} images")
+
+
+def _show_rows(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Print a row for each run: its labels, the quality of its last classifier, and its time."""
+    table = Table(title="the last classifier of each run, on held-out gold labels",
+                  title_justify="left")  # fmt: skip
+    table.add_column("run", overflow="fold")
+    for name in ("gold labels", "macro-F1", "accuracy", "seconds"):
+        table.add_column(name, justify="right")
+    for summary in summaries:
+        last = summary["rounds"][-1] if summary["rounds"] else {}
+        metrics = (last.get("macro_f1"), last.get("accuracy"))
+        table.add_row(
+            escape(summary["name"]),
+            f"{last.get('n_gold', 0):,}",
+            *("-" if value is None else f"{value:.3f}" for value in metrics),
+            f"{sum(summary['seconds'].values()):.0f}",
+        )
+    console().print(table)

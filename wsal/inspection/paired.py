@@ -133,9 +133,7 @@ def _shared_sample(
         _answers(sample.auxiliary.answers[kept], _named(base.labels, names)),
         sample.auxiliary.confidence[kept],
     )
-    shared = Sample(
-        rows[used], gold[used], sample.stratum[kept], sample.n_copies[kept], auxiliary
-    )
+    shared = Sample(rows[used], gold[used], sample.stratum[kept], sample.n_copies[kept], auxiliary)
     return shared, int(contradicts.sum())
 
 

@@ -9,8 +9,7 @@ from wsal.report.compare_runs import ComparedRun
 from wsal.report.compare_seeds import seeds_section
 from wsal.report.compare_sweep import sweep_section
 from wsal.report.page import Report
-
-FILE = "compare.html"
+from wsal.run.folders import RUNS
 
 
 def compare_report(runs: Sequence[ComparedRun], left_out: Sequence[str] = ()) -> Report:
@@ -28,8 +27,17 @@ def compare_report(runs: Sequence[ComparedRun], left_out: Sequence[str] = ()) ->
         sweep_section(overview),
         costs_section(runs),
     ]
-    if len(runs) <= 3:
-        title = " and ".join(run.name for run in runs)
-    else:
-        title = f"{runs[0].name} and {len(runs) - 1} other runs"
-    return Report(f"{title}, compared", tuple(section for section in sections if section))
+    return Report(_title(runs), tuple(section for section in sections if section))
+
+
+def _title(runs: Sequence[ComparedRun]) -> str:
+    """The names of the runs, or that of their sweep.
+
+    A sweep is a folder with several runs, apart from the folder of all runs.
+    """
+    if len(runs) <= 2:
+        return f"{' and '.join(run.name for run in runs)}, compared"
+    folders = {run.view.run_dir.parent for run in runs} - {RUNS}
+    if len(folders) == 1:
+        return f"{folders.pop().name}: {len(runs)} runs compared"
+    return f"{runs[0].name} and {len(runs) - 1} other runs, compared"

@@ -102,7 +102,7 @@ def _curves(
     name = METRICS[metric]
     x = alt.X(f"{by}:Q", title="money spent" if by == "cost" else by, scale=alt.Scale(nice=False))
     y = alt.Y("value:Q", title=name, scale=alt.Scale(zero=False))
-    legend = alt.Legend(orient="bottom", columns=3, labelLimit=320, title=None, symbolOpacity=1)
+    legend = alt.Legend(orient="bottom", columns=2, labelLimit=190, title=None, symbolOpacity=1)
     color = alt.Color("of:N", sort=names, legend=legend)
     picked = alt.selection_point(fields=["of"], bind="legend", name="picked")
     tooltip = [

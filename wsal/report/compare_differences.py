@@ -35,9 +35,7 @@ def against_first(runs: Sequence[ComparedRun]) -> list[Against]:
     first, *others = runs
     if first.measured is None:
         return []
-    return [
-        Against(run, pair(first.measured, run.measured)) for run in others if run.measured
-    ]
+    return [Against(run, pair(first.measured, run.measured)) for run in others if run.measured]
 
 
 def differences_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) -> Section:
@@ -111,7 +109,7 @@ def classes_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) ->
         "n_rows": len(rows),
         "n_clear": sum(map(_is_clear, rows)),
         "several": len(pairs) > 1,
-        "rows": [row | {"clear": _is_clear(row)} for row in rows[:CLASSES_SHOWN]],
+        "rows": [row | {"is_clear": _is_clear(row)} for row in rows[:CLASSES_SHOWN]],
     }
     chart = _heat_map(rows) if len(pairs) > 1 else _class_chart(rows[:CLASSES_SHOWN])
     return Section("compare_classes", "Classes", figures, {"f1": chart})
@@ -166,7 +164,8 @@ def _heat_map(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
     import altair as alt  # noqa: PLC0415  takes a while
 
     values = [
-        {key: row[key] for key in ("run", "class", "n")} | {"difference": row["difference"]["value"]}
+        {key: row[key] for key in ("run", "class", "n")}
+        | {"difference": row["difference"]["value"]}
         for row in rows
     ]
     most = max(abs(value["difference"]) for value in values) or 1.0

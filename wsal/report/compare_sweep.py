@@ -30,7 +30,9 @@ def sweep_section(overview: Section) -> Section | None:
         return None
     columns = {key: [row["settings"][key] for row in rows] for key in settings}
     for key, name in RESULTS.items():
-        values = [row[key] if "minutes" in key or key == "money" else row[key]["value"] for row in rows]
+        values = [
+            row[key] if "minutes" in key or key == "money" else row[key]["value"] for row in rows
+        ]
         if None not in values and len(set(values)) > 1:
             columns[name] = values
     axes = [_axis(name, values) for name, values in columns.items()]
@@ -46,7 +48,9 @@ def sweep_section(overview: Section) -> Section | None:
         "n_runs": len(rows),
         "settings_left_out": figures["settings"][MOST_SETTINGS:],
     }
-    return Section("compare_sweep", "Settings and results", shown, {"parallel": _chart(axes, lines)})
+    return Section(
+        "compare_sweep", "Settings and results", shown, {"parallel": _chart(axes, lines)}
+    )
 
 
 def _axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
@@ -56,14 +60,18 @@ def _axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
         low, high = min(values), max(values)
         span = (high - low) or 1
         at = [(value - low) / span for value in values]
-        shown = sorted(distinct) if len(distinct) <= MOST_TICKS // 2 else [low, (low + high) / 2, high]
+        shown = (
+            sorted(distinct) if len(distinct) <= MOST_TICKS // 2 else [low, (low + high) / 2, high]
+        )
         ticks = [{"at": (value - low) / span, "value": _words(value)} for value in shown]
     else:
         names = sorted(distinct, key=str)
         step = max(len(names) - 1, 1)
         at = [names.index(value) / step for value in values]
         every = -(-len(names) // MOST_TICKS)
-        ticks = [{"at": n / step, "value": _words(v)} for n, v in enumerate(names) if n % every == 0]
+        ticks = [
+            {"at": n / step, "value": _words(v)} for n, v in enumerate(names) if n % every == 0
+        ]
     return {"name": name, "at": at, "ticks": ticks}
 
 
@@ -85,9 +93,11 @@ def _chart(axes: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> "
               axis=alt.Axis(labelAngle=0, orient="top", grid=True, labelLimit=160),
               scale=alt.Scale(type="point", padding=0.5))  # fmt: skip
     y = alt.Y("at:Q", axis=None, scale=alt.Scale(domain=[-0.04, 1.04], nice=False))
-    hovered = alt.selection_point(fields=["run"], on="pointerover", clear="pointerout", name="hovered")
-    color = alt.Color("macro-F1:Q", scale=alt.Scale(range=["#e0a33e", "#5b8db8", "#22397a"]),
-                      legend=alt.Legend(orient="bottom", format=".2f", gradientLength=240))  # fmt: skip
+    hovered = alt.selection_point(
+        fields=["run"], on="pointerover", clear="pointerout", name="hovered"
+    )
+    color = alt.Color("macro-F1:Q", scale=alt.Scale(type="linear", range=["#e0a33e", "#3f86c0"], interpolate="lab"),
+                      legend=alt.Legend(orient="bottom", type="gradient", format=".2f", gradientLength=240))  # fmt: skip
     base = alt.Chart(alt.Data(values=list(lines))).encode(
         x=x,
         y=y,

@@ -98,7 +98,10 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
         for number, row in enumerate(rows)
     ]
     place = alt.Y("slice:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=260))
-    across = {"title": "accuracy, difference from all other texts", "axis": alt.Axis(format="+.0%", tickCount=8)}
+    across = {
+        "title": "accuracy, difference from all other texts",
+        "axis": alt.Axis(format="+.0%", tickCount=8),
+    }
     kind = alt.Color(
         "is:N",
         title=None,
