@@ -118,9 +118,9 @@ def test_differences_by_class_are_those_of_scikit_learn(two):
         assert f1 == pytest.approx(expected)
     assert (found.low < found.difference).all()
     assert (found.difference < found.high).all()
-    right = [run.probs.argmax(axis=1) == 1 for run in two]
-    is_it = gold == 1
-    assert found.gained[1] == ((right[1] == is_it) & (right[0] != is_it)).sum()
+    right = [run.probs.argmax(axis=1) == gold for run in two]
+    assert found.gained[1] == (right[1] & ~right[0] & (gold == 1)).sum()
+    assert found.lost[2] == (right[0] & ~right[1] & (gold == 2)).sum()
 
 
 def test_equal_classifiers_hardly_ever_differ_clearly_in_a_class():

@@ -18,8 +18,8 @@ class ClassDifferences:
     n_gold: np.ndarray  # (classes,)
     first: np.ndarray  # (classes,): F1
     second: np.ndarray
-    gained: np.ndarray  # (classes,): texts that only the second is right about
-    lost: np.ndarray  # (classes,): texts that only the first is right about
+    gained: np.ndarray  # (classes,): texts of the class that only the second predicts rightly
+    lost: np.ndarray  # (classes,): texts of the class that only the first predicts rightly
     low: np.ndarray  # (classes,): of the difference in F1; NaN if too few texts differ
     high: np.ndarray
 
@@ -56,15 +56,16 @@ def class_differences(pair: Pair, level: float, rng: np.random.Generator) -> Cla
     drawn = [_f1(p, sample.gold, counts, n) for p in predicted]
     error = (drawn[1] - drawn[0]).std(axis=0)
     first, second = (_f1(p, sample.gold, weights[None], n)[0] for p in predicted)
-    gained, lost = ((right[i] & ~right[1 - i]).sum(axis=0) for i in (1, 0))
     n_gold = np.bincount(sample.gold, minlength=n)
-    telling = np.minimum(gained + lost, n_gold)
+    telling = np.minimum((right[0] != right[1]).sum(axis=0), n_gold)
     enough = telling >= LEAST_TELLING
     radius = np.where(enough, stdtrit(np.maximum(telling - 1, 1), 0.5 + level / 2), np.nan) * error
     here = np.zeros(n, bool)
     here[np.concatenate([sample.gold, *predicted])] = True
     first, second = (np.where(here, f1, np.nan) for f1 in (first, second))
     low, high = second - first - radius, second - first + radius
+    hits = [p == sample.gold for p in predicted]
+    gained, lost = (np.bincount(sample.gold[hits[i] & ~hits[1 - i]], minlength=n) for i in (1, 0))
     clipped = (np.clip(low, -1, 1), np.clip(high, -1, 1))
     return ClassDifferences(n_gold, first, second, gained, lost, *clipped)
 

@@ -9,18 +9,17 @@ import polars as pl
 
 from wsal import tables
 from wsal.arrays import Classes, Probs, Rows
-from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
+from wsal.evaluation.estimates import Estimate, gain
 from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.labels import LabelSet
-from wsal.rounds.assessment import LEVEL
+from wsal.rounds.assessment import LEVEL, METRICS, Metric
 from wsal.rounds.evaluation_frame import Frame, Reference
 from wsal.seeding import rng
 
 LEAST = 30  # texts with gold that two runs must share to be measured on the same
-Metric = Literal["accuracy", "macro_f1"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,9 @@ class Measured:
     def estimates(self) -> dict[Metric, Estimate]:
         """Both metrics, as the stage `assess` has them."""
         sample = self.reference.sample
-        metrics = {"accuracy": accuracy, "macro_f1": macro_f1}
         return {
             name: estimate(sample, self.probs, rng(self.seed, "assess", name), LEVEL)
-            for name, estimate in metrics.items()  # type: ignore[misc]
+            for name, estimate in METRICS.items()
         }
 
 
@@ -103,10 +101,10 @@ def pair(first: Measured, second: Measured) -> Pair | None:
     sample, n_contradicting = _shared_sample(base, other, kept, there, names)
     if sample is None:
         return None
-    probs = [_on(base, kept, names), _on(other, there, names)]
-    if order[0] is second:
-        probs.reverse()
-    return Pair(LabelSet(names), base.reference.place, sample, *probs, n_contradicting)
+    before, after = _on(base, kept, names), _on(other, there, names)
+    if base is second:
+        before, after = after, before
+    return Pair(LabelSet(names), base.reference.place, sample, before, after, n_contradicting)
 
 
 def _shared_sample(

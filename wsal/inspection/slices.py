@@ -91,13 +91,23 @@ def slices(
     for grouping in groupings:
         for number, value in enumerate(grouping.values):
             if used[position]:
-                numbers = (*own[:, position], other[0][position], difference[position],
-                           max(low[position], -1), min(high[position], 1))  # fmt: skip
+                share, least, most = own[:, position].tolist()
                 n, n_right = inside[:2, position].astype(int).tolist()
-                rows = np.flatnonzero(grouping.group == number)
-                found.append(
-                    Slice(grouping.by, value, n, n - n_right, *map(float, numbers), rows=rows)
+                of_slice = Slice(
+                    by=grouping.by,
+                    value=value,
+                    n_texts=n,
+                    n_wrong=n - n_right,
+                    accuracy=share,
+                    low=least,
+                    high=most,
+                    rest=float(other[0][position]),
+                    difference=float(difference[position]),
+                    difference_low=float(max(low[position], -1)),
+                    difference_high=float(min(high[position], 1)),
+                    rows=np.flatnonzero(grouping.group == number),
                 )
+                found.append(of_slice)
             position += 1
     return sorted(found, key=lambda s: (s.difference_high, s.difference))
 

@@ -12,8 +12,8 @@ ABSENT = "–"
 def varied(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Each setting in which some of the configurations differ, with its value in each.
 
-    A component goes by the name of its class, and rules by their number. A component's own settings are listed only where they differ
-    between runs with the same component.
+    A component goes by the name of its class, and rules by their number. A component's own settings
+    are listed only where they differ between runs with the same component.
 
     >>> margin = {"seed": 0, "strategy": {"_target_": "x.Margin"}}
     >>> dbal = {"seed": 0, "strategy": {"_target_": "x.Dbal", "clusters": 3}}

@@ -32,20 +32,21 @@ def curves_section(runs: Sequence[ComparedRun]) -> Section:
     places = {r.name: r.rounds[-1]["measured_on"] if r.rounds else None for r in runs}
     has_llm = any(of_round.get("n_answered") for run in runs for of_round in run.rounds)
     has_money = any(run.summary["bill"]["total"] for run in runs if "bill" in run.summary)
+    coloured = _coloured(runs, points)
     figures = {
         "points": points,
         "has_money": has_money,
         "has_llm": has_llm,
         "measured_on": places,
         "same_place": len(set(places.values())) == 1,
-        "coloured": _coloured(runs, points),
+        "coloured": coloured,
     }
     charts = {}
     if points:
-        of = {metric: _curves(points, metric, figures["coloured"]) for metric in METRICS}
+        of = {metric: _curves(points, metric, coloured) for metric in METRICS}
         charts = {metric.replace("_", "-"): chart for metric, chart in of.items()}
         if has_money:
-            charts["cost"] = _curves(points, "macro_f1", figures["coloured"], by="cost")
+            charts["cost"] = _curves(points, "macro_f1", coloured, by="cost")
     return Section("compare_curves", "Learning curves", figures, charts)
 
 
@@ -137,15 +138,16 @@ def _seconds_chart(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
     ]
     stages = [stage for stage in STAGES if any(value["stage"] == stage for value in values)]
     legend = alt.Legend(orient="bottom", columns=7, title=None)
+    color = alt.Color("stage:N", sort=stages, legend=legend, scale=alt.Scale(scheme="tableau20"))
     return (
         alt.Chart(alt.Data(values=values))
         .mark_bar(cornerRadiusEnd=0)
         .encode(
             x=alt.X("seconds:Q", stack="zero", title="seconds of the machine"),
             y=alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelLimit=300)),
-            color=alt.Color("stage:N", sort=stages, legend=legend),
+            color=color,
             order="order:Q",
             tooltip=["run:N", "stage:N", alt.Tooltip("seconds:Q", format=",.1f")],
         )
-        .properties(width="container", height=alt.Step(26))
+        .properties(width="container", height=26 * len(rows))
     )

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.special import ndtri
 
 from wsal.inspection.class_differences import class_differences
-from wsal.inspection.paired import LEAST, Metric, Pair, pair
+from wsal.inspection.paired import LEAST, Measured, Pair, pair
 from wsal.report.compare_runs import ComparedRun
 from wsal.report.section import Section
 from wsal.report.words import METRICS
-from wsal.rounds.assessment import LEVEL
+from wsal.rounds.assessment import LEVEL, Metric
 from wsal.seeding import rng
 
 if TYPE_CHECKING:
@@ -26,22 +26,29 @@ CLASSES_SHOWN = 40
 class Against:
     """A run, compared with the first one; without a pair, they share too few texts."""
 
-    run: ComparedRun
+    run: str
+    first: Measured
+    second: Measured
     pair: Pair | None
 
 
 def against_first(runs: Sequence[ComparedRun]) -> list[Against]:
     """Every run but the first that something measures, if something measures the first."""
     first, *others = runs
-    if first.measured is None:
+    base = first.measured
+    if base is None:
         return []
-    return [Against(run, pair(first.measured, run.measured)) for run in others if run.measured]
+    return [
+        Against(run.name, base, run.measured, pair(base, run.measured))
+        for run in others
+        if run.measured
+    ]
 
 
 def differences_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) -> Section:
     """Differences in both metrics from the first run, paired where texts are shared."""
     level = 1 - (1 - LEVEL) / max(len(compared), 1)
-    rows = [_row(runs[0], against, level) for against in compared]
+    rows = [_row(against, level) for against in compared]
     figures = {
         "first": runs[0].name,
         "n_runs": len(runs),
@@ -58,10 +65,10 @@ def differences_section(runs: Sequence[ComparedRun], compared: Sequence[Against]
     return Section("compare_differences", "Differences", figures, charts)
 
 
-def _row(first: ComparedRun, against: Against, level: float) -> dict[str, Any]:
+def _row(against: Against, level: float) -> dict[str, Any]:
     """The differences of a run, as plain values, with intervals that hold together."""
     z, both = float(ndtri(0.5 + level / 2)), against.pair
-    row: dict[str, Any] = {"run": against.run.name, "paired": both is not None}
+    row: dict[str, Any] = {"run": against.run, "paired": both is not None}
     if both:
         row |= {"n": both.n_texts, "on": PLACES[both.place], "contradicting": both.n_contradicting}
     metrics: tuple[Metric, ...] = ("macro_f1", "accuracy")
@@ -70,8 +77,7 @@ def _row(first: ComparedRun, against: Against, level: float) -> dict[str, Any]:
             estimate = both.difference(metric)
             value, variance = estimate.value, estimate.variance
         else:
-            assert first.measured and against.run.measured  # noqa: S101  see against_first
-            before, after = (m.estimates[metric] for m in (first.measured, against.run.measured))
+            before, after = (run.estimates[metric] for run in (against.first, against.second))
             value, variance = after.value - before.value, before.variance + after.variance
         radius = z * float(np.sqrt(variance))
         row[metric] = _interval(value, max(value - radius, -1), min(value + radius, 1))
@@ -80,12 +86,12 @@ def _row(first: ComparedRun, against: Against, level: float) -> dict[str, Any]:
 
 def classes_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) -> Section | None:
     """Differences in F1 of each class; None where no run shares texts with the first."""
-    pairs = [(a.run.name, a.pair) for a in compared if a.pair]
+    pairs = [(a.run, a.pair) for a in compared if a.pair]
     if not pairs:
         return None
     n_intervals = sum(len(both.labels) for _, both in pairs)
     level = 1 - (1 - LEVEL) / n_intervals
-    rows = []
+    rows = list[dict[str, Any]]()
     for name, both in pairs:
         found = class_differences(both, level, rng(0, "compare", "classes"))
         rows += [
@@ -100,7 +106,7 @@ def classes_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) ->
                 "lost": int(found.lost[c]),
             }
             for c, label in enumerate(both.labels.names)
-            if not np.isnan(found.first[c])
+            if abs(found.difference[c]) > 0  # nor NaN
         ]
     rows.sort(key=lambda r: (not _is_clear(r), -abs(r["difference"]["value"]), r["class"]))
     figures = {
@@ -111,6 +117,8 @@ def classes_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) ->
         "several": len(pairs) > 1,
         "rows": [row | {"is_clear": _is_clear(row)} for row in rows[:CLASSES_SHOWN]],
     }
+    if not rows:
+        return Section("compare_classes", "Classes", figures)
     chart = _heat_map(rows) if len(pairs) > 1 else _class_chart(rows[:CLASSES_SHOWN])
     return Section("compare_classes", "Classes", figures, {"f1": chart})
 
@@ -156,7 +164,7 @@ def _intervals(points: Sequence[dict[str, Any]], title: str) -> "alt.LayerChart"
         zero,
         base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2="high:Q"),
         base.mark_point(opacity=1).encode(x="value:Q"),
-    ).properties(width="container", height=alt.Step(24))
+    ).properties(width="container", height=24 * len(values))
 
 
 def _heat_map(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
@@ -179,5 +187,5 @@ def _heat_map(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
             color=alt.Color("difference:Q", scale=scale, legend=alt.Legend(format="+.2f")),
             tooltip=["run:N", "class:N", alt.Tooltip("difference:Q", format="+.3f"), "n:Q"],
         )
-        .properties(width="container", height=alt.Step(18))
+        .properties(width="container", height=18 * len({value["class"] for value in values}))
     )

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wsal.report.section import Section
+from wsal.report.words import METRICS
 
 if TYPE_CHECKING:
     import altair as alt
 
 LEAST_RUNS, MOST_SETTINGS, MOST_TICKS = 3, 8, 8
+LEAST_GAP = 0.06  # of an axis, between two ticks
 RESULTS = {
     "macro_f1": "macro-F1",
     "accuracy": "accuracy",
@@ -30,9 +32,7 @@ def sweep_section(overview: Section) -> Section | None:
         return None
     columns = {key: [row["settings"][key] for row in rows] for key in settings}
     for key, name in RESULTS.items():
-        values = [
-            row[key] if "minutes" in key or key == "money" else row[key]["value"] for row in rows
-        ]
+        values = [row[key]["value"] if key in METRICS else row[key] for row in rows]
         if None not in values and len(set(values)) > 1:
             columns[name] = values
     axes = [_axis(name, values) for name, values in columns.items()]
@@ -60,10 +60,12 @@ def _axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
         low, high = min(values), max(values)
         span = (high - low) or 1
         at = [(value - low) / span for value in values]
-        shown = (
-            sorted(distinct) if len(distinct) <= MOST_TICKS // 2 else [low, (low + high) / 2, high]
-        )
-        ticks = [{"at": (value - low) / span, "value": _words(value)} for value in shown]
+        few = len(distinct) <= MOST_TICKS // 2
+        ticks = list[dict[str, Any]]()
+        for value in sorted(distinct) if few else [low, (low + high) / 2, high]:
+            place = (value - low) / span
+            if not ticks or place - ticks[-1]["at"] >= LEAST_GAP:
+                ticks.append({"at": place, "value": _words(value)})
     else:
         names = sorted(distinct, key=str)
         step = max(len(names) - 1, 1)
@@ -96,19 +98,20 @@ def _chart(axes: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> "
     hovered = alt.selection_point(
         fields=["run"], on="pointerover", clear="pointerout", name="hovered"
     )
-    color = alt.Color("macro-F1:Q", scale=alt.Scale(type="linear", range=["#e0a33e", "#3f86c0"], interpolate="lab"),
-                      legend=alt.Legend(orient="bottom", type="gradient", format=".2f", gradientLength=240))  # fmt: skip
+    scale = alt.Scale(type="linear", range=["#e0a33e", "#3f86c0"], interpolate="lab")
+    gradient = alt.Legend(orient="bottom", type="gradient", format=".2f", gradientLength=240)
     base = alt.Chart(alt.Data(values=list(lines))).encode(
         x=x,
         y=y,
         detail="run:N",
-        color=color,
         tooltip=["run:N", "axis:N", "value:N", alt.Tooltip("macro-F1:Q", format=".3f")],
         opacity=alt.when(hovered).then(alt.value(0.85)).otherwise(alt.value(0.1)),
     )
     labels = alt.Chart(alt.Data(values=ticks)).encode(x=x, y=y, text="value:N")
     return alt.layer(
-        base.mark_line(strokeWidth=2, strokeJoin="round").add_params(hovered),
-        base.mark_point(size=45),
-        labels.mark_text(align="left", dx=7, dy=-1, style="note"),
+        base.mark_line(strokeWidth=2, strokeJoin="round")
+        .encode(color=alt.Color("macro-F1:Q", scale=scale, legend=gradient))
+        .add_params(hovered),
+        base.mark_point(size=45).encode(color=alt.Color("macro-F1:Q", scale=scale, legend=None)),
+        labels.mark_text(align="left", dx=6, dy=-9, style="note"),
     ).properties(width="container", height=340)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import altair as alt
 
 SHOWN, IN_CHART, EXAMPLES = 20, 12, 4
-FIT: Any = {"type": "fit-x", "contains": "padding"}
 
 
 def slices_section(view: RunView) -> Section | None:
@@ -122,4 +121,4 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
         zero,
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", **across), x2="high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(x="value:Q"),
-    ).properties(width="container", height=alt.Step(24), autosize=FIT)
+    ).properties(width="container", height=24 * len(points))
