@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 MOST_BANDS, MOST_COLOURS = 4, 10
+SHORT = 24  # characters of a name that leave room for another one beside it
 OTHERS = "other runs"
 
 
@@ -103,7 +104,8 @@ def _curves(
     name = METRICS[metric]
     x = alt.X(f"{by}:Q", title="money spent" if by == "cost" else by, scale=alt.Scale(nice=False))
     y = alt.Y("value:Q", title=name, scale=alt.Scale(zero=False))
-    legend = alt.Legend(orient="bottom", columns=2, labelLimit=190, title=None, symbolOpacity=1)
+    columns = 2 if max(map(len, names)) <= SHORT else 1
+    legend = alt.Legend(orient="bottom", columns=columns, labelLimit=380, title=None)
     color = alt.Color("of:N", sort=names, legend=legend)
     picked = alt.selection_point(fields=["of"], bind="legend", name="picked")
     tooltip = [
@@ -137,7 +139,7 @@ def _seconds_chart(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
         for stage, seconds in row["seconds"].items()
     ]
     stages = [stage for stage in STAGES if any(value["stage"] == stage for value in values)]
-    legend = alt.Legend(orient="bottom", columns=7, title=None)
+    legend = alt.Legend(orient="bottom", columns=5, title=None)
     color = alt.Color("stage:N", sort=stages, legend=legend, scale=alt.Scale(scheme="tableau20"))
     return (
         alt.Chart(alt.Data(values=values))

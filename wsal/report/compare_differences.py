@@ -151,7 +151,7 @@ def _intervals(points: Sequence[dict[str, Any]], title: str) -> "alt.LayerChart"
     values = [point | {"order": number} for number, point in enumerate(points)]
     order = alt.SortField("order")
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=300))
-    x = {"title": title, "axis": alt.Axis(format="+.3~f", tickCount=7)}
+    x = {"title": title, "axis": alt.Axis(format="+.3~f", tickCount=5, labelOverlap=True)}
     tooltip = [
         alt.Tooltip("name:N", title=" "),
         *(alt.Tooltip(f"{key}:Q", title=words, format="+.3f")

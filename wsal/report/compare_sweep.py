@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 LEAST_RUNS, MOST_SETTINGS, MOST_TICKS = 3, 8, 8
+AXIS_WIDTH = 150  # pixels
 LEAST_GAP = 0.06  # of an axis, between two ticks
 RESULTS = {
     "macro_f1": "macro-F1",
@@ -112,6 +113,6 @@ def _chart(axes: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> "
         base.mark_line(strokeWidth=2, strokeJoin="round")
         .encode(color=alt.Color("macro-F1:Q", scale=scale, legend=gradient))
         .add_params(hovered),
-        base.mark_point(size=45).encode(color=alt.Color("macro-F1:Q", scale=scale, legend=None)),
+        base.mark_point(size=40, color="#8d8d8d"),
         labels.mark_text(align="left", dx=6, dy=-9, style="note"),
-    ).properties(width="container", height=340)
+    ).properties(width=max(640, AXIS_WIDTH * len(names)), height=340)
