@@ -145,17 +145,11 @@ def write_rounds(run_dir, pool, gold, splits, names, inputs, rng):
                 first_query=queries[0], classifiers=classifiers[1:],
                 annotations=annotations, seed=0,
             ))  # fmt: skip
-    with create(run_dir / "exported", {}, {**inputs, "classifier": classifiers[-1].digest}) as (
-        work,
-        _,
-    ):
-        levels = {
-            name: {"threshold": 0.5 + c / 2 / k, "precision": 0.95, "n": 9}
-            for c, name in enumerate(names[1:])
-        }
-        write_json(
-            work / "thresholds.json", {"precision": 0.95, "measured_on": "dev", "classes": levels}
-        )
+    made_from = {**inputs, "classifier": classifiers[-1].digest}
+    with create(run_dir / "exported", {}, made_from) as (work, _):
+        levels = {name: {"threshold": 0.5 + c / 2 / k} for c, name in enumerate(names[1:])}
+        thresholds = {"precision": 0.95, "measured_on": "the dev split", "classes": levels}
+        write_json(work / "thresholds.json", thresholds)
     active, stop = {"rounds": ROUNDS, "price_per_hour": 30.0}, {"metric": "macro_f1", "target": 0.9}
     config = {"name": run_dir.name, "seed": 0, "active": active, "stop": stop, "rules": {}}
     write_json(run_dir / "config.json", config)
