@@ -10,7 +10,7 @@ from wsal.errors import MissingArtifactError
 from wsal.inspection.paired import Measured, measured
 from wsal.inspection.run_view import RunView
 from wsal.inspection.varied import is_seed, varied
-from wsal.report.headline import test_quality
+from wsal.report import headline
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ComparedRun:
     def test(self) -> dict[str, Any] | None:
         """Both metrics of the newest classifier on the test split, with 90% intervals, or None."""
         try:
-            return self.view.once(test_quality)
+            return self.view.once(headline.test_quality)
         except MissingArtifactError:
             return None
 
