@@ -20,7 +20,7 @@ COMMANDS = {
     "review": ("[RUN]", "List the answers that look wrong"),
     "llm plan": ("[RUN]", "Show what a language model would be sent, and the price"),
     "llm log": ("[RUN]", "Show what a language model was sent, and what it cost"),
-    "compare": ("RUN [RUN ...]", "Show the learning curves of several runs side by side"),
+    "compare": ("RUN [RUN ...]", "Compare runs: a table, and a page with intervals"),
     "estimate": ("INPUT", "Estimate the hours, cost and disk of a large job"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
     "serve": ("MODEL", "Serve a model over HTTP"),

@@ -15,6 +15,7 @@ from wsal.report.headline import headline_section
 from wsal.report.label_sources import sources_section
 from wsal.report.rendering import render
 from wsal.report.section import Section
+from wsal.report.slices import slices_section
 from wsal.report.theme import theme
 from wsal.report.trust import trust_section
 from wsal.run.folders import run_folder
@@ -25,6 +26,7 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     sources_section,
     classes_section,
     confusion_section,
+    slices_section,
     trust_section,
     about_section,
 )

@@ -31,6 +31,21 @@ def run_folder(name: str) -> Path:
     raise UnknownNameError("run", name, names)
 
 
+def run_folders(name: str) -> list[Path]:
+    """The folder of the run with this name or path; for the folder of a sweep, those of its jobs.
+
+    Raises:
+        MissingArtifactError: the name is empty, and there are no runs or several.
+        UnknownNameError: there is neither a run nor a sweep of this name.
+    """
+    path = name.removeprefix("name=").removeprefix("run_dir=")
+    for folder in (Path(path), RUNS / path) if path and "\0" not in path else ():
+        jobs = sorted(config.parent for config in folder.glob(f"*/{CONFIG}"))
+        if jobs and not (folder / CONFIG).is_file():
+            return jobs
+    return [run_folder(name)]
+
+
 def known_runs() -> list[str]:
     """The names of all runs below `runs/`, including the jobs of sweeps."""
     folders = {path.parent for path in RUNS.rglob(CONFIG)} - {RUNS}
