@@ -98,8 +98,8 @@ def _write_report(run_dir: Path, last: int) -> None:
         print_line(f"report: {make_report(RunView(run_dir, last)).save(run_dir / FILE)}")
     except Exception as error:  # noqa: BLE001  the run is worth more than its report
         print_line(
-            f"warning: the report was not written ({type(error).__name__}: {error}); the run itself is not "
-            f"affected. `wsal report {run_dir}` tries again; report=false leaves it out"
+            f"warning: the report was not written ({type(error).__name__}: {error}); the run is "
+            f"not affected. `wsal report {run_dir}` tries again; report=false leaves it out"
         )
 
 

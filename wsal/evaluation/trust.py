@@ -36,10 +36,10 @@ def risk_coverage(probs: Probs, gold: Classes, weights: Weights) -> list[dict[st
     One point for each threshold, the highest first, with the share of the texts that reach it
     (coverage); of many thresholds, an even choice (El-Yaniv & Wiener, 2010).
 
-    >>> probs = np.array([[0.9, 0.1], [0.6, 0.4]], dtype=np.float32)
+    >>> probs = np.array([[0.75, 0.25], [0.625, 0.375]], dtype=np.float32)
     >>> curve = risk_coverage(probs, np.array([0, 1]), np.ones(2))
     >>> [(point["coverage"], point["threshold"], point["value"]) for point in curve]
-    [(0.5, 0.9, 0.0), (1.0, 0.6, 0.5)]
+    [(0.5, 0.75, 0.0), (1.0, 0.625, 0.5)]
     """
     confidence = probs.max(axis=1).astype(np.float64)
     order = np.argsort(-confidence, kind="stable")
@@ -52,7 +52,8 @@ def risk_coverage(probs: Probs, gold: Classes, weights: Weights) -> list[dict[st
         wanted = np.linspace(1 / POINTS, 1, POINTS) * total[-1]
         ends = np.unique(ends[np.searchsorted(total[ends], wanted - 1e-9)])
     return [
-        {"coverage": round(float(total[i] / total[-1]), 6), "threshold": round(float(sure[i]), 6)}
+        # the threshold is not rounded, as the text itself would no longer reach it
+        {"coverage": round(float(total[i] / total[-1]), 6), "threshold": float(sure[i])}
         | risk.plain(i)
         for i in ends.tolist()
     ]
