@@ -52,7 +52,15 @@ def act(client, text, label="Coffee", kind="answer", key=None, **more):
 
 
 def test_without_the_token_there_is_nothing(site):
-    for path in ("/", "/api/state", "/api/next", "/api/settle", "/docs", "/openapi.json"):
+    for path in (
+        "/",
+        "/api/state",
+        "/api/next",
+        "/api/settle",
+        "/api/examples",
+        "/docs",
+        "/openapi.json",
+    ):
         assert httpx.get(site.url + path).status_code in (403, 404), path
         assert httpx.get(site.url + path, cookies={"wsal": "wrong"}).status_code in (403, 404)
     assert httpx.post(f"{site.url}/api/act", json={}).status_code in (403, 422)

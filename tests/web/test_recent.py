@@ -136,6 +136,11 @@ def test_over_the_end_of_a_round_only_answers_that_still_count_can_be_changed(ea
         (answers,) = early.early_queue.answers().values()
         assert (answers["ann"].label, answers["ann"].shown) == ("Phones", "early")
         assert early.open_queue.answers()[taken]["ann"].label == "Laptops"
+        early.over = "The last round is done."
+        assert [one["why"] for one in recent_of(ann)] == [
+            "nothing is asked any more",
+            "its round has been trained on",
+        ]
 
 
 def test_a_round_that_ends_while_an_answer_is_changed_is_reported(early, monkeypatch):

@@ -45,7 +45,8 @@ def recent(
         measure how consistent a person is.
     """
     listed = []
-    for events in _actions(name, queues or known):
+    not_closed = [queue for queue in known if queue.closed_at is None]
+    for events in _actions(name, queues or not_closed or known):
         first, queue = events[0], _queue_of(name, events, queues)
         entry: dict[str, Any] = {
             "key": _key(first),
@@ -54,7 +55,7 @@ def recent(
             "text": first.text,
         }
         if queue is None:
-            entry["why"] = _why_not(name, first, queues)
+            entry["why"] = _why_not(name, first, queues, not_closed)
         else:
             entry["item"] = to_change(queue, events)
         listed.append(entry)
@@ -126,7 +127,11 @@ def _is_own(answers: Answers, event: Event) -> bool:
     return slot in answers and answers[slot].key == event.key
 
 
-def _why_not(name: str, event: Event, queues: Iterable[TaskQueue]) -> str:
+def _why_not(
+    name: str, event: Event, queues: Sequence[TaskQueue], not_closed: Iterable[TaskQueue]
+) -> str:
+    if not queues and any(_is_own(q.answers().get(event.id, {}), event) for q in not_closed):
+        return "nothing is asked any more"
     for queue in queues:
         settled = queue.answers().get(event.id, {}).get(SETTLED)
         if settled and settled.annotator != name:

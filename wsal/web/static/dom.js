@@ -19,7 +19,7 @@ export function makeSvg(tag, attributes, text) {
 export const fill = (id, ...nodes) => $(id).replaceChildren(...nodes.filter(Boolean));
 
 export function keyButton(key, name, run) { // a button with a key of its own
-  const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
+  const button = make("button", null, { type: "button", "aria-keyshortcuts": key === "Esc" ? "Escape" : key });
   button.append(make("kbd", key), make("span", name));
   button.addEventListener("click", () => { run(); button.blur(); });
   return button;

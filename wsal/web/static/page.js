@@ -178,7 +178,7 @@ function render() {
 }
 function message(item) {
   if (item?.answered) {
-    return [make("span", `You answered: ${inWords(item.answered)}. Press the key of another class to change it. `),
+    return [make("span", `You answered: ${inWords(item.answered)}. Choose another class to change it. `),
       keyButton("Esc", "Keep it", keep)];
   }
   return state.settling ? [document.createTextNode("Settle: people disagree on this text, or somebody flagged it or left a note.")] : [];
