@@ -13,7 +13,7 @@ from wsal.inspection.projection import main_components, project
 from wsal.inspection.run_view import RunView
 from wsal.report.pool_map_data import MapData, cluster_rows, encoded, shortest
 from wsal.report.section import Section
-from wsal.rounds.evaluation_frame import pool_probs
+from wsal.rounds.evaluation_frame import Reference, pool_probs
 from wsal.seeding import random_rows, rng
 from wsal.shards import read_array
 
@@ -44,7 +44,7 @@ def map_section(view: RunView) -> Section:
     texts = tables.take(view.pool.path / "pool.parquet", rows, ["text"])["text"]
     of_row = pl.DataFrame({"row": rows}).join(answers, "row", how="left", maintain_order="left")
     label = of_row["label"].fill_null(-1).to_numpy()
-    judged, n_judged = _judgements(view, rows)
+    judged = _judgements(view, rows)
     data = MapData(
         points=points,
         label=np.where(label >= 0, label, probs.argmax(axis=1)),
@@ -61,7 +61,8 @@ def map_section(view: RunView) -> Section:
         "n_pool": len(vectors),
         "n_labelled": len(answers),
         "n_labelled_shown": int(data.by_people.sum()),
-        "n_judged": n_judged,
+        "n_judged": int((judged > 0).sum()),
+        "measured_on": reference.name if (reference := _reference(view)) else None,
         "stands_in": model is not None,
         "names": list(names.names),
         "n_rounds": len(view.of_rounds("annotate")),
@@ -102,18 +103,23 @@ def shown_rows(n_texts: int, labelled: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(np.concatenate([certain, others]))
 
 
-def _judgements(view: RunView, rows: np.ndarray) -> tuple[np.ndarray, int]:
+def _judgements(view: RunView, rows: np.ndarray) -> np.ndarray:
     """0 for a text that nothing judges, 1 where the newest classifier is right on it, 2 where not.
 
-    Also how many texts are judged. Those of the dev split are not in the pool.
+    Texts of the dev split are not in the pool.
     """
     state, judged = np.zeros(len(rows), np.int64), view.once(judged_texts)
     if judged is None or judged.reference.place != "frame" or view.frame is None:
-        return state, 0
+        return state
     judged_rows = view.frame.rows[judged.reference.sample.rows]
     is_shown = np.isin(judged_rows, rows)
     state[np.searchsorted(rows, judged_rows[is_shown])] = 1 + judged.wrong[is_shown]
-    return state, int(is_shown.sum())
+    return state
+
+
+def _reference(view: RunView) -> Reference | None:
+    judged = view.once(judged_texts)
+    return judged.reference if judged else None
 
 
 def _votes(view: RunView, rows: np.ndarray) -> np.ndarray:
