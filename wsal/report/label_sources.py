@@ -88,7 +88,7 @@ def _rules(view: RunView) -> dict[str, Any] | None:
     votes, weak = view.artifact("vote"), view.artifact("aggregate")
     if votes is None or weak is None or not votes.facts["n_rules"]:
         return None
-    names = ("n_rules", "n_texts", "coverage", "overlap", "conflict")
+    names = ("n_rules", "n_texts", "n_reported", "coverage", "overlap", "conflict")
     covered = {s: f["accuracy"] for s, f in weak.facts.get("covered", {}).items()}
     return {
         **{name: votes.facts[name] for name in names},

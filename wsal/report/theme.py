@@ -34,7 +34,7 @@ def theme(*, dark: bool) -> dict[str, Any]:
             "gridColor": line, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500,
             "labelPadding": 6, "titlePadding": 10, "domain": False, "ticks": False,
         },
-        "axisX": {"grid": False},
+        "axisX": {"grid": False, "labelFlush": False},
         "legend": {
             "labelColor": soft, "titleColor": soft, "labelFontSize": 12, "titleFontSize": 12,
             "titleFontWeight": 500,

@@ -74,7 +74,7 @@ def risk_coverage(judged: Judged) -> list[dict[str, Any]]:
         wanted = np.linspace(1 / POINTS, 1, POINTS) * total[-1]
         ends = np.unique(ends[np.searchsorted(total[ends], wanted - 1e-9)])
     return [
-        {"coverage": round(float(total[i] / total[-1]), 6), "threshold": round(float(sure[i]), 6)}
+        {"coverage": round(float(total[i] / total[-1]), 6), "threshold": float(sure[i])}
         | risk.plain(i)
         for i in ends.tolist()
     ]
