@@ -192,6 +192,24 @@ def test_nothing_from_data_becomes_code(mapped, on_sample):  # noqa: F811
     assert Artifact.open(on_sample / "pool").facts["labels"] == section.figures["names"]
 
 
+def check_keys_and_groups(tab, canvas, section):
+    canvas.focus()
+    tab.keyboard.press("Enter")
+    assert "Texts in view" in tab.inner_text("#map-list h3")
+    n_all = tab.inner_text("#map-list .note")
+    for _ in range(4):
+        tab.keyboard.press("+")
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Enter")
+    assert tab.inner_text("#map-list .note") != n_all
+    tab.select_option("#map-colour", "round")
+    assert "round 3" in tab.inner_text("#map-legend")
+    tab.locator("#map-legend button").nth(1).click()
+    assert tab.locator("#map-legend [aria-pressed=true]").count() == 1
+    tab.locator("#map [data-group='1']").click()
+    assert f"{section.figures['groups'][1]['n']:,} texts" in tab.inner_text("#map-list .note")
+
+
 @pytest.mark.slow
 def test_map_in_a_browser(mapped, browser, tmp_path):
     _, section = mapped
@@ -231,24 +249,13 @@ def test_map_in_a_browser(mapped, browser, tmp_path):
     drag((left, top), (right, top), (right, bottom), (left, bottom))
     assert f"{len(inside):,} text" in tab.inner_text("#map-list .note")
     tab.click("#map-lasso")
+    check_keys_and_groups(tab, canvas, section)
+    tab.click("[data-map=all]")
+    canvas.scroll_into_view_if_needed()
+    place = canvas.bounding_box()
     alone = int(pixels[:, 0].argmin())
     tab.mouse.move(place["x"] + pixels[alone][0], place["y"] + pixels[alone][1])
     tip = tab.inner_text("#map-tip")
     near = np.flatnonzero(np.linalg.norm(pixels - pixels[alone], axis=1) < 2)
     assert any(section.figures["texts"][i] in tip for i in near)
-    canvas.focus()
-    tab.keyboard.press("Enter")
-    assert "Texts in view" in tab.inner_text("#map-list h3")
-    n_all = tab.inner_text("#map-list .note")
-    for _ in range(4):
-        tab.keyboard.press("+")
-    tab.keyboard.press("ArrowLeft")
-    tab.keyboard.press("Enter")
-    assert tab.inner_text("#map-list .note") != n_all
-    tab.select_option("#map-colour", "round")
-    assert "round 3" in tab.inner_text("#map-legend")
-    tab.locator("#map-legend button").nth(1).click()
-    assert tab.locator("#map-legend [aria-pressed=true]").count() == 1
-    tab.locator("#map [data-group='1']").click()
-    assert f"{section.figures['groups'][1]['n']:,} texts" in tab.inner_text("#map-list .note")
     assert not faults

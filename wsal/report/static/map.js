@@ -15,7 +15,7 @@
   const context = canvas.getContext("2d");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const LISTED = 200; // texts in the list; the button copies all
-  const FAINT = "#8c8f9855";
+  const FAINT = "#9b9da355"; // in the legend; the map has no transparent colours
   const SCALE = ["#e8603c", "#d98a00", "#5f93d8", "#3454b4"];
 
   const element = (tag, properties, ...children) => {
@@ -41,40 +41,38 @@
   let colouring, valueOf, members, highlighted = null;
   let view = { x: 0, y: 0, zoom: 1 }; // the point in the middle, in [-1, 1]
   let selected = [], outline = null, lassoing = false, dragging = null, pending = false;
-  let width = 1, height = 1, ratio = 1, colours = {};
+  let width = 1, height = 1, ratio = 1, colours = {}, image, pixels;
 
   const unit = () => 0.48 * Math.min(width, height) * view.zoom;
   const screenX = (i) => width / 2 + (points[2 * i] / 32767 - view.x) * unit();
   const screenY = (i) => height / 2 - (points[2 * i + 1] / 32767 - view.y) * unit();
   const redraw = () => {
-    if (!pending) requestAnimationFrame(draw);
-    pending = true;
+    if (!pending && members) requestAnimationFrame(draw);
+    pending = Boolean(members);
   };
 
-  const sprites = new Map();
-  const sprite = (colour, radius) => {
-    const key = `${colour} ${radius}`;
-    if (!sprites.has(key)) {
-      const size = Math.ceil(2 * radius + 2);
-      const dot = element("canvas", { width: size, height: size });
-      const pen = dot.getContext("2d");
-      pen.fillStyle = colour;
-      pen.arc(size / 2, size / 2, radius, 0, 2 * Math.PI);
-      pen.fill();
-      sprites.set(key, dot);
+  // Discs are written into an image: some ten times faster than to draw each on the canvas.
+  const disc = (radius) => {
+    const [places, reach] = [[], Math.ceil(radius)];
+    for (let y = -reach; y <= reach; y += 1) {
+      for (let x = -reach; x <= reach; x += 1) if (x * x + y * y <= radius * radius + 0.3) places.push(y * image.width + x);
     }
-    return sprites.get(key);
+    return Int32Array.from(places);
+  };
+  const packed = (colour) => { // as the bytes red, green, blue, alpha
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
   };
   const drawPoints = (rows, colour, radius) => {
-    const dot = sprite(colour, Math.round(radius * ratio * 2) / 2);
-    const half = dot.width / 2;
+    const [places, value, margin] = [disc(radius * ratio), packed(colour === FAINT ? colours.faint : colour), Math.ceil(radius * ratio)];
     const scale = (unit() / 32767) * ratio;
-    const left = (width / 2 - view.x * unit()) * ratio - half;
-    const top = (height / 2 + view.y * unit()) * ratio - half;
+    const [left, top] = [(width / 2 - view.x * unit()) * ratio, (height / 2 + view.y * unit()) * ratio];
     for (const i of rows) {
-      const x = left + points[2 * i] * scale;
-      const y = top - points[2 * i + 1] * scale;
-      if (x > -9 && y > -9 && x < canvas.width && y < canvas.height) context.drawImage(dot, x | 0, y | 0);
+      const x = Math.round(left + points[2 * i] * scale);
+      const y = Math.round(top - points[2 * i + 1] * scale);
+      if (x < margin || y < margin || x >= image.width - margin || y >= image.height - margin) continue;
+      const middle = y * image.width + x;
+      for (let k = 0; k < places.length; k += 1) pixels[middle + places[k]] = value;
     }
   };
   const drawNames = () => {
@@ -95,7 +93,7 @@
   };
   const draw = () => {
     pending = false;
-    context.clearRect(0, 0, canvas.width, canvas.height);
+    pixels.fill(0);
     const radius = Math.min(2 + (n < 3000) + Math.log2(view.zoom) / 1.5, 6);
     members.forEach((rows, k) => {
       const off = highlighted !== null && highlighted !== k;
@@ -104,6 +102,7 @@
     });
     if (highlighted !== null) drawPoints(members[highlighted], colouring.colours[highlighted] === FAINT ? colours.accent : colouring.colours[highlighted], radius * 1.3);
     if (selected.length < n) drawPoints(selected, colours.ink, radius);
+    context.putImageData(image, 0, 0);
     if (get("map-names").checked) drawNames();
     if (!outline) return;
     context.beginPath();
@@ -163,10 +162,7 @@
     view.y -= (y - height / 2) * (1 / before - 1 / unit());
     redraw();
   };
-  const showAll = () => {
-    view = { x: 0, y: 0, zoom: 1 };
-    redraw();
-  };
+  const showAll = () => redraw((view = { x: 0, y: 0, zoom: 1 }));
   const hover = ([x, y]) => {
     let best = -1, least = 100;
     for (let i = 0; i < n; i += 1) {
@@ -235,9 +231,12 @@
   const fit = () => {
     ratio = Math.min(devicePixelRatio || 1, 2);
     [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    Object.assign(canvas, { width: width * ratio, height: height * ratio });
+    Object.assign(canvas, { width: Math.max(width * ratio, 1), height: Math.max(height * ratio, 1) });
+    image = context.createImageData(canvas.width, canvas.height);
+    pixels = new Uint32Array(image.data.buffer);
     const style = getComputedStyle(document.documentElement);
     colours = Object.fromEntries(["card", "ink", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    colours.faint = dark.matches ? "#4b4f57" : "#cfccc5";
     redraw();
   };
   picker.append(...Object.keys(colourings).map((name) => element("option", { value: name }, name)));
@@ -245,6 +244,6 @@
   get("map-names").addEventListener("change", redraw);
   dark.addEventListener("change", fit);
   new ResizeObserver(fit).observe(canvas);
-  recolour();
   fit();
+  recolour();
 })();
