@@ -11,7 +11,7 @@ from wsal.inspection.clusters import cluster_names, clusters_of
 from wsal.inspection.judged import judged_texts, pool_model
 from wsal.inspection.projection import main_components, project
 from wsal.inspection.run_view import RunView
-from wsal.report.pool_map_data import MapData, cluster_rows, encoded, shortest
+from wsal.report.pool_map_data import COLOURS, MapData, cluster_rows, encoded, shortest
 from wsal.report.section import Section
 from wsal.rounds.evaluation_frame import Reference, pool_probs
 from wsal.seeding import random_rows, rng
@@ -65,7 +65,7 @@ def map_section(view: RunView) -> Section:
         "measured_on": reference.name if (reference := _reference(view)) else None,
         "stands_in": model is not None,
         "names": list(names.names),
-        "n_rounds": len(view.of_rounds("annotate")),
+        "colours": list(COLOURS),
         "cut": cut,
         "groups": cluster_rows(data, cluster_names(texts.to_list(), groups), names.names),
         "texts": short,

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from wsal.arrays import Classes
+from wsal.report.theme import CATEGORIES
 from wsal.report.words import shortened
 
 CUTS = (100, 70, 50, 35, 25)  # characters of a text that are shown, as long as they fit
@@ -23,6 +24,20 @@ KINDS = {
     "group": "<u1",
 }
 """Types of the arrays in the page; `points` are int16 from -32767 to 32767."""
+
+
+def lighter(colour: str) -> str:
+    """A colour `#rrggbb`, nearly half way to white.
+
+    >>> lighter("#000000")
+    '#737373'
+    """
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(part + 0.45 * (255 - part)):02x}" for part in parts)
+
+
+COLOURS = (*CATEGORIES, *map(lighter, CATEGORIES))
+"""Of the most frequent classes; the others are grey until they are chosen in the legend."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 // The map of the pool: points on a canvas, with hover, lasso and keyboard.
 (() => {
   const figures = JSON.parse(document.getElementById("figures-map").textContent);
-  const themes = JSON.parse(document.getElementById("themes").textContent);
   const bytes = (name) => Uint8Array.from(atob(figures.data[name]), (c) => c.charCodeAt(0));
-  const { names, texts, groups } = figures;
+  const { names, texts, groups, colours: categories } = figures;
   const n = texts.length;
   const points = new Int16Array(bytes("points").buffer);
   const label = new Uint16Array(bytes("label").buffer);
@@ -24,7 +23,6 @@
     return made;
   };
   const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
-  const categories = themes.light.range.category;
   const perClass = new Array(names.length).fill(0);
   for (const c of label) perClass[c] += 1;
   const order = names.map((_, c) => c).sort((a, b) => perClass[b] - perClass[a]);
@@ -55,7 +53,7 @@
   const disc = (radius) => {
     const [places, reach] = [[], Math.ceil(radius)];
     for (let y = -reach; y <= reach; y += 1) {
-      for (let x = -reach; x <= reach; x += 1) if (x * x + y * y <= radius * radius + 0.3) places.push(y * image.width + x);
+      for (let x = -reach; x <= reach; x += 1) if (x * x + y * y <= radius * (radius + 0.8)) places.push(y * image.width + x);
     }
     return Int32Array.from(places);
   };
