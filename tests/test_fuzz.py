@@ -29,7 +29,7 @@ from wsal.run.stage_table import STAGES
 pytestmark = pytest.mark.slow
 TINY = (
     "data.n=300", "encoder=tiny", "pretrain.epochs=1", "finetune.steps=2", "active.rounds=1",
-    "active.query_size=6", "export=hf", "tracker=none", "hardware.threads=1",
+    "active.query_size=6", "export=hf", "tracker=none", "hardware.threads=1", "report=false",
 )  # fmt: skip
 FAULT = "this is a bug in wsal"
 ROWS = [(f"a{n}", f"Arabica beans {n} kg", ("Coffee", "Pets")[n % 2]) for n in range(12)]

@@ -27,7 +27,7 @@ from wsal.run.stage_table import STAGES
 
 TINY = (
     "encoder=tiny", "pretrain.epochs=1", "finetune.steps=3", "active.max_candidates=100",
-    "export.n_parity_texts=16",
+    "export.n_parity_texts=16", "report=false",
 )  # fmt: skip
 ELSEWHERE = (
     "submitit", "launcher=torchrun", "launcher=ray", "device=cuda", "tracker=wandb",
@@ -36,7 +36,8 @@ ELSEWHERE = (
 BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# @.*\n)?# (\S+\.(?:py|yaml))\n")
 HOW_TO = (
-    "rules", "encoder", "annotators", "export", "sweeps", "runs", "cluster", "ray", "estimate",
+    "rules", "encoder", "annotators", "export", "sweeps", "runs", "report", "cluster", "ray",
+    "estimate",
 )  # fmt: skip
 
 

@@ -7,11 +7,13 @@ from wsal.inspection.run_view import RunView
 from wsal.report.page import make_report
 
 pytestmark = pytest.mark.slow
+CORNER = {"x": 4, "y": 4}  # of a cell, beside its number; the last cells are without errors
 DRAWN = "() => [...document.querySelectorAll('.chart')].every((c) => c.querySelector('svg'))"
 
 
 def opened(browser, path, **context):
     tab = browser.new_context(**context).new_page()
+    tab.set_default_timeout(120_000)
     tab.faults = []
     tab.on("pageerror", lambda error: tab.faults.append(str(error)))
     tab.on("console", lambda line: tab.faults.append(line.text))
@@ -31,7 +33,7 @@ def test_from_disk_in_light_and_dark_without_a_network(on_dev, browser, tmp_path
     count = int(tab.locator("#confusion [data-cell] .n").first.inner_text())
     assert tab.locator("#confusion-texts li").count() == min(count, 30)
     before = tab.inner_text("#confusion-texts h3")
-    tab.locator("#confusion .chart svg .layer_0_marks path").last.click()  # a cell without errors
+    tab.locator("#confusion .chart svg .layer_0_marks path").last.click(position=CORNER)
     after = tab.inner_text("#confusion-texts h3")
     assert after != before
     assert "rightly predicted" in after

@@ -8,7 +8,7 @@ import pytest
 from wsal.data.catalog import Catalog
 from wsal.text import clean
 
-TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6")
+TINY = ("encoder=tiny", "pretrain.epochs=2", "pretrain.lr=2e-3", "finetune.steps=6", "report=false")
 DATA = (
     "tracker=none", "rules=catalog", "data=csv", "data.path=shop.csv",
     "data.layout.text=[title,brand]",

@@ -34,7 +34,7 @@ def similar_first(confusion: np.ndarray, centres: np.ndarray | None = None) -> n
         centres: `(classes, dims)`, of length 1; None if there are none.
 
     >>> similar_first(np.array([[9, 0, 5, 0], [0, 9, 0, 3], [4, 0, 9, 0], [0, 2, 0, 9]])).tolist()
-    [2, 0, 1, 3]
+    [0, 2, 3, 1]
     """
     from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415
     from scipy.spatial.distance import squareform  # noqa: PLC0415

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 SIDE = 560  # pixels of the matrix, if cells can be that small
-CELL = (9, 36)  # pixels
+CELL = (9, 32)  # pixels
 MOST_NUMBERS = 30  # classes up to which cells contain their numbers
 MOST_TEXTS = 2_500  # that the page contains
 OF_CELL = (30, 3)  # most texts of a cell with errors, and of one without
