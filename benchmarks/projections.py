@@ -82,9 +82,10 @@ def wsal(vectors):
     """What the report uses."""
     import numpy as np
 
-    from wsal.inspection.projection import project
+    from wsal.inspection.projection import main_components, project
 
-    return project(vectors, np.random.default_rng(0))
+    draw = np.random.default_rng(0)
+    return project(main_components(vectors, draw), draw)
 
 
 WAYS = {

@@ -74,7 +74,7 @@ def shortest(texts: pl.Series) -> tuple[int, list[str]]:
     """
     cut, short = CUTS[-1], texts
     for cut in CUTS:
-        short = texts.map_elements(lambda text, cut=cut: shortened(text, cut), pl.String)
+        short = pl.Series([shortened(text, cut) for text in texts], dtype=pl.String)
         if int(short.str.len_bytes().sum()) <= MOST_BYTES:
             break
     return cut, short.to_list()
