@@ -13,7 +13,9 @@ from wsal.report.confusion import confusion_section
 from wsal.report.curve import curve_section
 from wsal.report.headline import headline_section
 from wsal.report.label_sources import sources_section
+from wsal.report.pool_map import map_section
 from wsal.report.rendering import render
+from wsal.report.rules import rules_section
 from wsal.report.section import Section
 from wsal.report.slices import slices_section
 from wsal.report.theme import theme
@@ -28,6 +30,8 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     confusion_section,
     slices_section,
     trust_section,
+    rules_section,
+    map_section,
     about_section,
 )
 """In the order of the page. A section that a run has nothing for is None."""

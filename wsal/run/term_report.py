@@ -19,25 +19,35 @@ LABEL_MODEL = "label_model.safetensors"
 
 def show_terms(run_dir: Path, votes: Artifact, most: int) -> None:
     """Print the terms of each rule, at most so many, those with the most votes first."""
-    path = votes.path / VOTERS_FILE
-    if not path.exists():
+    voters = terms_of(run_dir, votes)
+    if voters is None:
         console().print(
             "these votes were cast by an earlier version of wsal, which did not record terms; "
             "`wsal vote` records them",
             markup=False,
         )
         return
-    model = label_model_of(run_dir, votes)
-    if model and (with_words := model.with_name(VOTERS_FILE)).exists():
-        path = with_words  # people answered questions about words, which vote, too
-    voters = tables.read(path, schemas.VOTERS)
-    precision = load_file(model).get("precision") if model else None
-    classes = Artifact.open(run_dir / STAGES["prepare"].writes).facts["labels"]
-    shown = terms_shown(with_learned(voters, precision, classes), most)
+    shown = terms_shown(voters, most)
     if shown.is_empty():
         console().print("no rule has terms, or none of them votes often enough to be told apart")
         return
     console().print(terms_table(shown))
+
+
+def terms_of(run_dir: Path, votes: Artifact) -> pl.DataFrame | None:
+    """The voters and what the newest label model learned of each, as `with_learned` returns them.
+
+    None if an earlier version of wsal, which did not record terms, cast these votes.
+    """
+    path = votes.path / VOTERS_FILE
+    if not path.exists():
+        return None
+    model = label_model_of(run_dir, votes)
+    if model and (with_words := model.with_name(VOTERS_FILE)).exists():
+        path = with_words  # people answered questions about words, which vote, too
+    precision = load_file(model).get("precision") if model else None
+    classes = Artifact.open(run_dir / STAGES["prepare"].writes).facts["labels"]
+    return with_learned(tables.read(path, schemas.VOTERS), precision, classes)
 
 
 def terms_table(shown: pl.DataFrame) -> Table:
