@@ -7,9 +7,9 @@ import numpy as np
 from wsal import tables
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact
+from wsal.evaluation.shares import share_of
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
-from wsal.report.shares import share_of
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.vote_tables import votes_file
 
