@@ -20,6 +20,7 @@ from wsal.seeding import integer
 CELL, CLUSTER, WORD, CONFLICT, FIELD = "cell", "cluster", "word", "conflict", "field"
 KINDS = (CELL, CLUSTER, WORD, CONFLICT, FIELD)
 LEAST = 2  # listed texts of a group
+WORD_PATTERN = r"\b[^\W\d_]\w+\b"
 MOST = 12  # groups of a kind
 WORSE = 1.25  # times the error rate of all texts that a group other than a cell must have
 MOST_VALUES = 0.5  # a field with more different values than this share of the texts groups nothing
@@ -61,7 +62,7 @@ class Population:
         """The words in at least three texts, and which text has which `(texts, words)`."""
         from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  takes a second
 
-        vectorizer = CountVectorizer(binary=True, min_df=3, token_pattern=r"(?u)\b[^\W\d_]\w+\b")
+        vectorizer = CountVectorizer(binary=True, min_df=3, token_pattern=WORD_PATTERN)
         try:
             matrix = vectorizer.fit_transform(self.records["text"])
         except ValueError:  # no word is in that many texts

@@ -1,6 +1,6 @@
 """The texts of a run in which groups are looked for: errors, uncertain texts, doubtful labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,12 @@ import polars as pl
 from wsal import tables
 from wsal.active.label_issues import find_issues, out_of_fold
 from wsal.annotation.answers import all_answers, gold_answers, is_llm
-from wsal.arrays import ABSTAIN, Classes, Probs, Rows, Votes
+from wsal.arrays import Classes, Probs, Rows, Votes
 from wsal.building import build
 from wsal.errors import ConfigError, WsalError
 from wsal.inspection.groups import Population
 from wsal.inspection.judged import Judged, judged_texts, predict_rows
 from wsal.inspection.run_view import RunView
-from wsal.labels import LabelSet
 from wsal.rules.base import Rule
 from wsal.rules.voting import collect_votes
 from wsal.seeding import rng

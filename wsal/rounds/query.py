@@ -14,13 +14,13 @@ from wsal.active.candidates import (
     Selection,
     select_among,
 )
-from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import Search, chosen, rare_rows
 from wsal.active.wrappers import candidate_sizes
-from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
+from wsal.rounds.ask_again import asked_again
 from wsal.rounds.disagreement import contradicts, near_duplicates
 from wsal.rounds.evaluation_frame import Frame, evaluation_rows
 from wsal.seeding import integer, rng
@@ -129,7 +129,9 @@ def choose_query(
     if len(selection.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
         draw, left_open = rng(seed, "select again", number), np.flatnonzero(is_open)
         selection = select_among(strategy, candidates, left_open, n_chosen, draw)
-    doubtful = doubtful_labels(state, settings.review, ask_again())
+    doubtful = asked_again(
+        state.embeddings, state.gold_rows, state.gold, state.asked, settings.review, ask_again()
+    )
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
         _as_table(gold_rows, labelled.probs, doubtful, schemas.TRAIN, repeated=True),
@@ -180,31 +182,6 @@ def disagreement(
     extra = settings.disagreement * disputed + settings.contradiction * against
     doubts = zip(disputed > 0, against > 0, strict=True)
     return extra, [" and ".join(np.compress(doubt, DOUBTS)) for doubt in doubts]
-
-
-def doubtful_labels(state: RoundState, n: int, marked: Rows) -> Selection:
-    """The positions in `gold_rows` of `marked` rows, and at most `n` whose label looks wrong.
-
-    The worst come first. A text that was asked twice already is not asked a third time, unless it
-    is marked.
-    """
-    by_people = np.flatnonzero(np.isin(state.gold_rows, marked))
-    found, quality = _doubted(state, n)
-    kept = ~np.isin(found, by_people)
-    rows = np.concatenate([by_people, found[kept]])
-    scores = np.concatenate([np.ones(len(by_people), np.float32), 1 - quality[kept]])
-    return Selection(rows, scores, [REVIEW_REASON] * len(rows))
-
-
-def _doubted(state: RoundState, n: int) -> tuple[Rows, Scores]:
-    """At most `n` positions in `gold_rows` whose label looks wrong, and the labels' qualities."""
-    if not n:
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-    embeddings = state.embeddings[state.gold_rows].astype(np.float32)
-    rows, _, quality = find_issues(embeddings, state.gold, rng(0, "review"))
-    asked, counts = np.unique(state.asked, return_counts=True)
-    once = ~np.isin(state.gold_rows[rows], asked[counts > 1])
-    return rows[once][:n], quality[once][:n]
 
 
 def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.DataFrame:

@@ -1,0 +1,134 @@
+"""The workspace over HTTP: groups of errors, rules and their previews, labels for whole groups."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader
+
+from wsal.inspection.proposals import class_of_group, propose
+from wsal.rules.analysis import interval
+from wsal.suggestion.amendments import KEYWORD, REGEX
+from wsal.web import workspace_labels, workspace_rules
+from wsal.web.access import annotator_name, site_of, with_token
+from wsal.web.workspace_access import Owner, owner_name, slowly
+from wsal.web.workspace_actions import Section
+from wsal.web.workspace_state import DOUBTFUL, ERRORS, UNCERTAIN, Workspace, as_shown, texts_of
+
+STATIC = Path(__file__).parent / "static"
+routes = APIRouter()
+routes.include_router(workspace_rules.routes)
+routes.include_router(workspace_labels.routes)
+
+
+@routes.get("/workspace")
+def page(request: Request, token: str = "", name: str = "") -> Response:
+    """The page; a token in the address is moved into a cookie."""
+    if token:
+        return with_token("/workspace", token, name)
+    owner_name(request, annotator_name(request))
+    templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
+    run = site_of(request).run_dir.name
+    return HTMLResponse(templates.get_template("workspace.html").render(run=run))
+
+
+@routes.get("/api/workspace")
+async def overview(request: Request, _: Owner) -> dict[str, Any]:
+    """What the run has, where rules are written to, and what becomes of answers."""
+
+    def work(workspace: Workspace) -> dict[str, Any]:
+        opened, file = workspace.current(), workspace.rule_file()
+        workspace.site.update()
+        judged, number = opened.inspected.judged, workspace.site.number
+        quality = None
+        if judged:
+            size = float(judged.weights.sum() ** 2 / (judged.weights**2).sum())
+            right = float(judged.weights @ ~judged.wrong / judged.weights.sum())
+            low, high = interval(right * size, size)  # type: ignore[arg-type]
+            quality = {"on": judged.reference.name, "n": len(judged.gold), "accuracy": right}
+            quality |= {"low": low, "high": high}
+        return {
+            "run": workspace.site.run_dir.name,
+            "labels": list(opened.inspected.view.labels.names),
+            "quality": quality,
+            "file": str(file.path),
+            "is_new_file": not file.path.exists(),
+            "override": file.override,
+            "round": number + 1,
+            "counts_answers": workspace.counts_answers(),
+        }
+
+    return await slowly(request, work)
+
+
+@routes.get("/api/workspace/groups")
+async def groups(request: Request, section: Section, _: Owner) -> dict[str, Any]:
+    """The groups of a section, worst first."""
+
+    def work(workspace: Workspace) -> dict[str, Any]:
+        opened = workspace.current()
+        population = opened.population(section)
+        if population is None:
+            return {"groups": [], "why": _missing(section)}
+        return {
+            "groups": [as_shown(group) for group in opened.groups_of(section)],
+            "n": len(population.records),
+            "listed": int(population.listed.sum()),
+            "stands_for": float(population.weights.sum()),
+            "rate": population.rate,
+        }
+
+    return await slowly(request, work)
+
+
+def _missing(section: str) -> str:
+    """Why a section has nothing."""
+    return {
+        ERRORS: "nothing measures this run yet: it needs a dev split, or answers to an evaluation "
+        "sample, and a trained classifier",
+        UNCERTAIN: "the first round has not been asked yet, so it is unknown which texts measure "
+        "quality; or every text has been answered",
+        DOUBTFUL: "fewer than ten texts have been answered, or all with the same class",
+    }[section]
+
+
+@routes.get("/api/workspace/group")
+async def group_texts(request: Request, section: Section, key: str, name: Owner) -> dict[str, Any]:
+    """The texts of a group, and the rules proposed for it."""
+
+    def work(workspace: Workspace) -> dict[str, Any]:
+        group, population = workspace.group(section, key)
+        texts = texts_of(group, population, section, workspace.answered())
+        workspace.sent[name, key] = {text["id"] for text in texts}
+        workspace.seen[name, key] = set()
+        nodes = workspace.rules_now()[3]
+        evidence = workspace.current().evidence_of(section, population)
+        proposals = propose(group, evidence, nodes) if section != DOUBTFUL else []
+        return {
+            **as_shown(group),
+            "section": section,
+            "texts": texts,
+            "label": population.labels.names[class_of_group(group, population)],
+            "proposals": [
+                {"name": p.name, "node": p.node, "why": p.why, "evidence": p.evidence}
+                for p in proposals
+            ],
+            "rules": {
+                rule: node for rule, node in nodes.items()
+                if node.get("_target_") in (KEYWORD, REGEX)
+            },
+        }  # fmt: skip
+
+    return await slowly(request, work)
+
+
+@routes.get("/api/workspace/slices")
+async def slices(request: Request, _: Owner) -> dict[str, Any]:
+    """Quality by value of each field, worst first."""
+
+    def work(workspace: Workspace) -> dict[str, Any]:
+        workspace.current()
+        return {"slices": [], "why": "not available"}
+
+    return await slowly(request, work)
