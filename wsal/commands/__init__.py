@@ -17,6 +17,7 @@ COMMANDS = {
     "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),
     "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
     "review": ("[RUN]", "List the answers that look wrong"),
+    "workspace": ("[RUN]", "Look at errors in a browser, and fix them with rules"),
     "llm plan": ("[RUN]", "Show what a language model would be sent, and the price"),
     "llm log": ("[RUN]", "Show what a language model was sent, and what it cost"),
     "compare": ("RUN [RUN ...]", "Show the learning curves of several runs side by side"),

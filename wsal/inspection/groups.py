@@ -18,6 +18,7 @@ from wsal.rules.base import column, field_names
 from wsal.seeding import integer
 
 CELL, CLUSTER, WORD, CONFLICT, FIELD = "cell", "cluster", "word", "conflict", "field"
+SLICE = "slice"  # of `groups_slices`
 KINDS = (CELL, CLUSTER, WORD, CONFLICT, FIELD)
 LEAST = 2  # listed texts of a group
 WORD_PATTERN = r"\b[^\W\d_]\w+\b"
@@ -74,7 +75,7 @@ class Population:
 class Group:
     """Texts that have something in common."""
 
-    kind: str  # one of KINDS
+    kind: str  # one of KINDS, or SLICE
     name: str
     rows: Rows
     """The listed ones, as positions in the population; those most likely wrong first."""
@@ -87,6 +88,7 @@ class Group:
     """The 95% interval of the error rate; None where the rate is only expected."""
     excess: float
     """How many more of its texts are wrong than if its error rate were that of all texts."""
+    note: str = ""
 
     @property
     def key(self) -> str:
@@ -216,8 +218,9 @@ def _conflicts(population: Population) -> Iterator[Group]:
         for a, b in combinations(np.flatnonzero(votes[row] != ABSTAIN), 2):
             if votes[row, a] != votes[row, b]:
                 pairs[int(a), int(b)].append(int(row))
-    for (a, b), rows in pairs.items():
-        name = f"rules {population.rules[a]} and {population.rules[b]} conflict"
+    for pair, rows in pairs.items():
+        rule, other = (population.rules[column] for column in pair)
+        name = f"rules {rule} and {other} conflict"
         yield _group(population, CONFLICT, name, np.array(rows))
 
 

@@ -42,6 +42,8 @@ def preview(
     add(counts, before, -1)
     add(counts, now, 1)
     latter = majority(counts[touched])
+    rules = {"before": (nodes[name], before)} if name in nodes else {}
+    rules["now"] = (node, now)
     of_rule = _changes(before[touched], now[touched])
     together = _changes(former, latter)
     return {
@@ -53,16 +55,14 @@ def preview(
             kind: _examples(trial, name, kind, touched[places], before, now)
             for kind, places in of_rule.items()
         },
-        "precision": [
-            line for known in trial.known if (line := _precision(known, nodes, name, node, trial))
-        ],
+        "precision": [line for known in trial.known if (line := _precision(known, trial, rules))],
         "texts": len(trial.rows),
         "is_sample": trial.scale > 1,
         "seconds": time.monotonic() - start,
     }
 
 
-def _changes(before: Classes, now: Classes) -> dict[str, Rows]:
+def _changes(before: Vote | Classes, now: Vote | Classes) -> dict[str, Rows]:
     """Places of votes that are new, gone, or for another class."""
     had, has = before != ABSTAIN, now != ABSTAIN
     return {
@@ -88,17 +88,20 @@ def _examples(
 
 
 def _precision(
-    known: Known, nodes: Mapping[str, Any], name: str, node: Mapping[str, Any], trial: Trial
+    known: Known, trial: Trial, rules: Mapping[str, tuple[Mapping[str, Any], Vote]]
 ) -> dict[str, Any] | None:
-    """The share of right votes before and after, with 95% intervals; None without any vote."""
-    rules = {"now": build(node, name)} | (
-        {"before": build(nodes[name], name)} if name in nodes else {}
-    )
-    votes = collect_votes(rules, known.records, trial.labels)
-    shares = {
-        key: share_right(votes[:, place], known.gold, known.weights)
-        for place, key in enumerate(rules)
-    }
+    """The share of right votes of each rule, with 95% intervals; None without any vote.
+
+    `rules` are configurations with their votes on the texts of the trial.
+    """
+    shares = {}
+    for key, (node, votes) in rules.items():
+        if known.records is None:
+            own = votes[known.places]
+        else:
+            rule = build(node, "the rule")
+            own = collect_votes({"the rule": rule}, known.records, trial.labels)[:, 0]
+        shares[key] = share_right(own, known.gold, known.weights)
     return {"source": known.source, **shares} if any(shares.values()) else None
 
 

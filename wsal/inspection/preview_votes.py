@@ -31,9 +31,12 @@ class Known:
     """Texts whose class is known from one source, to see how precise a rule is."""
 
     source: str  # such as "the dev split"
-    records: pl.DataFrame
     gold: Classes  # (texts,)
     weights: Weights  # (texts,)
+    records: pl.DataFrame | None = None
+    """None: the texts are among those that rules are tried on."""
+    places: Rows | None = None
+    """Where among these."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,16 @@ class Trial:
         view, known = self.inspected.view, []
         if judged := self.inspected.judged:
             name = judged.reference.name
-            known.append(Known(name, judged.records, judged.gold, judged.weights))
+            known.append(Known(name, judged.gold, judged.weights, judged.records))
         rows, gold = gold_answers(view.pool, view.of_rounds("annotate"))
         if len(rows):
             records = tables.take(view.pool.path / "pool.parquet", rows, COLUMNS)
-            known.append(Known("answers to training texts", records, gold, np.ones(len(rows))))
+            known.append(Known("answers to training texts", gold, np.ones(len(rows)), records))
         came = np.concatenate([*gold_of_pool(view.pool.path)])[self.rows]
         places = np.flatnonzero(came != ABSTAIN)
         if len(places):
             source = "gold labels that came with the pool"
-            known.append(Known(source, self.records[places], came[places], np.ones(len(places))))
+            known.append(Known(source, came[places], np.ones(len(places)), places=places))
         return known
 
     @cached_property

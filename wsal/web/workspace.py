@@ -14,7 +14,14 @@ from wsal.web import workspace_labels, workspace_rules
 from wsal.web.access import annotator_name, site_of, with_token
 from wsal.web.workspace_access import Owner, owner_name, slowly
 from wsal.web.workspace_actions import Section
-from wsal.web.workspace_state import DOUBTFUL, ERRORS, UNCERTAIN, Workspace, as_shown, texts_of
+from wsal.web.workspace_state import (
+    DOUBTFUL,
+    SLICES,
+    UNCERTAIN,
+    Workspace,
+    as_shown,
+    texts_of,
+)
 
 STATIC = Path(__file__).parent / "static"
 routes = APIRouter()
@@ -65,32 +72,42 @@ async def overview(request: Request, _: Owner) -> dict[str, Any]:
 @routes.get("/api/workspace/groups")
 async def groups(request: Request, section: Section, _: Owner) -> dict[str, Any]:
     """The groups of a section, worst first."""
+    return await slowly(request, lambda workspace: _groups(workspace, section))
 
-    def work(workspace: Workspace) -> dict[str, Any]:
-        opened = workspace.current()
-        population = opened.population(section)
-        if population is None:
-            return {"groups": [], "why": _missing(section)}
-        return {
-            "groups": [as_shown(group) for group in opened.groups_of(section)],
-            "n": len(population.records),
-            "listed": int(population.listed.sum()),
-            "stands_for": float(population.weights.sum()),
-            "rate": population.rate,
-        }
 
-    return await slowly(request, work)
+@routes.get("/api/workspace/slices")
+async def slices(request: Request, _: Owner) -> dict[str, Any]:
+    """Quality by value of each field, worst first."""
+    return await slowly(request, lambda workspace: _groups(workspace, SLICES))
+
+
+def _groups(workspace: Workspace, section: str) -> dict[str, Any]:
+    opened = workspace.current()
+    population = opened.population(section)
+    if population is None:
+        return {"groups": [], "why": _missing(section)}
+    return {
+        "groups": [as_shown(group) for group in opened.groups_of(section)],
+        "n": len(population.records),
+        "listed": int(population.listed.sum()),
+        "stands_for": float(population.weights.sum()),
+        "rate": population.rate,
+    }
 
 
 def _missing(section: str) -> str:
     """Why a section has nothing."""
-    return {
-        ERRORS: "nothing measures this run yet: it needs a dev split, or answers to an evaluation "
-        "sample, and a trained classifier",
-        UNCERTAIN: "the first round has not been asked yet, so it is unknown which texts measure "
-        "quality; or every text has been answered",
-        DOUBTFUL: "fewer than ten texts have been answered, or all with the same class",
-    }[section]
+    if section == UNCERTAIN:
+        return (
+            "There is nothing to show before the first round is asked, as it is unknown until then "
+            "which texts measure quality; or every text has been answered."
+        )
+    if section == DOUBTFUL:
+        return "There is nothing to show before ten texts of at least two classes are answered."
+    return (
+        "Nothing measures this run: that takes a dev split, or answers to an evaluation sample, "
+        "and a trained classifier."
+    )
 
 
 @routes.get("/api/workspace/group")
@@ -119,16 +136,5 @@ async def group_texts(request: Request, section: Section, key: str, name: Owner)
                 if node.get("_target_") in (KEYWORD, REGEX)
             },
         }  # fmt: skip
-
-    return await slowly(request, work)
-
-
-@routes.get("/api/workspace/slices")
-async def slices(request: Request, _: Owner) -> dict[str, Any]:
-    """Quality by value of each field, worst first."""
-
-    def work(workspace: Workspace) -> dict[str, Any]:
-        workspace.current()
-        return {"slices": [], "why": "not available"}
 
     return await slowly(request, work)

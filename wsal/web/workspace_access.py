@@ -29,6 +29,7 @@ PostingOwner = Annotated[str, Depends(owner_name), Depends(poster_name)]
 
 
 def workspace_of(request: Request) -> Workspace:
+    """What the application's workspace serves."""
     workspace: Workspace = request.app.state.workspace
     return workspace
 

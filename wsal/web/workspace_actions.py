@@ -14,7 +14,7 @@ from wsal.web.actions import Key, Text
 
 Word = Annotated[str, Field(max_length=100)]
 RuleName = Annotated[str, Field(pattern=r"^[^\W_][\w-]*$", max_length=80)]
-Section = Literal["errors", "uncertain", "doubtful"]
+Section = Literal["errors", "uncertain", "doubtful", "slices"]
 RESERVED = ("id", "defaults")  # names that no rule can have
 
 

@@ -16,6 +16,7 @@ from wsal.digests import MANIFEST
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.inspection.groups import Group, Population, find_groups
 from wsal.inspection.groups_of_run import Inspected
+from wsal.inspection.groups_slices import slice_groups
 from wsal.inspection.preview_file import RuleFile, find_rule_file, nodes_in
 from wsal.inspection.preview_votes import Trial
 from wsal.inspection.proposals import Evidence
@@ -23,8 +24,7 @@ from wsal.inspection.run_view import RunView
 from wsal.web.site import Site
 
 MOST_SHOWN = 200  # texts of a group that are shown, and labelled, at once
-ERRORS, UNCERTAIN, DOUBTFUL = "errors", "uncertain", "doubtful"
-SECTIONS = (ERRORS, UNCERTAIN, DOUBTFUL)
+ERRORS, UNCERTAIN, DOUBTFUL, SLICES = "errors", "uncertain", "doubtful", "slices"
 
 
 @dataclass
@@ -44,18 +44,20 @@ class Opened:
 
     def population(self, section: str) -> Population | None:
         """The texts of a section; None if the run does not have what it takes."""
-        populations: dict[str, Population | None] = {
-            ERRORS: self.inspected.errors if section == ERRORS else None,
-            UNCERTAIN: self.inspected.uncertain if section == UNCERTAIN else None,
-            DOUBTFUL: self.inspected.doubtful if section == DOUBTFUL else None,
-        }
-        return populations[section]
+        inspected = self.inspected
+        if section == UNCERTAIN:
+            return inspected.uncertain
+        return inspected.doubtful if section == DOUBTFUL else inspected.errors
 
     def groups_of(self, section: str) -> list[Group]:
         """The groups of a section, worst first."""
         if section not in self.groups:
             population = self.population(section)
-            self.groups[section] = find_groups(population) if population else []
+            judged = self.inspected.judged
+            if population and judged and section == SLICES:
+                self.groups[section] = slice_groups(self.inspected.view, judged, population)
+            else:
+                self.groups[section] = find_groups(population) if population else []
         return self.groups[section]
 
     def evidence_of(self, section: str, population: Population) -> Evidence:
@@ -123,11 +125,15 @@ class Workspace:
 
     def counts_answers(self) -> bool:
         """Whether the run takes answers from the journal, as its present annotator says."""
-        config = self.current().inspected.view.config
-        try:
-            return keeps_journal(build(config["annotator"], "annotator"))
-        except (WsalError, KeyError):  # a component of the user's own
-            return True
+        return takes_answers(self.current().inspected.view.config)
+
+
+def takes_answers(config: Mapping[str, Any]) -> bool:
+    """Whether a run with this configuration takes answers from its journal."""
+    try:
+        return keeps_journal(build(config["annotator"], "annotator"))
+    except (WsalError, KeyError):  # a component of the user's own
+        return True
 
 
 def as_shown(group: Group) -> dict[str, Any]:
@@ -142,6 +148,7 @@ def as_shown(group: Group) -> dict[str, Any]:
         "rate": group.rate,
         "low": group.low,
         "high": group.high,
+        "note": group.note,
     }
 
 
