@@ -44,7 +44,8 @@ def _with_value(text: str, name: str, key: str, value: str | Sequence[str]) -> s
         if rule.flow_style:
             place = rule.end_mark.index - 1
             return f"{text[:place].rstrip()}, {key}: {written}{text[place:]}"
-        last = _end(text, rule.value[-1][1])
+        last = text.find("\n", _end(text, rule.value[-1][1]))  # after a comment in this line
+        last = len(text) if last < 0 else last
         indent = " " * rule.value[0][0].start_mark.column
         return f"{text[:last]}\n{indent}{key}: {written}{text[last:]}"
     if isinstance(old, yaml.SequenceNode) and not old.flow_style:
