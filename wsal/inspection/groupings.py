@@ -35,8 +35,7 @@ def groupings_of(view: RunView, judged: Judged) -> tuple[list[Grouping], list[st
     Properties are the fields of the records, the length of the text, the number of rules that
     voted, and the gold and the predicted class.
     """
-    fields = judged.records["fields"].struct.unnest() if _has_fields(judged.records) else None
-    by_field = [by_value(column.name, column) for column in fields or ()]
+    by_field = [by_value(column.name, column) for column in _fields(judged.records)]
     words = judged.records["text"].str.count_matches(r"\S+")
     found = [*by_field, by_number("words in the text", words)]
     if (n_votes := votes_on(view, judged)) is not None:
@@ -132,8 +131,10 @@ def votes_on(view: RunView, judged: Judged) -> np.ndarray | None:
     return result
 
 
-def _has_fields(records: pl.DataFrame) -> bool:
-    return isinstance(kind := records.schema["fields"], pl.Struct) and bool(kind.fields)
+def _fields(records: pl.DataFrame) -> list[pl.Series]:
+    kind = records.schema["fields"]
+    has_fields = isinstance(kind, pl.Struct) and bool(kind.fields)
+    return records["fields"].struct.unnest().get_columns() if has_fields else []
 
 
 def _with_others(name: str, values: Sequence[str], group: np.ndarray) -> Grouping:
