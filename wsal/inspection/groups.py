@@ -125,9 +125,9 @@ def find_groups(population: Population, kinds: Sequence[str] = KINDS) -> list[Gr
 
 def _is_worse(group: Group, rate: float) -> bool:
     """Whether the group is worth looking at: it has several texts, and more errors than most."""
-    if len(group.rows) < LEAST or group.excess <= 0:
-        return False
-    return group.kind == CELL or group.rate >= WORSE * rate
+    if group.kind == CELL or len(group.rows) < LEAST:
+        return len(group.rows) >= LEAST
+    return group.excess > 0 and group.rate >= WORSE * rate
 
 
 def _group(

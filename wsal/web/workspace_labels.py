@@ -85,11 +85,18 @@ async def undo(request: Request, action: Undo, name: PostingOwner) -> dict[str, 
     """Take back the labels that a person has just given to a group."""
 
     def work(workspace: Workspace) -> dict[str, Any]:
-        journal = Journal(workspace.site.run_dir / JOURNAL_FILE)
+        site = workspace.site
+        site.update()
+        journal = Journal(site.run_dir / JOURNAL_FILE)
         in_force = decisions_in_force(event for _, event in journal.events())
         own = [event for event in in_force if event.annotator == name]
-        if not own or not own[-1].key.startswith(f"{action.of}."):
+        rounds = [event.round for event in own if event.key.startswith(f"{action.of}.")]
+        if not rounds or not own[-1].key.startswith(f"{action.of}."):
             raise HTTPException(409, "you have answered other texts since, or undone this already")
-        return {"new": journal.append([Event(action.key, UNDO, name, own[-1].round)])}
+        if min(rounds) < min(
+            (queue.round.number for queue in site.queues()), default=site.number + 1
+        ):
+            raise HTTPException(409, "a classifier is trained on some of these labels already")
+        return {"new": journal.append([Event(action.key, UNDO, name, min(rounds))])}
 
     return await slowly(request, work)
