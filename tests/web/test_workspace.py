@@ -63,6 +63,7 @@ def test_strangers_and_other_sites_are_kept_out(site, client):
         assert client.post(f"/api/workspace/{path}", json=content).status_code == 403, path
     answer = client.get(f"/workspace?token={TOKEN}", follow_redirects=False)
     assert answer.headers["location"] == "/workspace"
+    assert 'href="/workspace"' in client.get("/").text
 
 
 def test_where_several_people_annotate_it_is_for_none_of_them(folder):
@@ -71,6 +72,7 @@ def test_where_several_people_annotate_it_is_for_none_of_them(folder):
     answer = client.get("/api/workspace")
     assert answer.status_code == 403
     assert "wsal workspace" in answer.json()["detail"]
+    assert "/workspace" not in client.get("/").text
 
 
 def test_a_rule_is_written_only_as_it_was_previewed(client, folder):

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import webbrowser
+from importlib import import_module
 from pathlib import Path
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.flush()
         if not options.no_browser:
             webbrowser.open(address)
+        import_module("sklearn.cluster")  # now, and not while somebody waits for it
         ended.wait()
 
 

@@ -69,7 +69,8 @@ def page(request: Request, token: str = "", name: str = "") -> Response:
     if token:
         return with_token("/", token, name)
     templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
-    return HTMLResponse(templates.get_template("page.html").render(name=annotator_name(request)))
+    shown = {"name": annotator_name(request), "workspace": len(site_of(request).tokens) == 1}
+    return HTMLResponse(templates.get_template("page.html").render(shown))
 
 
 @routes.get("/api/state")

@@ -126,7 +126,8 @@ function drawText(item) {
   const what = { errors: `is ${item.first}, predicted ${item.second}`, slices: `is ${item.first}, predicted ${item.second}`,
     doubtful: `labelled ${item.first}, likelier ${item.second}` }[state.group.section] || `${item.first} or ${item.second}?`;
   const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ");
-  line.append(choice ? box : make("span"), text, make("small", `${what} · ${votes ? `votes: ${votes}` : "no rule votes"}`));
+  if (choice) { line.className = "choice"; line.append(box); }
+  line.append(text, make("small", `${what} · ${votes ? `votes: ${votes}` : "no rule votes"}`));
   return line;
 }
 function marked(text) { // the words of the rule that is being edited
@@ -265,7 +266,7 @@ function drawPreview(effect) {
   tiles.append(tile(`${count(effect.votes_before)} → ${count(effect.votes_now)}`, "texts the rule votes on"),
     ...Object.entries(CHANGES).map(([kind, words]) => tile(count(effect.rule[kind]), `${Math.round(effect.rule[kind]) === 1 ? "text" : "texts"} that it ${{ gained: "gains", lost: "loses", changed: "flips" }[kind]}`, kind)));
   const { together } = effect;
-  const all = `By the votes of all rules together, ${count(together.gained)} more texts have a class, ${count(together.lost)} have none any more, and ${count(together.changed)} have another one.`;
+  const all = `Texts that, by the votes of all rules together, gain a class: ${count(together.gained)}; lose it: ${count(together.lost)}; change it: ${count(together.changed)}.`;
   nodes.push(tiles, make("p", `${all} ${effect.is_sample ? `Estimated from ${count(effect.texts)} texts of the pool; ` : ""}${effect.seconds.toFixed(1)} s.`, { class: "note" }));
   if (effect.precision.length) {
     head.append(...["right, of its votes on", "before", "now"].map((title) => make("th", title, { scope: "col" })));
