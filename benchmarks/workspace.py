@@ -84,10 +84,11 @@ def measured(run, turns):
             note = f"{len(found['groups'])} groups; again: {1000 * statistics.median(again):.0f} ms"
             rows.append(row(f"groups of {section}, first time", first, None, "", "s", note))
             for group in found["groups"][:1]:
-                path = f"/group?section={section}&key={group['key']}"
-                seconds = [served.timed("GET", path)[1] for _ in range(3)]
-                name = f"open a group of {section}"
-                rows.append(row(name, seconds[0], None, "", "s", f"then {seconds[-1]:.2f} s"))
+                for what in ("group", "proposals"):
+                    path = f"/{what}?section={section}&key={group['key']}"
+                    first, *_, last = (served.timed("GET", path)[1] for _ in range(3))
+                    name = f"{what} of {section}, first time"
+                    rows.append(row(name, first, None, "", "s", f"again: {1000 * last:.0f} ms"))
         times = []
         for turn in range(turns + 1):
             words = [f"word{turn}", "case", "cover", "bag"]

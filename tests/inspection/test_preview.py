@@ -84,7 +84,7 @@ def test_shares_are_weighted():
 @pytest.mark.parametrize("section", ["errors", "uncertain"])
 def test_proposals_are_about_the_texts_of_the_group(inspected, trial, section):
     population = getattr(inspected, section)
-    evidence = Evidence(inspected, population)
+    evidence = Evidence.of(inspected, population)
     groups = find_groups(population)[:4]
     assert groups
     proposals = [(g, p) for g in groups for p in propose(g, evidence, inspected.nodes)]

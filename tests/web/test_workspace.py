@@ -54,7 +54,8 @@ def journal(folder):
 def test_strangers_and_other_sites_are_kept_out(site, client):
     stranger = TestClient(make_app(site))
     for path in ("/workspace", "/api/workspace", "/api/workspace/groups?section=errors",
-                 "/api/workspace/group?section=errors&key=x", "/api/workspace/slices"):  # fmt: skip
+                 "/api/workspace/group?section=errors&key=x", "/api/workspace/slices",
+                 "/api/workspace/proposals?section=errors&key=x"):  # fmt: skip
         assert stranger.get(path).status_code == 403, path
     del client.headers["X-Wsal"]
     for path in ("preview", "write", "seen", "label", "again", "undo"):
@@ -204,6 +205,14 @@ def test_a_group_of_a_run_that_went_on_is_gone(client, folder):
     answer = client.get("/api/workspace/group?section=uncertain&key=0123456789abcdef")
     assert answer.status_code == 409
     assert opened(client)["key"] == group["key"]  # the same texts make the same group
+
+
+def test_proposals_come_after_the_texts_of_a_group(client, folder):
+    group = opened(client, "errors")
+    where = f"section=errors&key={group['key']}"
+    found = client.get(f"/api/workspace/proposals?{where}").json()
+    assert found["rules"]
+    assert all(proposal["node"]["label"] for proposal in found["proposals"])
 
 
 def test_slices_are_groups_of_the_texts_that_measure(client):

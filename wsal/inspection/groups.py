@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -52,6 +52,13 @@ class Population:
     votes: Votes  # (texts, rules)
     rules: tuple[str, ...] = ()
     vectors: Embeddings | None = None  # (texts, dims)
+
+    def only(self, rows: Rows) -> "Population":
+        """The population of these rows alone."""
+        arrays = ("first", "second", "error", "listed", "weights", "votes")
+        vectors = None if self.vectors is None else self.vectors[rows]
+        own = {name: getattr(self, name)[rows] for name in arrays}
+        return replace(self, records=self.records[rows], vectors=vectors, **own)
 
     @property
     def rate(self) -> float:

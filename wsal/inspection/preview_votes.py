@@ -49,6 +49,7 @@ class Trial:
 
     inspected: Inspected
     votes: dict[str, Vote] = field(default_factory=dict)
+    counted: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def labels(self) -> LabelSet:
@@ -122,11 +123,15 @@ class Trial:
 
     def counts(self, nodes: Mapping[str, Any]) -> np.ndarray:
         """How many of these rules vote for each class, `(texts, classes)`."""
-        counts = np.zeros((len(self.rows), len(self.labels)), dtype=np.int16)
-        for node in nodes.values():
-            if (votes := self.votes_of(node)) is not None:
-                add(counts, votes, 1)
-        return counts
+        key = digest_of(nodes)
+        if key not in self.counted:
+            counts = np.zeros((len(self.rows), len(self.labels)), dtype=np.int16)
+            for node in nodes.values():
+                if (votes := self.votes_of(node)) is not None:
+                    add(counts, votes, 1)
+            self.counted.clear()  # of the file before it was written
+            self.counted[key] = counts
+        return self.counted[key].copy()
 
 
 def add(counts: np.ndarray, votes: Vote, sign: int) -> None:

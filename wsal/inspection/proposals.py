@@ -1,7 +1,7 @@
 """From a group of errors to a rule: words for a new one, or words that another should leave out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from wsal.suggestion.mining import Term, mine
 from wsal.suggestion.proposals import Proposal, rule_name
 from wsal.suggestion.terms import cover
 
-COMPARED = 5_000  # random texts of the pool that words are counted in
+COMPARED = 4_000  # random texts of the pool, and of the population, that words are counted in
 TRUST = 4  # texts that the stand-in's estimate of a word's precision counts for, beside gold
 LEAST_PRECISION = 0.6  # of a proposed word; people see the preview, and decide
 MOST_WORDS, MOST_RULES = 6, 3
@@ -32,10 +32,26 @@ COMMON = 0.05  # a word in more of the texts than this share is not excluded fro
 
 @dataclass(frozen=True)
 class Evidence:
-    """Texts in which words are counted: those of the population, then random ones of the pool."""
+    """Texts in which words are counted: those of the population, then random ones of the pool.
+
+    Of a large population, these are all listed texts and some others; see `of`.
+    """
 
     inspected: Inspected
     population: Population
+    kept: Rows
+    """The rows of the whole population that are in `population`, ascending."""
+
+    @classmethod
+    def of(cls, inspected: Inspected, whole: Population) -> "Evidence":
+        """Texts enough to judge words by."""
+        others = rng(0, "proposals", "compared").permutation(np.flatnonzero(~whole.listed))
+        kept = np.sort(np.concatenate([np.flatnonzero(whole.listed), others[:COMPARED]]))
+        return cls(inspected, whole.only(kept), kept)
+
+    def within(self, group: Group) -> Group:
+        """A group of the whole population, with its rows as rows of `population`."""
+        return replace(group, rows=np.searchsorted(self.kept, group.rows))
 
     @cached_property
     def others(self) -> Rows:
@@ -85,17 +101,18 @@ def class_of_group(group: Group, population: Population) -> int:
 
 
 def propose(
-    group: Group, evidence: Evidence, nodes: Mapping[str, Mapping[str, Any]]
+    listed: Group, evidence: Evidence, nodes: Mapping[str, Mapping[str, Any]]
 ) -> list[Proposal]:
     """Rules that would help with a group: changed ones that vote wrongly there, and a new one.
 
     They are proposals: whether they do more good than harm is what the preview shows.
 
     Args:
-        group: of the population of `evidence`.
+        listed: a group of the population that `evidence` was made of.
         evidence: the texts in which words are counted.
         nodes: the rules as they are in the file, by name.
     """
+    group = evidence.within(listed)
     label = class_of_group(group, evidence.population)
     proposals = _amended(group, evidence, nodes)
     if new := _new_rule(group, evidence, label, nodes):

@@ -112,24 +112,31 @@ def _missing(section: str) -> str:
 
 @routes.get("/api/workspace/group")
 async def group_texts(request: Request, section: Section, key: str, name: Owner) -> dict[str, Any]:
-    """The texts of a group, and the rules proposed for it."""
+    """The texts of a group."""
 
     def work(workspace: Workspace) -> dict[str, Any]:
         group, population = workspace.group(section, key)
         texts = texts_of(group, population, section, workspace.answered())
         workspace.sent[name, key] = {text["id"] for text in texts}
         workspace.seen[name, key] = set()
+        label = population.labels.names[class_of_group(group, population)]
+        return {**as_shown(group), "section": section, "texts": texts, "label": label}
+
+    return await slowly(request, work)
+
+
+@routes.get("/api/workspace/proposals")
+async def proposals(request: Request, section: Section, key: str, _: Owner) -> dict[str, Any]:
+    """The rules proposed for a group, and those of the file that the form can change."""
+
+    def work(workspace: Workspace) -> dict[str, Any]:
+        group, population = workspace.group(section, key)
         nodes = workspace.rules_now()[3]
         evidence = workspace.current().evidence_of(section, population)
-        proposals = propose(group, evidence, nodes) if section != DOUBTFUL else []
+        made = propose(group, evidence, nodes) if section != DOUBTFUL else []
         return {
-            **as_shown(group),
-            "section": section,
-            "texts": texts,
-            "label": population.labels.names[class_of_group(group, population)],
             "proposals": [
-                {"name": p.name, "node": p.node, "why": p.why, "evidence": p.evidence}
-                for p in proposals
+                {"name": p.name, "node": p.node, "why": p.why, "evidence": p.evidence} for p in made
             ],
             "rules": {
                 rule: node for rule, node in nodes.items()

@@ -63,7 +63,7 @@ class Opened:
     def evidence_of(self, section: str, population: Population) -> Evidence:
         """The texts in which words for rules of a section are counted."""
         if section not in self.evidence:
-            self.evidence[section] = Evidence(self.inspected, population)
+            self.evidence[section] = Evidence.of(self.inspected, population)
         return self.evidence[section]
 
 

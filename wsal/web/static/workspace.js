@@ -20,13 +20,11 @@ async function ask(path, body) {
   let response;
   try { response = await fetch(`/api/workspace${path}`, body ? post : {}); } catch { throw new Error("wsal is not responding"); }
   const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
   const { detail } = answer;
+  if (response.ok) return answer;
   throw new Error(Array.isArray(detail) ? detail.map((d) => `${d.loc.at(-1)}: ${d.msg}`).join("\n") : detail || `error ${response.status}`);
 }
-async function tried(work) { // what goes wrong is shown, and nothing else happens
-  try { await work(); } catch (error) { status(error.message); }
-}
+const tried = (work) => work().catch((error) => status(error.message)); // what goes wrong is shown
 
 // ---- the list of groups -----------------------------------------------------------------------
 function drawSections() {
@@ -97,6 +95,8 @@ async function openGroup() {
     Object.assign(state, { group, draft: null, digest: "", seen: new Set(), opened: performance.now(), labelled: "" });
     status("");
     drawGroup();
+    if (section !== "doubtful") group.proposing = ask(`/proposals?${new URLSearchParams({ section, key: group.key })}`);
+    group.proposing?.catch(() => {}); // what went wrong is shown when the rule is opened
   });
 }
 function drawGroup() {
@@ -201,8 +201,16 @@ async function askAgain() {
 // ---- a rule -----------------------------------------------------------------------------------
 const isPattern = (node) => node?._target_ === REGEX;
 function editRule() {
-  const { group } = state;
-  if (!group || group.section === "doubtful") return;
+  return tried(async () => {
+    const { group } = state;
+    if (!group?.proposing) return;
+    status("looking for words…");
+    Object.assign(group, await group.proposing);
+    status("");
+    if (state.group === group) drawRule(group);
+  });
+}
+function drawRule(group) {
   fill("rule-label", ...state.run.labels.map((name) => make("option", name)));
   fill("rule-names", ...Object.keys(group.rules).map((name) => make("option", null, { value: name })));
   const blank = { name: "new_rule", node: { _target_: KEYWORD, label: group.label, words: [], unless: [] }, why: ["a new rule of your own"], evidence: {} };
