@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wsal.annotation.journal import (
     CLOSED,
+    FLAG,
     JOURNAL_FILE,
     OPENED,
     RECHECK,
@@ -21,6 +22,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.questions import is_beside_texts
 
+ASK_AGAIN = "ask again"  # in `Event.shown` of a flag: the next query has the text once more
 EARLY_FILE = "early.parquet"  # in the folder of the round that the answers count for
 Serving = Callable[[Path, int], AbstractContextManager[Callable[[str], None]]]
 """From a run folder and the last round for which people answer early (0: they wait) to what keeps
@@ -64,5 +66,23 @@ def early_texts(run_dir: Path, number: int, asked: Mapping[int, Collection[str]]
         first = event.round + is_late  # the first round that may have asked it or counted it
         counted = any(event.text in own for n, own in asked.items() if n >= first)
         if (is_late or is_early(event)) and not counted:
+            texts[event.text] = None
+    return list(texts)
+
+
+def texts_to_ask_again(run_dir: Path, number: int) -> list[str]:
+    """The answered texts that people want to be asked again in round `number`, oldest first.
+
+    These were marked for it before its query was made, or for the round before when that one had
+    its query already.
+    """
+    events = Journal(run_dir / JOURNAL_FILE).events()
+    opened = {e.round: n for n, e in events if e.kind == OPENED}
+    texts = dict[str, None]()
+    for place, event in events:
+        if event.kind != FLAG or event.shown != ASK_AGAIN:
+            continue
+        is_late = place > opened.get(event.round, place)
+        if event.round + is_late == number and place < opened.get(number, place + 1):
             texts[event.text] = None
     return list(texts)

@@ -18,6 +18,7 @@ COMMANDS = {
     "report": ("[RUN]", "Write a report of a run as one HTML page"),
     "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
     "review": ("[RUN]", "List the answers that look wrong"),
+    "workspace": ("[RUN]", "Look at errors in a browser, and fix them with rules"),
     "llm plan": ("[RUN]", "Show what a language model would be sent, and the price"),
     "llm log": ("[RUN]", "Show what a language model was sent, and what it cost"),
     "compare": ("RUN [RUN ...]", "Compare runs: a table, and a page with intervals"),

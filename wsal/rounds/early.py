@@ -11,7 +11,7 @@ from wsal.active.proxy import fit_proxy
 from wsal.active.scores import margin
 from wsal.active.shortlist import Search, chosen, search, shortlist
 from wsal.annotation.answers import all_answers, gold_answers, is_llm, rows_of
-from wsal.annotation.early import EARLY_FILE, early_texts
+from wsal.annotation.early import EARLY_FILE, early_texts, texts_to_ask_again
 from wsal.annotation.live_ranking import Labelled
 from wsal.annotation.open_round import OpenRound, hidden_ids, with_evidence
 from wsal.annotation.query import EARLY_REASON
@@ -60,6 +60,13 @@ def early_rows(
     answered = by_people["row"].drop_nulls().to_numpy()
     early = rows.to_numpy().astype(np.int64)
     return early[~np.isin(early, frame.rows) & ~np.isin(early, answered)]
+
+
+def rows_to_ask_again(run_dir: Path, number: int, pool: Artifact) -> Rows:
+    """The rows of the pool whose label people want to be asked again in round `number`."""
+    texts = pl.Series(texts_to_ask_again(run_dir, number), dtype=pl.String)
+    rows = rows_of(pool, texts).drop_nulls().unique(maintain_order=True)
+    return rows.to_numpy().astype(np.int64)
 
 
 def early_kept(run_dir: Path, last: int) -> str:

@@ -14,13 +14,13 @@ from wsal.active.candidates import (
     Selection,
     select_among,
 )
-from wsal.active.label_issues import find_issues
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import Search, chosen, rare_rows
 from wsal.active.wrappers import candidate_sizes
-from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
+from wsal.annotation.query import EARLY_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
+from wsal.rounds.ask_again import asked_again
 from wsal.rounds.disagreement import contradicts, near_duplicates
 from wsal.rounds.evaluation_frame import Frame, evaluation_rows
 from wsal.seeding import integer, rng
@@ -84,6 +84,7 @@ def choose_query(
     n_evaluation: int,
     seed: int,
     early: Callable[[], Rows] = nothing_early,
+    ask_again: Callable[[], Rows] = nothing_early,
 ) -> Query:
     """Choose `settings.query_size` texts to train on and `n_evaluation` texts to measure with.
 
@@ -92,7 +93,7 @@ def choose_query(
 
     Rows that people have answered already, `early()`, come first and take the place of as many
     texts of the strategy, of which a quarter stays. The function is called last, since people
-    answer until then.
+    answer until then. After it comes `ask_again()`: rows whose label people want to be asked again.
 
     Raises:
         PoolExhaustedError: every text outside the frame was asked.
@@ -128,7 +129,9 @@ def choose_query(
     if len(selection.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
         draw, left_open = rng(seed, "select again", number), np.flatnonzero(is_open)
         selection = select_among(strategy, candidates, left_open, n_chosen, draw)
-    doubtful = doubtful_labels(state, settings.review)
+    doubtful = asked_again(
+        state.embeddings, state.gold_rows, state.gold, state.asked, settings.review, ask_again()
+    )
     drawn = Selection(measured, np.zeros(len(measured), np.float32), [EVALUATION] * len(measured))
     parts = [
         _as_table(gold_rows, labelled.probs, doubtful, schemas.TRAIN, repeated=True),
@@ -179,21 +182,6 @@ def disagreement(
     extra = settings.disagreement * disputed + settings.contradiction * against
     doubts = zip(disputed > 0, against > 0, strict=True)
     return extra, [" and ".join(np.compress(doubt, DOUBTS)) for doubt in doubts]
-
-
-def doubtful_labels(state: RoundState, n: int) -> Selection:
-    """At most `n` positions in `gold_rows` whose label looks wrong, worst first.
-
-    A text that was asked twice already is not asked a third time.
-    """
-    if not n:
-        return Selection(np.empty(0, np.int64), np.empty(0, np.float32), [])
-    embeddings = state.embeddings[state.gold_rows].astype(np.float32)
-    rows, _, quality = find_issues(embeddings, state.gold, rng(0, "review"))
-    asked, counts = np.unique(state.asked, return_counts=True)
-    once = ~np.isin(state.gold_rows[rows], asked[counts > 1])
-    rows, quality = rows[once][:n], quality[once][:n]
-    return Selection(rows, 1 - quality, [REVIEW_REASON] * len(rows))
 
 
 def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.DataFrame:

@@ -36,7 +36,7 @@ from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.disagreement import disputed
-from wsal.rounds.early import early_rows
+from wsal.rounds.early import early_rows, rows_to_ask_again
 from wsal.rounds.evaluation_frame import (
     frame_probs,
     new_frame,
@@ -129,6 +129,9 @@ def select(
         open_in_journal(run_dir, number)
         return early_rows(run_dir, number, pool, frame, earlier_queries, earlier_annotations)
 
+    def ask_again() -> Rows:
+        return rows_to_ask_again(pool.path.parent, number, pool)
+
     beside, n_texts, seconds = NO_QUESTIONS, active.query_size, seconds_of({})
     earlier = (earlier_queries, earlier_annotations)
     if len(active.questions) > 1:
@@ -145,6 +148,7 @@ def select(
         n_evaluation,
         seed,
         early if keeps_journal(annotator) else nothing_early,
+        ask_again if keeps_journal(annotator) else nothing_early,
     )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)

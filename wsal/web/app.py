@@ -1,30 +1,29 @@
 """The page over HTTP: a few routes, and the checks that keep strangers out."""
 
-import hmac
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 
 from wsal.annotation.journal import UNDO
 from wsal.annotation.task_queue import TaskQueue
-from wsal.web import panel
+from wsal.web import panel, workspace
+from wsal.web.access import AnnotatorName, PosterName, annotator_name, site_of, with_token
 from wsal.web.actions import Action, check, events_of, queue_of
 from wsal.web.items import shown, to_settle, undone
 from wsal.web.recent import TAKEN, is_in_force, queue_to_change, recent
 from wsal.web.remaining import remaining
 from wsal.web.site import Site
+from wsal.web.workspace_state import Workspace
 
 STATIC = Path(__file__).parent / "static"
-TOKEN_COOKIE, NAME_COOKIE = "wsal", "wsal_name"
-TOKEN_SECONDS = 30 * 86_400  # that a browser keeps the token
 MOST_BYTES = 64 * 1024  # of a request
 MOST_TEXTS = 20  # of one answer to /api/next
 HEADERS = {
@@ -36,40 +35,20 @@ HEADERS = {
 }
 
 
-def annotator_name(request: Request) -> str:
-    """Who sent a request: the owner of the token, or the name that they gave themselves."""
-    cookie = request.cookies.get(TOKEN_COOKIE, "")
-    for token, name in _site(request).tokens.items():
-        if hmac.compare_digest(cookie.encode(), token.encode()):
-            return name or request.cookies.get(NAME_COOKIE, "") or "me"
-    raise HTTPException(403, "no valid token: open the address that wsal printed")
-
-
-AnnotatorName = Annotated[str, Depends(annotator_name)]
-
-
-def poster_name(request: Request, name: AnnotatorName) -> str:
-    """Who posted: other sites cannot set this header, so the post came from the page itself."""
-    if request.headers.get("x-wsal") != "1":
-        raise HTTPException(403, "the header X-Wsal is missing")
-    return name
-
-
-PosterName = Annotated[str, Depends(poster_name)]
 routes = APIRouter()
 
 
-def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site
+def make_app(site: Site, rules: Path | None = None) -> FastAPI:
+    """The application. All routes except the static files require a token, in a cookie.
 
-
-def make_app(site: Site) -> FastAPI:
-    """The application. All routes except the static files require a token, in a cookie."""
+    `rules` is the file that the workspace writes rules to, if it is not the run's own.
+    """
     app = FastAPI(title="wsal", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = site
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.state.workspace = Workspace(site, rules)
     app.include_router(routes)
+    app.include_router(workspace.routes)
 
     @app.middleware("http")
     async def guard(
@@ -91,21 +70,16 @@ def make_app(site: Site) -> FastAPI:
 def page(request: Request, token: str = "", name: str = "") -> Response:
     """The page; a token in the address is moved into a cookie, out of sight."""
     if token:
-        answer = RedirectResponse("/", 303)
-        answer.set_cookie(
-            TOKEN_COOKIE, token, httponly=True, samesite="strict", max_age=TOKEN_SECONDS
-        )
-        if name:
-            answer.set_cookie(NAME_COOKIE, name[:80], httponly=True, samesite="strict")
-        return answer
+        return with_token("/", token, name)
     templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
-    return HTMLResponse(templates.get_template("page.html").render(name=annotator_name(request)))
+    shown = {"name": annotator_name(request), "workspace": len(site_of(request).tokens) == 1}
+    return HTMLResponse(templates.get_template("page.html").render(shown))
 
 
 @routes.get("/api/state")
 def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
     """What the side panel shows."""
-    site = _site(request)
+    site = site_of(request)
     site.last_poll = time.monotonic()
     site.update()
     queues = site.queues()
@@ -136,7 +110,7 @@ async def _queues(request: Request) -> list[TaskQueue]:
     While a round is being opened, people get texts of the early queue, or wait if there is none;
     other requests are served in any case.
     """
-    site = _site(request)
+    site = site_of(request)
     if not site.is_current():
         if site.early_queue:
             site.update_soon()
@@ -171,7 +145,7 @@ def examples(request: Request, _: AnnotatorName) -> dict[str, Any]:
 @routes.get("/api/settle")
 def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
     """Texts on which people disagree, or which were flagged or have a note."""
-    site = _site(request)
+    site = site_of(request)
     site.update()
     return {"items": [item for queue in site.queues() for item in to_settle(queue)]}
 
@@ -179,7 +153,7 @@ def texts_to_settle(request: Request, _: AnnotatorName) -> dict[str, Any]:
 @routes.post("/api/act")
 async def act(request: Request, action: Action, name: PosterName) -> dict[str, Any]:
     """Write what a person did to the journal; answered once it is on the disk."""
-    site, queues = _site(request), await _queues(request)
+    site, queues = site_of(request), await _queues(request)
     known = site.known()
     if action.change:
         queue = queue_to_change(action, name, queues)

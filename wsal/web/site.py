@@ -50,6 +50,7 @@ class Site:
     quality: dict[str, Any] = field(default_factory=dict)
     examples: Examples = NO_EXAMPLES
     over: str = ""  # why the run ended, once it did
+    asks: bool = True  # whether people are given texts; not if the run would not take their answers
     lock: threading.Lock = field(default_factory=threading.Lock)
     early_lock: threading.Lock = field(default_factory=threading.Lock)
     ranking: threading.Lock = field(default_factory=threading.Lock)
@@ -61,7 +62,7 @@ class Site:
         """The queues that people are given texts of, in this order; returns at once."""
         early = None if self.over else self.early_queue
         open_queue = self.open_queue
-        if open_queue and open_queue.closed_at is not None:
+        if not self.asks or (open_queue and open_queue.closed_at is not None):
             open_queue = None
         return [queue for queue in (open_queue, early) if queue]
 
