@@ -139,7 +139,7 @@ async def next_texts(
 @routes.get("/api/examples")
 def examples(request: Request, _: AnnotatorName) -> dict[str, Any]:
     """Some texts that people gave each class in earlier rounds."""
-    return asdict(_site(request).examples)
+    return asdict(site_of(request).examples)
 
 
 @routes.get("/api/settle")
