@@ -26,8 +26,8 @@ from wsal.cli import main
 found = {}
 for command in json.loads(sys.argv[1]):
     os.environ.pop("GOMP_SPINCOUNT", None)
-    sys.argv = ["wsal", *command.split(), "--help"]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    sys.argv = ["wsal", *command.split(), "--no-such-option"]  # it ends at once
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         main()
     found[command] = os.environ.get("GOMP_SPINCOUNT")
 print(json.dumps(found))
