@@ -8,8 +8,11 @@ import sys
 
 import fork_server
 import pytest
-from helpers import CONF, THOROUGH, compose_once, tiny_classifier
+from helpers import CONF, THOROUGH, compose_once, run_here, tiny_classifier
 from hypothesis import settings
+from questions_shop import SETTINGS, make_shop
+
+from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytest_plugins = ["page_fixtures", "exported_fixtures"]
 
@@ -84,6 +87,20 @@ def tokenised_run(built_once):
         fork_server.run(line, cwd=folder, check=True, capture_output=True)
 
     return built_once("tokenised", fill)
+
+
+@pytest.fixture(scope="session")
+def questions_run(built_once):
+    """A folder with the run of `questions_shop` up to its first round."""
+
+    def fill(folder):
+        make_shop(folder)
+        for stage in BEFORE_ROUNDS:
+            if stage != "ask":
+                done = run_here(folder, stage, *SETTINGS)
+                assert not done.returncode, done.stderr
+
+    return built_once("questions_shop", fill)
 
 
 @pytest.fixture

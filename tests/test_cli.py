@@ -5,11 +5,13 @@ import subprocess
 import sys
 import textwrap
 
+import fork_server
 import pytest
 from helpers import ROOT
 
 TINY = ("data.n=200", "name=t")
 SMALL = ("experiment=smoke", "active.rounds=1", "export=hf")
+AS_MAIN = "run_name='__main__'"
 
 
 def test_help_and_version_say_what_there_is(wsal):
@@ -54,10 +56,11 @@ def test_a_stage_is_up_to_date_until_its_configuration_or_an_input_changes(wsal)
 
 @pytest.mark.slow
 def test_a_script_does_what_the_command_does(tmp_path):
-    script = [sys.executable, str(ROOT / "scripts" / "run.py"), *SMALL, "name=script"]
-    subprocess.run(script, cwd=tmp_path, check=True, capture_output=True)
-    python = [sys.executable, "-m", "wsal", "run", *SMALL, "name=command"]
-    subprocess.run(python, cwd=tmp_path, check=True, capture_output=True)
+    script = f"import runpy; runpy.run_path({str(ROOT / 'scripts' / 'run.py')!r}, {AS_MAIN})"
+    module = f"import runpy; runpy.run_module('wsal', {AS_MAIN}, alter_sys=True)"
+    for code, *words in ((script, "name=script"), (module, "run", "name=command")):
+        line = [sys.executable, "-c", code, *words, *SMALL]
+        fork_server.run(line, cwd=tmp_path, check=True, capture_output=True)
     read = [
         json.loads((tmp_path / f"runs/{n}/exported/manifest.json").read_text())
         for n in ("script", "command")

@@ -6,7 +6,7 @@ import shutil
 import polars as pl
 import pytest
 from helpers import run_here
-from questions_shop import SETTINGS, make_shop
+from questions_shop import SETTINGS
 
 from wsal.annotation.questions import GROUPS_FILE, NOT_ALL, QUESTIONS_FILE
 
@@ -14,10 +14,10 @@ KINDS = ("active.questions=[text,group]", "annotator.noise=0.4")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(questions_run, tmp_path_factory):
     """A folder with a run of two rounds, answered by an oracle that often errs."""
-    folder = tmp_path_factory.mktemp("shop")
-    make_shop(folder)
+    folder = tmp_path_factory.mktemp("shop") / "copy"
+    shutil.copytree(questions_run, folder)
     done = run_here(folder, "run", *SETTINGS, *KINDS)
     assert not done.returncode, done.stdout + done.stderr
     return folder

@@ -6,16 +6,16 @@ import shutil
 import polars as pl
 import pytest
 from helpers import run_here
-from questions_shop import KINDS, SETTINGS, WORDS, make_shop
+from questions_shop import KINDS, SETTINGS, WORDS
 
 from wsal.annotation.questions import DEPENDS, QUESTIONS_FILE, WORDS_FILE
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(questions_run, tmp_path_factory):
     """A folder with a run that asks all kinds of questions, answered by an oracle."""
-    folder = tmp_path_factory.mktemp("shop")
-    make_shop(folder)
+    folder = tmp_path_factory.mktemp("shop") / "copy"
+    shutil.copytree(questions_run, folder)
     done = run_here(folder, "run", *SETTINGS, KINDS)
     assert not done.returncode, done.stdout + done.stderr
     return folder

@@ -47,14 +47,14 @@ def loop_through_api(evaluation, retrain, **data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("evaluation", "retrain"),
-    [({}, {"distance": 0.0}), ({"size": 20}, {})],
+    ("evaluation", "retrain", "formats"),
+    [({}, {"distance": 0.0}, "hf"), ({"size": 20}, {}, "default")],
     ids=["with a test split, trained on weak labels anew", "sampled"],
 )
-def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
+def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain, formats):
     changes = [f"evaluation.{name}={value}" for name, value in evaluation.items()]
     changes += [f"retrain.{name}={value}" for name, value in retrain.items()]
-    wsal("run", *SMOKE, *changes)
+    wsal("run", *SMOKE, *changes, f"export={formats}")
     run = tmp_path / "runs" / "t"
     queries, loop = loop_through_api(evaluation, retrain)
     trained = [(a / "metrics.json").exists() for a in sorted(run.glob("rounds/*/retrained"))]
@@ -69,7 +69,7 @@ def test_queries_and_predictions_are_equal(wsal, tmp_path, evaluation, retrain):
     facts = loop.quality().facts
     for name in ("rounds", "gain", "next_gain", "measured_on", "agreement", "changed"):
         assert facts[name] == assessed[name], name
-    loop.export(tmp_path / "exported", n_parity_texts=16)  # as experiment=smoke has it
+    loop.export(tmp_path / "exported", formats, n_parity_texts=16)  # as experiment=smoke has it
     names = ("model.safetensors", "thresholds.json", "parity.json", "labels.json")
     for name in names:
         assert (tmp_path / "exported" / name).read_bytes() == (run / "exported" / name).read_bytes()

@@ -1,6 +1,7 @@
 """What is exported gives what the classifier gives, and is left out or refused if it does not."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from helpers import with_head
+from helpers import tiny_classifier, with_head
 from transformers import (
     AlbertConfig,
     BertConfig,
@@ -23,6 +24,7 @@ from transformers import (
 )
 from transformers import AutoModelForSequenceClassification as Auto
 
+from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.lora import merged, with_lora
 from wsal.errors import ConfigError, ParityError
@@ -33,7 +35,7 @@ from wsal.export.calibration import (
     fit_thresholds,
     fold_temperature,
 )
-from wsal.export.onnx import Onnx, onnx_run
+from wsal.export.onnx import Onnx, onnx_run, write_onnx
 from wsal.export.onnx_rounded import OnnxFp16, OnnxInt8
 from wsal.export.openvino import OpenVino
 from wsal.export.torch_export import TorchExport
@@ -60,6 +62,29 @@ FAMILIES = {
 def context(tiny, tmp_path):
     """Of a tiny classifier that is sure of itself."""
     return make_context(with_head(tiny(TEXTS), 30), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def onnx_folder(built_once):
+    """A folder with such a classifier and its fp32 file: writing that takes seconds."""
+
+    def fill(folder):
+        classifier = with_head(tiny_classifier(TEXTS), 30)
+        classifier.save(folder)
+        write_onnx(classifier, folder / "model.onnx")
+
+    return built_once("onnx_of_tiny", fill)
+
+
+@pytest.fixture
+def with_fp32(tiny, onnx_folder, tmp_path):
+    """Its context when the fp32 file is written already."""
+    new = tiny(TEXTS)
+    classifier = load_classifier(onnx_folder, new.encoder, new.hardware)
+    classifier.model.eval()
+    context = make_context(classifier, tmp_path)
+    shutil.copy(onnx_folder / "model.onnx", context.scratch)
+    return context
 
 
 def make_context(classifier, folder, gold=None, texts=TEXTS):
@@ -103,7 +128,8 @@ def test_lora_is_merged_and_exported(tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_that_differs_is_refused(context):
+def test_a_model_that_differs_is_refused(with_fp32):
+    context = with_fp32
     Onnx().export(context)
     model = onnx.load(context.out / "onnx/model.onnx")
     (head,) = (t for t in model.graph.initializer if t.name == "model.classifier.weight")
@@ -121,7 +147,8 @@ def test_nothing_but_numbers_passes_for_near(context):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("exporter", "times"), [(OnnxInt8(0.5, 1), 2.5), (OnnxFp16(), 1.8)])
-def test_rounded_files_are_smaller_and_near(context, exporter, times):
+def test_rounded_files_are_smaller_and_near(with_fp32, exporter, times):
+    context = with_fp32
     parity = exporter.export(context)
     assert parity["holds"]
     assert 0 < parity["largest_difference"] < 30
@@ -132,7 +159,8 @@ def test_rounded_files_are_smaller_and_near(context, exporter, times):
 
 
 @pytest.mark.slow
-def test_int8_tries_every_way_before_it_gives_up(context):
+def test_int8_tries_every_way_before_it_gives_up(with_fp32):
+    context = with_fp32
     parity = OnnxInt8(agreement=1.1).export(context)  # nothing reaches that
     ways = ["dynamic", "per channel", "static, calibrated", "without the worst layers"]
     assert [attempt["way"] for attempt in parity["tried"]] == ways
@@ -142,7 +170,8 @@ def test_int8_tries_every_way_before_it_gives_up(context):
 
 
 @pytest.mark.slow
-def test_torch_export_openvino_and_triton(context):
+def test_torch_export_openvino_and_triton(with_fp32):
+    context = with_fp32
     assert TorchExport().export(context)["largest_difference"] < 1e-3
     assert (context.out / "torch/model.pt2").exists()
     assert OpenVino().export(context)["largest_difference"] < 1e-3
@@ -157,7 +186,8 @@ def test_torch_export_openvino_and_triton(context):
 
 
 @pytest.mark.slow
-def test_the_script_needs_nothing_of_wsal(context):
+def test_the_script_needs_nothing_of_wsal(with_fp32):
+    context = with_fp32
     from wsal.export.card import SCRIPT
 
     Onnx().export(context)

@@ -1,7 +1,10 @@
 """Rounds on a pool without a gold split: what is measured is never trained on."""
 
 import json
+import shutil
+import sys
 
+import fork_server
 import polars as pl
 import pytest
 
@@ -18,11 +21,30 @@ DATA = (
 ASKED = ("active.rounds=2", "active.query_size=10", "active.max_candidates=60")
 
 
-@pytest.fixture
-def shop(wsal, tmp_path):
-    """A function that runs wsal on 400 titles with gold in the pool, and no test split."""
+def write_titles(folder):
     rows = Catalog(n=400).read().unique("title", maintain_order=True)
-    rows.select("title", "brand", "category").write_csv(tmp_path / "shop.csv")
+    rows.select("title", "brand", "category").write_csv(folder / "shop.csv")
+
+
+@pytest.fixture(scope="session")
+def before_rounds(built_once):
+    """A folder with 400 titles with gold in the pool, and a run up to its first round."""
+
+    def fill(folder):
+        write_titles(folder)
+        code = "import sys\nfrom wsal.cli import main\n"
+        for stage in ("prepare", "vote", "aggregate", "tokenise", "pretrain", "embed"):
+            code += f"sys.argv = ['wsal', *{[*DATA, *TINY, *ASKED]}]; main({stage!r})\n"
+        line = [sys.executable, "-c", code]
+        fork_server.run(line, cwd=folder, check=True, capture_output=True)
+
+    return built_once("loop_before_rounds", fill)
+
+
+@pytest.fixture
+def shop(wsal, before_rounds, tmp_path):
+    """A function that runs wsal there: there is no test split."""
+    shutil.copytree(before_rounds, tmp_path, dirs_exist_ok=True)
 
     def run(command, *more):
         return wsal(command, *DATA, *TINY, *ASKED, *more).stdout
@@ -97,6 +119,7 @@ def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal):
 @pytest.mark.slow
 def test_the_test_split_is_reported_and_decides_nothing(shop, wsal, tmp_path):
     """Not when to stop, and not what is forecast: dev does, or an evaluation sample."""
+    shutil.rmtree(tmp_path / "runs")
     tested = "data.layout.test_share=0.2"
     refused = wsal("run", *DATA, *TINY, *ASKED, tested, "stop.target=0.9", check=False)
     assert refused.returncode == 1

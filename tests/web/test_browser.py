@@ -256,7 +256,7 @@ def test_from_a_pool_without_gold_to_an_exported_model_by_the_page_alone(tmp_pat
     labels = sorted(set(gold.values()))
     served = page(
         tmp_path, "rules=catalog", "data=csv", "data.path=products.csv", "data.layout.text=[title]",
-        "data.layout.keep=[brand]", "data.layout.id=id",
+        "data.layout.keep=[brand]", "data.layout.id=id", "export=hf",
         f"data.layout.labels={json.dumps(labels)}", "active.query_size=12", "active.wait=true",
         name="run", base=("experiment=smoke", "name=w"),
     )  # fmt: skip

@@ -1,26 +1,25 @@
 """Groups of texts on the page, in a real browser, by keyboard alone."""
 
+import shutil
+
 import polars as pl
 import pytest
 from helpers import run_here
 from page_fixtures import Page, open_tab, shown_id, undo
-from questions_shop import SETTINGS, make_shop
+from questions_shop import SETTINGS
 
 from wsal.annotation.questions import NOT_ALL
-from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(questions_run, tmp_path):
     """The page of a run whose first round has groups."""
-    make_shop(tmp_path)
+    shutil.copytree(questions_run, tmp_path, dirs_exist_ok=True)
     settings = (*SETTINGS, "active.questions=[text,group]", "active.rounds=1")
-    for stage in (*BEFORE_ROUNDS, "select"):
-        if stage != "ask":
-            done = run_here(tmp_path, stage, *settings)
-            assert not done.returncode, done.stderr
+    done = run_here(tmp_path, "select", *settings)
+    assert not done.returncode, done.stderr
     page = Page(tmp_path, base=settings)
     page.start()
     yield page

@@ -18,7 +18,10 @@ from page_fixtures import GATE, PAGE, PATIENCE, SMOKE, command
 from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.sockets import listening_socket
 
-ROUNDS = ("active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4")
+ROUNDS = (
+    "active.rounds=2", "active.query_size=50", "evaluation.size=8", "evaluation.top_up=4",
+    "export=hf",
+)  # fmt: skip
 
 
 class Person:

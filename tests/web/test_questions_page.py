@@ -1,29 +1,27 @@
 """Words and guesses on the page, in a real browser, by keyboard alone."""
 
 import json
+import shutil
 
 import polars as pl
 import pytest
 from helpers import run_here
 from page_fixtures import Page, open_tab, shown_id, undo
-from questions_shop import KINDS, SETTINGS, make_shop
+from questions_shop import KINDS, SETTINGS
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.annotation.questions import DEPENDS, WORD_ID
-from wsal.run.stage_table import BEFORE_ROUNDS
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(questions_run, tmp_path):
     """The page of a run whose first round has both words and guesses."""
-    make_shop(tmp_path)
+    shutil.copytree(questions_run, tmp_path, dirs_exist_ok=True)
     settings = (*SETTINGS, KINDS, "active.rounds=1")
-    for stage in (*BEFORE_ROUNDS, "select"):
-        if stage != "ask":
-            done = run_here(tmp_path, stage, *settings)
-            assert not done.returncode, done.stderr
+    done = run_here(tmp_path, "select", *settings)
+    assert not done.returncode, done.stderr
     page = Page(tmp_path, "annotator.blind=0", base=settings)
     page.start()
     yield page

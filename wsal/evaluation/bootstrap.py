@@ -73,8 +73,12 @@ def _asked_weights(sample: Sample, deviation: np.ndarray, rng: np.random.Generat
     noise[:, np.isin(sample.asked, sample.rows)] = deviation[:, both]
     stratum = sample.merged[sample.asked]
     for h in np.unique(stratum):
-        noise[:, stratum == h] -= noise[:, stratum == h].mean(axis=1, keepdims=True)
-    return weights * (1 + noise)
+        inside = np.flatnonzero(stratum == h)
+        of_stratum = noise[:, inside]
+        noise[:, inside] = of_stratum - of_stratum.mean(axis=1, keepdims=True)
+    noise += 1  # in place: a copy of these arrays takes longer than all the rest
+    noise *= weights
+    return noise
 
 
 def _pseudo_observations(
