@@ -165,6 +165,19 @@ def test_labels_of_a_group_can_be_taken_back_while_they_are_the_newest(client, f
     assert not site.queue().answers()
 
 
+def test_the_other_page_says_what_became_of_labels_of_a_group(client, site):
+    group = opened(client)
+    client.post("/api/workspace/seen", json=body(group))
+    asked = site.queue().round.items
+    ids = [text["id"] for text in group["texts"] if text["id"] not in asked]
+    client.post("/api/workspace/label", json=body(group, ids, label=group["label"]))
+    (entry,) = client.get("/api/state").json()["recent"]
+    assert entry["why"] == "it was labelled in the workspace, with its group"
+    undo = {"key": "key-of-undo", "kind": "undo", "round": 1}
+    answer = client.post("/api/act", json=undo).json()
+    assert (answer["taken_back"], "undone" in answer) == (len(ids), False)
+
+
 def test_a_label_never_goes_to_another_text_of_the_same_id(client, folder):
     group = opened(client)
     client.post("/api/workspace/seen", json=body(group))
