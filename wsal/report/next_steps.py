@@ -1,5 +1,6 @@
 """What to do next with a run, in sentences."""
 
+import shlex
 from collections import Counter
 from typing import Any
 
@@ -31,7 +32,7 @@ def _outdated(view: RunView) -> list[Step]:
         "Figures of this page do not belong together: what these stages were made from has changed "
         f"since ({listed}). The same command as before makes them again. All of them:"
     )
-    return [{"text": text, "command": f"wsal status {view.run_dir}"}]
+    return [{"text": text, "command": shlex.join(["wsal", "status", str(view.run_dir)])}]
 
 
 def _unfinished(view: RunView) -> list[Step]:
@@ -92,4 +93,9 @@ def _use(view: RunView) -> list[Step]:
     exported = exported_model(view)
     if not exported:
         return []
-    return [{"text": "The model is exported. Try it:", "command": f"wsal serve {exported.path}"}]
+    return [
+        {
+            "text": "The model is exported. Try it:",
+            "command": shlex.join(["wsal", "serve", str(exported.path)]),
+        }
+    ]
