@@ -30,6 +30,7 @@ BLOCK = """tea:
     - pot
 cup: {_target_: wsal.rules.patterns.Keyword, label: Cup, words: [cup]}
 """
+PLAIN = f"tea:\n  _target_: {KEYWORD}\n  label: Tea\n  words: [tea]\n"
 PATH = Path("shop.yaml")
 
 
@@ -65,7 +66,7 @@ def test_only_the_rule_changes(text, name, new, n_lines):
 
 @pytest.mark.parametrize(
     "text",
-    ["{}\n", "- a\n", "a: b\n", "tea: [\n", "\ufeff" + BLOCK, "# @package _global_\nrules: {}\n"],
+    ["{}\n", "- a\n", "a: b\n", "tea: [\n", "\ufeff" + PLAIN, "# @package _global_\nrules: {}\n"],
 )
 def test_what_cannot_be_edited_safely_is_refused(text):
     with pytest.raises(ConfigError):

@@ -28,9 +28,7 @@ async def label_group(request: Request, action: GroupAction, name: PostingOwner)
 
     def work(workspace: Workspace) -> dict[str, Any]:
         group, texts = _texts(workspace, action, name, UNCERTAIN)
-        if n := len(
-            workspace.sent[name, action.group].keys() - workspace.seen[name, action.group]
-        ):
+        if n := len(workspace.sent[name, action.group].keys() - workspace.seen[name, action.group]):
             raise HTTPException(
                 409, f"{n} texts of the group were not shown yet; look at all first"
             )
