@@ -162,7 +162,7 @@ def edited(text: str, path: Path, name: str, node: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: this cannot be done without changing anything else.
     """
-    before = nodes_in(text, path)
+    before, changed = nodes_in(text, path), ""
     try:
         changed = with_rule(text, name, node, before.get(name))
         is_right = nodes_in(changed, path) == {**before, name: dict(node)}
