@@ -109,3 +109,20 @@ def test_no_text_that_measures_can_be_labelled_and_no_test_text_is_shown(inspect
     assert inspected.errors.weights.sum() >= view.pool.facts["n_dev"]
     assert len(inspected.errors.records) == view.pool.facts["n_dev"]
     assert inspected.doubtful is None  # nobody has answered
+
+
+def test_a_wrong_rule_in_the_file_does_not_keep_others_from_being_edited(inspected, trial):
+    keyword = {"_target_": "wsal.rules.patterns.Keyword", "label": trial.labels.names[0],
+               "words": ["tea", "phone"]}  # fmt: skip
+    wrong = {**keyword, "label": "a class that was renamed"}
+    alone = preview(trial, inspected.nodes, "new", keyword)
+    beside = preview(trial, {**inspected.nodes, "wrong": wrong}, "new", keyword)
+    assert beside["left_out"] == [*alone["left_out"], "wrong"]
+    assert beside["together"] == alone["together"]
+    righted = preview(trial, {**inspected.nodes, "wrong": wrong}, "wrong", keyword)
+    assert righted["together"] == alone["together"]
+    assert righted["left_out"] == alone["left_out"]
+    group, population = find_groups(inspected.errors)[0], inspected.errors
+    evidence = Evidence.of(inspected, population)
+    beside = propose(group, evidence, {**inspected.nodes, "wrong": wrong})
+    assert beside == propose(group, evidence, inspected.nodes)

@@ -30,6 +30,7 @@ BLOCK = """tea:
     - pot
 cup: {_target_: wsal.rules.patterns.Keyword, label: Cup, words: [cup]}
 """
+PLAIN = f"tea:\n  _target_: {KEYWORD}\n  label: Tea\n  words: [tea]\n"
 PATH = Path("shop.yaml")
 
 
@@ -63,10 +64,18 @@ def test_only_the_rule_changes(text, name, new, n_lines):
     assert all(line.partition("# ")[2] in after for line in kept)
 
 
-@pytest.mark.parametrize("text", ["{}\n", "- a\n", "a: b\n", "tea: [\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["{}\n", "- a\n", "a: b\n", "tea: [\n", "\ufeff" + PLAIN, "# @package _global_\nrules: {}\n"],
+)
 def test_what_cannot_be_edited_safely_is_refused(text):
     with pytest.raises(ConfigError):
-        edited(text, PATH, "tea", node())
+        edited(text, PATH, "tea", node(words=["mate"], unless=["cup"]))
+
+
+def test_folders_with_spaces_are_quoted_in_commands(tmp_path):
+    file = find_rule_file(tmp_path, {}, tmp_path / "my shop" / "rules" / "own.yaml")
+    assert file.override == f"--config-dir '{tmp_path}/my shop' rules=own"
 
 
 def test_aliases_are_refused_before_they_are_followed():

@@ -15,6 +15,7 @@ from wsal.inspection.groupings import OTHERS
 from wsal.inspection.run_view import RunView
 from wsal.json_files import write_json
 from wsal.report.compare import compare_report
+from wsal.report.compare_overview import best_of
 from wsal.report.compare_runs import ComparedRun, names_of
 from wsal.report.slices import slices_section
 from wsal.run.summary import summarise
@@ -209,3 +210,15 @@ def test_odd_runs_are_sentences_and_no_errors(sweep, tmp_path):
     nothing = run_here(tmp_path, "compare", "nowhere")
     assert nothing.returncode == 1
     assert "Traceback" not in nothing.stderr
+
+
+def test_only_runs_that_are_measured_alike_are_ranked():
+    def row(run, value, on):
+        return {"run": run, "macro_f1": {"value": value}, "measured_on": on}
+
+    rows = [row("a", 0.5, "an evaluation sample of 50"), row("b", 0.9, "the test split"),
+            row("c", 0.6, "an evaluation sample of 120, on average"),
+            {"run": "d", "macro_f1": None, "measured_on": None}]  # fmt: skip
+    best = best_of(rows)
+    assert (best["run"], best["of"]) == ("c", 2)
+    assert best_of(rows[3:]) is None

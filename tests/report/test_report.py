@@ -4,6 +4,7 @@ import argparse
 import html
 import json
 import re
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -17,8 +18,10 @@ from wsal.commands import report as command
 from wsal.commands import run as run_command
 from wsal.errors import MissingArtifactError
 from wsal.inspection.judged import judged_texts
+from wsal.inspection.outdated import outdated
 from wsal.inspection.run_view import RunView
 from wsal.json_files import write_json
+from wsal.report.next_steps import next_steps
 from wsal.report.page import FILE, make_report, report_of
 
 SCRIPT = "document.title='owned'"
@@ -291,3 +294,18 @@ def test_later_rounds_are_left_out(on_sample):
     assert figures["headline"]["n_rounds"] == 1
     assert [p["round"] for p in figures["curve"]["curves"]["accuracy"]["rounds"]] == [0, 1]
     assert all(row["threshold"] is None for row in figures["classes"]["rows"])  # exported later
+
+
+def test_artifacts_that_are_out_of_date_are_named(on_sample, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(on_sample, run)
+    assert outdated(RunView(run)) == []
+    manifest = run / "rounds/003/finetuned/manifest.json"
+    content = json.loads(manifest.read_text())
+    del content["checksum"]
+    content["inputs"]["annotations"] = ["those before a correction"] * 3
+    manifest.write_text(json.dumps(content))
+    assert outdated(RunView(run)) == ["round 3 finetune"]
+    step = next_steps(RunView(run))[0]
+    assert "round 3 finetune" in step["text"]
+    assert step["command"] == f"wsal status {run}"

@@ -1,5 +1,6 @@
 """The workspace: whom it serves, what it writes, and that labels go to texts that were shown."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -162,6 +163,31 @@ def test_labels_of_a_group_can_be_taken_back_while_they_are_the_newest(client, f
     assert len(opened(client)["texts"]) == len(group["texts"])
     assert not early_texts(folder, 2, {1: set()})
     assert not site.queue().answers()
+
+
+def test_the_other_page_says_what_became_of_labels_of_a_group(client, site):
+    group = opened(client)
+    client.post("/api/workspace/seen", json=body(group))
+    asked = site.queue().round.items
+    ids = [text["id"] for text in group["texts"] if text["id"] not in asked]
+    client.post("/api/workspace/label", json=body(group, ids, label=group["label"]))
+    (entry,) = client.get("/api/state").json()["recent"]
+    assert entry["why"] == "it was labelled in the workspace, with its group"
+    undo = {"key": "key-of-undo", "kind": "undo", "round": 1}
+    answer = client.post("/api/act", json=undo).json()
+    assert (answer["taken_back"], "undone" in answer) == (len(ids), False)
+
+
+def test_a_label_never_goes_to_another_text_of_the_same_id(client, folder):
+    group = opened(client)
+    client.post("/api/workspace/seen", json=body(group))
+    inspected = client.app.state.workspace.current().inspected
+    records = inspected.uncertain.records.with_columns(text=pl.col("text") + " (edited)")
+    inspected.__dict__["uncertain"] = dataclasses.replace(inspected.uncertain, records=records)
+    answer = client.post("/api/workspace/label", json=body(group, label=group["label"]))
+    assert answer.status_code == 409
+    assert "changed since they were shown" in answer.json()["detail"]
+    assert not journal(folder)
 
 
 def test_texts_that_measure_cannot_be_labelled(client):

@@ -172,6 +172,15 @@ def decisions_in_force(events: Iterable[Event]) -> list[Event]:
     return [event for _, event in in_force]
 
 
+def just_undone(events: Iterable[Event], annotator: str) -> list[Event]:
+    """The decisions that a person's newest event has undone; several if they were one action."""
+    own = [event for event in events if event.annotator == annotator]
+    if not own or own[-1].kind != UNDO:
+        return []
+    after = decisions_in_force(own)
+    return [event for event in decisions_in_force(own[:-1]) if event not in after]
+
+
 def is_early(event: Event) -> bool:
     """Whether the text of a decision belonged to no open round."""
     return EARLY in event.shown.split(",")

@@ -11,12 +11,12 @@ from wsal.annotation.journal import (
     FINISH,
     RECHECK,
     SETTLED,
-    UNDO,
     Answers,
     Event,
     Journal,
     decision,
     decisions_in_force,
+    just_undone,
 )
 from wsal.annotation.live_ranking import Labelled, uncertainty_order
 from wsal.annotation.open_round import OpenRound
@@ -231,11 +231,7 @@ class TaskQueue:
 
     def last_undone(self, annotator: str) -> str | None:
         """The text whose decision a person has just undone."""
-        own = [e for e in self.events if e.annotator == annotator]
-        if not own or own[-1].kind != UNDO:
-            return None
-        after = decisions_in_force(own)
-        undone = [e for e in decisions_in_force(own[:-1]) if e not in after]
+        undone = just_undone(self.events, annotator)
         return undone[0].id if undone else None
 
     def finished(self) -> bool:

@@ -38,8 +38,8 @@ class LabelledTexts:
         if not folder.is_dir():
             return None
         try:
-            lines = (folder / TEXTS_FILE).read_text(encoding="utf-8").splitlines()
-            rows = [json.loads(line) for line in lines]
+            lines = (folder / TEXTS_FILE).read_text(encoding="utf-8").split("\n")
+            rows = [json.loads(line) for line in lines if line]
             embeddings = load_file(folder / EMBEDDINGS_FILE)["embeddings"]
             texts, labels = ([row[name] for row in rows] for name in ("text", "label"))
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal.arrays import ABSTAIN, Classes, Rows, Vote, Weights
 from wsal.building import build
-from wsal.errors import RuleError
+from wsal.errors import RuleError, WsalError
 from wsal.inspection.preview_votes import Known, Trial, add, majority
 from wsal.rules.analysis import interval
 from wsal.rules.voting import collect_votes
@@ -29,20 +29,24 @@ def preview(
         node: its configuration after the edit.
 
     Raises:
-        RuleError: the rule is wrong, takes too long, or its present votes are unknown.
+        RuleError: the rule is wrong, takes too long, or is of a kind that needs a run.
     """
     start, none = time.monotonic(), np.full(len(trial.rows), ABSTAIN, dtype=np.int16)
-    before = trial.votes_of(nodes[name]) if name in nodes else none
+    try:
+        before = trial.votes_of(nodes[name]) if name in nodes else none
+        has_voted = name in nodes
+    except WsalError:  # the rule in the file is wrong, and the edit may put it right
+        before, has_voted = none, False
     now = trial.votes_of(node)
     if before is None or now is None:
         raise RuleError(f"{name} is of a kind that can only be tried with `wsal rules watch`")
-    counts = trial.counts(nodes)
+    counts, left_out = trial.counts(nodes)
     touched = np.flatnonzero(before != now)
     former = majority(counts[touched])
     add(counts, before, -1)
     add(counts, now, 1)
     latter = majority(counts[touched])
-    rules = {"before": (nodes[name], before)} if name in nodes else {}
+    rules = {"before": (nodes[name], before)} if has_voted else {}
     rules["now"] = (node, now)
     of_rule = _changes(before[touched], now[touched])
     together = _changes(former, latter)
@@ -56,6 +60,7 @@ def preview(
             for kind, places in of_rule.items()
         },
         "precision": [line for known in trial.known if (line := _precision(known, trial, rules))],
+        "left_out": [rule for rule in left_out if rule != name],
         "texts": len(trial.rows),
         "is_sample": trial.scale > 1,
         "seconds": time.monotonic() - start,

@@ -3,6 +3,8 @@
 import difflib
 import hashlib
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from wsal.json_files import fsync
 from wsal.presets import CONF_DIR
 
 MOST_BYTES = 2_000_000  # of a file of rules
+PACKAGE = re.compile(r"\s*#\s*@package\b")
 HYDRA_LOGS = "logs/*/.hydra"
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -89,6 +92,10 @@ def nodes_in(text: str, path: Path) -> dict[str, dict[str, Any]]:
         values = yaml.load(text, Loader=Loader) or {}  # noqa: S506  it is a safe loader
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if PACKAGE.match(text):
+        raise ConfigError(
+            f"{path} begins with # @package, so it holds more than rules; edit it in an editor"
+        )
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise ConfigError(f"{path} does not hold rules; expected rules, each under its name")
     return {str(name): node for name, node in values.items()}
@@ -106,10 +113,10 @@ def find_rule_file(run_dir: Path, nodes: Mapping[str, Any], chosen: Path | None)
         chosen: a file that the user has named.
     """
     if chosen:
-        return RuleFile(chosen, f"--config-dir {chosen.parent.parent} rules={chosen.stem}")
+        return RuleFile(chosen, _override(chosen.parent.parent, chosen.stem))
     folder = run_dir / "workspace"
     new = folder / "rules" / "edited.yaml"
-    of_new = f"--config-dir {folder} rules=edited"
+    of_new = _override(folder, "edited")
     option, places = _option_of_run(run_dir)
     template = yaml.safe_dump(dict(nodes), sort_keys=False, allow_unicode=True) if nodes else ""
     if not option or new.exists():
@@ -117,12 +124,16 @@ def find_rule_file(run_dir: Path, nodes: Mapping[str, Any], chosen: Path | None)
     for place in places:
         path = place / "rules" / f"{option}.yaml"
         if path.is_file():
-            return RuleFile(path, f"--config-dir {place} rules={option}")
+            return RuleFile(path, _override(place, option))
     shipped = CONF_DIR / "rules" / f"{option}.yaml"
     if shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
         template = text if _holds(text, shipped, nodes) else template
     return RuleFile(new, of_new, template)
+
+
+def _override(folder: Path, option: str) -> str:
+    return shlex.join(["--config-dir", str(folder), f"rules={option}"])
 
 
 def _holds(text: str, path: Path, nodes: Mapping[str, Any]) -> bool:
@@ -151,11 +162,11 @@ def edited(text: str, path: Path, name: str, node: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: this cannot be done without changing anything else.
     """
-    before = nodes_in(text, path)
-    changed = with_rule(text, name, node, before.get(name))
+    before, changed = nodes_in(text, path), ""
     try:
+        changed = with_rule(text, name, node, before.get(name))
         is_right = nodes_in(changed, path) == {**before, name: dict(node)}
-    except ConfigError:
+    except (ConfigError, yaml.YAMLError):
         is_right = False
     if not is_right:
         raise ConfigError(

@@ -14,7 +14,7 @@ from wsal.annotation.answers import gold_answers
 from wsal.arrays import ABSTAIN, Classes, Rows, Vote, Weights
 from wsal.building import build
 from wsal.digests import digest_of
-from wsal.errors import RuleError
+from wsal.errors import RuleError, WsalError
 from wsal.inspection.groups_of_run import COLUMNS, QUICK, SAMPLE, Inspected
 from wsal.labels import LabelSet
 from wsal.rounds.pool_gold import gold_of_pool
@@ -49,7 +49,7 @@ class Trial:
 
     inspected: Inspected
     votes: dict[str, Vote] = field(default_factory=dict)
-    counted: dict[str, np.ndarray] = field(default_factory=dict)
+    counted: dict[str, tuple[np.ndarray, list[str]]] = field(default_factory=dict)
 
     @property
     def labels(self) -> LabelSet:
@@ -121,17 +121,29 @@ class Trial:
             self.votes[key] = votes_in_time(rule, self.records, self.labels)
         return self.votes[key]
 
-    def counts(self, nodes: Mapping[str, Any]) -> np.ndarray:
-        """How many of these rules vote for each class, `(texts, classes)`."""
+    def counts(self, nodes: Mapping[str, Any]) -> tuple[np.ndarray, list[str]]:
+        """How many of these rules vote for each class, `(texts, classes)`, and those left out.
+
+        Left out are rules that cannot vote here, such as those that are wrong: they must not keep
+        others from being edited.
+        """
         key = digest_of(nodes)
         if key not in self.counted:
             counts = np.zeros((len(self.rows), len(self.labels)), dtype=np.int16)
-            for node in nodes.values():
-                if (votes := self.votes_of(node)) is not None:
+            left_out = []
+            for name, node in nodes.items():
+                try:
+                    votes = self.votes_of(node)
+                except WsalError:
+                    votes = None
+                if votes is None:
+                    left_out.append(name)
+                else:
                     add(counts, votes, 1)
             self.counted.clear()  # of the file before it was written
-            self.counted[key] = counts
-        return self.counted[key].copy()
+            self.counted[key] = counts, left_out
+        counts, left_out = self.counted[key]
+        return counts.copy(), left_out
 
 
 def add(counts: np.ndarray, votes: Vote, sign: int) -> None:

@@ -1,6 +1,7 @@
 """From a group of errors to a rule: words for a new one, or words that another should leave out."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,10 +12,12 @@ from scipy import sparse
 
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Rows, Votes
+from wsal.errors import WsalError
 from wsal.inspection.groups import Group, Population
 from wsal.inspection.groups_of_run import COLUMNS, Inspected, quick_rules
 from wsal.inspection.judged import predict_rows
 from wsal.labels import LabelSet
+from wsal.rules.base import Rule
 from wsal.rules.voting import collect_votes
 from wsal.seeding import rng
 from wsal.suggestion.amendments import KEYWORD, REGEX, amend
@@ -156,7 +159,7 @@ def _amended(
     """Rules with more in `unless`, of those that vote for the wrong class on the group's texts."""
     population = evidence.population
     patterns = {n: node for n, node in nodes.items() if node.get("_target_") in (KEYWORD, REGEX)}
-    rules = quick_rules(patterns)
+    rules = _that_can_vote(quick_rules(patterns), population)
     on_group = collect_votes(rules, population.records[group.rows], population.labels)
     gold = population.first[group.rows]
     n_wrong = ((on_group != ABSTAIN) & (on_group != gold[:, None])).sum(axis=0)
@@ -180,6 +183,16 @@ def _amended(
         _shortened(proposal, nodes[proposal.name], int(by_name[proposal.name]))
         for proposal in proposals
     ]
+
+
+def _that_can_vote(rules: Mapping[str, Rule], population: Population) -> dict[str, Rule]:
+    """Those that vote without an error: one that names an unknown class must not stop the rest."""
+    able, few = dict[str, Rule](), population.records.head(1)
+    for name, rule in rules.items():
+        with suppress(WsalError):
+            collect_votes({name: rule}, few, population.labels)
+            able[name] = rule
+    return able
 
 
 def _shortened(proposal: Proposal, before: Mapping[str, Any], n_wrong: int) -> Proposal:

@@ -1,5 +1,6 @@
 """How the run was made: times, versions, configuration, digests."""
 
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from wsal.run.stage_table import BEFORE_ROUNDS, ROUND_STAGES, STAGES
 if TYPE_CHECKING:
     import altair as alt
 
+PASSWORD = re.compile(r"//[^/\s@]+@")
 LIBRARIES = ("torch", "transformers", "numpy", "polars", "scikit-learn", "altair")
 
 
@@ -33,7 +35,9 @@ def about_section(view: RunView) -> Section:
         "report_version": __version__,
         "libraries": _libraries(),
         "overrides": _overrides(view),
-        "configuration": yaml.safe_dump(view.config, sort_keys=False, allow_unicode=True),
+        "configuration": without_passwords(
+            yaml.safe_dump(view.config, sort_keys=False, allow_unicode=True)
+        ),
     }
     return Section("about", "How it was made", figures, {"seconds": _chart(seconds)})
 
@@ -77,7 +81,19 @@ def _overrides(view: RunView) -> list[str]:
     records = sorted((view.run_dir / "logs").glob("*/.hydra/overrides.yaml"))
     if not records:
         return []
-    return [str(override) for override in yaml.safe_load(records[-1].read_text("utf-8")) or []]
+    overrides = yaml.safe_load(records[-1].read_text("utf-8")) or []
+    return [without_passwords(str(override)) for override in overrides]
+
+
+def without_passwords(text: str) -> str:
+    """The text without users and passwords in addresses, as reports are passed on.
+
+    Settings have none, but Hydra also keeps a record of a command that was refused for one.
+
+    >>> without_passwords("llm.url=https://me:secret@host/v1")
+    'llm.url=https://***@host/v1'
+    """
+    return PASSWORD.sub("//***@", text)
 
 
 def _chart(seconds: dict[str, float]) -> "alt.Chart":

@@ -1,5 +1,6 @@
 """The runs of a comparison in one table: what differs, how good they are, and what they cost."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def overview_section(runs: Sequence[ComparedRun], left_out: Sequence[str]) -> Se
         "left_out": list(left_out),
         "measured_on": sorted({row["measured_on"] for row in rows if row["measured_on"]}),
         "unmeasured": [row["run"] for row in rows if not row["measured_on"]],
-        "best": _best(rows),
+        "best": best_of(rows),
         "has_test": any(row["test"] for row in rows),
         "has_money": any(row["money"] for row in rows),
         "has_minutes": any(row["minutes"] is not None for row in rows),
@@ -58,13 +59,20 @@ def _shown(value: Any) -> Any:  # noqa: ANN401
     return value if isinstance(value, int | float) else shortened(str(value), 60)
 
 
-def _best(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The run with the highest macro-F1 of those measured on the same kind of texts as the first.
+def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The run with the highest macro-F1 of those measured on the same kind of texts.
 
-    None where nothing measures the first.
+    `of` is the number of these runs. None where nothing measures any run.
     """
     measured = [row for row in rows if row["macro_f1"]]
     if not measured:
         return None
-    best = max(measured, key=lambda row: row["macro_f1"]["value"])
-    return {"run": best["run"], "macro_f1": best["macro_f1"], "measured_on": best["measured_on"]}
+    alike = [row for row in measured if _kind(row) == _kind(measured[0])]
+    best = max(alike, key=lambda row: row["macro_f1"]["value"])
+    names = ("run", "macro_f1", "measured_on")
+    return {name: best[name] for name in names} | {"of": len(alike)}
+
+
+def _kind(row: dict[str, Any]) -> str:
+    """What kind of texts measures a run: the words before the number of texts."""
+    return re.split(r"\d", row["measured_on"])[0].strip()

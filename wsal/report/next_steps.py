@@ -1,22 +1,38 @@
 """What to do next with a run, in sentences."""
 
+import shlex
 from collections import Counter
 from typing import Any
 
 from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.inspection.judged import judged_texts
+from wsal.inspection.outdated import outdated
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import exported_model
 from wsal.report.outlook import assessments, outlook, verdicts_now
 from wsal.report.words import as_sentence
 
+NAMED = 3  # stages that are out of date
 Step = dict[str, Any]
 """`text`, and maybe the `command` that does it, or the `section` that shows more."""
 
 
 def next_steps(view: RunView) -> list[Step]:
     """The next steps, the most urgent first."""
-    return [*_unfinished(view), *_stopped(view), *_forecast(view), *_errors(view), *_use(view)]
+    states = [*_outdated(view), *_unfinished(view)]
+    return [*states, *_stopped(view), *_forecast(view), *_errors(view), *_use(view)]
+
+
+def _outdated(view: RunView) -> list[Step]:
+    names = outdated(view)
+    if not names:
+        return []
+    listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" * (len(names) > NAMED))
+    text = (
+        "Figures of this page do not belong together: what these stages were made from has changed "
+        f"since ({listed}). The same command as before makes them again. All of them:"
+    )
+    return [{"text": text, "command": shlex.join(["wsal", "status", str(view.run_dir)])}]
 
 
 def _unfinished(view: RunView) -> list[Step]:
@@ -77,4 +93,9 @@ def _use(view: RunView) -> list[Step]:
     exported = exported_model(view)
     if not exported:
         return []
-    return [{"text": "The model is exported. Try it:", "command": f"wsal serve {exported.path}"}]
+    return [
+        {
+            "text": "The model is exported. Try it:",
+            "command": shlex.join(["wsal", "serve", str(exported.path)]),
+        }
+    ]

@@ -12,6 +12,7 @@ from wsal.annotation.questions import DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
 
 LABELLED = (ANSWER, RECHECK, SETTLE)
+WITH_GROUP = "group"  # in `Event.shown`: labelled in the workspace, with the rest of its group
 Text = Annotated[str, Field(max_length=4_000)]
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[\w:.-]+$")]
 

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader
 
-from wsal.annotation.journal import UNDO
+from wsal.annotation.journal import UNDO, just_undone
 from wsal.annotation.task_queue import TaskQueue
 from wsal.web import panel, workspace
 from wsal.web.access import AnnotatorName, PosterName, annotator_name, site_of, with_token
@@ -168,6 +168,9 @@ async def act(request: Request, action: Action, name: PosterName) -> dict[str, A
     answer = {"new": n_new, **panel.progress(queues)}
     if action.change and not is_in_force(events, queue):
         answer["late"] = TAKEN
-    if n_new and action.kind == UNDO and (text := undone(name, known)):
-        answer["undone"] = text
+    if n_new and action.kind == UNDO:
+        if text := undone(name, known):
+            answer["undone"] = text
+        elif events := just_undone(queue.events, name):  # such as labels of a group
+            answer["taken_back"] = len(events)
     return answer

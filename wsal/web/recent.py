@@ -21,7 +21,7 @@ from wsal.annotation.journal import (
     Event,
 )
 from wsal.annotation.task_queue import TaskQueue
-from wsal.web.actions import Action
+from wsal.web.actions import WITH_GROUP, Action
 from wsal.web.items import to_change
 
 MOST = 10  # answers that are listed
@@ -132,6 +132,8 @@ def _why_not(
 ) -> str:
     if not queues and any(_is_own(q.answers().get(event.id, {}), event) for q in not_closed):
         return "nothing is asked any more"
+    if WITH_GROUP in event.shown.split(","):
+        return "it was labelled in the workspace, with its group"
     for queue in queues:
         settled = queue.answers().get(event.id, {}).get(SETTLED)
         if settled and settled.annotator != name:

@@ -117,7 +117,7 @@ async def group_texts(request: Request, section: Section, key: str, name: Owner)
     def work(workspace: Workspace) -> dict[str, Any]:
         group, population = workspace.group(section, key)
         texts = texts_of(group, population, section, workspace.answered())
-        workspace.sent[name, key] = {text["id"] for text in texts}
+        workspace.sent[name, key] = {text["id"]: text["text"] for text in texts}
         workspace.seen[name, key] = set()
         label = population.labels.names[class_of_group(group, population)]
         return {**as_shown(group), "section": section, "texts": texts, "label": label}

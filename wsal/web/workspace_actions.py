@@ -10,7 +10,7 @@ from wsal.annotation.early import ASK_AGAIN
 from wsal.annotation.journal import ANSWER, EARLY, FLAG, Event
 from wsal.annotation.task_queue import TaskQueue
 from wsal.suggestion.amendments import KEYWORD, REGEX
-from wsal.web.actions import Key, Text
+from wsal.web.actions import WITH_GROUP, Key, Text
 
 Word = Annotated[str, Field(max_length=100)]
 RuleName = Annotated[str, Field(pattern=r"^[^\W_][\w-]*$", max_length=80)]
@@ -125,7 +125,7 @@ def answers(
                 id=text_id,
                 label=action.label,
                 seconds=None if action.seconds is None else action.seconds / len(action.ids),
-                shown=",".join(["group", "guess", "votes", *([EARLY] if is_early else [])]),
+                shown=",".join([WITH_GROUP, "guess", "votes", *([EARLY] if is_early else [])]),
                 note=f"group: {group}",
                 text=texts[text_id],
             )

@@ -16,7 +16,7 @@ routes = APIRouter()
 async def seen(request: Request, texts: InGroup, name: PostingOwner) -> dict[str, Any]:
     """Note that texts of a group were on the screen."""
     workspace = workspace_of(request)
-    sent = workspace.sent.get((name, texts.group), set())
+    sent = workspace.sent.get((name, texts.group), {}).keys()
     own = workspace.seen.setdefault((name, texts.group), set())
     own |= sent & set(texts.ids)
     return {"seen": len(own), "sent": len(sent)}
@@ -28,8 +28,7 @@ async def label_group(request: Request, action: GroupAction, name: PostingOwner)
 
     def work(workspace: Workspace) -> dict[str, Any]:
         group, texts = _texts(workspace, action, name, UNCERTAIN)
-        if workspace.seen[name, action.group] < workspace.sent[name, action.group]:
-            n = len(workspace.sent[name, action.group] - workspace.seen[name, action.group])
+        if n := len(workspace.sent[name, action.group].keys() - workspace.seen[name, action.group]):
             raise HTTPException(
                 409, f"{n} texts of the group were not shown yet; look at all first"
             )
@@ -71,13 +70,15 @@ def _texts(
     """
     if action.section != section or not action.ids:
         raise HTTPException(422, f"this can be done with texts of the section {section} alone")
-    sent = workspace.sent.get((name, action.group), set())
-    if not set(action.ids) <= sent or len(set(action.ids)) < len(action.ids):
+    sent = workspace.sent.get((name, action.group), {})
+    if not set(action.ids) <= sent.keys() or len(set(action.ids)) < len(action.ids):
         raise HTTPException(409, "open the group first: only texts that it showed can be meant")
     group, population = workspace.group(section, action.group)
-    records = population.records[group.rows].select("id", "text")
-    texts = dict(records.iter_rows())
-    return group.name, {text_id: texts[text_id] for text_id in action.ids}
+    texts = dict(population.records[group.rows].select("id", "text").iter_rows())
+    shown = {text_id: sent[text_id] for text_id in action.ids}
+    if any(texts.get(text_id) != text for text_id, text in shown.items()):
+        raise HTTPException(409, "the texts have changed since they were shown; reload")
+    return group.name, shown
 
 
 @routes.post("/api/workspace/undo")

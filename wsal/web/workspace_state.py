@@ -80,8 +80,9 @@ class Workspace:
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     opened: Opened | None = None
     read_from: tuple[tuple[str, int], ...] = ()
-    sent: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (name, group) -> ids
-    seen: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    sent: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """The texts that a person got of a group: (name, group) -> id -> text."""
+    seen: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # ids
     previewed: set[str] = field(default_factory=set)  # digests of edits that were shown
 
     def current(self) -> Opened:

@@ -63,6 +63,7 @@ async function sendAll() {
     status(response.ok ? (answer.late ? `too late to change this answer: ${answer.late}` : "") : `not accepted: ${answer.detail || response.status}`);
     if (!response.ok) continue;
     showCount(answer);
+    if (answer.taken_back) status(`taken back: ${answer.taken_back} label${answer.taken_back === 1 ? "" : "s"} given in the workspace or in an earlier round`);
     if (answer.undone) { forget(answer.undone.id); bringBack(answer.undone); }
     else if (!state.current) refill();
   }

@@ -275,7 +275,8 @@ function drawPreview(effect) {
     ...Object.entries(CHANGES).map(([kind, words]) => tile(count(effect.rule[kind]), `${Math.round(effect.rule[kind]) === 1 ? "text" : "texts"} that it ${{ gained: "gains", lost: "loses", changed: "flips" }[kind]}`, kind)));
   const { together } = effect;
   const all = `Texts that, by the votes of all rules together, gain a class: ${count(together.gained)}; lose it: ${count(together.lost)}; change it: ${count(together.changed)}.`;
-  nodes.push(tiles, make("p", `${all} ${effect.is_sample ? `Estimated from ${count(effect.texts)} texts of the pool; ` : ""}${effect.seconds.toFixed(1)} s.`, { class: "note" }));
+  const without = effect.left_out.length ? `Rules whose votes on these texts are unknown are left out: ${effect.left_out.join(", ")}. ` : "";
+  nodes.push(tiles, make("p", `${all} ${without}${effect.is_sample ? `Estimated from ${count(effect.texts)} texts of the pool; ` : ""}${effect.seconds.toFixed(1)} s.`, { class: "note" }));
   if (effect.precision.length) {
     head.append(...["right, of its votes on", "before", "now"].map((title) => make("th", title, { scope: "col" })));
     table.append(head, ...effect.precision.map((line) => {

@@ -1,0 +1,42 @@
+"""Artifacts that were made from earlier versions of what is there now."""
+
+from functools import cache, partial
+
+from wsal.annotation.handed_out import is_work_of_people
+from wsal.artifacts import Artifact
+from wsal.errors import MissingArtifactError
+from wsal.inspection.run_view import RunView
+from wsal.run.pipeline import opened, read
+from wsal.run.stage_table import BEFORE_ROUNDS, ROUND_STAGES, STAGES
+
+
+def outdated(view: RunView) -> list[str]:
+    """The stages, such as `round 2 finetune`, of which an input was made anew since.
+
+    Figures from their artifacts do not belong to those of the inputs. People's answers, and the
+    texts that they were asked, are kept in any case, so they are not among them.
+    """
+    read_once = cache(partial(read, view.run_dir))
+
+    def is_outdated(stage: str, number: int, artifact: Artifact) -> bool:
+        if is_work_of_people(stage, artifact):
+            return False
+        for noun in STAGES[stage].reads:
+            made_from = artifact.manifest["inputs"].get(noun)
+            try:
+                now = read_once(noun, number)
+            except MissingArtifactError:
+                continue
+            digests = [a.digest for a in now] if isinstance(now, list) else now.digest
+            if made_from is not None and made_from != digests:
+                return True
+        return False
+
+    before = {stage: opened(view.run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
+    names = [stage for stage, found in before.items() if found and is_outdated(stage, 0, found)]
+    for of_round in view.rounds:
+        for stage in ROUND_STAGES:
+            found = of_round[stage]
+            if found and is_outdated(stage, of_round.number, found):
+                names.append(f"round {of_round.number} {stage}")
+    return names
