@@ -92,7 +92,7 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
             **row["difference"],
             "accuracy": row["accuracy"]["value"],
             "texts": row["n"],
-            "is": "clearly worse" if row["worse"] else "may be chance",
+            "is": "clearly worse" if row["worse"] else "may be due to chance",
         }
         for number, row in enumerate(rows)
     ]
@@ -104,7 +104,7 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
     kind = alt.Color(
         "is:N",
         title=None,
-        scale=alt.Scale(domain=["clearly worse", "may be chance"], range=["#c8442f", "#7f858f"]),
+        scale=alt.Scale(domain=["clearly worse", "may be due to chance"], range=["#c8442f", "#7f858f"]),
         legend=alt.Legend(orient="top"),
     )
     tooltip = [
