@@ -4,6 +4,7 @@ python docs/scripts/screenshots.py RUN [NAME ...]     (needs chromium, and the e
 """
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,9 +33,43 @@ def report_confusion(tab: Any, run_dir: Path, image: Path) -> None:
     tab.locator("#confusion").screenshot(path=image)
 
 
+def report_map(tab: Any, run_dir: Path, image: Path) -> None:
+    """The map of the pool."""
+    _open_report(tab, run_dir)
+    tab.locator("#map").scroll_into_view_if_needed()
+    tab.locator("#map .map").screenshot(path=image)
+
+
+def report_slices(tab: Any, run_dir: Path, image: Path) -> None:
+    """The slices, worst first."""
+    _open_report(tab, run_dir)
+    tab.locator("#slices").scroll_into_view_if_needed()
+    tab.screenshot(path=image)
+
+
+def workspace(tab: Any, run_dir: Path, image: Path) -> None:
+    """A group of errors, with the preview of a proposed rule."""
+    code = "from wsal.cli import main; main()"
+    arguments = ["workspace", str(run_dir), "--port", "0", "--no-browser"]
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            assert process.stdout  # noqa: S101
+            tab.goto(process.stdout.readline().split(" at ")[1].split(";")[0])
+            tab.locator("#groups button").first.click()
+            tab.keyboard.press("e")
+            tab.wait_for_selector("#preview table")
+            tab.screenshot(path=image)
+        finally:
+            process.terminate()
+
+
 PICTURES: dict[str, Callable[[Any, Path, Path], None]] = {
     "report": report,
     "report-confusion": report_confusion,
+    "report-map": report_map,
+    "report-slices": report_slices,
+    "workspace": workspace,
 }
 """Name of the image -> the function that takes it, in a new tab, of a run."""
 

@@ -105,7 +105,9 @@ def _curves(
     x = alt.X(f"{by}:Q", title="money spent" if by == "cost" else by, scale=alt.Scale(nice=False))
     y = alt.Y("value:Q", title=name, scale=alt.Scale(zero=False))
     columns = 2 if max(map(len, names)) <= SHORT else 1
-    legend = alt.Legend(orient="bottom", columns=columns, labelLimit=380, title=None, symbolOpacity=1)
+    legend = alt.Legend(
+        orient="bottom", columns=columns, labelLimit=380, title=None, symbolOpacity=1
+    )
     color = alt.Color("of:N", sort=names, legend=legend)
     picked = alt.selection_point(fields=["of"], bind="legend", name="picked")
     tooltip = [

@@ -104,7 +104,9 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
     kind = alt.Color(
         "is:N",
         title=None,
-        scale=alt.Scale(domain=["clearly worse", "may be due to chance"], range=["#c8442f", "#7f858f"]),
+        scale=alt.Scale(
+            domain=["clearly worse", "may be due to chance"], range=["#c8442f", "#7f858f"]
+        ),
         legend=alt.Legend(orient="top"),
     )
     tooltip = [

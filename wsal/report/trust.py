@@ -94,7 +94,9 @@ def _risk_chart(curve: list[dict[str, Any]]) -> "alt.LayerChart":
         base.mark_area(style="band").encode(
             x=x, y=alt.Y("low:Q", title="errors among accepted texts", axis=percent), y2="high:Q"
         ),
-        base.mark_line().encode(x=x, y=alt.Y("value:Q", title="errors among accepted texts", axis=percent)),
+        base.mark_line().encode(
+            x=x, y=alt.Y("value:Q", title="errors among accepted texts", axis=percent)
+        ),
         base.mark_point(opacity=0, size=90).encode(x=x, y="value:Q", tooltip=tooltip),
     )
     return alt.layer(*layers).properties(width="container", height=300)

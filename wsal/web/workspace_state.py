@@ -104,7 +104,9 @@ class Workspace:
         found = next((g for g in opened.groups_of(section) if g.key == key), None)
         population = opened.population(section)
         if found is None or population is None:
-            raise MissingArtifactError("this group no longer exists, because the run has gone on; reload the page")
+            raise MissingArtifactError(
+                "this group no longer exists, because the run has gone on; reload the page"
+            )
         return found, population
 
     def rule_file(self) -> RuleFile:
