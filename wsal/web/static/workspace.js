@@ -172,7 +172,7 @@ function drawLabelling() {
   const left = state.group.texts.length - state.seen.size, n = chosen().length;
   $("give").disabled = left > 0 || !n || Boolean(state.labelled);
   $("give").textContent = `Label ${texts(n)}`;
-  $("unseen").textContent = left > 0 ? `Scroll down: ${texts(left)} not shown yet` : "";
+  if (!state.labelled) $("unseen").textContent = left > 0 ? `Scroll down: ${texts(left)} not shown yet` : "";
 }
 async function label(event) {
   event.preventDefault();
