@@ -91,6 +91,9 @@ def _can_exclude(node: Mapping[str, Any], term: Term) -> bool:
 
     A word that the rule looks for is no exception from it: with such an exception, the word would
     never count.
+
+    >>> _can_exclude({"_target_": KEYWORD, "words": ["phone"]}, Term(None, "words", "phone"))
+    False
     """
     if term.text.lower() in (word.lower() for word in node.get("words") or ()):
         return False

@@ -309,7 +309,7 @@ async function write(event) {
   $("write").disabled = true;
   await tried(async () => {
     const { file, override, is_used: isUsed } = await ask("/write", { draft: state.draft, digest: state.digest });
-    const how = isUsed ? "To use it, run this run's command again." : "To use it, run this run's command again with these options, which replace earlier --config-dir and rules= in it:";
+    const how = isUsed ? "To use it, run this run's command again." : "To use it, run this run's command again with these options in place of any --config-dir and rules= in it:";
     fill("preview", make("h2", "Written"), make("p", `${state.draft.name} is in ${file}. ${how}`), isUsed ? null : make("pre", override, { tabindex: "0" }),
       make("p", "The rules then vote again, and the stages that depend on their votes run again."));
     state.group.rules[state.draft.name] = {};
