@@ -106,7 +106,7 @@ def test_a_file_that_has_changed_is_not_overwritten(tmp_path):
 
 def log(run_dir, cwd, option, *sources):
     folder = run_dir / "logs" / "2026" / ".hydra"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     listed = [{"path": path, "schema": "file", "provider": who} for who, path in sources]
     runtime = {"cwd": str(cwd), "choices": {"rules": option}, "config_sources": listed}
     (folder / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": runtime}}))
@@ -120,6 +120,9 @@ def test_the_run_s_own_file_is_found_in_its_log(tmp_path):
     file = find_rule_file(tmp_path / "run", {}, None)
     assert file.path == own
     assert file.override == f"--config-dir {tmp_path / 'mine'} rules=shop"
+    assert file.is_used
+    assert find_rule_file(tmp_path / "run", {}, own).is_used
+    assert not find_rule_file(tmp_path / "run", {}, tmp_path / "mine" / "rules" / "x.yaml").is_used
 
 
 def test_rules_that_come_with_wsal_are_copied_with_their_comments(tmp_path):
@@ -135,7 +138,20 @@ def test_rules_that_come_with_wsal_are_copied_with_their_comments(tmp_path):
     again = find_rule_file(tmp_path / "run", nodes, None)
     assert again.path == file.path
     assert again.read()[0] == after
+    assert not again.is_used
+    log(tmp_path / "run", tmp_path, "edited", ("command-line", "run/workspace"))
+    assert find_rule_file(tmp_path / "run", nodes, None).is_used
     assert (CONF_DIR / "rules" / "catalog.yaml").read_text() == shipped
+
+
+def test_a_copy_is_made_in_the_folder_that_the_run_takes_its_options_from(tmp_path):
+    log(
+        tmp_path / "new run", tmp_path, "catalog", ("main", str(CONF_DIR)), ("command-line", "mine")
+    )
+    file = find_rule_file(tmp_path / "new run", {"tea": node()}, None)
+    assert file.path == tmp_path / "mine" / "rules" / "new_run_edited.yaml"
+    assert file.override == f"--config-dir {tmp_path / 'mine'} rules=new_run_edited"
+    assert not file.is_used
 
 
 def test_rules_of_unknown_origin_are_written_down(tmp_path):

@@ -206,7 +206,7 @@ def test_odd_runs_are_sentences_and_no_errors(sweep, tmp_path):
     assert "compare_classes" not in sections
     assert "different texts" in report.html()
     alone = compare_report(opened(runs[:1])).html()
-    assert "one run only" in alone
+    assert "only one run" in alone
     nothing = run_here(tmp_path, "compare", "nowhere")
     assert nothing.returncode == 1
     assert "Traceback" not in nothing.stderr

@@ -268,7 +268,7 @@ def test_runs_that_lack_almost_everything(on_dev, tmp_path, capsys):
         (tmp_path / name).symlink_to(on_dev / name)
         page = make_report(RunView(tmp_path)).html()
         assert "No classifier is trained yet" in page
-    assert "Nothing measures single classes yet" in page
+    assert "The quality of single classes is not measured yet" in page
     for name in ("embeddings", "pretrained"):
         (tmp_path / name).symlink_to(on_dev / name)
     page = make_report(RunView(tmp_path)).html()

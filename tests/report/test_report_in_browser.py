@@ -36,7 +36,7 @@ def test_from_disk_in_light_and_dark_without_a_network(on_dev, browser, tmp_path
     tab.locator("#confusion .chart svg .layer_0_marks path").last.click(position=CORNER)
     after = tab.inner_text("#confusion-texts h3")
     assert after != before
-    assert "rightly predicted" in after
+    assert "correctly predicted" in after
     evil = tab.locator(f"#confusion [data-cell^='{NAMES.index(EVIL)},']").first
     evil.click()
     assert "<script>" in tab.inner_text("#confusion-texts h3")

@@ -91,6 +91,7 @@ def test_a_rule_is_written_only_as_it_was_previewed(client, folder):
     assert written == {
         "file": str(file),
         "override": f"--config-dir {file.parents[1]} rules=edited",
+        "is_used": False,
     }
     assert nodes_in(file.read_text(), file)["grinder"]["words"] == DRAFT["words"]
     assert client.post("/api/workspace/write", json=edit).status_code == 409  # it has changed

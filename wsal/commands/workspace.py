@@ -1,7 +1,7 @@
 """Look at the errors of a run in a browser, group by group, and fix them with rules.
 
-The page also labels groups of texts, and asks doubtful labels again. It can be open beside a
-command that works on the run, and after the run has ended.
+The page also labels groups of texts, and asks doubtful labels again. It can be open while
+a command works on the run, and after the run has ended.
 
   wsal workspace shop
 """
@@ -26,7 +26,7 @@ from wsal.sockets import listening_socket
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal workspace`."""
     parser.add_argument("run", nargs="?", default="", help=RUN_HELP)
-    rules = "the YAML file that rules are written to (default: that of the run, else a new one)"
+    rules = "the YAML file that rules are written to (default: the run's own, or a new one)"
     parser.add_argument("--rules", type=Path, default=None, metavar="FILE", help=rules)
     port = "the port on this machine; 0 for any free one (default: %(default)s)"
     parser.add_argument("--port", type=int, default=8766, metavar="N", help=port)

@@ -37,13 +37,13 @@ def groupings_of(view: RunView, judged: Judged) -> tuple[list[Grouping], list[st
     """
     by_field = [by_value(column.name, column) for column in _fields(judged.records)]
     words = judged.records["text"].str.count_matches(r"\S+")
-    found = [*by_field, by_number("words in the text", words)]
+    groupings = [*by_field, by_number("words in the text", words)]
     if (n_votes := votes_on(view, judged)) is not None:
-        found.append(by_votes(n_votes))
-    found.append(by_class("gold class", judged.gold, view.labels))
-    found.append(by_class("predicted class", judged.predicted, view.labels))
+        groupings.append(by_votes(n_votes))
+    groupings.append(by_class("gold class", judged.gold, view.labels))
+    groupings.append(by_class("predicted class", judged.predicted, view.labels))
     ungrouped = [g.by for g in by_field if len(g.values) < 2]
-    return [g for g in found if len(g.values) > 1], ungrouped
+    return [g for g in groupings if len(g.values) > 1], ungrouped
 
 
 def by_value(name: str, values: pl.Series) -> Grouping:

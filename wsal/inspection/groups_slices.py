@@ -19,13 +19,13 @@ def slice_groups(view: RunView, judged: Judged, population: Population) -> list[
     """
     groupings, _ = groupings_of(view, judged)
     groups = []
-    for found in slices(groupings, ~judged.wrong, judged.weights):
-        n = float(population.weights[found.rows].sum())
-        n_wrong = n * (1 - found.accuracy)
-        name = f"{found.by}: {found.value}"
-        note = "worse than the rest, beyond chance" if found.is_worse else ""
-        rows = found.rows[population.listed[found.rows]]
-        low, high = 1 - found.high, 1 - found.low
+    for part in slices(groupings, ~judged.wrong, judged.weights):
+        n = float(population.weights[part.rows].sum())
+        n_wrong = n * (1 - part.accuracy)
+        name = f"{part.by}: {part.value}"
+        note = "worse than the rest, beyond chance" if part.is_worse else ""
+        rows = part.rows[population.listed[part.rows]]
+        low, high = 1 - part.high, 1 - part.low
         excess = n_wrong - population.rate * n
         groups.append(Group(SLICE, name, np.sort(rows), n, n_wrong, low, high, excess, note))
     return groups

@@ -92,11 +92,11 @@ def pair(first: Measured, second: Measured) -> Pair | None:
         order.reverse()
     base, other = order
     at = pl.DataFrame({"text": other.texts, "at": np.arange(len(other.texts))})
-    found = base.texts.to_frame("text").join(
+    matches = base.texts.to_frame("text").join(
         at.unique("text"), on="text", how="left", maintain_order="left"
     )["at"]
-    kept = np.flatnonzero(found.is_not_null().to_numpy())
-    there = found.drop_nulls().to_numpy().astype(np.int64)
+    kept = np.flatnonzero(matches.is_not_null().to_numpy())
+    there = matches.drop_nulls().to_numpy().astype(np.int64)
     names = tuple(dict.fromkeys([*first.labels.names, *second.labels.names]))
     sample, n_contradicting = _shared_sample(base, other, kept, there, names)
     if sample is None:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from wsal.presets import CONF_DIR
 
 MOST_BYTES = 2_000_000  # of a file of rules
 PACKAGE = re.compile(r"\s*#\s*@package\b")
+NO_NAME = r"[^A-Za-z0-9]+"  # characters that the name of an option should not have
 HYDRA_LOGS = "logs/*/.hydra"
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -32,6 +33,8 @@ class RuleFile:
     """What uses the file: arguments of `wsal run`."""
     template: str = ""
     """What the file begins with, as long as it does not exist."""
+    is_used: bool = False
+    """Whether the newest command of the run took its rules from this file."""
 
     def read(self) -> tuple[str, str]:
         """The text of the file, and its digest.
@@ -106,25 +109,28 @@ def find_rule_file(run_dir: Path, nodes: Mapping[str, Any], chosen: Path | None)
 
     The run's logs say which option `rules=NAME` it had, and in which folders options were looked
     for. The rules that come with wsal are never written to: the new file begins as a copy of them.
+    It is in the user's own folder of options, if there is one, as a command can have only one.
 
     Args:
         run_dir: the run folder.
         nodes: the configuration of the rules that have voted.
         chosen: a file that the user has named.
     """
-    if chosen:
-        return RuleFile(chosen, _override(chosen.parent.parent, chosen.stem))
-    folder = run_dir / "workspace"
-    new = folder / "rules" / "edited.yaml"
-    of_new = _override(folder, "edited")
     option, places = _option_of_run(run_dir)
+    used = [p for place in places if (p := place / "rules" / f"{option}.yaml").is_file()]
+    if chosen:
+        override = _override(chosen.parent.parent, chosen.stem)
+        return RuleFile(chosen, override, is_used=_is_same(chosen, used))
+    folder, name = run_dir / "workspace", "edited"
+    if own := [place for place in places if place.resolve() != folder.resolve()]:
+        folder, name = own[0], f"{re.sub(NO_NAME, '_', run_dir.name)}_edited"
+    new = folder / "rules" / f"{name}.yaml"
+    of_new = _override(folder, name)
     template = yaml.safe_dump(dict(nodes), sort_keys=False, allow_unicode=True) if nodes else ""
     if not option or new.exists():
-        return RuleFile(new, of_new, template)
-    for place in places:
-        path = place / "rules" / f"{option}.yaml"
-        if path.is_file():
-            return RuleFile(path, _override(place, option))
+        return RuleFile(new, of_new, template, is_used=_is_same(new, used))
+    if used:
+        return RuleFile(used[0], _override(used[0].parent.parent, option), is_used=True)
     shipped = CONF_DIR / "rules" / f"{option}.yaml"
     if shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
@@ -134,6 +140,10 @@ def find_rule_file(run_dir: Path, nodes: Mapping[str, Any], chosen: Path | None)
 
 def _override(folder: Path, option: str) -> str:
     return shlex.join(["--config-dir", str(folder), f"rules={option}"])
+
+
+def _is_same(path: Path, used: Sequence[Path]) -> bool:
+    return path.exists() and any(path.samefile(other) for other in used)
 
 
 def _holds(text: str, path: Path, nodes: Mapping[str, Any]) -> bool:

@@ -77,8 +77,8 @@ class RunView:
     def rounds(self) -> tuple[Round, ...]:
         """The rounds that have a query, in order."""
         rounds: list[Round] = []
-        while len(rounds) != self.last and (found := self._artifacts_of(len(rounds) + 1)):
-            rounds.append(Round(len(rounds) + 1, found))
+        while len(rounds) != self.last and (artifacts := self._artifacts_of(len(rounds) + 1)):
+            rounds.append(Round(len(rounds) + 1, artifacts))
         return tuple(rounds)
 
     def of_rounds(self, stage: str) -> list[Artifact]:

@@ -87,7 +87,7 @@ def slices(
     difference = own[0] - other[0]
     low = difference - np.hypot(own[0] - own[1], other[2] - other[0])
     high = difference + np.hypot(own[2] - own[0], other[0] - other[1])
-    found, position = list[Slice](), 0
+    ranked, position = list[Slice](), 0
     for grouping in groupings:
         for number, value in enumerate(grouping.values):
             if used[position]:
@@ -107,9 +107,9 @@ def slices(
                     difference_high=float(min(high[position], 1)),
                     rows=np.flatnonzero(grouping.group == number),
                 )
-                found.append(of_slice)
+                ranked.append(of_slice)
             position += 1
-    return sorted(found, key=lambda s: (s.difference_high, s.difference))
+    return sorted(ranked, key=lambda s: (s.difference_high, s.difference))
 
 
 def _sums(grouping: Grouping, columns: np.ndarray) -> np.ndarray:

@@ -105,7 +105,9 @@ def _curves(
     x = alt.X(f"{by}:Q", title="money spent" if by == "cost" else by, scale=alt.Scale(nice=False))
     y = alt.Y("value:Q", title=name, scale=alt.Scale(zero=False))
     columns = 2 if max(map(len, names)) <= SHORT else 1
-    legend = alt.Legend(orient="bottom", columns=columns, labelLimit=380, title=None)
+    legend = alt.Legend(
+        orient="bottom", columns=columns, labelLimit=380, title=None, symbolOpacity=1
+    )
     color = alt.Color("of:N", sort=names, legend=legend)
     picked = alt.selection_point(fields=["of"], bind="legend", name="picked")
     tooltip = [
@@ -139,13 +141,13 @@ def _seconds_chart(rows: Sequence[dict[str, Any]]) -> "alt.Chart":
         for stage, seconds in row["seconds"].items()
     ]
     stages = [stage for stage in STAGES if any(value["stage"] == stage for value in values)]
-    legend = alt.Legend(orient="bottom", columns=5, title=None)
+    legend = alt.Legend(orient="bottom", columns=3, title=None)
     color = alt.Color("stage:N", sort=stages, legend=legend, scale=alt.Scale(scheme="tableau20"))
     return (
         alt.Chart(alt.Data(values=values))
         .mark_bar(cornerRadiusEnd=0)
         .encode(
-            x=alt.X("seconds:Q", stack="zero", title="seconds of the machine"),
+            x=alt.X("seconds:Q", stack="zero", title="machine seconds"),
             y=alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelLimit=300)),
             color=color,
             order="order:Q",

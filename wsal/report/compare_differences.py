@@ -93,20 +93,20 @@ def classes_section(runs: Sequence[ComparedRun], compared: Sequence[Against]) ->
     level = 1 - (1 - LEVEL) / n_intervals
     rows = list[dict[str, Any]]()
     for name, both in pairs:
-        found = class_differences(both, level, rng(0, "compare", "classes"))
+        differ = class_differences(both, level, rng(0, "compare", "classes"))
         rows += [
             {
                 "run": name,
                 "class": label,
-                "n": int(found.n_gold[c]),
-                "first": round(float(found.first[c]), 6),
-                "second": round(float(found.second[c]), 6),
-                "difference": _interval(found.difference[c], found.low[c], found.high[c]),
-                "gained": int(found.gained[c]),
-                "lost": int(found.lost[c]),
+                "n": int(differ.n_gold[c]),
+                "first": round(float(differ.first[c]), 6),
+                "second": round(float(differ.second[c]), 6),
+                "difference": _interval(differ.difference[c], differ.low[c], differ.high[c]),
+                "gained": int(differ.gained[c]),
+                "lost": int(differ.lost[c]),
             }
             for c, label in enumerate(both.labels.names)
-            if abs(found.difference[c]) > 0  # nor NaN
+            if abs(differ.difference[c]) > 0  # nor NaN
         ]
     rows.sort(key=lambda r: (not _is_clear(r), -abs(r["difference"]["value"]), r["class"]))
     figures = {
@@ -159,11 +159,13 @@ def _intervals(points: Sequence[dict[str, Any]], title: str) -> "alt.LayerChart"
         alt.Tooltip("n:Q", title="texts", format=","),
     ]  # fmt: skip
     base = alt.Chart(alt.Data(values=values)).encode(y=y, tooltip=tooltip)
+    interval = base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2="high:Q")
+    has_intervals = any(point["low"] is not None for point in points)
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(style="reference").encode(x="zero:Q")
     return alt.layer(
         zero,
-        base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2="high:Q"),
-        base.mark_point(opacity=1).encode(x="value:Q"),
+        *([interval] if has_intervals else []),
+        base.mark_point(opacity=1).encode(x=alt.X("value:Q", **x)),
     ).properties(width="container", height=24 * len(values))
 
 

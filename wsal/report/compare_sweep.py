@@ -17,7 +17,7 @@ RESULTS = {
     "accuracy": "accuracy",
     "minutes": "minutes of people",
     "money": "money",
-    "machine_minutes": "minutes of the machine",
+    "machine_minutes": "machine minutes",
 }
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from shlex import quote
 from typing import Any
 
 from wsal.active.stopping import HOW_TO_MEASURE
@@ -37,16 +38,17 @@ def _outdated(view: RunView) -> list[Step]:
 
 def _unfinished(view: RunView) -> list[Step]:
     if not view.classifiers:
-        return [{"text": "No classifier is trained yet. The same command as before goes on."}]
+        return [{"text": "No classifier is trained yet. Run the same command again to continue."}]
     last = view.rounds[-1] if view.rounds else None
     if last and last["select"] and not last["annotate"]:
         n = last["select"].facts["n_asked"]
         text = (
-            f"Round {last.number} waits for answers to {n:,} texts. Then repeat the same command."
+            f"Round {last.number} waits for answers to {n:,} texts. Answer them, then run the same "
+            "command again."
         )
         return [{"text": text}]
     if last and not last["assess"]:
-        text = f"Round {last.number} is not finished. The same command as before goes on."
+        text = f"Round {last.number} is not finished. Run the same command again to continue."
         return [{"text": text}]
     return []
 
@@ -84,9 +86,10 @@ def _errors(view: RunView) -> list[Step]:
     names, total = view.labels.names, int(judged.wrong.sum())
     text = (
         f"The most frequent error is “{names[gold]}” taken for “{names[predicted]}” ({n:,} of "
-        f"{total:,} errors). Read these texts; a rule may fix them."
+        f"{total:,} errors). Read these texts, and fix them with a rule if you can:"
     )
-    return [{"text": text, "section": "confusion"}]
+    command = f"wsal workspace {quote(str(view.run_dir))}"
+    return [{"text": text, "command": command, "section": "confusion"}]
 
 
 def _use(view: RunView) -> list[Step]:

@@ -46,18 +46,18 @@ def slices_section(view: RunView) -> Section | None:
     return Section("slices", "Slices", figures, charts)
 
 
-def _row(view: RunView, judged: Judged, found: Slice) -> dict[str, Any]:
+def _row(view: RunView, judged: Judged, part: Slice) -> dict[str, Any]:
     """A slice as plain values."""
     return {
-        "by": found.by,
-        "value": shortened(found.value, 60),
-        "n": found.n_texts,
-        "n_wrong": found.n_wrong,
-        "accuracy": _interval(found.accuracy, found.low, found.high),
-        "rest": round(found.rest, 6),
-        "difference": _interval(found.difference, found.difference_low, found.difference_high),
-        "worse": found.is_worse,
-        "errors": _errors(view, judged, found.rows[judged.wrong[found.rows]]),
+        "by": part.by,
+        "value": shortened(part.value, 60),
+        "n": part.n_texts,
+        "n_wrong": part.n_wrong,
+        "accuracy": _interval(part.accuracy, part.low, part.high),
+        "rest": round(part.rest, 6),
+        "difference": _interval(part.difference, part.difference_low, part.difference_high),
+        "worse": part.is_worse,
+        "errors": _errors(view, judged, part.rows[judged.wrong[part.rows]]),
     }
 
 
@@ -92,7 +92,7 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
             **row["difference"],
             "accuracy": row["accuracy"]["value"],
             "texts": row["n"],
-            "is": "clearly worse" if row["worse"] else "may be chance",
+            "is": "clearly worse" if row["worse"] else "may be due to chance",
         }
         for number, row in enumerate(rows)
     ]
@@ -104,7 +104,9 @@ def _chart(rows: Sequence[dict[str, Any]]) -> "alt.LayerChart":
     kind = alt.Color(
         "is:N",
         title=None,
-        scale=alt.Scale(domain=["clearly worse", "may be chance"], range=["#c8442f", "#7f858f"]),
+        scale=alt.Scale(
+            domain=["clearly worse", "may be due to chance"], range=["#c8442f", "#7f858f"]
+        ),
         legend=alt.Legend(orient="top"),
     )
     tooltip = [

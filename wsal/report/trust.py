@@ -51,7 +51,7 @@ def _reliability_chart(bins: list[dict[str, Any]]) -> "alt.LayerChart":
     ends = alt.Data(values=[{"confidence": 0, "value": 0}, {"confidence": 1, "value": 1}])
     x, y = (
         alt.X("confidence:Q", title="probability", scale=unit),
-        alt.Y("value:Q", title="share that is right", scale=unit),
+        alt.Y("value:Q", title="share of right predictions", scale=unit),
     )
     base = alt.Chart(alt.Data(values=bins))
     tooltip = [
@@ -64,7 +64,7 @@ def _reliability_chart(bins: list[dict[str, Any]]) -> "alt.LayerChart":
     layers = (
         alt.Chart(ends).mark_line(style="reference").encode(x=x, y=y),
         base.mark_rule(style="interval").encode(
-            x=x, y=alt.Y("low:Q", title="share that is right", scale=unit), y2="high:Q"
+            x=x, y=alt.Y("low:Q", title="share of right predictions", scale=unit), y2="high:Q"
         ),
         base.mark_line().encode(x=x, y=y),
         base.mark_point().encode(x=x, y=y, tooltip=tooltip),
@@ -85,16 +85,18 @@ def _risk_chart(curve: list[dict[str, Any]]) -> "alt.LayerChart":
     percent = alt.Axis(format="%")
     tooltip = [
         alt.Tooltip("coverage:Q", title="accepted", format=".1%"),
-        alt.Tooltip("threshold:Q", title="with at least", format=".3f"),
+        alt.Tooltip("threshold:Q", title="lowest probability", format=".3f"),
         alt.Tooltip("value:Q", title="errors", format=".1%"),
         alt.Tooltip("low:Q", title="low (90%)", format=".1%"),
         alt.Tooltip("high:Q", title="high (90%)", format=".1%"),
     ]
     layers = (
         base.mark_area(style="band").encode(
-            x=x, y=alt.Y("low:Q", title="errors among them", axis=percent), y2="high:Q"
+            x=x, y=alt.Y("low:Q", title="errors among accepted texts", axis=percent), y2="high:Q"
         ),
-        base.mark_line().encode(x=x, y=alt.Y("value:Q", title="errors among them", axis=percent)),
+        base.mark_line().encode(
+            x=x, y=alt.Y("value:Q", title="errors among accepted texts", axis=percent)
+        ),
         base.mark_point(opacity=0, size=90).encode(x=x, y="value:Q", tooltip=tooltip),
     )
     return alt.layer(*layers).properties(width="container", height=300)

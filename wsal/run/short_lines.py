@@ -70,7 +70,7 @@ def _reweigh(facts: Facts) -> str:
     if not facts["n_covered"]:
         return f"{_counted(facts['n_gold'], 'gold label')}; no votes to weigh"
     if facts["gold_used"]:
-        return f"rules weighed anew by {_counted(facts['n_gold'], 'gold label')}"
+        return f"rules reweighed with {_counted(facts['n_gold'], 'gold label')}"
     return f"rules keep their weights; {_counted(facts['n_gold'], 'gold label')} so far"
 
 
@@ -78,8 +78,8 @@ def _retrain(facts: Facts) -> str:
     if facts["distance"] is None:
         return "off"
     if not facts["trained"]:
-        return f"weak labels moved by {facts['distance']:.3f}: not trained anew"
-    return f"trained anew: {_macro_f1(facts) if facts['kept'] else 'worse, so not kept'}"
+        return f"weak labels changed by {facts['distance']:.3f}: not trained again"
+    return f"trained again: {_macro_f1(facts) if facts['kept'] else 'worse, so not kept'}"
 
 
 def _finetune(facts: Facts) -> str:

@@ -65,7 +65,7 @@ def _annotate(facts: Facts) -> Iterable[str]:
     if n := facts.get("n_unseen"):
         yield f"{n:,} texts were not answered; later rounds may select them again"
     if names := facts.get("returned_classes"):
-        yield f"classes that people answer again: {_listed(names)}"
+        yield f"classes for which people answer again: {_listed(names)}"
 
 
 def _reweigh(facts: Facts) -> Iterable[str]:

@@ -49,13 +49,13 @@ class NearestTexts:
     def _of(self, rows: Sequence[Row], top: int) -> list[list[dict[str, Any]]]:
         fields = dict.fromkeys(self.exported.fields, pl.String)
         texts = self.exported.text_of(pl.DataFrame(rows, fields, orient="row")).to_list()
-        found: list[list[dict[str, Any]]] = [[] for _ in texts]
+        results: list[list[dict[str, Any]]] = [[] for _ in texts]
         places = [place for place, text in enumerate(texts) if text]
         if not places:
-            return found
+            return results
         embeddings = self._embed([texts[place] for place in places])
         for place, near in zip(places, self.labelled.nearest(embeddings, top), strict=True):
-            found[place] = [
+            results[place] = [
                 {
                     "text": self.labelled.texts[n],
                     "label": self.labelled.labels[n],
@@ -63,7 +63,7 @@ class NearestTexts:
                 }
                 for n, similarity in near
             ]
-        return found
+        return results
 
     @cached_property
     def _embed(self) -> Embed:

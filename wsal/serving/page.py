@@ -108,13 +108,13 @@ def add_page(
         """The `top` texts that people labelled and that are most like each text."""
         rows = rows_of(query, exported.fields, limits)
         try:
-            found = await texts.of(rows, query.top)
+            results = await texts.of(rows, query.top)
         except BusyError as error:
             raise HTTPException(503, "too many texts wait already", {"Retry-After": "1"}) from error
         except TimeoutError as error:
             message = f"not answered within {limits.seconds:g} seconds"
             raise HTTPException(504, message) from error
-        return JSONResponse({"model": exported.digest, "nearest": found})
+        return JSONResponse({"model": exported.digest, "nearest": results})
 
 
 def _file(name: str) -> Callable[[], Awaitable[FileResponse]]:

@@ -87,7 +87,16 @@ def _exclusions(
 
 
 def _can_exclude(node: Mapping[str, Any], term: Term) -> bool:
-    """Whether the rule's `unless` would find the term in the fields in which the rule looks."""
+    """Whether the rule's `unless` would find the term in the fields in which the rule looks.
+
+    A word that the rule looks for is no exception from it: with such an exception, the word would
+    never count.
+
+    >>> _can_exclude({"_target_": KEYWORD, "words": ["phone"]}, Term(None, "words", "phone"))
+    False
+    """
+    if term.text.lower() in (word.lower() for word in node.get("words") or ()):
+        return False
     fields = list(node.get("fields") or [])
     in_fields = not fields or fields == [term.field]
     return in_fields and (term.kind == "words" or node["_target_"] == REGEX)

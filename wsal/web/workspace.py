@@ -99,14 +99,14 @@ def _missing(section: str) -> str:
     """Why a section has nothing."""
     if section == UNCERTAIN:
         return (
-            "There is nothing to show before the first round is asked, as it is unknown until then "
-            "which texts measure quality; or every text has been answered."
+            "There is nothing to show: either no round has started, so that it is not known yet "
+            "which texts measure quality, or every text has been answered."
         )
     if section == DOUBTFUL:
-        return "There is nothing to show before ten texts of at least two classes are answered."
+        return "There is nothing to show until ten texts of at least two classes are answered."
     return (
-        "Nothing measures this run: that takes a dev split, or answers to an evaluation sample, "
-        "and a trained classifier."
+        "The quality of this run is not measured yet: that takes a trained classifier, and a dev "
+        "split or answers to an evaluation sample."
     )
 
 

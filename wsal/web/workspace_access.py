@@ -18,8 +18,8 @@ def owner_name(request: Request, name: Annotated[str, Depends(annotator_name)]) 
     if len(site_of(request).tokens) > 1:
         raise HTTPException(
             403,
-            "several people annotate on this page, and the workspace shows answers of others and "
-            "writes rules; whoever runs wsal opens it with `wsal workspace`",
+            "several people annotate on this page, so it has no workspace, which shows answers of "
+            "others and writes rules; the person who runs wsal opens it with `wsal workspace`",
         )
     return name
 

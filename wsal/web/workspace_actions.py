@@ -70,14 +70,14 @@ def node_of(draft: Draft, nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     before = dict(nodes.get(draft.name, {}))
     kind = REGEX if draft.is_pattern else KEYWORD
     if draft.name in RESERVED:
-        raise HTTPException(422, f"no rule can have the name {draft.name!r}")
+        raise HTTPException(422, f"a rule cannot be named {draft.name!r}; choose another name")
     if before.get("_target_", kind) != kind:
         raise HTTPException(422, f"{draft.name} is another kind of rule; choose another name")
     words, unless = (_cleaned(values) for values in (draft.words, draft.unless))
     if not (draft.pattern if draft.is_pattern else words):
         raise HTTPException(422, "give the rule at least one word to look for")
     if any("${" in word for word in (*words, *unless, draft.pattern, draft.pattern_unless)):
-        raise HTTPException(422, "`${` has a meaning in files of rules; leave it out")
+        raise HTTPException(422, "`${` has a special meaning in files of rules; leave it out")
     node: dict[str, Any] = {**before, "_target_": kind, "label": draft.label}
     values = (
         {"pattern": draft.pattern, "unless": draft.pattern_unless}

@@ -30,7 +30,7 @@ async def label_group(request: Request, action: GroupAction, name: PostingOwner)
         group, texts = _texts(workspace, action, name, UNCERTAIN)
         if n := len(workspace.sent[name, action.group].keys() - workspace.seen[name, action.group]):
             raise HTTPException(
-                409, f"{n} texts of the group were not shown yet; look at all first"
+                409, f"{n} texts of the group have not been shown yet; look at them first"
             )
         if action.label not in workspace.current().inspected.view.labels.names:
             raise HTTPException(422, f"unknown label {action.label!r}")
@@ -69,10 +69,10 @@ def _texts(
         HTTPException: it is of another section, or the texts are not those that were sent.
     """
     if action.section != section or not action.ids:
-        raise HTTPException(422, f"this can be done with texts of the section {section} alone")
+        raise HTTPException(422, f"this can only be done with texts of the section {section}")
     sent = workspace.sent.get((name, action.group), {})
     if not set(action.ids) <= sent.keys() or len(set(action.ids)) < len(action.ids):
-        raise HTTPException(409, "open the group first: only texts that it showed can be meant")
+        raise HTTPException(409, "open the group first: only texts that were shown can be chosen")
     group, population = workspace.group(section, action.group)
     texts = dict(population.records[group.rows].select("id", "text").iter_rows())
     shown = {text_id: sent[text_id] for text_id in action.ids}

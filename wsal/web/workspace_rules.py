@@ -40,9 +40,9 @@ async def write_rule(request: Request, edit: Edit, _: PostingOwner) -> dict[str,
         if digest != edit.digest or digest_of([digest, after]) not in workspace.previewed:
             raise HTTPException(
                 409,
-                "the file of rules, or the rule, has changed since the preview; look at it again",
+                "the rule or its file has changed since the preview; look at the preview again",
             )
         file.write(after, digest)
-        return {"file": str(file.path), "override": file.override}
+        return {"file": str(file.path), "override": file.override, "is_used": file.is_used}
 
     return await slowly(request, work)

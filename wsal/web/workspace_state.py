@@ -102,11 +102,13 @@ class Workspace:
             MissingArtifactError: there is no such group any more.
         """
         opened = self.current()
-        found = next((g for g in opened.groups_of(section) if g.key == key), None)
+        group = next((g for g in opened.groups_of(section) if g.key == key), None)
         population = opened.population(section)
-        if found is None or population is None:
-            raise MissingArtifactError("this group is gone, because the run went on; reload")
-        return found, population
+        if group is None or population is None:
+            raise MissingArtifactError(
+                "this group no longer exists, because the run has gone on; reload the page"
+            )
+        return group, population
 
     def rule_file(self) -> RuleFile:
         """Where rules are written to."""

@@ -15,12 +15,12 @@
     const cell = byPlace.get(place);
     if (!cell) return;
     const { gold, is_right: isRight, n, predicted, texts } = cell;
-    const title = isRight ? `${names[gold]}, rightly predicted` : `${names[gold]} taken for ${names[predicted]}`;
-    const some = texts.length < n ? `${texts.length} of ${n} texts, the surest first` : `${n} text${n === 1 ? "" : "s"}, the surest first`;
+    const title = isRight ? `${names[gold]}, correctly predicted` : `${names[gold]} taken for ${names[predicted]}`;
+    const some = texts.length < n ? `${texts.length} of ${n} texts, the most confident first` : `${n} text${n === 1 ? "" : "s"}, the most confident first`;
     const list = document.createElement("ul");
     list.className = "texts";
     for (const { probability, text } of texts) {
-      list.append(element("li", text, element("small", `${(100 * probability).toFixed(1)}% sure`)));
+      list.append(element("li", text, element("small", `probability ${(100 * probability).toFixed(1)}%`)));
     }
     const note = element("p", some);
     note.className = "note";

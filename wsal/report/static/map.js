@@ -33,7 +33,7 @@
     class: { labels: order.map((c) => names[c]), colours: order.map((_, rank) => categories[rank] ?? FAINT), of: (i) => rankOf.get(label[i]) },
     coverage: { labels: ["no vote", "1 vote", "2 votes", "3 or more votes"], colours: SCALE, of: (i) => Math.min(votes[i], 3) },
     confidence: { labels: ["below 50%", "50% to 80%", "80% to 95%", "95% and more"], colours: SCALE, of: (i) => [0.5, 0.8, 0.95].filter((end) => confidence[i] / 255 >= end).length },
-    error: { labels: ["not judged", "right", "wrong"], colours: [FAINT, "#4269d0", "#e8603c"], of: (i) => judged[i], large: true },
+    error: { labels: ["not measured", "right", "wrong"], colours: [FAINT, "#4269d0", "#e8603c"], of: (i) => judged[i], large: true },
     round: { labels: ["not labelled by people", ...rounds.map((r) => `round ${r}`)], colours: [FAINT, ...rounds.map((_, k) => categories[k % categories.length])], of: (i) => (round[i] ? rounds.indexOf(round[i]) + 1 : 0), large: true },
   };
   let colouring, valueOf, members, highlighted = null;
@@ -130,7 +130,7 @@
     }));
     redraw();
   };
-  const words = (i) => `${names[label[i]]} (${byPeople[i] ? "by people" : `${Math.round((confidence[i] / 255) * 100)}% sure`}), ${count(votes[i], "vote")}${["", ", judged right", ", judged wrong"][judged[i]]}`;
+  const words = (i) => `${names[label[i]]} (${byPeople[i] ? "by people" : `${Math.round((confidence[i] / 255) * 100)}% confident`}), ${count(votes[i], "vote")}${["", ", right", ", wrong"][judged[i]]}`;
   const select = (rows, title) => {
     selected = rows;
     const items = rows.slice(0, LISTED).map((i) => element("li", {}, texts[i], element("small", {}, words(i))));

@@ -56,7 +56,7 @@ async function start() {
   thresholds = new Map(model.classes.map((of) => [of.label, of]));
   $("model").textContent = `${model.classes.length} classes, model ${model.model}`;
   $("fields").textContent = model.fields.length > 1
-    ? `The model was trained on ${model.fields.join(model.separator)}.`
+    ? `The model was trained on the fields ${model.fields.join(", ")}, joined by “${model.separator}”.`
     : `The model was trained on the field ${model.fields[0]}.`;
   $("no-nearest").hidden = model.n_nearest > 0;
 }
@@ -121,10 +121,10 @@ async function classify() {
   if (!model.n_nearest) return;
   const waiting = cards.map((element) => element.appendChild(make("h3", "Looking for labelled texts like this one…")));
   const { nearest } = await ask("nearest", { texts: asked, top: NEAREST });
-  nearest.forEach((found, i) => {
+  nearest.forEach((ofText, i) => {
     waiting[i].textContent = `The labelled texts most like this one, of ${model.n_nearest.toLocaleString("en")}`;
     const heads = [["similarity", "n"], ["label"], ["text"]];
-    cards[i].append(table("near", heads, found.map((near) => nearRow(near, predictions[i].label))));
+    cards[i].append(table("near", heads, ofText.map((near) => nearRow(near, predictions[i].label))));
   });
 }
 

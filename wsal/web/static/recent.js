@@ -3,8 +3,8 @@ import { $, fill, make } from "./dom.js";
 
 export const LETTERS = [..."ABCDEFGHIJ"];
 const NAMES = { skip: "skipped", unsure: "unsure" };
-const HOW = "To change one, choose it or press Shift and its letter; then choose its new class.";
-const KEPT = "Answers of a round that has been trained on stay as they are: a change would come too late to count.";
+const HOW = "To change an answer, choose it or press Shift and its letter; then choose its new class.";
+const KEPT = "Answers of a round that the classifier was trained on stay as they are: a change would come too late to count.";
 let answers = [], drawn = "";
 
 export const inWords = ({ kind, label }) => NAMES[kind] || (label || kind).trim();

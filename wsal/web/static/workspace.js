@@ -51,11 +51,11 @@ async function showSection(section) {
 function summary({ n, listed, rate }) {
   const quality = state.run?.quality;
   const chance = "Groups are chosen because they look bad, so part of what they show is chance.";
-  if (state.section === "errors") return `${count(listed)} of ${texts(n)} of ${quality?.on} are wrong; weighted by what they stand for, ${percent(rate)}. ${chance}`;
-  if (state.section === "slices") return `Quality on ${quality?.on}, by value of each field. The 90% intervals hold for all slices together.`;
-  if (state.section === "doubtful") return `${count(listed)} of ${count(n)} answers look most doubtful: a model fitted to the others expects another class.`;
-  return `The tenth of the unanswered texts of which a linear stand-in for the classifier is least sure (${count(listed)} are grouped). ` +
-    "Error rates are what it expects, not measured.";
+  if (state.section === "errors") return `${count(listed)} of ${texts(n)} of ${quality?.on} are wrong. Below, each text counts for all that it stands for, such as its duplicates; by that count, ${percent(rate)} are wrong. ${chance}`;
+  if (state.section === "slices") return `Quality on ${quality?.on}, by value of each field. The intervals are corrected for the number of slices: all of them hold at once with 90% probability.`;
+  if (state.section === "doubtful") return `${count(listed)} of ${count(n)} answers look doubtful: a model fitted to the other answers predicts another class.`;
+  return `The tenth of the unanswered texts about which a linear stand-in for the classifier is least sure (${count(listed)} of them are grouped). ` +
+    "Error rates are its estimates; they are not measured.";
 }
 const shownGroups = () => state.groups.filter((group) => !$("kind").value || group.kind === $("kind").value);
 function drawGroups() {
@@ -88,7 +88,7 @@ function move(step) {
 async function openGroup() {
   const listed = shownGroups()[state.place];
   if (!listed) return;
-  drawGroups(); status("opening…");
+  drawGroups(); status("Opening…");
   await tried(async () => {
     const { section } = state, group = await ask(`/group?${new URLSearchParams({ section, key: listed.key })}`);
     if (state.section !== section) return;
@@ -108,7 +108,7 @@ function drawGroup() {
     ["a", "Ask these again", askAgain, group.section === "doubtful"]];
   fill("actions", ...actions.filter((action) => action[3]).map(([key, name, run]) => {
     const button = make("button", null, { type: "button", "aria-keyshortcuts": key });
-    button.append(make("kbd", key), document.createTextNode(name));
+    button.append(make("kbd", key), document.createTextNode(` ${name}`));
     button.addEventListener("click", run);
     return button;
   }));
@@ -123,8 +123,8 @@ function drawText(item) {
   box.addEventListener("change", drawLabelling);
   const text = make("p");
   text.append(...marked(item.text));
-  const what = { errors: `is ${item.first}, predicted ${item.second}`, slices: `is ${item.first}, predicted ${item.second}`,
-    doubtful: `labelled ${item.first}, likelier ${item.second}` }[state.group.section] || `${item.first} or ${item.second}?`;
+  const what = { errors: `gold class ${item.first}, predicted ${item.second}`, slices: `gold class ${item.first}, predicted ${item.second}`,
+    doubtful: `labelled ${item.first}, looks like ${item.second}` }[state.group.section] || `${item.first} or ${item.second}?`;
   const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ");
   if (choice) { line.className = "choice"; line.append(box); }
   line.append(text, make("small", `${what} · ${votes ? `votes: ${votes}` : "no rule votes"}`));
@@ -172,7 +172,7 @@ function drawLabelling() {
   const left = state.group.texts.length - state.seen.size, n = chosen().length;
   $("give").disabled = left > 0 || !n || Boolean(state.labelled);
   $("give").textContent = `Label ${texts(n)}`;
-  $("unseen").textContent = left > 0 ? `scroll down: ${texts(left)} not shown yet` : "";
+  if (!state.labelled) $("unseen").textContent = left > 0 ? `Scroll down: ${texts(left)} not shown yet` : "";
 }
 async function label(event) {
   event.preventDefault();
@@ -184,7 +184,7 @@ async function label(event) {
     const back = make("button", "Undo", { type: "button" });
     back.addEventListener("click", () => tried(async () => {
       await ask("/undo", { key: newKey(), of: key });
-      state.labelled = ""; drawLabelling(); status("taken back");
+      state.labelled = ""; drawLabelling(); status("The labels are taken back.");
     }));
     fill("unseen", document.createTextNode(`${texts(answer.new)} labelled.${later} `), back);
   });
@@ -194,7 +194,7 @@ async function askAgain() {
   await tried(async () => {
     const answer = await ask("/again", { key: newKey(), section: "doubtful", group: state.group.key, ids: chosen() });
     const only = state.run.counts_answers ? "" : ", if it is annotated on the page (annotator=web)";
-    status(`round ${answer.round} asks ${texts(answer.new)} again${only}`);
+    status(`Round ${answer.round} will ask about ${texts(answer.new)} again${only}.`);
   });
 }
 
@@ -204,7 +204,7 @@ function editRule() {
   return tried(async () => {
     const { group } = state;
     if (!group?.proposing) return;
-    status("looking for words…");
+    status("Looking for words…");
     Object.assign(group, await group.proposing);
     status("");
     if (state.group === group) drawRule(group);
@@ -213,7 +213,7 @@ function editRule() {
 function drawRule(group) {
   fill("rule-label", ...state.run.labels.map((name) => make("option", name)));
   fill("rule-names", ...Object.keys(group.rules).map((name) => make("option", null, { value: name })));
-  const blank = { name: "new_rule", node: { _target_: KEYWORD, label: group.label, words: [], unless: [] }, why: ["a new rule of your own"], evidence: {} };
+  const blank = { name: "new_rule", node: { _target_: KEYWORD, label: group.label, words: [], unless: [] }, why: ["A new rule of your own"], evidence: {} };
   const choices = [...group.proposals, blank];
   fill("proposals", ...choices.map((proposal) => {
     const button = make("button", group.rules[proposal.name] ? `change ${proposal.name}` : proposal === blank ? "blank" : `new: ${proposal.name}`, { type: "button" });
@@ -235,7 +235,7 @@ function showNode(name, node) {
   $("rule-name").value = name; $("rule-label").value = node.label;
   $("rule-words").value = pattern ? node.pattern : node.words.join(", ");
   $("rule-unless").value = pattern ? node.unless || "" : (node.unless || []).join(", ");
-  $("words-title").textContent = pattern ? "if this pattern is found (Rust's regex syntax)" : "if the text has one of these words (with commas between them)";
+  $("words-title").textContent = pattern ? "if this pattern is found (Rust's regex syntax)" : "if the text has one of these words (separated by commas)";
   $("unless-title").textContent = pattern ? "unless this pattern is found" : "unless it has one of these";
   $("rule").dataset.pattern = pattern ? "1" : "";
   readForm();
@@ -274,11 +274,11 @@ function drawPreview(effect) {
   tiles.append(tile(`${count(effect.votes_before)} → ${count(effect.votes_now)}`, "texts the rule votes on"),
     ...Object.entries(CHANGES).map(([kind, words]) => tile(count(effect.rule[kind]), `${Math.round(effect.rule[kind]) === 1 ? "text" : "texts"} that it ${{ gained: "gains", lost: "loses", changed: "flips" }[kind]}`, kind)));
   const { together } = effect;
-  const all = `Texts that, by the votes of all rules together, gain a class: ${count(together.gained)}; lose it: ${count(together.lost)}; change it: ${count(together.changed)}.`;
+  const all = `By the majority of all rules' votes, ${texts(together.gained)} would gain a class, ${count(together.lost)} would lose it, and ${count(together.changed)} would change it.`;
   const without = effect.left_out.length ? `Rules whose votes on these texts are unknown are left out: ${effect.left_out.join(", ")}. ` : "";
   nodes.push(tiles, make("p", `${all} ${without}${effect.is_sample ? `Estimated from ${count(effect.texts)} texts of the pool; ` : ""}${effect.seconds.toFixed(1)} s.`, { class: "note" }));
   if (effect.precision.length) {
-    head.append(...["right, of its votes on", "before", "now"].map((title) => make("th", title, { scope: "col" })));
+    head.append(...["share of right votes on", "before", "now"].map((title) => make("th", title, { scope: "col" })));
     table.append(head, ...effect.precision.map((line) => {
       const row = make("tr");
       row.append(make("td", line.source), make("td", share(line.before)), make("td", share(line.now)));
@@ -286,22 +286,22 @@ function drawPreview(effect) {
     }));
     nodes.push(make("h3", "Precision, with 95% intervals"), table);
     if (["errors", "slices"].includes(state.group.section)) {
-      nodes.push(make("p", `The proposal was made from errors on ${state.run.quality.on}, so its precision there is too high, and so is quality measured there from now on.`, { class: "note" }));
+      nodes.push(make("p", `A rule made from errors on ${state.run.quality.on} looks more precise there than it is, and from now on, so does the quality that is measured there.`, { class: "note" }));
     }
-  } else nodes.push(make("p", "It votes on no text whose class is known, so its precision is unknown.", { class: "note" }));
-  for (const [kind, found] of Object.entries(effect.examples)) {
-    if (!found.length) continue;
+  } else nodes.push(make("p", "The rule votes on no text whose class is known, so its precision is unknown.", { class: "note" }));
+  for (const [kind, ofKind] of Object.entries(effect.examples)) {
+    if (!ofKind.length) continue;
     const list = make("ul");
-    list.append(...found.map((one) => {
-      const item = make("li", one.text);
-      item.append(make("small", ` — ${kind === "changed" ? `${one.before} → ${one.now}` : one.now || one.before}`));
+    list.append(...ofKind.map((example) => {
+      const item = make("li", example.text);
+      item.append(make("small", ` — ${kind === "changed" ? `${example.before} → ${example.now}` : example.now || example.before}`));
       return item;
     }));
     nodes.push(make("h3", `Texts that it ${{ gained: "gains", lost: "loses", changed: "flips" }[kind]}, for example`), list);
   }
-  const lines = make("pre", null, { tabindex: "0", "aria-label": "the change of the file" });
+  const lines = make("pre", null, { tabindex: "0", "aria-label": "the change to the file" });
   lines.append(...effect.diff.split("\n").slice(2).map((line) => make("span", line || " ", { class: { "+": "plus", "-": "minus" }[line[0]] || "" })));
-  fill("preview", ...nodes, make("h3", "Change of the file"), make("p", effect.file, { class: "note" }), effect.diff ? lines : make("p", "The file stays as it is.", { class: "note" }));
+  fill("preview", ...nodes, make("h3", "Change to the file"), make("p", effect.file, { class: "note" }), effect.diff ? lines : make("p", "The file would not change.", { class: "note" }));
   $("write").disabled = !effect.diff;
 }
 async function write(event) {
@@ -309,9 +309,10 @@ async function write(event) {
   if ($("write").disabled || $("rule").hidden) return;
   $("write").disabled = true;
   await tried(async () => {
-    const { file, override } = await ask("/write", { draft: state.draft, digest: state.digest });
-    const again = state.run.is_new_file ? `add ${override} to this run's command` : "run the same command again";
-    fill("preview", make("h2", "Written"), make("p", `${state.draft.name} is in ${file}. To use it, ${again}: the rules vote again, and what depends on them is made again.`));
+    const { file, override, is_used: isUsed } = await ask("/write", { draft: state.draft, digest: state.digest });
+    const how = isUsed ? "To use it, run this run's command again." : "To use it, run this run's command again with these options in place of any --config-dir and rules= in it:";
+    fill("preview", make("h2", "Written"), make("p", `${state.draft.name} is in ${file}. ${how}`), isUsed ? null : make("pre", override, { tabindex: "0" }),
+      make("p", "The rules then vote again, and the stages that depend on their votes run again."));
     state.group.rules[state.draft.name] = {};
   });
 }
@@ -341,9 +342,9 @@ $("labelling").addEventListener("submit", label);
 
 function drawWelcome() {
   const { quality, file, is_new_file } = state.run;
-  const measures = quality ? `Accuracy ${percent(quality.accuracy)} (95% interval ${percent(quality.low)} to ${percent(quality.high)}) on ${quality.on}.` : "Quality of this run is not measured.";
-  fill("welcome", make("h1", "What goes wrong, and a rule for it"), make("p", measures),
-    make("p", "Open a group on the left (j, then Enter), read its texts, and press e for a rule. You see what it would do before it is written."),
+  const measures = quality ? `Accuracy ${percent(quality.accuracy)} (95% interval ${percent(quality.low)} to ${percent(quality.high)}) on ${quality.on}.` : "The quality of this run is not measured.";
+  fill("welcome", make("h1", "Find errors, and fix them with rules"), make("p", measures),
+    make("p", "Open a group on the left (j, then Enter), read its texts, and press e to make a rule. A preview shows what the rule would do before anything is written."),
     make("p", is_new_file ? `Rules are written to a new file, ${file}, which begins as a copy of the run's rules.` : `Rules are written to ${file}.`));
 }
 drawSections();
