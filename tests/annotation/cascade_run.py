@@ -68,7 +68,10 @@ class Run:
         vectors = np.random.default_rng(0).normal(size=(len(texts), 8)) * 0.3
         vectors = (vectors + np.repeat(np.eye(3, 8), 20, axis=0)).astype(np.float16)
         self._artifact("embeddings", {}, pool, lambda out: np.save(out / "embeddings.npy", vectors))
-        write_json(self.path / "config.json", {"rules": {}} | self.config)
+        write_json(
+            self.path / "config.json",
+            {"rules": {}, "active": {"rounds": 3, "query_size": 50}} | self.config,
+        )
         return self
 
     def _write_pool(self, ids, texts):

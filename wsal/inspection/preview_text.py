@@ -19,7 +19,8 @@ def with_rule(
     are replaced. The caller must check that the result says what it should.
 
     >>> text = "tea:  # green\n  label: Tea\n  words: [tea]\n"
-    >>> print(with_rule(text, "tea", {"label": "Tea", "words": ["tea", "no"]}, {"label": "Tea"}))
+    >>> after = {"label": "Tea", "words": ["tea", "no"]}
+    >>> print(with_rule(text, "tea", after, {"label": "Tea"}), end="")
     tea:  # green
       label: Tea
       words: [tea, 'no']

@@ -39,20 +39,21 @@ def class_examples(run_dir: Path, queues: Iterable[TaskQueue]) -> Examples:
     try:
         view = RunView(run_dir)
         rows, gold = gold_answers(view.pool, view.of_rounds("annotate"))
+        if view.frame is not None:
+            measures = np.isin(rows, view.frame.rows)
+            rows, gold = rows[~measures], gold[~measures]
+        texts = tables.take(view.pool.path / "pool.parquet", rows, ["text"])["text"].to_list()
+        names = view.labels.names
     except (WsalError, OSError):  # some of it is being rebuilt
         return NO_EXAMPLES
-    if view.frame is not None:
-        measures = np.isin(rows, view.frame.rows)
-        rows, gold = rows[~measures], gold[~measures]
     asked = {item.text for queue in queues for item in queue.round.items.values()}
-    texts = tables.take(view.pool.path / "pool.parquet", rows, ["text"])["text"].to_list()
     classes: dict[str, tuple[int, list[str]]] = {}
     for number in np.unique(gold):
         own = [t for t, label in zip(texts, gold, strict=True) if label == number]
         others = [text for text in own if text not in asked]
         draw = rng(0, "class examples", int(number)).permutation(len(others))[:MOST]
         shown = [_shortened(others[place]) for place in draw]
-        classes[view.labels.names[number]] = (len(own), shown)
+        classes[names[number]] = (len(own), shown)
     version = digest_of([classes]) if classes else ""
     return Examples(classes, version)
 

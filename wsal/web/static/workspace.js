@@ -6,6 +6,7 @@ const KEYWORD = "wsal.rules.patterns.Keyword", REGEX = "wsal.rules.patterns.Rege
 const CHANGES = { gained: "gains a vote", lost: "loses its vote", changed: "changes its class" };
 const PAUSE = 350; // milliseconds after the last key before a preview is asked for
 const LOOKED_AT = 250; // milliseconds on the screen after which a text counts as shown
+const RETRY = 2000; // milliseconds until the server is told again, where that failed
 const state = { section: "errors", groups: [], place: -1, group: null, run: null, draft: null, digest: "", seen: new Set(),
   opened: 0, labelled: "", asked: 0 };
 
@@ -144,16 +145,23 @@ function watch() { // tells the server which texts were on the screen
   let waiting = [];
   const tell = () => tried(async () => {
     const ids = waiting; waiting = [];
-    if (ids.length && state.group === group) await ask("/seen", { section: group.section, group: group.key, ids });
-    if (state.group === group) drawLabelling();
+    if (state.group !== group) return;
+    try {
+      await ask("/seen", { section: group.section, group: group.key, ids });
+    } catch (error) {
+      waiting.push(...ids); setTimeout(tell, RETRY);
+      throw error;
+    }
+    if (state.group !== group) return;
+    for (const id of ids) state.seen.add(id); // only now: labels are refused for texts that the server does not know as shown
+    drawLabelling();
   });
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const { id } = target.dataset;
       if (!isIntersecting) { clearTimeout(timers.get(target)); continue; }
       timers.set(target, setTimeout(() => {
-        observer.unobserve(target); target.classList.remove("unseen");
-        state.seen.add(id); waiting.push(id);
+        observer.unobserve(target); target.classList.remove("unseen"); waiting.push(id);
         if (waiting.length === 1) setTimeout(tell, LOOKED_AT);
       }, LOOKED_AT));
     }
