@@ -24,7 +24,7 @@ run: $(READY) ## rules to an exported model, beside random labels without rules
 	$(BIN)/wsal run experiment=catalog_random
 	$(BIN)/wsal run experiment=catalog
 	@echo
-	$(BIN)/wsal compare catalog catalog_random
+	$(BIN)/wsal compare catalog catalog_random --out runs/compare.html
 
 check: $(READY) ## lint, types, layers, documentation, fast tests
 	$(BIN)/ruff format --check --quiet .
