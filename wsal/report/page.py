@@ -59,10 +59,12 @@ class Report:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file, whose folder is made if needed."""
+        """Write the page to a file, all or nothing; its folder is made if needed."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.html(), encoding="utf-8")
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_text(self.html(), encoding="utf-8")
+        unfinished.replace(path)
         return path
 
     def save_plots(self, folder: str | Path) -> list[Path]:
