@@ -58,12 +58,12 @@ def command(words):
     print(json.dumps({"seconds": seconds, "mib": round(peak), "output": done.stdout}))
 
 
-def speed(name, folder, n, shard_rows):
-    """Local, with one and two processes, with and without duplicates and a cascade."""
+def speed(name, folder, n, shard_rows, shares):
+    """With one and two processes, on Ray, and with a cascade, for each share of duplicates."""
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch, "in.parquet"), Path(scratch, "out")
         before = None
-        for duplicates in (0.0, 0.3):
+        for duplicates in shares:
             table(source, n, duplicates)
             for options in OPTIONS:
                 result = predicted(folder, source, target, "--shard-rows", shard_rows, *options)
@@ -157,25 +157,26 @@ def main():
     parser.add_argument("--minilm-rows", type=int, default=100_000)
     parser.add_argument("--shard-rows", type=int, default=1_000_000)
     parser.add_argument("--fit", type=int, default=3_000)
+    parser.add_argument("--duplicates", default="0,0.3", help="shares of repeated titles")
     parser.add_argument("--sets", default="pricerunner,bigbasket,fashion")
     parser.add_argument("--command", type=json.loads)
     options = parser.parse_args()
     if options.command:
         command(options.command)
         return
-    rows = []
+    rows, shares = [], [float(share) for share in options.duplicates.split(",")]
     sample = titles(3_000).to_list()
     if options.part in (None, "tiny"):
         with tempfile.TemporaryDirectory() as folder:
             tiny_folder(Path(folder), sample)
-            rows += speed("tiny", folder, options.tiny_rows, options.shard_rows)
+            rows += speed("tiny", folder, options.tiny_rows, options.shard_rows, shares)
     if options.part in (None, "minilm"):
         with tempfile.TemporaryDirectory() as folder:
             names = list("abcdefghij")
             classes = np.arange(len(sample)) % len(names)
             minilm_folder(Path(folder), sample, names, classes)
             shard_rows = min(options.shard_rows, options.minilm_rows // 4)
-            rows += speed("minilm", folder, options.minilm_rows, shard_rows)
+            rows += speed("minilm", folder, options.minilm_rows, shard_rows, shares)
     if options.part in (None, "cascade"):
         for name in options.sets.split(","):
             rows += cascade(name, options.fit)
