@@ -51,7 +51,7 @@ def records(prefix, gold, rng):
     return frame.select(**columns, label=pl.col("class"))
 
 
-def write_run(run_dir, n, k, *, dev, names=None):
+def write_run(run_dir, n, k, *, dev, names=None, has_rules=True):
     """A run of `n` texts and `k` classes, measured on a dev split or on an evaluation sample."""
     rng = np.random.default_rng(0)
     names = names or [f"class {c}" for c in range(k)]
@@ -70,7 +70,7 @@ def write_run(run_dir, n, k, *, dev, names=None):
     opened = Artifact(run_dir / "pool")
     inputs, launcher = {"pool": opened.digest}, LauncherSettings()
     with create(run_dir / "votes", {}, inputs) as (work, facts):
-        rules = {f"r{c}": Keyword(names[c], [f"k{c}", f"w{c}"]) for c in range(k)}
+        rules = {f"r{c}": Keyword(names[c], [f"k{c}", f"w{c}"]) for c in range(k) if has_rules}
         facts.update(vote(work, pool=opened, rules=rules, seed=0, launcher=launcher))
     with create(run_dir / "weak_labels", {}, inputs) as (work, facts):
         votes, settings = Artifact(run_dir / "votes"), AggregateSettings()

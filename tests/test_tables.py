@@ -28,3 +28,9 @@ def test_take_is_a_pick_from_the_whole(path, rows, monkeypatch):
     whole = pl.read_parquet(path)
     assert taken.schema == whole.schema
     assert taken.equals(whole[rows])
+
+
+def test_rows_without_columns_are_an_empty_table(tmp_path):
+    path = tmp_path / "votes.parquet"
+    tables.write(pl.DataFrame({"id": ["a", "b"]}), path, {"id": pl.String})
+    assert tables.take(path, np.array([1]), []).shape == (0, 0)

@@ -7,13 +7,14 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 import pytest
+from made_up_run import write_run
 from test_report import NAMES, SCRIPT, on_dev, on_sample, share  # noqa: F401  fixtures
 
 from wsal.artifacts import Artifact
 from wsal.inspection.judged import judged_texts, pool_model
 from wsal.inspection.run_view import RunView
 from wsal.report import pool_map
-from wsal.report.page import Report
+from wsal.report.page import Report, make_report
 from wsal.report.pool_map import map_section, shown_rows
 from wsal.report.pool_map_data import KINDS, MOST_BYTES, shortest
 from wsal.report.rules import rules_section
@@ -259,3 +260,11 @@ def test_map_in_a_browser(mapped, browser, tmp_path):
     near = np.flatnonzero(np.linalg.norm(pixels - pixels[alone], axis=1) < 2)
     assert any(section.figures["texts"][i] in tip for i in near)
     assert not faults
+
+
+@pytest.mark.parametrize("dev", [False, True])
+def test_a_run_without_rules_has_a_report(tmp_path, dev):
+    write_run(tmp_path / "run", 400, 3, dev=dev, has_rules=False)
+    sections = {s.key: s for s in make_report(RunView(tmp_path / "run")).sections}
+    assert sections["classes"].figures["rows"]
+    assert not sections["rules"].figures.get("rows")
