@@ -13,8 +13,9 @@ from wsal.report.words import shortened
 if TYPE_CHECKING:
     import altair as alt
 
-SIDE = 560  # pixels of the matrix, if cells can be that small
-CELL = (9, 32)  # pixels
+MANY = 40  # classes above which the matrix has the whole width of the page
+SIDE, WIDE_SIDE = 560, 840  # pixels of the matrix beside the list, and above it
+CELL = (6, 32)  # pixels
 MOST_NUMBERS = 30  # classes up to which cells contain their numbers
 MOST_TEXTS = 2_500  # that the page contains
 OF_CELL = (30, 3)  # most texts of a cell with errors, and of one without
@@ -39,6 +40,7 @@ def confusion_section(view: RunView) -> Section | None:
         "order": order.tolist(),
         "cells": cells,
         "listed": LISTED,
+        "is_wide": len(names) > MANY,
         "n_texts_shown": sum(len(cell["texts"]) for cell in cells),
     }
     chart = _chart(cells, [names[c] for c in order], names)
@@ -88,13 +90,14 @@ def _chart(
     """A heat map; each cell's datum has the numbers of its classes, for the script."""
     import altair as alt  # noqa: PLC0415  takes a while
 
-    step = int(np.clip(SIDE / len(names), *CELL))
+    side = WIDE_SIDE if len(names) > MANY else SIDE
+    step = int(np.clip(side / len(names), *CELL))
     rows = [
         {"g": cell["gold"], "p": cell["predicted"], "gold": names[cell["gold"]],
          "predicted": names[cell["predicted"]], "n": cell["n"], "share": cell["share"]}
         for cell in cells
     ]  # fmt: skip
-    labels = {"labelFontSize": min(12, max(step - 2, 7)), "labelLimit": 170, "labelOverlap": False}
+    labels = {"labelFontSize": min(12, max(step - 1, 5)), "labelLimit": 170, "labelOverlap": False}
     scale = alt.Scale(domain=ordered, paddingInner=0.06 if step > 14 else 0)
     x = alt.X(
         "predicted:N",
