@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     section = map_section(RunView(options.run))
-    path = next(found for name in BROWSERS if (found := shutil.which(name)))
+    path = next(filter(None, map(shutil.which, BROWSERS)))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         page = Report("map", (section,)).save(Path(folder) / "map.html")
         print(f"{section.figures['n_shown']:,} texts, page of {page.stat().st_size / 1e6:.2f} MB")

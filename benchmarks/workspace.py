@@ -79,11 +79,13 @@ def measured(run, turns):
     with Served(run) as served:
         labels = served.timed("GET", "")[0]["labels"]
         for section in SECTIONS:
-            found, first = served.timed("GET", f"/groups?section={section}")
+            listed, first = served.timed("GET", f"/groups?section={section}")
             again = [served.timed("GET", f"/groups?section={section}")[1] for _ in range(turns)]
-            note = f"{len(found['groups'])} groups; again: {1000 * statistics.median(again):.0f} ms"
+            note = (
+                f"{len(listed['groups'])} groups; again: {1000 * statistics.median(again):.0f} ms"
+            )
             rows.append(row(f"groups of {section}, first time", first, None, "", "s", note))
-            for group in found["groups"][:1]:
+            for group in listed["groups"][:1]:
                 for what in ("group", "proposals"):
                     path = f"/{what}?section={section}&key={group['key']}"
                     first, *_, last = (served.timed("GET", path)[1] for _ in range(3))

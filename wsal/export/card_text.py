@@ -64,7 +64,7 @@ PROBABILITIES_PLOT = """
 
 ![Left: the share of right predictions against their probability, close to the diagonal if the \
 probabilities can be trusted. Right: the share of errors among the texts that are accepted, if \
-only the surest are.](plots/probabilities.png)
+only the most probable are.](plots/probabilities.png)
 
 Both plots show {measured_on}, with 90% intervals; `metrics.json` has the numbers."""
 NEAREST = """**This folder contains {n:,} texts that people labelled**, in `nearest/`: the page of \

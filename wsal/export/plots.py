@@ -74,7 +74,7 @@ def _probabilities(metrics: Mapping[str, Any]) -> dict[str, Any]:
     y = _axis("value", "errors among them", format=".0%", scale={"nice": 5})
     accepted_points = [p for p in metrics["risk_coverage"] if p["coverage"] >= LEAST_COVERAGE]
     accepted = {
-        "title": "Errors, if only the surest are accepted",
+        "title": "Errors, if only the most probable are accepted",
         "data": {"values": accepted_points},
         "width": 300,
         "height": 260,

@@ -1,1 +1,1 @@
-"""A run, looked at: its artifacts, errors, groups of texts, slices."""
+"""What a run shows: its artifacts, errors, groups of texts, slices."""

@@ -10,7 +10,7 @@ from wsal.inspection.slices import slices
 
 
 def slice_groups(view: RunView, judged: Judged, population: Population) -> list[Group]:
-    """The slices, worst first; the intervals of all hold together.
+    """The slices, worst first; the intervals of all hold at once.
 
     Args:
         view: the run.

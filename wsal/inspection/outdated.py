@@ -33,10 +33,10 @@ def outdated(view: RunView) -> list[str]:
         return False
 
     before = {stage: opened(view.run_dir, STAGES[stage].writes) for stage in BEFORE_ROUNDS}
-    names = [stage for stage, found in before.items() if found and is_outdated(stage, 0, found)]
+    names = [stage for stage, made in before.items() if made and is_outdated(stage, 0, made)]
     for of_round in view.rounds:
         for stage in ROUND_STAGES:
-            found = of_round[stage]
-            if found and is_outdated(stage, of_round.number, found):
+            made = of_round[stage]
+            if made and is_outdated(stage, of_round.number, made):
                 names.append(f"round {of_round.number} {stage}")
     return names

@@ -1,6 +1,6 @@
 """Slices: how good the classifier is on texts that share a value, and where it is worse.
 
-Whoever looks at many slices sees some that are worse by chance. So all intervals hold together:
+Whoever looks at many slices sees some that are worse by chance. So all intervals hold at once:
 each has the level of a Bonferroni correction for their number.
 
 That takes an interval that still holds far out, at levels such as 99.99%. The score interval of
@@ -23,12 +23,12 @@ import numpy as np
 from wsal.arrays import Rows, Weights
 from wsal.inspection.groupings import LEAST, Grouping
 
-LEVEL = 0.9  # at which all intervals hold together
+LEVEL = 0.9  # at which all intervals hold at once
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Quality on the texts that share a value. The intervals of all slices hold together."""
+    """Quality on the texts that share a value. The intervals of all slices hold at once."""
 
     by: str
     """A field, or another property."""
@@ -65,7 +65,7 @@ def slices(
         groupings: of the same texts.
         right: whether each prediction is right, `(texts,)`.
         weights: how many texts each stands for, `(texts,)`.
-        level: at which all intervals hold together, in (0, 1).
+        level: at which all intervals hold at once, in (0, 1).
 
     >>> group = np.repeat([0, 1, 2], 100)
     >>> right = np.where(group == 2, np.arange(300) % 2, 1) == 1

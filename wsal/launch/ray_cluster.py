@@ -70,7 +70,7 @@ def join(address: str | None) -> None:
             signal.signal(signal.SIGTERM, before)  # Ray has installed a handler of its own
     # Even with the setting `log_to_driver`, Ray prints a paragraph for each process that is lost.
     ray._private.worker._worker_logs_enabled = False
-    log = logging.getLogger("ray.data")  # it also writes to a file in /tmp/ray
+    log = logging.getLogger("ray.data")  # it also writes to a file of the session
     log.handlers = [h for h in log.handlers if not isinstance(h, logging.StreamHandler)]
 
 

@@ -44,10 +44,10 @@ def check_json(request: Request) -> None:
     """Refuse a body whose Content-Type is not JSON; FastAPI would read it as one string."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        found = f"Content-Type is {kind}" if kind else "the header Content-Type is missing"
+        problem = f"Content-Type is {kind}" if kind else "the header Content-Type is missing"
         raise HTTPException(
             415,
-            f"{found}; send `Content-Type: application/json` (curl -H 'content-type: "
+            f"{problem}; send `Content-Type: application/json` (curl -H 'content-type: "
             "application/json')",
         )
 

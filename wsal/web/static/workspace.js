@@ -6,7 +6,7 @@ const KEYWORD = "wsal.rules.patterns.Keyword", REGEX = "wsal.rules.patterns.Rege
 const CHANGES = { gained: "gains a vote", lost: "loses its vote", changed: "changes its class" };
 const PAUSE = 350; // milliseconds after the last key before a preview is asked for
 const LOOKED_AT = 250; // milliseconds on the screen after which a text counts as shown
-const RETRY = 2000; // milliseconds until the server is told again, where that failed
+const RETRY = 2000; // milliseconds until what was shown is sent to the server again, if that failed
 const state = { section: "errors", groups: [], place: -1, group: null, run: null, draft: null, digest: "", seen: new Set(),
   opened: 0, labelled: "", asked: 0 };
 
