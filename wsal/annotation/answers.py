@@ -91,33 +91,49 @@ def read_annotations(path: Path) -> pl.DataFrame:
 def gold_answers(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
 ) -> tuple[Rows, Classes]:
-    """The rows of the pool that people labelled for this purpose, and the labels; possibly none.
+    """The rows of the pool that people gave a class for this purpose, and the classes.
 
-    Answers of a language model never count as gold.
+    Answers of a language model never count as gold. Texts whose answer is a parent, or `NONE`, are
+    not among them; see `coded_answers`.
 
     Raises:
-        AnnotationError: answers to texts of the pool name classes that the data does not have.
+        AnnotationError: answers to texts of the pool have names that the data does not have.
     """
-    return _labels(pool, annotations, purpose, ~is_llm())
+    rows, codes = coded_answers(pool, annotations, purpose)
+    is_class = codes < len(pool.facts["labels"])
+    return rows[is_class], codes[is_class]
 
 
-def _labels(
+def coded_answers(
+    pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
+) -> tuple[Rows, Classes]:
+    """The rows of the pool that people answered for this purpose, and the codes of the answers.
+
+    Like `gold_answers`, with the texts whose answer is a parent or `NONE`: see `LabelSet`.
+
+    Raises:
+        AnnotationError: answers to texts of the pool have names that the data does not have.
+    """
+    return _codes(pool, annotations, purpose, ~is_llm())
+
+
+def _codes(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str, of: pl.Expr
 ) -> tuple[Rows, Classes]:
-    """The rows of the pool with an answer of some annotators for this purpose, and the labels."""
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    """The rows of the pool with an answer of some annotators for this purpose, and the codes."""
+    labels = LabelSet.of_pool(pool.facts)
     in_pool = all_answers(pool, annotations).drop_nulls("row").filter(of)
     check_classes(in_pool, labels)
     gold = majority_labels(in_pool.filter(pl.col("purpose") == purpose), "row")
-    classes = [labels.index(name) for name in gold["label"]]
-    return gold["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+    codes = [labels.code(name) for name in gold["label"]]
+    return gold["row"].to_numpy().astype(np.int64), np.array(codes, dtype=np.int64)
 
 
 def llm_labels(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
     """The rows of the pool that a language model labelled and no person did, and the labels."""
     known = pl.col("label").is_in(list(pool.facts["labels"]))  # of present classes
-    rows, classes = _labels(pool, annotations, schemas.TRAIN, is_llm() & known)
-    by_people = np.isin(rows, gold_answers(pool, annotations)[0])
+    rows, classes = _codes(pool, annotations, schemas.TRAIN, is_llm() & known)
+    by_people = np.isin(rows, coded_answers(pool, annotations)[0])
     return rows[~by_people], classes[~by_people]
 
 
@@ -127,12 +143,12 @@ def is_llm() -> pl.Expr:
 
 
 def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
-    """Check that every answer names a class.
+    """Check that every answer names a class, a parent, or `NONE`.
 
     Raises:
         AnnotationError: some do not; the message lists all unknown names with their counts.
     """
-    unknown = answers.drop_nulls("label").filter(~pl.col("label").is_in(list(labels.names)))
+    unknown = answers.drop_nulls("label").filter(~pl.col("label").is_in(list(labels.answers)))
     if unknown.is_empty():
         return
     counts = unknown.group_by("label", maintain_order=True).len()

@@ -128,7 +128,7 @@ def answered_words(pool: Artifact, annotations: Sequence[Artifact]) -> Mapping[s
     answers = word_answers(annotations).drop_nulls("label").sort("word", maintain_order=True)
     answers = answers.with_columns(label=pl.col("label").replace(renamed_classes(pool)))
     named = answers.filter(pl.col("label") != DEPENDS)
-    check_classes(named, LabelSet(tuple(pool.facts["labels"])))
+    check_classes(named, LabelSet.of_pool(pool.facts))
     return dict(answers.select("word", "label").iter_rows())
 
 

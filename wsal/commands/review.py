@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         annotations.append(answered)
     if not annotations:
         raise MissingArtifactError(f"{run_dir} has no answers yet; run `wsal active` first")
-    names = LabelSet(tuple(pool.facts["labels"])).names
+    names = LabelSet.of_pool(pool.facts).names
     pool_rows, gold = gold_answers(pool, annotations)
     vectors = read_array(embeddings.path / "embeddings.npy")
     answered_vectors = vectors[pool_rows].astype(np.float32)

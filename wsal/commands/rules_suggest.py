@@ -152,7 +152,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
     `n_gold` of the gold labels that came with the data count as known, and all answers.
     """
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    labels = LabelSet.of_pool(pool.facts)
     source = np.concatenate([*gold_of_pool(pool.path)])
     gold = np.full(len(source), ABSTAIN, dtype=np.int64)
     predicted = gold.copy()

@@ -24,6 +24,7 @@ from wsal.digests import MANIFEST
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.launch.shards import sealed_shards
 from wsal.run import stage_lines
+from wsal.run.changes import with_changes
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
 from wsal.run.pipeline import folder, origin_of
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
@@ -111,7 +112,7 @@ def states(run_dir: Path, trusted: Sequence[str] = ()) -> list[Row]:
     run = opened_run(run_dir, trusted)
     planned, stopped = _planned(run), _stopped(run)
     n_rounds = min(planned, stopped[0]) if stopped else planned
-    plan = [(name, 0) for name in names_used(BEFORE_ROUNDS, run.parts.built.get("llm"))]
+    plan = [(name, 0) for name in names_used(BEFORE_ROUNDS, run.parts.built)]
     plan += [(name, number) for number in range(1, n_rounds + 1) for name in ROUND_STAGES]
     rows = [_row(run, name, number) for name, number in plan]
     if stopped and n_rounds < planned:
@@ -138,7 +139,7 @@ def opened_run(run_dir: Path, trusted: Sequence[str] = ()) -> Run:
             built[need] = make()
         except WsalError as error:
             problems[need] = error
-    return Run(run_dir, Components(built, nodes), problems)
+    return Run(run_dir, with_changes(Components(built, nodes), run_dir), problems)
 
 
 def json_in(path: Path) -> dict[str, Any]:

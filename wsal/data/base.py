@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
+from wsal.data.taxonomy import Taxonomy, read_taxonomy
+from wsal.digests import file_digest
 from wsal.settings import Share
 
 ROW = "__row__"
@@ -27,7 +31,10 @@ class Layout:
     keep: tuple[str, ...] = ()
     """Further columns that rules may read; the classifier does not see them."""
     labels: tuple[str, ...] = ()
-    """The classes; required if no row has a gold label."""
+    """The classes; required if no row has a gold label, unless there is a `taxonomy`."""
+    taxonomy: str | None = None
+    """File with a class tree, whose leaves are the classes: a path such as `Food > Beverages > Tea`
+    in each line, or a table with `id`, `parent`, `name`; see `read_taxonomy`."""
     renamed: Mapping[str, str] | None = None
     """Former class names and the present ones, {Old: New}, for gold labels and earlier answers.
     Several may have the same new name, which merges them."""
@@ -37,6 +44,19 @@ class Layout:
     """Share of the rows with gold in the dev split, if there is no split column."""
     separator: str = " | "
     """Between two columns in the text."""
+
+    def content(self) -> Mapping[str, str]:
+        """The digest of the class tree."""
+        return {"taxonomy": file_digest(Path(self.taxonomy))} if self.taxonomy else {}
+
+    @cached_property
+    def tree(self) -> Taxonomy | None:
+        """The class tree, if there is one.
+
+        Raises:
+            DataError: its file cannot be read as a class tree.
+        """
+        return read_taxonomy(self.taxonomy) if self.taxonomy else None
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 import polars as pl
 
 from wsal.data.base import ROW, Layout
+from wsal.data.taxonomy import normal_path
 from wsal.errors import SHOWN, DataError, did_you_mean
-from wsal.labels import SKIPS, LabelSet
+from wsal.labels import NONE, SKIPS, LabelSet
 from wsal.text import as_text, clean, compose
 
 HYDRA_KEY = re.compile(r"[A-Za-z][\w/+.%*@?|-]*( [\w/+.%*@?|-]+)*", re.ASCII)  # allowed in {}
@@ -75,10 +76,15 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             `layout.renamed` has new names that are not classes.
     """
     with_gold = records.filter(pl.col("label").is_not_null())
+    if layout.tree is not None and layout.labels:
+        raise DataError("data.layout.taxonomy has the classes; remove data.layout.labels")
     named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # gold is cleaned, too
     if len(set(named)) < len(named) or None in named:
         raise DataError(f"data.layout.labels names a class twice, or an empty one: {named}")
-    labels = LabelSet(tuple(named)) if named else LabelSet.of(with_gold["label"])
+    if layout.tree is not None:
+        labels = LabelSet(layout.tree.leaves, layout.tree.parents)
+    else:
+        labels = LabelSet(tuple(named)) if named else LabelSet.of(with_gold["label"])
     if len(labels) < 2:
         raise DataError(
             f"found {len(labels)} classes {list(labels.names)}, expected at least 2; name the "
@@ -106,13 +112,23 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             f"a class is called {reserved[0]!r}, which means `skipped` in people's answers; give "
             f"it another name in the data, or set {renaming(reserved[0], ['other'])}"
         )
+    if NONE in labels:
+        raise DataError(
+            f"a class is called {NONE!r}, which is the answer for a text of no class; leave the "
+            f"label of such rows empty, or set {renaming(NONE, ['other'])}"
+        )
     _check_renamed(layout, labels)
     return labels
 
 
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:
-    """The class names, with former names replaced by the present ones (`layout.renamed`)."""
-    return labels.replace(present_names(layout))
+    """The names of classes as they are now: former names, ids and short names are replaced."""
+    names = present_names(layout)
+    if layout.tree is None:
+        return labels.replace(names)
+    given = labels.drop_nulls().unique().to_list()
+    paths = [names.get(label) or names.get(path := normal_path(label), path) for label in given]
+    return labels.replace(dict(zip(given, paths, strict=True)))
 
 
 def renaming(old: str, labels: Sequence[str]) -> str:
@@ -131,16 +147,25 @@ def renaming(old: str, labels: Sequence[str]) -> str:
 
 
 def present_names(layout: Layout) -> dict[str, str]:
-    """Former class names and the present ones, cleaned like labels."""
+    """Other names of classes and the present ones, cleaned like labels.
+
+    These are former names (`layout.renamed`) and, in a class tree, ids and short names.
+    """
     setting = layout.renamed or {}
     former = clean(pl.Series(list(setting), dtype=pl.String))
     present = clean(pl.Series(list(setting.values()), dtype=pl.String))
-    return dict(zip(former.fill_null(""), present.fill_null(""), strict=True))
+    names = {} if layout.tree is None else layout.tree.names
+    renamed = {
+        old: names.get(new, new)
+        for old, new in zip(former.fill_null(""), present.fill_null(""), strict=True)
+    }
+    return {**names, **renamed}
 
 
 def _check_renamed(layout: Layout, labels: LabelSet) -> None:
-    for old, new in present_names(layout).items():
-        if new not in labels:
+    for old in clean(pl.Series(list(layout.renamed or {}), dtype=pl.String)).fill_null(""):
+        new = present_names(layout)[old]
+        if new not in labels.answers:
             raise DataError(
                 f"data.layout.renamed renames {old!r} to {new!r}, which is not a class"
                 f"{did_you_mean(new, labels.names)}"

@@ -61,7 +61,7 @@ class RunView:
     @cached_property
     def labels(self) -> LabelSet:
         """The classes."""
-        return LabelSet(tuple(self.pool.facts["labels"]))
+        return LabelSet.of_pool(self.pool.facts)
 
     def artifact(self, stage: str) -> Artifact | None:
         """What a stage outside rounds wrote; None if it is not there.

@@ -57,7 +57,7 @@ class AnsweredWords:
         Raises:
             AnnotationError: answers name classes that the data does not have.
         """
-        labels = LabelSet(tuple(pool.facts["labels"]))
+        labels = LabelSet.of_pool(pool.facts)
         return cls(labels, answered_words(pool, annotations))
 
     @property

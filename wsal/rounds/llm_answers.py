@@ -24,7 +24,7 @@ def read_llm_answers(
     An answer that names a class which the data no longer has counts as none.
     """
     table = answer_table(llm_votes, annotations)
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    labels = LabelSet.of_pool(pool.facts)
     here = (
         table.with_columns(
             row=rows_of(pool, table["text"]),

@@ -62,7 +62,7 @@ def train_on_weak_labels(
         prefix: of what progress bars and trackers call the training.
         gold: rows with a gold label, and these labels, in place of weak ones.
     """
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    labels = LabelSet.of_pool(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
     classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
     training = WeakTraining(

@@ -17,6 +17,7 @@ from wsal.errors import BusyError, PoolExhaustedError, WaitingForAnnotations
 from wsal.json_files import write_json
 from wsal.rounds.early import early_kept
 from wsal.rounds.migration import migrate
+from wsal.run.changes import with_changes
 from wsal.run.checks import check_rounds
 from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
@@ -66,7 +67,7 @@ def run_command(
     """
     with processes.process_group(components["hardware"].device):
         if not processes.is_leader():
-            follow(run_dir, components)
+            follow(run_dir, with_changes(components, run_dir))
             return None
         with disk_errors(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
@@ -74,6 +75,7 @@ def run_command(
                 for line in migrate(run_dir):
                     report(line)
                 write_json(run_dir / CONFIG, nodes)
+                components = with_changes(components, run_dir)
                 with _page(command, run_dir, components) as say_over:
                     steps = partial(_run, command, run_dir, components, nodes["name"])
                     return steps(report, show, say_over)
@@ -108,7 +110,7 @@ def _run(
         step(command, round_of(run_dir, command))
         return None
     if command == "run":
-        for stage in names_used(BEFORE_ROUNDS, components["llm"]):
+        for stage in names_used(BEFORE_ROUNDS, components.built):
             step(stage)
             if stage == "prepare":  # the first moment at which the classes are known
                 check_rounds(run_dir, components)

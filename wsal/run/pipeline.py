@@ -85,9 +85,10 @@ def origin_of(
         MissingArtifactError: an input is not there.
     """
     stage = STAGES[name]
-    llm = components.built.get("llm")
-    inputs = {noun: read(run_dir, noun, number) for noun in names_used(stage.reads, llm)}
-    config = {need: components.config(need) for need in names_used(stage.needs, llm)}
+    inputs = {
+        noun: read(run_dir, noun, number) for noun in names_used(stage.reads, components.built)
+    }
+    config = {need: components.config(need) for need in names_used(stage.needs, components.built)}
     return inputs, config, {noun: _digests(value) for noun, value in inputs.items()}
 
 
@@ -97,7 +98,7 @@ def follow(run_dir: Path, components: Components) -> None:
         name, work, number, niceness = message
         os.nice(max(0, niceness - os.nice(0)))  # as the leader, beside a page that people answer on
         stage = STAGES[name]
-        nouns = names_used(stage.reads, components.built.get("llm"))
+        nouns = names_used(stage.reads, components.built)
         inputs = {noun: read(run_dir, noun, number) for noun in nouns}
         built = _built(stage, components)
         stage.function(name)(Path(work), **inputs, **built)
@@ -105,7 +106,7 @@ def follow(run_dir: Path, components: Components) -> None:
 
 def _built(stage: Stage, components: Components) -> dict[str, Any]:
     """The settings and components that a stage is given."""
-    needs = names_used((*stage.needs, *stage.uses), components.built.get("llm"))
+    needs = names_used((*stage.needs, *stage.uses), components.built)
     return {need: components[need] for need in needs}
 
 

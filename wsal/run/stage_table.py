@@ -1,6 +1,6 @@
 """The whole framework in one table: what each stage reads, writes, and is configured by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -31,7 +31,7 @@ class Stage:
 # fmt: off
 STAGES = {
     #                  reads                                                                              writes                   configured by
-    "prepare":   Stage((),                                                                                "pool",                  ("data", "seed", "shard_rows")),
+    "prepare":   Stage((),                                                                                "pool",                  ("data", "changes", "seed", "shard_rows")),
     "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
     "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate"), ("launcher",)),
@@ -53,6 +53,8 @@ CONFIG = "config.json"
 """The configuration of a run, as plain values."""
 LLM_ONLY = ("ask", "llm_votes", "llm")
 """The stage, the input and the settings that only a run with a language model has."""
+CHANGES = "changes"
+"""What only a run has whose classes or records were changed; see `wsal.changes`."""
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
@@ -65,11 +67,15 @@ IN_ALL_ROUNDS = {
 }
 
 
-def names_used(names: Sequence[str], llm: object) -> tuple[str, ...]:
-    """Those of some stages, inputs or settings that a run has.
+def names_used(names: Sequence[str], built: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of some stages, inputs or settings that a run has, by its components.
 
-    `llm` are the settings of the language model; without one, artifacts are made as if wsal knew
-    nothing of language models, and those of earlier versions stay up to date.
+    Without a language model, artifacts are made as if wsal knew nothing of language models, and
+    without changes as if there could be none.
     """
-    with_llm = getattr(llm, "url", None) is not None
-    return tuple(name for name in names if with_llm or name not in LLM_ONLY)
+    absent = set[str]()
+    if getattr(built.get("llm"), "url", None) is None:
+        absent.update(LLM_ONLY)
+    if not built.get(CHANGES):
+        absent.add(CHANGES)
+    return tuple(name for name in names if name not in absent)

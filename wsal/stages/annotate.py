@@ -58,7 +58,7 @@ def annotate(
     rows = rows_of(pool, table["text"])
     asks_model = isinstance(annotator, Llm | Cascade)
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
-    labels, questions = LabelSet(tuple(pool.facts["labels"])), read_questions(pool, query)
+    labels, questions = LabelSet.of_pool(pool.facts), read_questions(pool, query)
     words, groups, simulated = about_words(questions), about_groups(questions), not annotator.human
     asked = Query(
         table=table,

@@ -48,7 +48,7 @@ def export(
         compared_on = "test split"
     origin = {"pool": pool, "votes": votes, "classifier": classifier}
     inputs = ExportInputs(
-        labels=LabelSet(tuple(pool.facts["labels"])),
+        labels=LabelSet.of_pool(pool.facts),
         text_fields=pool.facts["text_fields"],
         separator=pool.facts["separator"],
         calibration=calibration,

@@ -58,7 +58,7 @@ def finetune(
     With `amplify` the classifier is trained a second time, with copies of the gold texts, and that
     one is kept if it is not worse.
     """
-    number, labels = len(annotations), LabelSet(tuple(pool.facts["labels"]))
+    number, labels = len(annotations), LabelSet.of_pool(pool.facts)
     gold_rows, gold = gold_answers(pool, annotations)
     answered = answered_rows(reweighed)
     accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)

@@ -8,16 +8,20 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.artifacts import CHECKPOINTS, Facts
+from wsal.changes import Changes
 from wsal.data.base import DataSource
 from wsal.data.keys import SPLITS
 from wsal.data.prepared import Preparation, preparation
 from wsal.data.reading import BAD_RECORDS, USUAL, Sizes
 from wsal.data.records import present_names
+from wsal.data.taxonomy import Taxonomy
 from wsal.json_files import write_json
 from wsal.shards import shard_files, shard_path
 
 
-def prepare(out: Path, *, data: DataSource, seed: int, shard_rows: int) -> Facts:
+def prepare(
+    out: Path, *, data: DataSource, changes: Changes | None = None, seed: int, shard_rows: int
+) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
     A pool with more than `shard_rows` texts has several files; see `wsal.shards`. `gold.parquet`
@@ -25,6 +29,7 @@ def prepare(out: Path, *, data: DataSource, seed: int, shard_rows: int) -> Facts
     oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
     could not be parsed, if there are any and the source puts them aside.
     """
+    _ = changes
     return write_pool(out, data, seed, shard_rows, USUAL)
 
 
@@ -43,6 +48,7 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
         "labels": list(made.labels.names),
         "fields": list(layout.fields),
         "renamed": present_names(layout),
+        **_tree_facts(layout.tree),
         **made.sizes,
         "n_pool_gold": made.decisions.n_pool_gold,
         "n_rows": made.reading.n_rows,
@@ -53,6 +59,11 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
         **({"n_bad_records": made.reading.n_bad} if made.reading.n_bad else {}),
         **({"rows_of_shards": shards} if len(shards) > 1 else {}),
     }
+
+
+def _tree_facts(tree: Taxonomy | None) -> Facts:
+    """What the pool keeps of a class tree."""
+    return {} if tree is None else {"parents": tree.parents, "descriptions": tree.descriptions}
 
 
 def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:

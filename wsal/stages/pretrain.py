@@ -50,5 +50,5 @@ def pretrain(
     classifier.save(out)
     if predicted is not None:
         predicted.save(out)
-    history, labels = facts.pop("history"), LabelSet(tuple(pool.facts["labels"]))
+    history, labels = facts.pop("history"), LabelSet.of_pool(pool.facts)
     return facts | score_splits(out, classifier, pool, tokens, labels, history)

@@ -94,7 +94,7 @@ def retrain(
     )
     if not processes.is_leader():
         return {}
-    history, labels = trained.pop("history"), LabelSet(tuple(pool.facts["labels"]))
+    history, labels = trained.pop("history"), LabelSet.of_pool(pool.facts)
     facts |= trained | {"trained": True, "kept": True}
     facts |= score_splits(out, classifier, pool, tokens, labels, history)
     frame = read_frame(pool, first_query)

@@ -95,7 +95,7 @@ def select(
     """
     check_kinds(annotator, active.questions)
     number = len(earlier_annotations) + 1
-    labels = LabelSet(tuple(pool.facts["labels"]))
+    labels = LabelSet.of_pool(pool.facts)
     if earlier_queries:
         frame = read_frame(pool, earlier_queries[0])
     else:
