@@ -4,6 +4,7 @@
 configuration and the changes alone.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -20,6 +21,15 @@ class ClassEdit:
     """The names before the edit; for `add`, the new class."""
     into: tuple[str, ...] = ()
     """The names after it; for `move`, the new parent; empty for `add` and `remove`."""
+
+    @classmethod
+    def of_node(cls, node: Mapping[str, Any]) -> "ClassEdit":
+        """The edit in plain values."""
+        return cls(node["action"], tuple(node["names"]), tuple(node.get("into", ())))
+
+    def as_node(self) -> dict[str, Any]:
+        """Plain values, as manifests and the journal have them."""
+        return {"action": self.action, "names": list(self.names), "into": list(self.into)}
 
 
 @dataclass(frozen=True)
@@ -45,4 +55,18 @@ class Changes:
 
     def as_node(self) -> Mapping[str, Any]:
         """Plain values, as a manifest records them."""
-        return asdict(self)
+        classes = [edit.as_node() for edit in self.classes]
+        return {"classes": classes, "batches": [asdict(batch) for batch in self.batches]}
+
+
+def note_of(change: ClassEdit | Batch) -> str:
+    """A change as the journal notes it: `{"classes": {...}}` or `{"batch": {...}}`."""
+    is_edit = isinstance(change, ClassEdit)
+    node = {"classes": change.as_node()} if is_edit else {"batch": asdict(change)}
+    return json.dumps(node, ensure_ascii=False)
+
+
+def change_of(note: str) -> ClassEdit | Batch:
+    """The change that a note of the journal holds."""
+    node = json.loads(note)
+    return ClassEdit.of_node(node["classes"]) if "classes" in node else Batch(**node["batch"])

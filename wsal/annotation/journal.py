@@ -21,8 +21,13 @@ UNDO, FLAG, NOTE, FINISH = "undo", "flag", "note", "finish"
 OPENED, CLOSED = "opened", "closed"
 """Written by wsal itself: a round's query was made; a round's answers were taken. What counts for
 which round depends on the order of events alone, so a run can be made again from its journal."""
+CHANGE, CHANGE_UNDONE, CHANGES_RESTORED = "change", "change undone", "changes restored"
+"""What people change in a run: its classes, its records. The note of a change is JSON that
+`wsal.changes` reads; that of the others is the key of a change: the one that is undone, or the one
+after which the classes were as they are to be again (empty: as they were configured)."""
 DECISIONS = (ANSWER, SKIP, UNSURE, RECHECK, SETTLE)
-KINDS = (*DECISIONS, UNDO, FLAG, NOTE, FINISH, OPENED, CLOSED)
+CHANGES = (CHANGE, CHANGE_UNDONE, CHANGES_RESTORED)
+KINDS = (*DECISIONS, UNDO, FLAG, NOTE, FINISH, OPENED, CLOSED, *CHANGES)
 EARLY = "early"  # in `Event.shown`: the text belonged to no open round
 FORMER_KINDS = {"again": RECHECK}  # in journals written before 0.3
 JOURNAL_FILE = "annotations.sqlite"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wsal.annotation.changes_log import changes_in
 from wsal.changes import Changes
 from wsal.components import Components
 from wsal.run.stage_table import CHANGES
@@ -9,8 +10,7 @@ from wsal.run.stage_table import CHANGES
 
 def changes_of(run_dir: Path) -> Changes:
     """The changes of classes and records in force."""
-    _ = run_dir
-    return Changes()
+    return changes_in(run_dir)
 
 
 def with_changes(components: Components, run_dir: Path) -> Components:
