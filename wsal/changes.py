@@ -20,7 +20,7 @@ class ClassEdit:
     names: tuple[str, ...]
     """The names before the edit; for `add`, the new class."""
     into: tuple[str, ...] = ()
-    """The names after it; for `move`, the new parent; empty for `add` and `remove`."""
+    """The names after it, whole paths in a class tree; empty for `add` and `remove`."""
 
     @classmethod
     def of_node(cls, node: Mapping[str, Any]) -> "ClassEdit":

@@ -1,7 +1,7 @@
 """Class names, other names that an answer may have, and their integers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,9 @@ class LabelSet:
     """The classes that each parent stands for."""
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Other names -> the class or parent that they mean: former names, ids and short names."""
+    configured: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    """Names that mean another class than that of this name now, as in rules that were written
+    before it was freed and used anew; None: a class that was removed, whose code is -1."""
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "LabelSet":
@@ -47,6 +50,14 @@ class LabelSet:
         parents = {name: tuple(classes) for name, classes in facts.get("parents", {}).items()}
         return cls(tuple(facts["labels"]), parents, facts.get("renamed", {}))
 
+    @classmethod
+    def of_configuration(cls, facts: Mapping[str, Any]) -> "LabelSet":
+        """The label set in the facts of a pool, for names in rules and settings.
+
+        These names mean what they meant before the classes were edited.
+        """
+        return replace(cls.of_pool(facts), configured=facts.get("configured", {}))
+
     @cached_property
     def answers(self) -> tuple[str, ...]:
         """Every name that an answer may have, in the order of codes."""
@@ -55,7 +66,11 @@ class LabelSet:
     @cached_property
     def _code(self) -> dict[str, int]:
         codes = {name: code for code, name in reversed(list(enumerate(self.answers)))}
-        return {old: codes[new] for old, new in self.aliases.items() if new in codes} | codes
+        aliases = {old: codes[new] for old, new in self.aliases.items() if new in codes}
+        configured = {
+            old: -1 if new is None else codes[new] for old, new in self.configured.items()
+        }
+        return aliases | codes | configured
 
     @cached_property
     def members(self) -> Mask:

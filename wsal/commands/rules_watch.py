@@ -120,7 +120,7 @@ def open_pool(run_dir: Path, most: int) -> Pool:
     ids, gold = records.lazy().select("id"), tables.scan(pool.path / "gold.parquet")
     joined = ids.join(gold, on="id", how="left", maintain_order="left").collect()
     classes = joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
-    return Pool(records, classes, LabelSet.of_pool(pool.facts), n)
+    return Pool(records, classes, LabelSet.of_configuration(pool.facts), n)
 
 
 def votes_of_file(file: Path, pool: Pool, before: FileVotes, trusted: list[str]) -> FileVotes:

@@ -12,7 +12,6 @@ from wsal.data.keys import NONE, SPLITS, as_frame
 from wsal.data.reading import Reading
 from wsal.data.splits import assign_splits, keep_once
 from wsal.errors import DataError
-from wsal.labels import LabelSet
 
 KEPT = np.dtype([("row", "i8"), ("n_copies", "i4"), ("label", "i2"), ("split", "i1")])
 """A row that is kept; `split` is the position in `SPLITS`."""
@@ -60,22 +59,37 @@ class Decisions:
     sizes: dict[str, int]
     """Texts in each split."""
     n_pool_gold: int
+    n_lost: int = 0
+    """Gold labels left out, because their class was split or removed."""
+    n_left_out: int = 0
+    """Rows of dev and test left out with them."""
 
 
-def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> Decisions:
-    """Decide about all rows; `folder` takes scratch files."""
+def decide(
+    reading: Reading, layout: Layout, gold_classes: Sequence[int], folder: Path
+) -> Decisions:
+    """Decide about all rows; `folder` takes scratch files.
+
+    `gold_classes` are the classes of `reading.labels`; `NONE`: the label is left out.
+    """
     ends = [*(part.first for part in reading.parts), reading.n_rows]
     kept, repeats = ByPart(folder, "kept", KEPT, ends), ByPart(folder, "repeats", REPEATS, ends)
-    classes = np.array([*(labels.index(name) for name in reading.labels), NONE], np.int16)
-    sizes, n_pool_gold = dict.fromkeys(SPLITS, 0), 0
+    classes = np.array([*gold_classes, NONE], np.int16)
+    sizes, n_pool_gold, n_lost, n_left_out = dict.fromkeys(SPLITS, 0), 0, 0, 0
     for keys in reading.keys.partitions():
         assigned = assign_splits(as_frame(keys), layout)
+        present = pl.Series(classes[assigned["label"].fill_null(NONE).to_numpy()])
+        present = present.set(present == NONE, None)
+        lost = present.is_null() & assigned["label"].is_not_null()
+        n_lost += int(lost.sum())
+        n_left_out += int((lost & (assigned["split"] != SPLITS.index("pool"))).sum())
+        assigned = assigned.with_columns(label=present)
         for split in SPLITS:
             once = keep_once(assigned, split)
             values = np.zeros(len(once), KEPT)
             for name in ("row", "n_copies", "split"):
                 values[name] = once[name].to_numpy()
-            values["label"] = classes[once["label"].fill_null(NONE).to_numpy()]
+            values["label"] = once["label"].fill_null(NONE).to_numpy()
             kept.add(values)
             sizes[split] += len(once)
             if split == "pool":
@@ -87,7 +101,7 @@ def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> 
         for name in ("row", "nth"):
             values[name] = nth[name].to_numpy()
         repeats.add(values)
-    return Decisions(kept, repeats, sizes, n_pool_gold)
+    return Decisions(kept, repeats, sizes, n_pool_gold, n_lost, n_left_out)
 
 
 def require_unique_ids(reading: Reading, layout: Layout) -> None:

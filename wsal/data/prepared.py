@@ -15,11 +15,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from wsal.changes import Changes
 from wsal.data.base import DataSource, Layout, parts_of
+from wsal.data.class_history import ClassHistory
 from wsal.data.decisions import Decisions, decide, require_unique_ids
+from wsal.data.edited_classes import gold_classes, history_of, label_set_of
 from wsal.data.keys import NONE, SPLITS, made_ids
 from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
-from wsal.data.records import label_set
 from wsal.data.splits import empty_pool
 from wsal.errors import DataError
 from wsal.labels import LabelSet
@@ -34,9 +36,14 @@ class Preparation:
     """The rows of a source, cleaned, and what became of each."""
 
     layout: Layout
-    labels: LabelSet
+    classes: ClassHistory
     reading: Reading
     decisions: Decisions
+
+    @property
+    def labels(self) -> LabelSet:
+        """The present classes."""
+        return label_set_of(self.classes)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -51,7 +58,8 @@ class Preparation:
     @property
     def n_duplicates(self) -> int:
         """Rows whose text another row has."""
-        return self.reading.n_with_text - sum(self.decisions.sizes.values())
+        n_kept = sum(self.decisions.sizes.values()) + self.decisions.n_left_out
+        return self.reading.n_with_text - n_kept
 
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
         """The rows that are kept, part by part: for each split a frame.
@@ -93,7 +101,13 @@ def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
     return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
 
 
-def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUAL) -> Preparation:
+def preparation(
+    source: DataSource,
+    seed: int,
+    folder: Path,
+    sizes: Sizes = USUAL,
+    changes: Changes | None = None,
+) -> Preparation:
     """Clean the rows, find the classes, split by text, keep each text once.
 
     Args:
@@ -101,6 +115,7 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
         seed: of the splits.
         folder: takes scratch files, which must stay until the rows are taken.
         sizes: how much is held in memory.
+        changes: of the run; edits of classes are carried out.
 
     Raises:
         DataError: a column is missing, no row has text, an id occurs twice, or no row is left for
@@ -112,11 +127,12 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
     require_unique_ids(reading, layout)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples]), layout)
-    decisions = decide(reading, layout, labels, folder)
+    examples = pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples])
+    classes = history_of(examples, layout, changes)
+    decisions = decide(reading, layout, gold_classes(classes, reading.labels), folder)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
-    return Preparation(layout, labels, reading, decisions)
+    return Preparation(layout, classes, reading, decisions)
 
 
 @dataclass(frozen=True)

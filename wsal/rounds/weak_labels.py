@@ -130,9 +130,13 @@ def fill_uncovered(
                 "aggregate.uncovered=default needs aggregate.default_class=CLASS, the class of "
                 f"texts that no rule votes on; classes: {', '.join(labels.names)}"
             )
-        probs[~covered] = _mostly(
-            labels.index(clean_text(settings.default_class) or settings.default_class), len(labels)
-        )
+        default = labels.index(clean_text(settings.default_class) or settings.default_class)
+        if default < 0:
+            raise ConfigError(
+                f"the class {settings.default_class!r} was removed, so it cannot be "
+                "aggregate.default_class; choose another one"
+            )
+        probs[~covered] = _mostly(default, len(labels))
     return probs
 
 
@@ -146,16 +150,19 @@ def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
         return None
     given = {clean_text(name) or name: share for name, share in settings.prior.items()}
     for name in given:
-        if name not in labels:
+        if name not in labels and name not in labels.configured:
             raise ConfigError(
                 f"aggregate.prior has class {name!r}{did_you_mean(name, labels.names)}"
             )
-    missing = [name for name in labels.names if not given.get(name)]
+    shares = np.zeros(len(labels))
+    for name, share in given.items():
+        if (code := labels.code(name)) >= 0:  # a class that was split shares its own evenly
+            shares += share * labels.members[code] / labels.members[code].sum()
+    missing = [name for name, share in zip(labels.names, shares, strict=True) if not share]
     if missing:
         raise ConfigError(
             f"aggregate.prior has no share above 0 for {missing}; give one for every class"
         )
-    shares = np.array([given[name] for name in labels.names])
     prior: Prior = shares / shares.sum()
     return prior
 

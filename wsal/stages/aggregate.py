@@ -39,7 +39,7 @@ def aggregate(
     A text on which every rule abstained keeps its row, with `n_votes` 0; `used` says whether it is
     trained on.
     """
-    labels = LabelSet.of_pool(pool.facts)
+    labels = LabelSet.of_configuration(pool.facts)
     prior = class_prior(aggregate, labels)
     answers = read_llm_answers(pool, llm_votes).to_train_on() if llm_votes else None
     random = answers.take(answers.is_random) if answers else None

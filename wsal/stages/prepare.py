@@ -10,11 +10,10 @@ from wsal import schemas, tables
 from wsal.artifacts import CHECKPOINTS, Facts
 from wsal.changes import Changes
 from wsal.data.base import DataSource
+from wsal.data.edited_classes import class_facts
 from wsal.data.keys import SPLITS
 from wsal.data.prepared import Preparation, preparation
 from wsal.data.reading import BAD_RECORDS, USUAL, Sizes
-from wsal.data.records import present_names
-from wsal.data.taxonomy import Taxonomy
 from wsal.json_files import write_json
 from wsal.shards import shard_files, shard_path
 
@@ -29,28 +28,33 @@ def prepare(
     oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
     could not be parsed, if there are any and the source puts them aside.
     """
-    _ = changes
-    return write_pool(out, data, seed, shard_rows, USUAL)
+    return write_pool(out, data, seed, shard_rows, USUAL, changes)
 
 
-def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: Sizes) -> Facts:
+def write_pool(
+    out: Path,
+    data: DataSource,
+    seed: int,
+    shard_rows: int,
+    sizes: Sizes,
+    changes: Changes | None = None,
+) -> Facts:
     """What `prepare` does, with parts and partitions of other sizes."""
     layout = data.layout
     scratch = out / CHECKPOINTS / "prepare"
     shutil.rmtree(scratch, ignore_errors=True)
-    made = preparation(data, seed, scratch, sizes)
+    made = preparation(data, seed, scratch, sizes, changes)
     shards = _write(made, out, scratch, shard_rows)
     if made.reading.n_bad:
         shutil.move(scratch / BAD_RECORDS, out / BAD_RECORDS)
     write_json(out / "labels.json", list(made.labels.names))
     shutil.rmtree(scratch)
     return {
-        "labels": list(made.labels.names),
+        **class_facts(made.classes, layout),
         "fields": list(layout.fields),
-        "renamed": present_names(layout),
-        **_tree_facts(layout.tree),
         **made.sizes,
         "n_pool_gold": made.decisions.n_pool_gold,
+        **({"n_gold_left_out": made.decisions.n_lost} if made.classes.edits else {}),
         "n_rows": made.reading.n_rows,
         "n_without_text": made.n_without_text,
         "n_duplicates": made.n_duplicates,
@@ -59,11 +63,6 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
         **({"n_bad_records": made.reading.n_bad} if made.reading.n_bad else {}),
         **({"rows_of_shards": shards} if len(shards) > 1 else {}),
     }
-
-
-def _tree_facts(tree: Taxonomy | None) -> Facts:
-    """What the pool keeps of a class tree."""
-    return {} if tree is None else {"parents": tree.parents, "descriptions": tree.descriptions}
 
 
 def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:

@@ -44,7 +44,7 @@ def reweigh(
     Raises:
         AnnotationError: no text of the pool has a gold label.
     """
-    labels = LabelSet.of_pool(pool.facts)
+    labels = LabelSet.of_configuration(pool.facts)
     prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
     gold_rows, gold = gold_answers(pool, annotations)
     aside = set_aside(pool, annotations)

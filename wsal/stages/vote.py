@@ -40,7 +40,7 @@ def vote(
     The report is made on the pool, and its accuracies by whatever gold the source has for it.
     Votes and terms of rules that have not changed are taken from `previous`.
     """
-    labels = LabelSet.of_pool(pool.facts)
+    labels = LabelSet.of_configuration(pool.facts)
     names, of_terms = tuple(rules), term_names(rules)
     if previous and not (previous.artifact.path / VOTERS_FILE).exists():
         previous = None  # made before votes had terms

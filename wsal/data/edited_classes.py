@@ -1,0 +1,86 @@
+"""What follows the classes when they are edited: gold labels, descriptions, facts of the pool."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from wsal.changes import Changes
+from wsal.data.base import Layout
+from wsal.data.class_history import ClassHistory, introduced
+from wsal.data.keys import NONE
+from wsal.data.records import label_set, present_names
+from wsal.labels import LabelSet
+
+
+def history_of(examples: pl.DataFrame, layout: Layout, changes: Changes | None) -> ClassHistory:
+    """The classes that are configured, or those of the gold labels, and their edits.
+
+    Args:
+        examples: records with gold labels, columns `id`, `text`, `label`.
+        layout: of the source.
+        changes: of the run.
+
+    Raises:
+        DataError: the configured classes cannot be used; see `label_set`.
+    """
+    edits = changes.classes if changes else ()
+    # A source may have gold labels of classes that edits made: these are no classes of its own.
+    own = examples.filter(~pl.col("label").is_in(list(introduced(edits))))
+    labels = label_set(own if edits else examples, layout)
+    return ClassHistory(labels.names, edits, layout.tree is not None, present_names(layout))
+
+
+def label_set_of(history: ClassHistory) -> LabelSet:
+    """The present classes."""
+    return LabelSet(history.names, history.parents)
+
+
+def gold_classes(history: ClassHistory, names: Iterable[str]) -> list[int]:
+    """The class of each gold label of the source; `NONE` if its class was split or removed."""
+    numbers = {name: number for number, name in enumerate(history.names)}
+    return [numbers.get(history.present(name), NONE) for name in names]
+
+
+def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:
+    """What the pool keeps of its classes and their history."""
+    tree = layout.tree
+    descriptions = {} if tree is None else tree.descriptions
+    facts: dict[str, Any] = {"labels": list(history.names), "renamed": dict(history.aliases)}
+    if tree is not None:
+        facts |= {"parents": history.parents, "descriptions": descriptions}
+    if not history.edits:
+        return facts
+    answers = {*history.names, *history.parents}
+    former = history.present_names(history.edits)
+    first = history.present_names()
+    return facts | {
+        "parents": history.parents,
+        "descriptions": followed(descriptions, history),
+        "renamed": {o: n for o, n in former.items() if o not in answers and n in answers},
+        "configured": {old: new if new in answers else None for old, new in first.items()},
+        "edits": [edit.as_node() for edit in history.edits],
+        "first_classes": {
+            "labels": list(history.first),
+            "tree": history.is_tree,
+            "renamed": dict(history.aliases),
+        },
+    }
+
+
+def followed(texts: Mapping[str, str], history: ClassHistory) -> dict[str, str]:
+    """What was written about the first classes, under the names of the present ones.
+
+    Texts of classes that were merged are joined. The text of a class that was split belongs to the
+    whole, and to each part without a text of its own.
+    """
+    by_name: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        present = history.present(name)
+        by_name.setdefault(present, []).append(text)
+        if present in history.parents and name in history.first:
+            for part in history.parents[present]:
+                parts.setdefault(part, []).append(text)
+    joined = {name: "; ".join(dict.fromkeys(own)) for name, own in (parts | by_name).items()}
+    return {n: text for n, text in joined.items() if n in (*history.names, *history.parents)}
