@@ -61,9 +61,9 @@ class Changes:
 
 def note_of(change: ClassEdit | Batch) -> str:
     """A change as the journal notes it: `{"classes": {...}}` or `{"batch": {...}}`."""
-    is_edit = isinstance(change, ClassEdit)
-    node = {"classes": change.as_node()} if is_edit else {"batch": asdict(change)}
-    return json.dumps(node, ensure_ascii=False)
+    if isinstance(change, ClassEdit):
+        return json.dumps({"classes": change.as_node()}, ensure_ascii=False)
+    return json.dumps({"batch": asdict(change)}, ensure_ascii=False)
 
 
 def change_of(note: str) -> ClassEdit | Batch:

@@ -4,20 +4,23 @@ Between rounds, rows of a source are added, removed, sorted, edited and merged, 
 mean another text. The pool holds each text once (`same_text` is the key), so a text has one row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
+from wsal.annotation.journal import finest
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact, Facts
+from wsal.data.class_history import ClassHistory, edits_in
 from wsal.data.records import renaming
 from wsal.errors import AnnotationError, TableError, nearest
 from wsal.labels import LabelSet
 from wsal.text import clean, same_text
 
+EDITED: schemas.Schema = {"former": pl.String, "is_open": pl.Boolean}
 EXAMPLES = 5  # answers set aside that the facts of a stage quote
 SHOWN = 60  # characters of a text in a message
 
@@ -26,6 +29,18 @@ def renamed_classes(pool: Artifact) -> Mapping[str, str]:
     """Former class names -> present ones (`data.layout.renamed`)."""
     renamed: Mapping[str, str] = pool.facts.get("renamed", {})
     return renamed
+
+
+def names_since(pool: Artifact, made: Artifact) -> Mapping[str, str]:
+    """What the names of classes in an artifact mean now: those that may mean something else.
+
+    A name means what it meant when the artifact was made; see `wsal.data.class_history`. Where it
+    means no class any more, the value is no name that an answer may have.
+    """
+    then = edits_in(made.facts)
+    if not then and "edits" not in pool.facts:
+        return renamed_classes(pool)
+    return ClassHistory.of_pool(pool.facts).present_names(then)
 
 
 def rows_of(pool: Artifact, texts: pl.Series) -> pl.Series:
@@ -67,10 +82,40 @@ def all_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame
     `label` has the present names of classes. `row` is the text's row in the pool, or null if the
     text is no longer there.
     """
-    parts = [read_annotations(a.path / "annotations.parquet") for a in annotations]
-    answers = pl.concat([pl.DataFrame(schema=schemas.ANNOTATIONS), *parts])
+    return named_answers(pool, annotations).select(*schemas.ANNOTATIONS, "row")
+
+
+def named_answers(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """All answers as in `all_answers`, and two columns that say what edits of classes did to them.
+
+    `former` is the name of a class that there is no longer, and null otherwise; then `label` is
+    null. `is_open` says that the answer was a class which stands for several classes now.
+    """
+    parts = [_with_present_names(pool, a) for a in annotations]
+    answers = pl.concat([pl.DataFrame(schema=schemas.ANNOTATIONS | EDITED), *parts])
+    return answers.with_columns(row=rows_of(pool, answers["text"]))
+
+
+def _with_present_names(pool: Artifact, annotations: Artifact) -> pl.DataFrame:
+    answers = read_annotations(annotations.path / "annotations.parquet")
+    then = edits_in(annotations.facts)
+    if not then and "edits" not in pool.facts:
+        return answers.with_columns(
+            label=pl.col("label").replace(renamed_classes(pool)),
+            former=pl.lit(None, pl.String),
+            is_open=pl.lit(value=False),
+        )
+    history = ClassHistory.of_pool(pool.facts)
+    present = {name: history.present(name, then) for name in answers["label"].drop_nulls().unique()}
+    gone = [name for name in present.values() if history.is_former(name)]
+    opened = history.opened_since(then)
+    were_classes = [n for n in history.classes_at(then) if present.get(n) in opened]
+    label = pl.col("label").replace(present)
+    is_open = pl.col("label").is_in(were_classes).fill_null(value=False)
     return answers.with_columns(
-        label=pl.col("label").replace(renamed_classes(pool)), row=rows_of(pool, answers["text"])
+        label=pl.when(~label.is_in(gone)).then(label),
+        former=pl.when(label.is_in(gone)).then(label),
+        is_open=is_open | pl.col("id").is_in(annotations.facts.get("left_open", [])),
     )
 
 
@@ -124,7 +169,8 @@ def _codes(
     labels = LabelSet.of_pool(pool.facts)
     in_pool = all_answers(pool, annotations).drop_nulls("row").filter(of)
     check_classes(in_pool, labels)
-    gold = majority_labels(in_pool.filter(pl.col("purpose") == purpose), "row")
+    of_purpose = in_pool.filter(pl.col("purpose") == purpose)
+    gold = majority_labels(of_purpose, "row", labels.parents)
     codes = [labels.code(name) for name in gold["label"]]
     return gold["row"].to_numpy().astype(np.int64), np.array(codes, dtype=np.int64)
 
@@ -192,22 +238,72 @@ def set_aside_message(facts: Facts) -> str:
     return f"{n} answers set aside: their texts are no longer {which}"
 
 
-def majority_labels(answers: pl.DataFrame, text: str) -> pl.DataFrame:
+def left_open(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
+    """The texts whose newest answer is a class that was split since: `row` and `purpose`.
+
+    Nobody has given them a finer answer since then, or skipped them. Oldest answers first.
+    """
+    answers = named_answers(pool, annotations).drop_nulls("row").filter(~is_llm())
+    by_class = pl.col("label").is_in(list(pool.facts["labels"])).fill_null(value=False)
+    newest = answers.group_by("row", maintain_order=True).agg(
+        pl.col("purpose", "is_open").last(), decided=(by_class & ~pl.col("is_open")).any()
+    )
+    return newest.filter(pl.col("is_open") & ~pl.col("decided")).select("row", "purpose")
+
+
+def of_removed_classes(pool: Artifact, annotations: Sequence[Artifact]) -> dict[str, int]:
+    """How many answers there are for each class that was removed; they count for nothing."""
+    removed = named_answers(pool, annotations).filter(~pl.col("is_open")).drop_nulls("former")
+    counts = removed.group_by("former", maintain_order=True).len()
+    return dict(counts.iter_rows())
+
+
+def of_removed_message(counts: Mapping[str, int]) -> str:
+    """What `of_removed_classes` counted in words; empty if there is nothing."""
+    if not counts:
+        return ""
+    n, names = sum(counts.values()), ", ".join(counts)
+    return f"{n} answer{'s' * (n != 1)} kept that count for nothing, of removed classes: {names}"
+
+
+def majority_labels(
+    answers: pl.DataFrame, text: str, parents: Mapping[str, Collection[str]] | None = None
+) -> pl.DataFrame:
     """The label that most answers give each text; of labels that tie, the newest.
+
+    An answer that stands for several classes counts for nothing where the text has a finer one
+    inside it.
 
     Args:
         answers: oldest first, with the columns `label` (null: skipped, which counts for nothing)
             and `text`.
         text: the name of the column that tells texts apart.
+        parents: the classes that each name of several classes stands for.
 
     Returns:
         The columns `text` and `label`, in the order in which texts were first answered.
     """
     labelled = answers.drop_nulls("label").with_row_index("place")
-    counts = labelled.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
+    finest = _finest_only(labelled, text, parents or {})
+    counts = finest.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
     first = labelled.group_by(text).agg(first=pl.col("place").min())
     best = counts.sort("n", "last").group_by(text).agg(pl.col("label").last())
     return best.join(first, on=text).sort("first").select(text, "label")
+
+
+def _finest_only(
+    labelled: pl.DataFrame, text: str, parents: Mapping[str, Collection[str]]
+) -> pl.DataFrame:
+    """The answers without those that stand for several classes where there is one inside them."""
+    if not parents or not labelled["label"].is_in(list(parents)).any():
+        return labelled
+    labels_of = labelled.group_by(text).agg(pl.col("label").unique().alias("own"))
+    kept = labels_of.with_columns(
+        own=pl.col("own").map_elements(
+            lambda own: sorted(finest(own, parents)), return_dtype=pl.List(pl.String)
+        )
+    )
+    return labelled.join(kept.explode("own").rename({"own": "label"}), on=[text, "label"])
 
 
 def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
@@ -219,7 +315,7 @@ def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:
     table = tables.read(query.path / "query.parquet", schemas.QUERY)
     now: list[str] = pool.facts["labels"]
     then: list[str] = query.facts.get("labels", now)
-    renamed = renamed_classes(pool)
+    renamed = names_since(pool, query)
     numbers = {name: number for number, name in enumerate(now)}
     present = [numbers.get(renamed.get(name, name), -1) for name in then]
     return table.with_columns(

@@ -1,18 +1,22 @@
 """The changes of a run as its journal has them: each change, undo, and restored state."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsal.annotation.journal import (
     CHANGE,
     CHANGE_UNDONE,
     CHANGES,
+    DECISIONS,
     JOURNAL_FILE,
     Event,
     Journal,
 )
 from wsal.changes import Batch, Changes, ClassEdit, change_of
+
+STATE = "classes "
+"""In `Event.shown`, before the number in the log of the state whose classes were shown."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,32 @@ def changes_in_force(events: Iterable[tuple[int, Event]]) -> Changes:
 def changes_in(run_dir: Path) -> Changes:
     """The changes in force in a run; a run without a journal has none."""
     return changes_in_force(Journal(run_dir / JOURNAL_FILE).events())
+
+
+def with_state(
+    events: Iterable[Event], shown: Sequence[ClassEdit], log: Sequence[Logged]
+) -> list[Event]:
+    """The events; decisions say in which state of the classes they were made.
+
+    `shown` are the edits of the classes that people chose from. The order of events would not tell:
+    a page may have been opened before an edit, and be answered after it.
+    """
+    edits = tuple(shown)
+    number = max((logged.number for logged in log if logged.edits == edits), default=0)
+    if not edits or not number:
+        return list(events)
+    return [
+        replace(e, shown=",".join(filter(None, [e.shown, f"{STATE}{number}"])))
+        if e.kind in DECISIONS
+        else e
+        for e in events
+    ]
+
+
+def state_of(event: Event, log: Sequence[Logged]) -> tuple[ClassEdit, ...]:
+    """The edits of the classes that a decision was made from; see `with_state`."""
+    numbers = [int(w[len(STATE) :]) for w in event.shown.split(",") if w.startswith(STATE)]
+    return log[numbers[0] - 1].edits if numbers and numbers[0] <= len(log) else ()
 
 
 def _folded(events: Iterable[tuple[int, Event]]) -> tuple[list[Logged], Mapping[str, Batch]]:

@@ -10,7 +10,7 @@ from wsal.annotation.journal import (
     decision,
     most_frequent_labels,
 )
-from wsal.annotation.open_round import read_round
+from wsal.annotation.open_round import OpenRound, read_round
 from wsal.annotation.query import Query
 from wsal.annotation.questions import beside_texts
 from wsal.annotation.task_queue import TaskQueue
@@ -34,9 +34,9 @@ def collected_answers(queue: TaskQueue, query: Query) -> pl.DataFrame:
     answers, rows = queue.answers(), []
     for text_id in [*query.table["id"], *beside_texts(query.questions)["id"]]:
         own = answers.get(text_id, {})
-        is_decided, label = decision(own)
+        is_decided, label = decision(own, queue.round.parents)
         if not is_decided and own and queue.round.items[text_id].evaluates:
-            is_decided, label = True, _drawn_label(own, queue.round.number, text_id)
+            is_decided, label = True, _drawn_label(own, queue.round, text_id)
         if is_decided:
             times = [event.seconds for event in own.values() if event.seconds is not None]
             people = "+".join(sorted({event.annotator for event in own.values()}))
@@ -46,7 +46,7 @@ def collected_answers(queue: TaskQueue, query: Query) -> pl.DataFrame:
     return frame.with_columns(annotator=pl.Series(annotators, dtype=pl.String))
 
 
-def _drawn_label(answers: Answers, number: int, text_id: str) -> str:
+def _drawn_label(answers: Answers, asked: OpenRound, text_id: str) -> str:
     """The answer that counts where people disagree and the round was ended before it was settled.
 
     The texts people disagree on are the hard ones: without them, the sample would look easier than
@@ -54,5 +54,5 @@ def _drawn_label(answers: Answers, number: int, text_id: str) -> str:
     or the one that the classifier predicts, would not be. A training text is left out instead and
     may be asked again: nothing is measured on it, and a wrong label would be learnt.
     """
-    labels = most_frequent_labels(answers)
-    return labels[int(rng(0, "tie", number, text_id).integers(len(labels)))]
+    labels = most_frequent_labels(answers, asked.parents)
+    return labels[int(rng(0, "tie", asked.number, text_id).integers(len(labels)))]

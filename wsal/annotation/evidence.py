@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import all_answers, gold_answers, renamed_classes, rows_of
+from wsal.annotation.answers import all_answers, gold_answers, rows_of
 from wsal.annotation.audit import KNOWN, with_people
 from wsal.annotation.llm_tables import answer_table
 from wsal.annotation.similarity import class_centres, class_scores, similar_gold
@@ -170,10 +170,8 @@ def _by_rules(run: RunSoFar, rows: pl.Series) -> pl.DataFrame:
 
 def _earlier_answers(run: RunSoFar) -> pl.DataFrame:
     """What the model answered before, under present class names; of several to a text, the last."""
-    answers = answer_table(run.votes, run.annotations)
-    answers = answers.unique("text", keep="last", maintain_order=True).with_columns(
-        label=pl.col("label").replace(renamed_classes(run.pool))
-    )
+    answers = answer_table(run.votes, run.annotations, run.pool)
+    answers = answers.unique("text", keep="last", maintain_order=True)
     answers = with_people(answers, all_answers(run.pool, run.annotations))
     ruled = _by_rules(run, rows_of(run.pool, answers["text"]))
     return answers.hstack(ruled).select(*KNOWN)
@@ -181,6 +179,4 @@ def _earlier_answers(run: RunSoFar) -> pl.DataFrame:
 
 def _votes(run: RunSoFar) -> pl.DataFrame:
     """The valid answers that were given beside the rules, under present class names."""
-    label = pl.col("label").replace(renamed_classes(run.pool))
-    valid = answer_table(run.votes, []).filter(pl.col("status") != "invalid")
-    return valid.with_columns(label=label)
+    return answer_table(run.votes, [], run.pool).filter(pl.col("status") != "invalid")

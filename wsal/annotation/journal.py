@@ -8,7 +8,7 @@ counts once.
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -110,6 +110,14 @@ class Journal:
             for seq, key, kind, *values in rows
         ]
 
+    def times(self) -> dict[int, str]:
+        """When each event arrived, by its number, such as `2026-03-01T09:30:00.000Z`."""
+        if not self.path.exists():
+            return {}
+        return dict(
+            self._retried(lambda file: file.execute("SELECT seq, at FROM events").fetchall())
+        )
+
     def _retried(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work on the open file, again if it was locked.
 
@@ -179,7 +187,7 @@ def decisions_in_force(events: Iterable[Event]) -> list[Event]:
 
 def just_undone(events: Iterable[Event], annotator: str) -> list[Event]:
     """The decisions that a person's newest event has undone; several if they were one action."""
-    own = [event for event in events if event.annotator == annotator]
+    own = [event for event in events if event.annotator == annotator and event.kind not in CHANGES]
     if not own or own[-1].kind != UNDO:
         return []
     after = decisions_in_force(own)
@@ -196,6 +204,8 @@ def _action(event: Event) -> str:
     return event.key.rpartition(".")[0] or event.key
 
 
+Parents = Mapping[str, Collection[str]]
+"""The classes that each name of several classes stands for."""
 Answers = dict[str | None, Event]
 """The answers to one text: annotator -> their last decision; SETTLED -> the one that settled it."""
 
@@ -211,21 +221,38 @@ def answers_by_text(decisions: Iterable[Event]) -> dict[str, Answers]:
     return texts
 
 
-def decision(answers: Answers) -> tuple[bool, str | None]:
+def decision(answers: Answers, parents: Parents | None = None) -> tuple[bool, str | None]:
     """Whether a text is decided, and its label: the settled one, else the most frequent.
 
-    The label is None where everybody skipped the text. A tie between labels is not a decision.
+    The label is None where everybody skipped the text. A tie between labels is not a decision. An
+    answer that stands for several classes counts for nothing where there is a finer one inside it.
     """
     if SETTLED in answers:
         return True, answers[SETTLED].label
-    labels = most_frequent_labels(answers)
+    labels = most_frequent_labels(answers, parents)
     if len(labels) == 1:
         return True, labels[0]
     return (not labels and bool(answers)), None
 
 
-def most_frequent_labels(answers: Answers) -> list[str]:
+def most_frequent_labels(answers: Answers, parents: Parents | None = None) -> list[str]:
     """The labels that most people gave, in alphabetical order; several if they tie."""
     labels = [event.label for event in answers.values() if event.label is not None]
-    counts = Counter(labels)
+    kept = finest(labels, parents or {})
+    counts = Counter(label for label in labels if label in kept)
     return sorted(label for label, n in counts.items() if n == max(counts.values()))
+
+
+def finest(labels: Iterable[str], parents: Parents) -> set[str]:
+    """The labels without those that have another one of them inside.
+
+    >>> sorted(finest(["Tea", "Drinks", "Pets"], {"Drinks": ("Tea", "Coffee")}))
+    ['Pets', 'Tea']
+    """
+    classes = {label: set(parents.get(label, (label,))) for label in labels}
+    inside = {
+        coarse
+        for coarse, own in classes.items()
+        if coarse in parents and any(other < own for other in classes.values())
+    }
+    return set(classes) - inside

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import polars as pl
 
 from wsal import schemas, tables
+from wsal.annotation.answers import names_since
 from wsal.artifacts import Artifact, Facts
 from wsal.llm.questions import Answer
 
@@ -14,14 +15,22 @@ ANSWERS_FILE = "llm_answers.parquet"  # in an artifact of annotations
 SPENT = ("calls", "input_tokens", "output_tokens", "cost")
 
 
-def answer_table(votes: Artifact | None, annotations: Sequence[Artifact]) -> pl.DataFrame:
+def answer_table(
+    votes: Artifact | None, annotations: Sequence[Artifact], pool: Artifact | None = None
+) -> pl.DataFrame:
     """All answers, those that vote beside the rules first, then round by round.
 
-    The columns are those of schemas.LLM_ANSWERS; classes have the names of when they were answered.
+    The columns are those of schemas.LLM_ANSWERS. Classes have the names of the pool or, without
+    one, those of when they were answered.
     """
-    paths = [votes.path / VOTES_FILE] if votes else []
-    paths += [artifact.path / ANSWERS_FILE for artifact in annotations]
-    parts = [tables.read(path, schemas.LLM_ANSWERS) for path in paths if path.exists()]
+    files = [(votes, votes.path / VOTES_FILE)] if votes else []
+    files += [(artifact, artifact.path / ANSWERS_FILE) for artifact in annotations]
+    parts = []
+    for artifact, path in files:
+        if path.exists():
+            names = {} if pool is None else names_since(pool, artifact)
+            table = tables.read(path, schemas.LLM_ANSWERS)
+            parts.append(table.with_columns(label=pl.col("label").replace(names)))
     return pl.concat([pl.DataFrame(schema=schemas.LLM_ANSWERS), *parts])
 
 

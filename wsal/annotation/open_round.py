@@ -27,6 +27,7 @@ from wsal.annotation.questions import (
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
+from wsal.data.class_history import ClassHistory
 from wsal.digests import MANIFEST, digest_of
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
@@ -89,6 +90,12 @@ class OpenRound:
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     query_digest: str = ""  # of the texts asked
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
+    classes: ClassHistory | None = None  # and what former names mean
+
+    @property
+    def parents(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that stand for several classes."""
+        return self.classes.parents if self.classes else {}
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
@@ -205,7 +212,9 @@ def with_evidence(
         )
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
-    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest, is_early)
+    classes = ClassHistory.of_pool(pool.facts)
+    renamed = renamed_classes(pool)
+    return OpenRound(number, items, vectors, labels, renamed, digest, is_early, classes)
 
 
 def _group_duplicates(items: list[Item]) -> None:

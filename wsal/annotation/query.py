@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wsal.annotation.evidence import Evidence
 
 REVIEW_REASON = "asked again"  # of an answered text whose label looks wrong (`active.review`)
+SPLIT_REASON = "its class was split"  # of an answered text that is asked for a finer answer
 EARLY_REASON = "answered early"  # of a text that was answered before the query was made
 
 

@@ -12,7 +12,7 @@ from re import sub
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import check_classes, renamed_classes
+from wsal.annotation.answers import check_classes, names_since
 from wsal.artifacts import Artifact
 from wsal.digests import digest_of
 from wsal.errors import ConfigError
@@ -87,7 +87,7 @@ def read_questions(pool: Artifact, query: Artifact) -> pl.DataFrame:
     Classes have their present names. Whether texts belong to a class that there is no longer is not
     asked.
     """
-    questions = _read(query).with_columns(label=pl.col("label").replace(renamed_classes(pool)))
+    questions = _read(query).with_columns(label=pl.col("label").replace(names_since(pool, query)))
     is_present = pl.col("label").is_in(list(pool.facts["labels"]))
     return questions.filter((pl.col("kind") == WORD) | is_present)
 
@@ -112,21 +112,32 @@ def beside_texts(questions: pl.DataFrame) -> pl.DataFrame:
     return questions.filter(pl.col("kind") != CLASS)
 
 
-def word_answers(annotations: Sequence[Artifact]) -> pl.DataFrame:
-    """The answers to questions about words, oldest first, columns of WORDS."""
-    paths = [a.path / WORDS_FILE for a in annotations]
-    parts = [tables.read(path, WORDS) for path in paths if path.exists()]
-    return pl.concat([pl.DataFrame(schema=WORDS), *parts])
+def word_answers(annotations: Sequence[Artifact], pool: Artifact | None = None) -> pl.DataFrame:
+    """The answers to questions about words, oldest first, columns of WORDS.
+
+    With a pool, classes have their present names.
+    """
+    parts = [pl.DataFrame(schema=WORDS)]
+    for artifact in annotations:
+        if (path := artifact.path / WORDS_FILE).exists():
+            names = {} if pool is None else names_since(pool, artifact)
+            table = tables.read(path, WORDS)
+            parts.append(table.with_columns(label=pl.col("label").replace(names)))
+    return pl.concat(parts)
 
 
 def answered_words(pool: Artifact, annotations: Sequence[Artifact]) -> Mapping[str, str]:
     """The newest answer to each word, a present class or `DEPENDS`; without skipped ones.
 
+    Answers that are no class any more, because it was split or removed, are left out.
+
     Raises:
         AnnotationError: answers name classes that the data does not have.
     """
-    answers = word_answers(annotations).drop_nulls("label").sort("word", maintain_order=True)
-    answers = answers.with_columns(label=pl.col("label").replace(renamed_classes(pool)))
+    answers = word_answers(annotations, pool).drop_nulls("label").sort("word", maintain_order=True)
+    if "edits" in pool.facts:
+        classes = list(pool.facts["labels"])
+        answers = answers.filter(pl.col("label").is_in([*classes, DEPENDS]))
     named = answers.filter(pl.col("label") != DEPENDS)
     check_classes(named, LabelSet.of_pool(pool.facts))
     return dict(answers.select("word", "label").iter_rows())

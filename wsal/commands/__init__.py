@@ -15,6 +15,7 @@ COMMANDS = {
     "rules": ("[RUN]", "Report on the rules: coverage, conflicts, accuracy, examples"),
     "rules suggest": ("[RUN]", "Suggest rules to paste into a rule file"),
     "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),
+    "classes": ("ACTION RUN ...", "Add, rename, merge, split, move or remove classes"),
     "report": ("[RUN]", "Write a report of a run as one HTML page"),
     "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
     "review": ("[RUN]", "List the answers that look wrong"),

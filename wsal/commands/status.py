@@ -27,7 +27,7 @@ from wsal.run import stage_lines
 from wsal.run.changes import with_changes
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
 from wsal.run.pipeline import folder, origin_of
-from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
+from wsal.run.stage_table import BEFORE_ROUNDS, CHANGES, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.vote_report import console
 
 REWRITE = "run this run's command again to rewrite it"
@@ -209,7 +209,8 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
         state = "unchecked" if "unchecked" in map(run.current.get, used) else "done"
     else:
         state = "kept" if is_work_of_people(name, done) else "stale"
-    return state, ""
+    is_changed = name == "prepare" and done.manifest["config"].get(CHANGES) != config.get(CHANGES)
+    return state, "classes or records were changed since then" if is_changed else ""
 
 
 def _planned(run: Run) -> int:

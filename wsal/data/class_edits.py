@@ -43,7 +43,7 @@ def step_of(names: Sequence[str], edit: ClassEdit) -> Step:
         step = Step(tuple(names), {}, (edit.names[0], edit.into[0]))
         became = {name: (step.path(name),) for name in names if step.path(name) != name}
         return Step(_replaced(names, became), became, step.moved)
-    became = dict.fromkeys(edit.names, edit.into)
+    became = {name: edit.into for name in edit.names}
     return Step(_replaced(names, became), became)
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from wsal.changes import ClassEdit
-from wsal.data.class_fold import Folded, fold
+from wsal.data.class_fold import FORMER, Folded, fold
 
 UNDONE = " (undone)"
 """After a name that meant several classes which have no name together now."""
@@ -77,7 +77,7 @@ class ClassHistory:
         undone = self._at(then)
         meaning = undone.meaning(name, len(then), self.aliases)
         if meaning is None:
-            return self.present(name, then[:shared])
+            return name if not then else self.present(name, then[:shared])
         for known, same in undone.names_at[shared].items():
             if same is meaning:
                 return self._folded.shown(self._folded.names_at[shared][known])
@@ -104,6 +104,11 @@ class ClassHistory:
         present = {name: self.present(name, then) for name in [*known, *self.aliases]}
         same = set(self.names)
         return {old: new for old, new in present.items() if old != new or old not in same}
+
+    def is_former(self, name: str) -> bool:
+        """Whether `present` returned this name for what is no class any more."""
+        is_one = name.endswith(UNDONE) or FORMER.fullmatch(name) is not None
+        return is_one and name not in self.parents
 
     def classes_at(self, then: Edits) -> tuple[str, ...]:
         """The classes when the edits `then` were in force."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wsal.annotation.answers import renamed_classes, rows_of
+from wsal.annotation.answers import rows_of
 from wsal.annotation.llm_tables import answer_table
 from wsal.arrays import ABSTAIN
 from wsal.artifacts import Artifact
@@ -23,12 +23,11 @@ def read_llm_answers(
 
     An answer that names a class which the data no longer has counts as none.
     """
-    table = answer_table(llm_votes, annotations)
+    table = answer_table(llm_votes, annotations, pool)
     labels = LabelSet.of_pool(pool.facts)
     here = (
         table.with_columns(
             row=rows_of(pool, table["text"]),
-            label=pl.col("label").replace(renamed_classes(pool)),
             # A text that is there to measure with stays so, whoever asks about it again.
             measures=(pl.col("reason") == MEASURES).any().over("text"),
             is_random=pl.col("reason").is_in([RANDOM, MEASURES]).any().over("text"),

@@ -17,7 +17,7 @@ from wsal.active.candidates import (
 from wsal.active.proxy import fit_proxy
 from wsal.active.shortlist import Search, chosen, rare_rows
 from wsal.active.wrappers import candidate_sizes
-from wsal.annotation.query import EARLY_REASON
+from wsal.annotation.query import EARLY_REASON, SPLIT_REASON
 from wsal.arrays import Classes, Embeddings, Probs, Rows, Scores
 from wsal.errors import PoolExhaustedError
 from wsal.rounds.ask_again import asked_again
@@ -85,6 +85,7 @@ def choose_query(
     seed: int,
     early: Callable[[], Rows] = nothing_early,
     ask_again: Callable[[], Rows] = nothing_early,
+    opened: pl.DataFrame | None = None,
 ) -> Query:
     """Choose `settings.query_size` texts to train on and `n_evaluation` texts to measure with.
 
@@ -94,6 +95,9 @@ def choose_query(
     Rows that people have answered already, `early()`, come first and take the place of as many
     texts of the strategy, of which a quarter stays. The function is called last, since people
     answer until then. After it comes `ask_again()`: rows whose label people want to be asked again.
+
+    Rows `opened` (columns `row` and `purpose`) by splitting a class come before all others,
+    for the purpose that they were asked for; those to train on take the place of other texts, too.
 
     Raises:
         PoolExhaustedError: every text outside the frame was asked.
@@ -105,6 +109,9 @@ def choose_query(
     )
     taken = np.union1d(state.asked, state.frame.rows).astype(np.int64)
     n_left = len(state.embeddings) - len(taken)
+    open_parts = _asked_for_finer(opened, pool, settings.query_size)
+    if not n_left and open_parts:
+        return Query(_ranked([_interleaved(pl.concat(open_parts))]), 0, 0, 0)
     if not n_left:
         raise PoolExhaustedError(f"round {number}: every text of the pool was asked")
     rows, is_random = draw_candidates(state, pool, taken, strategy, settings, seed)
@@ -123,7 +130,8 @@ def choose_query(
     )
     selection = strategy.select(candidates, settings.query_size, rng(seed, "select", number))
     answered = early()
-    n_chosen = max(settings.query_size - len(answered), int(LEAST_CHOSEN * settings.query_size))
+    n_taken = len(answered) + sum(map(len, open_parts[:1]))
+    n_chosen = max(settings.query_size - n_taken, int(LEAST_CHOSEN * settings.query_size))
     is_open = ~np.isin(rows, answered)
     selection = _first(selection, is_open[selection.rows], n_chosen)
     if len(selection.rows) < min(n_chosen, is_open.sum()):  # people answered most of these texts
@@ -138,8 +146,25 @@ def choose_query(
         _as_table(rows, probs, selection, schemas.TRAIN),
         _as_table(state.frame.rows, state.frame_probs, drawn, schemas.EVALUATE),
     ]
-    table = _ranked([_already_answered(answered), _interleaved(pl.concat(parts))])
+    first = [_interleaved(pl.concat(open_parts))] if open_parts else []
+    table = _ranked([_already_answered(answered), *first, _interleaved(pl.concat(parts))])
     return Query(table, len(measured), n, n_left, len(answered))
+
+
+def _asked_for_finer(
+    opened: pl.DataFrame | None, pool: PoolReader, most: int
+) -> list[pl.DataFrame]:
+    """The rows opened, at most `most` of them to train on, and all that measure; or nothing."""
+    if opened is None or opened.is_empty():
+        return []
+    parts = []
+    for purpose in (schemas.TRAIN, schemas.EVALUATE):
+        rows = opened.filter(pl.col("purpose") == purpose)["row"].to_numpy().astype(np.int64)
+        rows = rows[:most] if purpose == schemas.TRAIN else rows
+        n = len(rows)
+        chosen = Selection(np.arange(n), np.ones(n, np.float32), [SPLIT_REASON] * n)
+        parts.append(_as_table(rows, pool.predict(rows)[0], chosen, purpose, repeated=True))
+    return parts
 
 
 def draw_candidates(

@@ -71,6 +71,8 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
         if stage.shared:
             processes.broadcast((name, str(work), number, os.nice(0)))
         facts.update(stage.function(name)(work, **inputs, **built))
+        if isinstance(pool, Artifact) and "edits" in pool.facts:
+            facts["edits"] = pool.facts["edits"]  # what its names of classes mean
     if name == "select":
         withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))

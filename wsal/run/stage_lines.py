@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from wsal.active.money import amount
-from wsal.annotation.answers import set_aside_message
+from wsal.annotation.answers import of_removed_message, set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.vote_report import console
 
@@ -18,13 +18,24 @@ def _prepare(facts: Facts) -> str:
         f"{facts['n_rows']:,} rows -> pool {facts['n_pool']:,}"
         f"{f' in {len(shards)} files' if shards else ''}, dev {facts['n_dev']:,}, "
         f"test {facts['n_test']:,}; {len(facts['labels'])} classes; "
-        f"{facts['n_duplicates']:,} duplicates merged{bad}"
+        f"{facts['n_duplicates']:,} duplicates merged{bad}{_edited(facts)}"
     )
 
 
+def _edited(facts: Facts) -> str:
+    """What edits of the classes did."""
+    if not (edits := facts.get("edits")):
+        return ""
+    n = facts.get("n_gold_left_out", 0)
+    lost = f", {n:,} gold labels of the data left out (split or removed classes)" if n else ""
+    return f"; {len(edits)} edit{'s' * (len(edits) != 1)} of classes{lost}"
+
+
 def _vote(facts: Facts) -> str:
+    abstaining = facts.get("abstaining", [])
+    removed = f"; abstain, as their class was removed: {', '.join(abstaining)}"
     shares = ", ".join(f"{name} {facts[name]:.3f}" for name in ("coverage", "overlap", "conflict"))
-    return f"{facts['n_rules']} rules; {shares}"
+    return f"{facts['n_rules']} rules; {shares}{removed if abstaining else ''}"
 
 
 def _ask(facts: Facts) -> str:
@@ -119,6 +130,8 @@ def _reweigh(facts: Facts) -> str:
     if n := facts.get("n_words"):
         parts.append(f"{n} words answered")
     if "set_aside" in facts and (message := set_aside_message(facts["set_aside"])):
+        parts.append(message)
+    if message := of_removed_message(facts.get("of_removed", {})):
         parts.append(message)
     if not facts["n_covered"]:
         return "; ".join([*parts, "no votes to weigh"])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from wsal import schemas, tables
 from wsal.active.stopping import HOW_TO_MEASURE
-from wsal.annotation.answers import set_aside_message
+from wsal.annotation.answers import of_removed_message, set_aside_message
 from wsal.artifacts import Artifact, Facts
 from wsal.run.stage_table import STAGES
 
@@ -70,6 +70,8 @@ def _annotate(facts: Facts) -> Iterable[str]:
 
 def _reweigh(facts: Facts) -> Iterable[str]:
     if "set_aside" in facts and (message := set_aside_message(facts["set_aside"])):
+        yield message
+    if message := of_removed_message(facts.get("of_removed", {})):
         yield message
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import read_query, renamed_classes, rows_of
+from wsal.annotation.answers import names_since, read_query, rows_of
 from wsal.annotation.evidence import RunSoFar, gather
 from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
@@ -27,6 +27,7 @@ from wsal.annotation.questions import (
 )
 from wsal.annotation.split import forget_split
 from wsal.artifacts import Artifact, Facts
+from wsal.data.class_history import ClassHistory, edits_in
 from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.llm.asking import open_llm
@@ -68,7 +69,7 @@ def annotate(
         group_gold=gold_of_groups(pool, groups, labels) if simulated else {},
         gold=_gold(pool, table["id"], rows),
         round_dir=round_dir,
-        renamed=renamed_classes(pool),
+        renamed=names_since(pool, query),
         gone=frozenset(table["id"].filter(rows.is_null())),
         earlier=pl.concat(
             [
@@ -110,8 +111,17 @@ def annotate(
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
         "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,
-        "notes": asked.notes,
+        "notes": asked.notes, **_split_since(pool, query, answers),
     }  # fmt: skip
+
+
+def _split_since(pool: Artifact, query: Artifact, answers: pl.DataFrame) -> Facts:
+    """The ids of texts whose answer is a class that was split since they were asked."""
+    then = edits_in(query.facts)
+    if then == edits_in(pool.facts):
+        return {}
+    opened = ClassHistory.of_pool(pool.facts).opened_since(then)
+    return {"left_open": answers.filter(pl.col("label").is_in(list(opened)))["id"].to_list()}
 
 
 def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:

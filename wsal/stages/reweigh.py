@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import schemas, tables
-from wsal.annotation.answers import gold_answers, set_aside, set_aside_message
+from wsal.annotation.answers import gold_answers, of_removed_classes, set_aside, set_aside_message
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact, Facts
@@ -47,7 +47,7 @@ def reweigh(
     labels = LabelSet.of_configuration(pool.facts)
     prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
     gold_rows, gold = gold_answers(pool, annotations)
-    aside = set_aside(pool, annotations)
+    aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
     answers = read_llm_answers(pool, llm_votes, annotations).to_train_on() if asked else None
@@ -90,6 +90,7 @@ def reweigh(
         "round": len(annotations),
         "n_gold": len(gold),
         "set_aside": aside,
+        **({"of_removed": removed} if removed else {}),
         **headline(metrics),
         "before": headline(before),
     }

@@ -12,7 +12,7 @@ from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
 from wsal.active.shortlist import Search
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
+from wsal.annotation.answers import all_answers, gold_answers, left_open, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
 from wsal.annotation.questions import (
     CLASS,
@@ -149,6 +149,7 @@ def select(
         seed,
         early if keeps_journal(annotator) else nothing_early,
         ask_again if keeps_journal(annotator) else nothing_early,
+        left_open(pool, earlier_annotations),
     )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)

@@ -82,7 +82,11 @@ def vote(
     for name in (COUNTS_FILE, RARE_FILE, REPORTED_FILE):
         for file in shard_files(out / name):
             file.unlink()
+    removed = {name for name, present in labels.configured.items() if present is None}
+    abstaining = [name for name, rule in rules.items() if getattr(rule, "label", "") in removed]
     facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
+    if abstaining:
+        facts["abstaining"] = abstaining
     return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
 
 
