@@ -29,6 +29,8 @@ class Logged:
     """Of the event in the journal."""
     event: Event
     edits: tuple[ClassEdit, ...]
+    keys: tuple[str, ...] = ()
+    """Of the events that made these edits."""
 
     @property
     def edit(self) -> ClassEdit | None:
@@ -99,5 +101,5 @@ def _folded(events: Iterable[tuple[int, Event]]) -> tuple[list[Logged], Mapping[
         else:
             edits = after[event.note]
         after[event.key] = edits
-        log.append(Logged(len(log) + 1, place, event, tuple(edits.values())))
+        log.append(Logged(len(log) + 1, place, event, tuple(edits.values()), tuple(edits)))
     return log, batches

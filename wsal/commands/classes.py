@@ -11,8 +11,8 @@
   wsal classes undo RUN                      take back the newest change
   wsal classes restore RUN --at N            as they were after change N (0: as configured)
 
-A change takes effect when the run's command is run again. Answers, rules, gold labels and guidelines
-follow. Nothing is ever deleted: an undo is a change, too.
+A change takes effect when the run's command is run again. Answers, rules, gold labels and
+guidelines follow. Nothing is ever deleted: an undo is a change, too.
 """
 
 import argparse

@@ -41,9 +41,10 @@ def step_of(names: Sequence[str], edit: ClassEdit) -> Step:
         return Step((*names, *edit.names), {})
     if edit.action in ("rename", "move"):
         step = Step(tuple(names), {}, (edit.names[0], edit.into[0]))
-        became = {name: (step.path(name),) for name in names if step.path(name) != name}
-        return Step(_replaced(names, became), became, step.moved)
-    became = {name: edit.into for name in edit.names}
+        paths = {name: step.path(name) for name in names}
+        renamed = {old: (new,) for old, new in paths.items() if old != new}
+        return Step(_replaced(names, renamed), renamed, step.moved)
+    became: dict[str, tuple[str, ...]] = dict.fromkeys(edit.names, edit.into)
     return Step(_replaced(names, became), became)
 
 

@@ -89,6 +89,8 @@ def fold(
         step = step_of(names, edit)
         added = edit.names[0] if edit.action == "add" else ""
         for each in meanings:
+            if edit.action == "split" and tree and each.classes == edit.names:
+                each.node = each.node or edit.names[0]
             each.node = step.path(each.node)
             became = (step.became.get(name, (name,)) for name in each.classes)
             each.classes = tuple(dict.fromkeys(name for new in became for name in new))
@@ -103,13 +105,11 @@ def fold(
             kept = same if is_same and not is_new else None
             alive[name] = kept or Meaning(name, (name,))
             alive[name].name = name
-        if edit.action == "split" and tree:
-            before[edit.names[0]].node = edit.names[0]
         by_node = {each.node: each for each in before.values() if each.node}
         alive |= _nodes(step.names, by_node, tree=tree)
+        known = set(map(id, alive.values()))
         for each in before.values():
-            if not any(each is other for other in alive.values()):
-                each.ended = number
+            each.ended = 0 if id(each) in known else number
         paths = classes_below(step.names)
         for each in meanings:
             each.node = each.node if each.node in paths else ""  # another may be named so one day

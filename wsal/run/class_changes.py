@@ -47,8 +47,8 @@ class ClassesOfRun:
             return self.now
         if not 0 <= number <= len(self.log):
             raise ConfigError(
-                f"there is no change {number}; `wsal classes log` lists them (1 to {len(self.log)}, "
-                "and 0 stands for the classes as configured)"
+                f"there is no change {number}; `wsal classes log` has {len(self.log)} changes, "
+                "and 0 stands for the classes as configured"
             )
         return replace(self.now, edits=self.log[number - 1].edits if number else ())
 
@@ -107,13 +107,11 @@ def undo(classes: ClassesOfRun, who: str) -> Logged:
     Raises:
         ConfigError: there is none.
     """
-    made = {logged.event.key: logged for logged in classes.log if logged.edit}
-    in_force = classes.now.edits
-    newest = next((n for n in reversed(classes.log) if n.edit and n.edits == in_force), None)
-    if not in_force or newest is None or newest.event.key not in made:
+    if not classes.now.edits:
         raise ConfigError(f"no change of the classes of {classes.run_dir} is in force")
-    text = f"undo {words(in_force[-1])}"
-    event = Event(uuid4().hex, CHANGE_UNDONE, who, 0, note=newest.event.key, text=text)
+    newest = classes.log[-1]
+    text = f"undo {words(newest.edits[-1])}"
+    event = Event(uuid4().hex, CHANGE_UNDONE, who, 0, note=newest.keys[-1], text=text)
     return _append(classes, event)
 
 
@@ -126,7 +124,7 @@ def restore(classes: ClassesOfRun, number: int, who: str) -> Logged:
     if classes.at(number).edits == classes.now.edits:
         raise ConfigError(f"the classes are as they were after change {number} already")
     key = classes.log[number - 1].event.key if number else ""
-    text = f"as after change {number}" if number else "as configured"
+    text = f"return to the classes {f'after change {number}' if number else 'as configured'}"
     return _append(classes, Event(uuid4().hex, CHANGES_RESTORED, who, 0, note=key, text=text))
 
 
