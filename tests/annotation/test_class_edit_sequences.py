@@ -95,11 +95,25 @@ class Reference:
     def meaning(self, label: str, then: State) -> set[str]:
         own = {number for number, name in then.names.items() if name == label}
         here, there = then.path(), self.state.path()
+        lost = ""  # what was added below a class that was split was a part of that
         while here[-1] not in there:
-            own = {b for number in own for b in here[-1].back[number]}
-            here.pop()
-        node = ""  # in a tree, what is added below a class that was split is a part of it, too
-        for state in there[len(here) :]:
+            state = here.pop()
+            edit = state.edits[-1]
+            names = [state.names[number] for number in own]
+            own = {b for number in own for b in state.back[number]}
+            lost = names[0] if names and not own else lost
+            if edit.action in ("rename", "move") and f"{lost} > ".startswith(f"{edit.into[0]} > "):
+                lost = edit.names[0] + lost[len(edit.into[0]) :]
+            if edit.action == "split" and lost.startswith(f"{edit.names[0]} > "):
+                numbers = {name: number for number, name in state.before.names.items()}
+                own, lost = {numbers[edit.names[0]]}, ""
+        onward = there[len(here) :]
+        now = {o for number in own for o in self.moved_on(number, onward)}
+        return {self.state.names[number] for number in now}
+
+    def moved_on(self, number: int, states: list[State]) -> set[int]:
+        own, node = {number}, ""  # what is added below a class that was split is a part of it, too
+        for state in states:
             edit = state.edits[-1]
             if edit.action == "split" and " > " in edit.into[0]:
                 is_whole = {state.before.names[number] for number in own} == {edit.names[0]}
@@ -110,7 +124,7 @@ class Reference:
             below = {n for n, name in state.names.items() if node and name.startswith(node + " > ")}
             node = node if below else ""
             own |= {n for n in below if edit.action == "add" and not state.back[n]}
-        return {self.state.names[number] for number in own}
+        return own
 
 
 def random_edit(draw: random.Random, classes: ClassHistory) -> ClassEdit:

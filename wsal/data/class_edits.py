@@ -83,7 +83,7 @@ def check_step(
     """
     nodes = classes_below(names) if tree else {}
     created = edit.names if edit.action == "add" else edit.into
-    known = [*names, *nodes] if edit.action in ("rename", "move") else names
+    known = {*names, *nodes} if edit.action in ("rename", "move") else set(names)
     for name in () if edit.action == "add" else edit.names:
         _require_known(name, known, nodes)
     for name in created:
@@ -107,7 +107,7 @@ def _replaced(names: Sequence[str], became: Mapping[str, tuple[str, ...]]) -> tu
     return tuple(dict.fromkeys(new for name in names for new in became.get(name, (name,))))
 
 
-def _require_known(name: str, known: Sequence[str], nodes: Iterable[str]) -> None:
+def _require_known(name: str, known: Iterable[str], nodes: Iterable[str]) -> None:
     if name in known:
         return
     if name in nodes:
@@ -164,8 +164,9 @@ def _require_tree(names: Sequence[str], edit: ClassEdit, *, tree: bool) -> None:
                     f"in a class tree, {edit.names[0]!r} is split into classes below it; "
                     f"{name!r} lies elsewhere: split first, and move the new class then"
                 )
+    classes = set(names)
     for path in classes_below(names):
-        if path in names:
+        if path in classes:
             raise ConfigError(
                 f"the class {path!r} would have other classes below it; split it instead "
                 f"(split {path!r} into ...), or choose another place"

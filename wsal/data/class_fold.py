@@ -150,7 +150,8 @@ def _record(
     folded: Folded, names: tuple[str, ...], alive: Mapping[str, Meaning], meanings: list[Meaning]
 ) -> None:
     """Add a state: its classes, its parents, and every name that an answer may have in it."""
-    parents = {name: each.classes for name, each in alive.items() if name not in names}
+    classes = set(names)
+    parents = {name: each.classes for name, each in alive.items() if name not in classes}
     names_at = dict(alive)
     sets = {frozenset(classes) for classes in parents.values()}
     for each in meanings:
