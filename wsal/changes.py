@@ -40,6 +40,10 @@ class Batch:
     """Its name in the folder `appended` of the run."""
     digest: str
     """SHA-256 of the copy."""
+    withdraw: bool = False
+    """Whether its records leave the data; otherwise they are added, or change earlier ones."""
+    by: Literal["id", "text"] = "id"
+    """What says that a record is one that the run has."""
 
 
 @dataclass(frozen=True)

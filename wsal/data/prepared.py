@@ -9,6 +9,8 @@ Memory does not grow with the texts: one part of the rows, or one partition, is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,16 +18,19 @@ import numpy as np
 import polars as pl
 
 from wsal.data.base import DataSource, Layout, parts_of
-from wsal.data.decisions import Decisions, decide, require_unique_ids
+from wsal.data.batches import APPENDED, Batches, Periods
+from wsal.data.decisions import Decisions, decide
 from wsal.data.keys import NONE, SPLITS, made_ids
 from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
 from wsal.data.records import label_set
+from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool
-from wsal.errors import DataError
+from wsal.errors import DataError, did_you_mean
 from wsal.labels import LabelSet
 from wsal.progress import bar
 from wsal.text import compose
 
+NO_BATCHES = Batches((), Path(APPENDED))
 EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
 
 
@@ -36,6 +41,7 @@ class Preparation:
     layout: Layout
     labels: LabelSet
     reading: Reading
+    periods: Periods
     decisions: Decisions
 
     @property
@@ -51,38 +57,72 @@ class Preparation:
     @property
     def n_duplicates(self) -> int:
         """Rows whose text another row has."""
-        return self.reading.n_with_text - sum(self.decisions.sizes.values())
+        n_rows = self.reading.n_with_text - self.decisions.n_replaced
+        return n_rows - sum(self.decisions.sizes.values())
 
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
         """The rows that are kept, part by part: for each split a frame.
 
-        Frames have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
+        Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or null) and
+        the keys of each row; see `row_keys`.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
-                yield self._of_part(number, part)
+                yield self._of_part(number)
                 advance(part.n_rows)
 
-    def _of_part(self, number: int, part: Part) -> dict[str, pl.DataFrame]:
+    def first(self, split: str, most: int, about: int) -> Iterator[pl.DataFrame]:
+        """The rows of a split without any batch: all up to `most`; of more about `about`, evenly.
+
+        Frames have the columns `id`, `text` and `fields`.
+        """
+        n_all, n_before = self.decisions.first_sizes[split], 0
+        step = 1 if n_all <= most else -(-n_all // about)
+        for number in range(len(self.reading.parts)):
+            first = self.decisions.first.of_part(number)
+            rows = first["row"][first["split"] == SPLITS.index(split)]
+            chosen = rows[-n_before % step :: step]
+            n_before += len(rows)
+            if len(chosen):
+                yield self._records(number, chosen)
+
+    def _of_part(self, number: int) -> dict[str, pl.DataFrame]:
         kept = self.decisions.kept.of_part(number)
+        here = kept["row"] == kept["source"]
+        records = self._records(number, kept["row"][here])
+        if not here.all():
+            places = pl.Series(kept["row"][~here])
+            moved = self._moved.filter(pl.col("place").is_in(places.implode()))
+            own = records.with_columns(place=pl.Series(kept["row"][here]))
+            records = pl.concat([own, moved]).sort("place").drop("place")
+        label = pl.Series(kept["label"].copy())
+        records = with_keys(records).with_columns(
+            n_copies=pl.Series(kept["n_copies"].copy()), label=label.set(label == NONE, None)
+        )
+        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+
+    def _records(self, number: int, rows: np.ndarray) -> pl.DataFrame:
+        """`id`, `text` and `fields` of these rows of a part."""
+        part = self.reading.parts[number]
         scratch = pl.read_ipc(part.path)
         if self.layout.id:
             ids = scratch["id"]
         else:
             ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
-        rows = kept["row"] - part.first
-        fields = scratch["fields"][rows]
-        label = pl.Series(kept["label"].copy())
-        records = pl.DataFrame(
-            {
-                "id": ids[rows],
-                "text": compose(fields.struct.unnest(), self.layout.text, self.layout.separator),
-                "n_copies": kept["n_copies"].copy(),
-                "fields": fields,
-                "label": label.set(label == NONE, None),
-            }
-        )
-        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+        fields = scratch["fields"][rows - part.first]
+        text = compose(fields.struct.unnest(), self.layout.text, self.layout.separator)
+        return pl.DataFrame({"id": ids[rows - part.first], "text": text, "fields": fields})
+
+    @cached_property
+    def _moved(self) -> pl.DataFrame:
+        """The records whose place is another row, with `place`; these were changed by batches."""
+        frames = []
+        for number in range(len(self.reading.parts)):
+            moved = self.decisions.moved.of_part(number)
+            if len(moved):
+                records = self._records(number, moved["row"])
+                frames.append(records.with_columns(place=pl.Series(moved["place"].copy())))
+        return pl.concat(frames)
 
 
 def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
@@ -93,7 +133,13 @@ def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
     return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
 
 
-def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUAL) -> Preparation:
+def preparation(
+    source: DataSource,
+    seed: int,
+    folder: Path,
+    sizes: Sizes = USUAL,
+    batches: Batches = NO_BATCHES,
+) -> Preparation:
     """Clean the rows, find the classes, split by text, keep each text once.
 
     Args:
@@ -101,22 +147,41 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
         seed: of the splits.
         folder: takes scratch files, which must stay until the rows are taken.
         sizes: how much is held in memory.
+        batches: records that were appended. The classes are those of the rows without them.
 
     Raises:
-        DataError: a column is missing, no row has text, an id occurs twice, or no row is left for
-            the pool.
+        DataError: a column is missing, no row has text, an id occurs twice, a batch has an unknown
+            label, or no row is left for the pool.
     """
     layout = source.layout
     with bar("read the data", None, "rows") as advance:
-        reading = read_rows(parts_of(source), layout, seed, folder, sizes, advance)
-    require_unique_ids(reading, layout)
+        parts = chain(parts_of(source), batches.parts(layout))
+        reading = read_rows(parts, layout, seed, folder, sizes, advance)
+    periods = reading.periods(batches.batches)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples]), layout)
-    decisions = decide(reading, layout, labels, folder)
+    labels = _label_set(reading, layout, periods)
+    decisions = decide(reading, layout, labels, folder, periods)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
-    return Preparation(layout, labels, reading, decisions)
+    return Preparation(layout, labels, reading, periods, decisions)
+
+
+def _label_set(reading: Reading, layout: Layout, periods: Periods) -> LabelSet:
+    """The classes of period 0; batches have no others."""
+    examples = [pl.DataFrame(schema=EXAMPLES)]
+    for part, of_part in zip(reading.parts, reading.examples, strict=True):
+        if part.first < periods.ends[0]:
+            examples.append(of_part)
+    labels = label_set(pl.concat(examples), layout)
+    for part, of_part in zip(reading.parts, reading.examples, strict=True):
+        for name in of_part["label"] if part.first >= periods.ends[0] else ():
+            if name not in labels:
+                raise DataError(
+                    f"{part.file} has the label {name!r}, which is not a class of this run"
+                    f"{did_you_mean(name, labels.names)}"
+                )
+    return labels
 
 
 @dataclass(frozen=True)
