@@ -65,8 +65,7 @@ class Changes:
 
 def note_of(change: ClassEdit | Batch) -> str:
     """A change as the journal notes it: `{"classes": {...}}` or `{"batch": {...}}`."""
-    is_edit = isinstance(change, ClassEdit)
-    node = {"classes": change.as_node()} if is_edit else {"batch": asdict(change)}
+    node = {"batch": asdict(change)} if isinstance(change, Batch) else {"classes": change.as_node()}
     return json.dumps(node, ensure_ascii=False)
 
 

@@ -166,7 +166,11 @@ def require_unique_ids(reading: Reading, layout: Layout, counts: np.ndarray) -> 
     """
     pairs = []  # the first two rows with an id that several rows have
     for ids in reading.ids.partitions() if layout.id else ():
-        same = as_frame(ids).filter(pl.Series(counts[ids["row"]])).filter(pl.col("group").is_duplicated())
+        same = (
+            as_frame(ids)
+            .filter(pl.Series(counts[ids["row"]]))
+            .filter(pl.col("group").is_duplicated())
+        )
         if len(same):
             rows = same.group_by("group", maintain_order=True).agg("row")["row"][0]
             pairs.append((rows[0], rows[1]))

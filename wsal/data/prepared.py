@@ -21,7 +21,7 @@ from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.decisions import Decisions, decide
 from wsal.data.keys import NONE, SPLITS, made_ids
-from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
+from wsal.data.reading import USUAL, Reading, Sizes, read_rows
 from wsal.data.records import label_set
 from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool

@@ -39,7 +39,7 @@ def with_keys(records: pl.DataFrame) -> pl.DataFrame:
     fields = records["fields"].struct.unnest()
     values = [records["id"], *(fields[name].fill_null(MISSING) for name in fields.columns)]
     whole = pl.select(pl.concat_str(values, separator=BETWEEN)).to_series()
-    columns = {}
+    columns: dict[str, pl.Series] = {}
     for names, strings in zip(COLUMNS.values(), (records["text"], whole), strict=True):
         halves = hashes(strings)
         columns |= {name: pl.Series(halves[:, i].copy()) for i, name in enumerate(names)}

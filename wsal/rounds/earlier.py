@@ -1,4 +1,4 @@
-"""What a stage takes over from the artifact it made before: results of rows that it has not to make.
+"""What a stage takes over from the artifact that it made before: the results of known rows.
 
 Rows are recognised by their keys (`row_keys`), wherever they were in the earlier pool.
 """

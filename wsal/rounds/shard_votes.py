@@ -21,8 +21,8 @@ from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.rounds.earlier import Earlier, RowsBefore
 from wsal.rounds.pool_gold import gold_of_shard
 from wsal.rounds.rule_embedding import embed_for_rules
-from wsal.rounds.vote_counts import RARE_TERMS, TERM_COUNTS, VoteCounts
 from wsal.rounds.taken_votes import TakenVotes
+from wsal.rounds.vote_counts import RARE_TERMS, TERM_COUNTS, VoteCounts
 from wsal.rounds.vote_tables import terms_file, terms_table, votes_file
 from wsal.rules.base import Rule, Sample, VotingContext
 from wsal.rules.terms import Terms

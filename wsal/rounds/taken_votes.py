@@ -57,7 +57,8 @@ class TakenVotes:
         votes[:, others] = changed.votes
         terms = [changed.terms.at(others)]
         if new is not None:
-            votes[np.ix_(is_new, kept)] = new.votes
+            for i, cast in zip(kept, new.votes.T, strict=True):
+                votes[is_new, i] = cast
             new_rows, of_new = np.flatnonzero(is_new).astype(np.int32), new.terms.at(kept)
             terms.append(Terms(new_rows[of_new.rows], of_new.rules, of_new.terms))
         if not is_new.all() and self.folder is not None:
@@ -83,9 +84,10 @@ class TakenVotes:
         terms, first = [], 0
         for part in parts_at(before[places], sizes):
             rows = np.asarray(part.rows)
-            if _is_range(rows):
-                part = Part(part.shard, range(int(rows[0]), int(rows[-1]) + 1))
-            of_part = terms_of_rules(folder, self.split, self.kept, self.names, part)
+            read = Part(part.shard, range(int(rows[0]), int(rows[-1]) + 1))
+            of_part = terms_of_rules(
+                folder, self.split, self.kept, self.names, read if _is_range(rows) else part
+            )
             at = places[first : first + len(rows)][of_part.rows]
             terms.append(Terms.of(at, of_part.rules, of_part.terms))
             first += len(rows)
