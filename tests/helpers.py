@@ -132,12 +132,22 @@ def write_shards(frame, path, cuts, rows_of_group=3):
 
 
 def split_table(path, n_rows):
-    """Split the file of a table into shards of `n_rows` rows each."""
+    """Split the file of a table, and the keys of its rows, into shards of `n_rows` rows each."""
+    import numpy as np
     import polars as pl
+
+    from wsal.data.row_keys import COLUMNS, keys_file
+    from wsal.shards import shard_path
 
     frame = pl.read_parquet(path)
     path.unlink()
     write_shards(frame, path, range(n_rows, len(frame), n_rows))
+    for kind in COLUMNS:
+        file = path.with_name(keys_file(kind, path.stem))
+        keys, firsts = np.load(file), range(0, len(frame), n_rows)
+        file.unlink()
+        for number, first in enumerate(firsts):
+            np.save(shard_path(file, number, len(firsts)), keys[first : first + n_rows])
 
 
 def mask(n, rows):

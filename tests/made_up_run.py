@@ -126,8 +126,7 @@ def write_rounds(run_dir, pool, gold, splits, names, inputs, rng):
         )  # fmt: skip
         with create(folder / "query", {}, inputs) as (work, facts):
             tables.write(asked, work / "query.parquet", schemas.QUERY)
-            if number == 1:
-                write_frame(frame, opened, work / "frame.parquet")
+            write_frame(frame, opened, work / "frame.parquet")
             facts |= {"n_asked": len(rows), "n_evaluation": len(measure), "n_left": len(others)}
         named = asked.with_columns(label=pl.Series([names[c] for c in asked["label"]]))
         with create(folder / "annotations", {}, inputs) as (work, facts):

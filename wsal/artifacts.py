@@ -94,16 +94,25 @@ class Previous:
     unchanged: frozenset[str]  # names in the mapping that was edited
 
 
-def unchanged(path: Path, config: Mapping[str, Any], inputs: Inputs, part: str) -> Previous | None:
+def unchanged(
+    path: Path, config: Mapping[str, Any], inputs: Inputs, part: str, bases: Inputs | None = None
+) -> Previous | None:
     """What of the artifact at `path` can be reused, if only entries of `config[part]` have changed.
 
     None if there is no artifact, or if it has other inputs or is from another version of wsal.
+    Without a part, the configuration must be the same. Inputs with the same row-wise work may
+    differ by batches of records: these have the same basis, given in `bases`.
     """
     if not (path / MANIFEST).exists():
         return None
     done = Artifact.open(path)
+    if done.manifest["wsal"] != __version__ or not _same_inputs(done, inputs, bases or {}):
+        return None
+    if not part:
+        same_config = digest_of(done.manifest["config"]) == digest_of(config)
+        return Previous(done, frozenset()) if same_config else None
     then, now = done.manifest["config"].get(part), config[part]
-    if done.manifest["inputs"] != inputs or done.manifest["wsal"] != __version__ or not then:
+    if not then:
         return None
     same = (
         name
@@ -113,14 +122,27 @@ def unchanged(path: Path, config: Mapping[str, Any], inputs: Inputs, part: str) 
     return Previous(done, frozenset(same))
 
 
+def _same_inputs(done: Artifact, inputs: Inputs, bases: Inputs) -> bool:
+    """Whether an artifact has these inputs, or such with the same basis where one is given."""
+    then, bases_then = done.manifest["inputs"], done.manifest.get("bases", {})
+    return then.keys() == inputs.keys() and all(
+        then[noun] == digest or (noun in bases and bases_then.get(noun) == bases[noun])
+        for noun, digest in inputs.items()
+    )
+
+
 @contextmanager
-def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tuple[Path, Facts]]:
+def create(
+    path: Path, config: Mapping[str, Any], inputs: Inputs, more: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Path, Facts]]:
     """Yield a work folder and a dict for the facts; on success, turn the folder into an artifact.
 
     The work folder is `NAME.unfinished`. If it exists already and was begun from the same
     configuration and inputs, its checkpoints are kept. The manifest is written last, `path` is
     replaced only after that, and checkpoints are deleted only after that: a process killed at any
     moment leaves either the checkpoints or the artifact.
+
+    `more` goes into the manifest, but is no part of the digest.
     """
     recover(path)
     work = _unfinished(path)
@@ -147,6 +169,7 @@ def create(path: Path, config: Mapping[str, Any], inputs: Inputs) -> Iterator[tu
         "digest": digest_of([origin, files]),
         "config": config,
         "inputs": inputs,
+        **(more or {}),
         "files": files,
         "facts": facts,
         "seconds": round(time.perf_counter() - start, 3),

@@ -40,6 +40,10 @@ class Batch:
     """Its name in the folder `appended` of the run."""
     digest: str
     """SHA-256 of the copy."""
+    withdraw: bool = False
+    """Whether its records leave the data; otherwise they are added, or change earlier ones."""
+    by: Literal["id", "text"] = "id"
+    """What says that a record is one that the run has."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,8 @@ class Changes:
 
 def note_of(change: ClassEdit | Batch) -> str:
     """A change as the journal notes it: `{"classes": {...}}` or `{"batch": {...}}`."""
-    if isinstance(change, ClassEdit):
-        return json.dumps({"classes": change.as_node()}, ensure_ascii=False)
-    return json.dumps({"batch": asdict(change)}, ensure_ascii=False)
+    node = {"batch": asdict(change)} if isinstance(change, Batch) else {"classes": change.as_node()}
+    return json.dumps(node, ensure_ascii=False)
 
 
 def change_of(note: str) -> ClassEdit | Batch:

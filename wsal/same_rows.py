@@ -1,9 +1,15 @@
-"""Row n of every artifact is row n of the pool; artifacts of another pool are refused."""
+"""Row n of every artifact is row n of the pool; artifacts of another pool are refused.
+
+Only what was trained may be older than records that were appended: it has no row for each text, and
+recognises the texts that measure it by their keys.
+"""
 
 from collections.abc import Iterable
 
 from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
+
+TRAINED = ("pretrained", "retrained", "finetuned", "assessed")
 
 
 def require_rows_of(pool: Artifact, artifacts: Iterable[Artifact]) -> None:
@@ -16,6 +22,7 @@ def require_rows_of(pool: Artifact, artifacts: Iterable[Artifact]) -> None:
         str(artifact.path)
         for artifact in artifacts
         if artifact.manifest["inputs"].get("pool", pool.digest) != pool.digest
+        and not (artifact.path.name in TRAINED and _same_basis(pool, artifact))
     ]
     if stale:
         raise MissingArtifactError(
@@ -23,3 +30,9 @@ def require_rows_of(pool: Artifact, artifacts: Iterable[Artifact]) -> None:
             "would be matched with the wrong texts; run the stages in between first (`wsal run` "
             "runs all of them in order, `wsal status` lists what is stale)"
         )
+
+
+def _same_basis(pool: Artifact, artifact: Artifact) -> bool:
+    """Whether an artifact was made from a pool that differs by batches of records alone."""
+    then, now = artifact.manifest.get("bases", {}).get("pool"), pool.manifest.get("basis")
+    return then is not None and then == now

@@ -1,4 +1,4 @@
-"""The changes of a run as its journal has them: each change, undo, and restored state."""
+"""The changes of a run as its journal has them: each change, undo and return to a former state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -85,13 +85,18 @@ def write_tokens(
 
     A piece takes two bytes if the vocabulary is small enough, else four.
     """
+    parts = (part for texts in chunks for part in _parts(tokenizer, texts, max_length))
+    return write_pieces(tokenizer, parts, path)
+
+
+def write_pieces(tokenizer: Any, parts: Iterable[Sequence[np.ndarray]], path: Path) -> int:  # noqa: ANN401
+    """Write the word pieces of texts, some texts at a time, as `write_tokens` does."""
     kind = "uint16" if len(tokenizer) <= 2**16 else "int32"
     lengths = [np.zeros(1, dtype=np.int64)]
     with path.with_suffix(".tokens").open("wb") as file:
-        for texts in chunks:
-            for part in _parts(tokenizer, texts, max_length):
-                lengths.append(np.array([len(ids) for ids in part], dtype=np.int64))
-                file.write(np.concatenate(part).astype(kind).tobytes())
+        for part in parts:
+            lengths.append(np.array([len(ids) for ids in part], dtype=np.int64))
+            file.write(np.concatenate(part).astype(kind).tobytes())
     bounds = np.cumsum(np.concatenate(lengths))
     np.save(path.with_suffix(".bounds.npy"), bounds, allow_pickle=False)
     path.with_suffix(".kind.json").write_text(json.dumps(kind) + "\n")

@@ -1,34 +1,36 @@
 """What follows the classes when they are edited: gold labels, descriptions, facts of the pool."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from wsal.changes import Changes
+from wsal.changes import ClassEdit
 from wsal.data.base import Layout
 from wsal.data.class_history import ClassHistory, introduced
 from wsal.data.keys import NONE
 from wsal.data.records import label_set, present_names
+from wsal.errors import DataError, did_you_mean
 from wsal.labels import LabelSet
 
 
-def history_of(examples: pl.DataFrame, layout: Layout, changes: Changes | None) -> ClassHistory:
+def history_of(
+    examples: pl.DataFrame, layout: Layout, edits: Sequence[ClassEdit] = ()
+) -> ClassHistory:
     """The classes that are configured, or those of the gold labels, and their edits.
 
     Args:
         examples: records with gold labels, columns `id`, `text`, `label`.
         layout: of the source.
-        changes: of the run.
+        edits: of the classes.
 
     Raises:
         DataError: the configured classes cannot be used; see `label_set`.
     """
-    edits = changes.classes if changes else ()
     # A source may have gold labels of classes that edits made: these are no classes of its own.
     own = examples.filter(~pl.col("label").is_in(list(introduced(edits))))
     labels = label_set(own if edits else examples, layout)
-    return ClassHistory(labels.names, edits, layout.tree is not None, present_names(layout))
+    return ClassHistory(labels.names, tuple(edits), layout.tree is not None, present_names(layout))
 
 
 def label_set_of(history: ClassHistory) -> LabelSet:
@@ -40,6 +42,21 @@ def gold_classes(history: ClassHistory, names: Iterable[str]) -> list[int]:
     """The class of each gold label of the source; `NONE` if its class was split or removed."""
     numbers = {name: number for number, name in enumerate(history.names)}
     return [numbers.get(history.present(name), NONE) for name in names]
+
+
+def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -> None:
+    """Check that each label in a batch is the name of a present or a former class.
+
+    Raises:
+        DataError: one is not.
+    """
+    for name in names:
+        present = history.present(name)
+        if present not in (*history.names, *history.parents) and not history.is_former(present):
+            raise DataError(
+                f"{file} has the label {name!r}, which is not a class of this run"
+                f"{did_you_mean(name, history.names)}; to add it: wsal classes add RUN"
+            )
 
 
 def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:

@@ -42,14 +42,14 @@ def keys_of(records: pl.DataFrame, layout: Layout, seed: int, first: int) -> Par
     ids = np.zeros(len(records), ID_KEYS)
     ids["row"] = rows
     if layout.id:
-        ids["high"], ids["low"] = _hashes(records["id"]).T
+        ids["high"], ids["low"] = hashes(records["id"]).T
     else:
         ids["low"] = text_digests(records["text"])
     has_text = records["text"].is_not_null()
     kept = records.filter(has_text)
     groups = same_text(kept["text"])
     keys = np.zeros(len(kept), KEYS)
-    keys["high"], keys["low"] = _hashes(groups).T
+    keys["high"], keys["low"] = hashes(groups).T
     keys["row"] = rows[has_text.to_numpy()]
     labelled = kept["label"].is_not_null()
     if layout.split:  # nothing can be measured without gold, so people may label these rows
@@ -101,8 +101,8 @@ def made_ids(digests: np.ndarray) -> pl.Series:
     return pl.Series(pa.StringArray.from_buffers(len(digests), *buffers), dtype=pl.String)
 
 
-def _hashes(texts: pl.Series) -> np.ndarray:
-    """`(texts, 2)`: 128 bits of each text."""
+def hashes(texts: pl.Series) -> np.ndarray:
+    """`(texts, 2)`: 128 bits of each text, as two numbers; null counts as an empty text."""
     return np.frombuffer(_digests(texts, 16), "<u8").reshape(-1, 2)
 
 

@@ -7,27 +7,32 @@
 Memory does not grow with the texts: one part of the rows, or one partition, is held at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
-from wsal.changes import Changes
+from wsal.changes import ClassEdit
 from wsal.data.base import DataSource, Layout, parts_of
+from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.class_history import ClassHistory
-from wsal.data.decisions import Decisions, decide, require_unique_ids
-from wsal.data.edited_classes import gold_classes, history_of, label_set_of
+from wsal.data.decisions import Decisions, decide
+from wsal.data.edited_classes import check_batch_labels, gold_classes, history_of, label_set_of
 from wsal.data.keys import NONE, SPLITS, made_ids
-from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
+from wsal.data.reading import USUAL, Reading, Sizes, read_rows
+from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool
 from wsal.errors import DataError
 from wsal.labels import LabelSet
 from wsal.progress import bar
 from wsal.text import compose
 
+NO_BATCHES = Batches((), Path(APPENDED))
 EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
 
 
@@ -38,6 +43,7 @@ class Preparation:
     layout: Layout
     classes: ClassHistory
     reading: Reading
+    periods: Periods
     decisions: Decisions
 
     @property
@@ -59,38 +65,71 @@ class Preparation:
     def n_duplicates(self) -> int:
         """Rows whose text another row has."""
         n_kept = sum(self.decisions.sizes.values()) + self.decisions.n_left_out
-        return self.reading.n_with_text - n_kept
+        return self.reading.n_with_text - self.decisions.n_replaced - n_kept
 
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
         """The rows that are kept, part by part: for each split a frame.
 
-        Frames have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
+        Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or null) and
+        the keys of each row; see `row_keys`.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
-                yield self._of_part(number, part)
+                yield self._of_part(number)
                 advance(part.n_rows)
 
-    def _of_part(self, number: int, part: Part) -> dict[str, pl.DataFrame]:
+    def first(self, split: str, most: int, about: int) -> Iterator[pl.DataFrame]:
+        """The rows of a split without any batch: all up to `most`; of more about `about`, evenly.
+
+        Frames have the columns `id`, `text` and `fields`.
+        """
+        n_all, n_before = self.decisions.first_sizes[split], 0
+        step = 1 if n_all <= most else -(-n_all // about)
+        for number in range(len(self.reading.parts)):
+            first = self.decisions.first.of_part(number)
+            rows = first["row"][first["split"] == SPLITS.index(split)]
+            chosen = rows[-n_before % step :: step]
+            n_before += len(rows)
+            if len(chosen):
+                yield self._records(number, chosen)
+
+    def _of_part(self, number: int) -> dict[str, pl.DataFrame]:
         kept = self.decisions.kept.of_part(number)
+        here = kept["row"] == kept["source"]
+        records = self._records(number, kept["row"][here])
+        if not here.all():
+            places = pl.Series(kept["row"][~here])
+            moved = self._moved.filter(pl.col("place").is_in(places.implode()))
+            own = records.with_columns(place=pl.Series(kept["row"][here]))
+            records = pl.concat([own, moved]).sort("place").drop("place")
+        label = pl.Series(kept["label"].copy())
+        records = with_keys(records).with_columns(
+            n_copies=pl.Series(kept["n_copies"].copy()), label=label.set(label == NONE, None)
+        )
+        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+
+    def _records(self, number: int, rows: np.ndarray) -> pl.DataFrame:
+        """`id`, `text` and `fields` of these rows of a part."""
+        part = self.reading.parts[number]
         scratch = pl.read_ipc(part.path)
         if self.layout.id:
             ids = scratch["id"]
         else:
             ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
-        rows = kept["row"] - part.first
-        fields = scratch["fields"][rows]
-        label = pl.Series(kept["label"].copy())
-        records = pl.DataFrame(
-            {
-                "id": ids[rows],
-                "text": compose(fields.struct.unnest(), self.layout.text, self.layout.separator),
-                "n_copies": kept["n_copies"].copy(),
-                "fields": fields,
-                "label": label.set(label == NONE, None),
-            }
-        )
-        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+        fields = scratch["fields"][rows - part.first]
+        text = compose(fields.struct.unnest(), self.layout.text, self.layout.separator)
+        return pl.DataFrame({"id": ids[rows - part.first], "text": text, "fields": fields})
+
+    @cached_property
+    def _moved(self) -> pl.DataFrame:
+        """The records whose place is another row, with `place`; these were changed by batches."""
+        frames = []
+        for number in range(len(self.reading.parts)):
+            moved = self.decisions.moved.of_part(number)
+            if len(moved):
+                records = self._records(number, moved["row"])
+                frames.append(records.with_columns(place=pl.Series(moved["place"].copy())))
+        return pl.concat(frames)
 
 
 def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
@@ -106,7 +145,8 @@ def preparation(
     seed: int,
     folder: Path,
     sizes: Sizes = USUAL,
-    changes: Changes | None = None,
+    batches: Batches = NO_BATCHES,
+    edits: Sequence[ClassEdit] = (),
 ) -> Preparation:
     """Clean the rows, find the classes, split by text, keep each text once.
 
@@ -115,24 +155,41 @@ def preparation(
         seed: of the splits.
         folder: takes scratch files, which must stay until the rows are taken.
         sizes: how much is held in memory.
-        changes: of the run; edits of classes are carried out.
+        batches: records that were appended. They may have the labels of present and former classes.
+        edits: of the classes, which are carried out.
 
     Raises:
-        DataError: a column is missing, no row has text, an id occurs twice, or no row is left for
-            the pool.
+        DataError: a column is missing, no row has text, an id occurs twice, a batch has an unknown
+            label, or no row is left for the pool.
     """
     layout = source.layout
     with bar("read the data", None, "rows") as advance:
-        reading = read_rows(parts_of(source), layout, seed, folder, sizes, advance)
-    require_unique_ids(reading, layout)
+        parts = chain(parts_of(source), batches.parts(layout))
+        reading = read_rows(parts, layout, seed, folder, sizes, advance)
+    periods = reading.periods(batches.batches)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    examples = pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples])
-    classes = history_of(examples, layout, changes)
-    decisions = decide(reading, layout, gold_classes(classes, reading.labels), folder)
+    classes = _classes(reading, layout, periods, edits)
+    gold = gold_classes(classes, reading.labels)
+    decisions = decide(reading, layout, gold, folder, periods)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
-    return Preparation(layout, classes, reading, decisions)
+    return Preparation(layout, classes, reading, periods, decisions)
+
+
+def _classes(
+    reading: Reading, layout: Layout, periods: Periods, edits: Sequence[ClassEdit]
+) -> ClassHistory:
+    """The classes of period 0, edited; batches bring no others."""
+    examples = [pl.DataFrame(schema=EXAMPLES)]
+    in_first = [part.first < periods.ends[0] for part in reading.parts]
+    pairs = list(zip(reading.parts, reading.examples, in_first, strict=True))
+    examples += [of_part for _, of_part, is_first in pairs if is_first]
+    classes = history_of(pl.concat(examples), layout, edits)
+    for part, of_part, is_first in pairs:
+        if not is_first:
+            check_batch_labels(classes, of_part["label"], part.file)
+    return classes
 
 
 @dataclass(frozen=True)

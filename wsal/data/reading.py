@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from wsal.changes import Batch
 from wsal.data.base import ROW, Layout, SourcePart
+from wsal.data.batches import APPENDED, Periods
 from wsal.data.keys import ID_KEYS, KEYS, NONE, PartKeys, keys_of
 from wsal.data.records import as_texts, to_records
 from wsal.data.runs import Runs
@@ -75,6 +77,14 @@ class Reading:
         self.ids.add(made.ids)
         self.parts.append(part)
         self.n_with_text += len(made.keys)
+
+    def periods(self, batches: tuple[Batch, ...]) -> Periods:
+        """Which rows are from which batch."""
+        files = ("", *(f"{APPENDED}/{batch.file}" for batch in batches))
+        sizes = dict.fromkeys(files, 0)
+        for part in self.parts:
+            sizes[part.file if part.file in sizes else ""] += part.n_rows
+        return Periods(batches, tuple(np.cumsum(list(sizes.values())).tolist()))
 
     def place_of(self, row: int) -> tuple[str, int, str]:
         """The id of a row, its position in its file, and the file if there are several."""

@@ -1,14 +1,16 @@
 """Group equal texts, put each group into one split, and keep each text once."""
 
+import numpy as np
 import polars as pl
 
 from wsal.data.base import Layout
+from wsal.data.batches import Periods
 from wsal.data.keys import SPLITS
 from wsal.errors import DataError
 
 
 def assign_splits(keys: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """The keys with `split` and `moved`; all rows of a group are in one split.
+    """The keys with `split`, `moved` and `place`; all rows of a group are in one split.
 
     With a split column, a group with rows in several splits goes to the most protected of them:
     test, then dev, then pool; the others are `moved`. Without one, the draw of the group decides;
@@ -21,7 +23,7 @@ def assign_splits(keys: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """
     if layout.split:
         most = pl.col("split").max().over("group")
-        return keys.with_columns(split=most, moved=pl.col("split") < most)
+        return keys.with_columns(split=most, moved=pl.col("split") < most, place="row")
     # only rows with gold have a draw
     drawn = keys.drop_nulls("label").unique("group").select("group", "draw")
     split = (
@@ -33,7 +35,39 @@ def assign_splits(keys: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         .cast(pl.Int8)
     )
     joined = keys.drop("draw", "split").join(drawn, on="group", how="left", maintain_order="left")
-    return joined.with_columns(split=split, moved=pl.lit(value=False))
+    return joined.with_columns(split=split, moved=pl.lit(value=False), place="row")
+
+
+def assign_in_periods(
+    keys: pl.DataFrame, layout: Layout, periods: Periods, counts: np.ndarray
+) -> pl.DataFrame:
+    """The keys that count with `split`, `moved` and `place`; no batch moves a text.
+
+    The rows of the period in which a text came first decide its split, also when they were changed
+    or withdrawn since, and the first of them is its place. Only a text of dev or test that has
+    lost its gold goes to the pool.
+
+    Args:
+        keys: of whole groups.
+        layout: what the columns mean.
+        periods: which rows are from which batch.
+        counts: whether each row counts, `(all rows,)`.
+    """
+    rows = keys["row"].to_numpy()
+    keys = keys.with_columns(
+        own=pl.col("split"), period=periods.of(rows), counts=pl.Series(counts[rows])
+    ).filter(~periods.withdraws[periods.of(rows)])
+    keys = keys.with_columns(place=pl.col("row").min().over("group"))
+    in_first = keys.filter(pl.col("period") == pl.col("period").min().over("group"))
+    splits = assign_splits(in_first.select("group", "row", "label", "split", "draw"), layout)
+    of_group = splits.unique("group").select("group", "split")
+    joined = keys.drop("split").join(of_group, on="group", how="left", maintain_order="left")
+    joined = joined.filter("counts")
+    has_gold = pl.col("label").is_not_null().any().over("group")
+    return joined.with_columns(
+        split=pl.when(has_gold).then("split").otherwise(SPLITS.index("pool")).cast(pl.Int8),
+        moved=has_gold & (pl.col("own") < pl.col("split")) if layout.split else False,
+    )
 
 
 def keep_once(keys: pl.DataFrame, split: str) -> pl.DataFrame:
@@ -42,6 +76,7 @@ def keep_once(keys: pl.DataFrame, split: str) -> pl.DataFrame:
     In the pool, a group becomes one text with its most common gold label (the first, if several
     are). In dev and test, it becomes one text for each gold label it has, so that metrics weighted
     by `n_copies` are those of the rows. Rows moved here from a less protected split are left out.
+    `place` is the place of the text among all rows.
     """
     rows = keys.filter((pl.col("split") == SPLITS.index(split)) & ~pl.col("moved"))
     if split == "pool":
@@ -58,7 +93,7 @@ def keep_once(keys: pl.DataFrame, split: str) -> pl.DataFrame:
     once = rows.with_columns(n_copies=copies).unique(
         ["group", "label"], keep="first", maintain_order=True
     )
-    return once.select("row", "split", "label", "n_copies")
+    return once.select("row", "place", "split", "label", "n_copies")
 
 
 def empty_pool(layout: Layout) -> DataError:

@@ -111,7 +111,7 @@ def by_class(name: str, classes: Classes, labels: LabelSet) -> Grouping:
 
 def votes_on(view: RunView, judged: Judged) -> np.ndarray | None:
     """How many rules voted on each judged text, `(texts,)`; None without votes."""
-    votes, frame = view.artifact("vote"), view.frame
+    votes, frame = view.artifact("vote"), view.measured
     if votes is None:
         return None
     split, rows = judged.reference.place, judged.reference.sample.rows

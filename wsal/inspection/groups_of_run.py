@@ -97,8 +97,8 @@ class Inspected:
         if judged is None:
             return None
         rows = None
-        if judged.reference.place == "frame" and self.view.frame:
-            rows = self.view.frame.rows[judged.reference.sample.rows]
+        if judged.reference.place == "frame" and self.view.measured:
+            rows = self.view.measured.rows[judged.reference.sample.rows]
         votes, rules = self._votes(judged.records, rows)
         return Population(
             judged.records, self.view.labels, judged.gold, judged.predicted,

@@ -48,13 +48,15 @@ def judged_texts(view: RunView) -> Judged | None:
     embeddings, classifiers = view.artifact("embed"), view.classifiers
     if embeddings is None or not classifiers:
         return None
-    frame = view.frame or Frame(NO_ROWS, NO_ROWS)
+    frame = view.measured or Frame(NO_ROWS, NO_ROWS)
     auxiliary = frame_answers(view.pool, view.artifact("ask"), frame)
-    reference = choose_reference(view.pool, frame, view.of_rounds("annotate"), auxiliary)
+    reference = choose_reference(
+        view.pool, frame, view.of_rounds("annotate"), auxiliary, classifiers[-1]
+    )
     if reference is None:
         return None
     sample = reference.sample
-    frame_probs = reference.probs(embeddings, classifiers[-1], frame)
+    frame_probs = reference.probs(embeddings, classifiers[-1], frame, view.pool)
     probs = frame_probs[sample.rows]
     rows = frame.rows[sample.rows] if reference.place == "frame" else sample.rows
     split = "pool" if reference.place == "frame" else reference.place

@@ -69,7 +69,7 @@ def measured(view: RunView) -> Measured | None:
     judged = judged_texts(view)
     if judged is None:
         return None
-    reference, frame = judged.reference, view.frame or Frame(NO_ROWS, NO_ROWS)
+    reference, frame = judged.reference, view.measured or Frame(NO_ROWS, NO_ROWS)
     if reference.place == "frame":
         table = tables.take(view.pool.path / "pool.parquet", frame.rows, ["text"])
         texts = table["text"]

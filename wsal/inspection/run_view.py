@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, read_frame
+from wsal.rounds.frame_periods import measured_part
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import CONFIG, ROUND_STAGES, STAGES
 from wsal.same_rows import require_rows_of
@@ -95,15 +96,22 @@ class RunView:
 
     @property
     def weak_labels(self) -> Artifact | None:
-        """The newest weak labels: those of the last round, else of `aggregate`."""
+        """The newest weak labels of the pool: those of the last round, else of `aggregate`."""
         reweighed = self.of_rounds("reweigh")
-        return reweighed[-1] if reweighed else self.artifact("aggregate")
+        if reweighed and reweighed[-1].manifest["inputs"].get("pool") == self.pool.digest:
+            return reweighed[-1]
+        return self.artifact("aggregate")
 
     @cached_property
     def frame(self) -> Frame | None:
         """The texts that gold labels never train on; None before the first query."""
         queries = self.of_rounds("select")
-        return read_frame(self.pool, queries[0]) if queries else None
+        return read_frame(self.pool, queries[-1]) if queries else None
+
+    @cached_property
+    def measured(self) -> Frame | None:
+        """The part of the frame that measures: see `measured_part`."""
+        return self.frame and measured_part(self.pool, self.frame, self.of_rounds("annotate"))
 
     def _artifacts_of(self, number: int) -> dict[str, Artifact]:
         names = {

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.report.next_steps import next_steps
@@ -13,6 +11,7 @@ from wsal.report.section import Section
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
 from wsal.rounds.evaluation_frame import gold_of, whole_sample
+from wsal.rounds.known_probs import split_probs
 from wsal.run.bill import bill_of_run
 from wsal.seeding import rng
 
@@ -58,9 +57,10 @@ def test_quality(view: RunView) -> dict[str, Any] | None:
     """Both metrics of the newest classifier on the test split; None if there is no such split."""
     if not view.pool.facts["n_test"] or not view.classifiers:
         return None
-    probs = np.load(view.classifiers[-1].path / "test_probs.npy", allow_pickle=False)
-    sample = whole_sample(*gold_of(view.pool, "test"))
-    return {"n": view.pool.facts["n_test"]} | _estimates(view, sample, probs)
+    probs = split_probs(view.pool, view.classifiers[-1], "test")
+    gold, weights = gold_of(view.pool, "test")
+    sample = whole_sample(gold[: len(probs)], weights[: len(probs)])
+    return {"n": len(probs)} | _estimates(view, sample, probs)
 
 
 def _estimates(view: RunView, sample: Any, probs: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -69,7 +69,7 @@ def _rules_alone(view: RunView, reference: Reference) -> dict[str, Any] | None:
         accuracy = wilson(np.array([weak.facts["dev"]["accuracy"]]), n).plain(0)
         macro_f1 = {"value": weak.facts["dev"]["macro_f1"], "low": None, "high": None}
         return {"accuracy": accuracy, "macro_f1": macro_f1}
-    frame = view.frame
+    frame = view.measured
     if frame is None:
         return None
     table = tables.take(weak.path / "weak_labels.parquet", frame.rows, ["probs"])

@@ -109,9 +109,9 @@ def _judgements(view: RunView, rows: np.ndarray) -> np.ndarray:
     Texts of the dev split are not in the pool.
     """
     state, judged = np.zeros(len(rows), np.int64), view.once(judged_texts)
-    if judged is None or judged.reference.place != "frame" or view.frame is None:
+    if judged is None or judged.reference.place != "frame" or view.measured is None:
         return state
-    judged_rows = view.frame.rows[judged.reference.sample.rows]
+    judged_rows = view.measured.rows[judged.reference.sample.rows]
     is_shown = np.isin(judged_rows, rows)
     state[np.searchsorted(rows, judged_rows[is_shown])] = 1 + judged.wrong[is_shown]
     return state

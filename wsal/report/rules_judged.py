@@ -28,9 +28,9 @@ def judged_precision(
         return None, LEVEL, {}
     sample, rows, split = judged.reference.sample, judged.reference.sample.rows, "dev"
     if judged.reference.place == "frame":
-        if view.frame is None:
+        if view.measured is None:
             return None, LEVEL, {}
-        rows, split = view.frame.rows[sample.rows], "pool"
+        rows, split = view.measured.rows[sample.rows], "pool"
     path = votes.path / votes_file(split)
     table = tables.take(path, rows, tables.rule_names(path))
     measured: dict[str, Measured] = {}

@@ -75,7 +75,7 @@ def early_kept(run_dir: Path, last: int) -> str:
     queries, annotations = (_finished(run_dir, n, number) for n in ("query", "annotations"))
     if not queries:
         return ""
-    frame = read_frame(pool, queries[0])
+    frame = read_frame(pool, queries[-1])
     n = len(early_rows(run_dir, number, pool, frame, queries, annotations))
     if not n:
         return ""
@@ -100,7 +100,7 @@ def write_early(run_dir: Path, number: int) -> None:
         _finished(run_dir, noun, number) for noun in ("query", "annotations", "finetuned")
     )
     require_rows_of(pool, [embeddings, *classifiers])
-    frame = read_frame(pool, queries[0])
+    frame = read_frame(pool, queries[-1])
     early = early_rows(run_dir, number, pool, frame, queries, annotations)
     groups = about_groups(read_questions(pool, queries[-1]))["examples"].explode().drop_nulls()
     last = tables.read(queries[-1].path / "query.parquet")["text"]

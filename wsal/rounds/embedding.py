@@ -15,7 +15,9 @@ from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_shard
 from wsal.json_files import fsync
 from wsal.launch.sealing import Facts, Shard, WorkOnShard
+from wsal.rounds.earlier import Earlier
 from wsal.settings import EncoderSettings, HardwareSettings
+from wsal.shards import read_array
 
 AT_ONCE = 10_000  # texts in a part: what a kill can lose
 NAMES = ("embeddings", "probs")
@@ -47,29 +49,44 @@ class EmbedWork:
     classifier: Path
     encoder: EncoderSettings
     hardware: HardwareSettings
+    pool: Path
+    previous: Path | None = None
+    """The folder of an earlier artifact that the same classifier made."""
 
     def start(self) -> WorkOnShard:
         """Load the classifier."""
-        return partial(self._embed, load_classifier(self.classifier, self.encoder, self.hardware))
+        classifier = load_classifier(self.classifier, self.encoder, self.hardware)
+        earlier = Earlier(self.previous, self.pool, "text_keys")
+        return partial(self._embed, classifier, earlier)
 
-    def _embed(self, classifier: Classifier, shard: Shard) -> Facts:
+    def _embed(self, classifier: Classifier, earlier: Earlier, shard: Shard) -> Facts:
+        """Embed the texts that are new, in parts of their own, and take over the others."""
         texts, config = read_shard(self.tokens, shard.number), classifier.model.config
+        before = earlier.rows(shard.number, len(texts))
+        new = np.flatnonzero(before.is_new)
+        shard.advance(len(texts) - len(new))
         shard.parts.mkdir(exist_ok=True)
-        for number, rows in enumerate(parts_of(len(texts))):
+        for number, places in enumerate(parts_of(len(new))):
             files = [shard.parts / f"{name}-{number:05}.npy" for name in NAMES]
             if all(file.exists() for file in files):
-                shard.advance(len(rows))
+                shard.advance(len(places))
                 continue
-            probs, embeddings = predict(classifier, texts.take(rows), "embed", shard.advance)
+            taken = texts.take(new[places])
+            probs, embeddings = predict(classifier, taken, "embed", shard.advance)
             for file, array in zip(files, (embeddings, probs), strict=True):
                 _save(file, array.astype(np.float16))
         for name, width in zip(NAMES, (config.hidden_size, config.num_labels), strict=True):
             file = shard.folder / f"{name}.npy"
             shape = (len(texts), width)
             whole = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
-            for number, rows in enumerate(parts_of(len(texts))):
+            if self.previous and len(new) < len(texts):
+                taken = read_array(self.previous / f"{name}.npy")
+                for rows in parts_of(len(texts)):
+                    old = rows[~before.is_new[rows]]
+                    whole[old] = taken[before.rows[old]]
+            for number, places in enumerate(parts_of(len(new))):
                 part = shard.parts / f"{name}-{number:05}.npy"
-                whole[rows[0] : rows[-1] + 1] = np.load(part, allow_pickle=False)
+                whole[new[places]] = np.load(part, allow_pickle=False)
             whole.flush()
         return {"n_dims": config.hidden_size}
 

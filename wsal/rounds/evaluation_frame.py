@@ -1,11 +1,12 @@
 """The frame: texts never trained on with a gold label, and what measures quality on them.
 
 It is laid down with the first query and stays: answers of people outlive changed rules, and their
-weights belong to the strata they were drawn from.
+weights belong to the strata they were drawn from. Records that are appended get strata of their
+own; see `frame_periods`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,24 +17,17 @@ from wsal import schemas, tables
 from wsal.annotation.answers import gold_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
+from wsal.data.row_keys import keys_of_texts
 from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
-from wsal.seeding import random_rows, rng
+from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
+from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
+from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
 
-MOST_OF_POOL = 5  # the frame is at most one in so many texts
-MOST_STRATA = 25  # a quarter of the labels
 FIRST, WORTHWHILE = 100, 2_000
 """Texts asked for evaluation at first where there is no gold split, in pools of so many texts."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Rows of the pool, ascending, and the stratum of each."""
-
-    rows: Rows
-    stratum: Classes
 
 
 def new_frame(probs: Probs, size: int, seed: int, trained_on: Rows = NO_ROWS) -> Frame:
@@ -52,23 +46,27 @@ def new_frame(probs: Probs, size: int, seed: int, trained_on: Rows = NO_ROWS) ->
     return Frame(rows, strata(probs[rows].astype(np.float32), MOST_STRATA))
 
 
-def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
-    """The rows of a new frame, ascending."""
-    return np.sort(random_rows(n_texts, min(size, n_texts // MOST_OF_POOL), rng(seed, "frame")))
+def write_frame(frame: Frame, pool: Artifact, path: Path, earlier: Artifact | None = None) -> Frame:
+    """Lay the frame down, by its texts; returns it with the keys of these.
 
-
-def write_frame(frame: Frame, pool: Artifact, path: Path) -> None:
-    """Lay the frame down, by its texts."""
+    Texts of the `earlier` query's frame that have left the pool stay in it: some come back.
+    """
     texts = tables.take(pool.path / "pool.parquet", frame.rows, ["id", "text"])
-    tables.write(texts.with_columns(stratum=frame.stratum), path, schemas.FRAME)
+    laid = [texts.with_columns(stratum=frame.stratum)]
+    if earlier:
+        before = tables.read(earlier.path / "frame.parquet", schemas.FRAME)
+        laid.append(before.filter(rows_of(pool, before["text"]).is_null()))
+    tables.write(pl.concat(laid), path, schemas.FRAME)
+    return replace(frame, keys=keys_of_texts(texts["text"]))
 
 
-def read_frame(pool: Artifact, first_query: Artifact) -> Frame:
-    """The frame of the first query; texts that left the pool since, or changed, are left out."""
-    laid = tables.read(first_query.path / "frame.parquet", schemas.FRAME)
+def read_frame(pool: Artifact, query: Artifact) -> Frame:
+    """The frame as a query laid it down; texts that left the pool since are left out."""
+    laid = tables.read(query.path / "frame.parquet", schemas.FRAME)
     here = laid.with_columns(row=rows_of(pool, laid["text"])).drop_nulls("row")
     here = here.unique("row", keep="first").sort("row")
-    return Frame(here["row"].to_numpy().astype(np.int64), here["stratum"].to_numpy())
+    rows, periods = here["row"].to_numpy().astype(np.int64), query.facts.get("periods", [""])
+    return Frame(rows, here["stratum"].to_numpy(), tuple(periods), keys_of_texts(here["text"]))
 
 
 def pool_probs(embeddings: Artifact) -> Probs:
@@ -77,12 +75,21 @@ def pool_probs(embeddings: Artifact) -> Probs:
     return probs
 
 
-def frame_probs(embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
-    """A classifier's predictions for the frame, `(frame, classes)`."""
-    fine_tuned = classifier.path / "frame_probs.npy"
-    if not fine_tuned.exists():
+def frame_probs(
+    embeddings: Artifact, classifier: Artifact, frame: Frame, look: Look | None = None
+) -> Probs:
+    """A classifier's predictions for the frame, `(frame, classes)`.
+
+    It may not have seen texts that were appended after its training. For these, `look` predicts; or
+    else, the weak-pretrained classifier's predictions stand in.
+    """
+    probs, missing = known_probs(classifier, "frame", frame.keys)
+    if probs is None:
         return pool_probs(embeddings)[frame.rows].astype(np.float32)
-    probs: Probs = np.load(fine_tuned, allow_pickle=False)
+    if len(missing):
+        rows = frame.rows[missing]
+        weak = pool_probs(embeddings)[rows].astype(np.float32)
+        probs[missing] = look(classifier, "pool", rows) if look else weak
     return probs
 
 
@@ -129,21 +136,33 @@ class Reference:
 
     place: Literal["frame", "dev"]  # where its texts come from
     sample: Sample
+    covers: str = ""
+    """Which part of these texts it covers, in words; empty: all of them."""
 
     @property
     def name(self) -> str:
         """What messages call it."""
         if self.place == "dev":
-            return "the dev split"
-        return f"an evaluation sample of {len(self.sample.rows)}"
+            return f"the dev split{self.covers}"
+        return f"an evaluation sample of {len(self.sample.rows)}{self.covers}"
 
-    def probs(self, embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
+    def probs(
+        self,
+        embeddings: Artifact,
+        classifier: Artifact,
+        frame: Frame,
+        pool: Artifact | None = None,
+        look: Look | None = None,
+    ) -> Probs:
         """A classifier's predictions for the texts that the sample is drawn from."""
         if self.place == "frame":
-            return frame_probs(embeddings, classifier, frame)
-        path = classifier.path / f"{self.place}_probs.npy"
-        probs: Probs = np.load(path, allow_pickle=False)
-        return probs
+            return frame_probs(embeddings, classifier, frame, look)
+        keys = split_keys(pool, self.place) if pool else None
+        probs, missing = known_probs(classifier, self.place, keys)
+        assert probs is not None  # noqa: S101  a classifier has those of all splits
+        if look and len(missing):
+            probs[missing] = look(classifier, self.place, missing)
+        return probs[: len(self.sample.stratum)]
 
 
 def choose_reference(
@@ -151,19 +170,27 @@ def choose_reference(
     frame: Frame,
     annotations: Sequence[Artifact],
     auxiliary: Auxiliary | None = None,
+    classifier: Artifact | None = None,
 ) -> Reference | None:
     """The evaluation sample, if people answered one; else the dev split; else None.
 
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
-    `auxiliary` is what a language model answered on the frame.
+    `auxiliary` is what a language model answered on the frame. If a `classifier` is named, texts of
+    dev that were appended after its training are left out.
     """
     rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
     if np.isin(rows, frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
-        if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
-            return Reference("frame", sample)
+        weights = copies.to_numpy() * period_weights(pool.facts, frame)
+        if sample := frame_sample(frame, rows, gold, weights, auxiliary):
+            return Reference("frame", sample, frame.covers)
     if (pool.path / "dev.parquet").exists():
-        return Reference("dev", whole_sample(*gold_of(pool, "dev")))
+        classes, weights = gold_of(pool, "dev")
+        n = len(classes) if classifier is None else len(split_probs(pool, classifier, "dev"))
+        covers = (
+            f" without the {len(classes) - n:,} texts appended since" if n < len(classes) else ""
+        )
+        return Reference("dev", whole_sample(classes[:n], weights[:n]), covers)
     return None
 
 
@@ -181,7 +208,8 @@ def frame_sample(
 ) -> Sample | None:
     """The evaluation sample: answered rows of the pool that the frame has; None if it has none.
 
-    `n_copies` `(frame,)` says how many rows of the source each text of the frame stands for.
+    `n_copies` `(frame,)` says how many rows of the source each text of the frame stands for, and
+    how many texts of the pool if that differs; see `period_weights`.
     """
     inside = np.isin(rows, frame.rows)
     if not inside.any():

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from wsal.evaluation.trust import reliability, risk_coverage
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame, whole_sample
+from wsal.rounds.frame_periods import measured_part
+from wsal.rounds.known_probs import known_probs, split_probs
 from wsal.seeding import rng
 
 LEVEL, FOLDS = 0.9, 5
@@ -56,11 +57,14 @@ def for_calibration(
 ) -> LabelledSample | None:
     """The evaluation sample, else the dev split, else nothing: never the test split."""
     nothing = Frame(np.empty(0, np.int64), np.empty(0, np.int64))
-    frame = read_frame(pool, queries[0]) if queries else nothing
-    reference = choose_reference(pool, frame, annotations)
+    frame = read_frame(pool, queries[-1]) if queries else nothing
+    frame = measured_part(pool, frame, annotations)
+    reference = choose_reference(pool, frame, annotations, classifier=classifier)
     if reference is None:
         return None
-    probs = _probs_of(classifier, reference.place)
+    probs = known_probs(classifier, "frame", frame.keys)[0] if reference.place == "frame" else None
+    if probs is None:
+        probs = split_probs(pool, classifier, "dev")
     return LabelledSample(reference.name, probs, reference.sample)
 
 
@@ -70,8 +74,10 @@ def for_measuring(
     """The test split; without one, the sample that calibrates."""
     if not (pool.path / "test.parquet").exists():
         return calibration
-    sample = whole_sample(*gold_of(pool, "test"))
-    return LabelledSample("the test split", _probs_of(classifier, "test"), sample)
+    probs = split_probs(pool, classifier, "test")
+    gold, weights = gold_of(pool, "test")
+    sample = whole_sample(gold[: len(probs)], weights[: len(probs)])
+    return LabelledSample("the test split", probs, sample)
 
 
 def calibrated(
@@ -172,9 +178,3 @@ def _named(probs: Probs, thresholds: Facts, labels: LabelSet) -> np.ndarray:
     reached = np.array([np.inf if value is None else value for value in least])
     named: np.ndarray = probs.max(axis=1) >= reached[probs.argmax(axis=1)]
     return named
-
-
-def _probs_of(classifier: Artifact, place: str) -> Probs:
-    path: Path = classifier.path / f"{place}_probs.npy"
-    probs: Probs = np.load(path, allow_pickle=False)
-    return probs

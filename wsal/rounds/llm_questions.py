@@ -13,7 +13,8 @@ from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
 from wsal.llm.shortlist import shortlist
 from wsal.rounds.disagreement import covered_and_disputed
-from wsal.rounds.evaluation_frame import frame_rows, sample_size
+from wsal.rounds.evaluation_frame import sample_size
+from wsal.rounds.frame_periods import rows_to_lay
 from wsal.rounds.llm_sampling import NEEDED, LLMSample, draw_sample, first_in_order
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rules.similarity import Similarity
@@ -46,12 +47,13 @@ def _frame(pool: Artifact, evaluation: EvaluationSettings, seed: int, *, measure
     queries = [Artifact.open(path.parent) for path in rounds.glob(f"*/query/{MANIFEST}")]
     if not measure and not any(query.facts["n_evaluation"] for query in queries):
         return np.empty(0, np.int64)
-    laid = rounds / "001" / "query" / "frame.parquet"
-    if not laid.exists():
-        return frame_rows(pool.facts["n_pool"], evaluation.frame, seed)
-    texts = pl.read_parquet(laid, columns=["text"])["text"]
-    rows = rows_of(pool, texts).drop_nulls()
-    return np.sort(rows.to_numpy().astype(np.int64))
+    newest = max(queries, key=lambda query: query.path) if queries else None
+    names = newest.facts.get("periods", [""]) if newest else []
+    rows = [np.empty(0, np.int64), *rows_to_lay(pool.facts, evaluation.frame, seed, names).values()]
+    if newest:
+        texts = pl.read_parquet(newest.path / "frame.parquet", columns=["text"])["text"]
+        rows.append(rows_of(pool, texts).drop_nulls().to_numpy().astype(np.int64))
+    return np.unique(np.concatenate(rows))
 
 
 def _offered(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from wsal import tables
 from wsal.arrays import Mask, Probs, Rows
@@ -47,14 +48,41 @@ def last_trained_on(
     return weak_labels
 
 
-def distance_between(before: Artifact, after: Artifact, seed: int, scratch: Path) -> float:
-    """`distance` of two weak labels of one pool, on a sample of the texts that either trains on."""
-    rows = compared_rows(usable(before), usable(after), seed)
-    probs = (
-        tables.write_probs(weak.path / "weak_labels.parquet", rows, scratch / f"{name}.npy")
-        for name, weak in (("before", before), ("after", after))
-    )
-    return distance(*probs)
+def distance_between(
+    before: Artifact, after: Artifact, seed: int, scratch: Path, is_new: Mask | None = None
+) -> float:
+    """`distance` of two weak labels, on a sample of the texts that either trains on.
+
+    Texts that are new in the pool since the training, `is_new` `(texts,)` or not in `before`, count
+    as if their weak labels had been the opposite.
+    """
+    there = _rows_before(before, after)
+    is_known = there >= 0 if is_new is None else (there >= 0) & ~is_new
+    rows = compared_rows(usable(before)[there] & (there >= 0), usable(after), seed)
+    known = rows[is_known[rows]]
+    if not len(known):
+        return float(len(rows) > 0)
+    known = known[np.argsort(there[known], kind="stable")]
+    first = tables.write_probs(_path(before), there[known], scratch / "before.npy")
+    order = np.argsort(known, kind="stable")
+    second = tables.write_probs(_path(after), known[order], scratch / "after.npy")
+    of_known = distance(first[order], second)
+    return (of_known * len(known) + len(rows) - len(known)) / len(rows)
+
+
+def _rows_before(before: Artifact, after: Artifact) -> Rows:
+    """The row of each text of `after` in `before`, -1 where it has none; found by id."""
+    n = tables.n_rows(_path(after))
+    if before.manifest["inputs"].get("pool") == after.manifest["inputs"].get("pool"):
+        return np.arange(n)
+    ids = [tables.column(_path(weak), "id") for weak in (after, before)]
+    at = pl.DataFrame({"id": ids[1], "row": np.arange(len(ids[1]))})
+    rows = ids[0].to_frame("id").join(at, on="id", how="left", maintain_order="left")["row"]
+    return rows.fill_null(-1).to_numpy().astype(np.int64)
+
+
+def _path(weak: Artifact) -> Path:
+    return weak.path / "weak_labels.parquet"
 
 
 def compared_rows(before: Mask, after: Mask, seed: int) -> Rows:

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
@@ -16,6 +14,7 @@ from wsal.evaluation.metrics import evaluate
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import gold_of
+from wsal.rounds.known_probs import split_keys, write_probs
 from wsal.training_settings import OptimizerSettings
 
 
@@ -35,7 +34,7 @@ def score_splits(
     for split in ("dev", "test"):
         if (pool.path / f"{split}.parquet").exists():
             probs = split_probs(classifier, tokens, split)
-            np.save(out / f"{split}_probs.npy", probs)
+            write_probs(out, split, probs, split_keys(pool, split))
             metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
     names = ("accuracy", "macro_f1")

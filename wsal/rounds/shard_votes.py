@@ -1,7 +1,9 @@
 """The work of the vote stage on a shard: let rules vote, and count for the reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +12,20 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.arrays import ABSTAIN, Classes, Votes
 from wsal.artifacts import Facts
+from wsal.data.batches import first_file
+from wsal.digests import MANIFEST
+from wsal.json_files import read_json_object
 from wsal.labels import LabelSet
 from wsal.launch.memory import give_back
 from wsal.launch.sealing import Shard, WorkOnShard
+from wsal.rounds.earlier import Earlier, RowsBefore
 from wsal.rounds.pool_gold import gold_of_shard
 from wsal.rounds.rule_embedding import embed_for_rules
+from wsal.rounds.taken_votes import TakenVotes
 from wsal.rounds.vote_counts import RARE_TERMS, TERM_COUNTS, VoteCounts
-from wsal.rounds.vote_tables import (
-    Part,
-    terms_file,
-    terms_of_rules,
-    terms_table,
-    votes_file,
-)
+from wsal.rounds.vote_tables import terms_file, terms_table, votes_file
 from wsal.rules.base import Rule, Sample, VotingContext
-from wsal.rules.terms import Terms, Voted
+from wsal.rules.terms import Terms
 from wsal.rules.voting import CHUNK, CompiledRules
 from wsal.shards import shard_files
 
@@ -47,13 +48,13 @@ class VoteWork:
     pool: Path  # the folder
     split: str
     rules: Mapping[str, Rule]
-    """Those that vote; the votes of others are taken from `previous`."""
-    names: tuple[str, ...]
-    """The names of all rules, in order."""
+    """All rules, in order."""
+    unchanged: frozenset[str]
+    """Those whose votes on earlier records are taken over from `previous`."""
     has_terms: tuple[bool, ...]
     labels: LabelSet
     previous: Path | None
-    """The folder of an earlier artifact of the same shards."""
+    """The folder of an earlier artifact."""
     step: int | None
     """Every `step`-th text of the pool is kept for the report; None: nothing is counted."""
 
@@ -67,12 +68,12 @@ class VoteWork:
         give_back()
         sizes = tables.rows_of_shards(self.table)
         firsts = np.cumsum([0, *sizes]).tolist()
-
-        def every(step: int) -> pl.DataFrame:
-            return tables.take(self.table, np.arange(0, firsts[-1], step), VOTED_ON)
-
-        context = VotingContext(self.labels, Sample(firsts[-1], every), embed_for_rules)
-        compiled = CompiledRules.of(self.rules, context)
+        context = VotingContext(self.labels, self._sample(firsts[-1]), embed_for_rules)
+        earlier = Earlier(self.previous, self.pool, "record_keys", self.split)
+        changed = {n: rule for n, rule in self.rules.items() if n not in self.unchanged}
+        kept = {n: rule for n, rule in self.rules.items() if n in self.unchanged}
+        of_changed = CompiledRules.of(changed, context)
+        of_kept = cache(partial(CompiledRules.of, kept, context))  # some take minutes to learn
 
         def work(shard: Shard) -> Facts:
             context.failures.clear()
@@ -81,8 +82,9 @@ class VoteWork:
             counts = [VoteCounts.none()]
 
             def parts() -> Iterator[list[pl.DataFrame]]:
-                for chunk in self._voted(compiled, shard.number, first):
-                    frames = chunk.tables(self.names)
+                before = earlier.rows(shard.number, sizes[shard.number])
+                for chunk in self._voted(of_changed, of_kept, before, shard.number, first):
+                    frames = chunk.tables(tuple(self.rules))
                     if self.step is not None and gold is not None:
                         known = gold[chunk.first : chunk.first + len(chunk.records)]
                         counts.append(chunk.counts(known, self.has_terms))
@@ -93,7 +95,7 @@ class VoteWork:
                     yield frames
                     shard.advance(len(chunk.records))
 
-            written = {votes_file(self.split): schemas.votes_schema(self.names)}
+            written = {votes_file(self.split): schemas.votes_schema(tuple(self.rules))}
             written[terms_file(self.split)] = schemas.TERMS
             if gold is not None:
                 written[REPORTED_FILE] = REPORTED
@@ -109,29 +111,40 @@ class VoteWork:
 
         return work
 
-    def _voted(self, compiled: CompiledRules, number: int, first: int) -> Iterator["VotedChunk"]:
-        """The records of a shard and all votes on them; `first` is its first row in the pool."""
-        columns = VOTED_ON if self.step is None else (*VOTED_ON, "n_copies")
-        chunks = tables.chunks(shard_files(self.table)[number], columns, CHUNK)
-        start = 0
-        for records, voted in compiled.vote(chunks, first):
-            part = Part(number, range(start, start + len(records)))
-            yield VotedChunk(start, records, *self._complete(voted, part))
-            start += len(records)
+    def _sample(self, n_texts: int) -> Sample:
+        """What rules may learn from: it does not depend on records that were appended."""
+        laid = self.pool / first_file(self.split)
+        if laid.exists():
+            n_first = read_json_object(self.pool / MANIFEST, "")["facts"]["n_first"][self.split]
+            return Sample(n_first, lambda _: tables.read(laid))
 
-    def _complete(self, voted: Voted, part: Part) -> tuple[Votes, Terms]:
-        """The votes and terms of all rules: of those that voted, and of those taken over."""
-        columns = [self.names.index(name) for name in self.rules]
-        kept = [name for name in self.names if name not in self.rules]
-        if not kept or self.previous is None:
-            return voted.votes, voted.terms
-        file = shard_files(self.previous / votes_file(self.split))[part.shard]
-        earlier = tables.take_part(file, part.rows, kept)
-        votes = np.empty((len(voted), len(self.names)), dtype=np.int16, order="F")
-        votes[:, columns] = voted.votes
-        votes[:, [self.names.index(name) for name in kept]] = earlier.to_numpy()
-        terms = terms_of_rules(self.previous, self.split, kept, self.names, part)
-        return votes, Terms.joined([voted.terms.at(columns), terms])
+        def every(step: int) -> pl.DataFrame:
+            return tables.take(self.table, np.arange(0, n_texts, step), VOTED_ON)
+
+        return Sample(n_texts, every)
+
+    def _voted(
+        self,
+        changed: CompiledRules,
+        kept: Callable[[], CompiledRules],
+        before: RowsBefore,
+        number: int,
+        first: int,
+    ) -> Iterator["VotedChunk"]:
+        """The records of a shard and all votes on them; `first` is its first row in the pool.
+
+        The changed rules vote on all records, and the others on new ones.
+        """
+        columns = VOTED_ON if self.step is None else (*VOTED_ON, "n_copies")
+        all_, copies = tee(tables.chunks(shard_files(self.table)[number], columns, CHUNK))
+        taken = TakenVotes(self.previous, self.split, before, tuple(self.rules), self.unchanged)
+        new = kept().vote(taken.new_of(copies), first) if before.is_new.any() else None
+        start = 0
+        for records, voted in changed.vote(all_, first):
+            rows = slice(start, start + len(records))
+            on_new = next(new)[1] if new else None
+            yield VotedChunk(start, records, *taken.complete(voted, on_new, rows))
+            start += len(records)
 
 
 @dataclass(frozen=True)

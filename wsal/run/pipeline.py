@@ -14,7 +14,9 @@ from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.digests import MANIFEST
 from wsal.errors import DiskError
+from wsal.run.basis import bases_of, basis_of, is_kept
 from wsal.run.stage_table import (
+    BY_ROW,
     IN_ALL_ROUNDS,
     IN_ROUNDS,
     STAGES,
@@ -27,7 +29,10 @@ from wsal.same_rows import require_rows_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stage: `made`, `up to date`, or `kept` (work of people, although stale)."""
+    """What became of a stage: `made`, `up to date`, or `kept`.
+
+    What is kept is work of people, although stale, or was trained before records were appended.
+    """
 
     stage: str
     round: int
@@ -49,6 +54,8 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
     out = folder(run_dir, stage.writes, number)
     artifacts.recover(out)
     inputs, config, origin = origin_of(run_dir, name, components, number)
+    bases = bases_of(inputs)
+    basis = basis_of(config, bases)
     if (out / MANIFEST).exists():
         done = Artifact.open(out)
         corrected = name == "annotate" and is_corrected(done, components["annotator"])
@@ -62,20 +69,29 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
                     f"{out.parent}"
                 )
             return Outcome(name, number, "kept", done, note)
+        finished = is_finished(run_dir, number)
+        if is_kept(run_dir, name, done, basis, finished=finished) and not corrected:
+            return Outcome(name, number, "kept", done)
     if isinstance(pool := inputs.get("pool"), Artifact):
         require_rows_of(pool, _of_pool_rows(inputs))
-    with disk_errors(out), artifacts.create(out, config, origin) as (work, facts):
+    more = {"basis": basis, "bases": bases}
+    with disk_errors(out), artifacts.create(out, config, origin, more) as (work, facts):
         built = _built(stage, components)
-        if stage.reuses:
-            built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
+        if stage.by_row:
+            of_rows = {noun: bases[noun] for noun in BY_ROW if noun in bases}
+            built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses, of_rows)
         if stage.shared:
             processes.broadcast((name, str(work), number, os.nice(0)))
-        facts.update(stage.function(name)(work, **inputs, **built))
-        if isinstance(pool, Artifact) and "edits" in pool.facts:
-            facts["edits"] = pool.facts["edits"]  # what its names of classes mean
+        facts.update(_names_of(pool) | stage.function(name)(work, **inputs, **built))
     if name == "select":
         withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))
+
+
+def _names_of(pool: object) -> dict[str, Any]:
+    """What says what the names of classes in an artifact of this pool mean."""
+    facts = pool.facts if isinstance(pool, Artifact) else {}
+    return {"edits": facts["edits"]} if "edits" in facts else {}
 
 
 def origin_of(
@@ -147,9 +163,14 @@ def opened(run_dir: Path, writes: str, number: int = 0) -> Artifact | None:
 def open_round(run_dir: Path) -> int:
     """The first round without a fine-tuned classifier."""
     number = 1
-    while (folder(run_dir, STAGES["finetune"].writes, number) / MANIFEST).exists():
+    while is_finished(run_dir, number):
         number += 1
     return number
+
+
+def is_finished(run_dir: Path, number: int) -> bool:
+    """Whether a round has a fine-tuned classifier."""
+    return (folder(run_dir, STAGES["finetune"].writes, number) / MANIFEST).exists()
 
 
 def round_of(run_dir: Path, name: str) -> int:
@@ -176,9 +197,9 @@ def disk_errors(out: Path) -> Iterator[None]:
 
 
 def _of_pool_rows(inputs: Mapping[str, Artifact | list[Artifact]]) -> list[Artifact]:
-    """The inputs whose rows are those of the pool."""
+    """The inputs whose rows are those of the pool; of those of earlier rounds, the newest."""
     values = [value for noun, value in inputs.items() if noun not in WITH_TEXTS]
-    return [a for value in values for a in (value if isinstance(value, list) else [value])]
+    return [a for value in values for a in (value[-1:] if isinstance(value, list) else [value])]
 
 
 def _is_answered(run_dir: Path, number: int) -> bool:

@@ -19,8 +19,10 @@ class Stage:
     """Settings that it needs, but that may change without making the artifact stale."""
     shared: bool = False
     """Whether all processes of a torchrun take part; the other stages are run by the leader alone."""
+    by_row: bool = False
+    """Whether the work on a row depends on the row alone; what was made of it is taken over."""
     reuses: str = ""
-    """A mapping among its needs; what was made of unchanged entries is taken over."""
+    """A mapping among its needs; only what was made of unchanged entries is taken over."""
 
     def function(self, name: str) -> Callable[..., Facts]:
         """The stage's function, imported only now, so that rule authors never wait for torch."""
@@ -32,18 +34,18 @@ class Stage:
 STAGES = {
     #                  reads                                                                              writes                   configured by
     "prepare":   Stage((),                                                                                "pool",                  ("data", "changes", "seed", "shard_rows")),
-    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), reuses="rules"),
+    "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), by_row=True, reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
     "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate"), ("launcher",)),
-    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",), ("launcher",)),
+    "tokenise":  Stage(("pool",),                                                                         "tokens",                ("encoder",), ("launcher",), by_row=True),
     "pretrain":  Stage(("pool", "tokens", "weak_labels"),                                                 "pretrained",            ("encoder", "adapt", "loss", "pretrain", "self_training", "llm", "seed"), ("hardware", "tracker"), shared=True),
-    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware", "launcher")),
+    "embed":     Stage(("pool", "tokens", "pretrained"),                                                  "embeddings",            ("encoder",), ("hardware", "launcher"), by_row=True),
     "select":    Stage(("pool", "tokens", "votes", "llm_votes", "weak_labels", "embeddings", "classifier", "earlier_annotations", "earlier_queries"), "rounds/{}/query", ("encoder", "strategy", "active", "evaluation", "seed"), ("hardware", "annotator", "launcher")),
     "annotate":  Stage(("pool", "query", "earlier_queries"),                                              "rounds/{}/annotations", ("annotator", "llm", "seed")),
     "reweigh":   Stage(("pool", "votes", "llm_votes", "annotations"),                                   "rounds/{}/reweighed",   ("label_model", "aggregate"), ("launcher",)),
-    "retrain":   Stage(("pool", "tokens", "weak_labels", "reweighings", "pretrained", "earlier_retrainings", "embeddings", "first_query", "annotations"), "rounds/{}/retrained", ("encoder", "adapt", "loss", "pretrain", "self_training", "retrain", "llm", "seed"), ("hardware", "tracker"), shared=True),
-    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "retrainings", "first_query", "annotations"), "rounds/{}/finetuned",   ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
-    "assess":    Stage(("pool", "llm_votes", "embeddings", "pretrained", "first_query", "classifiers", "annotations"), "rounds/{}/assessed",    ("seed",)),
+    "retrain":   Stage(("pool", "tokens", "weak_labels", "reweighings", "pretrained", "earlier_retrainings", "embeddings", "query", "annotations"), "rounds/{}/retrained", ("encoder", "adapt", "loss", "pretrain", "self_training", "retrain", "llm", "seed"), ("hardware", "tracker"), shared=True),
+    "finetune":  Stage(("pool", "tokens", "reweighed", "pretrained", "retrainings", "query", "annotations"), "rounds/{}/finetuned",         ("encoder", "finetune", "amplify", "seed"), ("hardware", "tracker"), shared=True),
+    "assess":    Stage(("pool", "llm_votes", "embeddings", "pretrained", "first_query", "query", "classifiers", "annotations", "tokens"), "rounds/{}/assessed", ("seed",), ("encoder", "hardware")),
     "export":    Stage(("pool", "votes", "classifier", "earlier_queries", "earlier_annotations"),         "exported",              ("encoder", "export", "seed")),
 }
 # fmt: on
@@ -55,6 +57,8 @@ LLM_ONLY = ("ask", "llm_votes", "llm")
 """The stage, the input and the settings that only a run with a language model has."""
 CHANGES = "changes"
 """What only a run has whose classes or records were changed; see `wsal.changes`."""
+BY_ROW = ("pool", "tokens")
+"""Inputs of which rows are recognised again when records were appended."""
 IN_ROUNDS = ("query", "reweighed")
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""

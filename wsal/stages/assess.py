@@ -14,8 +14,11 @@ from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import choose_reference, frame_probs, read_frame
+from wsal.rounds.frame_periods import measured_part, periods_of
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_worth import llm_facts
+from wsal.rounds.looking import look_with
+from wsal.settings import EncoderSettings, HardwareSettings
 
 GROWN = 1.1  # times as many texts as when the sample was drawn
 
@@ -28,22 +31,27 @@ def assess(
     embeddings: Artifact,
     pretrained: Artifact,
     first_query: Artifact,
+    query: Artifact | None = None,
     classifiers: Sequence[Artifact],
     annotations: Sequence[Artifact],
+    tokens: Artifact | None = None,
     seed: int,
+    encoder: EncoderSettings | None = None,
+    hardware: HardwareSettings | None = None,
 ) -> Facts:
     """Every classifier on the evaluation sample (without one: on dev) -> assessment.json.
 
     Where there is neither a sample nor a dev split, only what labels cost and agreement are
-    reported.
+    reported. Classifiers that are older than some texts look at these now.
     """
-    frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
+    frame, models = read_frame(pool, query or first_query), [pretrained, *classifiers]
+    look = look_with(tokens, encoder, hardware) if tokens and encoder and hardware else None
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     by_people, words = answers.filter(~is_llm()), word_answers(annotations)
     groups = group_answers(annotations)  # those with a yes are labels of their texts already
     groups = groups.filter(pl.col("label").fill_null(NOT_ALL) == NOT_ALL)
     asked = by_people.filter(pl.col("purpose") == schemas.EVALUATE)
-    before, after = (frame_probs(embeddings, m, frame).argmax(axis=1) for m in models[-2:])
+    before, after = (frame_probs(embeddings, m, frame, look).argmax(axis=1) for m in models[-2:])
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
@@ -59,9 +67,10 @@ def assess(
     }
     if llm := llm_facts(llm_votes, annotations, models):
         facts["llm"] = llm
+    frame = measured_part(pool, frame, annotations)
     auxiliary = frame_answers(pool, llm_votes, frame)
     if reference := choose_reference(pool, frame, annotations, auxiliary):
-        probs = [reference.probs(embeddings, model, frame) for model in models]
+        probs = [reference.probs(embeddings, model, frame, pool, look) for model in models]
         n_gold = [model.facts.get("n_gold", 0) for model in models]
         facts["measured_on"] = reference.name
         if reference.place == "frame":
@@ -97,7 +106,7 @@ def _skipped(n: int) -> str:
 def _grown(pool: Artifact, first_query: Artifact) -> str:
     """A warning where many texts came after the frame was drawn: the estimate is not about them."""
     n_frame = tables.n_rows(first_query.path / "frame.parquet")
-    then, now = first_query.facts.get("n_left", 0) + n_frame, pool.facts["n_pool"]
+    then, now = first_query.facts.get("n_left", 0) + n_frame, len(periods_of(pool.facts)[0][1])
     if not n_frame or now <= GROWN * then:
         return ""
     return (

@@ -24,6 +24,8 @@ from wsal.rounds.amplification import (
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.evaluation_frame import Reference, read_frame
 from wsal.rounds.finetuning import FineTuning
+from wsal.rounds.frame_periods import measured_part
+from wsal.rounds.known_probs import write_probs
 from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
 from wsal.rounds.training_set import with_copies
@@ -43,7 +45,7 @@ def finetune(
     reweighed: Artifact,
     pretrained: Artifact,
     retrainings: Sequence[Artifact],
-    first_query: Artifact,
+    query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     finetune: FinetuneSettings,
@@ -83,9 +85,10 @@ def finetune(
         accepted,
         read_predicted(start),
     )
-    frame = read_frame(pool, first_query)
+    frame = read_frame(pool, query)
     # before hours of training: it raises an error if nothing can measure what copies bring
-    reference = copies_reference(pool, frame, annotations) if amplify.copies else None
+    measured = measured_part(pool, frame, annotations)
+    reference = copies_reference(pool, measured, annotations) if amplify.copies else None
     classifier, history = tuning.train(training_set, "finetune")
     facts: Facts = {"round": number, "n_gold": len(gold_rows), "n_replayed": n_replayed}
     if len(answered):
@@ -98,7 +101,7 @@ def finetune(
             richer = with_copies(training_set, copies, classifier, rng(seed, "copies", number))
             other, other_history = tuning.train(richer, "finetune-amplified")
             in_frame = reference.place == "frame"
-            judged = texts.take(frame.rows) if in_frame else read_tokens(tokens.path / "dev")
+            judged = texts.take(measured.rows) if in_frame else read_tokens(tokens.path / "dev")
             compare = partial(_compare, (classifier, other), judged, reference, amplify, seed)
             facts["amplified"] = processes.run_on_leader(compare) | {"n_copies": len(copies.texts)}
             if facts["amplified"]["used"]:
@@ -107,7 +110,7 @@ def finetune(
         return {}
     classifier.save(out)
     frame_probs, _ = predict(classifier, texts.take(frame.rows), f"round {number}: frame")
-    np.save(out / "frame_probs.npy", frame_probs)
+    write_probs(out, "frame", frame_probs, frame.keys)
     if lexicon is not None:
         facts["consistency"] = consistency_facts(
             classifier, pool, frame.rows, frame_probs, lexicon, seed

@@ -7,6 +7,7 @@ from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.losses import Loss
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
+from wsal.rounds.frame_periods import period_names
 from wsal.rounds.scoring import score_splits
 from wsal.rounds.weak_training import train_on_weak_labels
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
@@ -51,4 +52,5 @@ def pretrain(
     if predicted is not None:
         predicted.save(out)
     history, labels = facts.pop("history"), LabelSet.of_pool(pool.facts)
+    facts |= period_names(pool.facts)
     return facts | score_splits(out, classifier, pool, tokens, labels, history)

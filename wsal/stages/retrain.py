@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from wsal import processes
 from wsal.annotation.answers import gold_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
@@ -15,6 +13,9 @@ from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.evaluation_frame import choose_reference, read_frame
+from wsal.rounds.frame_periods import appended_since, measured_part, period_names
+from wsal.rounds.known_probs import write_probs
+from wsal.rounds.looking import look_with
 from wsal.rounds.retraining import (
     compare_checkpoints,
     distance_between,
@@ -42,7 +43,7 @@ def retrain(
     pretrained: Artifact,
     earlier_retrainings: Sequence[Artifact],
     embeddings: Artifact,
-    first_query: Artifact,
+    query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     adapt: AdaptSettings,
@@ -70,7 +71,9 @@ def retrain(
         return facts
     scratch = out / CHECKPOINTS
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
-    measure = partial(distance_between, last, reweighings[-1], seed, scratch)
+    newest_trained = next((r for r in reversed(earlier_retrainings) if r.facts["trained"]), None)
+    is_new = appended_since(pool.facts, (newest_trained or pretrained).facts)
+    measure = partial(distance_between, last, reweighings[-1], seed, scratch, is_new)
     moved = processes.run_on_leader(measure)
     facts["distance"] = round(moved, 6)
     if moved <= retrain.distance:
@@ -95,14 +98,16 @@ def retrain(
     if not processes.is_leader():
         return {}
     history, labels = trained.pop("history"), LabelSet.of_pool(pool.facts)
-    facts |= trained | {"trained": True, "kept": True}
+    facts |= trained | {"trained": True, "kept": True, **period_names(pool.facts)}
     facts |= score_splits(out, classifier, pool, tokens, labels, history)
-    frame = read_frame(pool, first_query)
+    frame = read_frame(pool, query)
     texts = read_tokens(tokens.path / "pool").take(frame.rows)
-    np.save(out / "frame_probs.npy", predict(classifier, texts, f"round {number}: frame")[0])
+    probs = predict(classifier, texts, f"round {number}: frame")[0]
+    write_probs(out, "frame", probs, frame.keys)
+    frame, look = measured_part(pool, frame, annotations), look_with(tokens, encoder, hardware)
     if reference := choose_reference(pool, frame, annotations):
         before, after = (
-            reference.probs(embeddings, checkpoint, frame)
+            reference.probs(embeddings, checkpoint, frame, pool, look)
             for checkpoint in (newest.artifact, Artifact(out))
         )
         compared = compare_checkpoints(reference.sample, before, after, seed)

@@ -39,12 +39,12 @@ from wsal.rounds.disagreement import disputed
 from wsal.rounds.early import early_rows, rows_to_ask_again
 from wsal.rounds.evaluation_frame import (
     frame_probs,
-    new_frame,
     pool_probs,
     read_frame,
     sample_size,
     write_frame,
 )
+from wsal.rounds.frame_periods import extended_frame
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
 from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
@@ -96,32 +96,35 @@ def select(
     check_kinds(annotator, active.questions)
     number = len(earlier_annotations) + 1
     labels = LabelSet.of_pool(pool.facts)
-    if earlier_queries:
-        frame = read_frame(pool, earlier_queries[0])
-    else:
-        measures = sample_size(pool.facts, evaluation, number) > 0
-        trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
-        frame = new_frame(pool_probs(embeddings), evaluation.frame, seed, trained_on)
-    write_frame(frame, pool, out / "frame.parquet")
+    last = earlier_queries[-1] if earlier_queries else None
+    measures = sample_size(pool.facts, evaluation, number) > 0
+    trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
+    frame = extended_frame(
+        read_frame(pool, last) if last else None,
+        pool.facts, pool_probs(embeddings), evaluation.frame, seed, trained_on,
+    )  # fmt: skip
+    frame = write_frame(frame, pool, out / "frame.parquet", last)
     of_people, of_model = (read(pool, earlier_annotations) for read in (gold_answers, llm_labels))
     gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
     answers = frame_answers(pool, llm_votes, frame)
-    state = RoundState(
-        number=number,
-        embeddings=read_array(embeddings.path / "embeddings.npy"),
-        frame=frame,
-        frame_probs=frame_probs(embeddings, classifier, frame),
-        asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
-        gold_rows=gold_rows,
-        gold=gold,
-        answered=np.flatnonzero(answers.asked) if answers else None,
-    )
     reader = _reader(
         pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
         lambda wanted: search_shards(
             wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher
         ),
     )  # fmt: skip
+    state = RoundState(
+        number=number,
+        embeddings=read_array(embeddings.path / "embeddings.npy"),
+        frame=frame,
+        frame_probs=frame_probs(
+            embeddings, classifier, frame, lambda _, __, rows: reader.predict(rows)[0]
+        ),
+        asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
+        gold_rows=gold_rows,
+        gold=gold,
+        answered=np.flatnonzero(answers.asked) if answers else None,
+    )
     n_evaluation = sample_size(pool.facts, evaluation, number)
 
     def early() -> Rows:
@@ -175,6 +178,7 @@ def select(
         "n_candidates": query.n_candidates,
         "n_left": query.n_left,
         "n_early": query.n_early,
+        **({"periods": frame.periods} if len(frame.periods) > 1 else {}),
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
         **kinds,
     }

@@ -2,14 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
+import numpy as np
+
 from wsal import tables
-from wsal.artifacts import Artifact, Facts
+from wsal.artifacts import Artifact, Facts, Previous
 from wsal.classifier.encoder import load_tokenizer, new_tokenizer, save_tokenizer
-from wsal.classifier.tokens import write_tokens
+from wsal.classifier.tokens import joined, read_tokens, write_pieces
+from wsal.classifier.tokens import tokenise as tokenise_texts
+from wsal.data.batches import first_file
+from wsal.data.row_keys import keep_keys
+from wsal.digests import file_digest
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.launch.shards import work_on_shards
+from wsal.rounds.earlier import Earlier
 from wsal.settings import EncoderSettings, LauncherSettings
 from wsal.shards import shard_files
 
@@ -23,38 +31,65 @@ class TokeniseWork:
     table: Path  # of records
     tokenizer: Path
     max_length: int
+    previous: Path | None = None
+    """The folder of an earlier artifact, with the same tokenizer."""
 
     def start(self) -> WorkOnShard:
         """Load the tokenizer."""
         tokenizer = load_tokenizer(str(self.tokenizer))
-        files = shard_files(self.table)
+        files, sizes = shard_files(self.table), tables.rows_of_shards(self.table)
+        earlier = Earlier(self.previous, self.table.parent, "text_keys", self.table.stem)
+        taken = read_tokens(self.previous / self.table.stem) if self.previous else joined([])
 
         def work(shard: Shard) -> Facts:
-            def chunks() -> Iterator[list[str]]:
+            before = earlier.rows(shard.number, sizes[shard.number])
+
+            def parts() -> Iterator[list[np.ndarray]]:
+                first = 0
                 for texts in tables.texts(files[shard.number]):
-                    yield texts
+                    rows = before.rows[first : first + len(texts)]
+                    new = compress(texts, rows < 0)
+                    made = iter(tokenise_texts(tokenizer, list(new), self.max_length))
+                    yield [taken[row] if row >= 0 else next(made) for row in rows.tolist()]
+                    first += len(texts)
                     shard.advance(len(texts))
 
-            path = shard.folder / self.table.stem
-            return {"n_pieces": write_tokens(tokenizer, chunks(), self.max_length, path)}
+            return {"n_pieces": write_pieces(tokenizer, parts(), shard.folder / self.table.stem)}
 
         return work
 
 
 def tokenise(
-    out: Path, *, pool: Artifact, encoder: EncoderSettings, launcher: LauncherSettings
+    out: Path,
+    *,
+    pool: Artifact,
+    encoder: EncoderSettings,
+    launcher: LauncherSettings,
+    previous: Previous | None = None,
 ) -> Facts:
-    """pool, dev, test -> their word pieces, read through a memory map; the tokenizer."""
-    parquet = pool.path / "pool.parquet"
-    tokenizer = new_tokenizer(encoder, (t for part in tables.texts(parquet) for t in part))
+    """pool, dev, test -> their word pieces, read through a memory map; the tokenizer.
+
+    Texts that `previous` has are taken from it. A tokenizer that learns from texts does so from
+    those that the data had without batches.
+    """
+    parquet, laid = pool.path / "pool.parquet", pool.path / first_file("pool")
+    learned_from = tables.texts(laid if laid.exists() else parquet)
+    tokenizer = new_tokenizer(encoder, (t for part in learned_from for t in part))
     save_tokenizer(tokenizer, out / "tokenizer")
+    earlier = previous.artifact.path if previous else None
+    if earlier and file_digest(earlier / "tokenizer") != file_digest(out / "tokenizer"):
+        earlier = None
     n_pieces = {}
     for split in SPLITS:
         table = pool.path / f"{split}.parquet"
         if shard_files(table)[0].exists():
             sizes = tables.rows_of_shards(table)
-            work = TokeniseWork(table, out / "tokenizer", encoder.max_length)
+            has_split = earlier and shard_files(earlier / f"{split}.tokens")[0].exists()
+            work = TokeniseWork(
+                table, out / "tokenizer", encoder.max_length, earlier if has_split else None
+            )
             done = work_on_shards(work, sizes, out, f"tokenise {split}", launcher)
             n_pieces[split] = sum(facts["n_pieces"] for facts in done)
+            keep_keys(pool.path, out, "text_keys", split)
     mean = n_pieces["pool"] / max(1, tables.n_rows(parquet))
     return {"n_pieces": n_pieces["pool"], "pieces_per_text": round(mean, 1)}

@@ -8,6 +8,7 @@ import numpy as np
 from wsal import schemas, tables
 from wsal.arrays import Votes
 from wsal.artifacts import Artifact, Facts, Previous
+from wsal.data.row_keys import keep_keys
 from wsal.errors import TableError
 from wsal.labels import LabelSet
 from wsal.launch.shards import work_on_shards
@@ -38,15 +39,17 @@ def vote(
     """pool.parquet (and dev, test) -> votes.parquet and terms.parquet alike, rules.parquet, ...
 
     The report is made on the pool, and its accuracies by whatever gold the source has for it.
-    Votes and terms of rules that have not changed are taken from `previous`.
+    Votes and terms of rules that have not changed are taken from `previous`, for records that it
+    has, too.
     """
     labels = LabelSet.of_configuration(pool.facts)
     names, of_terms = tuple(rules), term_names(rules)
     if previous and not (previous.artifact.path / VOTERS_FILE).exists():
         previous = None  # made before votes had terms
-    changed = {n: r for n, r in rules.items() if not previous or n not in previous.unchanged}
+    unchanged = previous.unchanged & rules.keys() if previous else frozenset()
     n_texts = tables.n_rows(pool.path / "pool.parquet")
     step = max(-(-n_texts * max(len(rules), 1) // REPORTED_VOTES), 1)
+    changed = {name: rule for name, rule in rules.items() if name not in unchanged}
     check_rules(changed, tables.scan(pool.path / "pool.parquet").head(0).collect(), labels)
 
     def work_on(split: str) -> list[Facts]:
@@ -55,15 +58,16 @@ def vote(
         work = VoteWork(
             pool.path,
             split,
-            changed,
-            names,
+            rules,
+            unchanged,
             tuple(map(bool, of_terms)),
             labels,
             earlier,
             step if split == "pool" else None,
         )
         done = work_on_shards(work, sizes, out, f"vote on {split}", launcher)
-        _check_failures(changed, done)
+        _check_failures(rules, done)
+        keep_keys(pool.path, out, "record_keys", split)
         return done
 
     for split in ("dev", "test"):

@@ -1,0 +1,58 @@
+"""What artifacts are made from apart from batches of records: what is trained is kept by it.
+
+The basis of an artifact is a digest of its configuration and of the bases of its inputs, so that it
+is the same before and after records were appended. People's answers have no basis but themselves.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wsal import __version__
+from wsal.artifacts import Artifact
+from wsal.data.batches import APPENDED
+from wsal.digests import digest_of
+from wsal.run.stage_table import CHANGES, ROUND_STAGES
+
+TRAINED = ("pretrain", "retrain", "finetune", "assess")
+"""Stages that are not repeated because of batches; in a finished round, no stage is."""
+Bases = dict[str, Any]
+"""The basis of each input, or a list of bases."""
+
+
+def bases_of(inputs: Mapping[str, Artifact | list[Artifact]]) -> Bases:
+    """The bases of some inputs as they are on the disk."""
+    return {
+        noun: [basis(a) for a in value] if isinstance(value, list) else basis(value)
+        for noun, value in inputs.items()
+    }
+
+
+def basis(artifact: Artifact) -> str:
+    """The basis of an artifact; its digest if it holds answers."""
+    is_answers = artifact.path.name == "annotations"
+    return artifact.digest if is_answers else str(artifact.manifest.get("basis", artifact.digest))
+
+
+def basis_of(config: Mapping[str, Any], bases: Bases) -> str:
+    """The basis of what a stage makes from this configuration and inputs with these bases."""
+    config = dict(config)
+    if CHANGES in config:
+        classes = config.pop(CHANGES)["node"]["classes"]
+        config |= {CHANGES: classes} if classes else {}
+    return digest_of([__version__, config, bases])
+
+
+def is_kept(run_dir: Path, name: str, done: Artifact, now: str, *, finished: bool) -> bool:
+    """Whether an artifact stays because nothing but batches has changed since it was made.
+
+    Args:
+        run_dir: the run folder.
+        name: of the stage.
+        done: its artifact.
+        now: the basis of what the stage would make.
+        finished: whether it is of a round that has a classifier.
+    """
+    stays = name in TRAINED or (finished and name in ROUND_STAGES)
+    same = done.manifest.get("basis") == now
+    return stays and same and (run_dir / APPENDED).exists()
