@@ -141,11 +141,8 @@ class TaskQueue:
 
     def ties(self, answers: dict[str, Answers]) -> list[str]:
         """Texts that enough people answered, but differently."""
-        return [
-            text_id
-            for text_id, own in answers.items()
-            if self._complete(text_id, own) and not decision(own, self.round.parents)[0]
-        ]
+        complete = {i: own for i, own in answers.items() if self._complete(i, own)}
+        return [i for i, own in complete.items() if not decision(own, self.round.parents)[0]]
 
     def assign(self, annotator: str, n: int, on_page: Sequence[str]) -> list[tuple[str, bool]]:
         """Lease up to `n` texts to a person.
