@@ -1,6 +1,6 @@
 """Class names, other names that an answer may have, and their integers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,8 @@ from wsal.errors import UnknownNameError
 
 NONE = "none of these"
 """The answer that a text belongs to no class."""
+Parents = Mapping[str, Collection[str]]
+"""The classes that each name of several classes stands for."""
 SKIPS = ("-", "–", "—")  # answers for a skipped text; spreadsheets turn "-" into the dashes
 
 
@@ -112,3 +114,18 @@ class LabelSet:
     def __len__(self) -> int:
         """How many classes there are."""
         return len(self.names)
+
+
+def finest(labels: Iterable[str], parents: Parents) -> set[str]:
+    """The labels without those that have another one of them inside.
+
+    >>> sorted(finest(["Tea", "Drinks", "Pets"], {"Drinks": ("Tea", "Coffee")}))
+    ['Pets', 'Tea']
+    """
+    classes = {label: set(parents.get(label, (label,))) for label in labels}
+    inside = {
+        coarse
+        for coarse, own in classes.items()
+        if coarse in parents and any(other < own for other in classes.values())
+    }
+    return set(classes) - inside

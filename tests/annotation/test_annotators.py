@@ -7,7 +7,7 @@ import pytest
 from wsal import schemas
 from wsal.active.label_issues import find_issues, out_of_fold
 from wsal.annotation.annotators import LOOK_ALIKES, Oracle
-from wsal.annotation.answers import majority_labels
+from wsal.annotation.majority import majority_labels
 from wsal.annotation.query import Query
 from wsal.labels import LabelSet
 from wsal.seeding import rng

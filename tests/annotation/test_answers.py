@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 from wsal import artifacts, schemas, tables
 from wsal.annotation import sheet
 from wsal.annotation.annotators import File, Oracle
-from wsal.annotation.answers import (
-    gold_answers,
-    read_query,
-    rows_of,
-    set_aside,
-    set_aside_message,
-)
+from wsal.annotation.answers import gold_answers, read_query, rows_of
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import Event
 from wsal.annotation.query import Query
+from wsal.annotation.set_aside import set_aside, set_aside_message
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.data.base import Layout

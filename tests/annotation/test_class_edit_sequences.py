@@ -164,9 +164,10 @@ def random_events(draw: random.Random, first: ClassHistory) -> list[Event]:
         now = ClassHistory(first.first, log[-1].edits if log else (), first.is_tree)
         what, event = draw.random(), None
         if what < 0.45:
-            label = draw.choice(ClassHistory(first.first, shown, first.is_tree).names)
+            on_page = ClassHistory(first.first, shown, first.is_tree)
+            label = draw.choice(on_page.names)
             answer = Event(f"{n}", ANSWER, draw.choice("ab"), 1, f"t{n}", label, text=f"text {n}")
-            event = with_state([answer], shown, log)[0]
+            event = with_state([answer], on_page, log)[0]
         elif what < 0.5:
             event = Event(f"{n}", UNDO, draw.choice("ab"), 1)
         elif what < 0.8:
@@ -250,8 +251,8 @@ def test_edits_and_answers_that_were_acknowledged_survive_kills(tmp_path):
     for first in (0, 1000, 2000):
         command = [sys.executable, "-c", program, str(first)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            for _ in range(7 + first // 500):
-                acknowledged.append(int(process.stdout.readline()))
+            n = 7 + first // 500
+            acknowledged += [int(process.stdout.readline()) for _ in range(n)]
             process.send_signal(signal.SIGKILL)
     events = Journal(path).events()
     keys = {event.key for _, event in events}

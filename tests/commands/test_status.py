@@ -6,8 +6,10 @@ import shutil
 import pytest
 from helpers import run_here
 
+from wsal.changes import ClassEdit
 from wsal.commands.status import states
 from wsal.errors import ConfigError
+from wsal.run.class_changes import opened_classes, record, undo
 
 LAYOUT = ("data=csv", "data.path=d.csv", "data.layout.text=[title]", "data.layout.label=kind",
           "name=x", "--config-dir", "mine", "rules=r", "encoder=tiny")  # fmt: skip
@@ -161,3 +163,13 @@ def test_rounds_after_an_early_stop_are_not_missing(work):
     assert "round 3 select" not in rows
     assert rows["round 3 to 5"].state == "not needed"
     assert "stopped after round 2: hours of annotators 0.111" in rows["round 3 to 5"].details
+
+
+def test_a_change_of_classes_makes_all_stages_stale_and_its_undo_makes_none(work):
+    classes = opened_classes(work / "runs/x")
+    record(classes, ClassEdit("rename", ("mug",), ("cup",)), "ann")
+    rows = states(work / "runs/x")
+    assert [row.state for row in rows][:3] == ["stale"] * 3
+    assert rows[0].details == "classes or records were changed since then"
+    undo(opened_classes(work / "runs/x"), "ann")
+    assert seen(work) == ["done"] * 3

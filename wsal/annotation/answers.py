@@ -4,16 +4,16 @@ Between rounds, rows of a source are added, removed, sorted, edited and merged, 
 mean another text. The pool holds each text once (`same_text` is the key), so a text has one row.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.journal import finest
+from wsal.annotation.majority import majority_labels
 from wsal.arrays import Classes, Rows
-from wsal.artifacts import Artifact, Facts
+from wsal.artifacts import Artifact
 from wsal.data.class_history import ClassHistory, edits_in
 from wsal.data.records import renaming
 from wsal.errors import AnnotationError, TableError, nearest
@@ -21,7 +21,6 @@ from wsal.labels import LabelSet
 from wsal.text import clean, same_text
 
 EDITED: schemas.Schema = {"former": pl.String, "is_open": pl.Boolean}
-EXAMPLES = 5  # answers set aside that the facts of a stage quote
 SHOWN = 60  # characters of a text in a message
 
 
@@ -209,101 +208,6 @@ def check_classes(answers: pl.DataFrame, labels: LabelSet) -> None:
         f"{renaming(counts['label'][0], labels.names)}; "
         "if it was left out by mistake, add it to data.layout.labels"
     )
-
-
-def set_aside(pool: Artifact, annotations: Sequence[Artifact]) -> Facts:
-    """How many answers (`n`) are to texts no longer in the pool, and `examples` of those texts."""
-    without_text = all_answers(pool, annotations).filter(
-        pl.col("row").is_null() & pl.col("label").is_not_null()
-    )
-    examples = without_text.unique("text", keep="first", maintain_order=True).head(EXAMPLES)
-    return {
-        "n": len(without_text),
-        "examples": [
-            f"{text_id} {shortened(text)!r}"
-            for text_id, text in examples.select("id", "text").rows()
-        ],
-    }
-
-
-def set_aside_message(facts: Facts) -> str:
-    """The facts from `set_aside` in words; empty if no answer was set aside."""
-    n, examples = facts["n"], facts["examples"]
-    if not n:
-        return ""
-    more = ", ..." if n > len(examples) else ""
-    which = f"in the pool ({', '.join(examples)}{more})"
-    if n == 1:
-        return f"1 answer set aside: its text is no longer {which}"
-    return f"{n} answers set aside: their texts are no longer {which}"
-
-
-def left_open(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
-    """The texts whose newest answer is a class that was split since: `row` and `purpose`.
-
-    Nobody has given them a finer answer since then, or skipped them. Oldest answers first.
-    """
-    answers = named_answers(pool, annotations).drop_nulls("row").filter(~is_llm())
-    by_class = pl.col("label").is_in(list(pool.facts["labels"])).fill_null(value=False)
-    newest = answers.group_by("row", maintain_order=True).agg(
-        pl.col("purpose", "is_open").last(), decided=(by_class & ~pl.col("is_open")).any()
-    )
-    return newest.filter(pl.col("is_open") & ~pl.col("decided")).select("row", "purpose")
-
-
-def of_removed_classes(pool: Artifact, annotations: Sequence[Artifact]) -> dict[str, int]:
-    """How many answers there are for each class that was removed; they count for nothing."""
-    removed = named_answers(pool, annotations).filter(~pl.col("is_open")).drop_nulls("former")
-    counts = removed.group_by("former", maintain_order=True).len()
-    return dict(counts.iter_rows())
-
-
-def of_removed_message(counts: Mapping[str, int]) -> str:
-    """What `of_removed_classes` counted in words; empty if there is nothing."""
-    if not counts:
-        return ""
-    n, names = sum(counts.values()), ", ".join(counts)
-    return f"{n} answer{'s' * (n != 1)} kept that count for nothing, of removed classes: {names}"
-
-
-def majority_labels(
-    answers: pl.DataFrame, text: str, parents: Mapping[str, Collection[str]] | None = None
-) -> pl.DataFrame:
-    """The label that most answers give each text; of labels that tie, the newest.
-
-    An answer that stands for several classes counts for nothing where the text has a finer one
-    inside it.
-
-    Args:
-        answers: oldest first, with the columns `label` (null: skipped, which counts for nothing)
-            and `text`.
-        text: the name of the column that tells texts apart.
-        parents: the classes that each name of several classes stands for.
-
-    Returns:
-        The columns `text` and `label`, in the order in which texts were first answered.
-    """
-    labelled = answers.drop_nulls("label").with_row_index("place")
-    finest = _finest_only(labelled, text, parents or {})
-    counts = finest.group_by(text, "label").agg(n=pl.len(), last=pl.col("place").max())
-    first = labelled.group_by(text).agg(first=pl.col("place").min())
-    best = counts.sort("n", "last").group_by(text).agg(pl.col("label").last())
-    return best.join(first, on=text).sort("first").select(text, "label")
-
-
-def _finest_only(
-    labelled: pl.DataFrame, text: str, parents: Mapping[str, Collection[str]]
-) -> pl.DataFrame:
-    """The answers without those that stand for several classes where there is one inside them."""
-    if not parents or not labelled["label"].is_in(list(parents)).any():
-        return labelled
-    labels_of = labelled.group_by(text).agg(pl.col("label").unique().alias("own"))
-    kept = labels_of.with_columns(
-        own=pl.col("own").map_elements(
-            lambda own: sorted(finest(own, parents)), return_dtype=pl.List(pl.String)
-        )
-    )
-    return labelled.join(kept.explode("own").rename({"own": "label"}), on=[text, "label"])
 
 
 def read_query(pool: Artifact, query: Artifact) -> pl.DataFrame:

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from scipy.special import betaincinv
 
-from wsal.annotation.answers import is_llm, majority_labels
+from wsal.annotation.answers import is_llm
+from wsal.annotation.majority import majority_labels
 from wsal.llm.calibration import Calibration, calibrate
 
 # Why a text of a query goes where it goes; where the model answered, the `reason` in its table.

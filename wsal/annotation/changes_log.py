@@ -1,7 +1,7 @@
 """The changes of a run as its journal has them: each change, undo and return to a former state."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsal.annotation.journal import (
@@ -14,6 +14,7 @@ from wsal.annotation.journal import (
     Journal,
 )
 from wsal.changes import Batch, Changes, ClassEdit, change_of
+from wsal.data.class_history import ClassHistory
 
 STATE = "classes "
 """In `Event.shown`, before the number in the log of the state whose classes were shown."""
@@ -55,15 +56,35 @@ def changes_in(run_dir: Path) -> Changes:
     return changes_in_force(Journal(run_dir / JOURNAL_FILE).events())
 
 
+@dataclass
+class States:
+    """The states of the classes in a journal that is read event by event."""
+
+    log: list[Logged] = field(default_factory=list)
+    _changes: list[tuple[int, Event]] = field(default_factory=list)
+
+    def add(self, place: int, event: Event) -> None:
+        """Note an event, if it is a change."""
+        if event.kind in CHANGES:
+            self._changes.append((place, event))
+            self.log = log_of(self._changes)
+
+    def present(self, event: Event, classes: ClassHistory | None) -> str | None:
+        """The present name of the label of an event."""
+        if event.label is None or classes is None:
+            return event.label
+        return classes.present(event.label, state_of(event, self.log))
+
+
 def with_state(
-    events: Iterable[Event], shown: Sequence[ClassEdit], log: Sequence[Logged]
+    events: Iterable[Event], classes: ClassHistory | None, log: Sequence[Logged]
 ) -> list[Event]:
     """The events; decisions say in which state of the classes they were made.
 
-    `shown` are the edits of the classes that people chose from. The order of events would not tell:
-    a page may have been opened before an edit, and be answered after it.
+    `classes` are those that people chose from. The order of events would not tell: a page may have
+    been opened before an edit, and be answered after it.
     """
-    edits = tuple(shown)
+    edits = classes.edits if classes else ()
     number = max((logged.number for logged in log if logged.edits == edits), default=0)
     if not edits or not number:
         return list(events)

@@ -8,13 +8,14 @@ counts once.
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
 from wsal.errors import AnnotationError
+from wsal.labels import Parents, finest
 
 ANSWER, SKIP, UNSURE, RECHECK, SETTLE = "answer", "skip", "unsure", "recheck", "settle"
 UNDO, FLAG, NOTE, FINISH = "undo", "flag", "note", "finish"
@@ -204,8 +205,6 @@ def _action(event: Event) -> str:
     return event.key.rpartition(".")[0] or event.key
 
 
-Parents = Mapping[str, Collection[str]]
-"""The classes that each name of several classes stands for."""
 Answers = dict[str | None, Event]
 """The answers to one text: annotator -> their last decision; SETTLED -> the one that settled it."""
 
@@ -241,18 +240,3 @@ def most_frequent_labels(answers: Answers, parents: Parents | None = None) -> li
     kept = finest(labels, parents or {})
     counts = Counter(label for label in labels if label in kept)
     return sorted(label for label, n in counts.items() if n == max(counts.values()))
-
-
-def finest(labels: Iterable[str], parents: Parents) -> set[str]:
-    """The labels without those that have another one of them inside.
-
-    >>> sorted(finest(["Tea", "Drinks", "Pets"], {"Drinks": ("Tea", "Coffee")}))
-    ['Pets', 'Tea']
-    """
-    classes = {label: set(parents.get(label, (label,))) for label in labels}
-    inside = {
-        coarse
-        for coarse, own in classes.items()
-        if coarse in parents and any(other < own for other in classes.values())
-    }
-    return set(classes) - inside

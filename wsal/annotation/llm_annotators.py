@@ -10,11 +10,11 @@ import polars as pl
 from wsal import schemas
 from wsal.annotation import audit, sheet
 from wsal.annotation.annotators import Annotator, Oracle, ReadsFiles
-from wsal.annotation.answers import majority_labels
 from wsal.annotation.early import Serving, keeps_journal
 from wsal.annotation.evidence import Evidence
 from wsal.annotation.handed_out import hand_out, is_handed_out
 from wsal.annotation.llm_tables import spent
+from wsal.annotation.majority import majority_labels
 from wsal.annotation.query import Query
 from wsal.annotation.routing import Routing, everything_to_people, route
 from wsal.annotation.split import (

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import read_query, renamed_classes, rows_of
+from wsal.annotation.answers import read_query, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.highlights import highlights
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
@@ -28,7 +28,9 @@ from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
 from wsal.data.class_history import ClassHistory
+from wsal.data.edited_classes import configured_labels
 from wsal.digests import MANIFEST, digest_of
+from wsal.guidelines import followed
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.shards import read_array
@@ -87,7 +89,6 @@ class OpenRound:
     items: dict[str, Item]  # in the order of the query
     vectors: Embeddings  # (items, dims)
     labels: list[str]
-    renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     query_digest: str = ""  # of the texts asked
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
     classes: ClassHistory | None = None  # and what former names mean
@@ -96,6 +97,10 @@ class OpenRound:
     def parents(self) -> Mapping[str, tuple[str, ...]]:
         """The names that stand for several classes."""
         return self.classes.parents if self.classes else {}
+
+    def guidelines(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """What belongs in each class, under present names."""
+        return followed(texts, configured_labels(self.classes)) if self.classes else dict(texts)
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
@@ -213,8 +218,7 @@ def with_evidence(
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
     classes = ClassHistory.of_pool(pool.facts)
-    renamed = renamed_classes(pool)
-    return OpenRound(number, items, vectors, labels, renamed, digest, is_early, classes)
+    return OpenRound(number, items, vectors, labels, digest, is_early, classes)
 
 
 def _group_duplicates(items: list[Item]) -> None:

@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from wsal.annotation.changes_log import Logged, log_of, state_of, with_state
+from wsal.annotation.changes_log import States, with_state
 from wsal.annotation.journal import (
     ANSWER,
-    CHANGES,
     CLOSED,
     FINISH,
     RECHECK,
@@ -58,8 +57,7 @@ class TaskQueue:
     lock: threading.Lock = field(default_factory=threading.Lock)
     last_seq: int = 0  # number of the newest event that was read
     events: list[Event] = field(default_factory=list)
-    changes: list[tuple[int, Event]] = field(default_factory=list)  # of classes and records
-    log: list[Logged] = field(default_factory=list)  # of edits of the classes
+    states: States = field(default_factory=States)  # of the classes
     closed_at: int | None = None  # how many events came before the round's answers were taken
     n_ranked_at: int = 0  # how many texts were answered when the ranking was last due
     in_force: tuple[int, list[Event], dict[str, Answers]] = (-1, [], {})
@@ -81,20 +79,11 @@ class TaskQueue:
         with self.lock:
             for seq, event in self.journal.events(self.last_seq):
                 self.last_seq = seq
-                label = self._present(event)
+                label = self.states.present(event, self.round.classes)
                 if event.key == self._closing_key() and self.closed_at is None:
                     self.closed_at = len(self.events)
                 self.events.append(replace(event, label=label))
-                if event.kind in CHANGES:
-                    self.changes.append((seq, event))
-                    self.log = log_of(self.changes)
-
-    def _present(self, event: Event) -> str | None:
-        """The label of an event under its present name."""
-        classes = self.round.classes
-        if event.label is None or classes is None or not (classes.edits or self.log):
-            return self.round.renamed.get(event.label or "", event.label)
-        return classes.present(event.label, state_of(event, self.log))
+                self.states.add(seq, event)
 
     def close(self) -> None:
         """Note that the round's answers are taken: what is answered from now on counts later."""
@@ -105,10 +94,8 @@ class TaskQueue:
 
     def append(self, events: Sequence[Event]) -> int:
         """Write to the journal what a person did; return how many events were new."""
-        edits = self.round.classes.edits if self.round.classes else ()
-        if edits:
-            self.refresh()
-        events = with_state(events, edits, self.log)
+        self.refresh()
+        events = with_state(events, self.round.classes, self.states.log)
         n_new = self.journal.append([replace(event, text=self._about(event)) for event in events])
         self.refresh()
         return n_new
@@ -154,11 +141,8 @@ class TaskQueue:
 
     def ties(self, answers: dict[str, Answers]) -> list[str]:
         """Texts that enough people answered, but differently."""
-        return [
-            text_id
-            for text_id, own in answers.items()
-            if self._complete(text_id, own) and not decision(own, self.round.parents)[0]
-        ]
+        complete = {i: own for i, own in answers.items() if self._complete(i, own)}
+        return [i for i, own in complete.items() if not decision(own, self.round.parents)[0]]
 
     def assign(self, annotator: str, n: int, on_page: Sequence[str]) -> list[tuple[str, bool]]:
         """Lease up to `n` texts to a person.

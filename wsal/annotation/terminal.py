@@ -237,7 +237,7 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         labels = [] if item.is_group else self.queue.round.labels
-        classes = class_lines(labels, self.guidelines)
+        classes = class_lines(labels, self.queue.round.guidelines(self.guidelines))
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),

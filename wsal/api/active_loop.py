@@ -29,10 +29,11 @@ from wsal.errors import ConfigError
 from wsal.export.base import ExportSettings
 from wsal.presets import preset
 from wsal.progress import progress_shown
+from wsal.rounds.ask_again import with_texts
 from wsal.rounds.disagreement import disputed
 from wsal.rounds.evaluation_frame import Frame, new_frame, sample_size
 from wsal.rounds.exporting import write_export
-from wsal.rounds.query import RoundState, choose_query, with_texts
+from wsal.rounds.query import RoundState, choose_query
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, HardwareSettings

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas
-from wsal.annotation.answers import majority_labels
+from wsal.annotation.majority import majority_labels
 from wsal.arrays import Classes, Rows
 from wsal.errors import AnnotationError, UnknownNameError
 from wsal.labels import LabelSet

@@ -1,6 +1,6 @@
 """What follows the classes when they are edited: gold labels, descriptions, facts of the pool."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ from wsal.data.class_history import ClassHistory, introduced
 from wsal.data.keys import NONE
 from wsal.data.records import label_set, present_names
 from wsal.errors import DataError, did_you_mean
+from wsal.guidelines import followed
 from wsal.labels import LabelSet
 
 
@@ -36,6 +37,20 @@ def history_of(
 def label_set_of(history: ClassHistory) -> LabelSet:
     """The present classes."""
     return LabelSet(history.names, history.parents)
+
+
+def configured_labels(history: ClassHistory) -> LabelSet:
+    """The present classes, for names in rules and settings; see `LabelSet.of_configuration`."""
+    answers = {*history.names, *history.parents}
+    if not history.edits:
+        return LabelSet(history.names, history.parents, history.aliases)
+    former, first = history.present_names(history.edits), history.present_names()
+    return LabelSet(
+        history.names,
+        history.parents,
+        {old: new for old, new in former.items() if old not in answers and new in answers},
+        {old: new if new in answers else None for old, new in first.items()},
+    )
 
 
 def gold_classes(history: ClassHistory, names: Iterable[str]) -> list[int]:
@@ -68,14 +83,12 @@ def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:
         facts |= {"parents": history.parents, "descriptions": descriptions}
     if not history.edits:
         return facts
-    answers = {*history.names, *history.parents}
-    former = history.present_names(history.edits)
-    first = history.present_names()
+    labels = configured_labels(history)
     return facts | {
         "parents": history.parents,
-        "descriptions": followed(descriptions, history),
-        "renamed": {o: n for o, n in former.items() if o not in answers and n in answers},
-        "configured": {old: new if new in answers else None for old, new in first.items()},
+        "descriptions": followed(descriptions, labels),
+        "renamed": labels.aliases,
+        "configured": labels.configured,
         "edits": [edit.as_node() for edit in history.edits],
         "first_classes": {
             "labels": list(history.first),
@@ -83,21 +96,3 @@ def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:
             "renamed": dict(history.aliases),
         },
     }
-
-
-def followed(texts: Mapping[str, str], history: ClassHistory) -> dict[str, str]:
-    """What was written about the first classes, under the names of the present ones.
-
-    Texts of classes that were merged are joined. The text of a class that was split belongs to the
-    whole, and to each part without a text of its own.
-    """
-    by_name: dict[str, list[str]] = {}
-    parts: dict[str, list[str]] = {}
-    for name, text in texts.items():
-        present = history.present(name)
-        by_name.setdefault(present, []).append(text)
-        if present in history.parents and name in history.first:
-            for part in history.parents[present]:
-                parts.setdefault(part, []).append(text)
-    joined = {name: "; ".join(dict.fromkeys(own)) for name, own in (parts | by_name).items()}
-    return {n: text for n, text in joined.items() if n in (*history.names, *history.parents)}

@@ -7,6 +7,8 @@ import numpy as np
 from wsal import tables
 from wsal.artifacts import Artifact
 from wsal.errors import UnknownNameError
+from wsal.guidelines import followed
+from wsal.labels import LabelSet
 from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
 from wsal.text import compose
@@ -33,7 +35,8 @@ def questions_about(
         ConfigError: the guidelines cannot be read.
     """
     names = np.array(pool.facts["labels"], dtype=object)
-    descriptions = settings.descriptions()
+    labels = LabelSet.of_configuration(pool.facts)
+    descriptions = followed(settings.descriptions(), labels)
     texts = texts_to_send(pool, rows, settings)
     every = np.arange(len(names))
     return [

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.annotation.answers import all_answers, is_llm, majority_labels
+from wsal.annotation.answers import all_answers, is_llm
+from wsal.annotation.majority import majority_labels
 from wsal.inspection.clusters import cluster_names, clusters_of
 from wsal.inspection.judged import judged_texts, pool_model
 from wsal.inspection.projection import main_components, project

@@ -1,6 +1,7 @@
 """Answered texts that a round asks again: those that people marked, and labels that look wrong."""
 
 import numpy as np
+import polars as pl
 
 from wsal.active.candidates import Selection
 from wsal.active.label_issues import find_issues
@@ -31,6 +32,17 @@ def asked_again(
     rows = np.concatenate([by_people, doubted[kept]])
     scores = np.concatenate([np.ones(len(by_people), np.float32), 1 - quality[kept]])
     return Selection(rows, scores, [REVIEW_REASON] * len(rows))
+
+
+def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.DataFrame:
+    """The table of a `Query`, with the records of its rows beside it.
+
+    A repeated text gets an id of its own, so that its old answer is not taken for the new one.
+    """
+    new_id = pl.format("{}-again-{}", "id", pl.lit(number))
+    return pl.concat([records, query], how="horizontal").with_columns(
+        id=pl.when("repeated").then(new_id).otherwise("id")
+    )
 
 
 def _doubted(

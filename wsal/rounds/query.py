@@ -209,17 +209,6 @@ def disagreement(
     return extra, [" and ".join(np.compress(doubt, DOUBTS)) for doubt in doubts]
 
 
-def with_texts(query: pl.DataFrame, records: pl.DataFrame, number: int) -> pl.DataFrame:
-    """The table of a `Query`, with the records of its rows beside it.
-
-    A repeated text gets an id of its own, so that its old answer is not taken for the new one.
-    """
-    new_id = pl.format("{}-again-{}", "id", pl.lit(number))
-    return pl.concat([records, query], how="horizontal").with_columns(
-        id=pl.when("repeated").then(new_id).otherwise("id")
-    )
-
-
 def _first(chosen: Selection, wanted: np.ndarray, n: int) -> Selection:
     """At most the first `n` of the `wanted` ones of a selection."""
     kept = np.flatnonzero(wanted)[:n]

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from wsal.arrays import ABSTAIN, Embeddings, Vote
 from wsal.contents import of_files
-from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
+from wsal.guidelines import check_guidelines, followed, guidelines_content, read_guidelines
 from wsal.labels import LabelSet
 from wsal.rules.base import Embed
 from wsal.rules.class_names import is_latin, parts_of, plural, spaced, tells_apart
@@ -150,7 +150,7 @@ class NameSimilarity:
 
     def _seeds(self, labels: LabelSet) -> dict[int, str]:
         """The classes that can be voted for, and the text of each; empty if there is only one."""
-        descriptions = read_guidelines(self.guidelines, "guidelines")
+        descriptions = followed(read_guidelines(self.guidelines, "guidelines"), labels)
         texts = [
             f"{spaced(name).lower()}: {descriptions[name]}"
             if name in descriptions

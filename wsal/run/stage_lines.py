@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from wsal.active.money import amount
-from wsal.annotation.answers import of_removed_message, set_aside_message
+from wsal.annotation.set_aside import of_removed_message, set_aside_message
 from wsal.artifacts import Facts
 from wsal.run.vote_report import console
 

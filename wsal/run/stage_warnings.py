@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from wsal import schemas, tables
 from wsal.active.stopping import HOW_TO_MEASURE
-from wsal.annotation.answers import of_removed_message, set_aside_message
+from wsal.annotation.set_aside import of_removed_message, set_aside_message
 from wsal.artifacts import Artifact, Facts
 from wsal.run.stage_table import STAGES
 

@@ -73,7 +73,8 @@ def _known(classes: ClassHistory, name: str) -> str:
     found = _lookup(classes, name)
     if found in (*classes.names, *classes.parents):
         return found
-    former = f" ({found} is no class any more)" if classes.is_former(found) else ""
+    is_former = classes.is_former(classes.present(found, classes.edits))
+    former = " any more" if is_former else ""
     known = [*classes.names, *(classes_below(classes.names) if classes.is_tree else ())]
     raise ConfigError(f"there is no class {name!r}{former}{did_you_mean(name, known)}")
 

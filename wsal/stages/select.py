@@ -12,7 +12,7 @@ from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
 from wsal.active.shortlist import Search
 from wsal.annotation.annotators import Annotator
-from wsal.annotation.answers import all_answers, gold_answers, left_open, llm_labels, rows_of
+from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
 from wsal.annotation.questions import (
     CLASS,
@@ -28,12 +28,14 @@ from wsal.annotation.questions import (
     times_of_kinds,
     words_so_far,
 )
+from wsal.annotation.set_aside import left_open
 from wsal.arrays import Embeddings, Probs, Rows, Scores
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
+from wsal.rounds.ask_again import with_texts
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.disagreement import disputed
 from wsal.rounds.early import early_rows, rows_to_ask_again
@@ -52,7 +54,6 @@ from wsal.rounds.query import (
     RoundState,
     choose_query,
     nothing_early,
-    with_texts,
 )
 from wsal.settings import (
     ActiveSettings,

@@ -95,7 +95,7 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
         "phase": "early" if queues[0].round.is_early else "round",
         **panel.progress(queues),
         "labels": queues[0].round.labels,
-        "guidelines": site.guidelines,
+        "guidelines": queues[0].round.guidelines(site.guidelines),
         "distribution": panel.distribution(queues[0]),
         "people": panel.people(queues[0].events),
         "remaining": remaining(queues, site.known(), site.quality),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Request
 
 from wsal.annotation.changes_log import log_of, with_state
 from wsal.annotation.journal import JOURNAL_FILE, UNDO, Event, Journal, decisions_in_force
-from wsal.data.class_history import edits_in
+from wsal.data.class_history import ClassHistory
 from wsal.web.workspace_access import PostingOwner, slowly, workspace_of
 from wsal.web.workspace_actions import GroupAction, InGroup, Undo, answers, marks
 from wsal.web.workspace_state import DOUBTFUL, UNCERTAIN, Workspace
@@ -41,9 +41,9 @@ async def label_group(request: Request, action: GroupAction, name: PostingOwner)
         number = site.number + 1
         events = answers(action, texts, group, name, number, site.queues())
         journal = Journal(site.run_dir / JOURNAL_FILE)
-        edits = edits_in(workspace.current().inspected.view.pool.facts)
-        log = log_of(journal.events()) if edits else []
-        n_new = journal.append(with_state(events, edits, log))
+        classes = ClassHistory.of_pool(workspace.current().inspected.view.pool.facts)
+        log = log_of(journal.events())
+        n_new = journal.append(with_state(events, classes, log))
         early = sum(event.round == number for event in events)
         return {"new": n_new, "early": early, "round": number}
 
