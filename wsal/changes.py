@@ -44,6 +44,8 @@ class Batch:
     """Whether its records leave the data; otherwise they are added, or change earlier ones."""
     by: Literal["id", "text"] = "id"
     """What says that a record is one that the run has."""
+    with_labels: bool = True
+    """Whether it has a column with gold labels; otherwise, records that it changes keep theirs."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ LAUNCHED = {
 
 COMMANDS = {
     "status": ("[RUN ...]", "Show which stages are done, stale or missing"),
+    "append": ("RUN FILE", "Add, change or withdraw records"),
     "rules": ("[RUN]", "Report on the rules: coverage, conflicts, accuracy, examples"),
     "rules suggest": ("[RUN]", "Suggest rules to paste into a rule file"),
     "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),

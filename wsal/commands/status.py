@@ -24,9 +24,10 @@ from wsal.digests import MANIFEST
 from wsal.errors import ConfigError, MissingArtifactError, WsalError
 from wsal.launch.shards import sealed_shards
 from wsal.run import stage_lines
+from wsal.run.basis import bases_of, basis, basis_of, is_kept
 from wsal.run.changes import with_changes
 from wsal.run.folders import RUNS, known_runs, no_runs, run_folder
-from wsal.run.pipeline import folder, origin_of
+from wsal.run.pipeline import folder, is_finished, origin_of
 from wsal.run.stage_table import BEFORE_ROUNDS, CHANGES, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.vote_report import console
 
@@ -40,8 +41,9 @@ class Row:
 
     title: str
     state: str
-    """done, kept (people's answers, though an input changed), stale, unfinished, missing, damaged,
-    input missing, unchecked (it depends on code that is not trusted), not needed."""
+    """done, kept (people's answers, though an input changed, or made before records were appended),
+    stale, unfinished, missing, damaged, input missing, unchecked (it depends on code that is not
+    trusted), not needed."""
     seconds: str = ""
     details: str = ""
 
@@ -56,6 +58,8 @@ class Run:
     """Components of the configuration that cannot be built, and why."""
     current: dict[Path, str] = field(default_factory=dict)
     """Artifact that the next command would keep -> done, kept or unchecked."""
+    bases: dict[Path, str] = field(default_factory=dict)
+    """Artifact -> the basis that it will have after the next command."""
     verdicts: dict[int, str] = field(default_factory=dict)
     """Round -> the value of each stop rule after it."""
 
@@ -205,12 +209,18 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
         for value in inputs.values()
         for artifact in (value if isinstance(value, list) else [value])
     ]
+    now, reason = basis_of(config, bases_of(inputs, run.bases)), ""
+    is_people = is_work_of_people(name, done)
+    run.bases[done.path] = basis(done) if is_people or name == "annotate" else now
     if all(path in run.current for path in used) and done.made_from(config, digests):
         state = "unchecked" if "unchecked" in map(run.current.get, used) else "done"
+    elif is_kept(run.path, name, done, now, finished=is_finished(run.path, number)):
+        state, reason = "kept", "made before records were appended"
     else:
-        state = "kept" if is_work_of_people(name, done) else "stale"
-    is_changed = name == "prepare" and done.manifest["config"].get(CHANGES) != config.get(CHANGES)
-    return state, "classes or records were changed since then" if is_changed else ""
+        state = "kept" if is_people else "stale"
+    if name == "prepare" and done.manifest["config"].get(CHANGES) != config.get(CHANGES):
+        reason = "classes or records were changed since then"
+    return state, reason
 
 
 def _planned(run: Run) -> int:

@@ -125,6 +125,28 @@ class Periods:
         """`(periods,)`: whether the rows of a period stand in for earlier rows with their ids."""
         return np.array([False, *(batch.by == "id" for batch in self.batches)])
 
+    @cached_property
+    def keeps_labels(self) -> np.ndarray:
+        """`(periods,)`: whether records that are changed by a row of a period keep their labels."""
+        keeps = (batch.by == "id" and not batch.with_labels for batch in self.batches)
+        kept: np.ndarray = np.array([False, *keeps]) & ~self.withdraws
+        return kept
+
+    def with_labels_kept(self, ids: pl.DataFrame, labels: np.ndarray) -> None:
+        """Give rows without a label, in place, that of the newest row before with the same id.
+
+        Args:
+            ids: of whole groups: `group` and `row`.
+            labels: `(all rows,)`, -1 where there is none.
+        """
+        rows = ids.sort("group", "row").select("group", "row")
+        row = rows["row"].to_numpy()
+        period = self.of(row)
+        is_open = pl.Series(self.keeps_labels[period] & (labels[row] < 0))
+        label = pl.Series(labels[row]).set(is_open, None)
+        filled = rows.with_columns(label=label).select(pl.col("label").forward_fill().over("group"))
+        labels[row] = filled.to_series().fill_null(-1).to_numpy()
+
     def replaced(self, keys: pl.DataFrame, *, by_id: bool) -> np.ndarray:
         """The rows of `keys` that no longer count: changed or withdrawn later, or withdrawing.
 

@@ -100,7 +100,10 @@ def decide(
     classes = np.array([*gold_classes, NONE], np.int16)
     sizes, of_periods, n_pool_gold = dict.fromkeys(SPLITS, 0), np.zeros(len(periods.ends), int), 0
     first_sizes, n_replaced, n_lost, n_left_out = dict.fromkeys(SPLITS, 0), 0, 0, 0
+    labels_of_rows = _labels_kept(reading, layout, periods)
     for keys in reading.keys.partitions():
+        if labels_of_rows is not None:
+            keys["label"] = labels_of_rows[keys["row"]]
         frame = as_frame(keys)
         if periods:
             in_first = frame.filter(pl.col("row") < periods.ends[0])
@@ -167,6 +170,18 @@ def _alive(reading: Reading, layout: Layout, periods: Periods) -> np.ndarray:
     for keys in reading.keys.partitions():
         counts[periods.replaced(as_frame(keys), by_id=False)] = False
     return counts
+
+
+def _labels_kept(reading: Reading, layout: Layout, periods: Periods) -> np.ndarray | None:
+    """`(rows,)`: the label of each row, where changed records keep theirs; None if none do."""
+    if not layout.id or not periods.keeps_labels.any():
+        return None
+    labels = np.full(reading.n_rows, NONE, np.int32)
+    for keys in reading.keys.partitions():
+        labels[keys["row"]] = keys["label"]
+    for ids in reading.ids.partitions():
+        periods.with_labels_kept(as_frame(ids), labels)
+    return labels
 
 
 def require_unique_ids(reading: Reading, layout: Layout, counts: np.ndarray) -> None:

@@ -36,8 +36,13 @@ class PartKeys(NamedTuple):
     """`id`, `text` and `label` of the first row with each label, in the order of the rows."""
 
 
-def keys_of(records: pl.DataFrame, layout: Layout, seed: int, first: int) -> PartKeys:
-    """The keys of records (see `to_records`), the first of which is row `first` of all."""
+def keys_of(
+    records: pl.DataFrame, layout: Layout, seed: int, first: int, *, draw_all: bool = False
+) -> PartKeys:
+    """The keys of records (see `to_records`), the first of which is row `first` of all.
+
+    With `draw_all`, rows without a label have a draw, too.
+    """
     rows = np.arange(first, first + len(records))
     ids = np.zeros(len(records), ID_KEYS)
     ids["row"] = rows
@@ -52,11 +57,12 @@ def keys_of(records: pl.DataFrame, layout: Layout, seed: int, first: int) -> Par
     keys["high"], keys["low"] = hashes(groups).T
     keys["row"] = rows[has_text.to_numpy()]
     labelled = kept["label"].is_not_null()
+    drawn = labelled | draw_all
     if layout.split:  # nothing can be measured without gold, so people may label these rows
         numbers = kept["split"].replace_strict(SPLITS, range(len(SPLITS)), return_dtype=pl.Int8)
         keys["split"] = numbers.set(~labelled, 0).to_numpy()
-    elif labelled.any():
-        keys["draw"][labelled.to_numpy()] = _draws(groups.filter(labelled), seed)
+    elif drawn.any():
+        keys["draw"][drawn.to_numpy()] = _draws(groups.filter(drawn), seed)
     first_of_label = kept["label"].drop_nulls().unique(maintain_order=True)
     numbers = kept["label"].replace_strict(
         first_of_label, range(len(first_of_label)), default=NONE, return_dtype=pl.Int32

@@ -139,7 +139,8 @@ def _read_part(part: Part, rows: pl.DataFrame, layout: Layout, seed: int) -> Par
         records = to_records(rows, layout)
     except DataError as error:
         raise DataError(f"{part.file}: {error}" if part.file else str(error)) from error
-    keys = keys_of(records, layout, seed, part.first)
+    appended = part.file.startswith(f"{APPENDED}/")  # such rows may get the labels of others
+    keys = keys_of(records, layout, seed, part.first, draw_all=appended)
     # The text is composed again from the fields, so it need not be stored twice.
     id_or_digest = records["id"] if layout.id else pl.Series("id", keys.ids["low"].copy())
     scratch = records.select("fields").with_columns(id_or_digest, rows[ROW])

@@ -26,6 +26,7 @@ from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
 
+__all__ = ["Frame", "frame_rows"]  # besides what is defined here
 FIRST, WORTHWHILE = 100, 2_000
 """Texts asked for evaluation at first where there is no gold split, in pools of so many texts."""
 

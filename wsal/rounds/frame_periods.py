@@ -7,6 +7,7 @@ frame, so that estimates hold for the whole pool (Särndal, Swensson & Wretman, 
 period of which nobody has labelled a text yet is left out, and the estimate says so.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -50,7 +51,9 @@ def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
 
 def periods_of(pool: Facts) -> list[tuple[str, range]]:
     """The name and the rows of each period of a pool."""
-    periods = pool.get("periods") or [{"name": "", "n_texts": pool["n_pool"]}]
+    if "periods" not in pool:
+        return [("", range(pool["n_pool"]))]
+    periods = pool["periods"]
     ends = np.cumsum([0, *(period["n_texts"] for period in periods)]).tolist()
     return [(p["name"], range(*ends[i : i + 2])) for i, p in enumerate(periods)]
 
@@ -120,7 +123,7 @@ def measured_part(pool: Artifact, frame: Frame, annotations: Sequence[Artifact])
     `covers` says which part of the pool these are, unless it is all of it. If nothing is labelled,
     the whole frame is returned.
     """
-    if len(periods_of(pool.facts)) == 1 and len(frame.periods) <= 1:
+    if "periods" not in pool.facts and len(frame.periods) == 1:
         return frame
     rows, _ = gold_answers(pool, annotations, schemas.EVALUATE)
     of_row = frame.stratum // STRATA_OF_PERIOD
@@ -148,10 +151,14 @@ def period_weights(pool: Facts, frame: Frame) -> Weights:
 
     It is 1 for texts of the first period that the frame has.
     """
-    sizes = {name: len(rows) for name, rows in periods_of(pool)}
     of_row = frame.stratum // STRATA_OF_PERIOD
     weights = np.ones(len(of_row))
-    for period in np.unique(of_row) if len(frame.periods) > 1 else ():
+    if len(frame.periods) == 1:
+        return weights
+    sizes = Counter[str]()
+    for name, rows in periods_of(pool):
+        sizes[name] += len(rows)
+    for period in np.unique(of_row):
         inside = of_row == period
-        weights[inside] = sizes.get(frame.periods[period], 0) / inside.sum()
-    return weights / weights[:1] if len(weights) else weights
+        weights[inside] = sizes[frame.periods[period]] / inside.sum()
+    return weights / weights[of_row == of_row.min()][:1] if len(weights) else weights

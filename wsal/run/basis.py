@@ -20,10 +20,17 @@ Bases = dict[str, Any]
 """The basis of each input, or a list of bases."""
 
 
-def bases_of(inputs: Mapping[str, Artifact | list[Artifact]]) -> Bases:
-    """The bases of some inputs as they are on the disk."""
+def bases_of(
+    inputs: Mapping[str, Artifact | list[Artifact]], expected: Mapping[Path, str] | None = None
+) -> Bases:
+    """The bases of some inputs: as expected, else as they are on the disk."""
+    known = expected or {}
+
+    def of(artifact: Artifact) -> str:
+        return known[artifact.path] if artifact.path in known else basis(artifact)
+
     return {
-        noun: [basis(a) for a in value] if isinstance(value, list) else basis(value)
+        noun: [*map(of, value)] if isinstance(value, list) else of(value)
         for noun, value in inputs.items()
     }
 

@@ -100,10 +100,8 @@ def select(
     last = earlier_queries[-1] if earlier_queries else None
     measures = sample_size(pool.facts, evaluation, number) > 0
     trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
-    frame = extended_frame(
-        read_frame(pool, last) if last else None,
-        pool.facts, pool_probs(embeddings), evaluation.frame, seed, trained_on,
-    )  # fmt: skip
+    laid, weak_probs = read_frame(pool, last) if last else None, pool_probs(embeddings)
+    frame = extended_frame(laid, pool.facts, weak_probs, evaluation.frame, seed, trained_on)
     frame = write_frame(frame, pool, out / "frame.parquet", last)
     of_people, of_model = (read(pool, earlier_annotations) for read in (gold_answers, llm_labels))
     gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))

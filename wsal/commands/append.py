@@ -1,0 +1,137 @@
+"""Add, change or withdraw records of a run.
+
+FILE is a table with the columns of the run's layout; labels and splits may be missing. With ids, a
+record whose id the run has changes that one; without ids, a text that it has is one more copy. With
+--withdraw, the records of FILE leave the run; it needs only their ids, or their texts.
+
+The run keeps a copy of FILE. Run the same `wsal run` command again afterwards: only new texts are
+voted on, tokenised and embedded, and what is trained is kept.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from wsal.annotation.changes_log import changes_in_force
+from wsal.annotation.journal import CHANGE, CHANGE_UNDONE, JOURNAL_FILE, Event, Journal
+from wsal.artifacts import Artifact
+from wsal.changes import Batch, change_of, note_of
+from wsal.config.composed import parts_of
+from wsal.data.base import DataSource, Layout
+from wsal.data.batches import APPENDED
+from wsal.digests import file_digest
+from wsal.errors import ConfigError, DataError, MissingArtifactError
+from wsal.json_files import read_json_object
+from wsal.run.appending import answers_to, checked, has_column, keep_copy
+from wsal.run.folders import run_folder
+from wsal.run.loop import locked
+from wsal.run.pipeline import open_round
+from wsal.run.stage_table import CONFIG
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `wsal append`."""
+    parser.add_argument("run", help="a run's name or folder")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a table")
+    parser.add_argument("--withdraw", action="store_true", help="the records leave the run")
+    parser.add_argument(
+        "--by",
+        choices=("id", "text"),
+        help="what says that a record is one that the run has (default: id, if data.layout.id "
+        "names a column, else text)",
+    )
+    parser.add_argument("--undo", action="store_true", help="take the last batch back")
+    trusted = "a module of your own with a data source; may be given several times"
+    parser.add_argument("--trusted", action="append", default=[], metavar="MODULE", help=trusted)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Record a batch, or that the last one is taken back, and report on it.
+
+    Raises:
+        ConfigError: the options do not fit together, or the batch would change nothing.
+        DataError: the file cannot be read or does not fit the run; nothing is recorded.
+        BusyError: a command works on the run.
+    """
+    run_dir = run_folder(options.run)
+    if options.undo == (options.file is not None):
+        raise ConfigError("expected either FILE or --undo")
+    with locked(run_dir):
+        lines = _undo(run_dir) if options.undo else _append(run_dir, options)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
+    layout, path = _layout(run_dir, options.trusted), options.file
+    by: Literal["id", "text"] = options.by or ("id" if layout.id else "text")
+    if by == "id" and not layout.id:
+        raise ConfigError("--by id needs ids, and data.layout.id names no column; use --by text")
+    if not path.is_file():
+        raise DataError(f"{path} is not a file; expected a table, such as a csv or Parquet file")
+    pool, journal = _pool(run_dir), Journal(run_dir / JOURNAL_FILE)
+    before = changes_in_force(journal.events()).batches
+    with_labels = has_column(path, layout.label)
+    batch = Batch("", file_digest(path), options.withdraw, by, with_labels)
+    if before and (before[-1].digest, before[-1].withdraw) == (batch.digest, batch.withdraw):
+        raise ConfigError(f"{path} is the last batch of {run_dir} already, {before[-1].file}")
+    count, texts = checked(path, batch, layout, pool)
+    if not count.changes_anything:
+        raise ConfigError(f"{path} would change nothing in {run_dir}: {count.in_words()}")
+    batch = keep_copy(path, batch, run_dir / APPENDED)
+    journal.append([Event(uuid4().hex, CHANGE, "", open_round(run_dir), note=note_of(batch))])
+    lines = [f"{path}: {count.in_words()}", f"kept as {run_dir / APPENDED / batch.file}"]
+    if pending := _pending(pool, before):
+        lines.append(
+            f"(counted without the batches {', '.join(pending)}, which no run has read yet)"
+        )
+    if n := answers_to(run_dir, texts) if options.withdraw else 0:
+        lines.append(
+            f"{n:,} answer{'s' * (n != 1)} of people to these texts will be set aside; they count "
+            "again if the texts come back"
+        )
+    return [*lines, f"{_next(run_dir)}; --undo takes this batch back"]
+
+
+def _undo(run_dir: Path) -> list[str]:
+    journal = Journal(run_dir / JOURNAL_FILE)
+    events = journal.events()
+    undone = {event.note for _, event in events if event.kind == CHANGE_UNDONE}
+    in_force = [
+        (event.key, change)
+        for _, event in events
+        if event.kind == CHANGE and event.key not in undone
+        if isinstance(change := change_of(event.note), Batch)
+    ]
+    if not in_force:
+        raise ConfigError(f"{run_dir} has no batch of records to take back")
+    key, batch = in_force[-1]
+    journal.append([Event(uuid4().hex, CHANGE_UNDONE, "", open_round(run_dir), note=key)])
+    return [f"taken back: {run_dir / APPENDED / batch.file} (the copy stays)", _next(run_dir)]
+
+
+def _next(run_dir: Path) -> str:
+    return f"run the command of {run_dir} again to read the records as they are now"
+
+
+def _layout(run_dir: Path, trusted: list[str]) -> Layout:
+    nodes: dict[str, Any] = read_json_object(run_dir / CONFIG, "run this run's command again")
+    source: DataSource = parts_of(nodes, trusted)["data"]()
+    return source.layout
+
+
+def _pool(run_dir: Path) -> Artifact:
+    try:
+        return Artifact.open(run_dir / "pool")
+    except MissingArtifactError as error:
+        raise MissingArtifactError(
+            f"{run_dir} has no finished pool to append to; run `wsal run` or `wsal prepare` first"
+        ) from error
+
+
+def _pending(pool: Artifact, batches: tuple[Batch, ...]) -> list[str]:
+    """The batches that are not in the pool yet."""
+    node = pool.manifest["config"].get("changes", {}).get("node", {})
+    read = {batch["digest"] for batch in node.get("batches", [])}
+    return [batch.file for batch in batches if batch.digest not in read]

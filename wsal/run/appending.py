@@ -1,0 +1,205 @@
+"""Check a batch of records against the pool of a run, count what it would do, and keep a copy."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from wsal import tables
+from wsal.annotation.answers import read_annotations
+from wsal.artifacts import Artifact
+from wsal.changes import Batch
+from wsal.data.base import ROW, Layout
+from wsal.data.batches import batch_rows
+from wsal.data.keys import SPLITS
+from wsal.data.records import to_records
+from wsal.digests import file_digest
+from wsal.errors import DataError, did_you_mean
+from wsal.files import numbered_table
+from wsal.json_files import fsync
+from wsal.labels import LabelSet
+from wsal.shards import shard_files
+from wsal.text import same_text
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+@dataclass(frozen=True)
+class Count:
+    """What the records of a batch are to a run."""
+
+    n_records: int
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    """The same record, or by text one more copy of a text."""
+    withdrawn: int = 0
+    absent: int = 0
+    """Of those to withdraw, records that the run does not have."""
+    without_text: int = 0
+    by: str = "id"
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether the run would be another one."""
+        return bool(self.new + self.changed + self.withdrawn)
+
+    def in_words(self) -> str:
+        """The counts that are not zero.
+
+        >>> Count(3, new=2, unchanged=1).in_words()
+        '3 records: 2 new, 1 unchanged'
+        """
+        same = "unchanged" if self.by == "id" else "copies of texts that are there"
+        names = {
+            "new": self.new,
+            "changed": self.changed,
+            same: self.unchanged,
+            "withdrawn": self.withdrawn,
+            "not in the run": self.absent,
+            "without text": self.without_text,
+        }
+        parts = ", ".join(f"{n:,} {name}" for name, n in names.items() if n)
+        return f"{self.n_records:,} record{'s' * (self.n_records != 1)}: {parts}"
+
+
+def checked(path: Path, batch: Batch, layout: Layout, pool: Artifact) -> tuple[Count, pl.Series]:
+    """What a batch would do to a run, and the texts that it would withdraw.
+
+    Rows that were merged with others of the same text are not looked at: their ids count as new.
+
+    Raises:
+        DataError: a column is missing, an id is missing or occurs twice, a label is not a class, or
+            a batch by text has ids that the run has.
+    """
+    rows = batch_rows(path, batch, layout)
+    try:
+        records = to_records(rows, layout).with_columns(rows[ROW])
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if batch.withdraw and batch.by == "id":
+        records = records.with_columns(text=pl.lit(""))
+    n, records = len(records), records.drop_nulls("text")
+    count = Count(n, without_text=n - len(records), by=batch.by)
+    _require_classes(path, records, pool)
+    by_id = batch.by == "id"
+    if layout.id and not (batch.withdraw and not by_id):
+        _require_unique(path, records, layout.id)
+    key = records["id"] if by_id else same_text(records["text"])
+    there = _there(pool, key.unique().to_list(), by_id=by_id)
+    names = dict(enumerate(LabelSet.of_pool(pool.facts).names))
+    there = there.with_columns(pl.col("label").replace_strict(names, return_dtype=pl.String))
+    is_there = key.is_in(there["key"].implode())
+    if batch.withdraw:
+        gone = int(is_there.sum())
+        return replace(count, withdrawn=gone, absent=len(records) - gone), there["text"]
+    nothing = pl.Series([], dtype=pl.String)
+    if not by_id:
+        if layout.id:
+            _require_new_ids(path, records["id"], pool, layout.id)
+        n_new = key.filter(~is_there).n_unique()
+        return replace(count, new=n_new, unchanged=len(records) - n_new), nothing
+    same = _same(records.filter(is_there), there, batch)
+    n_there = int(is_there.sum())
+    new = len(records) - n_there
+    return replace(count, new=new, changed=n_there - same, unchanged=same), nothing
+
+
+def has_column(path: Path, name: str | None) -> bool:
+    """Whether a table has a column."""
+    return name is not None and name in numbered_table(path).frame.columns
+
+
+def keep_copy(path: Path, batch: Batch, folder: Path) -> Batch:
+    """Copy the file of a batch into the run; returns the batch with the name of the copy.
+
+    Raises:
+        DataError: the file was changed meanwhile.
+    """
+    folder.mkdir(exist_ok=True)
+    numbers = [int(p.name[:3]) for p in folder.iterdir() if p.name[:3].isdecimal()]
+    suffixes = path.suffixes[-2:] if path.suffix.lower() in COMPRESSED else path.suffixes[-1:]
+    name = f"{max(numbers, default=0) + 1:03d}{''.join(suffixes)}"
+    unfinished = folder / f".{name}.unfinished"
+    shutil.copyfile(path, unfinished)
+    fsync(unfinished)
+    if file_digest(unfinished) != batch.digest:
+        unfinished.unlink()
+        raise DataError(f"{path} changed while it was read; nothing was recorded; try again")
+    unfinished.rename(folder / name)
+    fsync(folder)
+    return replace(batch, file=name)
+
+
+def answers_to(run_dir: Path, texts: pl.Series) -> int:
+    """How many answers of people in finished rounds are to these texts."""
+    n, keys = 0, same_text(texts).implode()
+    for path in sorted(run_dir.glob("rounds/*/annotations/annotations.parquet")):
+        answers = read_annotations(path)
+        n += int(same_text(answers["text"]).is_in(keys).sum())
+    return n
+
+
+def _there(pool: Artifact, keys: Sequence[str], *, by_id: bool) -> pl.DataFrame:
+    """The records of the run with these ids or texts: `key`, `id`, `text`, `fields`, `label`."""
+    wanted, names = pl.Series(keys, dtype=pl.String).implode(), ["id", "text", "fields"]
+    gold = tables.read(pool.path / "gold.parquet").with_columns(pl.col("label").cast(pl.Int64))
+    frames = []
+    for split in SPLITS:
+        path = pool.path / f"{split}.parquet"
+        if not shard_files(path)[0].exists():
+            continue
+        for _, part in tables.parts(path, [*names, *(["label"] if split != "pool" else [])]):
+            key = part["id"] if by_id else same_text(part["text"])
+            mine = part.with_columns(key=key).filter(key.is_in(wanted))
+            if split == "pool":
+                mine = mine.join(gold, on="id", how="left", maintain_order="left")
+            frames.append(mine.select("key", *names, pl.col("label").cast(pl.Int64)))
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def _same(records: pl.DataFrame, there: pl.DataFrame, batch: Batch) -> int:
+    """How many records have the same fields and label as the run has under their ids."""
+    columns = ["key", "fields", "label"]
+    both = (
+        records.rename({"id": "key"})
+        .select(columns)
+        .join(there.select(columns), on="key", how="left", suffix="_then", maintain_order="left")
+    )
+    same = pl.col("fields") == pl.col("fields_then")
+    if batch.with_labels:
+        same &= pl.col("label").eq_missing("label_then")
+    return int(both.select(same.sum()).item())
+
+
+def _require_classes(path: Path, records: pl.DataFrame, pool: Artifact) -> None:
+    labels = LabelSet.of_pool(pool.facts)
+    for row, name in records.select(ROW, "label").drop_nulls().iter_rows():
+        if name not in labels:
+            raise DataError(
+                f"{path}, row {row}: {name!r} is not a class of this run"
+                f"{did_you_mean(name, labels.names)}"
+            )
+
+
+def _require_unique(path: Path, records: pl.DataFrame, column: str) -> None:
+    twice = records.filter(pl.col("id").is_duplicated())
+    if len(twice):
+        name = twice["id"][0]
+        first, second = twice.filter(pl.col("id") == name)[ROW].to_list()[:2]
+        raise DataError(
+            f"{path}: id {name!r} occurs twice in column {column!r}, rows {first} and {second}; "
+            "ids must be unique"
+        )
+
+
+def _require_new_ids(path: Path, ids: pl.Series, pool: Artifact, column: str) -> None:
+    there = _there(pool, ids.to_list(), by_id=True)
+    if len(there):
+        raise DataError(
+            f"{path}: the run has a record with {column} {there['id'][0]!r} already "
+            f"({len(there):,} such ids in all); by text, ids must be new; use --by id to change "
+            "records"
+        )
