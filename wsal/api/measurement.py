@@ -8,7 +8,7 @@ import polars as pl
 
 from wsal import schemas
 from wsal.active.money import time_spent
-from wsal.api.answers import gold_rows
+from wsal.api.answers import coded_rows, gold_rows
 from wsal.api.label_model import WeakLabels
 from wsal.api.pool import Pool
 from wsal.api.query import Quality, rounds_table
@@ -49,7 +49,7 @@ class Measurement:
             name: [*probs, split_probs(model, self.pool, name)]
             for name, probs in self.split_probs.items()
         }
-        n_gold = len(gold_rows(answers, schemas.TRAIN, self.pool.prepared.labels)[0])
+        n_gold = len(coded_rows(answers, schemas.TRAIN, self.pool.prepared.labels)[0])
         return replace(
             self,
             answers=answers,

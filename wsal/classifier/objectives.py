@@ -26,7 +26,7 @@ class LabelObjective:
     classifier: Classifier
     tokens: Tokens
     targets: Probs
-    """`(texts, classes)`."""
+    """`(texts, classes)`; with `AnswerCrossEntropy`, maybe a 1 for each class of an answer."""
     weights: np.ndarray
     """`(texts,)`: how much each text counts."""
     loss: Loss = CROSS_ENTROPY

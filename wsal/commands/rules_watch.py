@@ -23,6 +23,7 @@ from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -150,7 +151,7 @@ def print_edit(pool: Pool, before: FileVotes, now: FileVotes, file: Path) -> Non
     for j, column in enumerate(now.votes.values()):
         votes[:, j] = column
     report = analysis.summarise(votes, pool.gold, names, pool.labels)
-    shares = analysis.overall(votes, pool.records["n_copies"].to_numpy())
+    shares = analysis.overall(votes, pool.records["n_copies"].to_numpy(), members_of(pool.labels))
     of_all = "" if n == pool.n else f" of {pool.n:,}"
     title = f"{file}: {len(names)} rules on {n:,}{of_all} texts"
     last = ["all", "", *(f"{shares[key]:.4f}" for key in ("coverage", "overlap", "conflict"))]

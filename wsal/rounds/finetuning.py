@@ -10,15 +10,19 @@ from wsal.arrays import Classes, Mask, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
-from wsal.classifier.objectives import LabelObjective
+from wsal.classifier.losses import AnswerCrossEntropy, has_parents
+from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
+from wsal.members import class_members
 from wsal.rounds.training_set import TrainingSet, WeakTargets, make_training_set, rows_to_replay
 from wsal.rounds.weak_set import Predicted
 from wsal.seeding import integer, rng
 from wsal.settings import TrackerSettings
 from wsal.training_settings import FinetuneSettings
+
+ANSWERS = AnswerCrossEntropy()
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,21 @@ class FineTuning:
         answered: Rows | None = None,
         accepted: Rows | None = None,
         predicted: Predicted | None = None,
+        members: Mask | None = None,
     ) -> tuple[TrainingSet, int]:
         """Gold texts and replayed weak ones, and how many of the latter there are.
 
         Args:
             texts: of the pool.
             gold_rows: rows with a gold label.
-            gold: `(gold_rows,)`.
+            gold: `(gold_rows,)`, a class each, or the code of a parent.
             usable: `(texts,)`, whether the weak label of a text may be replayed.
             weak: the weak labels of rows.
             answered: rows that a language model labelled; replayed alone if there are enough.
             accepted: rows that it answered in place of people, ascending; trained on as gold is,
                 except that the weak label says how sure the answer is.
             predicted: what refines the weak labels, if they were refined in weak pretraining.
+            members: `(codes, classes)`, if gold may be parents: see `LabelSet.members`.
         """
         draw = rng(self.seed, "replay", self.number)
         accepted = np.empty(0, np.int64) if accepted is None else accepted
@@ -67,7 +73,7 @@ class FineTuning:
         labelled = np.concatenate([gold_rows, accepted])
         replayed = rows_to_replay(usable, weak, labelled, self.settings, draw, answered)
         weak_probs, confidence = weak(replayed)
-        of_gold = np.eye(weak_probs.shape[1], dtype=np.float32)[gold]
+        of_gold = class_members(gold, weak_probs.shape[1], members).astype(np.float32)
         made = make_training_set(
             texts.take(labelled),
             np.concatenate([of_gold, of_accepted]),
@@ -86,7 +92,8 @@ class FineTuning:
         """
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
-        objective = LabelObjective(classifier, training_set.tokens, targets, weights)
+        loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
+        objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss)
         title = f"round {self.number}: {name}"
         counts = np.bincount(training_set.plan.order, minlength=len(weights))
         if not len(training_set.plan):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.annotation.answers import gold_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -22,6 +21,7 @@ from wsal.rounds.retraining import (
     newest_checkpoint,
 )
 from wsal.rounds.scoring import score_splits
+from wsal.rounds.training_gold import answers_to_train_on
 from wsal.rounds.weak_training import train_on_weak_labels
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import (
@@ -90,7 +90,7 @@ def retrain(
         hardware=hardware,
         tracker=tracker,
         prefix=f"round {number}: ",
-        gold=gold_answers(pool, annotations),
+        gold=answers_to_train_on(pool, annotations),
     )
     if not processes.is_leader():
         return {}

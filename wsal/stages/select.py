@@ -34,6 +34,7 @@ from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.disagreement import disputed
 from wsal.rounds.early import early_rows, rows_to_ask_again
@@ -119,7 +120,8 @@ def select(
     reader = _reader(
         pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
         lambda wanted: search_shards(
-            wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher
+            wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher,
+            members_of(labels),
         ),
     )  # fmt: skip
     n_evaluation = sample_size(pool.facts, evaluation, number)
@@ -242,6 +244,9 @@ def _reader(
 
     def is_disputed(rows: Rows) -> Scores:
         cast = tables.take(votes.path / "votes.parquet", rows).drop("id")
-        return disputed(cast.to_numpy().T) if cast.width else np.zeros(len(rows), np.float32)
+        members = members_of(LabelSet.of_pool(pool.facts))
+        return (
+            disputed(cast.to_numpy().T, members) if cast.width else np.zeros(len(rows), np.float32)
+        )
 
     return PoolReader(score, texts, weak, is_disputed, search)

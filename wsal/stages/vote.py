@@ -11,6 +11,7 @@ from wsal.artifacts import Artifact, Facts, Previous
 from wsal.errors import TableError
 from wsal.labels import LabelSet
 from wsal.launch.shards import work_on_shards
+from wsal.members import members_of
 from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_FILE, VoteWork
 from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
@@ -83,7 +84,7 @@ def vote(
         for file in shard_files(out / name):
             file.unlink()
     facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
-    return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
+    return facts | analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
 
 
 def _sample(out: Path, step: int) -> Votes:
