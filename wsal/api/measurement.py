@@ -67,7 +67,10 @@ class Measurement:
             return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
         if self.pool.prepared.dev.is_empty():
             return None
-        return "the dev split", whole_sample(*gold_of(self.pool, "dev")), self.split_probs["dev"]
+        return "the dev split", self._whole("dev"), self.split_probs["dev"]
+
+    def _whole(self, split: str) -> Sample:
+        return whole_sample(*gold_of(self.pool, split), len(self.pool.labels))
 
     @cached_property
     def facts(self) -> Facts:
@@ -118,7 +121,7 @@ class Measurement:
             calibration = LabelledSample(name, probs[-1], sample)
         measured = calibration
         if len(test):
-            test_sample = whole_sample(*gold_of(pool, "test"))
+            test_sample = self._whole("test")
             test_probs = self.split_probs["test"][-1]
             measured = LabelledSample("the test split", test_probs, test_sample)
         return ExportInputs(

@@ -66,7 +66,7 @@ def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> 
     """Decide about all rows; `folder` takes scratch files."""
     ends = [*(part.first for part in reading.parts), reading.n_rows]
     kept, repeats = ByPart(folder, "kept", KEPT, ends), ByPart(folder, "repeats", REPEATS, ends)
-    classes = np.array([*(labels.index(name) for name in reading.labels), NONE], np.int16)
+    classes = np.array([*(labels.code(name) for name in reading.labels), NONE], np.int16)
     sizes, n_pool_gold = dict.fromkeys(SPLITS, 0), 0
     for keys in reading.keys.partitions():
         assigned = assign_splits(as_frame(keys), layout)

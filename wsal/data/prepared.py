@@ -8,7 +8,7 @@ Memory does not grow with the texts: one part of the rows, or one partition, is 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,8 +19,9 @@ from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.decisions import Decisions, decide, require_unique_ids
 from wsal.data.keys import NONE, SPLITS, made_ids
 from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
-from wsal.data.records import label_set
+from wsal.data.records import label_set, present_names, tree_of
 from wsal.data.splits import empty_pool
+from wsal.data.taxonomy import Taxonomy
 from wsal.errors import DataError
 from wsal.labels import LabelSet
 from wsal.progress import bar
@@ -37,6 +38,7 @@ class Preparation:
     labels: LabelSet
     reading: Reading
     decisions: Decisions
+    tree: Taxonomy | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -112,11 +114,15 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
     require_unique_ids(reading, layout)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples]), layout)
+    examples = pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples])
+    labels = label_set(examples, layout)
     decisions = decide(reading, layout, labels, folder)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
-    return Preparation(layout, labels, reading, decisions)
+    tree = tree_of(layout, examples["label"])
+    if tree is not None:
+        labels = replace(labels, aliases=present_names(layout, tree))
+    return Preparation(layout, labels, reading, decisions, tree)
 
 
 @dataclass(frozen=True)

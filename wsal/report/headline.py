@@ -59,7 +59,7 @@ def test_quality(view: RunView) -> dict[str, Any] | None:
     if not view.pool.facts["n_test"] or not view.classifiers:
         return None
     probs = np.load(view.classifiers[-1].path / "test_probs.npy", allow_pickle=False)
-    sample = whole_sample(*gold_of(view.pool, "test"))
+    sample = whole_sample(*gold_of(view.pool, "test"), len(view.labels))
     return {"n": view.pool.facts["n_test"]} | _estimates(view, sample, probs)
 
 

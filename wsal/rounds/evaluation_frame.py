@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import gold_answers, rows_of
+from wsal.annotation.answers import rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
+from wsal.rounds.training_gold import answers_to_train_on
 from wsal.seeding import random_rows, rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
@@ -129,6 +130,8 @@ class Reference:
 
     place: Literal["frame", "dev"]  # where its texts come from
     sample: Sample
+    coded: Sample | None = None
+    """The same with the texts whose gold is a parent, if there are any: what levels measure by."""
 
     @property
     def name(self) -> str:
@@ -157,19 +160,33 @@ def choose_reference(
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
     `auxiliary` is what a language model answered on the frame.
     """
-    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
-    if np.isin(rows, frame.rows).any():
+    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+    n_classes = len(pool.facts["labels"])
+    is_class = gold < n_classes
+    if np.isin(rows[is_class], frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
-        if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
-            return Reference("frame", sample)
+        sample, coded = (
+            frame_sample(frame, rows[chosen], gold[chosen], copies.to_numpy(), auxiliary)
+            for chosen in (is_class, np.ones(len(gold), bool))
+        )
+        if sample:
+            return Reference("frame", sample, None if is_class.all() else coded)
     if (pool.path / "dev.parquet").exists():
-        return Reference("dev", whole_sample(*gold_of(pool, "dev")))
+        gold, weights = gold_of(pool, "dev")
+        if (gold < n_classes).any():
+            sample = whole_sample(gold, weights, n_classes)
+            coded = whole_sample(gold, weights) if len(sample.rows) < len(gold) else None
+            return Reference("dev", sample, coded)
     return None
 
 
-def whole_sample(gold: Classes, weights: Weights) -> Sample:
-    """A split of which every text has gold; `weights` are the rows each text stands for."""
-    return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), weights)
+def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) -> Sample:
+    """A split of which every text has gold; `weights` are the rows each text stands for.
+
+    With `n_classes`, texts whose gold is a parent are not labelled in the sample.
+    """
+    rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
+    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), weights)
 
 
 def frame_sample(
@@ -197,6 +214,6 @@ def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
 
 
 def gold_in(records: pl.DataFrame) -> tuple[Classes, Weights]:
-    """The class of each record, and how many rows of the source it stands for."""
+    """The class or parent of each record, and how many rows of the source it stands for."""
     weights = records["n_copies"].to_numpy().astype(np.float64)
     return records["label"].to_numpy().astype(np.int64), weights

@@ -70,7 +70,7 @@ def for_measuring(
     """The test split; without one, the sample that calibrates."""
     if not (pool.path / "test.parquet").exists():
         return calibration
-    sample = whole_sample(*gold_of(pool, "test"))
+    sample = whole_sample(*gold_of(pool, "test"), len(pool.facts["labels"]))
     return LabelledSample("the test split", _probs_of(classifier, "test"), sample)
 
 

@@ -57,7 +57,9 @@ def dev_texts(pool: Artifact, tokens: Artifact) -> tuple[Tokens, Classes] | None
     """The texts of the dev split and their gold `(texts,)`; None if there is no such split."""
     if not (pool.path / "dev.parquet").exists():
         return None
-    return read_tokens(tokens.path / "dev"), gold_of(pool, "dev")[0]
+    gold = gold_of(pool, "dev")[0]
+    rows = np.flatnonzero(gold < len(pool.facts["labels"]))  # others are parents
+    return read_tokens(tokens.path / "dev").take(rows), gold[rows]
 
 
 def dev_score(

@@ -47,8 +47,8 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
     return {
         "labels": list(made.labels.names),
         "fields": list(layout.fields),
-        "renamed": present_names(layout),
-        **_tree_facts(layout.tree),
+        "renamed": present_names(layout, made.tree),
+        **_tree_facts(made.tree),
         **made.sizes,
         "n_pool_gold": made.decisions.n_pool_gold,
         "n_rows": made.reading.n_rows,

@@ -1,0 +1,101 @@
+"""The levels of a class tree, from the parents of a label set: which node each code belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsal.arrays import Classes, Mask, Probs
+from wsal.labels import LabelSet
+
+UNDECIDED = -1
+
+
+@dataclass(frozen=True)
+class Level:
+    """The nodes at one depth of a class tree; a class above that depth is a node of its own."""
+
+    names: tuple[str, ...]
+    node_of_code: Classes
+    """`(codes,)`: the node of each class and parent; `UNDECIDED` where a code spans several nodes,
+    as parents above the level do, or belongs to none."""
+
+    def node_of_class(self, n_classes: int) -> Classes:
+        """`(classes,)`."""
+        return self.node_of_code[:n_classes]
+
+    def probs(self, probs: Probs) -> Probs:
+        """`(texts, nodes)` from `(texts, classes)`: of each node, the sum of its classes."""
+        nodes = self.node_of_class(probs.shape[1])
+        order = np.argsort(nodes, kind="stable")
+        starts = np.searchsorted(nodes[order], np.arange(len(self.names)))
+        summed: Probs = np.add.reduceat(probs[:, order], starts, axis=1)
+        return summed
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The nodes of a class tree: its inner nodes, from the top, and the classes."""
+
+    labels: LabelSet
+    inner: tuple[str, ...]
+    """Those parents of the label set that form a tree: any two are nested, or have no class in
+    common. All of them do, unless classes were moved after one was split."""
+
+    @classmethod
+    def of(cls, labels: LabelSet) -> "Tree":
+        """The tree of the parents; larger ones are above smaller ones.
+
+        >>> tree = Tree.of(LabelSet(("Tea", "Coffee", "Pets"), {"Drinks": ("Tea", "Coffee")}))
+        >>> [level.names for level in tree.levels]
+        [('Drinks', 'Pets'), ('Tea', 'Coffee', 'Pets')]
+        """
+        kept: dict[str, Mask] = {}
+        by_size = sorted(labels.parents, key=lambda name: -len(set(labels.parents[name])))
+        for name in by_size:
+            mine = labels.members[labels.code(name)]
+            both = [(mine & other).sum() for other in kept.values()]
+            sizes = [min(mine.sum(), other.sum()) for other in kept.values()]
+            if mine.any() and all(n in (0, size) for n, size in zip(both, sizes, strict=True)):
+                kept[name] = mine
+        return cls(labels, tuple(kept))
+
+    @property
+    def paths(self) -> Mask:
+        """`(codes, nodes)`: the nodes above each code, and its own; inner nodes, then classes."""
+        n = len(self.labels)
+        members = self.labels.members
+        nodes = np.concatenate(
+            [members[[self.labels.code(name) for name in self.inner]], np.eye(n)]
+        )
+        of_code, of_node = members.astype(np.float32), nodes.astype(np.float32)
+        size = of_code.sum(axis=1, keepdims=True)
+        above: Mask = (of_code @ of_node.T >= size) & (size > 0)
+        return above
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        """The levels from the root to the classes; one if there is no inner node."""
+        n, n_inner = len(self.labels), len(self.inner)
+        above = self.paths[:, :n_inner]
+        made = []
+        for depth in range(int(above[:n].sum(axis=1).max(initial=0))):
+            # Inner nodes are sorted from the top, so that the node at a depth is the (depth+1)-th.
+            at = above & (above.cumsum(axis=1) == depth + 1)
+            has = at.any(axis=1)
+            node = np.where(has, at.argmax(axis=1), UNDECIDED)
+            node[:n] = np.where(has[:n], node[:n], n_inner + np.arange(n))
+            made.append(self._level(node))
+        classes = np.where(np.arange(len(above)) < n, n_inner + np.arange(len(above)), UNDECIDED)
+        return [*made, self._level(classes)]
+
+    def _level(self, node: np.ndarray) -> Level:
+        """The level whose nodes are those of the classes, in the order of these."""
+        used = node[: len(self.labels)]
+        first = np.unique(used, return_index=True)[1]
+        order = used[np.sort(first)]
+        number = np.full(len(self.inner) + len(self.labels), UNDECIDED)
+        number[order] = np.arange(len(order))
+        names = [*self.inner, *self.labels.names]
+        of_code = np.where(node == UNDECIDED, UNDECIDED, number[node])
+        return Level(tuple(names[i] for i in order), of_code)
