@@ -74,6 +74,19 @@ class Tree:
         return above
 
     @property
+    def class_paths(self) -> np.ndarray | None:
+        """`(classes, nodes)` 0 and 1: each class and the inner nodes above it; None without these.
+
+        A linear classifier whose weights of a class are the sum of those of these nodes shares what
+        it learns of one class with its neighbours: hierarchical shrinkage (Salakhutdinov et al.,
+        2011).
+        """
+        if not self.inner:
+            return None
+        paths: np.ndarray = self.paths[: len(self.labels)].astype(np.float32)
+        return paths
+
+    @property
     def levels(self) -> Sequence[Level]:
         """The levels from the root to the classes; one if there is no inner node."""
         n, n_inner = len(self.labels), len(self.inner)

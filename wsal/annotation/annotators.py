@@ -68,6 +68,9 @@ class Oracle:
     """The median of the times that answers are reported to take."""
     spread: Amount = 0.0
     """The standard deviation of the logarithm of those times."""
+    inner: Share = 0.0
+    """Share of texts that it answers with a parent of their class, any of those above it, as people
+    do who are sure of a part of a class tree alone."""
 
     human = False
     asks = ("text", "word", "class", "group")
@@ -88,6 +91,9 @@ class Oracle:
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
         ]
+        answers = (
+            self._less_exact(answers, query.labels, rng.spawn(1)[0]) if self.inner else answers
+        )
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         times *= self._worth_of_guesses(query, answers)
         texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
@@ -99,6 +105,17 @@ class Oracle:
             for group, label in groups.select("id", "label").iter_rows()
         ]
         return pl.concat([texts, of_words, self._timed(groups, answers, "group", rng)])
+
+    def _less_exact(
+        self, answers: list[str | None], labels: LabelSet, rng: np.random.Generator
+    ) -> list[str | None]:
+        """The answers, some of them with a parent in place of the class."""
+        less_exact = list(answers)
+        for place, (is_inner, which) in enumerate(rng.random((len(answers), 2))):
+            parents = [p for p, classes in labels.parents.items() if answers[place] in classes]
+            if is_inner < self.inner and parents:
+                less_exact[place] = parents[int(which * len(parents))]
+        return less_exact
 
     def _timed(
         self, asked: pl.DataFrame, answers: list[str | None], kind: str, rng: np.random.Generator
@@ -129,7 +146,7 @@ class Oracle:
             is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
             other = str(rng.choice(query.labels.names))
             return None if gold is None or is_skipped else other if is_wrong else gold
-        return self._answer(query.labels.index(gold), query.labels, rng)
+        return self._answer(query.labels.code(gold), query.labels, rng)
 
     def _about_group(self, label: str, is_yes: bool, rng: np.random.Generator) -> str | None:  # noqa: FBT001
         is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
@@ -138,14 +155,15 @@ class Oracle:
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""
         wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        others = np.delete(np.arange(len(labels)), [] if gold is None else gold)
+        is_class = gold is not None and gold < len(labels)
+        others = np.delete(np.arange(len(labels)), gold if is_class else [])
         if look_alike:
             others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]
         other = int(rng.choice(others))
         if gold is None or skips:
             return None
-        return labels.names[other if wrong else gold]
+        return labels.answers[other if wrong else gold]
 
 
 @dataclass(frozen=True)

@@ -241,9 +241,7 @@ class ActiveLoop:
         measured = replace(self._measured, answers=answers)
         checkpoint = self._checkpoint.after(table, (rows, gold), self._retrain, measured)
         start = checkpoint.classifier
-        trained = fine_tuned(
-            start, table, (rows, gold), self._finetune, self._seed, number, members_of(labels)
-        )
+        trained = fine_tuned(start, table, (rows, gold), self._finetune, self._seed, number)
         frame_texts = self.classifier.tokens.take(self.frame.rows)
         frame_probs, _ = predict(trained, frame_texts, f"round {number}: frame")
         self._measured = self._measured.after(answers, trained, frame_probs)

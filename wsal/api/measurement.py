@@ -18,6 +18,7 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample
+from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
 from wsal.rounds.export_calibration import LabelledSample
@@ -91,7 +92,9 @@ class Measurement:
             facts |= compare_predictions(before, after)
         if self.reference:
             facts["measured_on"], sample, probs = self.reference
-            facts |= assess_rounds(sample, probs, self.n_gold, self.seed)
+            labels = self.pool.prepared.labels
+            tree = (Tree.of(labels), sample) if labels.parents else None
+            facts |= assess_rounds(sample, probs, self.n_gold, self.seed, tree=tree)
         return facts
 
     def quality(self) -> Quality:

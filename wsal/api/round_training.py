@@ -75,7 +75,6 @@ def fine_tuned(
     settings: FinetuneSettings,
     seed: int,
     number: int,
-    members: Mask | None = None,
 ) -> encoders.Classifier:
     """The classifier of round `number`: `start`, trained on gold, with replay of weak labels."""
 
@@ -91,6 +90,7 @@ def fine_tuned(
             number=number,
             scratch=Path(scratch),
             dev_score=lambda model: dev_score(model, start.pool, settings),
+            labels=start.pool.prepared.labels,
         )
         training_set, _ = tuning.training_set(
             start.tokens,
@@ -98,7 +98,6 @@ def fine_tuned(
             table.used,
             weak_targets,
             predicted=read_predicted(start.folder),
-            members=members,
         )
         return tuning.train(training_set, "finetune")[0]
 

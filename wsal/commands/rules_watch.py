@@ -23,7 +23,7 @@ from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
-from wsal.members import members_of
+from wsal.members import judge, members_of
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -210,20 +210,21 @@ def _changes_table(edits: Sequence[Change], pool: Pool) -> Table:
     for change in edits:
         counts = [(votes != ABSTAIN).sum() for votes in (change.before, change.now)]
         counts += [len(rows) for rows in change.rows().values()]
-        accuracies = [_accuracy(votes, pool.gold) for votes in (change.before, change.now)]
+        accuracies = [_accuracy(votes, pool) for votes in (change.before, change.now)]
         table.add_row(change.rule, change.kind, *(f"{n:,}" for n in counts), *accuracies)
     return table
 
 
-def _accuracy(votes: Vote, gold: Classes) -> str:
+def _accuracy(votes: Vote, pool: Pool) -> str:
     """The share of votes that are right, where gold is known; empty where it is known nowhere."""
-    checked = (votes != ABSTAIN) & (gold != ABSTAIN)
-    return f"{(votes[checked] == gold[checked]).mean():.3f}" if checked.any() else ""
+    checked = (votes != ABSTAIN) & (pool.gold != ABSTAIN)
+    right, known = judge(votes[checked], pool.gold[checked], members_of(pool.labels))
+    return f"{right[known].mean():.3f}" if known.any() else ""
 
 
 def _examples(change: Change, pool: Pool) -> Iterator[str]:
     """A few of the texts whose vote changed, a line for each."""
-    names = pool.labels.names
+    names = pool.labels.answers
     for kind, rows in change.rows().items():
         for row in rng(0, "watch", change.rule, kind).permutation(rows)[:SHOWN]:
             both = (change.before[row], change.now[row])

@@ -85,7 +85,7 @@ class Trial:
             records = tables.take(view.pool.path / "pool.parquet", rows, COLUMNS)
             known.append(Known("answers to training texts", gold, np.ones(len(rows)), records))
         came = np.concatenate([*gold_of_pool(view.pool.path)])[self.rows]
-        places = np.flatnonzero(came != ABSTAIN)
+        places = np.flatnonzero((came != ABSTAIN) & (came < len(view.labels)))  # others: parents
         if len(places):
             source = "gold labels that came with the pool"
             known.append(Known(source, came[places], np.ones(len(places)), places=places))

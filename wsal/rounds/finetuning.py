@@ -15,7 +15,9 @@ from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
-from wsal.members import class_members
+from wsal.labels import LabelSet
+from wsal.levels import Tree
+from wsal.members import class_members, members_of
 from wsal.rounds.training_set import TrainingSet, WeakTargets, make_training_set, rows_to_replay
 from wsal.rounds.weak_set import Predicted
 from wsal.seeding import integer, rng
@@ -38,6 +40,8 @@ class FineTuning:
     dev_score: Callable[[Classifier], Callable[[], float] | None] = lambda _: None
     """For early stopping: from a classifier to its quality on dev, or None where that is off."""
     tracker: TrackerSettings = NO_TRACKER
+    labels: LabelSet | None = None
+    """Needed if gold may be parents; the head shares strength along the paths of a class tree."""
 
     def training_set(
         self,
@@ -49,7 +53,6 @@ class FineTuning:
         answered: Rows | None = None,
         accepted: Rows | None = None,
         predicted: Predicted | None = None,
-        members: Mask | None = None,
     ) -> tuple[TrainingSet, int]:
         """Gold texts and replayed weak ones, and how many of the latter there are.
 
@@ -63,7 +66,6 @@ class FineTuning:
             accepted: rows that it answered in place of people, ascending; trained on as gold is,
                 except that the weak label says how sure the answer is.
             predicted: what refines the weak labels, if they were refined in weak pretraining.
-            members: `(codes, classes)`, if gold may be parents: see `LabelSet.members`.
         """
         draw = rng(self.seed, "replay", self.number)
         accepted = np.empty(0, np.int64) if accepted is None else accepted
@@ -73,6 +75,7 @@ class FineTuning:
         labelled = np.concatenate([gold_rows, accepted])
         replayed = rows_to_replay(usable, weak, labelled, self.settings, draw, answered)
         weak_probs, confidence = weak(replayed)
+        members = members_of(self.labels) if self.labels else None
         of_gold = class_members(gold, weak_probs.shape[1], members).astype(np.float32)
         made = make_training_set(
             texts.take(labelled),
@@ -93,7 +96,8 @@ class FineTuning:
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
         loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
-        objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss)
+        paths = Tree.of(self.labels).class_paths if self.labels else None
+        objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss, paths)
         title = f"round {self.number}: {name}"
         counts = np.bincount(training_set.plan.order, minlength=len(weights))
         if not len(training_set.plan):

@@ -73,9 +73,9 @@ def score_rules(
 ) -> Facts:
     """How good the rules are without a classifier, on texts with gold.
 
-    `records` has the columns `label` (class or parent) and `n_copies`. An uncovered text counts as the
-    default class or, without one, as the most frequent class of the weak labels; `covered` has the
-    numbers of texts with a vote alone.
+    `records` has the columns `label` (class or parent) and `n_copies`. An uncovered text counts as
+    the default class or, without one, as the most frequent class of the weak labels; `covered` has
+    the numbers of texts with a vote alone.
     """
     probs, covered = probs_of(fitted, votes), votes.n_votes > 0
     gold = records["label"].to_numpy().astype(np.int64)

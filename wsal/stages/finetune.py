@@ -14,7 +14,6 @@ from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.labels import LabelSet
-from wsal.members import members_of
 from wsal.rounds.amplification import (
     compare_copies,
     consistency_facts,
@@ -74,6 +73,7 @@ def finetune(
         scratch=out / CHECKPOINTS,
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
+        labels=labels,
     )
     training_set, n_replayed = tuning.training_set(
         texts,
@@ -84,7 +84,6 @@ def finetune(
         answered,
         accepted,
         read_predicted(start),
-        members_of(labels),
     )
     frame = read_frame(pool, first_query)
     # before hours of training: it raises an error if nothing can measure what copies bring
