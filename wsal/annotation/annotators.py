@@ -91,9 +91,8 @@ class Oracle:
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
         ]
-        answers = (
-            self._less_exact(answers, query.labels, rng.spawn(1)[0]) if self.inner else answers
-        )
+        if self.inner:
+            answers = self._less_exact(answers, query.labels, rng.spawn(1)[0])
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         times *= self._worth_of_guesses(query, answers)
         texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
@@ -155,8 +154,8 @@ class Oracle:
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""
         wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        is_class = gold is not None and gold < len(labels)
-        others = np.delete(np.arange(len(labels)), gold if is_class else [])
+        others = np.arange(len(labels))
+        others = others[others != (-1 if gold is None else gold)]
         if look_alike:
             others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]

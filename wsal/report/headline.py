@@ -44,9 +44,12 @@ def quality(view: RunView) -> dict[str, Any] | None:
         if not assessed[-1]["measured_on"]:
             return None
         newest = assessed[-1]["rounds"][-1]
-        return {"measured_on": assessed[-1]["measured_on"]} | {
-            name: _without_variance(newest[name]) for name in ESTIMATES
-        }
+        flat: dict[str, Any] = {name: _without_variance(newest[name]) for name in ESTIMATES}
+        of_tree = {name: newest[name] for name in ("levels", "hierarchical") if name in newest}
+        if of_tree:
+            n, n_coded = (assessed[-1]["n_measured"][key] for key in ("class", "all"))
+            of_tree |= {"n_texts": n, "n_parents": n_coded - n}
+        return {"measured_on": assessed[-1]["measured_on"], **flat, **of_tree}
     judged = view.once(judged_texts)
     if judged is None:
         return None

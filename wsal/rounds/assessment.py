@@ -42,7 +42,8 @@ def assess_rounds(
         `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals; with
         a tree, also `levels` and `hierarchical` (see `wsal.evaluation.tree`).
         `gain` of the last over the one before, also `per_100_labels`. `next_gain`: what the next
-        100 labels are forecast to bring, with an 80% interval; None before the first round.
+        100 labels are forecast to bring, with an 80% interval; None before the first round. With a
+        tree, `n_measured`: texts of the sample whose gold is a `class`, and `all`.
     """
     rounds = [
         {
@@ -55,9 +56,10 @@ def assess_rounds(
         }
         for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
     ]
+    facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
     if tree is not None:
         _add_tree(rounds, probs, *tree, seed)
-    facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
+        facts["n_measured"] = {"class": len(sample.rows), "all": len(tree[1].rows)}
     if llm:
         facts["llm"] = llm
     if len(rounds) < 2:

@@ -29,6 +29,8 @@ def score_splits(
 ) -> Facts:
     """Write metrics.json for dev and test, where they exist; returns accuracy and macro-F1.
 
+    In a class tree, also those of each level, and the hierarchical metrics.
+
     The predictions for a split are kept in `dev_probs.npy` and `test_probs.npy`.
     """
     metrics: Facts = dict(more)
@@ -38,8 +40,12 @@ def score_splits(
             np.save(out / f"{split}_probs.npy", probs)
             metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
-    names = ("accuracy", "macro_f1")
-    return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
+    names = ("accuracy", "macro_f1", "levels", "hierarchical")  # the last two in a class tree
+    return {
+        split: {name: metrics[split][name] for name in names if name in metrics[split]}
+        for split in ("dev", "test")
+        if split in metrics
+    }
 
 
 def split_probs(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
