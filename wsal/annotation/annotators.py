@@ -9,6 +9,7 @@ import polars as pl
 
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
+from wsal.annotation.inner_answers import some_inner
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
@@ -69,8 +70,7 @@ class Oracle:
     spread: Amount = 0.0
     """The standard deviation of the logarithm of those times."""
     inner: Share = 0.0
-    """Share of texts that it answers with a parent of their class, any of those above it, as people
-    do who are sure of a part of a class tree alone."""
+    """Share of texts that it answers with one of the parents above their class, at random."""
 
     human = False
     asks = ("text", "word", "class", "group")
@@ -91,8 +91,7 @@ class Oracle:
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
         ]
-        if self.inner:
-            answers = self._less_exact(answers, query.labels, rng.spawn(1)[0])
+        answers = some_inner(answers, self.inner, query.labels, rng)
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         times *= self._worth_of_guesses(query, answers)
         texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
@@ -104,17 +103,6 @@ class Oracle:
             for group, label in groups.select("id", "label").iter_rows()
         ]
         return pl.concat([texts, of_words, self._timed(groups, answers, "group", rng)])
-
-    def _less_exact(
-        self, answers: list[str | None], labels: LabelSet, rng: np.random.Generator
-    ) -> list[str | None]:
-        """The answers, some of them with a parent in place of the class."""
-        less_exact = list(answers)
-        for place, (is_inner, which) in enumerate(rng.random((len(answers), 2))):
-            parents = [p for p, classes in labels.parents.items() if answers[place] in classes]
-            if is_inner < self.inner and parents:
-                less_exact[place] = parents[int(which * len(parents))]
-        return less_exact
 
     def _timed(
         self, asked: pl.DataFrame, answers: list[str | None], kind: str, rng: np.random.Generator
@@ -154,8 +142,7 @@ class Oracle:
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""
         wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        others = np.arange(len(labels))
-        others = others[others != (-1 if gold is None else gold)]
+        others = np.setdiff1d(np.arange(len(labels)), [] if gold is None else gold)
         if look_alike:
             others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]

@@ -23,7 +23,7 @@ from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
-from wsal.members import judge, members_of
+from wsal.members import members_of
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -151,7 +151,8 @@ def print_edit(pool: Pool, before: FileVotes, now: FileVotes, file: Path) -> Non
     for j, column in enumerate(now.votes.values()):
         votes[:, j] = column
     report = analysis.summarise(votes, pool.gold, names, pool.labels)
-    shares = analysis.overall(votes, pool.records["n_copies"].to_numpy(), members_of(pool.labels))
+    copies = pool.records["n_copies"].to_numpy()
+    shares = analysis.overall(votes, copies, members_of(pool.labels))
     of_all = "" if n == pool.n else f" of {pool.n:,}"
     title = f"{file}: {len(names)} rules on {n:,}{of_all} texts"
     last = ["all", "", *(f"{shares[key]:.4f}" for key in ("coverage", "overlap", "conflict"))]
@@ -210,16 +211,11 @@ def _changes_table(edits: Sequence[Change], pool: Pool) -> Table:
     for change in edits:
         counts = [(votes != ABSTAIN).sum() for votes in (change.before, change.now)]
         counts += [len(rows) for rows in change.rows().values()]
-        accuracies = [_accuracy(votes, pool) for votes in (change.before, change.now)]
+        accuracies = [
+            analysis.accuracy_of(v, pool.gold, pool.labels) for v in (change.before, change.now)
+        ]
         table.add_row(change.rule, change.kind, *(f"{n:,}" for n in counts), *accuracies)
     return table
-
-
-def _accuracy(votes: Vote, pool: Pool) -> str:
-    """The share of votes that are right, where gold is known; empty where it is known nowhere."""
-    checked = (votes != ABSTAIN) & (pool.gold != ABSTAIN)
-    right, known = judge(votes[checked], pool.gold[checked], members_of(pool.labels))
-    return f"{right[known].mean():.3f}" if known.any() else ""
 
 
 def _examples(change: Change, pool: Pool) -> Iterator[str]:

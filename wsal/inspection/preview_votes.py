@@ -122,14 +122,14 @@ class Trial:
         return self.votes[key]
 
     def counts(self, nodes: Mapping[str, Any]) -> tuple[np.ndarray, list[str]]:
-        """How many of these rules vote for each class, `(texts, classes)`, and those left out.
+        """How many of these rules vote for each class or parent, and those left out.
 
         Left out are rules that cannot vote here, such as those that are wrong: they must not keep
         others from being edited.
         """
         key = digest_of(nodes)
         if key not in self.counted:
-            counts = np.zeros((len(self.rows), len(self.labels)), dtype=np.int16)
+            counts = np.zeros((len(self.rows), len(self.labels.answers)), dtype=np.int16)
             left_out = []
             for name, node in nodes.items():
                 try:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas
-from wsal.arrays import ABSTAIN, Classes, Mask, Votes
+from wsal.arrays import ABSTAIN, Classes, Mask, Vote, Votes
 from wsal.labels import LabelSet
 from wsal.members import judge, members_of, nested
 
@@ -61,6 +61,13 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
         }
         rows.append(row)
     return pl.DataFrame(rows, schema=schemas.RULES)
+
+
+def accuracy_of(votes: Vote, gold: Classes, labels: LabelSet) -> str:
+    """The share of a rule's votes that are right, where gold tells; empty where it never does."""
+    checked = (votes != ABSTAIN) & (gold != ABSTAIN)
+    right, known = judge(votes[checked], gold[checked], members_of(labels))
+    return f"{right[known].mean():.3f}" if known.any() else ""
 
 
 def interval(n_right: int, n: int) -> tuple[float, float] | tuple[None, None]:

@@ -243,10 +243,8 @@ def _reader(
         return tables.probs_array(table), table["n_votes"].to_numpy()
 
     def is_disputed(rows: Rows) -> Scores:
-        cast = tables.take(votes.path / "votes.parquet", rows).drop("id")
-        members = members_of(LabelSet.of_pool(pool.facts))
-        return (
-            disputed(cast.to_numpy().T, members) if cast.width else np.zeros(len(rows), np.float32)
-        )
+        cast = tables.take(votes.path / "votes.parquet", rows).drop("id").to_numpy().T
+        none = np.zeros(len(rows), np.float32)
+        return disputed(cast, members_of(LabelSet.of_pool(pool.facts))) if len(cast) else none
 
     return PoolReader(score, texts, weak, is_disputed, search)
