@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from wsal.arrays import Classes, Mask, Probs
 from wsal.labels import LabelSet
@@ -50,27 +52,26 @@ class Tree:
         >>> [level.names for level in tree.levels]
         [('Drinks', 'Pets'), ('Tea', 'Coffee', 'Pets')]
         """
-        kept: dict[str, Mask] = {}
         by_size = sorted(labels.parents, key=lambda name: -len(set(labels.parents[name])))
-        for name in by_size:
-            mine = labels.members[labels.code(name)]
-            both = [(mine & other).sum() for other in kept.values()]
-            sizes = [min(mine.sum(), other.sum()) for other in kept.values()]
-            if mine.any() and all(n in (0, size) for n, size in zip(both, sizes, strict=True)):
-                kept[name] = mine
-        return cls(labels, tuple(kept))
+        members = _sparse(labels.members[[labels.code(name) for name in by_size]])
+        size = np.asarray(members.sum(axis=1)).ravel()
+        both = (members @ members.T).toarray()
+        fits = (both == 0) | (both == np.minimum(size[:, None], size))
+        kept: list[int] = []
+        for place in np.flatnonzero(size):
+            if fits[place, kept].all():
+                kept.append(int(place))
+        return cls(labels, tuple(by_size[place] for place in kept))
 
-    @property
+    @cached_property
     def paths(self) -> Mask:
         """`(codes, nodes)`: the nodes above each code, and its own; inner nodes, then classes."""
-        n = len(self.labels)
         members = self.labels.members
-        nodes = np.concatenate(
-            [members[[self.labels.code(name) for name in self.inner]], np.eye(n)]
-        )
-        of_code, of_node = members.astype(np.float32), nodes.astype(np.float32)
-        size = of_code.sum(axis=1, keepdims=True)
-        above: Mask = (of_code @ of_node.T >= size) & (size > 0)
+        inner = members[[self.labels.code(name) for name in self.inner]]
+        nodes = np.concatenate([inner, np.eye(len(self.labels), dtype=bool)])
+        both = (_sparse(members) @ _sparse(nodes).T).toarray()
+        size = members.sum(axis=1, keepdims=True)
+        above: Mask = (both >= size) & (size > 0)
         return above
 
     @property
@@ -86,7 +87,7 @@ class Tree:
         paths: np.ndarray = self.paths[: len(self.labels)].astype(np.float32)
         return paths
 
-    @property
+    @cached_property
     def levels(self) -> Sequence[Level]:
         """The levels from the root to the classes; one if there is no inner node."""
         n, n_inner = len(self.labels), len(self.inner)
@@ -112,3 +113,8 @@ class Tree:
         names = [*self.inner, *self.labels.names]
         of_code = np.where(node == UNDECIDED, UNDECIDED, number[node])
         return Level(tuple(names[i] for i in order), of_code)
+
+
+def _sparse(members: Mask) -> sparse.csr_matrix:
+    """Products of whole taxonomies are quick only if they leave out the zeros."""
+    return sparse.csr_matrix(members.astype(np.int32))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from wsal.arrays import Classes, Mask, Probs, Weights
 from wsal.evaluation.auxiliary import expect
@@ -34,10 +35,11 @@ class Overlaps:
     @classmethod
     def of(cls, tree: Tree) -> "Overlaps":
         """Those of all classes and codes of a tree."""
-        paths, n = tree.paths.astype(np.float64), len(tree.labels)
-        true = paths.sum(axis=1)
+        paths, n = tree.paths, len(tree.labels)
+        true = paths.sum(axis=1).astype(np.float64)
         counted = np.where(np.arange(len(paths)) < n, np.inf, true)
-        return cls(paths[:n] @ paths.T, np.minimum(true[:n, None], counted), true)
+        nodes = sparse.csr_matrix(paths.astype(np.float64))
+        return cls((nodes[:n] @ nodes.T).toarray(), np.minimum(true[:n, None], counted), true)
 
 
 def measure(probs: Probs, gold: Classes, weights: Weights, tree: Tree) -> dict[str, Any]:
