@@ -40,7 +40,7 @@ def test_labels_are_refined_only_if_that_is_not_worse_on_dev(tiny, monkeypatch):
     assert better.predicted is not None
     assert better.facts["refined"]["on_dev"][1] >= better.facts["refined"]["on_dev"][0] > 0.9
 
-    def spoiled(embeddings, weak, has_weak, passes, rng):
+    def spoiled(embeddings, weak, has_weak, passes, rng, paths):
         return Refined(np.roll(weak, 1, axis=1), has_weak, weak)
 
     monkeypatch.setattr(weak_set, "refine", spoiled)

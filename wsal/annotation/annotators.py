@@ -9,6 +9,7 @@ import polars as pl
 
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
+from wsal.annotation.inner_answers import some_inner
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
@@ -68,6 +69,8 @@ class Oracle:
     """The median of the times that answers are reported to take."""
     spread: Amount = 0.0
     """The standard deviation of the logarithm of those times."""
+    inner: Share = 0.0
+    """Share of texts that it answers with one of the parents above their class, at random."""
 
     human = False
     asks = ("text", "word", "class", "group")
@@ -88,6 +91,7 @@ class Oracle:
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
         ]
+        answers = some_inner(answers, self.inner, query.labels, rng)
         times = self.seconds * np.exp(self.spread * rng.normal(size=len(answers)))
         times *= self._worth_of_guesses(query, answers)
         texts = sheet.annotations(query.table["id"], answers, "oracle", times.tolist())
@@ -129,7 +133,7 @@ class Oracle:
             is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
             other = str(rng.choice(query.labels.names))
             return None if gold is None or is_skipped else other if is_wrong else gold
-        return self._answer(query.labels.index(gold), query.labels, rng)
+        return self._answer(query.labels.code(gold), query.labels, rng)
 
     def _about_group(self, label: str, is_yes: bool, rng: np.random.Generator) -> str | None:  # noqa: FBT001
         is_wrong, is_skipped = rng.random(2) < (self.noise, self.abstains)
@@ -138,14 +142,14 @@ class Oracle:
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""
         wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        others = np.delete(np.arange(len(labels)), [] if gold is None else gold)
+        others = np.setdiff1d(np.arange(len(labels)), [] if gold is None else gold)
         if look_alike:
             others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]
         other = int(rng.choice(others))
         if gold is None or skips:
             return None
-        return labels.names[other if wrong else gold]
+        return labels.answers[other if wrong else gold]
 
 
 @dataclass(frozen=True)

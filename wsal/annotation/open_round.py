@@ -31,6 +31,7 @@ from wsal.data.class_history import ClassHistory
 from wsal.data.edited_classes import configured_labels
 from wsal.digests import MANIFEST, digest_of
 from wsal.guidelines import followed
+from wsal.labels import LabelSet
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.shards import read_array
@@ -185,6 +186,7 @@ def with_evidence(
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
     labels = [str(name) for name in pool.facts["labels"]]
+    of_codes = LabelSet.of_pool(pool.facts).answers  # rules may vote for parents
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
     rows = pool_rows.fill_null(0).to_numpy()
@@ -197,7 +199,7 @@ def with_evidence(
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
         own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
-        voted = [(rule, labels[vote]) for rule, vote in own if vote >= 0]
+        voted = [(rule, of_codes[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
         evaluates = asked["purpose"] == schemas.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON

@@ -12,7 +12,7 @@ import polars as pl
 from wsal import schemas
 from wsal.active.candidates import QueryStrategy
 from wsal.annotation.sheet import shown
-from wsal.api.answers import SCHEMA, gold_rows, with_answers
+from wsal.api.answers import SCHEMA, coded_rows, gold_rows, with_answers
 from wsal.api.classifier import TrainedClassifier
 from wsal.api.export_folder import replaced_folder
 from wsal.api.label_model import WeakLabels, no_weak_labels
@@ -27,6 +27,7 @@ from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
 from wsal.errors import ConfigError
 from wsal.export.base import ExportSettings
+from wsal.members import members_of
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.ask_again import with_texts
@@ -113,7 +114,9 @@ class ActiveLoop:
             classifier, classifier.trained_on, probs_of_frame[0], probs_of_dev[0]
         )
         votes = self.weak.votes.matrix
-        self._disputed = disputed(votes.T) if votes.size else np.zeros(len(pool), np.float32)
+        members = members_of(pool.prepared.labels)
+        none = np.zeros(len(pool), np.float32)
+        self._disputed = disputed(votes.T, members) if votes.size else none
 
     @property
     def round(self) -> int:
@@ -231,7 +234,7 @@ class ActiveLoop:
     def _train(self, answers: pl.DataFrame) -> None:
         """One round of training on all answers; afterwards the round is finished."""
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
-        rows, gold = gold_rows(answers, schemas.TRAIN, labels)
+        rows, gold = coded_rows(answers, schemas.TRAIN, labels)
         votes, random_gold = weak.votes.sparse, self._measured.random_gold(answers)
         model = weak.label_model
         result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)

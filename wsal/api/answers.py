@@ -10,6 +10,7 @@ from wsal.annotation.majority import majority_labels
 from wsal.arrays import Classes, Rows
 from wsal.errors import AnnotationError, UnknownNameError
 from wsal.labels import LabelSet
+from wsal.rounds.training_gold import classes_first
 
 SCHEMA = {
     "row": pl.Int64,  # of the pool
@@ -30,7 +31,7 @@ def with_answers(
 
     Raises:
         AnnotationError: there is no open query, or no label to train on.
-        UnknownNameError: an id is not in the query, or there is no such class.
+        UnknownNameError: an id is not in the query, or there is no such class or parent.
     """
     if query.is_empty():
         raise AnnotationError("no query is open: tell() closes it; call ask() for the next texts")
@@ -42,7 +43,7 @@ def with_answers(
             raise UnknownNameError("id of the last query", text_id, asked)
     for label in answers.values():
         if label is not None:
-            labels.index(label)
+            labels.code(label)
     new = pl.DataFrame(
         {
             "id": list(answers),
@@ -59,7 +60,17 @@ def with_answers(
 
 
 def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
-    """The rows labelled for this purpose, in the order of their first answer, and their labels."""
+    """The rows with a class for this purpose, in the order of their first answer, and the classes.
+
+    Texts whose answer is a parent, or `NONE`, are not among them.
+    """
+    rows, codes = coded_rows(answers, purpose, labels)
+    is_class = codes < len(labels)
+    return rows[is_class], codes[is_class]
+
+
+def coded_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
+    """The rows with a class, then those with a parent, and the codes of both."""
     agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
-    classes = [labels.index(name) for name in agreed["label"]]
-    return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+    codes = np.array([labels.code(name) for name in agreed["label"]], dtype=np.int64)
+    return classes_first(agreed["row"].to_numpy().astype(np.int64), codes, len(labels))

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.pool import Pool
@@ -21,6 +22,7 @@ from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import Tokens
 from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
+from wsal.levels import Tree
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
@@ -160,7 +162,11 @@ class Classifier:
         score = dev_score(model, pool, training.settings)
         with TemporaryDirectory() as scratch:
             here = replace(
-                training, scratch=Path(scratch), dev_score=score, dev=dev_texts(model, pool)
+                training,
+                scratch=Path(scratch),
+                dev_score=score,
+                dev=dev_texts(model, pool),
+                paths=Tree.of(labels).class_paths,
             )
             history, predicted = here.train(model, model.tokens(texts), table.used, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))
@@ -178,6 +184,7 @@ def dev_texts(model: encoders.Classifier, pool: Pool) -> tuple[Tokens, Classes] 
     dev = pool.prepared.dev
     if dev.is_empty():
         return None
+    dev = dev.filter(pl.col("label") < len(pool.labels))  # others are parents
     return model.tokens(dev["text"].to_list()), dev["label"].to_numpy().astype(np.int64)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from wsal import schemas
 from wsal.active.money import time_spent
-from wsal.api.answers import gold_rows
+from wsal.api.answers import coded_rows, gold_rows
 from wsal.api.label_model import WeakLabels
 from wsal.api.pool import Pool
 from wsal.api.query import Quality, rounds_table
@@ -18,6 +18,7 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample
+from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
 from wsal.rounds.export_calibration import LabelledSample
@@ -49,7 +50,7 @@ class Measurement:
             name: [*probs, split_probs(model, self.pool, name)]
             for name, probs in self.split_probs.items()
         }
-        n_gold = len(gold_rows(answers, schemas.TRAIN, self.pool.prepared.labels)[0])
+        n_gold = len(coded_rows(answers, schemas.TRAIN, self.pool.prepared.labels)[0])
         return replace(
             self,
             answers=answers,
@@ -67,7 +68,10 @@ class Measurement:
             return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
         if self.pool.prepared.dev.is_empty():
             return None
-        return "the dev split", whole_sample(*gold_of(self.pool, "dev")), self.split_probs["dev"]
+        return "the dev split", self._whole("dev"), self.split_probs["dev"]
+
+    def _whole(self, split: str) -> Sample:
+        return whole_sample(*gold_of(self.pool, split), len(self.pool.labels))
 
     @cached_property
     def facts(self) -> Facts:
@@ -88,7 +92,9 @@ class Measurement:
             facts |= compare_predictions(before, after)
         if self.reference:
             facts["measured_on"], sample, probs = self.reference
-            facts |= assess_rounds(sample, probs, self.n_gold, self.seed)
+            labels = self.pool.prepared.labels
+            tree = (Tree.of(labels), sample) if labels.parents else None
+            facts |= assess_rounds(sample, probs, self.n_gold, self.seed, tree=tree)
         return facts
 
     def quality(self) -> Quality:
@@ -118,7 +124,7 @@ class Measurement:
             calibration = LabelledSample(name, probs[-1], sample)
         measured = calibration
         if len(test):
-            test_sample = whole_sample(*gold_of(pool, "test"))
+            test_sample = self._whole("test")
             test_probs = self.split_probs["test"][-1]
             measured = LabelledSample("the test split", test_probs, test_sample)
         return ExportInputs(

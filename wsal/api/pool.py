@@ -35,7 +35,7 @@ class Pool:
         values: Any,  # noqa: ANN401  whatever holds rows
         *,
         text: str | Sequence[str] = "text",
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         labels: Sequence[str] = (),
         id: str | None = None,  # noqa: A002  as in `data.layout`
         split: str | None = None,
@@ -51,7 +51,8 @@ class Pool:
         Args:
             values: a polars or pandas frame, a `datasets.Dataset`, or a list of strings.
             text: the fields that make up the text, in this order.
-            label: the column with gold labels, if there is one; null in rows without one.
+            label: the column with gold labels, if there is one; null in rows without one. Several
+                columns, from the root to the leaves, make a class tree.
             labels: the classes; required if no row has a gold label.
             id: the column with unique ids; without one, ids are made from the texts.
             split: the column that says train, dev or test.
@@ -68,7 +69,7 @@ class Pool:
         """
         layout = Layout(
             text=(text,) if isinstance(text, str) else tuple(text),
-            label=label,
+            label=label if label is None or isinstance(label, str) else tuple(label),
             id=id,
             split=split,
             keep=tuple(keep),

@@ -8,9 +8,10 @@ import numpy as np
 
 from wsal.api.classifier import TrainedClassifier, dev_score
 from wsal.api.measurement import Measurement, split_probs
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Classes, Mask, Probs, Rows
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
+from wsal.members import members_of, within
 from wsal.rounds.finetuning import FineTuning
 from wsal.rounds.retraining import compare_checkpoints, compared_rows, distance
 from wsal.rounds.weak_labels import WeakTable, confidence_weights
@@ -51,7 +52,7 @@ class WeakCheckpoint:
         rows = compared_rows(self.trained_on.used, table.used, measured.seed)
         if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
             return self
-        trained = train_anew(_with_gold(table, *gold))
+        trained = train_anew(_with_gold(table, *gold, members_of(measured.pool.prepared.labels)))
         pool, texts = measured.pool, trained.tokens.take(measured.frame.rows)
         frame_probs, _ = predict(trained.model, texts, "frame")
         dev_probs = split_probs(trained.model, pool, "dev")
@@ -89,6 +90,7 @@ def fine_tuned(
             number=number,
             scratch=Path(scratch),
             dev_score=lambda model: dev_score(model, start.pool, settings),
+            labels=start.pool.prepared.labels,
         )
         training_set, _ = tuning.training_set(
             start.tokens,
@@ -100,8 +102,8 @@ def fine_tuned(
         return tuning.train(training_set, "finetune")[0]
 
 
-def _with_gold(table: WeakTable, rows: Rows, gold: Classes) -> WeakTable:
-    """Weak labels with gold in place of some."""
+def _with_gold(table: WeakTable, rows: Rows, gold: Classes, members: Mask | None) -> WeakTable:
+    """Weak labels with gold in place of some; the classes of a parent share it as they say."""
     probs, used = table.probs.copy(), table.used.copy()
-    probs[rows], used[rows] = np.eye(probs.shape[1], dtype=np.float32)[gold], True
+    probs[rows], used[rows] = within(probs[rows], gold, members), True
     return replace(table, probs=probs, used=used)

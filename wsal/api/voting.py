@@ -1,7 +1,7 @@
 """Let rules vote on a pool."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import polars as pl
@@ -12,6 +12,7 @@ from wsal.arrays import Votes
 from wsal.errors import RuleError
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.progress import progress_shown
 from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rounds.rule_report import report_tables
@@ -69,11 +70,15 @@ class PoolVotes:
     @cached_property
     def sparse(self) -> SparseVotes:
         """The votes in the form that label models take."""
-        return self._voters.with_terms(SparseVotes.of(self.matrix), self._terms_on("pool"))
+        return self._sparse(self.matrix, "pool")
 
     def sparse_of(self, split: str) -> SparseVotes:
         """The same for `dev` or `test`, with the voters of the pool."""
-        return self._voters.with_terms(SparseVotes.of(self.splits[split]), self._terms_on(split))
+        return self._sparse(self.splits[split], split)
+
+    def _sparse(self, matrix: Votes, split: str) -> SparseVotes:
+        votes = self._voters.with_terms(SparseVotes.of(matrix), self._terms_on(split))
+        return replace(votes, members=members_of(self.pool.prepared.labels))
 
     @cached_property
     def _voters(self) -> Voters:

@@ -26,6 +26,9 @@ def fit_last_layer(
 ) -> dict[str, Any]:
     """Fit the last layer in place, without dropout or any other randomness.
 
+    In a class tree (`objective.paths`), the change of a class is the sum of changes of the nodes on
+    its path, and `pull` is on these: what a class has too few texts for, its parents learn.
+
     Returns `loss` (before and after, as `[step, loss]`), `looks` and `n_steps`, as `train` does.
 
     Args:
@@ -46,15 +49,25 @@ def fit_last_layer(
     weights = torch.from_numpy((objective.weights * counts).astype(np.float32)).to(features.device)
     _check_losses(objective, features, targets, weights, title)
     start = [p.detach().clone() for p in layer.parameters()]
+    paths = None
+    if objective.paths is not None:
+        paths = torch.from_numpy(objective.paths).to(features.device)
+    moves = [] if paths is None else _moves_of_nodes(start, paths)
     solver = torch.optim.LBFGS(
-        layer.parameters(), max_iter=MAX_STEPS, line_search_fn="strong_wolfe"
+        moves or layer.parameters(), max_iter=MAX_STEPS, line_search_fn="strong_wolfe"
     )
     totals: list[float] = []
 
     def loss() -> Tensor:
         solver.zero_grad()
-        losses = objective.loss.losses(layer(features), targets)
-        distance = sum(((p - s) ** 2).sum() for p, s in zip(layer.parameters(), start, strict=True))
+        if paths is None:
+            logits = layer(features)
+            changes = [p - s for p, s in zip(layer.parameters(), start, strict=True)]
+        else:
+            moved = [s + paths @ move for s, move in zip(start, moves, strict=True)]
+            logits, changes = nn.functional.linear(features, *moved), moves
+        losses = objective.loss.losses(logits, targets)
+        distance = sum((change**2).sum() for change in changes)
         total: Tensor = (losses * weights).sum() / weights.sum() + pull * distance
         total.backward()  # type: ignore[no-untyped-call]
         totals.append(float(total.detach()))
@@ -62,9 +75,19 @@ def fit_last_layer(
 
     solver.step(loss)  # type: ignore[no-untyped-call]
     solver.zero_grad()
+    if paths is not None:
+        with torch.no_grad():
+            for p, s, move in zip(layer.parameters(), start, moves, strict=True):
+                p.copy_(s + paths @ move)
     must_be_finite(layer.parameters(), f"{title}: a weight of the last layer is")
     history = [[0, round(totals[0], 6)], [len(totals), round(totals[-1], 6)]]
     return {"loss": history, "looks": [], "n_steps": len(totals)}
+
+
+def _moves_of_nodes(start: list[Tensor], paths: Tensor) -> list[Tensor]:
+    """For each parameter of the layer, a change of 0 for each node of the tree."""
+    shape = paths.shape[1:]
+    return [s.new_zeros((*shape, *s.shape[1:])).requires_grad_() for s in start]
 
 
 def last_layer(model: Any) -> nn.Linear:  # noqa: ANN401

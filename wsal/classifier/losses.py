@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 from pydantic import Field
 
+from wsal.arrays import Probs
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+SEVERAL = 1.5
+"""A target that sums to more has a 1 for each of several classes; others are distributions."""
 
 
 @runtime_checkable
@@ -28,6 +34,24 @@ class SoftCrossEntropy:
     def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """The negative sum of target times log probability."""
         return -(targets * logits.log_softmax(1)).sum(1)
+
+
+@dataclass(frozen=True)
+class AnswerCrossEntropy:
+    """Cross entropy that also takes answers which stand for several classes.
+
+    Such a target has a 1 for each of these classes, so that it sums to 2 or more. Its loss is the
+    negative logarithm of the sum of their probabilities; with a single class, that is the cross
+    entropy.
+    """
+
+    def losses(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
+        """Of a distribution the cross entropy, of an answer -log of its probability."""
+        log_probs = logits.log_softmax(1)
+        losses = -(targets * log_probs).sum(1)
+        is_answer = targets.sum(1) > SEVERAL
+        of_answers = -(log_probs + targets.log()).logsumexp(1)
+        return of_answers.where(is_answer, losses)
 
 
 @dataclass(frozen=True)
@@ -65,3 +89,8 @@ class SymmetricCrossEntropy:
         forward = -(targets * logits.log_softmax(1)).sum(1)
         backward = -(logits.softmax(1) * targets.log().clamp(min=self.floor)).sum(1)
         return self.alpha * forward + self.beta * backward
+
+
+def has_parents(targets: Probs) -> bool:
+    """Whether a target `(texts, classes)` stands for several classes."""
+    return bool((targets.sum(axis=1) > SEVERAL).any())

@@ -26,10 +26,13 @@ class LabelObjective:
     classifier: Classifier
     tokens: Tokens
     targets: Probs
-    """`(texts, classes)`."""
+    """`(texts, classes)`; with `AnswerCrossEntropy`, maybe a 1 for each class of an answer."""
     weights: np.ndarray
     """`(texts,)`: how much each text counts."""
     loss: Loss = CROSS_ENTROPY
+    paths: np.ndarray | None = None
+    """`(classes, nodes)`, of a class tree (`Tree.class_paths`): the last layer, fitted by itself,
+    shares strength along them."""
 
     @cached_property
     def lengths(self) -> np.ndarray:

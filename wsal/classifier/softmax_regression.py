@@ -24,7 +24,11 @@ class SoftmaxRegression:
 
 
 def fit_softmax(
-    embeddings: Embeddings, targets: Probs, weights: np.ndarray, penalty: float
+    embeddings: Embeddings,
+    targets: Probs,
+    weights: np.ndarray,
+    penalty: float,
+    paths: np.ndarray | None = None,
 ) -> SoftmaxRegression:
     """Minimise the mean cross-entropy, plus `penalty` times the sum of squared weights.
 
@@ -33,18 +37,24 @@ def fit_softmax(
         targets: `(texts, classes)`, the distribution of each.
         weights: `(texts,)`, how much each counts.
         penalty: against the mean of the losses.
+        paths: `(classes, nodes)`, of a class tree: the weights of a class are the sum of those of
+            its nodes (`Tree.class_paths`), and the penalty is on these.
     """
     x, t = torch.from_numpy(embeddings), torch.from_numpy(targets.astype(np.float32))
     share = torch.from_numpy((weights / weights.sum()).astype(np.float32))
-    solution = torch.zeros(x.shape[1] + 1, t.shape[1], requires_grad=True)
+    of_nodes = None if paths is None else torch.from_numpy(paths.T)
+    n_columns = t.shape[1] if of_nodes is None else len(of_nodes)
+    solution = torch.zeros(x.shape[1] + 1, n_columns, requires_grad=True)
     solver = torch.optim.LBFGS([solution], max_iter=MAX_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         solver.zero_grad()
-        log_probs = torch.log_softmax(x @ solution[:-1] + solution[-1], dim=1)
+        of_classes = solution if of_nodes is None else solution @ of_nodes
+        log_probs = torch.log_softmax(x @ of_classes[:-1] + of_classes[-1], dim=1)
         total = -(share @ (t * log_probs).sum(1)) + penalty * (solution[:-1] ** 2).sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     solver.step(loss)  # type: ignore[no-untyped-call]
-    return SoftmaxRegression(solution.detach())
+    found = solution.detach()
+    return SoftmaxRegression(found if of_nodes is None else found @ of_nodes)

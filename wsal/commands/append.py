@@ -72,7 +72,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
         raise DataError(f"{path} is not a file; expected a table, such as a csv or Parquet file")
     pool, journal = _pool(run_dir), Journal(run_dir / JOURNAL_FILE)
     before = changes_in_force(journal.events()).batches
-    with_labels = has_column(path, layout.label)
+    with_labels = has_column(path, next(iter(layout.label_columns), None))
     batch = Batch("", file_digest(path), options.withdraw, by, with_labels)
     if before and (before[-1].digest, before[-1].withdraw) == (batch.digest, batch.withdraw):
         raise ConfigError(f"{path} is the last batch of {run_dir} already, {before[-1].file}")

@@ -154,6 +154,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     labels = LabelSet.of_pool(pool.facts)
     source = np.concatenate([*gold_of_pool(pool.path)])
+    source[source >= len(labels)] = ABSTAIN  # parents
     gold = np.full(len(source), ABSTAIN, dtype=np.int64)
     predicted = gold.copy()
     drawn = rng(seed, "suggest gold").permutation(np.flatnonzero(source >= 0))[:n_gold]

@@ -23,6 +23,7 @@ from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -150,7 +151,8 @@ def print_edit(pool: Pool, before: FileVotes, now: FileVotes, file: Path) -> Non
     for j, column in enumerate(now.votes.values()):
         votes[:, j] = column
     report = analysis.summarise(votes, pool.gold, names, pool.labels)
-    shares = analysis.overall(votes, pool.records["n_copies"].to_numpy())
+    copies = pool.records["n_copies"].to_numpy()
+    shares = analysis.overall(votes, copies, members_of(pool.labels))
     of_all = "" if n == pool.n else f" of {pool.n:,}"
     title = f"{file}: {len(names)} rules on {n:,}{of_all} texts"
     last = ["all", "", *(f"{shares[key]:.4f}" for key in ("coverage", "overlap", "conflict"))]
@@ -209,20 +211,16 @@ def _changes_table(edits: Sequence[Change], pool: Pool) -> Table:
     for change in edits:
         counts = [(votes != ABSTAIN).sum() for votes in (change.before, change.now)]
         counts += [len(rows) for rows in change.rows().values()]
-        accuracies = [_accuracy(votes, pool.gold) for votes in (change.before, change.now)]
+        accuracies = [
+            analysis.accuracy_of(v, pool.gold, pool.labels) for v in (change.before, change.now)
+        ]
         table.add_row(change.rule, change.kind, *(f"{n:,}" for n in counts), *accuracies)
     return table
 
 
-def _accuracy(votes: Vote, gold: Classes) -> str:
-    """The share of votes that are right, where gold is known; empty where it is known nowhere."""
-    checked = (votes != ABSTAIN) & (gold != ABSTAIN)
-    return f"{(votes[checked] == gold[checked]).mean():.3f}" if checked.any() else ""
-
-
 def _examples(change: Change, pool: Pool) -> Iterator[str]:
     """A few of the texts whose vote changed, a line for each."""
-    names = pool.labels.names
+    names = pool.labels.answers
     for kind, rows in change.rows().items():
         for row in rng(0, "watch", change.rule, kind).permutation(rows)[:SHOWN]:
             both = (change.before[row], change.now[row])

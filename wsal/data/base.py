@@ -22,8 +22,10 @@ class Layout:
 
     text: tuple[str, ...]
     """Columns composed into the text, in this order; missing values are left out."""
-    label: str | None = None
-    """Column with gold labels; empty in rows without one."""
+    label: str | tuple[str, ...] | None = None
+    """Column with gold labels; empty in rows without one. Several columns, from the root of a class
+    tree to its leaves, make paths, such as `Food > Beverages > Tea`; where the last of them are
+    empty, the label is an inner node. Unless there is a `taxonomy`, these paths are the tree."""
     id: str | None = None
     """Column with unique ids; None: ids are made from the texts."""
     split: str | None = None
@@ -59,6 +61,13 @@ class Layout:
         return read_taxonomy(self.taxonomy) if self.taxonomy else None
 
     @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns with gold labels: of a class tree, from the root to the leaves."""
+        if self.label is None:
+            return ()
+        return (self.label,) if isinstance(self.label, str) else tuple(self.label)
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The columns that a record keeps, without duplicates."""
         return tuple(dict.fromkeys((*self.text, *self.keep)))
@@ -66,7 +75,7 @@ class Layout:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the source must have, without duplicates."""
-        named = (self.label, self.id, self.split)
+        named = (*self.label_columns, self.id, self.split)
         return tuple(dict.fromkeys((*self.fields, *(name for name in named if name))))
 
 

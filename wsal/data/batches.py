@@ -82,7 +82,7 @@ def batch_rows(path: Path, batch: Batch, layout: Layout) -> pl.DataFrame:
     if batch.withdraw:
         if batch.by == "text" and layout.id:  # such rows are never records, so any id will do
             columns[layout.id] = pl.select(pl.format("{}", pl.int_range(n))).to_series()
-        columns |= {name: empty for name in (layout.label, layout.split) if name}
+        columns |= {name: empty for name in (*layout.label_columns, layout.split) if name}
     return pl.DataFrame([*(column.alias(name) for name, column in columns.items()), numbers])
 
 

@@ -9,7 +9,7 @@ from wsal.changes import ClassEdit
 from wsal.data.base import Layout
 from wsal.data.class_history import ClassHistory, introduced
 from wsal.data.keys import NONE
-from wsal.data.records import label_set, present_names
+from wsal.data.records import label_set, present_names, tree_of
 from wsal.errors import DataError, did_you_mean
 from wsal.guidelines import followed
 from wsal.labels import LabelSet
@@ -30,8 +30,10 @@ def history_of(
     """
     # A source may have gold labels of classes that edits made: these are no classes of its own.
     own = examples.filter(~pl.col("label").is_in(list(introduced(edits))))
-    labels = label_set(own if edits else examples, layout)
-    return ClassHistory(labels.names, tuple(edits), layout.tree is not None, present_names(layout))
+    own = own if edits else examples
+    labels, tree = label_set(own, layout), tree_of(layout, own["label"])
+    aliases = present_names(layout, tree)
+    return ClassHistory(labels.names, tuple(edits), tree is not None, aliases)
 
 
 def label_set_of(history: ClassHistory) -> LabelSet:
@@ -54,9 +56,10 @@ def configured_labels(history: ClassHistory) -> LabelSet:
 
 
 def gold_classes(history: ClassHistory, names: Iterable[str]) -> list[int]:
-    """The class of each gold label of the source; `NONE` if its class was split or removed."""
-    numbers = {name: number for number, name in enumerate(history.names)}
-    return [numbers.get(history.present(name), NONE) for name in names]
+    """The code of each gold label of the source; `NONE` if its class was removed."""
+    labels = label_set_of(history)
+    known = {name: labels.code(name) for name in (*labels.names, *labels.parents)}
+    return [known.get(history.present(name), NONE) for name in names]
 
 
 def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -> None:
@@ -76,10 +79,9 @@ def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -
 
 def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:
     """What the pool keeps of its classes and their history."""
-    tree = layout.tree
-    descriptions = {} if tree is None else tree.descriptions
+    descriptions = {} if layout.tree is None else layout.tree.descriptions
     facts: dict[str, Any] = {"labels": list(history.names), "renamed": dict(history.aliases)}
-    if tree is not None:
+    if history.is_tree:
         facts |= {"parents": history.parents, "descriptions": descriptions}
     if not history.edits:
         return facts

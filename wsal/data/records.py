@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import polars as pl
 
 from wsal.data.base import ROW, Layout
-from wsal.data.taxonomy import normal_path
+from wsal.data.label_columns import gold_labels
+from wsal.data.taxonomy import Taxonomy, normal_path
 from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import NONE, SKIPS, LabelSet
 from wsal.text import as_text, clean, compose
@@ -46,7 +47,7 @@ def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         {
             "id": _given_ids(rows[layout.id], numbers) if layout.id else empty,
             "text": text,
-            "label": renamed(clean(rows[layout.label]), layout) if layout.label else empty,
+            "label": renamed(gold_labels(rows, layout), layout) if layout.label_columns else empty,
             "split": _splits(rows[layout.split], numbers) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
@@ -81,8 +82,8 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
     named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # gold is cleaned, too
     if len(set(named)) < len(named) or None in named:
         raise DataError(f"data.layout.labels names a class twice, or an empty one: {named}")
-    if layout.tree is not None:
-        labels = LabelSet(layout.tree.leaves, layout.tree.parents)
+    if (tree := tree_of(layout, with_gold["label"])) is not None:
+        labels = LabelSet(tree.leaves, tree.parents)
     else:
         labels = LabelSet(tuple(named)) if named else LabelSet.of(with_gold["label"])
     if len(labels) < 2:
@@ -91,9 +92,8 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             "column with gold labels (data.layout.label=COLUMN) or, if there are none, the "
             "classes (data.layout.labels=[A,B,...])"
         )
-    unknown = with_gold.filter(~pl.col("label").is_in(labels.names)).unique(
-        "label", maintain_order=True
-    )
+    known = [*labels.names, *labels.parents]
+    unknown = with_gold.filter(~pl.col("label").is_in(known)).unique("label", maintain_order=True)
     if len(unknown):
         name, first, text = unknown.select("label", "id", "text").row(0)
         others = ", ".join(map(repr, unknown["label"][1:SHOWN]))
@@ -121,6 +121,16 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
     return labels
 
 
+def tree_of(layout: Layout, gold: Iterable[str]) -> Taxonomy | None:
+    """The class tree: of the taxonomy or, if several columns have labels, of the gold labels.
+
+    None if the classes form no tree.
+    """
+    if layout.tree is not None or len(layout.label_columns) < 2 or layout.labels:
+        return layout.tree
+    return Taxonomy.of(sorted(set(gold)))
+
+
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:
     """The names of classes as they are now: former names, ids and short names are replaced."""
     names = present_names(layout)
@@ -146,15 +156,17 @@ def renaming(old: str, labels: Sequence[str]) -> str:
     return f"data.layout.renamed, in a YAML file: renamed: {{{old}: {new}}}"
 
 
-def present_names(layout: Layout) -> dict[str, str]:
+def present_names(layout: Layout, tree: Taxonomy | None = None) -> dict[str, str]:
     """Other names of classes and the present ones, cleaned like labels.
 
-    These are former names (`layout.renamed`) and, in a class tree, ids and short names.
+    These are former names (`layout.renamed`) and, in a class tree (by default, that of the layout),
+    ids and short names.
     """
+    tree = layout.tree if tree is None else tree
     setting = layout.renamed or {}
     former = clean(pl.Series(list(setting), dtype=pl.String))
     present = clean(pl.Series(list(setting.values()), dtype=pl.String))
-    names = {} if layout.tree is None else layout.tree.names
+    names = {} if tree is None else tree.names
     renamed = {
         old: names.get(new, new)
         for old, new in zip(former.fill_null(""), present.fill_null(""), strict=True)

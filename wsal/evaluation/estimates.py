@@ -38,7 +38,7 @@ def accuracy(
         level: of the interval, in (0, 1).
     """
     expected = expect(sample, probs)
-    return _estimate(sample, expected, _accuracy(sample, expected), rng, level, least=0)
+    return estimate_of(sample, expected, _accuracy(sample, expected), rng, level, least=0)
 
 
 def macro_f1(
@@ -56,7 +56,7 @@ def macro_f1(
     """
     expected = expect(sample, probs)
     statistic = _macro_f1(sample, expected)
-    return _estimate(sample, expected, statistic, rng, level, least=0, curved=True)
+    return estimate_of(sample, expected, statistic, rng, level, least=0, curved=True)
 
 
 def gain(
@@ -76,7 +76,7 @@ def gain(
         return second(*drawn) - first(*drawn)
 
     curved = metric == "macro_f1"
-    return _estimate(sample, mean(*both), difference, rng, level, least=-1, curved=curved)
+    return estimate_of(sample, mean(*both), difference, rng, level, least=-1, curved=curved)
 
 
 def _accuracy(sample: Sample, expected: Expected) -> Statistic:
@@ -119,7 +119,7 @@ def _macro_f1(sample: Sample, expected: Expected) -> Statistic:
     return statistic
 
 
-def _estimate(
+def estimate_of(
     sample: Sample,
     expected: Expected,
     statistic: Statistic,

@@ -5,13 +5,21 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Classes, Probs, Weights
+from wsal.errors import DataError
+from wsal.evaluation.tree import measure
 from wsal.labels import LabelSet
+from wsal.levels import Tree
 
 
 def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) -> dict[str, Any]:
     """Accuracy, macro-F1 over the classes in `gold`, log loss in nats, ECE, and a row per class.
 
-    `weights` `(texts,)` is how many rows of the source each text stands for.
+    `weights` `(texts,)` is how many rows of the source each text stands for. With parents among the
+    labels, there are also `levels` and `hierarchical` (see `wsal.evaluation.tree`), and gold
+    `(texts,)` may be the code of a parent: `n_parents` such rows count only in these.
+
+    Raises:
+        DataError: no gold label is a class.
 
     >>> probs = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
     >>> evaluate(probs, np.array([0, 1]), np.ones(2), LabelSet(("x", "y")))["macro_f1"]
@@ -19,6 +27,14 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
     """
     from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415  takes a second
 
+    of_tree: dict[str, Any] = {}
+    if labels.parents:
+        is_class = gold < len(labels)
+        if not is_class.any():
+            raise DataError("no gold label is a class: all of them are inner nodes of the tree")
+        of_tree = measure(probs, gold, weights, Tree.of(labels))
+        of_tree["n_parents"] = int(weights[~is_class].sum())
+        probs, gold, weights = probs[is_class], gold[is_class], weights[is_class]
     predicted = probs.argmax(axis=1)
     present = np.unique(gold)
     columns = precision_recall_fscore_support(
@@ -40,6 +56,7 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
             }
             for c, p, r, f, n in zip(present, *columns, strict=True)
         },
+        **of_tree,
     }
 
 

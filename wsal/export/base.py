@@ -168,6 +168,8 @@ class ExportContext:
         from sklearn.metrics import f1_score
 
         predicted = labels[len(HARD_INPUTS) :]
+        is_class = gold < self.expected.shape[1]  # others are parents
+        gold, predicted = gold[is_class], predicted[is_class]
         return float(f1_score(gold, predicted, labels=np.unique(gold), average="macro"))
 
     def _run_torch(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy import sparse
 from wsal.arrays import ABSTAIN, Classes, Embeddings, Rows, Votes, Weights
 from wsal.digests import digest_of
 from wsal.labels import LabelSet
+from wsal.members import members_of, nested
 from wsal.rules.analysis import interval
 from wsal.rules.base import column, field_names
 from wsal.seeding import integer
@@ -220,10 +221,11 @@ def _word_groups(population: Population) -> Iterator[Group]:
 def _conflicts(population: Population) -> Iterator[Group]:
     """Pairs of rules that vote for different classes on the same texts."""
     pairs: Mapping[tuple[int, int], list[int]] = defaultdict(list)
-    votes = population.votes
+    votes, members = population.votes, members_of(population.labels)
+    agree = np.eye(len(population.labels), dtype=bool) if members is None else nested(members)
     for row in np.flatnonzero((votes != ABSTAIN).sum(axis=1) > 1) if votes.size else ():
         for a, b in combinations(np.flatnonzero(votes[row] != ABSTAIN), 2):
-            if votes[row, a] != votes[row, b]:
+            if not agree[votes[row, a], votes[row, b]]:
                 pairs[int(a), int(b)].append(int(row))
     for pair, rows in pairs.items():
         rule, other = (population.rules[column] for column in pair)

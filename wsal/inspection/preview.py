@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import ABSTAIN, Classes, Rows, Vote, Weights
+from wsal.arrays import ABSTAIN, Classes, Mask, Rows, Vote, Weights
 from wsal.building import build
 from wsal.errors import RuleError, WsalError
 from wsal.inspection.preview_votes import Known, Trial, add, majority
+from wsal.members import judge, members_of
 from wsal.rules.analysis import interval
 from wsal.rules.voting import collect_votes
 from wsal.seeding import rng
@@ -80,7 +81,7 @@ def _changes(before: Vote | Classes, now: Vote | Classes) -> dict[str, Rows]:
 def _examples(
     trial: Trial, name: str, kind: str, rows: Rows, before: Vote, now: Vote
 ) -> list[dict[str, str]]:
-    names = trial.labels.names
+    names = trial.labels.answers
     drawn = rng(0, "preview", name, kind).permutation(rows)[:SHOWN]
     return [
         {
@@ -106,19 +107,19 @@ def _precision(
         else:
             rule = build(node, "the rule")
             own = collect_votes({"the rule": rule}, known.records, trial.labels)[:, 0]
-        shares[key] = share_right(own, known.gold, known.weights)
+        shares[key] = share_right(own, known.gold, known.weights, members_of(trial.labels))
     return {"source": known.source, **shares} if any(shares.values()) else None
 
 
 def share_right(
-    votes: Vote, gold: Classes, weights: Weights
+    votes: Vote, gold: Classes, weights: Weights, members: Mask | None = None
 ) -> dict[str, float | int | None] | None:
     """The weighted share of right votes and its interval; None if there is no vote."""
     cast = votes != ABSTAIN
     if not cast.any():
         return None
     own = weights[cast]
-    share = float(own @ (votes[cast] == gold[cast]) / own.sum())
+    share = float(own @ judge(votes[cast], gold[cast], members)[0] / own.sum())
     size = float(own.sum() ** 2 / (own**2).sum())
     low, high = interval(share * size, size)  # type: ignore[arg-type]
     return {"n": int(cast.sum()), "share": share, "low": low, "high": high}

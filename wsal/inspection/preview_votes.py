@@ -85,7 +85,7 @@ class Trial:
             records = tables.take(view.pool.path / "pool.parquet", rows, COLUMNS)
             known.append(Known("answers to training texts", gold, np.ones(len(rows)), records))
         came = np.concatenate([*gold_of_pool(view.pool.path)])[self.rows]
-        places = np.flatnonzero(came != ABSTAIN)
+        places = np.flatnonzero((came != ABSTAIN) & (came < len(view.labels)))  # others: parents
         if len(places):
             source = "gold labels that came with the pool"
             known.append(Known(source, came[places], np.ones(len(places)), places=places))
@@ -122,14 +122,14 @@ class Trial:
         return self.votes[key]
 
     def counts(self, nodes: Mapping[str, Any]) -> tuple[np.ndarray, list[str]]:
-        """How many of these rules vote for each class, `(texts, classes)`, and those left out.
+        """How many of these rules vote for each class or parent, and those left out.
 
         Left out are rules that cannot vote here, such as those that are wrong: they must not keep
         others from being edited.
         """
         key = digest_of(nodes)
         if key not in self.counted:
-            counts = np.zeros((len(self.rows), len(self.labels)), dtype=np.int16)
+            counts = np.zeros((len(self.rows), len(self.labels.answers)), dtype=np.int16)
             left_out = []
             for name, node in nodes.items():
                 try:

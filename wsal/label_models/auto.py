@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wsal.arrays import Classes, Prior, Probs, Votes, Weights
+from wsal.arrays import Classes, Mask, Prior, Probs, Votes
+from wsal.label_models.agreement import agreement
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import (
     STANDARD_ERRORS,
@@ -17,11 +18,12 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.majority import Majority
-from wsal.label_models.precision import Precision, covered_gold
-from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.precision import Precision
+from wsal.label_models.scoring import covered_gold, predict_in_parts, prior_or_uniform
 from wsal.label_models.sharing import PRIOR_PRECISION
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import learning_sample
+from wsal.members import class_members
 from wsal.settings import Positive, Share
 
 ToScores = Callable[[np.ndarray, Prior], np.ndarray]
@@ -182,19 +184,20 @@ def _chosen_by_gold(
     precision, held_out = default.fit_with_held_out(votes, n_classes, prior=prior, gold=gold)
     gold_votes, truth = covered_gold(votes, gold)
     models: dict[str, FittedLabelModel] = {"precision": precision}
-    probs = {"precision": held_out}
+    probs, members = {"precision": held_out}, votes.members
     for name in ALTERNATIVES:
         model = fit_alternative(name, votes, n_classes, prior)
         scores = model.scores(gold_votes)
-        probs[name] = cross_calibrated(scores, truth, model.prior)
-        models[name] = replace(model, calibration=calibrate(scores, truth, model.prior))
-    loss = {name: float(log_losses(probs[name], truth).mean()) for name in probs}
+        probs[name] = cross_calibrated(scores, truth, model.prior, members=members)
+        calibration = calibrate(scores, truth, model.prior, members=members)
+        models[name] = replace(model, calibration=calibration)
+    loss = {name: float(log_losses(probs[name], truth, members).mean()) for name in probs}
     best = min(loss, key=lambda name: loss[name])
-    if best != "precision" and not clearly_better(probs[best], held_out, truth):
+    if best != "precision" and not clearly_better(probs[best], held_out, truth, members):
         best = "precision"
     losses = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
     reason = f"log loss on {len(truth)} labelled texts: {losses}"
-    lead = _is_right(probs["majority"], truth) - _is_right(probs[best], truth)
+    lead = _is_right(probs["majority"], truth, members) - _is_right(probs[best], truth, members)
     clear_lead = lead.mean() > STANDARD_ERRORS * lead.std() / np.sqrt(len(lead))
     # Being right more often does not make up for a higher log loss.
     if clear_lead and loss["majority"] <= loss[best]:
@@ -203,46 +206,7 @@ def _chosen_by_gold(
     return FittedAuto(best, reason, models[best])
 
 
-def _is_right(probs: np.ndarray, truth: Classes) -> np.ndarray:
-    right: np.ndarray = (probs.argmax(axis=1) == truth).astype(float)
+def _is_right(probs: np.ndarray, truth: Classes, members: Mask | None) -> np.ndarray:
+    is_true = class_members(truth, probs.shape[1], members)
+    right: np.ndarray = is_true[np.arange(len(truth)), probs.argmax(axis=1)]
     return right
-
-
-def agreement(votes: SparseVotes, weights: Weights, n_classes: int) -> tuple[float, float] | None:
-    """How often two votes on one text agree, above chance: the ends of a 95% interval.
-
-    Chance is how often votes of two different rules would be for the same class if rules voted
-    regardless of the text, as often for each class as they do. Votes for a class that only one
-    rule votes for can never agree, and are left out. None if no text has two of the other votes.
-
-    Four pairs, half of them equal, are added (Agresti and Coull, 1998), so that a single text
-    decides nothing.
-
-    >>> votes = np.array([[0, 0], [1, 1]] * 500, dtype=np.int16)
-    >>> agreement(SparseVotes.of(votes), np.ones(1000), 2)[0] > 0.9
-    True
-    """
-    texts = np.repeat(np.arange(len(votes)), votes.n_votes)
-    cells = votes.rules.astype(np.int64) * n_classes + votes.classes
-    cast = np.bincount(cells, weights[texts], votes.n_rules * n_classes)
-    cast = cast.reshape(votes.n_rules, n_classes)
-    is_shared = (cast > 0).sum(axis=0) > 1  # (classes,): at least two rules vote for it
-    kept = is_shared[votes.classes]
-    texts, classes, cast = texts[kept], votes.classes[kept], cast * is_shared
-    n_votes = np.bincount(texts, minlength=len(votes)).astype(float)
-    pairs = n_votes * (n_votes - 1)
-    text_classes, n_equal = np.unique(texts * n_classes + classes, return_counts=True)
-    equal_pairs = np.bincount(
-        text_classes // n_classes, n_equal * (n_equal - 1.0), minlength=len(votes)
-    )
-    expected_equal = (cast.sum(axis=0) ** 2).sum() - (cast**2).sum()
-    expected_pairs = cast.sum() ** 2 - (cast.sum(axis=1) ** 2).sum()
-    if not pairs.any() or expected_equal >= expected_pairs:
-        return None
-    chance = expected_equal / expected_pairs
-    total = (weights * pairs).sum() + 8  # a pair of votes is counted in both orders
-    share = ((weights * equal_pairs).sum() + 4) / total
-    squares = ((weights * (equal_pairs - share * pairs)) ** 2).sum() + 2 * (2 - 2 * share) ** 2
-    error = np.sqrt(squares + 2 * (2 * share) ** 2) / total
-    low, high = share - STANDARD_ERRORS * error, share + STANDARD_ERRORS * error
-    return float((low - chance) / (1 - chance)), float((high - chance) / (1 - chance))

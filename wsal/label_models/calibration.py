@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logit, softmax
 
-from wsal.arrays import Classes, Prior
+from wsal.arrays import Classes, Mask, Prior
 
 LAPSE = 0.02
 """Probability that the rules say nothing about a text's class, however many agree: the same word
@@ -92,24 +92,36 @@ def likeliest(scores: np.ndarray) -> np.ndarray:
     return labels
 
 
-def log_losses(probs: np.ndarray, truth: Classes) -> np.ndarray:
+def log_losses(probs: np.ndarray, truth: Classes, members: Mask | None = None) -> np.ndarray:
     """`(texts,)`: -log P(true class), in nats, not clipped.
+
+    Where the truth `(texts,)` is the code of a parent, that is the probability of its classes in
+    sum; `members` `(codes, classes)` says which these are.
 
     >>> log_losses(np.array([[0.5, 0.5]]), np.array([1])).round(3).tolist()
     [0.693]
     """
-    losses: np.ndarray = -np.log(probs[np.arange(len(truth)), truth])
+    if members is None or not (truth >= probs.shape[1]).any():
+        losses: np.ndarray = -np.log(probs[np.arange(len(truth)), truth])
+    else:
+        losses = -np.log((probs * members[truth]).sum(axis=1))
     return losses
 
 
-def calibrate(scores: np.ndarray, truth: Classes, prior: Prior, temper: float = 1.0) -> Calibration:
+def calibrate(
+    scores: np.ndarray,
+    truth: Classes,
+    prior: Prior,
+    temper: float = 1.0,
+    members: Mask | None = None,
+) -> Calibration:
     """The maximum a posteriori bonus and slope for scores with this factor."""
 
     def cost(point: np.ndarray) -> float:
         bonus, slope = map(float, point)
         penalty = (bonus / BONUS_STD) ** 2 + ((slope - 1) / SLOPE_STD) ** 2
         probs = Calibration(temper, bonus, slope).probs(scores, prior)
-        return float(log_losses(probs, truth).sum() + penalty / 2)
+        return float(log_losses(probs, truth, members).sum() + penalty / 2)
 
     bounds = [BONUS_BOUNDS, SLOPE_BOUNDS]
     best = minimize(cost, [0.01, 1.0], method="L-BFGS-B", bounds=bounds).x
@@ -122,25 +134,31 @@ def folds_of(n: int) -> np.ndarray:
 
 
 def cross_calibrated(
-    scores: np.ndarray, truth: Classes, prior: Prior, temper: float = 1.0
+    scores: np.ndarray,
+    truth: Classes,
+    prior: Prior,
+    temper: float = 1.0,
+    members: Mask | None = None,
 ) -> np.ndarray:
     """`(texts, classes)`: probabilities of each fold, calibrated on the other folds."""
     probs, folds = np.empty(scores.shape), folds_of(len(truth))
     for fold in range(FOLDS):
         train, held_out = folds != fold, folds == fold
-        calibration = calibrate(scores[train], truth[train], prior, temper)
+        calibration = calibrate(scores[train], truth[train], prior, temper, members)
         probs[held_out] = calibration.probs(scores[held_out], prior)
     return probs
 
 
-def clearly_better(probs: np.ndarray, reference: np.ndarray, truth: Classes) -> bool:
+def clearly_better(
+    probs: np.ndarray, reference: np.ndarray, truth: Classes, members: Mask | None = None
+) -> bool:
     """Whether the log loss of `probs` is lower by more than `STANDARD_ERRORS` standard errors.
 
     The standard error is the larger of what the texts show and what would be expected if
     `reference` were the truth. The latter accounts for mistakes too rare to occur in a small
     sample: 30 texts that are all right do not show that no text is ever wrong.
     """
-    gain = log_losses(reference, truth) - log_losses(probs, truth)
+    gain = log_losses(reference, truth, members) - log_losses(probs, truth, members)
     difference = np.log(probs) - np.log(reference)
     mean = (reference * difference).sum(axis=1, keepdims=True)
     expected = float((reference * (difference - mean) ** 2).sum(axis=1).mean())

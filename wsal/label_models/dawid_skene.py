@@ -8,11 +8,12 @@ from pydantic import Field
 from scipy import sparse
 from scipy.special import softmax
 
-from wsal.arrays import Classes, Confusion, Prior, Probs, Votes
+from wsal.arrays import Classes, Confusion, Mask, Prior, Probs, Votes
 from wsal.label_models.majority import Majority
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
+from wsal.members import class_members
 from wsal.settings import Positive, Rate, Share
 
 DENSE_CELLS = 2**23  # up to this size, a dense product is faster than a sparse one
@@ -62,11 +63,12 @@ class DawidSkene:
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         patterns, pattern_of_text, _ = distinct_patterns(sample)
         counts = np.bincount(pattern_of_text, weights, len(patterns))
-        cells = _indicators(patterns, n_classes)
+        members = np.eye(n_classes, dtype=bool) if votes.members is None else votes.members
+        cells = _indicators(patterns, len(members))
         gold_counts = _gold_counts(votes, gold, n_classes)
         labels = Majority().fit(patterns, n_classes).predict_proba(patterns)
         mass = counts[:, None].astype(np.float32)
-        confusion = self._confusion(cells.T @ (labels * mass) + gold_counts, n_classes)
+        confusion = self._confusion(cells.T @ (labels * mass) + gold_counts, members)
         shares_at_start = (labels * mass).sum(axis=0)
         for _ in range(self.max_steps):
             updated = _posterior(cells, confusion, prior)
@@ -75,16 +77,15 @@ class DawidSkene:
                 break  # the classes with the most votes are about to absorb the others
             change = np.abs(updated - labels).max(initial=0.0)
             labels = updated
-            confusion = self._confusion(cells.T @ (labels * mass) + gold_counts, n_classes)
+            confusion = self._confusion(cells.T @ (labels * mass) + gold_counts, members)
             if change < self.tolerance:
                 break
         return FittedDawidSkene(confusion, prior)
 
-    def _confusion(self, vote_counts: np.ndarray, n_classes: int) -> Confusion:
-        """`(rules, classes, classes)`: P(vote | class, the rule voted)."""
-        pseudo = np.full((n_classes, n_classes), self.wrong)
-        np.fill_diagonal(pseudo, self.right)
-        counts = vote_counts.reshape(-1, n_classes, n_classes).transpose(0, 2, 1) + pseudo
+    def _confusion(self, vote_counts: np.ndarray, members: Mask) -> Confusion:
+        """`(rules, classes, codes)`: P(vote | class, the rule voted)."""
+        pseudo = np.where(members.T, self.right, self.wrong)
+        counts = vote_counts.reshape(-1, *members.shape).transpose(0, 2, 1) + pseudo
         normalised: Confusion = counts / counts.sum(axis=2, keepdims=True)
         return normalised
 
@@ -98,15 +99,15 @@ class FittedDawidSkene:
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: by Bayes' rule."""
-        n_classes = len(self.prior)
+        n_codes = self.confusion.shape[2]
 
         def posterior(covered: SparseVotes) -> np.ndarray:
-            return _posterior(covered.indicators(n_classes), self.confusion, self.prior)
+            return _posterior(covered.indicators(n_codes), self.confusion, self.prior)
 
         return predict_in_parts(votes, self.prior, posterior)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`confusion` (rules, classes, classes) and `prior` (classes,)."""
+        """`confusion` (rules, classes, codes) and `prior` (classes,); mostly, codes are classes."""
         return {"confusion": self.confusion, "prior": self.prior}
 
     def why(self) -> str:
@@ -124,20 +125,26 @@ def _posterior(
     return posterior
 
 
-def _indicators(votes: SparseVotes, n_classes: int) -> sparse.csr_matrix | np.ndarray:
+def _indicators(votes: SparseVotes, n_codes: int) -> sparse.csr_matrix | np.ndarray:
     """The indicators; dense if they are few enough for that product to be faster."""
-    cells = votes.indicators(n_classes)
+    cells = votes.indicators(n_codes)
     return cells.toarray() if np.prod(cells.shape, dtype=float) <= DENSE_CELLS else cells
 
 
 def _gold_counts(votes: SparseVotes, gold: Classes | None, n_classes: int) -> np.ndarray:
-    """`(rules * classes, classes)`: votes on texts with gold, by their class.
+    """`(rules * codes, classes)`: votes on texts with gold, by their class.
 
-    They are added to the counts by EM's own labels, which contain these texts too.
+    They are added to the counts by EM's own labels, which contain these texts too. Of a text whose
+    gold is a parent, the classes of the parent have the shares that majority vote gives them.
     """
+    n_codes = n_classes if votes.members is None else len(votes.members)
     if gold is None or not (gold >= 0).any():
-        return np.zeros((votes.n_rules * n_classes, n_classes), dtype=np.float32)
+        return np.zeros((votes.n_rules * n_codes, n_classes), dtype=np.float32)
     rows = np.flatnonzero(gold >= 0)
-    truth = np.eye(n_classes, dtype=np.float32)[gold[rows]]
-    counts: np.ndarray = votes.take(rows).indicators(n_classes).T @ truth
+    known = votes.take(rows)
+    truth = class_members(gold[rows], n_classes, votes.members).astype(np.float32)
+    if (gold >= n_classes).any():
+        truth *= Majority().fit(known, n_classes).predict_proba(known)
+        truth /= truth.sum(axis=1, keepdims=True)
+    counts: np.ndarray = known.indicators(n_codes).T @ truth
     return counts

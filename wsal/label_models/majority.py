@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from wsal.arrays import Classes, Prior, Probs, Votes
+from wsal.arrays import Classes, Mask, Prior, Probs, Votes
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
 from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.members import by_class, by_code
 
 TIE = 1e-6  # weight of the prior in a vote: enough to settle ties, and nothing else
 
@@ -15,6 +16,8 @@ TIE = 1e-6  # weight of the prior in a vote: enough to settle ties, and nothing 
 @dataclass(frozen=True)
 class Majority:
     """Each class's share of a text's votes. Tied classes share, unless a prior settles the tie.
+
+    The classes of a parent share a vote for it, as the prior says.
 
     With `specificity`, a vote weighs log(texts / votes of its rule): rules that vote on few texts
     are mostly better than rules that vote on many.
@@ -40,7 +43,7 @@ class Majority:
         weights = np.ones(votes.n_rules)
         if self.weighting == "specificity" and len(votes):
             weights = specificity(np.bincount(votes.rules, minlength=votes.n_rules), len(votes))
-        return FittedMajority(weights, prior_or_uniform(n_classes, prior))
+        return FittedMajority(weights, prior_or_uniform(n_classes, prior), votes.members)
 
 
 def specificity(n_votes: np.ndarray, n_texts: int) -> np.ndarray:
@@ -55,16 +58,22 @@ class FittedMajority:
 
     weights: np.ndarray
     prior: Prior
+    members: Mask | None = None
+    """`(codes, classes)`, if votes may be for parents."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: shares of the weighted votes."""
         return predict_in_parts(votes, self.prior, self._shares)
 
     def _shares(self, votes: SparseVotes) -> np.ndarray:
-        n_classes = len(self.prior)
+        n_codes = len(self.prior) if self.members is None else len(self.members)
         texts = np.repeat(np.arange(len(votes)), votes.n_votes)
-        cells, weights = texts * n_classes + votes.classes, self.weights[votes.rules]
-        counts = np.bincount(cells, weights, len(votes) * n_classes).reshape(-1, n_classes)
+        cells, weights = texts * n_codes + votes.classes, self.weights[votes.rules]
+        counts: np.ndarray = np.bincount(cells, weights, len(votes) * n_codes)
+        counts = counts.reshape(-1, n_codes)
+        if self.members is not None:
+            share = by_code(self.prior[None], self.members)[0]
+            counts = by_class(counts / np.maximum(share, 1e-12), self.members) * self.prior
         counts += TIE * self.prior * weights.mean()
         shares: np.ndarray = counts / counts.sum(axis=1, keepdims=True)
         return shares

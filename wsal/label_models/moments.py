@@ -15,7 +15,7 @@ from scipy.special import softmax
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.errors import ModelError
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
-from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.sparse import SparseVotes, as_sparse, only_classes
 from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Rate
 
@@ -58,7 +58,7 @@ class Moments:
         Raises:
             ModelError: there are too many rules for a matrix of their pairs.
         """
-        votes = as_sparse(votes, n_classes).without_terms()
+        votes = only_classes(as_sparse(votes, n_classes), n_classes, "moments").without_terms()
         prior = prior_or_uniform(n_classes, prior)
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import betaln
 
-from wsal.arrays import Classes, Prior, Probs, Votes
+from wsal.arrays import Classes, Mask, Prior, Probs, Votes
 from wsal.label_models.calibration import (
     FOLDS,
     Calibration,
@@ -19,10 +19,16 @@ from wsal.label_models.calibration import (
 )
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
 from wsal.label_models.majority import FittedMajority, specificity
-from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
-from wsal.label_models.sharing import count_right, moved_with_rule, shared_precision
+from wsal.label_models.scoring import covered_gold, predict_in_parts, prior_or_uniform
+from wsal.label_models.sharing import (
+    count_right,
+    count_right_on_gold,
+    moved_with_rule,
+    shared_precision,
+)
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
+from wsal.members import by_class, by_code
 from wsal.settings import Count, Positive, Rate
 
 CONVERGED = 1e-3  # the consensus has converged if at most this share of the texts changes class
@@ -103,12 +109,13 @@ class Precision:
         before = without_gold.posterior(gold_votes)
         if len(truth) < self.least_gold:
             return without_gold, before
-        prior, unchanged = without_gold.prior, replace(without_gold, n_gold=len(truth))
+        prior, members = without_gold.prior, without_gold.members
+        unchanged = replace(without_gold, n_gold=len(truth))
         with_gold = replace(self._with_gold(gold_votes, truth, unchanged), by_gold=True)
         scores = (unchanged.scores(gold_votes), self._held_out_scores(gold_votes, truth, unchanged))
-        held_out = [cross_calibrated(each, truth, prior, self.temper) for each in scores]
-        best = int(np.argmin([log_losses(probs, truth).mean() for probs in held_out]))
-        calibration = calibrate(scores[best], truth, prior, self.temper)
+        held_out = [cross_calibrated(each, truth, prior, self.temper, members) for each in scores]
+        best = int(np.argmin([log_losses(probs, truth, members).mean() for probs in held_out]))
+        calibration = calibrate(scores[best], truth, prior, self.temper, members)
         return replace((unchanged, with_gold)[best], calibration=calibration), held_out[best]
 
     def _without_gold(
@@ -120,7 +127,7 @@ class Precision:
         counts = np.bincount(pattern_of_text, weights, len(patterns))
         voters = sample.voters
         n_votes = np.bincount(voters.rules, np.repeat(weights, voters.n_votes), voters.n_rules)
-        by_specificity = FittedMajority(specificity(n_votes, len(votes)), prior)
+        by_specificity = FittedMajority(specificity(n_votes, len(votes)), prior, votes.members)
         consensus = likeliest(
             first.predict_proba(patterns) + by_specificity.predict_proba(patterns.voters)
         )
@@ -136,14 +143,16 @@ class Precision:
         self, patterns: SparseVotes, counts: np.ndarray, consensus: np.ndarray, prior: Prior
     ) -> "FittedPrecision":
         """Precisions and class shares by a consensus `(patterns, classes)`."""
-        right, cast = count_right(patterns.voters, counts, consensus)
+        right, cast = count_right(patterns.voters, counts, by_code(consensus, patterns.members))
         precision = shared_precision(right, cast, patterns.rule_of_voter)
         if patterns.by_term and (bounds := patterns.by_term.bounds) is not None:
             precision = np.clip(precision, bounds[:, :1], bounds[:, 1:])
         of_class = counts @ consensus + 1
         share = of_class / of_class.sum()
         calibration = Calibration(self.temper)
-        return FittedPrecision(precision, share, prior, calibration, by_term=self.by_term)
+        return FittedPrecision(
+            precision, share, prior, calibration, by_term=self.by_term, members=patterns.members
+        )
 
     def _with_gold(
         self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
@@ -153,9 +162,9 @@ class Precision:
         How many gold texts the consensus is worth maximises the likelihood of all votes on gold
         texts (beta-binomial), with a prior around `gold_strength`.
         """
-        one_hot = np.eye(len(without_gold.prior))[truth]
         voters, rule_of = gold_votes.voters, gold_votes.rule_of_voter
-        right, cast = count_right(voters, np.ones(len(voters)), one_hot)
+        n_classes, members = len(without_gold.prior), without_gold.members
+        right, cast = count_right_on_gold(voters, truth, n_classes, members)
         expected = np.clip(without_gold.precision, 1e-3, 1 - 1e-3)
 
         def log_likelihood(worth: float) -> float:
@@ -193,6 +202,8 @@ class FittedPrecision:
     by_gold: bool = False
     """Whether gold corrected the precisions; if False with n_gold > 0, it only calibrated."""
     by_term: bool = True
+    members: Mask | None = None
+    """`(codes, classes)`, if votes may be for parents; then `precision` is of codes."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: calibrated softmax of the summed weights of the votes."""
@@ -208,17 +219,22 @@ class FittedPrecision:
 
     def scores(self, votes: SparseVotes) -> np.ndarray:
         """`(texts, classes)`: the sum of the weights of the votes for each class."""
-        n_classes = len(self.prior)
-        odds = self.precision / (1 - self.precision) * ((1 - self.share) / self.share)
+        n_codes, share = self.precision.shape[1], self.share
+        if self.members is not None:  # a node with all classes says nothing, nor does NONE
+            share = np.clip(by_code(share[None], self.members)[0], 1e-9, 1 - 1e-9)
+        odds = self.precision / (1 - self.precision) * ((1 - share) / share)
         weight = np.maximum(np.log(odds), 1e-3)  # a vote never counts against its class
         voters = votes.voters if self.by_term else votes
         texts = np.repeat(np.arange(len(voters)), voters.n_votes)
-        cells = texts * n_classes + voters.classes
-        summed = np.bincount(cells, weight[voters.rules, voters.classes], len(voters) * n_classes)
-        return summed.reshape(-1, n_classes)
+        cells = texts * n_codes + voters.classes
+        summed = np.bincount(cells, weight[voters.rules, voters.classes], len(voters) * n_codes)
+        return by_class(summed.reshape(-1, n_codes), self.members)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`precision` (voters, classes), `share`, `prior` (classes,), and those of calibration."""
+        """`precision` (voters, classes), `share`, `prior` (classes,), and those of calibration.
+
+        Where votes may be for parents, `precision` is (voters, codes).
+        """
         learned = {"precision": self.precision, "share": self.share, "prior": self.prior}
         return learned | self.calibration.arrays()
 
@@ -231,11 +247,3 @@ class FittedPrecision:
             reference += f" alone, as {self.n_gold} labelled texts show nothing better"
         calibration = self.calibration.why()
         return f"each vote weighs by its precision against {reference}; {calibration}"
-
-
-def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
-    """The votes on texts that have both a vote and a gold class, and these classes."""
-    if gold is None:
-        return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
-    rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
-    return votes.take(rows), gold[rows]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wsal.arrays import Prior, Probs, Votes
+from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns
 
@@ -37,3 +37,11 @@ def predict_in_parts(
             pattern_probs[covered] = posterior(patterns.take(np.flatnonzero(covered)))
         probs[rows] = pattern_probs[pattern_of_text]
     return probs
+
+
+def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
+    """The votes on texts that have both a vote and gold, and the classes or codes of the gold."""
+    if gold is None:
+        return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
+    rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
+    return votes.take(rows), gold[rows]

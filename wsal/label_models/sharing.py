@@ -4,7 +4,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit
 
+from wsal.arrays import Classes, Mask
 from wsal.label_models.sparse import SparseVotes
+from wsal.members import judge
 
 PSEUDO_VOTES = 10.0
 PRIOR_PRECISION = 0.75  # of the pseudo-votes
@@ -18,17 +20,35 @@ def count_right(
     Args:
         votes: of texts, or of distinct patterns.
         counts: `(texts,)`, how many texts each of them stands for.
-        labels: `(texts, classes)`, the probability of each class, or 1 for the true one.
+        labels: `(texts, classes)`, the probability of each class; codes may take the place of
+            classes.
     """
-    n_classes = labels.shape[1]
-    cells = votes.rules.astype(np.int64) * n_classes + votes.classes
     texts = np.repeat(np.arange(len(votes)), votes.n_votes)
     weights = counts[texts]
-    right = weights * labels[texts, votes.classes]
-    shape, n_cells = (votes.n_rules, n_classes), votes.n_rules * n_classes
+    return _summed(votes, weights * labels[texts, votes.classes], weights, labels.shape[1])
+
+
+def count_right_on_gold(
+    votes: SparseVotes, truth: Classes, n_classes: int, members: Mask | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(voters, codes)` twice: the same, for texts with gold `(texts,)`, a code each.
+
+    Votes of which gold does not say whether they are right are left out: those for a class of the
+    parent that a text is known to belong to.
+    """
+    right, known = judge(votes.classes, np.repeat(truth, votes.n_votes), members)
+    n_codes = n_classes if members is None else len(members)
+    return _summed(votes, right.astype(np.float64), known.astype(np.float64), n_codes)
+
+
+def _summed(
+    votes: SparseVotes, right: np.ndarray, cast: np.ndarray, n_codes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    cells = votes.rules.astype(np.int64) * n_codes + votes.classes
+    shape, n_cells = (votes.n_rules, n_codes), votes.n_rules * n_codes
     return (
         np.bincount(cells, right, n_cells).reshape(shape),
-        np.bincount(cells, weights, n_cells).reshape(shape),
+        np.bincount(cells, cast, n_cells).reshape(shape),
     )
 
 

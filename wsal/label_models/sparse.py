@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wsal.arrays import ABSTAIN, Vote, Votes
+from wsal.arrays import ABSTAIN, Mask, Vote, Votes
 from wsal.errors import ModelError
 
 RANDOM_CODES = 2**63 - 1
@@ -25,10 +25,12 @@ class SparseVotes:
 
     starts: NDArray[np.int64]  # (texts + 1,)
     rules: NDArray[np.int32]  # (votes,): which rule voted
-    classes: NDArray[np.int16]  # (votes,): for which class
+    classes: NDArray[np.int16]  # (votes,): for which class, or for which code
     n_rules: int
     by_term: "TermVotes | None" = None
     """Which terms of the rules cast these votes; None if no rule has terms."""
+    members: Mask | None = None
+    """`(codes, classes)`: which classes each code stands for; None: all votes are for classes."""
 
     @classmethod
     def of(cls, votes: "Votes | SparseVotes") -> "SparseVotes":
@@ -97,6 +99,7 @@ class SparseVotes:
             np.concatenate([part.classes for part in parts]),
             parts[0].n_rules,
             by_term,
+            parts[0].members,
         )
 
     def __len__(self) -> int:
@@ -111,7 +114,9 @@ class SparseVotes:
     @property
     def voters(self) -> "SparseVotes":
         """The votes of terms if these are named, otherwise the votes themselves."""
-        return self.by_term.votes if self.by_term else self
+        if self.by_term is None:
+            return self
+        return replace(self.by_term.votes, members=self.members)
 
     @property
     def rule_of_voter(self) -> NDArray[np.int32]:
@@ -128,7 +133,8 @@ class SparseVotes:
         starts = np.concatenate([[0], np.cumsum(n_votes)])
         indices = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], n_votes)
         terms = self.by_term.take(rows) if self.by_term else None
-        return SparseVotes(starts, self.rules[indices], self.classes[indices], self.n_rules, terms)
+        rules, classes = self.rules[indices], self.classes[indices]
+        return SparseVotes(starts, rules, classes, self.n_rules, terms, self.members)
 
     def indicators(self, n_classes: int) -> sparse.csr_matrix:
         """`(texts, rules * classes)` of 0 and 1: whether rule j voted for c, at j * classes + c.
@@ -185,13 +191,31 @@ def as_sparse(votes: "Votes | SparseVotes", n_classes: int) -> SparseVotes:
     """The votes in the form that all label models compute with.
 
     Raises:
-        ModelError: the votes are not `(texts, rules)` integers in [-1, n_classes).
+        ModelError: the votes are not `(texts, rules)` integers in [-1, n_classes) or, with
+            `members`, codes.
     """
     votes = SparseVotes.of(votes)
-    if len(votes.classes) and (votes.classes.min() < 0 or votes.classes.max() >= n_classes):
+    n_codes = n_classes if votes.members is None else len(votes.members)
+    if len(votes.classes) and (votes.classes.min() < 0 or votes.classes.max() >= n_codes):
         least, most = votes.classes.min(), votes.classes.max()
         raise ModelError(
             f"votes range from {least} to {most}; expected classes from 0 to {n_classes - 1}, or "
             "-1 for an abstention"
         )
     return votes
+
+
+def only_classes(votes: SparseVotes, n_classes: int, label_model: str) -> SparseVotes:
+    """The votes for a label model that knows no parents.
+
+    Raises:
+        ModelError: a rule votes for a parent.
+    """
+    if votes.members is not None and (votes.classes >= n_classes).any():
+        n = int((votes.classes >= n_classes).sum())
+        raise ModelError(
+            f"{n:,} votes are for parents, which stand for several classes; "
+            f"label_model={label_model} takes votes for classes alone: use label_model=auto, "
+            "precision, dawid_skene or majority, or rules that vote for classes"
+        )
+    return replace(votes, members=None)

@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from wsal.arrays import Classes, Prior, Probs, Votes
 from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
-from wsal.label_models.sparse import SparseVotes, as_sparse
+from wsal.label_models.sparse import SparseVotes, as_sparse, only_classes
 from wsal.label_models.vote_patterns import learning_sample
 from wsal.settings import Positive, Share
 
@@ -53,7 +53,7 @@ class Triplets:
 
         Gold is not used.
         """
-        votes = as_sparse(votes, n_classes).without_terms()
+        votes = only_classes(as_sparse(votes, n_classes), n_classes, "triplets").without_terms()
         sample, weights = learning_sample(votes, self.max_texts, least=100)
         cells = sample.indicators(n_classes).tocsc()
         fires = sum(cells[:, c::n_classes] for c in range(n_classes)).tocsr()

@@ -43,9 +43,12 @@ def quality(view: RunView) -> dict[str, Any] | None:
         if not assessed[-1]["measured_on"]:
             return None
         newest = assessed[-1]["rounds"][-1]
-        return {"measured_on": assessed[-1]["measured_on"]} | {
-            name: _without_variance(newest[name]) for name in ESTIMATES
-        }
+        flat: dict[str, Any] = {name: _without_variance(newest[name]) for name in ESTIMATES}
+        of_tree = {name: newest[name] for name in ("levels", "hierarchical") if name in newest}
+        if of_tree:
+            n, n_coded = (assessed[-1]["n_measured"][key] for key in ("class", "all"))
+            of_tree |= {"n_texts": n, "n_parents": n_coded - n}
+        return {"measured_on": assessed[-1]["measured_on"], **flat, **of_tree}
     judged = view.once(judged_texts)
     if judged is None:
         return None
@@ -59,8 +62,9 @@ def test_quality(view: RunView) -> dict[str, Any] | None:
         return None
     probs = split_probs(view.pool, view.classifiers[-1], "test")
     gold, weights = gold_of(view.pool, "test")
-    sample = whole_sample(gold[: len(probs)], weights[: len(probs)])
-    return {"n": len(probs)} | _estimates(view, sample, probs)
+    n = len(probs)
+    sample = whole_sample(gold[:n], weights[:n], len(view.labels))
+    return {"n": n} | _estimates(view, sample, probs)
 
 
 def _estimates(view: RunView, sample: Any, probs: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -7,6 +7,7 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.artifacts import Artifact
 from wsal.inspection.run_view import RunView
+from wsal.members import members_of
 from wsal.report.rules_conflicts import conflict_counts, conflict_map
 from wsal.report.rules_judged import judged_precision
 from wsal.report.section import Section
@@ -46,7 +47,7 @@ def rules_section(view: RunView) -> Section:
     figures["n_in_conflict"] = int((report["conflict"] > 0).sum())
     if len(chosen) > 1:
         order = chosen.sort(pl.col("classes").list.join(", "), "rule")["rule"].to_list()
-        cells, n_texts = conflict_counts(votes, order)
+        cells, n_texts = conflict_counts(votes, order, members_of(view.labels))
         figures |= {"map_rules": order, "map_texts": n_texts, "cells": cells}
         charts["conflicts"] = conflict_map(cells, order)
     return Section("rules", "Rules", figures, charts)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsal import tables
-from wsal.arrays import ABSTAIN
+from wsal.arrays import ABSTAIN, Mask
 from wsal.artifacts import Artifact
+from wsal.members import nested
 from wsal.rounds.vote_tables import votes_file
 
 if TYPE_CHECKING:
@@ -21,10 +22,13 @@ CELL = (16, 34)  # pixels
 CUT = 40  # characters of a rule's name beside the map
 
 
-def conflict_counts(votes: Artifact, rules: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+def conflict_counts(
+    votes: Artifact, rules: Sequence[str], members: Mask | None = None
+) -> tuple[list[dict[str, Any]], int]:
     """For each two of the rules: texts on which both vote, and on which for different classes.
 
-    Pairs that never meet are left out. Also how many texts were looked at.
+    With `members` `(codes, classes)`, a parent and a class of it are not different. Pairs that
+    never meet are left out. Also how many texts were looked at.
     """
     path = votes.path / votes_file("pool")
     step = max(-(-tables.n_rows(path) // COUNTED), 1)
@@ -35,7 +39,9 @@ def conflict_counts(votes: Artifact, rules: Sequence[str]) -> tuple[list[dict[st
     for (j, rule), (k, other) in combinations(enumerate(rules), 2):
         both = np.flatnonzero(voted[j] & voted[k])
         if len(both):
-            apart = int((columns[j][both] != columns[k][both]).sum())
+            first, second = columns[j][both], columns[k][both]
+            differ = first != second if members is None else ~nested(members)[first, second]
+            apart = int(differ.sum())
             cells.append({"rule": rule, "other": other, "both": len(both), "conflicts": apart})
     return cells, len(table)
 

@@ -10,6 +10,7 @@ from wsal.artifacts import Artifact
 from wsal.evaluation.shares import share_of
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
+from wsal.members import judge, members_of
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.vote_tables import votes_file
 
@@ -38,6 +39,7 @@ def judged_precision(
         vote = table[name].to_numpy()
         cast = np.flatnonzero(vote != ABSTAIN)
         if len(cast):
-            is_right = (vote[cast] == judged.gold[cast]).astype(np.float64)
+            right, _ = judge(vote[cast], judged.gold[cast], members_of(view.labels))
+            is_right = right.astype(np.float64)
             measured[name] = (share_of(is_right, judged.weights[cast]), len(cast))
     return judged.reference.name, LEVEL, measured

@@ -25,6 +25,7 @@ from wsal.arrays import Rows
 from wsal.artifacts import Artifact
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rounds.pool_gold import gold_of_pool
 from wsal.rounds.vote_counts import count_by_voter
 from wsal.rounds.vote_tables import (
@@ -77,6 +78,10 @@ class AnsweredWords:
         Raises:
             TableError: the tables of the artifact do not fit together.
         """
+        cast = self._read(votes, pool, split, part)
+        return replace(cast, members=members_of(self.labels))
+
+    def _read(self, votes: Artifact, pool: Artifact, split: str, part: Part | None) -> SparseVotes:
         if not self.answers:
             return read_votes(votes, split, part)
         matrix, terms, voters, _ = self._cast(votes, pool, split, part)
@@ -94,7 +99,7 @@ class AnsweredWords:
         for shard, gold in enumerate(gold_of_pool(pool.path)):
             for part in parts_of(sizes, [shard]):
                 matrix, terms, _, _ = self._cast(votes, pool, "pool", part)
-                cast = voters.with_terms(matrix, terms)
+                cast = replace(voters.with_terms(matrix, terms), members=members_of(self.labels))
                 counts.append(count_by_voter(cast, gold[part.rows]))
         return voters.table(pl.concat(counts), names, self._term_names(votes), self.labels)
 

@@ -9,6 +9,8 @@ from wsal.artifacts import Facts
 from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
 from wsal.evaluation.forecast import Gain, next_gain
 from wsal.evaluation.sample import Sample
+from wsal.evaluation.tree import estimate_hierarchical, estimate_levels
+from wsal.levels import Tree
 from wsal.rounds.learning_curve import learning_curve
 from wsal.seeding import rng
 
@@ -24,6 +26,7 @@ def assess_rounds(
     n_gold: Sequence[int],
     seed: int,
     llm: Facts | None = None,
+    tree: tuple[Tree, Sample] | None = None,
 ) -> Facts:
     """Judge all classifiers on the same sample, so that gains are paired.
 
@@ -33,11 +36,14 @@ def assess_rounds(
         n_gold: gold labels that each was trained on.
         seed: of the bootstrap.
         llm: what a language model did, from `llm_facts`; its labels count in the forecast.
+        tree: a class tree, and the sample with the texts whose gold is a parent.
 
     Returns:
-        `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals.
+        `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals; with
+        a tree, also `levels` and `hierarchical` (see `wsal.evaluation.tree`).
         `gain` of the last over the one before, also `per_100_labels`. `next_gain`: what the next
-        100 labels are forecast to bring, with an 80% interval; None before the first round.
+        100 labels are forecast to bring, with an 80% interval; None before the first round. With a
+        tree, `n_measured`: texts of the sample whose gold is a `class`, and `all`.
     """
     rounds = [
         {
@@ -51,6 +57,9 @@ def assess_rounds(
         for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
     ]
     facts: Facts = {"rounds": rounds, "gain": {}, "next_gain": {}}
+    if tree is not None:
+        _add_tree(rounds, probs, *tree, seed)
+        facts["n_measured"] = {"class": len(sample.rows), "all": len(tree[1].rows)}
     if llm:
         facts["llm"] = llm
     if len(rounds) < 2:
@@ -66,6 +75,19 @@ def assess_rounds(
         forecast = _numbers(next_gain(curve, NEXT)) if len(curve.counts) else None
         facts["next_gain"][name] = forecast
     return facts
+
+
+def _add_tree(
+    rounds: list[Facts], probs: Sequence[Probs], tree: Tree, sample: Sample, seed: int
+) -> None:
+    levels = estimate_levels(sample, probs, tree, lambda name: rng(seed, "levels", name), LEVEL)
+    for facts, own, of_levels in zip(rounds, probs, levels, strict=True):
+        facts["levels"] = [
+            {k: _numbers(v) if isinstance(v, Estimate) else v for k, v in of_level.items()}
+            for of_level in of_levels
+        ]
+        estimates = estimate_hierarchical(sample, own, tree, rng(seed, "hierarchical"), LEVEL)
+        facts["hierarchical"] = {name: _numbers(each) for name, each in estimates.items()}
 
 
 def compare_predictions(before: Classes, after: Classes) -> Facts:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import gold_answers, rows_of
+from wsal.annotation.answers import rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
@@ -22,6 +22,7 @@ from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
 from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
 from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
+from wsal.rounds.training_gold import answers_to_train_on
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
@@ -139,6 +140,8 @@ class Reference:
     sample: Sample
     covers: str = ""
     """Which part of these texts it covers, in words; empty: all of them."""
+    coded: Sample | None = None
+    """The same with the texts whose gold is a parent, if there are any: what levels measure by."""
 
     @property
     def name(self) -> str:
@@ -179,25 +182,38 @@ def choose_reference(
     `auxiliary` is what a language model answered on the frame. If a `classifier` is named, texts of
     dev that were appended after its training are left out.
     """
-    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
-    if np.isin(rows, frame.rows).any():
+    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+    n_classes = len(pool.facts["labels"])
+    is_class = gold < n_classes
+    if np.isin(rows[is_class], frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
         weights = copies.to_numpy() * period_weights(pool.facts, frame)
-        if sample := frame_sample(frame, rows, gold, weights, auxiliary):
-            return Reference("frame", sample, frame.covers)
-    if (pool.path / "dev.parquet").exists():
-        classes, weights = gold_of(pool, "dev")
-        n = len(classes) if classifier is None else len(split_probs(pool, classifier, "dev"))
-        covers = (
-            f" without the {len(classes) - n:,} texts appended since" if n < len(classes) else ""
+        sample, coded = (
+            frame_sample(frame, rows[chosen], gold[chosen], weights, auxiliary)
+            for chosen in (is_class, np.ones(len(gold), bool))
         )
-        return Reference("dev", whole_sample(classes[:n], weights[:n]), covers)
+        if sample:
+            return Reference("frame", sample, frame.covers, None if is_class.all() else coded)
+    if (pool.path / "dev.parquet").exists():
+        gold, weights = gold_of(pool, "dev")
+        n = len(gold) if classifier is None else len(split_probs(pool, classifier, "dev"))
+        n_new = len(gold) - n
+        covers = f" without the {n_new:,} texts appended since" if n_new else ""
+        gold, weights = gold[:n], weights[:n]
+        if (gold < n_classes).any():
+            sample = whole_sample(gold, weights, n_classes)
+            coded = whole_sample(gold, weights) if len(sample.rows) < n else None
+            return Reference("dev", sample, covers, coded)
     return None
 
 
-def whole_sample(gold: Classes, weights: Weights) -> Sample:
-    """A split of which every text has gold; `weights` are the rows each text stands for."""
-    return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), weights)
+def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) -> Sample:
+    """A split of which every text has gold; `weights` are the rows each text stands for.
+
+    With `n_classes`, texts whose gold is a parent are not labelled in the sample.
+    """
+    rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
+    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), weights)
 
 
 def frame_sample(
@@ -226,6 +242,6 @@ def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
 
 
 def gold_in(records: pl.DataFrame) -> tuple[Classes, Weights]:
-    """The class of each record, and how many rows of the source it stands for."""
+    """The class or parent of each record, and how many rows of the source it stands for."""
     weights = records["n_copies"].to_numpy().astype(np.float64)
     return records["label"].to_numpy().astype(np.int64), weights

@@ -76,7 +76,8 @@ def for_measuring(
         return calibration
     probs = split_probs(pool, classifier, "test")
     gold, weights = gold_of(pool, "test")
-    sample = whole_sample(gold[: len(probs)], weights[: len(probs)])
+    n = len(probs)
+    sample = whole_sample(gold[:n], weights[:n], len(pool.facts["labels"]))
     return LabelledSample("the test split", probs, sample)
 
 

@@ -10,15 +10,21 @@ from wsal.arrays import Classes, Mask, Rows
 from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
-from wsal.classifier.objectives import LabelObjective
+from wsal.classifier.losses import AnswerCrossEntropy, has_parents
+from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
+from wsal.labels import LabelSet
+from wsal.levels import Tree
+from wsal.members import class_members, members_of
 from wsal.rounds.training_set import TrainingSet, WeakTargets, make_training_set, rows_to_replay
 from wsal.rounds.weak_set import Predicted
 from wsal.seeding import integer, rng
 from wsal.settings import TrackerSettings
 from wsal.training_settings import FinetuneSettings
+
+ANSWERS = AnswerCrossEntropy()
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class FineTuning:
     dev_score: Callable[[Classifier], Callable[[], float] | None] = lambda _: None
     """For early stopping: from a classifier to its quality on dev, or None where that is off."""
     tracker: TrackerSettings = NO_TRACKER
+    labels: LabelSet | None = None
+    """Needed if gold may be parents; the head shares strength along the paths of a class tree."""
 
     def training_set(
         self,
@@ -51,7 +59,7 @@ class FineTuning:
         Args:
             texts: of the pool.
             gold_rows: rows with a gold label.
-            gold: `(gold_rows,)`.
+            gold: `(gold_rows,)`, a class each, or the code of a parent.
             usable: `(texts,)`, whether the weak label of a text may be replayed.
             weak: the weak labels of rows.
             answered: rows that a language model labelled; replayed alone if there are enough.
@@ -67,7 +75,8 @@ class FineTuning:
         labelled = np.concatenate([gold_rows, accepted])
         replayed = rows_to_replay(usable, weak, labelled, self.settings, draw, answered)
         weak_probs, confidence = weak(replayed)
-        of_gold = np.eye(weak_probs.shape[1], dtype=np.float32)[gold]
+        members = members_of(self.labels) if self.labels else None
+        of_gold = class_members(gold, weak_probs.shape[1], members).astype(np.float32)
         made = make_training_set(
             texts.take(labelled),
             np.concatenate([of_gold, of_accepted]),
@@ -86,7 +95,9 @@ class FineTuning:
         """
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
-        objective = LabelObjective(classifier, training_set.tokens, targets, weights)
+        loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
+        paths = Tree.of(self.labels).class_paths if self.labels else None
+        objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss, paths)
         title = f"round {self.number}: {name}"
         counts = np.bincount(training_set.plan.order, minlength=len(weights))
         if not len(training_set.plan):

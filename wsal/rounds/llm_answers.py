@@ -21,7 +21,8 @@ def read_llm_answers(
 ) -> LLMAnswers:
     """The answers to texts that the pool still has; of several to one text, the newest.
 
-    An answer that names a class which the data no longer has counts as none.
+    An answer may name a parent. One that names what the data no longer has counts as none, as does
+    the answer that no class fits.
     """
     table = answer_table(llm_votes, annotations, pool)
     labels = LabelSet.of_pool(pool.facts)
@@ -36,7 +37,9 @@ def read_llm_answers(
         .unique("row", keep="last")
         .sort("row")
     )
-    classes = [labels.index(name) if name in labels else ABSTAIN for name in here["label"]]
+    none = len(labels)
+    codes = [labels.code(n) if n in labels.answers else ABSTAIN for n in here["label"]]
+    classes = [ABSTAIN if code == none else code for code in codes]
     return LLMAnswers(
         here["row"].to_numpy().astype(np.int64),
         np.array(classes, dtype=np.int64),
@@ -49,10 +52,12 @@ def read_llm_answers(
 def frame_answers(pool: Artifact, llm_votes: Artifact | None, frame: Frame) -> Auxiliary | None:
     """The answers to texts of the frame, which the stage ask drew at random; None without any.
 
-    Answers of rounds are left out, because the texts of a query are not a random part of the frame.
+    Answers of rounds are left out, because the texts of a query are not a random part of the frame,
+    and so are parents, which say nothing of the class.
     """
     answers = read_llm_answers(pool, llm_votes)
-    answers = answers.take(answers.measures & np.isin(answers.rows, frame.rows))
+    is_class = answers.classes < len(pool.facts["labels"])
+    answers = answers.take(answers.measures & is_class & np.isin(answers.rows, frame.rows))
     if not len(answers.rows):
         return None
     asked = np.isin(frame.rows, answers.rows)

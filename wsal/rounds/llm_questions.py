@@ -8,10 +8,12 @@ from wsal.annotation.answers import rows_of
 from wsal.arrays import ABSTAIN, Rows
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
+from wsal.labels import LabelSet
 from wsal.llm.pool_texts import questions_about
 from wsal.llm.questions import Question
 from wsal.llm.settings import LLMSettings
 from wsal.llm.shortlist import shortlist
+from wsal.members import members_of
 from wsal.rounds.disagreement import covered_and_disputed
 from wsal.rounds.evaluation_frame import sample_size
 from wsal.rounds.frame_periods import rows_to_lay
@@ -27,7 +29,7 @@ def vote_questions(
     """The texts that the language model votes on, in their order, and a question about each."""
     measure = sample_size(pool.facts, evaluation, number=1) > 0
     frame = _frame(pool, evaluation, seed, measure=measure)
-    covered, disputed = covered_and_disputed(votes)
+    covered, disputed = covered_and_disputed(votes, members_of(LabelSet.of_pool(pool.facts)))
     in_frame = np.zeros(len(covered), bool)
     in_frame[frame] = True
     kinds = [in_frame, ~in_frame, ~in_frame & ~covered, ~in_frame & disputed]

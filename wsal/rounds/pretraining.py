@@ -48,6 +48,7 @@ class WeakTraining:
     tracker: TrackerSettings = NO_TRACKER
     dev: tuple[Tokens, Classes] | None = None  # texts with gold, by which some parts are chosen
     prefix: str = ""  # of the training's name on progress bars and in trackers
+    paths: np.ndarray | None = None  # of a class tree: `Tree.class_paths`
 
     def train(
         self,
@@ -68,11 +69,13 @@ class WeakTraining:
         history: Facts = {"adapt": self._adapt(classifier, texts)}
         given = (usable, weak, answered, self.seed)
         if self.settings.refine and self.settings.epochs and usable.any():
-            chosen = refined_set(self.settings, classifier, texts, *given, self.dev)
+            chosen = refined_set(self.settings, classifier, texts, *given, self.dev, self.paths)
         else:
             chosen = plain_set(self.settings, *given)
         rows, targets = chosen.rows, chosen.targets
-        objective = LabelObjective(classifier, texts.take(rows), targets, chosen.weights, self.loss)
+        objective = LabelObjective(
+            classifier, texts.take(rows), targets, chosen.weights, self.loss, self.paths
+        )
         if self.settings.head_first and self.settings.epochs and len(rows):
             history["head"] = fit_head(objective, self.seed)
         plan = pretraining_plan(

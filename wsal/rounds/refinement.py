@@ -32,6 +32,7 @@ def refine(
     has_weak: np.ndarray,
     passes: int,
     rng: np.random.Generator,
+    paths: np.ndarray | None = None,
 ) -> Refined:
     """Multiply weak labels by out-of-fold predictions of a linear classifier, and repeat.
 
@@ -47,6 +48,7 @@ def refine(
         has_weak: `(texts,)` bool.
         passes: how often, at least 1.
         rng: draws the folds.
+        paths: of a class tree, as for `fit_softmax`.
     """
     probs, used, predictions = weak, has_weak, weak
     classes = weak.argmax(axis=1)
@@ -58,7 +60,7 @@ def refine(
         for number in range(FOLDS):
             others = used & (fold != number)
             weights = class_weights(probs[others])
-            model = fit_softmax(embeddings[others], probs[others], weights, PENALTY)
+            model = fit_softmax(embeddings[others], probs[others], weights, PENALTY, paths)
             predictions[fold == number] = model.predict_proba(embeddings[fold == number])
         predictions[is_rare] = 1 / weak.shape[1]
         probs = product(weak, predictions)

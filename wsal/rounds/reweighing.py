@@ -37,7 +37,7 @@ class Reweighed:
 
 
 def truth_of(n_texts: int, gold_rows: Rows, gold: Classes) -> Classes:
-    """`(texts,)`: the gold label of each text, -1 where there is none."""
+    """`(texts,)`: the gold label of each text, a class or a parent; -1 where there is none."""
     truth = np.full(n_texts, ABSTAIN, dtype=np.int64)
     truth[gold_rows] = gold
     return truth
@@ -73,8 +73,7 @@ def reweigh_rules(
         reason = "used: no random gold to check that it helps"
         return Reweighed(before, after, gold_used=True, checked=reason)
     loss_before, loss_after = (
-        float(log_losses(model.predict_proba(random_gold.votes), random_gold.gold).mean())
-        for model in (before, after)
+        float(_losses(model, random_gold).mean()) for model in (before, after)
     )
     used = loss_after < loss_before
     reason = (
@@ -82,3 +81,8 @@ def reweigh_rules(
         f"without, on {random_gold.name}"
     )
     return Reweighed(before, after if used else before, gold_used=used, checked=reason)
+
+
+def _losses(model: FittedLabelModel, known: RandomGold) -> np.ndarray:
+    """`(texts,)`: of a parent's classes, the probabilities are summed."""
+    return log_losses(model.predict_proba(known.votes), known.gold, known.votes.members)

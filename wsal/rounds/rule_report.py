@@ -8,6 +8,7 @@ import polars as pl
 from wsal import schemas
 from wsal.arrays import Classes, Votes
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rules import analysis, pairs, uncovered
 from wsal.seeding import rng
 
@@ -44,7 +45,7 @@ def report_tables(
     return {
         "rules": analysis.summarise(votes, gold, names, labels),
         "examples": analysis.examples(votes, gold, records, names, labels, rng(seed, "examples")),
-        "pairs": pairs.related(votes, names),
+        "pairs": pairs.related(votes, names, members_of(labels)),
         "conflicts": pairs.conflicts(votes, gold, texts, names, labels, rng(seed, "clashes")),
         "uncovered": uncovered.groups(texts.gather(bare), gold[bare], labels, draw),
     }
@@ -57,12 +58,12 @@ def with_learned(
 
     Args:
         voters: with the schema `schemas.VOTERS`.
-        precision: `(voters, classes)`, as label_model.safetensors has it. The column is null if the
+        precision: `(voters, codes)`, as label_model.safetensors has it. The column is null if the
             label model has learned no precisions, or has learned those of whole rules.
-        classes: all classes; a voter for several gets the mean of their precisions.
+        classes: the names of all codes; a voter for several gets the mean of their precisions.
     """
     learned: list[float | None] = [None] * len(voters)
-    if precision is not None and precision.shape == (len(voters), len(classes)):
+    if precision is not None and precision.shape[0] == len(voters):
         number = {name: c for c, name in enumerate(classes)}
         for voter, names in enumerate(voters["classes"]):
             if len(names):

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
@@ -28,6 +30,8 @@ def score_splits(
 ) -> Facts:
     """Write metrics.json for dev and test, where they exist; returns accuracy and macro-F1.
 
+    In a class tree, also those of each level, and the hierarchical metrics.
+
     The predictions for a split are kept in `dev_probs.npy` and `test_probs.npy`.
     """
     metrics: Facts = dict(more)
@@ -37,8 +41,12 @@ def score_splits(
             write_probs(out, split, probs, split_keys(pool, split))
             metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
-    names = ("accuracy", "macro_f1")
-    return {s: {n: metrics[s][n] for n in names} for s in ("dev", "test") if s in metrics}
+    names = ("accuracy", "macro_f1", "levels", "hierarchical")  # the last two in a class tree
+    return {
+        split: {name: metrics[split][name] for name in names if name in metrics[split]}
+        for split in ("dev", "test")
+        if split in metrics
+    }
 
 
 def split_probs(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
@@ -56,7 +64,9 @@ def dev_texts(pool: Artifact, tokens: Artifact) -> tuple[Tokens, Classes] | None
     """The texts of the dev split and their gold `(texts,)`; None if there is no such split."""
     if not (pool.path / "dev.parquet").exists():
         return None
-    return read_tokens(tokens.path / "dev"), gold_of(pool, "dev")[0]
+    gold = gold_of(pool, "dev")[0]
+    rows = np.flatnonzero(gold < len(pool.facts["labels"]))  # others are parents
+    return read_tokens(tokens.path / "dev").take(rows), gold[rows]
 
 
 def dev_score(

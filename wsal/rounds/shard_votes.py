@@ -18,6 +18,7 @@ from wsal.json_files import read_json_object
 from wsal.labels import LabelSet
 from wsal.launch.memory import give_back
 from wsal.launch.sealing import Shard, WorkOnShard
+from wsal.members import members_of
 from wsal.rounds.earlier import Earlier, RowsBefore
 from wsal.rounds.pool_gold import gold_of_shard
 from wsal.rounds.rule_embedding import embed_for_rules
@@ -87,7 +88,7 @@ class VoteWork:
                     frames = chunk.tables(tuple(self.rules))
                     if self.step is not None and gold is not None:
                         known = gold[chunk.first : chunk.first + len(chunk.records)]
-                        counts.append(chunk.counts(known, self.has_terms))
+                        counts.append(chunk.counts(known, self.has_terms, self.labels))
                         if len(counts) == AT_ONCE:
                             counts[:] = [VoteCounts.joined(counts)]
                         offset = -(first + chunk.first) % self.step
@@ -163,9 +164,10 @@ class VotedChunk:
         table = pl.DataFrame({"id": self.records["id"], **votes})
         return [table, terms_table(self.terms.shifted(self.first))]
 
-    def counts(self, gold: Classes, has_terms: Sequence[bool]) -> VoteCounts:
+    def counts(self, gold: Classes, has_terms: Sequence[bool], labels: LabelSet) -> VoteCounts:
         """What is counted of the votes; `gold` `(records,)` is -1 where unknown."""
-        return VoteCounts.of(self.votes, self.terms, gold, has_terms).shifted(self.first)
+        of_chunk = VoteCounts.of(self.votes, self.terms, gold, has_terms, members_of(labels))
+        return of_chunk.shifted(self.first)
 
     def reported(self, gold: Classes) -> pl.DataFrame:
         """The columns of REPORTED."""

@@ -18,6 +18,7 @@ from wsal.labels import LabelSet
 from wsal.launch.memory import give_back
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.launch.shards import work_on_shards
+from wsal.members import members_of
 from wsal.rounds.answered import ANSWERED_FILE, rules_alone
 from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.learning_votes import votes_at
@@ -129,7 +130,7 @@ def _weigh(work: WeakWork, sizes: Sequence[int], answers: LLMAnswers, gold: Clas
     read = partial(work.words.read_votes, work.votes, work.pool, "pool")
     votes = votes_at(read, sizes, answers.rows)
     table = weak_table(work.fitted, votes, work.settings, work.labels)
-    return weigh_answers(answers, table.probs, table.n_votes > 0, gold)
+    return weigh_answers(answers, table.probs, table.n_votes > 0, gold, members_of(work.labels))
 
 
 def _frame(ids: pl.Series, table: WeakTable) -> pl.DataFrame:

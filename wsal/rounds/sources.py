@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit
 
-from wsal.arrays import ABSTAIN, Classes, Probs, Rows
+from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Rows
 from wsal.llm.calibration import Calibration, calibrate, centred, fit_logistic
+from wsal.members import judge
 
 AGREE = 0.2  # log-odds that agreement of the rules adds to an answer, before there is gold
 DISAGREE = 0.3  # times the logarithm of how often they disagree: the rarer, the more it says
@@ -29,7 +30,7 @@ class LLMAnswers:
     """Answers of a language model to texts of the pool, each text once."""
 
     rows: Rows  # of the pool, ascending
-    classes: Classes  # -1 where the model says that no class fits, or gave no valid answer
+    classes: Classes  # or codes of parents; -1 where no class fits, or there is no valid answer
     confidence: np.ndarray  # the model's own, in [0, 1]
     measures: np.ndarray  # bool: the text is there to measure with, and never trained on
     is_random: np.ndarray  # bool: the text was drawn at random
@@ -45,7 +46,7 @@ class LLMAnswers:
         )
 
     def to_train_on(self) -> "LLMAnswers":
-        """Those that name a class and are not there to measure with."""
+        """Those that name a class or a parent, and are not there to measure with."""
         return self.take(~self.measures & (self.classes != ABSTAIN))
 
     def at(self, places: Rows) -> "LLMAnswers":
@@ -71,10 +72,11 @@ class LLMWeight:
     calibration: Calibration  # of answers to texts without votes
     agree: float  # added to the log-odds of an answer that the rules agree with
     disagree: float  # the same for an answer that they disagree with
-    by_class: np.ndarray  # (classes,): the same for an answer with that class
+    by_class: np.ndarray  # (codes,): the same for an answer with that class or parent
     rules_right: float  # share of wrong answers on which the rules are right
     n_gold: int  # answers to texts with gold
     n_sure: int = 0  # answers to texts of whose class the rules are sure
+    members: Mask | None = None  # (codes, classes), if answers may be parents
 
     def combine(self, rules: Probs, has_vote: np.ndarray, answers: LLMAnswers) -> Probs:
         """The probability of each class given answer and votes, `(answers, classes)`.
@@ -84,11 +86,11 @@ class LLMWeight:
             has_vote: `(answers,)`, whether any rule votes on the text.
             answers: all of them name a class.
         """
-        agrees = rules.argmax(axis=1) == answers.classes
+        agrees = judge(answers.classes, rules.argmax(axis=1), self.members)[0]
         odds = logit(self.calibration(answers.confidence)) + self.by_class[answers.classes]
         odds += has_vote * np.where(agrees, self.agree, self.disagree)
         share = np.where(has_vote, self.rules_right, 0.0)
-        return mixed(rules, answers.classes, expit(odds), share)
+        return mixed(rules, answers.classes, expit(odds), share, self.members)
 
     def why(self) -> str:
         """What the weights rest on."""
@@ -98,14 +100,23 @@ class LLMWeight:
         return "answers weighed by the model's own confidence, as neither gold nor rules judge them"
 
 
-def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.ndarray) -> Probs:
+def mixed(
+    rules: Probs,
+    classes: Classes,
+    probability: np.ndarray,
+    share: np.ndarray,
+    members: Mask | None = None,
+) -> Probs:
     """The answer with its probability; the rest is divided as the rules would, or evenly.
+
+    So is the probability of a parent among its classes.
 
     Args:
         rules: `(answers, classes)`.
         classes: the answers.
         probability: that each answer is right, `(answers,)`.
         share: of the rest that is divided as the rules would, `(answers,)`.
+        members: `(codes, classes)`, if answers may be parents.
 
     >>> rules = np.array([[0.5, 0.3, 0.2]])
     >>> probs = mixed(rules, np.array([1]), np.array([0.8]), np.array([0.5]))
@@ -113,6 +124,8 @@ def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.nda
     [[0.12, 0.8, 0.08]]
     """
     n, n_classes = rules.shape
+    if members is not None and (classes >= n_classes).any():
+        return _mixed_parents(rules, members[classes], probability, share)
     others = np.ones((n, n_classes))
     others[np.arange(n), classes] = 0.0
     by_rules = np.clip(rules, 1e-9, 1) * others
@@ -124,8 +137,27 @@ def mixed(rules: Probs, classes: Classes, probability: np.ndarray, share: np.nda
     return result
 
 
+def _mixed_parents(
+    rules: Probs, answered: Mask, probability: np.ndarray, share: np.ndarray
+) -> Probs:
+    """`mixed` for answers that stand for the classes `answered` `(answers, classes)`."""
+    probs = np.zeros(rules.shape)
+    mass = np.where(answered.all(axis=1), 1.0, probability)  # the root of the tree is always right
+    for chosen, of_part in ((answered, mass), (~answered, 1 - mass)):
+        by_rules = np.clip(rules, 1e-9, 1) * chosen
+        by_rules /= np.maximum(by_rules.sum(axis=1, keepdims=True), 1e-12)
+        even = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
+        probs += of_part[:, None] * (share[:, None] * by_rules + (1 - share[:, None]) * even)
+    result: Probs = probs.astype(np.float32)
+    return result
+
+
 def weigh_answers(
-    answers: LLMAnswers, rules: Probs, has_vote: np.ndarray, gold: Classes
+    answers: LLMAnswers,
+    rules: Probs,
+    has_vote: np.ndarray,
+    gold: Classes,
+    members: Mask | None = None,
 ) -> LLMWeight:
     """Learn from gold how far to trust the answers; before there is any, from rules that are sure.
 
@@ -133,18 +165,20 @@ def weigh_answers(
         answers: all of them name a class.
         rules: what the label model says of the same texts, `(answers, classes)`.
         has_vote: `(answers,)`, whether any rule votes on the text.
-        gold: `(answers,)`, the class that people gave the text, or -1.
+        gold: `(answers,)`, the class or parent that people gave the text, or -1.
+        members: `(codes, classes)`, if answers or gold may be parents.
     """
     by_rules = rules.argmax(axis=1)
-    agrees = has_vote & (by_rules == answers.classes)
+    agrees = has_vote & judge(answers.classes, by_rules, members)[0]
     disagrees = has_vote & ~agrees
     is_sure = has_vote & (rules.max(axis=1) >= SURE_RULES)
     each = min(COUNTS_AS, MOST_FROM_RULES / max(int(is_sure.sum()), 1))
     first = calibrate(
         answers.confidence[is_sure], agrees[is_sure], np.full(int(is_sure.sum()), each)
     )
-    known = gold != ABSTAIN
-    right = answers.classes[known] == gold[known]
+    right, is_decided = judge(answers.classes, gold, members)
+    known = (gold != ABSTAIN) & is_decided
+    right = right[known]
     x = centred(answers.confidence)
     features = np.column_stack([np.ones(len(x)), x, agrees, disagrees])[known]
     often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
@@ -156,7 +190,8 @@ def weigh_answers(
         np.array(SPREAD),
     )
     expected = expit(features @ np.array([level, slope, agree, disagree]))
-    by_class = _by_class(answers.classes[known], right, expected, rules.shape[1])
+    n_codes = rules.shape[1] if members is None else len(members)
+    by_class = _by_class(answers.classes[known], right, expected, n_codes)
     wrong = disagrees[known] & ~right
     n_rules_right = float((by_rules[known] == gold[known])[wrong].sum())
     rules_right = (n_rules_right + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
@@ -168,6 +203,7 @@ def weigh_answers(
         float(rules_right),
         n_gold=int(known.sum()),
         n_sure=int(is_sure.sum()),
+        members=members,
     )
 
 

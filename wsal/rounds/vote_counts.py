@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.arrays import ABSTAIN, Classes, Vote, Votes
+from wsal.arrays import ABSTAIN, Classes, Mask, Vote, Votes
 from wsal.label_models.sparse import SparseVotes
+from wsal.members import judge
 from wsal.rounds.voters import LEAST_OF_TERM, REST, Voters
 from wsal.rules.terms import Terms
 from wsal.shards import shard_files
@@ -39,7 +40,12 @@ class VoteCounts:
 
     @classmethod
     def of(
-        cls, votes: Votes, terms: Terms, gold: Classes, has_terms: Sequence[bool]
+        cls,
+        votes: Votes,
+        terms: Terms,
+        gold: Classes,
+        has_terms: Sequence[bool],
+        members: Mask | None = None,
     ) -> "VoteCounts":
         """Count the votes on some texts.
 
@@ -48,8 +54,10 @@ class VoteCounts:
             terms: the terms that cast them.
             gold: `(texts,)`, -1 where unknown.
             has_terms: whether each rule has terms.
+            members: `(codes, classes)`, if votes or gold may be for parents.
         """
-        classes, known = votes[terms.rows, terms.rules], gold[terms.rows]
+        classes, truth = votes[terms.rows, terms.rules], gold[terms.rows]
+        right, known = judge(classes, truth, members)
         n_terms, n_classes = int(terms.terms.max(initial=0)) + 1, int(classes.max(initial=0)) + 1
         pair = terms.rules.astype(np.int64) * n_terms + terms.terms
         entries = pl.DataFrame(
@@ -58,8 +66,8 @@ class VoteCounts:
                 "rule": terms.rules,
                 "term": terms.terms,
                 "class": classes,
-                "known": known != ABSTAIN,
-                "right": known == classes,
+                "known": known & (truth != ABSTAIN),
+                "right": right & (truth != ABSTAIN),
                 "pair": pair,  # grouping by a single number is several times as fast
                 "key": pair * n_classes + classes,
             }
@@ -69,7 +77,9 @@ class VoteCounts:
         of_pair = counts.group_by("pair").agg(pl.sum("n"))
         few = of_pair.filter(pl.col("n") < LEAST_OF_TERM)["pair"].implode()
         rare = entries.filter(pl.col("pair").is_in(few)).with_columns(n=1)
-        whole = [_of_rule(j, votes[:, j], gold) for j, has in enumerate(has_terms) if not has]
+        whole = [
+            _of_rule(j, votes[:, j], gold, members) for j, has in enumerate(has_terms) if not has
+        ]
         counts = pl.concat([counts.select(_typed(TERM_COUNTS)), *whole])
         return cls(counts, rare.select(_typed(RARE_TERMS)))
 
@@ -121,13 +131,14 @@ def counts_by_voter(voters: Voters, counts: pl.DataFrame, rare: Path) -> pl.Data
 def count_by_voter(votes: SparseVotes, gold: Classes) -> pl.DataFrame:
     """As `counts_by_voter`, from votes in memory; `gold` `(texts,)` is -1 where unknown."""
     cast = votes.voters
-    true = np.repeat(gold, cast.n_votes)
+    truth = np.repeat(gold, cast.n_votes)
+    right, known = judge(cast.classes, truth, votes.members)
     entries = pl.DataFrame(
         {
             "voter": cast.rules.astype(np.uint32),
             "class": cast.classes,
-            "known": true != ABSTAIN,
-            "right": true == cast.classes,
+            "known": known & (truth != ABSTAIN),
+            "right": right & (truth != ABSTAIN),
         }
     )
     of_class = entries.group_by("voter", "class")
@@ -138,10 +149,11 @@ def _summed(entries: pl.DataFrame) -> pl.DataFrame:
     return entries.group_by(KEYS).agg(pl.col(*SUMS).sum())
 
 
-def _of_rule(rule: int, votes: Vote, gold: Classes) -> pl.DataFrame:
+def _of_rule(rule: int, votes: Vote, gold: Classes, members: Mask | None) -> pl.DataFrame:
     """The counts of a rule without terms."""
     rows = np.flatnonzero((gold != ABSTAIN) & (votes != ABSTAIN))
-    right = rows[votes[rows] == gold[rows]]
+    is_right, known = judge(votes[rows], gold[rows], members)
+    rows, right = rows[known], rows[is_right]
     size = int(votes.max(initial=ABSTAIN)) + 2
     n, known, right = (
         np.bincount(v + 1, minlength=size)[1:] for v in (votes, votes[rows], votes[right])

@@ -131,7 +131,7 @@ class Voters:
                     "rule": names[rule],
                     "term": None if term == REST else term_names[rule][term],
                     "number": None if term == REST else int(term),
-                    "classes": [labels.names[c] for c in row["class"]],
+                    "classes": [labels.answers[c] for c in row["class"]],
                     "n_votes": row["n"],
                     "n_gold": row["known"],
                     "accuracy": row["right"] / row["known"] if row["known"] else None,

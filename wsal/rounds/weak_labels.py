@@ -73,16 +73,17 @@ def score_rules(
 ) -> Facts:
     """How good the rules are without a classifier, on texts with gold.
 
-    `records` has the columns `label` (class) and `n_copies`. An uncovered text counts as the
-    default class or, without one, as the most frequent class of the weak labels; `covered` has the
-    numbers of texts with a vote alone.
+    `records` has the columns `label` (class or parent) and `n_copies`. An uncovered text counts as
+    the default class or, without one, as the most frequent class of the weak labels; `covered` has
+    the numbers of texts with a vote alone.
     """
     probs, covered = probs_of(fitted, votes), votes.n_votes > 0
     gold = records["label"].to_numpy().astype(np.int64)
     weights = records["n_copies"].to_numpy().astype(np.float64)
     shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
-    if covered.any():
-        alone = evaluate(probs[covered], gold[covered], weights[covered], labels)
+    known = covered & (gold < len(labels))  # by classes; gold may be a parent
+    if known.any():
+        alone = evaluate(probs[known], gold[known], weights[known], labels)
         shares |= {name: alone[name] for name in ("accuracy", "log_loss", "calibration_error")}
         if settings.uncovered != "default":
             likeliest = int(probs[covered].sum(axis=0).argmax())

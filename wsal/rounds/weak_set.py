@@ -117,6 +117,7 @@ def refined_set(
     answered: Rows,
     seed: int,
     dev: tuple[Tokens, Classes] | None = None,
+    paths: np.ndarray | None = None,
 ) -> WeakSet:
     """Texts balanced by their refined labels; the encoder must not have been trained on any label.
 
@@ -134,6 +135,7 @@ def refined_set(
         answered: rows that a language model answered.
         seed: of the draw and of the folds.
         dev: texts with gold, `(texts,)`, if there are any.
+        paths: of a class tree, as for `fit_softmax`.
     """
     n = _n_texts(settings, usable)
     if n > MOST_REFINED:
@@ -151,7 +153,7 @@ def refined_set(
     probs = np.full((len(rows), n_classes), 1 / n_classes, dtype=np.float32)
     probs[is_known] = weak(known)[0]
     work = partial(
-        _refined, classifier, texts.take(rows), probs, is_known, settings.refine, seed, dev
+        _refined, classifier, texts.take(rows), probs, is_known, settings.refine, seed, dev, paths
     )
     refined, on_dev = processes.run_on_leader(work)  # so that all processes draw the same texts
     if on_dev and on_dev[1] < on_dev[0]:
@@ -194,10 +196,11 @@ def _refined(
     passes: int,
     seed: int,
     dev: tuple[Tokens, Classes] | None,
+    paths: np.ndarray | None,
 ) -> tuple[Refined, list[float] | None]:
     """Refined labels; and accuracy on dev with plain and with refined labels, by linear models."""
     embeddings = predict(classifier, texts, "refine weak labels: embed")[1]
-    refined = refine(embeddings, weak, has_weak, passes, rng(seed, "refine", "folds"))
+    refined = refine(embeddings, weak, has_weak, passes, rng(seed, "refine", "folds"), paths)
     if dev is None:
         return refined, None
     tokens, gold = dev
@@ -205,7 +208,7 @@ def _refined(
     accuracy = []
     for probs, used in ((weak, has_weak), (refined.probs, refined.used)):
         weights = class_weights(probs[used])
-        model = fit_softmax(embeddings[used], probs[used], weights, PENALTY)
+        model = fit_softmax(embeddings[used], probs[used], weights, PENALTY, paths)
         right = model.predict_proba(dev_embeddings).argmax(axis=1) == gold
         accuracy.append(round(float(right.mean()), 4))
     return refined, accuracy

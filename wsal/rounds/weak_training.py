@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wsal.arrays import Classes, Probs, Rows
+from wsal.arrays import Classes, Mask, Probs, Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
+from wsal.levels import Tree
 from wsal.llm.settings import LLMSettings
+from wsal.members import members_of, within
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, dev_texts
@@ -60,7 +62,7 @@ def train_on_weak_labels(
         hardware: see there.
         tracker: see there.
         prefix: of what progress bars and trackers call the training.
-        gold: rows with a gold label, and these labels, in place of weak ones.
+        gold: rows with a gold label, and these labels (codes), in place of weak ones.
     """
     labels = LabelSet.of_pool(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
@@ -77,6 +79,7 @@ def train_on_weak_labels(
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
         dev=dev_texts(pool, tokens),
         prefix=prefix,
+        paths=Tree.of(labels).class_paths,
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True
@@ -85,15 +88,22 @@ def train_on_weak_labels(
         read_tokens(tokens.path / "pool"),
         used,
         lambda rows: weak_targets(
-            weak_labels, rows, scratch / "pretrain", lambda probs: put_gold(probs, rows, *gold)
+            weak_labels,
+            rows,
+            scratch / "pretrain",
+            lambda probs: put_gold(probs, rows, *gold, members_of(labels)),
         ),
         answered_rows(weak_labels),
     )
     return classifier, facts, predicted
 
 
-def put_gold(probs: Probs, rows: Rows, gold_rows: Rows, gold: Classes) -> None:
+def put_gold(
+    probs: Probs, rows: Rows, gold_rows: Rows, gold: Classes, members: Mask | None = None
+) -> None:
     """Put gold in the place of weak labels of some of the `rows`.
+
+    Where gold is a parent, the weak label says how probable each of its classes is.
 
     >>> half = np.array([[0.5, 0.5], [0.5, 0.5]])
     >>> put_gold(half, np.array([3, 8]), np.array([8]), np.array([1]))
@@ -103,4 +113,4 @@ def put_gold(probs: Probs, rows: Rows, gold_rows: Rows, gold: Classes) -> None:
     known = np.isin(rows, gold_rows)
     order = np.argsort(gold_rows)
     at = order[np.searchsorted(gold_rows, rows[known], sorter=order)]
-    probs[known] = np.eye(probs.shape[1], dtype=np.float32)[gold[at]]
+    probs[known] = within(probs[known], gold[at], members)

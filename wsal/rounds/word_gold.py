@@ -28,10 +28,10 @@ def gold_of_words(pool: Artifact, words: Sequence[str], labels: LabelSet) -> dic
     answers = {}
     for word, rows in rows_of_word.items():
         gold = [truth[row] for row in rows.tolist() if row in truth]
-        counts = np.bincount(np.array(gold, np.int64), minlength=len(labels))
+        counts = np.bincount(np.array(gold, np.int64), minlength=len(labels.answers))
         if gold:
             is_pure = counts.max() >= PURE * counts.sum()
-            answers[word] = labels.names[counts.argmax()] if is_pure else DEPENDS
+            answers[word] = labels.answers[counts.argmax()] if is_pure else DEPENDS
     return answers
 
 
@@ -48,7 +48,7 @@ def gold_of_groups(pool: Artifact, groups: pl.DataFrame, labels: LabelSet) -> di
     texts = groups.select("id", "label", text="examples").explode("text")
     rows = rows_of(pool, texts["text"])
     truth = _gold_at(pool, rows.drop_nulls().to_numpy())
-    names = [labels.names[truth[row]] if row in truth else None for row in rows.to_list()]
+    names = [labels.answers[truth[row]] if row in truth else None for row in rows.to_list()]
     is_yes = pl.col("gold").eq_missing(pl.col("label"))
     answers = (
         texts.with_columns(gold=pl.Series(names, dtype=pl.String))

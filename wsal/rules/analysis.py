@@ -9,16 +9,18 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas
-from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.arrays import ABSTAIN, Classes, Mask, Vote, Votes
 from wsal.labels import LabelSet
+from wsal.members import judge, members_of, nested
 
 
 def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSet) -> pl.DataFrame:
     """One row for each rule: its classes, coverage, overlap, conflict and accuracy.
 
     Coverage is the share of texts on which the rule votes; overlap, of those on which another rule
-    votes too; conflict, of those on which another rule votes for another class. Accuracy is that of
-    the votes on texts with gold; `low` and `high` are its 95% interval (null without such votes).
+    votes too; conflict, of those on which another rule votes for another class (a parent and a
+    class of it are not in conflict). Accuracy is that of the votes on texts with gold; `low` and
+    `high` are its 95% interval (null without such votes).
 
     Args:
         votes: `(texts, rules)`.
@@ -34,18 +36,20 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
     >>> table.select("rule", "n_votes", "overlap", "accuracy").rows()
     [('a', 2, 0.6666666666666666, 1.0), ('b', 2, 0.6666666666666666, 0.5)]
     """
-    n_votes, conflict = tally(votes)
+    members = members_of(labels)
+    n_votes, conflict = tally(votes, members)
     n = max(len(votes), 1)
     rows = []
     for j, name in enumerate(rules):
         hits = np.flatnonzero(votes[:, j] != ABSTAIN)
         vote = votes[hits, j]
-        n_gold = int((gold[hits] >= 0).sum())
-        n_right = int((gold[hits] == vote).sum())
+        has_gold = gold[hits] >= 0
+        right, known = judge(vote[has_gold], gold[hits][has_gold], members)
+        n_gold, n_right = int(known.sum()), int(right.sum())
         low, high = interval(n_right, n_gold)
         row = {
             "rule": name,
-            "classes": [labels.names[c] for c in np.unique(vote)],
+            "classes": [labels.answers[c] for c in np.unique(vote)],
             "coverage": len(hits) / n,
             "overlap": (n_votes[hits] > 1).sum() / n,
             "conflict": conflict[hits].sum() / n,
@@ -57,6 +61,13 @@ def summarise(votes: Votes, gold: Classes, rules: Sequence[str], labels: LabelSe
         }
         rows.append(row)
     return pl.DataFrame(rows, schema=schemas.RULES)
+
+
+def accuracy_of(votes: Vote, gold: Classes, labels: LabelSet) -> str:
+    """The share of a rule's votes that are right, where gold tells; empty where it never does."""
+    checked = (votes != ABSTAIN) & (gold != ABSTAIN)
+    right, known = judge(votes[checked], gold[checked], members_of(labels))
+    return f"{right[known].mean():.3f}" if known.any() else ""
 
 
 def interval(n_right: int, n: int) -> tuple[float, float] | tuple[None, None]:
@@ -74,8 +85,10 @@ def interval(n_right: int, n: int) -> tuple[float, float] | tuple[None, None]:
     return float(max(center - radius, 0)), float(min(center + radius, 1))
 
 
-def tally(votes: Votes) -> tuple[np.ndarray, np.ndarray]:
+def tally(votes: Votes, members: Mask | None = None) -> tuple[np.ndarray, np.ndarray]:
     """How many rules vote on each text `(texts,)`, and whether for several classes `(texts,)`.
+
+    With `members` `(codes, classes)`, votes for a parent and for a class of it do not conflict.
 
     Works through the rules one at a time, so that no array as large as the votes is made.
 
@@ -86,15 +99,19 @@ def tally(votes: Votes) -> tuple[np.ndarray, np.ndarray]:
     n_votes = np.zeros(len(votes), dtype=np.int16)
     first = np.full(len(votes), ABSTAIN, dtype=np.int16)
     conflict = np.zeros(len(votes), dtype=bool)
+    agree, size = (None, np.empty(0)) if members is None else (nested(members), members.sum(axis=1))
     for vote in votes.T:
         cast = vote != ABSTAIN
-        conflict |= cast & (n_votes > 0) & (vote != first)
+        differs = vote != first if agree is None else ~agree[vote, first]
+        conflict |= cast & (n_votes > 0) & differs
         np.copyto(first, vote, where=cast & (n_votes == 0))
+        if agree is not None:  # of codes that agree, the one for the fewest classes is kept
+            np.copyto(first, vote, where=cast & ~differs & (size[vote] < size[first]))
         n_votes += cast
     return n_votes, conflict
 
 
-def overall(votes: Votes, weights: np.ndarray) -> dict[str, float]:
+def overall(votes: Votes, weights: np.ndarray, members: Mask | None = None) -> dict[str, float]:
     """Coverage, overlap and conflict of all rules together.
 
     `weights` `(texts,)` are the rows of the source that each text stands for; the result is shares
@@ -103,7 +120,7 @@ def overall(votes: Votes, weights: np.ndarray) -> dict[str, float]:
     >>> overall(np.array([[0, 1], [0, -1], [-1, -1], [-1, -1]], dtype=np.int16), np.ones(4))
     {'coverage': 0.5, 'overlap': 0.25, 'conflict': 0.25}
     """
-    n_votes, conflict = tally(votes)
+    n_votes, conflict = tally(votes, members)
     masks = {"coverage": n_votes > 0, "overlap": n_votes > 1, "conflict": conflict}
     return {name: float(np.average(mask, weights=weights)) for name, mask in masks.items()}
 
@@ -125,10 +142,11 @@ def examples(
     rows = []
     for j, rule in enumerate(rules):
         hits = rng.permutation(np.flatnonzero(votes[:, j] != ABSTAIN))
-        wrong = (gold[hits] >= 0) & (gold[hits] != votes[hits, j])
+        right, known = judge(votes[hits, j], gold[hits], members_of(labels))
+        wrong = (gold[hits] >= 0) & known & ~right
         for i in (*hits[wrong][:most], *hits[~wrong][:most]):
             record = records.row(int(i), named=True)
-            vote = labels.names[votes[i, j]]
-            gold_name = labels.names[gold[i]] if gold[i] >= 0 else None
+            vote = labels.answers[votes[i, j]]
+            gold_name = labels.answers[gold[i]] if gold[i] >= 0 else None
             rows.append((rule, record["id"], record["text"], vote, gold_name))
     return pl.DataFrame(rows, schema=schemas.EXAMPLES, orient="row")

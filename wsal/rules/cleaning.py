@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from wsal.errors import RuleError, UnknownNameError
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.text import clean_text
 
 UNCHANGED = re.compile(r"(?! )(?!.*  )[ -%'-~]*")  # ASCII without & or a double space
@@ -71,18 +71,26 @@ def clean_pattern(regex: str) -> str:
 
 
 def class_of(labels: LabelSet, name: str) -> int:
-    """The index of a class that a rule names; the name is cleaned like those of the data.
+    """The code of the class or parent that a rule names; the name is cleaned as in the data.
 
     Raises:
-        UnknownNameError: no class has this name.
+        RuleError: the rule names `NONE`.
+        UnknownNameError: no class and no parent has this name.
     """
     try:
-        return labels.index(name)
+        code = labels.code(name)
     except UnknownNameError:
         cleaned = clean_text(name) if isinstance(name, str) else None
-        if cleaned is None or cleaned not in labels:
-            raise
-        return labels.index(cleaned)
+        try:
+            code = labels.code(cleaned or name)
+        except UnknownNameError:
+            raise UnknownNameError("label", name, [*labels.names, *labels.parents]) from None
+    if code == len(labels):
+        raise RuleError(
+            f"a rule cannot vote for {NONE!r}: only people and language models answer that a text "
+            "belongs to no class; let the rule abstain"
+        )
+    return code
 
 
 def _refuse_control(text: str, start: str) -> None:

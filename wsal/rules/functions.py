@@ -126,7 +126,7 @@ class ColumnRule:
         if len(names) != len(frame):
             where = qualified_name(self.function)
             raise RuleError(f"{where} returned {len(names)} votes for {len(frame)} records")
-        numbers = {name: i for i, name in enumerate(labels.names)}
+        numbers = dict(zip(labels.names, range(len(labels)), strict=True))
         classes = names.replace_strict(numbers, default=-2, return_dtype=pl.Int16)
         unknown = names.filter(names.is_not_null() & (classes == -2))
         for name in unknown.unique():

@@ -140,7 +140,9 @@ class Gazetteer:
 
     def _classes(self, labels: LabelSet) -> np.ndarray:
         """The class of each term."""
-        numbers = {name: i for i, name in enumerate(labels.names)}
+        known = {*labels.names, *labels.parents}
+        known |= {other for other, name in labels.aliases.items() if name in known}
+        numbers = {name: labels.code(name) for name in known}
         names = self._terms["label"]
         classes = names.replace_strict(numbers, default=-1, return_dtype=pl.Int16)
         unknown = np.flatnonzero(classes.fill_null(-1).to_numpy() < 0)

@@ -8,8 +8,9 @@ import polars as pl
 from scipy import sparse
 
 from wsal import schemas
-from wsal.arrays import ABSTAIN, Classes, Votes
+from wsal.arrays import ABSTAIN, Classes, Mask, Votes
 from wsal.labels import LabelSet
+from wsal.members import judge, members_of, nested
 
 MIN_JACCARD = 0.9  # for "same"
 MIN_SHARE = 0.95  # for "within"
@@ -17,13 +18,13 @@ MIN_PHI = 0.5  # for "tied"
 MIN_VOTES = 10  # with fewer votes, a rule's relation to others may be chance
 
 
-def related(votes: Votes, rules: Sequence[str]) -> pl.DataFrame:
+def related(votes: Votes, rules: Sequence[str], members: Mask | None = None) -> pl.DataFrame:
     """Pairs of rules of which one adds little to the other.
 
     The strongest relation of a pair is reported: "same" (the texts on which both vote are nine
     tenths of those on which either does), "within" (the other rule votes on 95% of the rule's
     texts), or "tied" (whether one votes predicts whether the other does: phi coefficient of 0.5
-    or more).
+    or more). With `members`, votes for a parent and for a class of it agree.
 
     Returns:
         A table with the schema `schemas.PAIRS`.
@@ -36,7 +37,7 @@ def related(votes: Votes, rules: Sequence[str]) -> pl.DataFrame:
     indicators, class_of, rule_of = _indicators(votes)
     counts = (indicators.T @ indicators).tocoo()
     both = _summed_by_rule(counts, rule_of, len(rules))
-    counts.data *= class_of[counts.row] == class_of[counts.col]
+    counts.data *= _agree(class_of[counts.row], class_of[counts.col], members)
     agreed = _summed_by_rule(counts, rule_of, len(rules))
     rows = []
     for j, k in combinations(range(len(rules)), 2):
@@ -70,7 +71,8 @@ def conflicts(
     """
     indicators, class_of, rule_of = _indicators(votes)
     counts = sparse.triu(indicators.T @ indicators, 1).tocoo()
-    is_conflict = (class_of[counts.row] != class_of[counts.col]) & (
+    members = members_of(labels)
+    is_conflict = ~_agree(class_of[counts.row], class_of[counts.col], members) & (
         rule_of[counts.row] != rule_of[counts.col]
     )
     pairs = np.column_stack([counts.row, counts.col])[is_conflict]
@@ -79,13 +81,23 @@ def conflicts(
     for a, b in pairs[largest]:
         both = np.intersect1d(_texts(indicators, a), _texts(indicators, b), assume_unique=True)
         known_gold = gold[both][gold[both] >= 0]
-        right = [
-            float((known_gold == class_of[x]).mean()) if len(known_gold) else None for x in (a, b)
-        ]
+        right = [_share_right(class_of[x], known_gold, members) for x in (a, b)]
         shown = np.sort(rng.choice(both, min(3, len(both)), replace=False))
-        sides = [s for x in (a, b) for s in (rules[rule_of[x]], labels.names[class_of[x]])]
+        sides = [s for x in (a, b) for s in (rules[rule_of[x]], labels.answers[class_of[x]])]
         rows.append((*sides, len(both), len(known_gold), *right, texts.gather(shown).to_list()))
     return pl.DataFrame(rows, schema=schemas.CONFLICTS, orient="row")
+
+
+def _agree(votes: Classes, others: Classes, members: Mask | None) -> np.ndarray:
+    """Whether votes for these classes, or codes, are compatible."""
+    same: np.ndarray = votes == others if members is None else nested(members)[votes, others]
+    return same
+
+
+def _share_right(vote: int, gold: Classes, members: Mask | None) -> float | None:
+    """How often a vote for this class is right; None without gold that tells."""
+    right, known = judge(np.full(len(gold), vote), gold, members)
+    return float(right[known].mean()) if known.any() else None
 
 
 def _relation(n_rule: int, n_other: int, n_both: int, n: int) -> str | None:

@@ -63,10 +63,10 @@ def groups(
         frequent = np.argsort(-shares, kind="stable")[:5]
         terms = [f"{ngrams[t]} ({shares[t]:.0%})" for t in frequent if shares[t] > 0]
         known_gold = sample_gold[members][sample_gold[members] >= 0]
-        counts = np.bincount(known_gold, minlength=len(labels))
+        counts = np.bincount(known_gold, minlength=len(labels.answers))
         top = np.argsort(-counts, kind="stable")[:3]
         classes = [
-            f"{labels.names[c]} ({counts[c] / len(known_gold):.0%})" for c in top if counts[c]
+            f"{labels.answers[c]} ({counts[c] / len(known_gold):.0%})" for c in top if counts[c]
         ]
         n_texts = round(len(members) * len(texts) / len(sample))
         rows.append((n_texts, terms, classes, sample.gather(members[:3]).to_list()))

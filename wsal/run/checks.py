@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wsal.active.stopping import unmeasurable_rules
 from wsal.annotation.annotators import NO_GOLD, Oracle
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import coded_answers
 from wsal.annotation.handed_out import is_corrected, is_work_of_people
 from wsal.annotation.llm_annotators import NO_PEOPLE, Cascade, Llm, check_llm
 from wsal.annotation.questions import check_kinds
@@ -51,7 +51,7 @@ def check_answers(run_dir: Path, components: Components, pool: Artifact) -> None
         if is_work_of_people("annotate", answers) and not is_corrected(answers, annotator):
             of_people.append(answers)
         number += 1
-    gold_answers(pool, of_people)
+    coded_answers(pool, of_people)
 
 
 def check_stop_rules(run_dir: Path, components: Components, pool: Artifact) -> None:

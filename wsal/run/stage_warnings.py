@@ -7,6 +7,7 @@ from wsal import schemas, tables
 from wsal.active.stopping import HOW_TO_MEASURE
 from wsal.annotation.set_aside import of_removed_message, set_aside_message
 from wsal.artifacts import Artifact, Facts
+from wsal.labels import LabelSet
 from wsal.run.stage_table import STAGES
 
 SHOWN = 5  # names in a warning
@@ -27,10 +28,12 @@ def _of_rules(votes: Artifact) -> list[str]:
     silent = report.filter(report["n_votes"] == 0)["rule"].to_list()
     voted = set(report["classes"].explode().drop_nulls().to_list())
     pool = votes.path.parent / STAGES["prepare"].writes
-    classes = Artifact.open(pool).facts["labels"]
+    labels = LabelSet.of_pool(Artifact.open(pool).facts)
+    for parent in voted & set(labels.parents):
+        voted |= set(labels.parents[parent])
     lists = {
         "rules that vote on no text": silent,
-        "classes that no rule votes for": [name for name in classes if name not in voted],
+        "classes that no rule votes for": [name for name in labels.names if name not in voted],
     }
     return [f"{words}: {_listed(names)}" for words, names in lists.items() if names]
 

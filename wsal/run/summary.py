@@ -77,6 +77,9 @@ def _add_assessment(rounds: list[dict[str, Any]], facts: Facts, *, has_test: boo
         for name in METRICS:
             summary[name] = assessed[name]["value"]
             summary[f"{name}_interval"] = [assessed[name]["low"], assessed[name]["high"]]
+        for name in ("levels", "hierarchical"):  # of a class tree, with intervals
+            if name in assessed:
+                summary[name] = assessed[name]
 
 
 def _on_gold(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from wsal import schemas, tables
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
+from wsal.labels import LabelSet
 from wsal.rounds.rule_report import terms_shown, with_learned
 from wsal.rounds.vote_tables import VOTERS_FILE
 from wsal.run.stage_table import STAGES
@@ -46,8 +47,8 @@ def terms_of(run_dir: Path, votes: Artifact) -> pl.DataFrame | None:
     if model and (with_words := model.with_name(VOTERS_FILE)).exists():
         path = with_words  # people answered questions about words, which vote, too
     precision = load_file(model).get("precision") if model else None
-    classes = Artifact.open(run_dir / STAGES["prepare"].writes).facts["labels"]
-    return with_learned(tables.read(path, schemas.VOTERS), precision, classes)
+    labels = LabelSet.of_pool(Artifact.open(run_dir / STAGES["prepare"].writes).facts)
+    return with_learned(tables.read(path, schemas.VOTERS), precision, labels.answers)
 
 
 def terms_table(shown: pl.DataFrame) -> Table:

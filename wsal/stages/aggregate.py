@@ -15,7 +15,6 @@ from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.learning_votes import LearningVotes
 from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
-from wsal.rounds.vote_tables import read_votes
 from wsal.rounds.weak_labels import class_prior, headline, on_gold
 from wsal.settings import AggregateSettings, LauncherSettings
 
@@ -45,13 +44,14 @@ def aggregate(
     random = answers.take(answers.is_random) if answers else None
     sizes = tables.rows_of_shards(pool.path / "pool.parquet")
     known = random.rows if random else np.empty(0, np.int64)
-    learning = LearningVotes.read(partial(read_votes, votes, "pool"), sizes, known)
+    words = AnsweredWords(labels, {})
+    learning = LearningVotes.read(partial(words.read_votes, votes, pool, "pool"), sizes, known)
     no_gold = np.full(len(learning.rows), ABSTAIN, dtype=np.int64)
     silver = random.at(learning.places(random.rows)).silver(no_gold) if random else None
     fitted = label_model.fit(learning.votes, len(labels), prior=prior, gold=silver)
     facts: Facts = {"n_learned_from": len(learning.rows)}
     del learning
-    work = WeakWork(pool, votes, AnsweredWords(labels, {}), fitted, aggregate, labels)
+    work = WeakWork(pool, votes, words, fitted, aggregate, labels)
     llm = (answers, np.full(len(answers.rows), ABSTAIN)) if answers else None
     facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(fitted, pool, votes, aggregate, labels)

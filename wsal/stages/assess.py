@@ -12,8 +12,10 @@ from wsal.annotation.questions import NOT_ALL, group_answers, word_answers
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
+from wsal.labels import LabelSet
+from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
-from wsal.rounds.evaluation_frame import choose_reference, frame_probs, read_frame
+from wsal.rounds.evaluation_frame import Reference, choose_reference, frame_probs, read_frame
 from wsal.rounds.frame_periods import measured_part, periods_of
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_worth import llm_facts
@@ -55,6 +57,7 @@ def assess(
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
+        **({"n_parents": n} if (n := classifiers[-1].facts.get("n_parents")) else {}),
         "n_evaluation": asked["label"].count(),
         "n_evaluation_skipped": _n_skipped(asked),
         "n_answers": len(by_people) + len(words) + len(groups),
@@ -77,7 +80,10 @@ def assess(
             facts["measured_on"] += _explained(reference.sample)
             facts["measured_on"] += _skipped(facts["n_evaluation_skipped"])
             facts["measured_on"] += _grown(pool, first_query)
-        facts |= assess_rounds(reference.sample, probs, n_gold, seed, llm)
+        facts["measured_on"] += _at_parents(reference)
+        labels = LabelSet.of_pool(pool.facts)
+        tree = (Tree.of(labels), reference.coded or reference.sample) if labels.parents else None
+        facts |= assess_rounds(reference.sample, probs, n_gold, seed, llm, tree)
     write_json(out / "assessment.json", facts)
     return facts
 
@@ -100,6 +106,17 @@ def _skipped(n: int) -> str:
     """A warning where people could not label some texts: the estimate is not about these."""
     return (
         f" ({n} more skipped: the estimate covers only texts that people could label)" if n else ""
+    )
+
+
+def _at_parents(reference: Reference) -> str:
+    """A warning where the gold of some texts is a parent, which says nothing of the class."""
+    n = len(reference.coded.rows) - len(reference.sample.rows) if reference.coded else 0
+    if not n:
+        return ""
+    return (
+        f" ({n} more with a parent as their label: accuracy and macro-F1 do not cover such texts, "
+        "which may be harder than others; the levels of the tree do)"
     )
 
 

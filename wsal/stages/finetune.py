@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import gold_answers, llm_labels
+from wsal.annotation.answers import llm_labels
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -28,6 +28,7 @@ from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import write_probs
 from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
+from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable
 from wsal.rounds.weak_set import read_predicted
@@ -61,7 +62,7 @@ def finetune(
     one is kept if it is not worse.
     """
     number, labels = len(annotations), LabelSet.of_pool(pool.facts)
-    gold_rows, gold = gold_answers(pool, annotations)
+    gold_rows, gold = answers_to_train_on(pool, annotations)
     answered = answered_rows(reweighed)
     accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
     texts = read_tokens(tokens.path / "pool")
@@ -74,6 +75,7 @@ def finetune(
         scratch=out / CHECKPOINTS,
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
+        labels=labels,
     )
     training_set, n_replayed = tuning.training_set(
         texts,
@@ -91,12 +93,15 @@ def finetune(
     reference = copies_reference(pool, measured, annotations) if amplify.copies else None
     classifier, history = tuning.train(training_set, "finetune")
     facts: Facts = {"round": number, "n_gold": len(gold_rows), "n_replayed": n_replayed}
+    if of_parents := n_parents(gold, len(labels)):
+        facts["n_parents"] = of_parents
     if len(answered):
         facts |= {"n_llm": len(accepted), "n_answered": len(answered)}
     lexicon: Lexicon | None = None
     if reference is not None:
         lexicon = mine_lexicon(pool, reweighed, labels, seed)
-        copies = make_copies(pool, gold_rows, gold, lexicon, amplify, seed)
+        n = len(gold) - of_parents  # those with a class come first
+        copies = make_copies(pool, gold_rows[:n], gold[:n], lexicon, amplify, seed)
         if copies.texts:
             richer = with_copies(training_set, copies, classifier, rng(seed, "copies", number))
             other, other_history = tuning.train(richer, "finetune-amplified")

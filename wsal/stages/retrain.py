@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from wsal import processes
-from wsal.annotation.answers import gold_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -23,6 +22,7 @@ from wsal.rounds.retraining import (
     newest_checkpoint,
 )
 from wsal.rounds.scoring import score_splits
+from wsal.rounds.training_gold import answers_to_train_on
 from wsal.rounds.weak_training import train_on_weak_labels
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import (
@@ -93,7 +93,7 @@ def retrain(
         hardware=hardware,
         tracker=tracker,
         prefix=f"round {number}: ",
-        gold=gold_answers(pool, annotations),
+        gold=answers_to_train_on(pool, annotations),
     )
     if not processes.is_leader():
         return {}

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from wsal import schemas, tables
-from wsal.annotation.answers import gold_answers
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.set_aside import of_removed_classes, set_aside, set_aside_message
 from wsal.arrays import ABSTAIN, Classes, Rows
@@ -21,6 +20,7 @@ from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.reweighing import RandomGold, reweigh_rules
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
+from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.vote_tables import VOTERS_FILE
 from wsal.rounds.weak_labels import class_prior, headline, on_gold
 from wsal.settings import AggregateSettings, LauncherSettings
@@ -47,7 +47,7 @@ def reweigh(
     """
     labels = LabelSet.of_configuration(pool.facts)
     prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
-    gold_rows, gold = gold_answers(pool, annotations)
+    gold_rows, gold = answers_to_train_on(pool, annotations)
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
@@ -90,6 +90,7 @@ def reweigh(
         "checked": result.checked,
         "round": len(annotations),
         "n_gold": len(gold),
+        **({"n_parents": n} if (n := n_parents(gold, len(labels))) else {}),
         "set_aside": aside,
         **({"of_removed": removed} if removed else {}),
         **headline(metrics),
@@ -105,7 +106,7 @@ def _random_gold(
     words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
-    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
+    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)

@@ -35,6 +35,7 @@ from wsal.classifier.encoder import load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
+from wsal.members import members_of
 from wsal.rounds.ask_again import with_texts
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.disagreement import disputed
@@ -109,7 +110,8 @@ def select(
     reader = _reader(
         pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
         lambda wanted: search_shards(
-            wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher
+            wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher,
+            members_of(labels),
         ),
     )  # fmt: skip
     state = RoundState(
@@ -245,7 +247,8 @@ def _reader(
         return tables.probs_array(table), table["n_votes"].to_numpy()
 
     def is_disputed(rows: Rows) -> Scores:
-        cast = tables.take(votes.path / "votes.parquet", rows).drop("id")
-        return disputed(cast.to_numpy().T) if cast.width else np.zeros(len(rows), np.float32)
+        cast = tables.take(votes.path / "votes.parquet", rows).drop("id").to_numpy().T
+        none = np.zeros(len(rows), np.float32)
+        return disputed(cast, members_of(LabelSet.of_pool(pool.facts))) if len(cast) else none
 
     return PoolReader(score, texts, weak, is_disputed, search)

@@ -12,6 +12,7 @@ from wsal.data.row_keys import keep_keys
 from wsal.errors import TableError
 from wsal.labels import LabelSet
 from wsal.launch.shards import work_on_shards
+from wsal.members import members_of
 from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_FILE, VoteWork
 from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
@@ -91,7 +92,7 @@ def vote(
     facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
     if abstaining:
         facts["abstaining"] = abstaining
-    return facts | analysis.overall(votes, shown["n_copies"].to_numpy())
+    return facts | analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
 
 
 def _sample(out: Path, step: int) -> Votes:

@@ -165,7 +165,8 @@ def texts_of(
         if section == UNCERTAIN and record["text"] in answered:
             continue
         cast = np.flatnonzero(population.votes[row] != ABSTAIN)
-        votes = [(population.rules[j], names[population.votes[row, j]]) for j in cast]
+        of_codes = population.labels.answers
+        votes = [(population.rules[j], of_codes[population.votes[row, j]]) for j in cast]
         fields: Mapping[str, Any] = record["fields"] or {}
         texts.append(
             {

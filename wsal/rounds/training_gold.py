@@ -1,0 +1,39 @@
+"""People's answers to train on: classes, and parents, which stand for several classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wsal import schemas
+from wsal.annotation.answers import coded_answers
+from wsal.arrays import Classes, Rows
+from wsal.artifacts import Artifact
+
+
+def answers_to_train_on(
+    pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
+) -> tuple[Rows, Classes]:
+    """The rows of the pool that people gave a class or a parent, and the codes of these.
+
+    Rows with a class come first. Texts that belong to no class are not among them.
+
+    Raises:
+        AnnotationError: answers to texts of the pool have names that the data does not have.
+    """
+    return classes_first(*coded_answers(pool, annotations, purpose), len(pool.facts["labels"]))
+
+
+def classes_first(rows: Rows, codes: Classes, n_classes: int) -> tuple[Rows, Classes]:
+    """The rows with a class, then those with a parent; without those of no class.
+
+    >>> rows, codes = classes_first(np.array([5, 6, 7]), np.array([4, 3, 0]), n_classes=3)
+    >>> rows.tolist(), codes.tolist()
+    ([7, 5], [0, 4])
+    """
+    kept = np.concatenate([np.flatnonzero(codes < n_classes), np.flatnonzero(codes > n_classes)])
+    return rows[kept], codes[kept]
+
+
+def n_parents(codes: Classes, n_classes: int) -> int:
+    """How many of the codes are of parents."""
+    return int((codes > n_classes).sum())
