@@ -7,7 +7,7 @@ codes are the classes themselves. None means that there are no other codes.
 import numpy as np
 from scipy import sparse
 
-from wsal.arrays import Classes, Mask, Probs, Vote
+from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Vote, Votes
 from wsal.labels import LabelSet
 
 
@@ -69,6 +69,12 @@ def within(probs: Probs, codes: Classes, members: Mask | None) -> Probs:
         alone, chosen.sum(axis=1, keepdims=True), total
     )
     return shares
+
+
+def for_classes(votes: Votes, n_classes: int) -> Votes:
+    """The votes, without those for parents: rules are suggested and amended for classes alone."""
+    kept: Votes = np.where(votes >= n_classes, ABSTAIN, votes).astype(votes.dtype)
+    return kept
 
 
 def judge(

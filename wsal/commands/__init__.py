@@ -17,6 +17,8 @@ COMMANDS = {
     "rules suggest": ("[RUN]", "Suggest rules to paste into a rule file"),
     "rules watch": ("FILE [RUN]", "Show what each edit of a rule file changes"),
     "classes": ("ACTION RUN ...", "Add, rename, merge, split, move or remove classes"),
+    "data log": ("[RUN]", "List the states of a run, and what changed"),
+    "data diff": ("RUN STATE STATE", "Show what changed between two states of a run"),
     "report": ("[RUN]", "Write a report of a run as one HTML page"),
     "forecast": ("[RUN]", "Estimate the labels, hours and cost still needed"),
     "review": ("[RUN]", "List the answers that look wrong"),

@@ -24,6 +24,7 @@ from wsal.labels import LabelSet
 from wsal.llm.asking import LLM
 from wsal.llm.pool_texts import texts_to_send
 from wsal.llm.settings import CACHE_FILE, LLMSettings
+from wsal.members import for_classes
 from wsal.rounds.pool_gold import gold_of_pool
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
@@ -174,7 +175,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
         require_rows_of(pool, [voted])
         nodes = voted.manifest["config"]["rules"]["node"]
         columns = [column[rows] for column in tables.vote_columns(voted.path / "votes.parquet")]
-        votes = np.column_stack([votes, *columns])
+        votes = for_classes(np.column_stack([votes, *columns]), len(labels))
     records = tables.take(pool.path / "pool.parquet", rows)
     texts = LabelledSample(records, labels, gold[rows], predicted[rows], votes, nodes, len(source))
     return RunSample(texts, n_answered, len(drawn), int((source >= 0).sum()), rows)

@@ -17,6 +17,7 @@ from wsal.inspection.groups import Group, Population
 from wsal.inspection.groups_of_run import COLUMNS, Inspected, quick_rules
 from wsal.inspection.judged import predict_rows
 from wsal.labels import LabelSet
+from wsal.members import for_classes
 from wsal.rules.base import Rule
 from wsal.rules.voting import collect_votes
 from wsal.seeding import rng
@@ -161,6 +162,7 @@ def _amended(
     patterns = {n: node for n, node in nodes.items() if node.get("_target_") in (KEYWORD, REGEX)}
     rules = _that_can_vote(quick_rules(patterns), population)
     on_group = collect_votes(rules, population.records[group.rows], population.labels)
+    on_group = for_classes(on_group, len(population.labels))
     gold = population.first[group.rows]
     n_wrong = ((on_group != ABSTAIN) & (on_group != gold[:, None])).sum(axis=0)
     worst = [j for j in np.argsort(-n_wrong, kind="stable")[:MOST_RULES] if n_wrong[j]]
@@ -168,6 +170,7 @@ def _amended(
     if not names:
         return []
     votes = collect_votes({n: rules[n] for n in names}, evidence.records, population.labels)
+    votes = for_classes(votes, len(population.labels))
     believed = evidence.probs.argmax(axis=1)  # stands in for rules that contradict
     both: Votes = np.column_stack([votes, believed]).astype(np.int16)
     terms, matrix = evidence.terms

@@ -63,10 +63,10 @@ class AnsweredWords:
 
     @property
     def rules(self) -> dict[str, Keyword]:
-        """A rule for each class that words were answered with, by its name."""
+        """A rule for each class or parent that words were answered with, by its name."""
         words = {
             label: [word for word, answer in self.answers.items() if answer == label]
-            for label in self.labels.names
+            for label in (*self.labels.names, *self.labels.parents)
         }
         return {f"answered words: {c}": Keyword(c, w) for c, w in words.items() if w}
 

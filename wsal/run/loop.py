@@ -19,6 +19,7 @@ from wsal.rounds.early import early_kept
 from wsal.rounds.migration import migrate
 from wsal.run.changes import with_changes
 from wsal.run.checks import check_rounds
+from wsal.run.history import record_state
 from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
@@ -121,6 +122,7 @@ def _run(
     except WaitingForAnnotations:
         summary = summarise(run_dir, name, components["active"].rounds)
         write_json(run_dir / "summary.json", summary)
+        record_state(run_dir)
         show(open_round(run_dir))
         raise
     kept = early_kept(run_dir, n_rounds) if keeps_journal(components["annotator"]) else ""
@@ -131,6 +133,7 @@ def _run(
         step("export", n_rounds + 1)
     summary = summarise(run_dir, name, n_rounds)
     write_json(run_dir / "summary.json", summary)
+    record_state(run_dir)
     show(n_rounds)
     return summary
 
