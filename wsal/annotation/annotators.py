@@ -13,7 +13,7 @@ from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
 
@@ -74,6 +74,8 @@ class Oracle:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
         """The gold label of each text, or a wrong one; a text without gold is skipped.
+
+        Where the gold label says that a text belongs to no class, so does the answer.
 
         A word is answered likewise, by the gold labels of all texts with it (`word_gold`), and a
         group by those of its texts (`group_gold`). Other kinds of questions take longer or shorter
@@ -138,14 +140,15 @@ class Oracle:
     def _answer(self, gold: int | None, labels: LabelSet, rng: np.random.Generator) -> str | None:
         """The answer to one text; every answer draws equally often from `rng`."""
         wrong, look_alike, skips = rng.random(3) < (self.noise, self.look_alikes, self.abstains)
-        others = np.delete(np.arange(len(labels)), [] if gold is None else gold)
+        classes = np.arange(len(labels))
+        others = classes[classes != (-1 if gold is None else gold)]
         if look_alike:
             others = stream(0, "look-alikes", -1 if gold is None else gold).permutation(others)
             others = others[:LOOK_ALIKES]
         other = int(rng.choice(others))
         if gold is None or skips:
             return None
-        return labels.names[other if wrong else gold]
+        return labels.answers[other if wrong else gold]
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,9 @@ class File:
         tool = tool_formats.FORMATS.get(self.format)
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
-            instruction = f"fill in the column `label` ({SKIP_MARK} skips a text)"
+            instruction = (
+                f"fill in the column `label` ({SKIP_MARK} skips a text; {NONE}: it has no class)"
+            )
             return path, instruction, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path)

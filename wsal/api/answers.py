@@ -9,7 +9,7 @@ from wsal import schemas
 from wsal.annotation.answers import majority_labels
 from wsal.arrays import Classes, Rows
 from wsal.errors import AnnotationError, UnknownNameError
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 
 SCHEMA = {
     "row": pl.Int64,  # of the pool
@@ -41,7 +41,7 @@ def with_answers(
         if text_id not in asked:
             raise UnknownNameError("id of the last query", text_id, asked)
     for label in answers.values():
-        if label is not None:
+        if label not in (None, NONE):
             labels.index(label)
     new = pl.DataFrame(
         {
@@ -53,13 +53,15 @@ def with_answers(
     )
     joined = query.join(new, on="id", how="inner", maintain_order="left")
     every = pl.concat([earlier, joined.select(list(SCHEMA))])
-    if every.filter(pl.col("purpose") == schemas.TRAIN)["label"].drop_nulls().is_empty():
+    training = every.filter(pl.col("purpose") == schemas.TRAIN)["label"].drop_nulls()
+    if (training == NONE).all():
         raise AnnotationError("no text has a label to train on; answer at least one")
     return every
 
 
 def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
-    """The rows labelled for this purpose, in the order of their first answer, and their labels."""
+    """The rows given a class for this purpose, in the order of their first answer; the classes."""
     agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
+    agreed = agreed.filter(pl.col("label") != NONE)
     classes = [labels.index(name) for name in agreed["label"]]
     return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)

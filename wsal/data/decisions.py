@@ -60,14 +60,16 @@ class Decisions:
     sizes: dict[str, int]
     """Texts in each split."""
     n_pool_gold: int
+    n_without_class: dict[str, int]
+    """Texts in each split whose gold label is `wsal.labels.NONE`; they are among `sizes`."""
 
 
 def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> Decisions:
     """Decide about all rows; `folder` takes scratch files."""
     ends = [*(part.first for part in reading.parts), reading.n_rows]
     kept, repeats = ByPart(folder, "kept", KEPT, ends), ByPart(folder, "repeats", REPEATS, ends)
-    classes = np.array([*(labels.index(name) for name in reading.labels), NONE], np.int16)
-    sizes, n_pool_gold = dict.fromkeys(SPLITS, 0), 0
+    classes = np.array([*(labels.code(name) for name in reading.labels), NONE], np.int16)
+    sizes, n_pool_gold, n_without = dict.fromkeys(SPLITS, 0), 0, dict.fromkeys(SPLITS, 0)
     for keys in reading.keys.partitions():
         assigned = assign_splits(as_frame(keys), layout)
         for split in SPLITS:
@@ -78,6 +80,7 @@ def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> 
             values["label"] = classes[once["label"].fill_null(NONE).to_numpy()]
             kept.add(values)
             sizes[split] += len(once)
+            n_without[split] += int((values["label"] == len(labels)).sum())
             if split == "pool":
                 n_pool_gold += int((values["label"] != NONE).sum())
     for ids in () if layout.id else reading.ids.partitions():
@@ -87,7 +90,7 @@ def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> 
         for name in ("row", "nth"):
             values[name] = nth[name].to_numpy()
         repeats.add(values)
-    return Decisions(kept, repeats, sizes, n_pool_gold)
+    return Decisions(kept, repeats, sizes, n_pool_gold - n_without["pool"], n_without)
 
 
 def require_unique_ids(reading: Reading, layout: Layout) -> None:

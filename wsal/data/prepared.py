@@ -41,7 +41,16 @@ class Preparation:
     @property
     def sizes(self) -> dict[str, int]:
         """`n_pool`, `n_dev`, `n_test`: texts in each table."""
-        return {f"n_{name}": n for name, n in self.decisions.sizes.items()}
+        without = self.decisions.n_without_class
+        return {
+            f"n_{name}": n - (without[name] if name != "pool" else 0)
+            for name, n in self.decisions.sizes.items()
+        }
+
+    @property
+    def n_without_class(self) -> int:
+        """Texts whose gold label says that they belong to no class, in all splits."""
+        return sum(self.decisions.n_without_class.values())
 
     @property
     def n_without_text(self) -> int:
@@ -54,9 +63,11 @@ class Preparation:
         return self.reading.n_with_text - sum(self.decisions.sizes.values())
 
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
-        """The rows that are kept, part by part: for each split a frame.
+        """The rows that are kept, part by part: for each split a frame, and `none`.
 
         Frames have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
+        `none` has the texts whose gold label is `wsal.labels.NONE`, with the column `split` in
+        place of `label`. Those of the pool are in its frame, too, where their label is null.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
@@ -82,7 +93,14 @@ class Preparation:
                 "label": label.set(label == NONE, None),
             }
         )
-        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+        splits = pl.Series("split", SPLITS)[kept["split"].astype(np.int64)]
+        has_class = (records["label"] != len(self.labels)).fill_null(value=True)
+        none = records.drop("label").with_columns(splits).filter(~has_class)
+        records = records.with_columns(label=records["label"].set(~has_class, None))
+        frames = {name: records.filter(splits == name) for name in SPLITS}
+        for name in SPLITS[1:]:
+            frames[name] = frames[name].drop_nulls("label")
+        return {**frames, "none": none}
 
 
 def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:

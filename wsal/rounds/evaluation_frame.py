@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import gold_answers, rows_of
+from wsal.annotation.answers import coded_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sample import Auxiliary, Sample
@@ -151,13 +151,18 @@ def choose_reference(
     frame: Frame,
     annotations: Sequence[Artifact],
     auxiliary: Auxiliary | None = None,
+    *,
+    with_none: bool = False,
 ) -> Reference | None:
     """The evaluation sample, if people answered one; else the dev split; else None.
 
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
-    `auxiliary` is what a language model answered on the frame.
+    `auxiliary` is what a language model answered on the frame. `with_none` keeps the texts of the
+    evaluation sample that belong to no class; their code is `len(labels)`, which no prediction is.
     """
-    rows, gold = gold_answers(pool, annotations, schemas.EVALUATE)
+    rows, gold = coded_answers(pool, annotations, schemas.EVALUATE)
+    known = gold < len(pool.facts["labels"]) + with_none
+    rows, gold = rows[known], gold[known]
     if np.isin(rows, frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
         if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):

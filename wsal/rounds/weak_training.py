@@ -40,6 +40,7 @@ def train_on_weak_labels(
     tracker: TrackerSettings,
     prefix: str = "",
     gold: tuple[Rows, Classes] = (NO_ROWS, NO_ROWS),
+    left_out: Rows = NO_ROWS,
 ) -> tuple[Classifier, Facts, Predicted | None]:
     """The encoder with a new head, trained on weak labels, and what `WeakTraining.train` returns.
 
@@ -61,6 +62,7 @@ def train_on_weak_labels(
         tracker: see there.
         prefix: of what progress bars and trackers call the training.
         gold: rows with a gold label, and these labels, in place of weak ones.
+        left_out: rows that are not trained on, such as those of no class.
     """
     labels = LabelSet.of_pool(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
@@ -80,6 +82,7 @@ def train_on_weak_labels(
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True
+    used[left_out] = False
     facts, predicted = training.train(
         classifier,
         read_tokens(tokens.path / "pool"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import gold_answers, llm_labels
+from wsal.annotation.answers import gold_answers, llm_labels, none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -82,6 +82,7 @@ def finetune(
         answered,
         accepted,
         read_predicted(start),
+        none_answers(pool, annotations),
     )
     frame = read_frame(pool, first_query)
     # before hours of training: it raises an error if nothing can measure what copies bring

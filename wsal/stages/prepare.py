@@ -26,8 +26,10 @@ def prepare(
 
     A pool with more than `shard_rows` texts has several files; see `wsal.shards`. `gold.parquet`
     holds the gold labels that the source brought for texts of the pool. Nothing trains on it: the
-    oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
-    could not be parsed, if there are any and the source puts them aside.
+    oracle answers from it, and rules are measured by it. `none.parquet` has the texts whose gold
+    label says that they belong to no class, if there are any: those of dev and test are in no other
+    table. `bad_records.jsonl` has the records that could not be parsed, if there are any and the
+    source puts them aside.
     """
     _ = changes
     return write_pool(out, data, seed, shard_rows, USUAL)
@@ -57,6 +59,7 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
         "separator": layout.separator,
         "text_fields": list(layout.text),
         **({"n_bad_records": made.reading.n_bad} if made.reading.n_bad else {}),
+        **({"n_without_class": made.n_without_class} if made.n_without_class else {}),
         **({"rows_of_shards": shards} if len(shards) > 1 else {}),
     }
 
@@ -68,18 +71,21 @@ def _tree_facts(tree: Taxonomy | None) -> Facts:
 
 def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:
     """Write all tables; returns the rows of each shard of the pool."""
-    sizes = {**made.decisions.sizes, "gold": made.decisions.n_pool_gold}
+    n_texts = {split: made.sizes[f"n_{split}"] for split in SPLITS}
+    sizes = {**n_texts, "gold": made.decisions.n_pool_gold, "none": made.n_without_class}
     fields = made.layout.fields
     writers = {}
     for name, n_rows in sizes.items():
         schema = schemas.records_schema(fields, gold=name != "pool")
         if name == "gold":
             schema = schemas.GOLD
+        if name == "none":
+            schema = schemas.without_class(fields)
         # only the pool may have several files; the others are put together below
         folder = out if name == "pool" or n_rows <= shard_rows else scratch
         writers[name] = _Writer(folder / f"{name}.parquet", schema, n_rows, shard_rows)
     for frames in made.taken():
-        for name in SPLITS:
+        for name in (*SPLITS, "none"):
             writers[name].add(frames[name])
         writers["gold"].add(frames["pool"].drop_nulls("label").select("id", "label"))
     for name, writer in writers.items():

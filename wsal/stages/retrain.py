@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import processes
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import gold_answers, none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -91,6 +91,7 @@ def retrain(
         tracker=tracker,
         prefix=f"round {number}: ",
         gold=gold_answers(pool, annotations),
+        left_out=none_answers(pool, annotations),
     )
     if not processes.is_leader():
         return {}
