@@ -191,7 +191,17 @@ def _export(facts: Facts) -> str:
         for name, result in facts["formats"].items()
     )
     shown = f"agreement with torch: {formats}" if formats else "torch only"
-    return f"{facts['folder']}; {shown}"
+    return f"{facts['folder']}; {shown}{_rejection(facts.get('rejection', {}))}"
+
+
+def _rejection(facts: Facts) -> str:
+    """How well texts of no class are rejected, if they are."""
+    if not facts:
+        return ""
+    if "left_out" in facts:
+        return f"; rejects no text: {facts['left_out']}"
+    auroc = f"AUROC {facts['auroc']:.3f} on {facts['measured_on']}"
+    return f"; rejects texts of no class ({facts['method']}, {auroc})"
 
 
 def _quality(facts: Facts) -> str:
