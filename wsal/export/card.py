@@ -16,7 +16,7 @@ from wsal.export.card_text import (
     ONNX,
     PROBABILITIES_PLOT,
 )
-from wsal.export.rejection_card import LIMITS, REJECTS, rejection_text
+from wsal.export.rejection_card import limits_text, rejection_text
 
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
@@ -53,9 +53,7 @@ def model_card(
         n_gold=metrics["n_gold"],
         answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
         rejection=rejection_text(metrics),
-        limits=REJECTS
-        if "rejection" in metrics and "left_out" not in metrics["rejection"]
-        else LIMITS,
+        limits=limits_text(metrics),
         nearest=NEAREST.format(n=n) if (n := about["n_nearest"]) else "",
     )
 

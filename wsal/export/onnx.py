@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Onnx:
     """`onnx/model.onnx`: fp32, inputs `input_ids`, `attention_mask`, output `logits`.
 
-    If the model rejects texts, there is a second output, `embedding` (batch, dims).
+    If the model rejects texts, there is a second output, `text_embedding` (batch, dims).
     """
 
     tolerance: Rate = 1e-3
@@ -65,7 +65,7 @@ def onnx_run(path: Path) -> Run:
 def write_onnx(classifier: "Classifier", path: Path, *, with_embedding: bool = False) -> None:
     """Write `path`: inputs `input_ids`, `attention_mask` (batch, length), output `logits`.
 
-    With `with_embedding`, there is a second output, `embedding`.
+    With `with_embedding`, there is a second output, `text_embedding`.
     """
     import torch
 
@@ -79,7 +79,7 @@ def write_onnx(classifier: "Classifier", path: Path, *, with_embedding: bool = F
             dynamo=True,
             verbose=False,
             input_names=list(INPUTS),
-            output_names=["logits", "embedding"] if with_embedding else ["logits"],
+            output_names=["logits", "text_embedding"] if with_embedding else ["logits"],
             dynamic_shapes=axes,
             external_data=False,
         )

@@ -18,11 +18,10 @@ METHODS = {
 """What each score is, in words."""
 EMBEDDINGS = ("nearest", "contrast", "kernel", "combined")
 """Methods that keep embeddings of labelled texts."""
-LIMITS = "It knows only the classes above, and predicts one of them for any\ntext, even a meaningless one."
-REJECTS = (
-    "It knows only the classes above. It rejects texts that are like\nthose that people said belong "
-    "to none of them; other such texts may get a class."
-)
+LIMITS = """It knows only the classes above, and predicts one of them for any
+text, even a meaningless one."""
+REJECTS = """It knows only the classes above. It rejects
+texts like those that people said belong to none of them; others may still get a class."""
 
 
 def rejection_text(metrics: Mapping[str, Any]) -> str:
@@ -31,6 +30,11 @@ def rejection_text(metrics: Mapping[str, Any]) -> str:
     if not facts:
         return ""
     return f"## Texts of no class\n\n{_body(facts)}\n\n"
+
+
+def limits_text(metrics: Mapping[str, Any]) -> str:
+    """What the model does with texts of no class, in a sentence or two."""
+    return REJECTS if "method" in metrics.get("rejection", {}) else LIMITS
 
 
 def _body(facts: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ class Exported:
     @property
     def outputs(self) -> list[str]:
         """What is read of the model: its logits and, if it rejects texts, embeddings."""
-        return ["logits", "embedding"] if self.rejection else ["logits"]
+        return ["logits", "text_embedding"] if self.rejection else ["logits"]
 
     def abstains(self, classes: Classes, probabilities: np.ndarray) -> np.ndarray:
         """Whether each prediction's probability is below the threshold of its class."""
