@@ -1,6 +1,6 @@
 """Texts of no class: how well each method finds them, on classes that are left out.
 
-    python benchmarks/rejection.py EMBEDDINGS [--gold 400] [--none 20] [--seeds 5]
+    python benchmarks/rejection.py EMBEDDINGS [--gold 400] [--none 20] [--seeds 5] [--unseen]
 
 `EMBEDDINGS` is a folder with SET.npy, the unit embeddings of a text encoder, and SET.parquet, the
 rows they belong to, with the columns `text`, `split` and the class. A quarter of the classes is
@@ -43,16 +43,25 @@ def read(folder: Path, name: str) -> tuple[Embeddings, Classes, np.ndarray]:
 
 
 def run(
-    vectors: Embeddings, classes: Classes, split: np.ndarray, n_gold: int, n_none: int, seed: int
+    vectors: Embeddings,
+    classes: Classes,
+    split: np.ndarray,
+    n_gold: int,
+    n_none: int,
+    seed: int,
+    *,
+    unseen: bool,
 ) -> dict[str, tuple[float, float]]:
     """AUROC and FPR95 of each method on the test split."""
     draw = rng(seed, "left-out classes")
     names = draw.permutation(classes.max() + 1)
-    left_out = np.isin(classes, names[: max(2, round(LEFT_OUT * len(names)))])
+    outside = names[: max(2, round(LEFT_OUT * len(names)))]
+    left_out = np.isin(classes, outside)
+    answered_none = np.isin(classes, outside[::2]) if unseen else left_out
     train, test = np.flatnonzero(split == "train"), np.flatnonzero(split == "test")
     gold = draw.choice(train[~left_out[train]], n_gold, replace=False)
-    none = draw.choice(train[left_out[train]], n_none, replace=False)
-    test = draw.permutation(test)[:TESTED]
+    none = draw.choice(train[answered_none[train]], n_none, replace=False)
+    test = draw.permutation(test[~(left_out & answered_none)[test]] if unseen else test)[:TESTED]
     answered = Answered(vectors[gold], classes[gold], vectors[none])
     learned = learn_rejection(answered, rng(seed, "rejection"))
     if learned is None:
@@ -72,14 +81,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     for name, usual in (("gold", 400), ("none", 20), ("seeds", 5)):
         parser.add_argument(f"--{name}", type=int, default=usual)
+    parser.add_argument(
+        "--unseen",
+        action="store_true",
+        help="texts of no class are of other classes than those that were answered so",
+    )
     options = parser.parse_args()
     for name in SETS:
         data = read(options.folder, name)
-        runs = [run(*data, options.gold, options.none, seed) for seed in range(options.seeds)]
+        runs = [
+            run(*data, options.gold, options.none, seed, unseen=options.unseen)
+            for seed in range(options.seeds)
+        ]
         for method in dict.fromkeys(method for made in runs for method in made):
             values = np.array([made[method] for made in runs if method in made])
             print(json.dumps({
                 "set": name, "method": method, "gold": options.gold, "none": options.none,
+                "unseen": options.unseen,
                 "splits": len(values), "auroc": round(values[:, 0].mean(), 4),
                 "lowest": round(values[:, 0].min(), 4), "highest": round(values[:, 0].max(), 4),
                 "fpr95": round(values[:, 1].mean(), 4),

@@ -47,6 +47,8 @@ def _body(facts: Mapping[str, Any]) -> str:
         f"A text is rejected if its score is above {facts['threshold']:.4g}, which keeps "
         f"{facts['keep']:.0%} of the texts with a class in {facts['set_on']}."
     )
+    if facts["keeps_fewer"]:
+        above += " The encoder was trained on these texts, so fewer of other texts are kept."
     stored = (
         " `rejection.safetensors` contains embeddings of labelled texts, but not the texts."
         if facts["method"] in EMBEDDINGS

@@ -2,10 +2,15 @@
 
 from wsal import schemas
 from wsal.annotation.answers import none_answers
-from wsal.export.rejection_card import METHODS, separation_text
+from wsal.export.rejection_card import METHODS
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import read_export
 from wsal.report.section import Section
+
+MEASURED = (
+    "measured_on", "n_none_measured", "n_with_class", "auroc", "auroc_interval", "fpr95",
+    "fpr95_interval", "kept", "rejected", "accuracy", "accuracy_without",
+)  # fmt: skip
 
 
 def rejection_section(view: RunView) -> Section | None:
@@ -23,10 +28,11 @@ def rejection_section(view: RunView) -> Section | None:
         "n_evaluate": n_evaluate,
         "left_out": facts.get("left_out"),
         "method": METHODS[facts["method"]] if learned else None,
-        "text": separation_text(facts) if learned else None,
+        "measured": {name: facts[name] for name in MEASURED if name in facts},
         "by_classes": facts.get("by_classes", False),
         "keep": facts.get("keep"),
         "set_on": facts.get("set_on"),
+        "keeps_fewer": facts.get("keeps_fewer", False),
         "rows": [
             {"method": METHODS[name], "auroc": auroc, "used": name == facts["method"]}
             for name, auroc in aurocs

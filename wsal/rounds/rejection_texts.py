@@ -21,6 +21,8 @@ from wsal.rounds.rejection_methods import Answered
 from wsal.seeding import random_rows, rng
 
 MEASURED = 5_000  # texts of a split, at most
+TEST = "the test split"
+CROSS_VALIDATED = "the texts that people labelled (cross-validated)"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def rejection_of_export(
         return None, {"left_out": _too_few(known)}
     method = learned.rejection.method
     scored = [_scored(model, each, learned.rejection) for each in known.measured]
-    of_classes, set_on = learned.of_classes[method], "the labelled texts, by cross-validation"
+    of_classes, set_on = learned.of_classes[method], CROSS_VALIDATED
     weights = np.ones(len(of_classes))
     for each in scored:  # never the test split
         if each.texts.name != TEST and (~each.is_none).sum() >= FEWEST:
@@ -97,6 +99,7 @@ def rejection_of_export(
         "threshold": threshold,
         "keep": settings.keep,
         "set_on": set_on,
+        "keeps_fewer": set_on == CROSS_VALIDATED,
         "n_none": n_none,
         "n_gold": len(known.gold),
         "aurocs": dict(learned.aurocs),
@@ -104,9 +107,6 @@ def rejection_of_export(
         **_measured(learned, scored, threshold, seed),
     }
     return replace(learned.rejection, threshold=threshold), facts
-
-
-TEST = "the test split"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _measured(learned: Learned, scored: Sequence[_Scored], threshold: float, see
     is_none = np.arange(len(scores)) >= len(learned.of_classes[method])
     draw = rng(seed, "rejection", "bootstrap")
     made = _separation(scores, is_none, draw, np.ones(len(scores)))
-    which = "left-out classes" if learned.by_classes else "answered texts, by cross-validation"
+    which = "left-out classes" if learned.by_classes else CROSS_VALIDATED
     return made | {"measured_on": which}
 
 
