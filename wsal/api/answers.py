@@ -59,9 +59,22 @@ def with_answers(
     return every
 
 
-def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
-    """The rows given a class for this purpose, in the order of their first answer; the classes."""
+def gold_rows(
+    answers: pl.DataFrame, purpose: str, labels: LabelSet, *, with_none: bool = False
+) -> tuple[Rows, Classes]:
+    """The rows given a class for this purpose, in the order of their first answer; the classes.
+
+    With `with_none`, those of no class are among them; their code is `len(labels)`.
+    """
     agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
-    agreed = agreed.filter(pl.col("label") != NONE)
-    classes = [labels.index(name) for name in agreed["label"]]
+    if not with_none:
+        agreed = agreed.filter(pl.col("label") != NONE)
+    classes = [labels.code(name) for name in agreed["label"]]
     return agreed["row"].to_numpy().astype(np.int64), np.array(classes, dtype=np.int64)
+
+
+def none_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> Rows:
+    """The rows that were answered "none of these" for this purpose."""
+    rows, codes = gold_rows(answers, purpose, labels, with_none=True)
+    of_none: Rows = rows[codes == len(labels)]
+    return of_none

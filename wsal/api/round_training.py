@@ -34,6 +34,7 @@ class WeakCheckpoint:
         self,
         table: WeakTable,
         gold: tuple[Rows, Classes],
+        none: Rows,
         settings: RetrainSettings,
         measured: Measurement,
     ) -> "WeakCheckpoint":
@@ -42,6 +43,7 @@ class WeakCheckpoint:
         Args:
             table: the weak labels.
             gold: rows with a gold label, and these labels.
+            none: rows of no class, which are not trained on.
             settings: when to train anew.
             measured: that of the round before, with the answers of this round.
         """
@@ -51,7 +53,7 @@ class WeakCheckpoint:
         rows = compared_rows(self.trained_on.used, table.used, measured.seed)
         if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
             return self
-        trained = train_anew(_with_gold(table, *gold))
+        trained = train_anew(_with_gold(table, *gold, none))
         pool, texts = measured.pool, trained.tokens.take(measured.frame.rows)
         frame_probs, _ = predict(trained.model, texts, "frame")
         dev_probs = split_probs(trained.model, pool, "dev")
@@ -71,11 +73,15 @@ def fine_tuned(
     start: TrainedClassifier,
     table: WeakTable,
     gold: tuple[Rows, Classes],
+    none: Rows,
     settings: FinetuneSettings,
     seed: int,
     number: int,
 ) -> encoders.Classifier:
-    """The classifier of round `number`: `start`, trained on gold, with replay of weak labels."""
+    """The classifier of round `number`: `start`, trained on gold, with replay of weak labels.
+
+    The rows `none` belong to no class: they are not replayed.
+    """
 
     def weak_targets(replayed: Rows) -> tuple[Probs, np.ndarray]:
         probs = table.probs[replayed]
@@ -96,12 +102,14 @@ def fine_tuned(
             table.used,
             weak_targets,
             predicted=read_predicted(start.folder),
+            left_out=none,
         )
         return tuning.train(training_set, "finetune")[0]
 
 
-def _with_gold(table: WeakTable, rows: Rows, gold: Classes) -> WeakTable:
-    """Weak labels with gold in place of some."""
+def _with_gold(table: WeakTable, rows: Rows, gold: Classes, none: Rows) -> WeakTable:
+    """Weak labels with gold in place of some, and without those of texts of no class."""
     probs, used = table.probs.copy(), table.used.copy()
     probs[rows], used[rows] = np.eye(probs.shape[1], dtype=np.float32)[gold], True
+    used[none] = False
     return replace(table, probs=probs, used=used)
