@@ -197,9 +197,7 @@ class File:
         tool = tool_formats.FORMATS.get(self.format)
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
-            instruction = (
-                f"fill in the column `label` ({SKIP_MARK} skips a text; {NONE}: it has no class)"
-            )
+            instruction = f"fill in the column `label` ({SKIP_MARK} skips a text, or write {NONE})"
             return path, instruction, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path)

@@ -240,9 +240,7 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         labels = [] if item.is_group else self.queue.round.labels
-        classes = class_lines(labels, self.guidelines)
-        if not item.is_beside_texts:
-            classes.append(Text(f"0 {NONE}", style="italic"))
+        classes = class_lines(labels, self.guidelines, with_none=not item.is_beside_texts)
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),
