@@ -104,6 +104,11 @@ def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
     return schema | {"label": pl.Int16} if gold else schema
 
 
+def without_class(fields: Sequence[str]) -> Schema:
+    """Records of no class; `split` is pool, dev or test."""
+    return {**records_schema(fields), "split": pl.String}
+
+
 def votes_schema(rules: Sequence[str]) -> Schema:
     """One column per rule, so that a single rule can be read, or applied again."""
     schema: Schema = {"id": pl.String}

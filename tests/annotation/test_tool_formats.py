@@ -15,7 +15,7 @@ from wsal.annotation.annotators import File
 from wsal.annotation.query import Query
 from wsal.annotation.returned_sheet import SKIP_MARK, match_answers, text_keys
 from wsal.errors import AnnotationError, WaitingForAnnotations
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng
 
 LABELS = LabelSet(("Kühl & Co.", 'The "best", <ones>', "فئة", "two\nlines"))
@@ -101,7 +101,7 @@ def test_every_text_goes_out_and_every_answer_comes_back(tool, tmp_path):
 def test_label_studio_is_told_the_classes_the_guess_and_gives_the_time(tmp_path):
     tool_formats.write(query(), LABELS, "label_studio", tmp_path / "query.json")
     view = ET.fromstring((tmp_path / "labels.xml").read_text("utf-8"))  # noqa: S314  our own
-    assert [one.get("value") for one in view.iter("Choice")] == list(LABELS.names)
+    assert [one.get("value") for one in view.iter("Choice")] == [*LABELS.names, NONE]
     blind, shown = json.loads((tmp_path / "query.json").read_text("utf-8"))[:2]
     assert "predictions" not in blind
     assert shown["predictions"][0]["result"][0]["value"]["choices"] == [LABELS.names[1]]
@@ -114,7 +114,7 @@ def test_argilla_reads_settings_and_records(tmp_path):
     argilla = pytest.importorskip("argilla", reason="argilla is not installed here")
     tool_formats.write(query(), LABELS, "argilla", tmp_path / "query.json")
     settings_ = argilla.Settings.from_json(tmp_path / "settings.json")
-    assert settings_.questions["label"].labels == list(LABELS.names)
+    assert settings_.questions["label"].labels == [*LABELS.names, NONE]
     tasks = json.loads((tmp_path / "query.json").read_text())
     records = [argilla.Record.from_dict({**one, "status": "completed"}) for one in tasks]
     records[1].responses.add(

@@ -14,7 +14,7 @@ from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
 
@@ -77,6 +77,8 @@ class Oracle:
 
     def annotate(self, query: Query, rng: np.random.Generator) -> pl.DataFrame:
         """The gold label of each text, or a wrong one; a text without gold is skipped.
+
+        Where the gold label says that a text belongs to no class, so does the answer.
 
         A word is answered likewise, by the gold labels of all texts with it (`word_gold`), and a
         group by those of its texts (`group_gold`). Other kinds of questions take longer or shorter
@@ -198,7 +200,7 @@ class File:
         tool = tool_formats.FORMATS.get(self.format)
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
-            instruction = f"fill in the column `label` ({SKIP_MARK} skips a text)"
+            instruction = f"fill in the column `label` ({SKIP_MARK} skips a text, or write {NONE})"
             return path, instruction, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path)

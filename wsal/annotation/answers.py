@@ -161,6 +161,15 @@ def coded_answers(
     return _codes(pool, annotations, purpose, ~is_llm())
 
 
+def none_answers(
+    pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
+) -> Rows:
+    """The rows of the pool of which people said that they belong to no class (`NONE`)."""
+    rows, codes = coded_answers(pool, annotations, purpose)
+    of_none: Rows = rows[codes == len(pool.facts["labels"])]
+    return of_none
+
+
 def _codes(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str, of: pl.Expr
 ) -> tuple[Rows, Classes]:

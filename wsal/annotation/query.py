@@ -24,7 +24,7 @@ class Query:
 
     table: pl.DataFrame  # columns of schemas.QUERY, most wanted first
     labels: LabelSet
-    gold: Mapping[str, int]  # id -> class, for the oracle only; empty without gold labels
+    gold: Mapping[str, int]  # id -> class or `NONE`, for the oracle only; empty without gold
     round_dir: Path  # the folder for files that people and wsal exchange
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     gone: frozenset[str] = frozenset()  # ids of texts that left the pool: nobody waits for them

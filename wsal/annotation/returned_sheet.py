@@ -15,7 +15,7 @@ import polars as pl
 
 from wsal.annotation.query import Query
 from wsal.errors import AnnotationError, listed, nearest
-from wsal.labels import SKIPS, LabelSet
+from wsal.labels import NONE, SKIPS, LabelSet
 from wsal.text import clean, clean_text, same_text
 
 SKIP_MARK = SKIPS[0]
@@ -183,13 +183,14 @@ def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
         return "", []
     if label in SKIPS:
         return SKIP_MARK, []
-    names = {clean_text(name) or name: name for name in query.labels.names} | dict(query.renamed)
+    names = {clean_text(name) or name: name for name in (*query.labels.names, NONE)}
+    names |= query.renamed
     if label in names:
         return names[label], []
     folded = {new for name, new in names.items() if name.casefold() == label.casefold()}
     if len(folded) == 1:
         return folded.pop(), []
-    near = nearest(label, query.labels.names)
+    near = nearest(label, (*query.labels.names, NONE))
     return "", [f"{_name(row)}: unknown label {row.label!r}{near}"]
 
 
@@ -231,8 +232,8 @@ def _why_not_asked(row: Row) -> str:
 def _message(problems: Sequence[str], source: object, labels: LabelSet) -> str:
     return (
         f"{source}: {_count(len(problems))} cannot be accepted:{listed(problems)}\n"
-        f"the classes are {', '.join(labels.names)}; correct the answers and run the same command "
-        "again"
+        f"the classes are {', '.join(labels.names)}, or {NONE!r} for a text of no class; correct "
+        "the answers and run the same command again"
     )
 
 

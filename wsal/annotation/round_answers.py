@@ -13,6 +13,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.open_round import OpenRound
 from wsal.annotation.returned_sheet import is_same_text
+from wsal.labels import NONE
 
 
 def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[str, Answers]:
@@ -42,7 +43,7 @@ def can_end(open_round: OpenRound, answers: dict[str, Answers]) -> bool:
     if open_round.number > 1:
         return bool(answers)
     return any(
-        decision(own)[1] is not None and not open_round.items[text_id].keeps_place
+        decision(own)[1] not in (None, NONE) and not open_round.items[text_id].keeps_place
         for text_id, own in answers.items()
     )
 

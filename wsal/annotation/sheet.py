@@ -13,7 +13,7 @@ from wsal.annotation.returned_sheet import SKIP_MARK, Row, text_keys
 from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
 from wsal.files.sheets import sheet_names
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng
 
 COLUMNS = ("id", "label", "text", "suggestion", "reason", "key")
@@ -159,12 +159,13 @@ def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     ) as book:
         page = book.add_worksheet(SHEET)
         classes = book.add_worksheet("classes")
-        classes.write_column(0, 0, [*labels.names, SKIP_MARK])
+        answers = [*labels.names, NONE, SKIP_MARK]
+        classes.write_column(0, 0, answers)
         page.write_row(0, 0, rows.columns)
         for number, row in enumerate(rows.iter_rows(), start=1):
             for column, value in enumerate(row):
                 page.write_string(number, column, value)
-        source = f"=classes!$A$1:$A${len(labels) + 1}"
+        source = f"=classes!$A$1:$A${len(answers)}"
         page.data_validation(1, 1, len(rows), 1, {"validate": "list", "source": source})
         page.set_column(1, 1, 24)
         page.set_column(2, 2, 80)

@@ -34,6 +34,7 @@ from wsal.annotation.task_queue import TaskQueue
 from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, group_lines, item_lines
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
+from wsal.labels import NONE
 from wsal.settings import Share
 
 
@@ -146,6 +147,8 @@ class TerminalRound:
             return {"\r": item.guess, "\n": item.guess, "0": NOT_ALL}.get(key)
         if key == "0" and item.is_word:
             return DEPENDS
+        if key == "0":
+            return NONE
         if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
             return item.guess
         if key == "/":
@@ -237,7 +240,8 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         labels = [] if item.is_group else self.queue.round.labels
-        classes = class_lines(labels, self.queue.round.guidelines(self.guidelines))
+        guidelines = self.queue.round.guidelines(self.guidelines)
+        classes = class_lines(labels, guidelines, with_none=not item.is_beside_texts)
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),

@@ -8,6 +8,7 @@ from rich.text import Text
 from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS
+from wsal.labels import NONE
 
 KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
 HELP = (
@@ -76,11 +77,15 @@ def _with_word(text: str, word: str) -> Text:
     return line
 
 
-def class_lines(labels: Sequence[str], guidelines: Mapping[str, str]) -> list[Text]:
-    """The key of each class, its name, and what belongs there."""
+def class_lines(
+    labels: Sequence[str], guidelines: Mapping[str, str], *, with_none: bool
+) -> list[Text]:
+    """The key of each class, its name, and what belongs there; perhaps that of `NONE`."""
     lines = []
     for number, label in enumerate(labels):
         key = KEYS[number] if number < len(KEYS) else " "
         guideline = f": {guidelines[label]}" if label in guidelines else ""
         lines.append(Text(f"{key} {label}{guideline}"))
+    if with_none:
+        lines.append(Text(f"0 {NONE}", style="italic"))
     return lines

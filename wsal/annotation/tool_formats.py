@@ -14,7 +14,7 @@ from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
 from wsal.errors import AnnotationError, listed
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 
 Record = dict[str, Any]
 
@@ -117,14 +117,18 @@ def label_studio_config(labels: LabelSet) -> str:
     keys = "123456789"
     choices = "\n".join(
         f"    <Choice value={quoteattr(name, {chr(10): '&#10;'})}"
-        + (f' hotkey="{keys[n]}"/>' if n < len(keys) else "/>")
-        for n, name in enumerate(labels.names)
+        + _hotkey("0" if name == NONE else keys[n : n + 1])
+        for n, name in enumerate((*labels.names, NONE))
     )
     return (
         '<View>\n  <Text name="text" value="$text"/>\n'
         '  <Choices name="label" toName="text" choice="single" required="true">\n'
         f"{choices}\n  </Choices>\n</View>\n"
     )
+
+
+def _hotkey(key: str) -> str:
+    return f' hotkey="{key}"/>' if key else "/>"
 
 
 # ---- Argilla 2: dataset.records.to_json, Settings.from_json -----
@@ -140,7 +144,7 @@ def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
 
 
 def _argilla_settings(labels: LabelSet) -> str:
-    options = [{"value": name, "text": name} for name in labels.names]
+    options = [{"value": name, "text": name} for name in (*labels.names, NONE)]
     question = {"name": "label", "title": "label", "description": None, "required": True,
                 "settings": {"type": "label_selection", "options": options,
                              "visible_options": min(len(options), 20)}}  # fmt: skip
@@ -159,7 +163,7 @@ def _prodigy_task(row: Record, labels: LabelSet) -> Record:
     meta = {"id": row["id"], "reason": row["reason"]}
     if row["suggestion"]:
         meta["guess"] = row["suggestion"]
-    options = [{"id": name, "text": name} for name in labels.names]
+    options = [{"id": name, "text": name} for name in (*labels.names, NONE)]
     return {"text": row["text"], "options": options, "meta": meta}
 
 
@@ -171,7 +175,7 @@ def _doccano_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
 
 
 def _doccano_labels(labels: LabelSet) -> str:
-    return _json([{"text": name} for name in labels.names], indent=1)
+    return _json([{"text": name} for name in (*labels.names, NONE)], indent=1)
 
 
 FORMATS = {

@@ -12,7 +12,7 @@ import polars as pl
 from wsal import schemas
 from wsal.active.candidates import QueryStrategy
 from wsal.annotation.sheet import shown
-from wsal.api.answers import SCHEMA, coded_rows, gold_rows, with_answers
+from wsal.api.answers import SCHEMA, coded_rows, gold_rows, none_rows, with_answers
 from wsal.api.classifier import TrainedClassifier
 from wsal.api.export_folder import replaced_folder
 from wsal.api.label_model import WeakLabels, no_weak_labels
@@ -235,14 +235,15 @@ class ActiveLoop:
         """One round of training on all answers; afterwards the round is finished."""
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
         rows, gold = coded_rows(answers, schemas.TRAIN, labels)
+        none = none_rows(answers, schemas.TRAIN, labels)
         votes, random_gold = weak.votes.sparse, self._measured.random_gold(answers)
         model = weak.label_model
         result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)
         table = weak_table(result.fitted, votes, weak.settings, labels)
         measured = replace(self._measured, answers=answers)
-        checkpoint = self._checkpoint.after(table, (rows, gold), self._retrain, measured)
+        checkpoint = self._checkpoint.after(table, (rows, gold), none, self._retrain, measured)
         start = checkpoint.classifier
-        trained = fine_tuned(start, table, (rows, gold), self._finetune, self._seed, number)
+        trained = fine_tuned(start, table, (rows, gold), none, self._finetune, self._seed, number)
         frame_texts = self.classifier.tokens.take(self.frame.rows)
         frame_probs, _ = predict(trained, frame_texts, f"round {number}: frame")
         self._measured = self._measured.after(answers, trained, frame_probs)

@@ -9,7 +9,7 @@ from wsal import schemas
 from wsal.annotation.majority import majority_labels
 from wsal.arrays import Classes, Rows
 from wsal.errors import AnnotationError, UnknownNameError
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.rounds.training_gold import classes_first
 
 SCHEMA = {
@@ -54,23 +54,38 @@ def with_answers(
     )
     joined = query.join(new, on="id", how="inner", maintain_order="left")
     every = pl.concat([earlier, joined.select(list(SCHEMA))])
-    if every.filter(pl.col("purpose") == schemas.TRAIN)["label"].drop_nulls().is_empty():
+    training = every.filter(pl.col("purpose") == schemas.TRAIN)["label"].drop_nulls()
+    if (training == NONE).all():
         raise AnnotationError("no text has a label to train on; answer at least one")
     return every
 
 
-def gold_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
-    """The rows with a class for this purpose, in the order of their first answer, and the classes.
+def gold_rows(
+    answers: pl.DataFrame, purpose: str, labels: LabelSet, *, with_none: bool = False
+) -> tuple[Rows, Classes]:
+    """The rows given a class for this purpose, in the order of their first answer; the classes.
 
-    Texts whose answer is a parent, or `NONE`, are not among them.
+    Texts whose answer is a parent are not among them. With `with_none`, those of no class are;
+    their code is `len(labels)`.
     """
-    rows, codes = coded_rows(answers, purpose, labels)
-    is_class = codes < len(labels)
-    return rows[is_class], codes[is_class]
+    rows, codes = _codes(answers, purpose, labels)
+    chosen = codes < len(labels) + with_none
+    return rows[chosen], codes[chosen]
 
 
 def coded_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
     """The rows with a class, then those with a parent, and the codes of both."""
+    return classes_first(*_codes(answers, purpose, labels), len(labels))
+
+
+def none_rows(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> Rows:
+    """The rows that were answered "none of these" for this purpose."""
+    rows, codes = _codes(answers, purpose, labels)
+    of_none: Rows = rows[codes == len(labels)]
+    return of_none
+
+
+def _codes(answers: pl.DataFrame, purpose: str, labels: LabelSet) -> tuple[Rows, Classes]:
     agreed = majority_labels(answers.filter(pl.col("purpose") == purpose), "row")
-    codes = np.array([labels.code(name) for name in agreed["label"]], dtype=np.int64)
-    return classes_first(agreed["row"].to_numpy().astype(np.int64), codes, len(labels))
+    codes = [labels.code(name) for name in agreed["label"]]
+    return agreed["row"].to_numpy().astype(np.int64), np.array(codes, dtype=np.int64)

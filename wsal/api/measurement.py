@@ -8,7 +8,7 @@ import polars as pl
 
 from wsal import schemas
 from wsal.active.money import time_spent
-from wsal.api.answers import coded_rows, gold_rows
+from wsal.api.answers import coded_rows, gold_rows, none_rows
 from wsal.api.label_model import WeakLabels
 from wsal.api.pool import Pool
 from wsal.api.query import Quality, rounds_table
@@ -23,6 +23,7 @@ from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
+from wsal.rounds.rejection_texts import GoldTexts, RejectionTexts
 from wsal.rounds.reweighing import RandomGold
 
 SPLITS = ("dev", "test")
@@ -62,7 +63,12 @@ class Measurement:
     @cached_property
     def reference(self) -> tuple[str, Sample, list[Probs]] | None:
         """The evaluation sample, or else the dev split: name, gold labels, all predictions."""
-        rows, gold = gold_rows(self.answers, schemas.EVALUATE, self.pool.prepared.labels)
+        return self._reference(with_none=False)
+
+    def _reference(self, *, with_none: bool) -> tuple[str, Sample, list[Probs]] | None:
+        """The same; `with_none`: with the texts of no class in the evaluation sample."""
+        labels = self.pool.prepared.labels
+        rows, gold = gold_rows(self.answers, schemas.EVALUATE, labels, with_none=with_none)
         n_copies = self.pool.records["n_copies"].to_numpy()[self.frame.rows]
         if sample := frame_sample(self.frame, rows, gold, n_copies):
             return f"an evaluation sample of {len(sample.rows)}", sample, self.frame_probs
@@ -90,8 +96,8 @@ class Measurement:
         if len(self.n_gold) > 1:
             before, after = (probs.argmax(axis=1) for probs in self.frame_probs[-2:])
             facts |= compare_predictions(before, after)
-        if self.reference:
-            facts["measured_on"], sample, probs = self.reference
+        if reference := self._reference(with_none=True):
+            facts["measured_on"], sample, probs = reference
             labels = self.pool.prepared.labels
             tree = (Tree.of(labels), sample) if labels.parents else None
             facts |= assess_rounds(sample, probs, self.n_gold, self.seed, tree=tree)
@@ -147,7 +153,21 @@ class Measurement:
                 "coverage": self.weak.votes.coverage,
             },
             made_from={},
+            rejection=self._rejection_texts(),
         )
+
+    def _rejection_texts(self) -> RejectionTexts:
+        """What is known of texts of no class."""
+        labels, texts = self.pool.prepared.labels, self.pool.texts
+        rows, gold = gold_rows(self.answers, schemas.TRAIN, labels)
+        none = none_rows(self.answers, schemas.TRAIN, labels)
+        measured = []
+        if (reference := self._reference(with_none=True)) and reference[0].startswith("an "):
+            name, sample, _ = reference
+            of_sample = texts[self.frame.rows[sample.rows]].to_list()
+            weights = sample.weights * sample.n_copies[sample.rows]
+            measured = [GoldTexts(name, of_sample, sample.gold, weights)]
+        return RejectionTexts(texts[rows].to_list(), gold, texts[none].to_list(), measured)
 
 
 def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:

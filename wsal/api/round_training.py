@@ -35,6 +35,7 @@ class WeakCheckpoint:
         self,
         table: WeakTable,
         gold: tuple[Rows, Classes],
+        none: Rows,
         settings: RetrainSettings,
         measured: Measurement,
     ) -> "WeakCheckpoint":
@@ -43,6 +44,7 @@ class WeakCheckpoint:
         Args:
             table: the weak labels.
             gold: rows with a gold label, and these labels.
+            none: rows of no class, which are not trained on.
             settings: when to train anew.
             measured: that of the round before, with the answers of this round.
         """
@@ -52,7 +54,8 @@ class WeakCheckpoint:
         rows = compared_rows(self.trained_on.used, table.used, measured.seed)
         if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
             return self
-        trained = train_anew(_with_gold(table, *gold, members_of(measured.pool.prepared.labels)))
+        members = members_of(measured.pool.prepared.labels)
+        trained = train_anew(_with_gold(table, *gold, none, members))
         pool, texts = measured.pool, trained.tokens.take(measured.frame.rows)
         frame_probs, _ = predict(trained.model, texts, "frame")
         dev_probs = split_probs(trained.model, pool, "dev")
@@ -72,11 +75,15 @@ def fine_tuned(
     start: TrainedClassifier,
     table: WeakTable,
     gold: tuple[Rows, Classes],
+    none: Rows,
     settings: FinetuneSettings,
     seed: int,
     number: int,
 ) -> encoders.Classifier:
-    """The classifier of round `number`: `start`, trained on gold, with replay of weak labels."""
+    """The classifier of round `number`: `start`, trained on gold, with replay of weak labels.
+
+    The rows `none` belong to no class: they are not replayed.
+    """
 
     def weak_targets(replayed: Rows) -> tuple[Probs, np.ndarray]:
         probs = table.probs[replayed]
@@ -98,12 +105,19 @@ def fine_tuned(
             table.used,
             weak_targets,
             predicted=read_predicted(start.folder),
+            left_out=none,
         )
         return tuning.train(training_set, "finetune")[0]
 
 
-def _with_gold(table: WeakTable, rows: Rows, gold: Classes, members: Mask | None) -> WeakTable:
-    """Weak labels with gold in place of some; the classes of a parent share it as they say."""
+def _with_gold(
+    table: WeakTable, rows: Rows, gold: Classes, none: Rows, members: Mask | None
+) -> WeakTable:
+    """Weak labels with gold in place of some, and without those of texts of no class.
+
+    The classes of a parent share its gold as their weak labels say.
+    """
     probs, used = table.probs.copy(), table.used.copy()
     probs[rows], used[rows] = within(probs[rows], gold, members), True
+    used[none] = False
     return replace(table, probs=probs, used=used)

@@ -48,16 +48,21 @@ def predict(
 
     def run(rows: Rows, batch: Batch) -> None:
         outputs = model(**batch, output_hidden_states=True)
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        mean = (outputs.hidden_states[-1].float() * mask).sum(1) / mask.sum(1)
+        vectors = mean_embedding(outputs.hidden_states[-1], batch["attention_mask"]).cpu()
         batch_probs = torch.softmax(outputs.logits.float(), dim=1).cpu()
-        vectors = torch.nn.functional.normalize(mean, dim=1).cpu()
         _check_finite(classifier, batch, batch_probs, vectors)
         probs[rows] = batch_probs.numpy()
         embeddings[rows] = vectors.numpy()
 
     for_each_batch(classifier, tokens, title, run, advance)
     return probs, embeddings
+
+
+def mean_embedding(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean of the last hidden states `(texts, length, dims)`, of length 1, `(texts, dims)`."""
+    mask = attention_mask.unsqueeze(-1).float()
+    mean = (states.float() * mask).sum(1) / mask.sum(1)
+    return torch.nn.functional.normalize(mean, dim=1)
 
 
 def for_each_batch(

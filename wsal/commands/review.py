@@ -13,7 +13,7 @@ from rich.table import Table
 
 from wsal import tables
 from wsal.active.label_issues import find_issues
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import coded_answers
 from wsal.annotation.evidence import RunSoFar, questions_of
 from wsal.artifacts import Artifact
 from wsal.errors import MissingArtifactError
@@ -65,8 +65,10 @@ def run(options: argparse.Namespace) -> None:
         annotations.append(answered)
     if not annotations:
         raise MissingArtifactError(f"{run_dir} has no answers yet; run `wsal active` first")
-    names = LabelSet.of_pool(pool.facts).names
-    pool_rows, gold = gold_answers(pool, annotations)
+    names = LabelSet.of_pool(pool.facts).answers
+    pool_rows, gold = coded_answers(pool, annotations)
+    known = gold <= (n_classes := len(pool.facts["labels"]))  # a class, or none of these
+    pool_rows, gold = pool_rows[known], gold[known]
     vectors = read_array(embeddings.path / "embeddings.npy")
     answered_vectors = vectors[pool_rows].astype(np.float32)
     issues, better, quality = find_issues(answered_vectors, gold, rng(0, "review"))
@@ -75,7 +77,8 @@ def run(options: argparse.Namespace) -> None:
     opinions, stopped = list[str](), ""
     if model:
         asked = texts.select("id", "text").with_columns(
-            row=pl.Series(pool_rows[issues]), predicted=pl.Series(gold[issues])
+            row=pl.Series(pool_rows[issues]),
+            predicted=pl.Series(np.where(gold[issues] < n_classes, gold[issues], better)),
         )
         opinions, stopped = _opinions(model, run_dir, len(annotations), asked[: options.most])
     title = (

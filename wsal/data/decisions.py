@@ -77,17 +77,25 @@ class Decisions:
     n_replaced: int
     """Rows with text that were changed or withdrawn, or that only withdraw others."""
     n_lost: int
-    """Gold labels left out, because their class was split or removed."""
+    """Gold labels left out, because their class was removed."""
     n_left_out: int
     """Rows of dev and test left out with them."""
+    n_without_class: dict[str, int]
+    """Texts in each split whose gold label is `wsal.labels.NONE`; they are among `sizes`."""
 
 
 def decide(
-    reading: Reading, layout: Layout, gold_classes: Sequence[int], folder: Path, periods: Periods
+    reading: Reading,
+    layout: Layout,
+    gold_codes: Sequence[int],
+    n_classes: int,
+    folder: Path,
+    periods: Periods,
 ) -> Decisions:
     """Decide about all rows; `folder` takes scratch files.
 
-    `gold_classes` are the classes of `reading.labels`; `NONE`: the label is left out.
+    `gold_codes` are the codes of `reading.labels`, of which `n_classes` says that a text belongs to
+    no class; `NONE`: the label is left out.
 
     Raises:
         DataError: two rows have the same id.
@@ -97,8 +105,9 @@ def decide(
     first, repeats = ByPart(folder, "first", FIRST, ends), ByPart(folder, "repeats", REPEATS, ends)
     counts = _alive(reading, layout, periods)
     require_unique_ids(reading, layout, counts)
-    classes = np.array([*gold_classes, NONE], np.int16)
-    sizes, of_periods, n_pool_gold = dict.fromkeys(SPLITS, 0), np.zeros(len(periods.ends), int), 0
+    classes = np.array([*gold_codes, NONE], np.int16)
+    sizes, n_without = dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0)
+    of_periods, n_pool_gold = np.zeros(len(periods.ends), int), 0
     first_sizes, n_replaced, n_lost, n_left_out = dict.fromkeys(SPLITS, 0), 0, 0, 0
     labels_of_rows = _labels_kept(reading, layout, periods)
     for keys in reading.keys.partitions():
@@ -132,6 +141,7 @@ def decide(
             moves["row"], moves["place"] = others["source"], others["row"]
             moved.add(moves)
             sizes[split] += len(once)
+            n_without[split] += int((values["label"] == n_classes).sum())
             if split == "pool":
                 n_pool_gold += int((values["label"] != NONE).sum())
                 of_periods += np.bincount(periods.of(values["row"]), minlength=len(of_periods))
@@ -144,8 +154,8 @@ def decide(
             values[name] = nth[name].to_numpy()
         repeats.add(values)
     return Decisions(
-        kept, moved, first, repeats, sizes, tuple(of_periods.tolist()), first_sizes, n_pool_gold,
-        n_replaced, n_lost, n_left_out,
+        kept, moved, first, repeats, sizes, tuple(of_periods.tolist()), first_sizes,
+        n_pool_gold - n_without["pool"], n_replaced, n_lost, n_left_out, n_without,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from wsal.data.keys import NONE
 from wsal.data.records import label_set, present_names, tree_of
 from wsal.errors import DataError, did_you_mean
 from wsal.guidelines import followed
+from wsal.labels import NONE as NO_CLASS
 from wsal.labels import LabelSet
 
 
@@ -55,10 +56,10 @@ def configured_labels(history: ClassHistory) -> LabelSet:
     )
 
 
-def gold_classes(history: ClassHistory, names: Iterable[str]) -> list[int]:
+def gold_codes(history: ClassHistory, names: Iterable[str]) -> list[int]:
     """The code of each gold label of the source; `NONE` if its class was removed."""
     labels = label_set_of(history)
-    known = {name: labels.code(name) for name in (*labels.names, *labels.parents)}
+    known = {name: labels.code(name) for name in labels.answers}
     return [known.get(history.present(name), NONE) for name in names]
 
 
@@ -70,7 +71,8 @@ def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -
     """
     for name in names:
         present = history.present(name)
-        if present not in (*history.names, *history.parents) and not history.is_former(present):
+        is_known = present in (*history.names, NO_CLASS, *history.parents)
+        if not is_known and not history.is_former(present):
             raise DataError(
                 f"{file} has the label {name!r}, which is not a class of this run"
                 f"{did_you_mean(name, history.names)}; to add it: wsal classes add RUN"

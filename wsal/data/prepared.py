@@ -22,7 +22,7 @@ from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.class_history import ClassHistory
 from wsal.data.decisions import Decisions, decide
-from wsal.data.edited_classes import check_batch_labels, gold_classes, history_of, label_set_of
+from wsal.data.edited_classes import check_batch_labels, gold_codes, history_of, label_set_of
 from wsal.data.keys import NONE, SPLITS, made_ids
 from wsal.data.reading import USUAL, Reading, Sizes, read_rows
 from wsal.data.row_keys import with_keys
@@ -54,7 +54,16 @@ class Preparation:
     @property
     def sizes(self) -> dict[str, int]:
         """`n_pool`, `n_dev`, `n_test`: texts in each table."""
-        return {f"n_{name}": n for name, n in self.decisions.sizes.items()}
+        without = self.decisions.n_without_class
+        return {
+            f"n_{name}": n - (without[name] if name != "pool" else 0)
+            for name, n in self.decisions.sizes.items()
+        }
+
+    @property
+    def n_without_class(self) -> int:
+        """Texts whose gold label says that they belong to no class, in all splits."""
+        return sum(self.decisions.n_without_class.values())
 
     @property
     def n_without_text(self) -> int:
@@ -68,10 +77,12 @@ class Preparation:
         return self.reading.n_with_text - self.decisions.n_replaced - n_kept
 
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
-        """The rows that are kept, part by part: for each split a frame.
+        """The rows that are kept, part by part: for each split a frame, and `none`.
 
         Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or null) and
-        the keys of each row; see `row_keys`.
+        the keys of each row; see `row_keys`. `none` has the texts whose gold label is
+        `wsal.labels.NONE`, with the column `split` in place of `label`. Those of the pool are in
+        its frame, too, where their label is null.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
@@ -103,10 +114,17 @@ class Preparation:
             own = records.with_columns(place=pl.Series(kept["row"][here]))
             records = pl.concat([own, moved]).sort("place").drop("place")
         label = pl.Series(kept["label"].copy())
+        has_class = label != len(self.labels)
         records = with_keys(records).with_columns(
-            n_copies=pl.Series(kept["n_copies"].copy()), label=label.set(label == NONE, None)
+            n_copies=pl.Series(kept["n_copies"].copy()),
+            label=label.set((label == NONE) | ~has_class, None),
         )
-        return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
+        splits = pl.Series("split", SPLITS)[kept["split"].astype(np.int64)]
+        none = records.select("id", "text", "n_copies", "fields", splits).filter(~has_class)
+        frames = {name: records.filter(splits == name) for name in SPLITS}
+        for name in SPLITS[1:]:
+            frames[name] = frames[name].drop_nulls("label")
+        return {**frames, "none": none}
 
     def _records(self, number: int, rows: np.ndarray) -> pl.DataFrame:
         """`id`, `text` and `fields` of these rows of a part."""
@@ -170,8 +188,8 @@ def preparation(
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
     classes = _classes(reading, layout, periods, edits)
-    gold = gold_classes(classes, reading.labels)
-    decisions = decide(reading, layout, gold, folder, periods)
+    codes, n_classes = gold_codes(classes, reading.labels), len(classes.names)
+    decisions = decide(reading, layout, codes, n_classes, folder, periods)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
     return Preparation(layout, classes, reading, periods, decisions)

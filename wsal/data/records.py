@@ -71,12 +71,14 @@ def as_texts(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
     """The classes: those that the layout names, or those of the gold labels.
 
+    The gold label `NONE` says that a text belongs to no class; it is not a class itself.
+
     Raises:
         DataError: there are fewer than two classes, a gold label is not among the classes that
             the layout names, a class has a name that means "skipped" in answers, or
             `layout.renamed` has new names that are not classes.
     """
-    with_gold = records.filter(pl.col("label").is_not_null())
+    with_gold = records.filter(pl.col("label").is_not_null() & (pl.col("label") != NONE))
     if layout.tree is not None and layout.labels:
         raise DataError("data.layout.taxonomy has the classes; remove data.layout.labels")
     named = clean(pl.Series(layout.labels, dtype=pl.String)).to_list()  # gold is cleaned, too
@@ -114,8 +116,8 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
         )
     if NONE in labels:
         raise DataError(
-            f"a class is called {NONE!r}, which is the answer for a text of no class; leave the "
-            f"label of such rows empty, or set {renaming(NONE, ['other'])}"
+            f"data.layout.labels names {NONE!r}, which is the answer for a text of no class; "
+            f"remove it from there, or set {renaming(NONE, ['other'])}"
         )
     _check_renamed(layout, labels)
     return labels

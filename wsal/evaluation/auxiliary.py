@@ -68,7 +68,7 @@ def mean(first: Expected, second: Expected) -> Expected:
 
 def _tuned(sample: Sample, auxiliary: Auxiliary, probs: Probs) -> tuple[float, float] | None:
     """The best power and strength; None if the classifier's probabilities alone are as good."""
-    inside = auxiliary.answers[sample.rows] >= 0
+    inside = (auxiliary.answers[sample.rows] >= 0) & (sample.gold < probs.shape[1])
     rows, gold = sample.rows[inside], sample.gold[inside]
     weights = (sample.weights * sample.n_copies[sample.rows])[inside]
 

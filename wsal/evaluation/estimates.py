@@ -95,13 +95,13 @@ def _accuracy(sample: Sample, expected: Expected) -> Statistic:
 
 def _macro_f1(sample: Sample, expected: Expected) -> Statistic:
     predicted, probs, n_copies = expected.predicted, expected.probs, sample.n_copies
-    one_hot = np.eye(probs.shape[1])
-    n_predicted = np.bincount(predicted, n_copies, len(one_hot))
+    one_hot = np.eye(probs.shape[1] + 1, probs.shape[1])  # the last row: a text of no class
+    n_predicted = np.bincount(predicted, n_copies, probs.shape[1])
     n_gold_expected = n_copies @ expected.classifier.astype(np.float64)
     n_right = n_copies * expected.right_by_classifier
-    n_true_expected = np.bincount(predicted, n_right, len(one_hot))
+    n_true_expected = np.bincount(predicted, n_right, probs.shape[1])
     unlabelled = probs.sum(axis=0, dtype=np.float64) - probs[sample.rows].sum(axis=0)
-    present = np.bincount(sample.gold, minlength=len(one_hot)) > 0
+    present = (np.bincount(sample.gold, minlength=len(one_hot)) > 0)[:-1]
     present |= unlabelled >= 1
     among = sample.asked
     added = n_copies[among, None] * (probs[among] - expected.classifier[among])

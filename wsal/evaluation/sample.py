@@ -35,7 +35,7 @@ class Sample:
     """
 
     rows: Rows  # (query,): positions in the frame
-    gold: Classes  # (query,)
+    gold: Classes  # (query,); the number of classes: it belongs to none, so a prediction is wrong
     stratum: Classes  # (frame,): numbered from 0
     copies: Weights | None = None  # (frame,): how many rows of the source each text stands for
     auxiliary: Auxiliary | None = None  # what a language model answered

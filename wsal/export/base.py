@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from pydantic import Field
 
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Facts
@@ -73,6 +74,11 @@ class ExportSettings:
     n_parity_texts: Positive = 2_000
     """Texts on which every format is compared with torch, beside hard inputs; from the test split,
     or from the pool if there is no test split."""
+    reject: Literal["auto", "always", "never"] = "auto"
+    """Whether the model rejects texts of no class: `auto`, if people answered "none of these" to
+    any text; `always`, also without such answers, if there is gold of at least three classes."""
+    keep: Annotated[Share, Field(gt=0)] = 0.95
+    """The share of the texts with a class that a model that rejects texts keeps."""
     nearest: bool = False
     """Whether the folder contains the texts that people labelled for training, with their
     embeddings: then the page of `wsal serve` shows those that are most like a text. They are your
@@ -93,6 +99,8 @@ class ExportContext:
     """The class of each text, where it is known."""
     calibration_texts: Sequence[str]
     """Texts of the pool, from which static rounding learns the ranges of activations."""
+    with_embedding: bool = False
+    """Whether formats that can also give the embedding, by which texts are rejected."""
 
     @cached_property
     def tokens(self) -> "Tokens":

@@ -16,6 +16,7 @@ from wsal.export.card_text import (
     ONNX,
     PROBABILITIES_PLOT,
 )
+from wsal.export.rejection_card import limits_text, rejection_text
 
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
@@ -51,6 +52,8 @@ def model_card(
         coverage=about["coverage"],
         n_gold=metrics["n_gold"],
         answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
+        rejection=rejection_text(metrics),
+        limits=limits_text(metrics),
         nearest=NEAREST.format(n=n) if (n := about["n_nearest"]) else "",
     )
 

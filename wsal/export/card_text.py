@@ -31,7 +31,7 @@ over HTTP. The text is {fields}; at most {max_length} word pieces of it are used
 
 {calibration}
 
-## Files
+{rejection}## Files
 
 {files}
 
@@ -48,8 +48,8 @@ over HTTP. The text is {fields}; at most {max_length} word pieces of it are used
 ## Limits
 
 The model was trained on short product texts of one catalogue: measure it again before you use it
-on other catalogues or languages. It knows only the classes above, and predicts one of them for any
-text, even a meaningless one. Its quality is least certain for classes with few rows in the table.
+on other catalogues or languages. {limits} Its quality is
+least certain for classes with few rows in the table.
 """
 ANSWERS = "\n| answers of a language model used for training | {:,} |"
 CROSS_FITTED = """

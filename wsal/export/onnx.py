@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Onnx:
-    """`onnx/model.onnx`: fp32, inputs `input_ids`, `attention_mask`, output `logits`."""
+    """`onnx/model.onnx`: fp32, inputs `input_ids`, `attention_mask`, output `logits`.
+
+    If the model rejects texts, there is a second output, `text_embedding` (batch, dims).
+    """
 
     tolerance: Rate = 1e-3
     """Largest difference allowed between a logit of ONNX and of torch."""
@@ -42,7 +45,7 @@ def fp32_onnx(context: ExportContext, tolerance: float) -> tuple[Path, Facts]:
     """
     path = context.scratch / "model.onnx"
     if not path.exists():
-        write_onnx(context.classifier, path)
+        write_onnx(context.classifier, path, with_embedding=context.with_embedding)
     return path, context.require_parity(onnx_run(path), tolerance, path)
 
 
@@ -59,13 +62,16 @@ def onnx_run(path: Path) -> Run:
     return run
 
 
-def write_onnx(classifier: "Classifier", path: Path) -> None:
-    """Write `path`: inputs `input_ids`, `attention_mask` (batch, length), output `logits`."""
+def write_onnx(classifier: "Classifier", path: Path, *, with_embedding: bool = False) -> None:
+    """Write `path`: inputs `input_ids`, `attention_mask` (batch, length), output `logits`.
+
+    With `with_embedding`, there is a second output, `text_embedding`.
+    """
     import torch
 
     from wsal.export.tracing import INPUTS, silent, traceable
 
-    module, example, axes = traceable(classifier)
+    module, example, axes = traceable(classifier, with_embedding=with_embedding)
     with silent():
         program = torch.onnx.export(
             module,
@@ -73,7 +79,7 @@ def write_onnx(classifier: "Classifier", path: Path) -> None:
             dynamo=True,
             verbose=False,
             input_names=list(INPUTS),
-            output_names=["logits"],
+            output_names=["logits", "text_embedding"] if with_embedding else ["logits"],
             dynamic_shapes=axes,
             external_data=False,
         )

@@ -9,8 +9,25 @@ from typing import Any
 import torch
 
 from wsal.classifier.encoder import Classifier
+from wsal.classifier.inference import mean_embedding
 
 INPUTS = ("input_ids", "attention_mask")
+
+
+class _LogitsAndEmbedding(torch.nn.Module):
+    """The model as a function of named tensors to logits and unit embeddings."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        )
+        return outputs.logits, mean_embedding(outputs.hidden_states[-1], attention_mask)
 
 
 class _Logits(torch.nn.Module):
@@ -25,10 +42,16 @@ class _Logits(torch.nn.Module):
         return logits
 
 
-def traceable(classifier: Classifier) -> tuple[torch.nn.Module, tuple, dict[str, Any]]:
-    """A module from `INPUTS` to logits, example inputs, and which of their axes are dynamic."""
+def traceable(
+    classifier: Classifier, *, with_embedding: bool = False
+) -> tuple[torch.nn.Module, tuple, dict[str, Any]]:
+    """A module from `INPUTS` to logits, example inputs, and which of their axes are dynamic.
+
+    With `with_embedding` it returns unit embeddings after the logits.
+    """
+    wrapper = _LogitsAndEmbedding if with_embedding else _Logits
     # The wrapper has to be in eval mode, too: in train mode, exporters keep dropout in the graph.
-    module = _Logits(classifier.model.to("cpu").eval()).eval()
+    module = wrapper(classifier.model.to("cpu").eval()).eval()
     # Two texts, since an axis of size 1 would be taken as fixed.
     tokens = classifier.tokens(["one short text", "another text, longer by far"])
     batch = classifier.pad([tokens[0], tokens[1]])

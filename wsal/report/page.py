@@ -14,6 +14,7 @@ from wsal.report.curve import curve_section
 from wsal.report.headline import headline_section
 from wsal.report.label_sources import sources_section
 from wsal.report.pool_map import map_section
+from wsal.report.rejection import rejection_section
 from wsal.report.rendering import render
 from wsal.report.rules import rules_section
 from wsal.report.section import Section
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     confusion_section,
     slices_section,
     trust_section,
+    rejection_section,
     rules_section,
     map_section,
     about_section,

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import rows_of
+from wsal.annotation.answers import coded_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
@@ -22,7 +22,6 @@ from wsal.evaluation.sample import Auxiliary, Sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
 from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
 from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
-from wsal.rounds.training_gold import answers_to_train_on
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
@@ -175,25 +174,30 @@ def choose_reference(
     annotations: Sequence[Artifact],
     auxiliary: Auxiliary | None = None,
     classifier: Artifact | None = None,
+    *,
+    with_none: bool = False,
 ) -> Reference | None:
     """The evaluation sample, if people answered one; else the dev split; else None.
 
     Never the test split: a split that decides when to stop, or what to keep, is no test any more.
     `auxiliary` is what a language model answered on the frame. If a `classifier` is named, texts of
-    dev that were appended after its training are left out.
+    dev that were appended after its training are left out. `with_none` keeps the texts of the
+    evaluation sample that belong to no class; their code is `len(labels)`, which no prediction is.
     """
-    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+    rows, gold = coded_answers(pool, annotations, schemas.EVALUATE)
     n_classes = len(pool.facts["labels"])
-    is_class = gold < n_classes
-    if np.isin(rows[is_class], frame.rows).any():
+    is_flat, with_class = gold < n_classes + with_none, gold != n_classes
+    if np.isin(rows[is_flat], frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
         weights = copies.to_numpy() * period_weights(pool.facts, frame)
         sample, coded = (
             frame_sample(frame, rows[chosen], gold[chosen], weights, auxiliary)
-            for chosen in (is_class, np.ones(len(gold), bool))
+            for chosen in (is_flat, with_class)
         )
         if sample:
-            return Reference("frame", sample, frame.covers, None if is_class.all() else coded)
+            return Reference(
+                "frame", sample, frame.covers, coded if (gold > n_classes).any() else None
+            )
     if (pool.path / "dev.parquet").exists():
         gold, weights = gold_of(pool, "dev")
         n = len(gold) if classifier is None else len(split_probs(pool, classifier, "dev"))

@@ -15,6 +15,8 @@ from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.nearest import LabelledTexts
+from wsal.classifier.rejection import FILES as REJECTION_FILES
+from wsal.classifier.rejection import Rejection
 from wsal.digests import digest_of, file_digest
 from wsal.errors import ParityError
 from wsal.export.base import HARD_INPUTS, ExportContext, ExportSettings
@@ -24,6 +26,7 @@ from wsal.export.plots import write_plots
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
+from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
 
 N_CALIBRATION = 1_000
@@ -59,6 +62,8 @@ class ExportInputs:
     """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`, perhaps `n_answered`."""
     made_from: Mapping[str, Any]
     """What metrics.json says about the origin of the model."""
+    rejection: RejectionTexts | None = None
+    """What is known of texts of no class."""
 
 
 def write_export(
@@ -83,11 +88,17 @@ def write_export(
         "n_gold": inputs.n_gold,
     }
     fold_temperature(model.model, temperature)
+    rejection: Rejection | None = None
+    if inputs.rejection is not None:
+        rejection, facts = rejection_of_export(model, inputs.rejection, settings, seed)
+        metrics |= {"rejection": facts} if facts else {}
+    if rejection is not None:
+        rejection.write(out)
     digest = _save(model, out, inputs, temperature)
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", thresholds)
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
-    parity = _formats(model, out, inputs, settings, seed)
+    parity = _formats(model, out, inputs, settings, seed, with_embedding=rejection is not None)
     write_json(out / "parity.json", parity)
     n_nearest = _write_nearest(out, model, inputs) if settings.nearest else 0
     write_plots(out, metrics)
@@ -104,8 +115,13 @@ def write_export(
         name: facts.get("left_out") or round(facts["agreement"], 5)
         for name, facts in parity["formats"].items()
     }
+    rejects: Facts = {}
+    if learned := metrics.get("rejection"):
+        shown = ("left_out", "method", "auroc", "fpr95", "measured_on", "n_none")
+        rejects = {"rejection": {name: learned[name] for name in shown if name in learned}}
     return {
         "digest": digest,
+        **rejects,
         "formats": formats,
         "n_gold": inputs.n_gold,
         "temperature": round(temperature, 4),
@@ -136,14 +152,22 @@ def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float
     model.save(out)
     # safetensors lets only its owner read the file; another user may have to serve it
     (out / "model.safetensors").chmod(0o644)
-    digest = digest_of([file_digest(out / "model.safetensors"), list(inputs.labels.names), reading])
+    parts = [file_digest(out / "model.safetensors"), list(inputs.labels.names), reading]
+    parts += [file_digest(out / name) for name in REJECTION_FILES if (out / name).exists()]
+    digest = digest_of(parts)
     model.model.config.wsal["digest"] = digest
     model.model.config.save_pretrained(out)
     return digest
 
 
 def _formats(
-    model: Classifier, out: Path, inputs: ExportInputs, settings: ExportSettings, seed: int
+    model: Classifier,
+    out: Path,
+    inputs: ExportInputs,
+    settings: ExportSettings,
+    seed: int,
+    *,
+    with_embedding: bool,
 ) -> dict[str, Any]:
     """Write every format; returns how near each is to torch."""
     rows = random_rows(inputs.n_texts, settings.n_parity_texts, rng(seed, "parity"))
@@ -156,6 +180,7 @@ def _formats(
             inputs.texts(rows).to_list(),
             None if inputs.gold is None else inputs.gold[rows],
             inputs.pool_texts(pool_rows).to_list(),
+            with_embedding,
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}

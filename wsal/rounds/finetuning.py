@@ -53,6 +53,7 @@ class FineTuning:
         answered: Rows | None = None,
         accepted: Rows | None = None,
         predicted: Predicted | None = None,
+        left_out: Rows | None = None,
     ) -> tuple[TrainingSet, int]:
         """Gold texts and replayed weak ones, and how many of the latter there are.
 
@@ -66,6 +67,7 @@ class FineTuning:
             accepted: rows that it answered in place of people, ascending; trained on as gold is,
                 except that the weak label says how sure the answer is.
             predicted: what refines the weak labels, if they were refined in weak pretraining.
+            left_out: rows that are never replayed, such as those of no class.
         """
         draw = rng(self.seed, "replay", self.number)
         accepted = np.empty(0, np.int64) if accepted is None else accepted
@@ -73,7 +75,8 @@ class FineTuning:
         if predicted is not None:
             weak, usable = predicted.refined(weak, usable), predicted.usable(usable)
         labelled = np.concatenate([gold_rows, accepted])
-        replayed = rows_to_replay(usable, weak, labelled, self.settings, draw, answered)
+        never = labelled if left_out is None else np.concatenate([labelled, left_out])
+        replayed = rows_to_replay(usable, weak, never, self.settings, draw, answered)
         weak_probs, confidence = weak(replayed)
         members = members_of(self.labels) if self.labels else None
         of_gold = class_members(gold, weak_probs.shape[1], members).astype(np.float32)

@@ -42,6 +42,7 @@ def train_on_weak_labels(
     tracker: TrackerSettings,
     prefix: str = "",
     gold: tuple[Rows, Classes] = (NO_ROWS, NO_ROWS),
+    left_out: Rows = NO_ROWS,
 ) -> tuple[Classifier, Facts, Predicted | None]:
     """The encoder with a new head, trained on weak labels, and what `WeakTraining.train` returns.
 
@@ -63,6 +64,7 @@ def train_on_weak_labels(
         tracker: see there.
         prefix: of what progress bars and trackers call the training.
         gold: rows with a gold label, and these labels (codes), in place of weak ones.
+        left_out: rows that are not trained on, such as those of no class.
     """
     labels = LabelSet.of_pool(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
@@ -83,6 +85,7 @@ def train_on_weak_labels(
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True
+    used[left_out] = False
     facts, predicted = training.train(
         classifier,
         read_tokens(tokens.path / "pool"),

@@ -60,6 +60,8 @@ def _annotate(facts: Facts) -> str:
     parts = [_counted(facts["n_labels"], "label")]
     if n := facts.get("n_llm"):
         parts[0] += f" ({n:,} by a model)"
+    if n := facts.get("n_none"):
+        parts[0] += f" ({n:,} none of these)"
     parts += [_counted(n, noun) for noun in ("word", "group") if (n := facts.get(f"n_{noun}s"))]
     if n := facts["n_skipped"]:
         parts.append(f"{n:,} skipped")

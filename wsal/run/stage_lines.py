@@ -14,11 +14,13 @@ UNMEASURED = "no gold labels to measure on"
 def _prepare(facts: Facts) -> str:
     n_bad, shards = facts.get("n_bad_records"), facts.get("rows_of_shards")
     bad = f"; records that cannot be parsed: {n_bad:,}, in pool/bad_records.jsonl" if n_bad else ""
+    n = facts.get("n_without_class")
+    without = f"; {n:,} texts of no class, left out of dev and test" if n else ""
     return (
         f"{facts['n_rows']:,} rows -> pool {facts['n_pool']:,}"
         f"{f' in {len(shards)} files' if shards else ''}, dev {facts['n_dev']:,}, "
         f"test {facts['n_test']:,}; {len(facts['labels'])} classes; "
-        f"{facts['n_duplicates']:,} duplicates merged{bad}{_edited(facts)}"
+        f"{facts['n_duplicates']:,} duplicates merged{without}{bad}{_edited(facts)}"
     )
 
 
@@ -100,7 +102,8 @@ def _select(facts: Facts) -> str:
 
 
 def _annotate(facts: Facts) -> str:
-    parts = [f"{facts['n_labels']} labels, {facts['n_skipped']} skipped"]
+    none = f" ({n} of them: none of these)" if (n := facts.get("n_none")) else ""
+    parts = [f"{facts['n_labels']} labels{none}, {facts['n_skipped']} skipped"]
     if "n_words" in facts:
         parts.append(f"{facts['n_words']} words answered, {facts['n_depends']} of them: it depends")
     if "n_groups" in facts:
@@ -204,7 +207,17 @@ def _export(facts: Facts) -> str:
         for name, result in facts["formats"].items()
     )
     shown = f"agreement with torch: {formats}" if formats else "torch only"
-    return f"{facts['folder']}; {shown}"
+    return f"{facts['folder']}; {shown}{_rejection(facts.get('rejection', {}))}"
+
+
+def _rejection(facts: Facts) -> str:
+    """How well texts of no class are rejected, if they are."""
+    if not facts:
+        return ""
+    if "left_out" in facts:
+        return f"; rejects no text: {facts['left_out']}"
+    auroc = f"AUROC {facts['auroc']:.3f} on {facts['measured_on']}"
+    return f"; rejects texts of no class ({facts['method']}, {auroc})"
 
 
 def _quality(facts: Facts) -> str:

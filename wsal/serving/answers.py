@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsal.arrays import Probs
+from wsal.arrays import Probs, Scores
 from wsal.launch.sealing import Facts, Shard, WorkOnShard
 from wsal.serving.backends import Model
 from wsal.serving.distinct import read_partition
@@ -29,8 +29,12 @@ SAMPLE_TEXTS, SAMPLE_ANSWERS, STUDENT = "sample.arrow", "sample.npy", "student.s
 
 
 def answers_dtype(top: int) -> np.dtype:
-    """An answer: the `top` likeliest classes, their probabilities, and if it is the student's."""
-    return np.dtype([("classes", "<i4", (top,)), ("probs", "<f4", (top,)), ("student", "?")])
+    """An answer: the `top` likeliest classes, their probabilities, and if it is the student's.
+
+    `none` is the score by which the text is rejected; 0 where the model rejects none.
+    """
+    shown = [("classes", "<i4", (top,)), ("probs", "<f4", (top,))]
+    return np.dtype([*shown, ("none", "<f4"), ("student", "?")])
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def answer(
     engine: Engine, student: Student | None, pieces: list[np.ndarray], top: int
 ) -> np.ndarray:
     """The answers to texts, given as word pieces: the student's where it is sure."""
-    answers = np.empty(len(pieces), answers_dtype(top))
+    answers = np.zeros(len(pieces), answers_dtype(top))
     left = np.arange(len(pieces))
     if student is not None:
         classes, probs, is_sure = student.answer(pieces, engine.exported.thresholds)
@@ -136,15 +140,18 @@ def answer(
         answers["student"] = is_sure
         left = np.flatnonzero(~is_sure)
     if len(left):
-        answers[left] = of_probs(engine.probs([pieces[row] for row in left.tolist()]), top)
+        probs, none = engine.answers([pieces[row] for row in left.tolist()])
+        answers[left] = of_probs(probs, top, none)
     return answers
 
 
-def of_probs(probs: Probs, top: int) -> np.ndarray:
-    """The classifier's probabilities `(texts, classes)` as answers."""
+def of_probs(probs: Probs, top: int, none: Scores | None = None) -> np.ndarray:
+    """The classifier's probabilities `(texts, classes)` as answers, perhaps with scores."""
     answers = np.zeros(len(probs), answers_dtype(top))
     answers["classes"] = top_classes(probs, top)
     answers["probs"] = np.take_along_axis(probs, answers["classes"].astype(np.int64), axis=1)
+    if none is not None:
+        answers["none"] = none
     return answers
 
 

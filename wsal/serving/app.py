@@ -18,6 +18,7 @@ from wsal import __version__
 from wsal.serving import predictions
 from wsal.serving.batching import Batcher, QueueFullError
 from wsal.serving.engine import Engine
+from wsal.serving.exported import Exported
 from wsal.serving.limiting import BodyLimit
 from wsal.serving.limits import Limits
 from wsal.serving.monitoring import Metrics
@@ -40,6 +41,10 @@ class Prediction(BaseModel):
     probability: float | None
     abstain: bool
     top: list[ClassProbability]
+    none_score: float | None = None
+    """Where the model rejects texts of no class: the score by which it does."""
+    rejected: bool | None = None
+    """Where the model rejects texts of no class: whether this one is rejected."""
 
 
 class Answer(BaseModel):
@@ -109,7 +114,7 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         return JSONResponse(
             {
                 "model": exported.digest,
-                "predictions": [_as_json(prediction) for prediction in labelled],
+                "predictions": [_as_json(prediction, exported) for prediction in labelled],
             }
         )
 
@@ -145,11 +150,14 @@ async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndar
         raise HTTPException(504, f"not answered within {seconds:g} seconds") from error
 
 
-def _as_json(prediction: predictions.Prediction) -> dict[str, Any]:
+def _as_json(prediction: predictions.Prediction, exported: Exported) -> dict[str, Any]:
     top = [{"label": label, "probability": probability} for label, probability in prediction.top]
-    return {
+    made = {
         "label": prediction.label,
         "probability": prediction.probability,
         "abstain": prediction.abstain,
         "top": top,
     }
+    if exported.rejection is not None:
+        made |= {"none_score": prediction.none_score, "rejected": prediction.rejected}
+    return made

@@ -114,7 +114,7 @@ def _onnx_file(exported: Exported, name: str) -> Path:
     return path
 
 
-def _onnx_run(path: Path) -> Run:
+def _onnx_run(path: Path, outputs: list[str]) -> Run:
     import onnxruntime  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()
@@ -124,19 +124,19 @@ def _onnx_run(path: Path) -> Run:
 
     def run(input_ids: np.ndarray, attention_mask: np.ndarray) -> Any:  # noqa: ANN401  an array
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        return session.run(["logits"], inputs)[0]
+        return np.concatenate(session.run(outputs, inputs), axis=1)
 
     return run
 
 
 def _open_onnx(exported: Exported) -> Engine:
-    run = _onnx_run(_onnx_file(exported, "model.onnx"))
+    run = _onnx_run(_onnx_file(exported, "model.onnx"), exported.outputs)
     return Engine("onnx", exported, run, None, cores())
 
 
 def _open_onnx_int8(exported: Exported) -> Engine:
-    exact = _onnx_run(_onnx_file(exported, "model.onnx"))
-    run = _onnx_run(_onnx_file(exported, "model_int8.onnx"))
+    exact = _onnx_run(_onnx_file(exported, "model.onnx"), exported.outputs)
+    run = _onnx_run(_onnx_file(exported, "model_int8.onnx"), exported.outputs)
     return Engine("onnx_int8", exported, run, exact, cores())
 
 
@@ -146,8 +146,8 @@ def _open_openvino(exported: Exported) -> Engine:
 
     path = _onnx_file(exported, "model.onnx")
     int8, bf16 = cpu_supports("vnni"), cpu_supports("bf16")
-    run = openvino_run(path, cores(), int8=int8, bf16=bf16)
-    exact = _onnx_run(path) if int8 or bf16 else None
+    run = openvino_run(path, cores(), exported.outputs, int8=int8, bf16=bf16)
+    exact = _onnx_run(path, exported.outputs) if int8 or bf16 else None
     return Engine("openvino", exported, run, exact, cores())
 
 

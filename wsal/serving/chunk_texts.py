@@ -30,6 +30,9 @@ class PredictOptions:
     agreement: float = 0.99
     """Least share of the student's answers that must be the classifier's."""
 
+    rejects: bool = False
+    """Whether the model rejects texts of no class; set by `label_table`."""
+
     @property
     def added(self) -> list[str]:
         """The names of the added columns, in order."""
@@ -37,7 +40,8 @@ class PredictOptions:
         for rank in range(self.top):
             suffix = f"_{rank + 1}" if rank else ""
             names += [f"label{suffix}", f"probability{suffix}"]
-        names += ["abstain", "model"] + ["labelled_by"] * self.cascade
+        names += ["abstain", "none_score", "rejected"] if self.rejects else ["abstain"]
+        names += ["model"] + ["labelled_by"] * self.cascade
         return [self.prefix + name for name in names]
 
 
@@ -106,7 +110,14 @@ def with_labels(
         added.append(pa.array(names[classes[:, rank]], pa.string(), mask=is_empty))
         added.append(pa.array(probabilities, pa.float64(), mask=is_empty))
     below = exported.abstains(classes[:, 0], probs[:, 0])
-    added.append(pa.array(below | is_empty))
+    if options.rejects and exported.rejection is not None:
+        scores = answers["none"]
+        rejected = exported.rejection.rejects(scores) & ~is_empty
+        added.append(pa.array(below | is_empty | rejected))
+        added.append(pa.array(scores.astype(np.float64).round(DECIMALS), mask=is_empty))
+        added.append(pa.array(rejected))
+    else:
+        added.append(pa.array(below | is_empty))
     added.append(pa.array([exported.digest] * len(table), pa.string()))
     if options.cascade:
         by = np.array(["classifier", "student"], dtype=object)[answers["student"].astype(int)]

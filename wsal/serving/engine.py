@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from wsal.arrays import Probs
+from wsal.arrays import Probs, Scores
 from wsal.serving.exported import Exported
 
 CPU_TOKENS = 1_024  # in a batch, padding included: on a CPU they stay in its cache
@@ -21,7 +21,8 @@ label than in fp32. The unit is that of the logits before the temperature: expor
 divided by it, and rounding changes them by that much less."""
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From `input_ids` and `attention_mask` `(texts, length)` to logits `(texts, classes)`."""
+"""From `input_ids` and `attention_mask` `(texts, length)` to logits `(texts, classes)`; where the
+model rejects texts, followed by their embeddings, `(texts, classes + dims)`."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,41 @@ class Engine:
 
     def probs(self, pieces: Sequence[np.ndarray]) -> Probs:
         """Class probabilities `(texts, classes)` of texts, given as word pieces."""
-        return softmax(self.logits(pieces))
+        return self.answers(pieces)[0]
+
+    def answers(self, pieces: Sequence[np.ndarray]) -> tuple[Probs, Scores | None]:
+        """Class probabilities, and the scores by which the model rejects texts, if it does."""
+        outputs = self._outputs(pieces)
+        n_classes = len(self.exported.labels)
+        return softmax(outputs[:, :n_classes]), outputs[:, -1] if self.exported.rejection else None
 
     def logits(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
         """Logits `(texts, classes)` of texts, given as word pieces."""
-        logits = self._run_batches(self.run, pieces)
+        return self._outputs(pieces)[:, : len(self.exported.labels)]
+
+    def _outputs(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits `(texts, classes)`; then, where the model rejects texts, scores."""
+        outputs = self._run_batches(self.run, pieces)
+        logits = outputs[:, : len(self.exported.labels)]
         if self.exact is None or logits.shape[1] < 2:
-            return logits
+            return outputs
         largest = np.partition(logits, -2, axis=1)[:, -2:]
         margin = ROUNDING_MARGIN[self.name] / self.exported.temperature
         close = np.flatnonzero(largest[:, 1] - largest[:, 0] < margin)
         if len(close):
-            logits[close] = self._run_batches(self.exact, [pieces[int(row)] for row in close])
-        return logits
+            outputs[close] = self._run_batches(self.exact, [pieces[int(row)] for row in close])
+        return outputs
 
     def _run_batches(self, run: Run, pieces: Sequence[np.ndarray]) -> np.ndarray:
-        logits = np.empty((len(pieces), len(self.exported.labels)), dtype=np.float32)
+        rejection, n_classes = self.exported.rejection, len(self.exported.labels)
+        n_columns = n_classes + (rejection is not None)
+        outputs = np.empty((len(pieces), n_columns), dtype=np.float32)
 
         def work(rows: np.ndarray) -> None:
-            logits[rows] = run(*self.exported.padded([pieces[int(row)] for row in rows]))
+            made = run(*self.exported.padded([pieces[int(row)] for row in rows]))
+            outputs[rows, :n_classes] = made[:, :n_classes]
+            if rejection is not None:
+                outputs[rows, n_classes] = rejection.scores(made[:, n_classes:])
 
         lengths = np.array([len(ids) for ids in pieces])
         max_tokens = self.max_tokens
@@ -73,7 +90,7 @@ class Engine:
         else:
             # The longest first, so that the last batch to end is a short one.
             list(_threads(self.n_threads).map(work, reversed(batches)))
-        return logits
+        return outputs
 
 
 def softmax(logits: np.ndarray) -> Probs:

@@ -11,6 +11,7 @@ import polars as pl
 from tokenizers import Tokenizer
 
 from wsal.arrays import Classes
+from wsal.classifier.rejection import Rejection
 from wsal.errors import ConfigError
 from wsal.text import as_text, clean, compose
 
@@ -34,6 +35,8 @@ class Exported:
     tokenizer: Any
     temperature: float = 1.0
     """What the logits were divided by."""
+    rejection: Rejection | None = None
+    """What rejects texts of no class; None: the model rejects none."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -66,6 +69,7 @@ class Exported:
             thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
             tokenizer=tokenizer,
             temperature=float(config.get("temperature", 1.0)),
+            rejection=Rejection.read(folder),
         )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:
@@ -90,6 +94,11 @@ class Exported:
         input_ids = np.full(is_piece.shape, self.pad_id, dtype=np.int64)
         input_ids[is_piece] = np.concatenate(pieces)
         return input_ids, is_piece.astype(np.int64)
+
+    @property
+    def outputs(self) -> list[str]:
+        """What is read of the model: its logits and, if it rejects texts, embeddings."""
+        return ["logits", "text_embedding"] if self.rejection else ["logits"]
 
     def abstains(self, classes: Classes, probabilities: np.ndarray) -> np.ndarray:
         """Whether each prediction's probability is below the threshold of its class."""

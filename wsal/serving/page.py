@@ -47,6 +47,8 @@ class Model(BaseModel):
     fields: list[str]
     separator: str
     classes: list[ClassThreshold]
+    none_above: float | None = None
+    """The score above which a text is rejected as one of no class; null: none is rejected."""
     n_nearest: int
     """How many labelled texts the folder has; `/nearest` is there if there are any."""
 
@@ -137,6 +139,7 @@ def _model(exported: Exported, n_nearest: int) -> dict[str, Any]:
             }
             for label, least in zip(exported.labels, exported.thresholds, strict=True)
         ],
+        **({"none_above": exported.rejection.threshold} if exported.rejection else {}),
         "n_nearest": n_nearest,
     }
 

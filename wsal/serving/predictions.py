@@ -31,6 +31,10 @@ class Prediction:
     """Whether the probability is below the threshold of the class, or the text is empty."""
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, the likeliest first."""
+    none_score: float | None = None
+    """The score by which texts of no class are rejected; None if the model rejects none."""
+    rejected: bool = False
+    """Whether the text is rejected as one of no class; then the model abstains."""
 
 
 def predict_texts(
@@ -72,15 +76,20 @@ def row_of(text: str | Mapping[str, Field], fields: Sequence[str]) -> Row:
 
 
 def probs_of_rows(engine: Engine, rows: Sequence[Row]) -> Probs:
-    """Class probabilities `(texts, classes)`; NaN where a text is empty."""
+    """Class probabilities `(texts, classes)`; NaN where a text is empty.
+
+    Where the model rejects texts, the scores by which it does are a last column.
+    """
     exported = engine.exported
     frame = pl.DataFrame(rows, dict.fromkeys(exported.fields, pl.String), orient="row")
     texts = exported.text_of(frame)
     has_text = (texts != "").to_numpy()
-    probs = np.full((len(rows), len(exported.labels)), np.nan, dtype=np.float32)
+    n_columns = len(exported.labels) + (exported.rejection is not None)
+    made = np.full((len(rows), n_columns), np.nan, dtype=np.float32)
     if has_text.any():
-        probs[has_text] = engine.probs(exported.pieces(texts.filter(has_text).to_list()))
-    return probs
+        probs, none = engine.answers(exported.pieces(texts.filter(has_text).to_list()))
+        made[has_text] = probs if none is None else np.column_stack([probs, none])
+    return made
 
 
 def top_classes(probs: Probs, top: int) -> Classes:
@@ -94,17 +103,24 @@ def top_classes(probs: Probs, top: int) -> Classes:
 
 
 def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Prediction]:
-    """Probabilities `(texts, classes)` as predictions; a row of NaN is an empty text."""
+    """What `probs_of_rows` returns as predictions; a row of NaN is an empty text."""
+    none = probs[:, -1] if exported.rejection is not None else None
+    probs = probs[:, : len(exported.labels)]
     classes = top_classes(probs, top)
     best = classes[:, 0]
     below = exported.abstains(best, probs[np.arange(len(probs)), best])
+    rejected = np.zeros(len(probs), dtype=bool)
+    if exported.rejection is not None and none is not None:
+        rejected = exported.rejection.rejects(none)
     made = []
-    for row, likeliest, abstain in zip(probs, classes, below.tolist(), strict=True):
+    for place, (row, likeliest) in enumerate(zip(probs, classes, strict=True)):
         if np.isnan(row[0]):
             made.append(Prediction(None, None, abstain=True, top=()))
             continue
         pairs = tuple((exported.labels[c], round(float(row[c]), DECIMALS)) for c in likeliest)
-        made.append(Prediction(*pairs[0], abstain, pairs))
+        score = None if none is None else round(float(none[place]), DECIMALS)
+        abstain = bool(below[place] or rejected[place])
+        made.append(Prediction(*pairs[0], abstain, pairs, score, bool(rejected[place])))
     return made
 
 

@@ -9,7 +9,7 @@ import torch
 from wsal.arrays import Embeddings
 from wsal.classifier.encoder import load_classifier
 from wsal.classifier.hardware import autocast, device_of, fast_products, uses_bf16
-from wsal.classifier.inference import predict
+from wsal.classifier.inference import mean_embedding, predict
 from wsal.serving.engine import CPU_TOKENS, GPU_TOKENS, Engine, Run, cores
 from wsal.serving.exported import Exported
 from wsal.settings import EncoderSettings, HardwareSettings
@@ -37,14 +37,18 @@ def open_torch(exported: Exported) -> Engine:
 def _torch_run(exported: Exported, encoder: EncoderSettings, hardware: HardwareSettings) -> Run:
     device = device_of(hardware)
     model = load_classifier(exported.folder, encoder, hardware).model.eval().to(device)
+    rejects = exported.rejection is not None
 
     def run(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         ids = torch.from_numpy(input_ids).to(device)
         mask = torch.from_numpy(attention_mask).to(device)
         with torch.no_grad(), autocast(encoder, hardware), fast_products(hardware):
-            outputs = model(input_ids=ids, attention_mask=mask)
-        logits: np.ndarray = outputs.logits.float().cpu().numpy()
-        return logits
+            outputs = model(input_ids=ids, attention_mask=mask, output_hidden_states=rejects)
+        parts = [outputs.logits.float()]
+        if rejects:
+            parts.append(mean_embedding(outputs.hidden_states[-1], mask))
+        made: np.ndarray = torch.cat(parts, dim=1).cpu().numpy()
+        return made
 
     return run
 

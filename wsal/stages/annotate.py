@@ -29,7 +29,7 @@ from wsal.annotation.split import forget_split
 from wsal.artifacts import Artifact, Facts
 from wsal.data.class_history import ClassHistory, edits_in
 from wsal.errors import AnnotationError
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.word_gold import gold_of_groups, gold_of_words
@@ -91,7 +91,7 @@ def annotate(
     answers = answers.join(about, on="id", maintain_order="left")
     if len(groups):
         answers = pl.concat([answers, labels_of_groups(groups, of_groups)])
-    if number == 1 and answers["label"].null_count() == len(answers):
+    if number == 1 and answers.filter(pl.col("label") != NONE).is_empty():
         raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", schemas.ANNOTATIONS)
     if len(words):
@@ -105,6 +105,8 @@ def annotate(
     if asked.llm_answers:
         tables.write(pl.concat(asked.llm_answers), out / ANSWERS_FILE, schemas.LLM_ANSWERS)
     n_skipped = answers["label"].null_count()
+    if n_none := int((answers["label"] == NONE).sum()):
+        asked.facts["n_none"] = n_none
     still_there = table.filter(~pl.col("id").is_in(list(asked.gone)))
     n_unseen = len(still_there.join(answers, on="id", how="anti"))  # the round was ended early
     n_unseen -= asked.facts.get("n_not_asked", 0)  # on purpose
@@ -143,8 +145,8 @@ def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:
             f"{asked.facts['n_sure']} of {len(asked.table)} texts; raise annotator.sure"
         )
     return (
-        "every text of the first round was skipped, so there is nothing to learn from; "
-        "answer at least one, and run the same command again"
+        "no text of the first round was given a class, so there is nothing to learn from; "
+        "give at least one text a class, and run the same command again"
     )
 
 
@@ -155,6 +157,9 @@ def _asked(query: Artifact) -> pl.DataFrame:
 def _gold(pool: Artifact, ids: pl.Series, rows: pl.Series) -> dict[str, int]:
     """The gold labels of the texts asked, by the ids that they have in the query."""
     gold = tables.scan(pool.path / "gold.parquet")
+    if (path := pool.path / "none.parquet").exists():
+        none = pl.scan_parquet(path).select("id", label=pl.lit(len(pool.facts["labels"]), pl.Int16))
+        gold = pl.concat([gold, none])
     places = pl.DataFrame({"asked": ids, "row": rows}).drop_nulls("row")
     held = tables.take(pool.path / "pool.parquet", places["row"].to_numpy(), ["id"])
     known = places.hstack(held).lazy().join(gold, on="id", how="inner").collect()

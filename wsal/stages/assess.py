@@ -72,12 +72,15 @@ def assess(
         facts["llm"] = llm
     frame = measured_part(pool, frame, annotations)
     auxiliary = frame_answers(pool, llm_votes, frame)
-    if reference := choose_reference(pool, frame, annotations, auxiliary):
+    if reference := choose_reference(pool, frame, annotations, auxiliary, with_none=True):
         probs = [reference.probs(embeddings, model, frame, pool, look) for model in models]
         n_gold = [model.facts.get("n_gold", 0) for model in models]
         facts["measured_on"] = reference.name
         if reference.place == "frame":
-            facts["measured_on"] += _explained(reference.sample)
+            n_none = int((reference.sample.gold == len(pool.facts["labels"])).sum())
+            if n_none:
+                facts["n_evaluation_none"] = n_none
+            facts["measured_on"] += _without_class(n_none) + _explained(reference.sample)
             facts["measured_on"] += _skipped(facts["n_evaluation_skipped"])
             facts["measured_on"] += _grown(pool, first_query)
         facts["measured_on"] += _at_parents(reference)
@@ -92,6 +95,11 @@ def _n_skipped(asked: pl.DataFrame) -> int:
     """Evaluation texts that nobody labelled, whoever saw them."""
     labelled = asked.drop_nulls("label")["id"].unique()
     return int(asked["id"].n_unique()) - len(labelled)
+
+
+def _without_class(n: int) -> str:
+    """Texts of the sample that belong to no class: no prediction of them is right."""
+    return f" ({n} of them belong to no class, where every prediction counts as wrong)" if n else ""
 
 
 def _explained(sample: Sample) -> str:

@@ -15,6 +15,7 @@ from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.export_calibration import for_calibration, for_measuring
 from wsal.rounds.exporting import ExportInputs, write_export
+from wsal.rounds.rejection_texts import RejectionTexts
 from wsal.settings import EncoderSettings, HardwareSettings
 
 
@@ -71,6 +72,7 @@ def export(
             name: {"digest": artifact.digest, "config": artifact.manifest["config"]}
             for name, artifact in origin.items()
         },
+        rejection=RejectionTexts.read(pool, earlier_queries, earlier_annotations),
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")
     model = load_classifier(classifier.path, encoder, on_cpu)

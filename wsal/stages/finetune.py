@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import llm_labels
+from wsal.annotation.answers import llm_labels, none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -86,6 +86,7 @@ def finetune(
         answered,
         accepted,
         read_predicted(start),
+        none_answers(pool, annotations),
     )
     frame = read_frame(pool, query)
     # before hours of training: it raises an error if nothing can measure what copies bring

@@ -30,8 +30,10 @@ def prepare(
 
     A pool with more than `shard_rows` texts has several files; see `wsal.shards`. `gold.parquet`
     holds the gold labels that the source brought for texts of the pool. Nothing trains on it: the
-    oracle answers from it, and rules are measured by it. `bad_records.jsonl` has the records that
-    could not be parsed, if there are any and the source puts them aside.
+    oracle answers from it, and rules are measured by it. `none.parquet` has the texts whose gold
+    label says that they belong to no class, if there are any: those of dev and test are in no other
+    table. `bad_records.jsonl` has the records that could not be parsed, if there are any and the
+    source puts them aside.
 
     Each batch of records that was appended has files of its own, after those of the data. Rules
     learn from texts in `first.parquet`, which does not depend on batches.
@@ -75,6 +77,7 @@ def write_pool(
         "separator": layout.separator,
         "text_fields": list(layout.text),
         **({"n_bad_records": made.reading.n_bad} if made.reading.n_bad else {}),
+        **({"n_without_class": made.n_without_class} if made.n_without_class else {}),
         **({"rows_of_shards": shards} if len(shards) > 1 else {}),
         **facts,
     }
@@ -108,19 +111,21 @@ def _write_first(made: Preparation, out: Path) -> None:
 
 def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:
     """Write all tables; returns the rows of each shard of the pool."""
-    decisions = made.decisions
-    sizes = {**decisions.sizes, "gold": decisions.n_pool_gold}
+    n_texts = {split: made.sizes[f"n_{split}"] for split in SPLITS}
+    sizes = {**n_texts, "gold": made.decisions.n_pool_gold, "none": made.n_without_class}
     writers = {}
     for name, n_rows in sizes.items():
         schema = schemas.records_schema(made.layout.fields, gold=name != "pool")
         if name == "gold":
             schema = schemas.GOLD
+        if name == "none":
+            schema = schemas.without_class(made.layout.fields)
         # only the pool may have several files; the others are put together below
         folder = out if name == "pool" or n_rows <= shard_rows else scratch
-        periods = decisions.sizes_of_periods if name == "pool" else [n_rows]
+        periods = made.decisions.sizes_of_periods if name == "pool" else [n_rows]
         writers[name] = _Writer(folder / f"{name}.parquet", schema, periods, shard_rows)
     for frames in made.taken():
-        for name in SPLITS:
+        for name in (*SPLITS, "none"):
             writers[name].add(frames[name])
         writers["gold"].add(frames["pool"].drop_nulls("label").select("id", "label"))
     for name, writer in writers.items():

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from wsal import processes
+from wsal.annotation.answers import none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -94,6 +95,7 @@ def retrain(
         tracker=tracker,
         prefix=f"round {number}: ",
         gold=answers_to_train_on(pool, annotations),
+        left_out=none_answers(pool, annotations),
     )
     if not processes.is_leader():
         return {}

@@ -10,6 +10,7 @@ from wsal.annotation.journal import ANSWER, EARLY, FINISH, RECHECK, SETTLE, UNDO
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
+from wsal.labels import NONE
 
 LABELLED = (ANSWER, RECHECK, SETTLE)
 WITH_GROUP = "group"  # in `Event.shown`: labelled in the workspace, with the rest of its group
@@ -96,4 +97,4 @@ def _may_be(label: str | None, item: Item, queue: TaskQueue) -> bool:
     """Whether this can be the answer to a question."""
     if item.is_group:
         return label in (item.guess, NOT_ALL)
-    return label in queue.round.labels or (item.is_word and label == DEPENDS)
+    return label in queue.round.labels or label == (DEPENDS if item.is_word else NONE)

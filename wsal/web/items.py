@@ -7,6 +7,7 @@ from wsal.annotation.journal import SETTLED, Event
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
+from wsal.labels import NONE
 from wsal.web import panel
 
 
@@ -45,6 +46,8 @@ def shown(queue: TaskQueue, item: Item, *, recheck: bool = False) -> dict[str, A
         as_shown |= {"group": True, "examples": item.examples, "ask": item.guess, "no": NOT_ALL}
     elif item.kind == CLASS and not recheck:
         as_shown |= {"ask": item.guess}
+    if not item.is_beside_texts:
+        as_shown |= {"none": NONE}
     return as_shown
 
 

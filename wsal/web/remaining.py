@@ -11,6 +11,7 @@ from typing import Any
 from wsal.active.money import amount
 from wsal.annotation.task_queue import TaskQueue
 from wsal.evaluation.forecast import Forecast
+from wsal.labels import NONE
 
 NEWEST = 100  # answers whose times count
 PAUSE = 120.0  # seconds; whoever takes longer is doing something else
@@ -97,7 +98,7 @@ def _labelled(queue: TaskQueue) -> set[str]:
     return {
         text_id
         for text_id, own in queue.answers().items()
-        if any(e.label is not None for e in own.values()) and not items[text_id].keeps_place
+        if any(e.label not in (None, NONE) for e in own.values()) and not items[text_id].keeps_place
     }
 
 

@@ -67,6 +67,10 @@ function verdict(made) {
     element.append(make("strong", "No class"), " (the text is empty)");
     return element;
   }
+  if (made.rejected) {
+    element.append(make("strong", "None of these: "), `rejected, with a score of ${made.none_score.toFixed(3)} (above ${model.none_above.toFixed(3)}). The likeliest class would be ${made.label}`);
+    return element;
+  }
   const { threshold, never } = thresholds.get(made.label);
   element.classList.toggle("accepted", !made.abstain);
   element.append(make("strong", made.abstain ? "Not accepted: " : "Accepted: "), made.label);

@@ -63,9 +63,15 @@ function classButton(label, isFirst, answer) {
   button.addEventListener("click", () => { answer(label); button.blur(); });
   return button;
 }
+function noneButton(none, answer) {
+  const button = keyButton("0", "None of these", () => answer(none));
+  button.setAttribute("data-label", none);
+  button.classList.add("none");
+  return button;
+}
 export function drawClasses(item, typed, answer) {
   const searching = typed.trim() !== "";
-  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.answered?.label]);
+  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.none, item?.answered?.label]);
   if (now === drawn) return;
   drawn = now;
   $("find").hidden = Boolean(item?.group);
@@ -74,11 +80,12 @@ export function drawClasses(item, typed, answer) {
     return;
   }
   const depends = item?.word ? keyButton("0", "It depends", () => answer(item.depends)) : null; // an answer to a word only
+  const none = item?.none ? noneButton(item.none, answer) : null; // an answer to a text only
   const shown = matching(typed);
   const separator = SEPARATORS.find((sep) => labels.filter((label) => label.includes(sep)).length > labels.length / 2);
-  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", ...folds(shown, separator, answer), depends);
+  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", ...folds(shown, separator, answer), depends, none);
   else {
-    fill("classes", ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends,
+    fill("classes", ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends, searching ? null : none,
       searching && !shown.length ? make("p", "no class matches") : null);
   }
   for (const button of $("classes").querySelectorAll("[data-label]")) {

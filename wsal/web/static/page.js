@@ -262,6 +262,7 @@ document.addEventListener("keydown", (event) => {
   const item = state.current;
   if (command) { event.preventDefault(); command[2](); }
   else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
+  else if (event.key === "0" && item?.none && !event.repeat) decide("answer", item.none);
   else if (item?.group) { // a class key could mean the class of one of its texts, or of all
     if (event.key === "Enter" && !event.repeat) decide("answer", item.ask);
     if (event.key === "0" && !event.repeat) decide("answer", item.no);
