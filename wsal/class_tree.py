@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from wsal.arrays import Classes, Probs
 from wsal.labels import LabelSet
 
 SEPARATOR = " > "
@@ -130,3 +131,62 @@ class ClassTree:
         numbers, places = np.unique(self.way_of_class[:, level], return_inverse=True)
         nodes = self.nodes
         return places, [nodes[number] for number in numbers]
+
+    @cached_property
+    def _order(self) -> Classes | None:
+        """The classes, depth first; None where they are in this order already."""
+        order = np.argsort([self.number[name] for name in self.labels.names], kind="stable")
+        return None if (order == np.arange(len(order))).all() else order
+
+    @cached_property
+    def _spans(self) -> np.ndarray:
+        """`(nodes, 2)`: where the classes of each node begin and end in `_order`."""
+        is_class = np.array([name not in self.children for name in self.parent])
+        begin = np.cumsum(is_class) - is_class
+        spans = np.stack([begin, begin], axis=1)
+        for name in reversed(self.nodes):
+            own = spans[self.number[name]]
+            own[1] = max(own[1], own[0] + (name not in self.children))
+            if (parent := self.parent[name]) != TOP:
+                above = spans[self.number[parent]]
+                above[1] = max(above[1], own[1])
+        return spans
+
+    def way_probs(self, probs: Probs) -> np.ndarray:
+        """The probability of each node on the way to the likeliest class, `(texts, levels)`.
+
+        That of a parent is the sum over its classes. See `way_of_class`.
+        """
+        best = probs.argmax(axis=1)
+        ordered = probs if self._order is None else probs[:, self._order]
+        sums = np.zeros((len(probs), len(self.labels) + 1))
+        np.cumsum(ordered, axis=1, dtype=np.float64, out=sums[:, 1:])
+        ways, texts = self.way_of_class[best], np.arange(len(probs))
+        spans = self._spans[ways]
+        of_nodes = np.take_along_axis(sums, spans[..., 1], 1)
+        of_nodes -= np.take_along_axis(sums, spans[..., 0], 1)
+        is_class = ways == self.class_nodes[best][:, None]
+        of_classes = probs[texts, best].astype(np.float64)  # as it is, not rounded by sums
+        return np.where(is_class, of_classes[:, None], of_nodes)
+
+    @cached_property
+    def class_nodes(self) -> np.ndarray:
+        """`(classes,)`: the number of each class in `nodes`."""
+        return self.way_of_class[:, -1]
+
+    def trusted(self, probs: Probs, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each text, the deepest node on the way to its likeliest class that can be trusted.
+
+        Args:
+            probs: `(texts, classes)`.
+            least: `(nodes,)`: the probability from which each node is trusted.
+
+        Returns:
+            `(texts,)`: the number of the node in `nodes`, or -1 for none; and its probability.
+        """
+        ways, of_nodes = self.way_of_class[probs.argmax(axis=1)], self.way_probs(probs)
+        reached = of_nodes >= least[ways]
+        level = np.where(reached, np.arange(self.n_levels), -1).max(axis=1)
+        texts = np.arange(len(probs))
+        number = np.where(level < 0, -1, ways[texts, level])
+        return number, of_nodes[texts, level]
