@@ -61,8 +61,9 @@ def fit_node_thresholds(
     for level, nodes in _levels(tree):
         place = tree.n_levels - 1 if level is None else level
         rows = np.flatnonzero(open_texts & np.isin(chosen[:, place], nodes))
-        node, texts = chosen[rows, place], _Texts(
-            of_nodes[rows, place], right[rows, place], weights[rows]
+        node, texts = (
+            chosen[rows, place],
+            _Texts(of_nodes[rows, place], right[rows, place], weights[rows]),
         )
         for number, threshold, of in _thresholds(tree, nodes, node, texts, precision):
             least[number], basis[number] = threshold, of
@@ -148,7 +149,7 @@ def _thresholds(
 def trusted_by_level(
     tree: ClassTree, trusted: np.ndarray, gold: Classes, weights: Weights
 ) -> list[dict[str, Any]]:
-    """How many texts have their deepest trusted node at each level, and how many of these are right.
+    """How many texts have their trusted node at each level, and how many of these are right.
 
     Args:
         tree: the tree.

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -42,11 +42,29 @@ class Prediction(BaseModel):
     top: list[ClassProbability]
 
 
+class TreePrediction(Prediction):
+    """What a model with a class tree says of a text."""
+
+    leaf: str | None
+    """The name of the class below its parent."""
+    path: list[ClassProbability]
+    """The nodes from the top to the class; the probability of a parent is that of its classes."""
+    trusted: str | None
+    """The deepest of these nodes that reaches its threshold; null if none does."""
+    trusted_probability: float | None
+
+
 class Answer(BaseModel):
     """A prediction for each text, in their order, and the digest of the model."""
 
     model: str
     predictions: list[Prediction]
+
+
+class TreeAnswer(Answer):
+    """The same of a model with a class tree."""
+
+    predictions: list[TreePrediction]  # type: ignore[assignment]
 
 
 def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAPI:
@@ -93,7 +111,7 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
 
     @app.post(
         "/predict",
-        response_model=Answer,
+        response_model=TreeAnswer if exported.tree else Answer,
         responses=REFUSALS,
         dependencies=[*authorised, Depends(check_json)],
     )
@@ -109,7 +127,10 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         return JSONResponse(
             {
                 "model": exported.digest,
-                "predictions": [_as_json(prediction) for prediction in labelled],
+                "predictions": [
+                    _as_json(prediction, has_tree=exported.tree is not None)
+                    for prediction in labelled
+                ],
             }
         )
 
@@ -145,11 +166,22 @@ async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndar
         raise HTTPException(504, f"not answered within {seconds:g} seconds") from error
 
 
-def _as_json(prediction: predictions.Prediction) -> dict[str, Any]:
-    top = [{"label": label, "probability": probability} for label, probability in prediction.top]
-    return {
+def _as_json(prediction: predictions.Prediction, *, has_tree: bool) -> dict[str, Any]:
+    as_json = {
         "label": prediction.label,
         "probability": prediction.probability,
         "abstain": prediction.abstain,
-        "top": top,
+        "top": _pairs(prediction.top),
     }
+    if has_tree:
+        as_json |= {
+            "leaf": prediction.leaf,
+            "path": _pairs(prediction.path),
+            "trusted": prediction.trusted,
+            "trusted_probability": prediction.trusted_probability,
+        }
+    return as_json
+
+
+def _pairs(pairs: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"label": label, "probability": probability} for label, probability in pairs]

@@ -13,6 +13,7 @@ from wsal.files.objects import columns
 from wsal.serving.exported import Exported
 from wsal.serving.predictions import DECIMALS
 from wsal.serving.sources import Source
+from wsal.serving.trusted_nodes import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class PredictOptions:
     agreement: float = 0.99
     """Least share of the student's answers that must be the classifier's."""
 
-    @property
-    def added(self) -> list[str]:
-        """The names of the added columns, in order."""
+    def added(self, exported: Exported) -> list[str]:
+        """The names of the columns that the model adds, in order."""
         names = []
         for rank in range(self.top):
             suffix = f"_{rank + 1}" if rank else ""
             names += [f"label{suffix}", f"probability{suffix}"]
-        names += ["abstain", "model"] + ["labelled_by"] * self.cascade
+        names += ["abstain", *(COLUMNS if exported.tree else ()), "model"]
+        names += ["labelled_by"] * self.cascade
         return [self.prefix + name for name in names]
 
 
@@ -69,7 +70,7 @@ def texts_of(
     names = set(chunk.table.column_names)
     if source.is_json:
         names = {name for record in chunk.objects for name in record}
-    _refuse_clash(names, options)
+    _refuse_clash(names, options.added(exported))
     if not len(chunk.table):
         return pl.Series(dtype=pl.String)
     try:
@@ -107,17 +108,22 @@ def with_labels(
         added.append(pa.array(probabilities, pa.float64(), mask=is_empty))
     below = exported.abstains(classes[:, 0], probs[:, 0])
     added.append(pa.array(below | is_empty))
+    if exported.tree:
+        for values in exported.tree.columns(answers):
+            kind = pa.string() if values.dtype == object else pa.float64()
+            column = values if kind == pa.string() else values.round(DECIMALS)
+            added.append(pa.array(column, kind, mask=is_empty, from_pandas=True))
     added.append(pa.array([exported.digest] * len(table), pa.string()))
     if options.cascade:
         by = np.array(["classifier", "student"], dtype=object)[answers["student"].astype(int)]
         added.append(pa.array(by, pa.string(), mask=is_empty))
-    for name, column in zip(options.added, added, strict=True):
+    for name, column in zip(options.added(exported), added, strict=True):
         table = table.append_column(name, column)
     return table
 
 
-def _refuse_clash(names: set[str], options: PredictOptions) -> None:
-    if clashes := sorted(names & set(options.added)):
+def _refuse_clash(names: set[str], added: Sequence[str]) -> None:
+    if clashes := sorted(names & set(added)):
         raise DataError(
             f"the table has a column {clashes[0]!r} of its own; give the added columns other names "
             "with --prefix model_"

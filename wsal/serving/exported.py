@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from wsal.arrays import Classes
 from wsal.errors import ConfigError
+from wsal.serving.trusted_nodes import TrustedNodes
 from wsal.text import as_text, clean, compose
 
 
@@ -34,6 +35,8 @@ class Exported:
     tokenizer: Any
     temperature: float = 1.0
     """What the logits were divided by."""
+    tree: TrustedNodes | None = None
+    """The class tree, if the model has one."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -52,6 +55,7 @@ class Exported:
             )
         labels = tuple(_json(folder / "labels.json", folder))
         limits = _json(folder / "thresholds.json", folder)["classes"]
+        has_tree = (folder / "classes.json").exists()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(config["max_length"])
@@ -66,6 +70,9 @@ class Exported:
             thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
             tokenizer=tokenizer,
             temperature=float(config.get("temperature", 1.0)),
+            tree=TrustedNodes.of(_json(folder / "classes.json", folder), labels)
+            if has_tree
+            else None,
         )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from wsal.errors import ConfigError, DataError
 from wsal.files.objects import as_text
 from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
+from wsal.serving.trusted_nodes import TrustedNodes
 
 DECIMALS = 6  # of probabilities that are shown
 
@@ -31,6 +33,13 @@ class Prediction:
     """Whether the probability is below the threshold of the class, or the text is empty."""
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, the likeliest first."""
+    path: tuple[tuple[str, float], ...] = ()
+    """With a class tree: the nodes from the top to `label`, with their probabilities."""
+    leaf: str | None = None
+    """With a class tree: the name of the class below its parent."""
+    trusted: str | None = None
+    """With a class tree: the deepest of these nodes that reaches its threshold."""
+    trusted_probability: float | None = None
 
 
 def predict_texts(
@@ -104,8 +113,22 @@ def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Predictio
             made.append(Prediction(None, None, abstain=True, top=()))
             continue
         pairs = tuple((exported.labels[c], round(float(row[c]), DECIMALS)) for c in likeliest)
-        made.append(Prediction(*pairs[0], abstain, pairs))
+        of_tree = _of_tree(exported.tree, row) if exported.tree else {}
+        made.append(Prediction(*pairs[0], abstain, pairs, **of_tree))
     return made
+
+
+def _of_tree(tree: TrustedNodes, probs: np.ndarray) -> dict[str, Any]:
+    """What a class tree adds to the prediction for a text."""
+    path = tuple((name, round(p, DECIMALS)) for name, p in tree.way(probs))
+    number = int(tree.tree.trusted(probs[None], tree.least)[0][0])
+    trusted = None if number < 0 else tree.tree.nodes[number]
+    return {
+        "path": path,
+        "leaf": tree.tree.short(path[-1][0]),
+        "trusted": trusted,
+        "trusted_probability": dict(path).get(trusted),
+    }
 
 
 def _valid(text: str) -> str:

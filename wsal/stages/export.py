@@ -71,6 +71,7 @@ def export(
             name: {"digest": artifact.digest, "config": artifact.manifest["config"]}
             for name, artifact in origin.items()
         },
+        descriptions=pool.facts.get("descriptions", {}),
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")
     model = load_classifier(classifier.path, encoder, on_cpu)
