@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from wsal.annotation.questions import (
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
+from wsal.class_tree import ClassTree
 from wsal.digests import MANIFEST, digest_of
+from wsal.labels import LabelSet
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.shards import read_array
@@ -89,6 +92,26 @@ class OpenRound:
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     query_digest: str = ""  # of the texts asked
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # and their classes
+    descriptions: Mapping[str, str] = field(default_factory=dict)  # of classes and parents
+
+    @cached_property
+    def tree(self) -> ClassTree:
+        """The classes and their parents; flat if there are none."""
+        return ClassTree.of(LabelSet(tuple(self.labels), self.parents))
+
+    @cached_property
+    def tree_digest(self) -> str:
+        """Another one for another tree, or for other descriptions."""
+        return digest_of([list(self.tree.parent.items()), dict(self.descriptions)])
+
+    def about_classes(self, guidelines: Mapping[str, str]) -> dict[str, str]:
+        """What belongs in classes and parents: by the guidelines, or else by the class tree.
+
+        Guidelines may name them by other names, such as ids.
+        """
+        named = {self.renamed.get(name, name): text for name, text in guidelines.items()}
+        return {**self.descriptions, **named}
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
@@ -172,7 +195,8 @@ def with_evidence(
     votes_artifact = Artifact.open(run_dir / "votes")
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
-    labels = [str(name) for name in pool.facts["labels"]]
+    names = LabelSet.of_pool(pool.facts)
+    labels = list(names.names)
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
     rows = pool_rows.fill_null(0).to_numpy()
@@ -185,7 +209,7 @@ def with_evidence(
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
         own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
-        voted = [(rule, labels[vote]) for rule, vote in own if vote >= 0]
+        voted = [(rule, names.answers[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
         evaluates = asked["purpose"] == schemas.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON
@@ -205,7 +229,10 @@ def with_evidence(
         )
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
-    return OpenRound(number, items, vectors, labels, renamed_classes(pool), digest, is_early)
+    return OpenRound(
+        number, items, vectors, labels, renamed_classes(pool), digest, is_early, names.parents,
+        pool.facts.get("descriptions", {}),
+    )  # fmt: skip
 
 
 def _group_duplicates(items: list[Item]) -> None:

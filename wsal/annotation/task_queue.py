@@ -204,12 +204,12 @@ class TaskQueue:
         return True
 
     def labelled(self) -> Labelled:
-        """The vectors and labels of the training texts that are answered so far."""
-        items = self.round.items
+        """The vectors and classes of the training texts that are answered with one so far."""
+        items, classes = self.round.items, set(self.round.labels)
         labels = {
             text_id: label
             for text_id, own in self.answers().items()
-            if (label := decision(own)[1]) is not None and not items[text_id].keeps_place
+            if (label := decision(own)[1]) in classes and not items[text_id].keeps_place
         }
         rows = [row for row, text_id in enumerate(items) if text_id in labels]
         return self.round.vectors[rows], [labels[i] for i in items if i in labels]

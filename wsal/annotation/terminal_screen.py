@@ -1,7 +1,6 @@
 """What the terminal shows of a text and of the classes."""
 
 import re
-from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -74,13 +73,3 @@ def _with_word(text: str, word: str) -> Text:
     line = Text(f"- {text}")
     line.highlight_regex(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "bold")
     return line
-
-
-def class_lines(labels: Sequence[str], guidelines: Mapping[str, str]) -> list[Text]:
-    """The key of each class, its name, and what belongs there."""
-    lines = []
-    for number, label in enumerate(labels):
-        key = KEYS[number] if number < len(KEYS) else " "
-        guideline = f": {guidelines[label]}" if label in guidelines else ""
-        lines.append(Text(f"{key} {label}{guideline}"))
-    return lines

@@ -96,4 +96,5 @@ def _may_be(label: str | None, item: Item, queue: TaskQueue) -> bool:
     """Whether this can be the answer to a question."""
     if item.is_group:
         return label in (item.guess, NOT_ALL)
-    return label in queue.round.labels or (item.is_word and label == DEPENDS)
+    names = queue.round.tree.parent
+    return label in names or (item.is_word and label == DEPENDS)
