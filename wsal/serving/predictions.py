@@ -127,7 +127,7 @@ def _of_tree(tree: TrustedNodes, probs: np.ndarray) -> dict[str, Any]:
         "path": path,
         "leaf": tree.tree.short(path[-1][0]),
         "trusted": trusted,
-        "trusted_probability": dict(path).get(trusted),
+        "trusted_probability": None if trusted is None else dict(path)[trusted],
     }
 
 
