@@ -11,9 +11,8 @@ from wsal.errors import DataError, did_you_mean
 from wsal.files.lines import Chunk
 from wsal.files.objects import columns
 from wsal.serving.exported import Exported
-from wsal.serving.predictions import DECIMALS
 from wsal.serving.sources import Source
-from wsal.serving.trusted_nodes import COLUMNS
+from wsal.serving.trusted_nodes import COLUMNS, DECIMALS
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,7 @@ def with_labels(
     below = exported.abstains(classes[:, 0], probs[:, 0])
     added.append(pa.array(below | is_empty))
     if exported.tree:
-        for values in exported.tree.columns(answers):
-            kind = pa.string() if values.dtype == object else pa.float64()
-            column = values if kind == pa.string() else values.round(DECIMALS)
-            added.append(pa.array(column, kind, mask=is_empty, from_pandas=True))
+        added += exported.tree.columns(answers, is_empty)
     added.append(pa.array([exported.digest] * len(table), pa.string()))
     if options.cascade:
         by = np.array(["classifier", "student"], dtype=object)[answers["student"].astype(int)]

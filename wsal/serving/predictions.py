@@ -13,9 +13,7 @@ from wsal.errors import ConfigError, DataError
 from wsal.files.objects import as_text
 from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
-from wsal.serving.trusted_nodes import TrustedNodes
-
-DECIMALS = 6  # of probabilities that are shown
+from wsal.serving.trusted_nodes import DECIMALS, TrustedNodes
 
 Field = str | int | float | bool | None
 Row = list[str | None]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from wsal.arrays import Classes, Probs
 from wsal.class_tree import TOP, ClassTree
@@ -13,6 +14,7 @@ from wsal.labels import LabelSet
 
 COLUMNS = ("leaf", "trusted", "trusted_probability")
 """What a model with a class tree adds to a prediction."""
+DECIMALS = 6  # of probabilities that are shown
 FIELDS = [("node", "<i4"), ("node_prob", "<f4")]
 """The same in an array of answers; node -1: none is trusted."""
 
@@ -55,13 +57,20 @@ class TrustedNodes:
         answers["node"] = np.where(probs >= self.least[nodes], nodes, -1)
         answers["node_prob"] = probs
 
-    def columns(self, answers: np.ndarray) -> list[np.ndarray]:
-        """Values of `COLUMNS`: short names of the classes, nodes (None: none), probabilities."""
+    def columns(self, answers: np.ndarray, is_empty: np.ndarray) -> list[pa.Array]:
+        """The columns `COLUMNS` for answers; null for texts that are empty.
+
+        The last two are null also where no node is trusted.
+        """
         shorts = np.array([self.tree.short(n) for n in self.tree.labels.names], dtype=object)
-        names = np.array([*self.tree.nodes, None], dtype=object)  # None is at -1
-        is_trusted = answers["node"] >= 0
-        probs = np.where(is_trusted, answers["node_prob"].astype(np.float64), np.nan)
-        return [shorts[answers["classes"][:, 0]], names[answers["node"]], probs]
+        names = np.array(self.tree.nodes, dtype=object)
+        is_null = is_empty | (answers["node"] < 0)
+        probs = answers["node_prob"].astype(np.float64).round(DECIMALS)
+        return [
+            pa.array(shorts[answers["classes"][:, 0]], pa.string(), mask=is_empty),
+            pa.array(names[answers["node"]], pa.string(), mask=is_null),
+            pa.array(probs, pa.float64(), mask=is_null),
+        ]
 
     def way(self, probs: np.ndarray) -> list[tuple[str, float]]:
         """The nodes from the top to the likeliest class of a text, with their probabilities."""
