@@ -331,6 +331,7 @@ async function poll() {
   if (isNew) Object.assign(state, { ...stillShown(news), settling: false, exhausted: false });
   if (before && !state.current) { state.replaced = true; $("search").value = ""; } // whoever was about to answer it must not answer the next
   Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
+  if (news.labels && hasTree()) { setTree([]); state.tree = ""; } // the classes are no tree any more
   if (relabelled) { setClasses(state); drawAbout(null); }
   if (news.tree && news.tree !== state.tree) getTree(news.tree);
   if (news.examples && news.examples !== state.examples) getExamples(news.examples);
