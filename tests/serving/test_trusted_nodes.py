@@ -1,8 +1,11 @@
 """A model with a class tree: the table, the server and the Python API name the same nodes."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
@@ -110,3 +113,17 @@ def test_a_flat_model_says_nothing_of_trees(engine):
         assert set(answer) == {"label", "probability", "abstain", "top"}
         assert "parents" not in client.get("/model").json()
     assert PredictOptions().added(engine.exported) == ["label", "probability", "abstain", "model"]
+
+
+def test_the_documented_function_agrees(engine_of_tree):
+    exported = engine_of_tree.exported
+    page = (Path(__file__).parents[2] / "docs/how-to/class-trees.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    documented = {}
+    exec(code, documented)
+    probs = np.random.default_rng(0).dirichlet(np.full(3, 0.3), 500).astype(np.float32)
+    nodes = json.loads((exported.folder / "classes.json").read_text())["nodes"]
+    numbers, _ = exported.tree.tree.trusted(probs, exported.tree.least)
+    names = [None if n < 0 else exported.tree.tree.nodes[n] for n in numbers]
+    assert names == [documented["trusted"](p.tolist(), exported.labels, nodes) for p in probs]
+    assert {"Things", "Kettles & Co", None} <= set(names)

@@ -28,7 +28,7 @@ WORDS = {
 }
 TREE = (
     "experiment=smoke", "name=w", "rules=none", "data=csv", "data.path=data.csv",
-    "+data.layout.taxonomy=tree.csv", "data.layout.text=[title]", "data.layout.label=class",
+    "data.layout.taxonomy=tree.csv", "data.layout.text=[title]", "data.layout.label=class",
     "data.layout.split=split",
     "active.rounds=1", "active.query_size=16",
 )  # fmt: skip
