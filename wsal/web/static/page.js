@@ -4,7 +4,7 @@ import { KEYS, areOpen, drawAbout, drawClasses, hasGuidelines, matching, setClas
 import { $, fill, keyButton, make } from "./dom.js";
 import { drawPanel } from "./panel.js";
 import { LETTERS, addRecent, drawRecent, forget, inWords, recentItem, setRecent } from "./recent.js";
-import { choose, goToParentOf, hasTree, moveMark, pressed, setTree } from "./tree.js";
+import { choose, goToParentOf, hasTree, moveMark, pressed, setTree, stopsAt } from "./tree.js";
 
 const COMMANDS = [
   ["u", "Undo", undo], ["s", "Skip", () => decide("skip")], ["?", "Unsure", () => decide("unsure")],
@@ -270,7 +270,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !state.current?.group) { event.preventDefault(); $("search").focus(); return; }
   const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
   const item = state.current;
-  if (hasTree() && item && !item.group && !event.repeat && pressed(event.key)) { event.preventDefault(); return; }
+  if (hasTree() && item && !item.group && !event.repeat && (pressed(event.key) || !command && stopsAt(event))) { event.preventDefault(); return; }
   if (command) { event.preventDefault(); command[2](); }
   else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
   else if (item?.group) { // a class key could mean the class of one of its texts, or of all

@@ -59,6 +59,12 @@ export function pressed(key) { // whether the key means something here
   if (child) choose(child.name);
   return Boolean(child);
 }
+export function stopsAt(event) { // Shift and a digit: an answer with a parent that is not opened
+  const [, digit] = event.shiftKey && event.code.match(/^Digit([1-9])$/) || [];
+  const child = digit && at.children[digit - 1];
+  if (child) last.answer(child.name);
+  return Boolean(child);
+}
 export function moveMark(step) {
   if (!matches.length) return;
   mark = (mark + step + matches.length) % matches.length;
@@ -145,7 +151,7 @@ function drawWay() {
     step.append(button);
     return step;
   }));
-  if (at === top) { fill("way", steps, make("p", `${inside(top.nLeaves)}; the keys open what is inside.`)); return; }
+  if (at === top) { fill("way", steps, make("p", `${inside(top.nLeaves)}. Keys open what is inside; Shift and a digit answer without opening.`)); return; }
   const stop = keyButton(STOP, `Stop here: ${at.short}, any class`, () => last.answer(at.name));
   stop.setAttribute("data-label", at.name);
   if (last.item?.answered?.label === at.name) stop.setAttribute("aria-current", "true");
