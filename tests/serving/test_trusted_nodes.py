@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from helpers import Opened
 
 from wsal.errors import ConfigError
+from wsal.serving.answers import of_probs
 from wsal.serving.app import make_app
 from wsal.serving.backends import open_engine
 from wsal.serving.chunk_texts import PredictOptions
@@ -127,3 +128,14 @@ def test_the_documented_function_agrees(engine_of_tree):
     names = [None if n < 0 else exported.tree.tree.nodes[n] for n in numbers]
     assert names == [documented["trusted"](p.tolist(), exported.labels, nodes) for p in probs]
     assert {"Things", "Kettles & Co", None} <= set(names)
+
+
+def test_a_student_that_is_sure_names_the_same_node(engine_of_tree):
+    exported = engine_of_tree.exported
+    probs = np.random.default_rng(1).dirichlet(np.full(3, 0.1), 300).astype(np.float32)
+    whole = of_probs(probs, 1, exported)
+    by_student = whole.copy()
+    exported.tree.add_classes(by_student, whole["classes"][:, 0], whole["probs"][:, 0])
+    sure = ~exported.abstains(whole["classes"][:, 0], whole["probs"][:, 0])
+    assert 0 < sure.sum() < 300
+    assert (by_student[sure] == whole[sure]).all()
