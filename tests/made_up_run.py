@@ -51,8 +51,11 @@ def records(prefix, gold, rng):
     return frame.select(**columns, label=pl.col("class"))
 
 
-def write_run(run_dir, n, k, *, dev, names=None, has_rules=True):
-    """A run of `n` texts and `k` classes, measured on a dev split or on an evaluation sample."""
+def write_run(run_dir, n, k, *, dev, names=None, has_rules=True, parents=None):
+    """A run of `n` texts and `k` classes, measured on a dev split or on an evaluation sample.
+
+    `parents` are those of a class tree.
+    """
     rng = np.random.default_rng(0)
     names = names or [f"class {c}" for c in range(k)]
     gold, predicted = made_up(n, k, rng)
@@ -66,7 +69,10 @@ def write_run(run_dir, n, k, *, dev, names=None, has_rules=True):
             tables.write(records(name[0], of_split, rng), work / f"{name}.parquet", with_gold)
         tables.write(pl.DataFrame(schema=schemas.GOLD), work / "gold.parquet", schemas.GOLD)
         counts = {f"n_{name}": n_split if name in splits else 0 for name in ("dev", "test")}
-        facts |= {"labels": names, "n_pool": n, "n_pool_gold": 0, "fields": ["brand"], **counts}
+        tree = {"parents": parents} if parents else {}
+        facts |= {
+            "labels": names, "n_pool": n, "n_pool_gold": 0, "fields": ["brand"], **counts, **tree
+        }  # fmt: skip
     opened = Artifact(run_dir / "pool")
     inputs, launcher = {"pool": opened.digest}, LauncherSettings()
     with create(run_dir / "votes", {}, inputs) as (work, facts):

@@ -317,7 +317,7 @@ def test_label_studio_takes_people_as_label_studio_does(annotations, label, tmp_
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (studio(entry(A, kind="taxonomy")), ["type taxonomy", "expected `choices`"]),
+        (studio(entry(A, kind="rating")), ["type rating", "expected `choices`"]),
         (studio({"result": []}), ["an answer without a choice"]),
         (studio({"result": entry(B, name="x")["result"] + entry(A, name="y")["result"]}),
          ["several controls (x, y)", "`label`"]),

@@ -10,9 +10,10 @@ import polars as pl
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.inner_answers import some_inner
+from wsal.annotation.named_classes import SKIP_MARK
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
-from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
+from wsal.annotation.returned_sheet import Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
 from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng as stream

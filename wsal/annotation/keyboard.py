@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from wsal.errors import AnnotationError
 
 ReadKey = Callable[[], str]
+ESCAPE = "\x1b"
+UP, DOWN, LEFT = (f"{ESCAPE}[{letter}" for letter in "ABD")  # what arrow keys send
+AT_ONCE = 0.05  # seconds within which the rest of what an arrow key sends arrives
 
 
 @contextmanager
@@ -21,9 +25,17 @@ def keys() -> Iterator[ReadKey]:
     settings = termios.tcgetattr(stdin)
     try:
         tty.setcbreak(stdin)  # Ctrl-C still interrupts
-        yield lambda: read_character(lambda: os.read(stdin, 1))
+        yield lambda: _read_key(stdin)
     finally:
         termios.tcsetattr(stdin, termios.TCSADRAIN, settings)
+
+
+def _read_key(stdin: int) -> str:
+    """A character, or what an arrow key sends: Escape alone is not followed by anything."""
+    key = read_character(lambda: os.read(stdin, 1))
+    if key == ESCAPE and select.select([stdin], [], [], AT_ONCE)[0]:
+        key += os.read(stdin, 2).decode("ascii", "ignore")
+    return key
 
 
 def read_character(next_byte: Callable[[], bytes]) -> str:

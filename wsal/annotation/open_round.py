@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from wsal.annotation.questions import (
 from wsal.annotation.split import audited_ids, for_people, read_split
 from wsal.arrays import Embeddings
 from wsal.artifacts import Artifact
+from wsal.class_tree import ClassTree
 from wsal.data.class_history import ClassHistory
 from wsal.data.edited_classes import configured_labels
 from wsal.digests import MANIFEST, digest_of
@@ -93,15 +95,31 @@ class OpenRound:
     query_digest: str = ""  # of the texts asked
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
     classes: ClassHistory | None = None  # and what former names mean
+    descriptions: Mapping[str, str] = field(default_factory=dict)  # of classes and parents
 
     @property
     def parents(self) -> Mapping[str, tuple[str, ...]]:
         """The names that stand for several classes."""
         return self.classes.parents if self.classes else {}
 
-    def guidelines(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """What belongs in each class, under present names."""
-        return followed(texts, configured_labels(self.classes)) if self.classes else dict(texts)
+    @cached_property
+    def tree(self) -> ClassTree:
+        """The classes and their parents; flat if there are none."""
+        return ClassTree.of(LabelSet(tuple(self.labels), self.parents))
+
+    @cached_property
+    def tree_digest(self) -> str:
+        """Another one for another tree, or for other descriptions."""
+        return digest_of([list(self.tree.parent.items()), dict(self.descriptions)])
+
+    def about_classes(self, guidelines: Mapping[str, str]) -> dict[str, str]:
+        """What belongs in classes and parents: by the guidelines, or else by the class tree.
+
+        Guidelines may have former names and other names, such as ids.
+        """
+        labels = configured_labels(self.classes) if self.classes else None
+        named = followed(guidelines, labels) if labels else dict(guidelines)
+        return {**self.descriptions, **named}
 
 
 def newest_round(run_dir: Path) -> tuple[int, bool]:
@@ -185,8 +203,8 @@ def with_evidence(
     votes_artifact = Artifact.open(run_dir / "votes")
     embeddings = Artifact.open(run_dir / "embeddings")
     require_rows_of(pool, [votes_artifact, embeddings])
-    labels = [str(name) for name in pool.facts["labels"]]
-    of_codes = LabelSet.of_pool(pool.facts).answers  # rules may vote for parents
+    names = LabelSet.of_pool(pool.facts)
+    labels = list(names.names)
     pool_rows = rows_of(pool, query["text"])
     in_pool = pool_rows.is_not_null().to_numpy()
     rows = pool_rows.fill_null(0).to_numpy()
@@ -199,7 +217,7 @@ def with_evidence(
     items = {}
     for row, asked in enumerate(query.iter_rows(named=True)):
         own = [(rule, of_rule[row]) for rule, of_rule in votes_on if in_pool[row]]
-        voted = [(rule, of_codes[vote]) for rule, vote in own if vote >= 0]
+        voted = [(rule, names.answers[vote]) for rule, vote in own if vote >= 0]
         fields = records["fields"][row] if in_pool[row] else {}
         evaluates = asked["purpose"] == schemas.EVALUATE
         reviewed = asked["reason"] == REVIEW_REASON
@@ -219,8 +237,10 @@ def with_evidence(
         )
     _group_duplicates(list(items.values()))
     digest = digest_of(query["text"].to_list())
-    classes = ClassHistory.of_pool(pool.facts)
-    return OpenRound(number, items, vectors, labels, digest, is_early, classes)
+    return OpenRound(
+        number, items, vectors, labels, digest, is_early, ClassHistory.of_pool(pool.facts),
+        pool.facts.get("descriptions", {}),
+    )  # fmt: skip
 
 
 def _group_duplicates(items: list[Item]) -> None:

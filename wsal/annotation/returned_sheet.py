@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 import polars as pl
 
+from wsal.annotation.named_classes import SKIP_MARK, named_class, written_names
 from wsal.annotation.query import Query
-from wsal.errors import AnnotationError, listed, nearest
-from wsal.labels import NONE, SKIPS, LabelSet
-from wsal.text import clean, clean_text, same_text
+from wsal.errors import AnnotationError, listed
+from wsal.labels import NONE, LabelSet
+from wsal.text import clean, same_text
 
-SKIP_MARK = SKIPS[0]
 CONTRADICTION = (
     "its key, id and text belong to different texts; were columns sorted separately? "
     "sort whole rows"
 )
+MOST_NAMED = 100  # classes in a message
 ROUNDED = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)  # what Excel makes of long numbers
 
 
@@ -88,6 +89,7 @@ def match_answers(
         AnnotationError: some answers cannot be accepted; the message lists all of them.
     """
     asked, earlier = _Index(query.table), _Index(query.earlier)
+    names = written_names(query)
     answers: dict[int, list[Row]] = {}  # position in the query -> the answers to that text
     problems, n_earlier, others = list[str](), 0, list[Row]()
     for row in _with_keys(list(rows)):
@@ -97,8 +99,8 @@ def match_answers(
         elif len(positions) > 1:
             problems.append(f"{_name(row)}: {CONTRADICTION}")
         elif positions and asked.key_fits(row):
-            label, problem = _class_of(row, query)
-            problems += problem
+            label, wrong = named_class(row.label, names, query.labels)
+            problems += [f"{_name(row)}: {wrong}"] if wrong else []
             answers.setdefault(positions.pop(), []).append(row._replace(label=label))
         elif earlier.positions(row):
             n_earlier += 1
@@ -176,24 +178,6 @@ def _bare(text_id: str) -> str:
     return number[1] if number else text_id
 
 
-def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
-    """The class that a row names (SKIP_MARK: skipped; "": no answer), and what is wrong with it."""
-    label = clean_text(row.label) or ""
-    if not label:
-        return "", []
-    if label in SKIPS:
-        return SKIP_MARK, []
-    names = {clean_text(name) or name: name for name in (*query.labels.names, NONE)}
-    names |= query.renamed
-    if label in names:
-        return names[label], []
-    folded = {new for name, new in names.items() if name.casefold() == label.casefold()}
-    if len(folded) == 1:
-        return folded.pop(), []
-    near = nearest(label, (*query.labels.names, NONE))
-    return "", [f"{_name(row)}: unknown label {row.label!r}{near}"]
-
-
 def _combined(rows: Sequence[Row]) -> tuple[Row, list[str]]:
     """One row for what people answered about a text, and what is wrong with it."""
     newest: dict[object, Row] = {}
@@ -230,10 +214,13 @@ def _why_not_asked(row: Row) -> str:
 
 
 def _message(problems: Sequence[str], source: object, labels: LabelSet) -> str:
+    names = ", ".join(labels.names[:MOST_NAMED])
+    if len(labels) > MOST_NAMED:
+        names += f" and {len(labels) - MOST_NAMED:,} more"
     return (
         f"{source}: {_count(len(problems))} cannot be accepted:{listed(problems)}\n"
-        f"the classes are {', '.join(labels.names)}, or {NONE!r} for a text of no class; correct "
-        "the answers and run the same command again"
+        f"the classes are {names}, or {NONE!r} for a text of no class; correct the answers and run "
+        "the same command again"
     )
 
 

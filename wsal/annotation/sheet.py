@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas
+from wsal.annotation.named_classes import SKIP_MARK
 from wsal.annotation.query import REVIEW_REASON
-from wsal.annotation.returned_sheet import SKIP_MARK, Row, text_keys
+from wsal.annotation.returned_sheet import Row, text_keys
+from wsal.class_tree import ClassTree
 from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
 from wsal.files.sheets import sheet_names
@@ -44,7 +46,7 @@ def annotations(
 def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     """Write the sheet, completely or not at all; in xlsx, `label` has a drop-down list of classes.
 
-    For the columns beside a text see `shown`.
+    The list of a class tree has its parents, too. For the columns beside a text see `shown`.
     """
     rows = pl.DataFrame(
         {
@@ -159,7 +161,7 @@ def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     ) as book:
         page = book.add_worksheet(SHEET)
         classes = book.add_worksheet("classes")
-        answers = [*labels.names, NONE, SKIP_MARK]
+        answers = [*ClassTree.of(labels).nodes, NONE, SKIP_MARK]
         classes.write_column(0, 0, answers)
         page.write_row(0, 0, rows.columns)
         for number, row in enumerate(rows.iter_rows(), start=1):

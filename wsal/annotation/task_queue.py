@@ -22,7 +22,6 @@ from wsal.annotation.journal import (
 from wsal.annotation.live_ranking import Labelled, uncertainty_order
 from wsal.annotation.open_round import OpenRound
 from wsal.annotation.round_answers import answers_of_round, can_end, was_ended
-from wsal.labels import NONE
 from wsal.seeding import rng
 
 RERANK_EVERY = 5  # answered texts
@@ -207,13 +206,12 @@ class TaskQueue:
         return True
 
     def labelled(self) -> Labelled:
-        """The vectors and labels of the training texts that are answered so far."""
-        items, parents = self.round.items, self.round.parents
+        """The vectors and classes of the training texts that are answered with one so far."""
+        items, parents, classes = self.round.items, self.round.parents, set(self.round.labels)
         labels = {
             text_id: label
             for text_id, own in self.answers().items()
-            if (label := decision(own, parents)[1]) not in (None, NONE)
-            and not items[text_id].keeps_place
+            if (label := decision(own, parents)[1]) in classes and not items[text_id].keeps_place
         }
         rows = [row for row, text_id in enumerate(items) if text_id in labels]
         return self.round.vectors[rows], [labels[i] for i in items if i in labels]

@@ -31,7 +31,8 @@ from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, group_lines, item_lines
+from wsal.annotation.terminal_screen import HELP, group_lines, item_lines
+from wsal.annotation.terminal_tree import TreeWalk, best_match
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
 from wsal.labels import NONE
@@ -97,6 +98,7 @@ class TerminalRound:
     shows_guess: bool = False  # and votes
     decides_together: bool = True
     message: str = ""
+    walk: TreeWalk = field(init=False)
 
     def run(self) -> None:
         """Ask until everything is decided or the round is ended."""
@@ -122,7 +124,7 @@ class TerminalRound:
 
     def _ask(self, item: Item, kind: str) -> str | None:
         """Have one text decided, or the newest decision undone: then its text is returned."""
-        start = self.clock()
+        start, self.walk = self.clock(), TreeWalk(self.queue.round.tree)
         while True:
             self._draw(item, kind)
             key, self.message = self.read_key(), ""
@@ -142,7 +144,6 @@ class TerminalRound:
 
     def _label(self, key: str, item: Item, kind: str) -> str | None:
         """The answer that a key stands for, if it does."""
-        labels = self.queue.round.labels
         if item.is_group:  # a class key could mean the class of one of its texts, or of all
             return {"\r": item.guess, "\n": item.guess, "0": NOT_ALL}.get(key)
         if key == "0" and item.is_word:
@@ -152,8 +153,8 @@ class TerminalRound:
         if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
             return item.guess
         if key == "/":
-            return self._find_class()
-        return labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
+            return self._find_class(item)
+        return self.walk.press(key)
 
     def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
@@ -180,16 +181,12 @@ class TerminalRound:
         self._append(FINISH)
         return True
 
-    def _find_class(self) -> str | None:
-        words = self._read_line("find a class: ").lower().split()
-        if not words:
-            return None
-        labels = self.queue.round.labels
-        matches = [label for label in labels if all(word in label.lower() for word in words)]
-        if not matches:
-            self.message = "no class matches"
-            return None
-        return min(matches, key=lambda label: not label.lower().startswith(words[0]))
+    def _find_class(self, item: Item) -> str | None:
+        if not self.walk.tree.is_flat:
+            return self.walk.find(self.read_key, self.console, item.text)
+        label = best_match(self._read_line("find a class: "), self.queue.round.labels)
+        self.message = "no class matches" if label == "" else ""
+        return label or None
 
     def _read_line(self, prompt: str) -> str:
         """A line of text, read key by key; empty after Escape."""
@@ -200,7 +197,10 @@ class TerminalRound:
             if key in ("\r", "\n", "\x1b", ""):
                 self.console.print()
                 return "" if key == "\x1b" else line.strip()
-            line = line[:-1] if key in ("\x7f", "\b") else line + key
+            if key in ("\x7f", "\b"):
+                line = line[:-1]
+            elif not key.startswith("\x1b"):
+                line += key
 
     def _decide(self, kind: str, item: Item, label: str | None, seconds: float) -> None:
         """Write a decision on a text, and on its near-duplicates, to the journal."""
@@ -239,12 +239,14 @@ class TerminalRound:
                 shows_guess=self.shows_guess,
                 decides_together=self.decides_together,
             )
-        labels = [] if item.is_group else self.queue.round.labels
-        guidelines = self.queue.round.guidelines(self.guidelines)
-        classes = class_lines(labels, guidelines, with_none=not item.is_beside_texts)
+        about = self.queue.round.about_classes(self.guidelines)
+        classes = [] if item.is_group else list(self.walk.children(about))
+        if not item.is_beside_texts:
+            classes.append(Text(f"0 {NONE}", style="italic"))
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),
+            Group(*([] if item.is_group else self.walk.lines(about))),
             Columns(classes, padding=(0, 3), column_first=True),
         )
-        self.console.print(Text(f"{HELP}\n{self.message}", style="dim"))
+        self.console.print(Text(f"{self.walk.help}{HELP}\n{self.message}", style="dim"))

@@ -1,14 +1,12 @@
 """What the terminal shows of a text and of the classes."""
 
 import re
-from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS
-from wsal.labels import NONE
 
 KEYS = "123456789bchijklmopqrtwxyz"  # for classes, as on the page: letters that are no command
 HELP = (
@@ -75,17 +73,3 @@ def _with_word(text: str, word: str) -> Text:
     line = Text(f"- {text}")
     line.highlight_regex(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "bold")
     return line
-
-
-def class_lines(
-    labels: Sequence[str], guidelines: Mapping[str, str], *, with_none: bool
-) -> list[Text]:
-    """The key of each class, its name, and what belongs there; perhaps that of `NONE`."""
-    lines = []
-    for number, label in enumerate(labels):
-        key = KEYS[number] if number < len(KEYS) else " "
-        guideline = f": {guidelines[label]}" if label in guidelines else ""
-        lines.append(Text(f"{key} {label}{guideline}"))
-    if with_none:
-        lines.append(Text(f"0 {NONE}", style="italic"))
-    return lines

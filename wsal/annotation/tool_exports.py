@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wsal.annotation.returned_sheet import SKIP_MARK, Row
+from wsal.annotation.named_classes import SKIP_MARK
+from wsal.annotation.returned_sheet import Row
+from wsal.class_tree import SEPARATOR
 
 Record = Mapping[str, Any]
 EMPTY = "an answer without a choice; choose a class, or skip the text in the tool"
@@ -43,19 +45,28 @@ def label_studio(record: Record) -> Iterator[Row]:
 
 
 def _chosen(result: list[Record]) -> str:
-    """The single choice in an annotation's result."""
-    choices = [part for part in result if part.get("type") == "choices"]
+    """The single choice in an annotation's result; of a Taxonomy, the path."""
+    choices = [part for part in result if part.get("type") in ("choices", "taxonomy")]
     own = [part for part in choices if part.get("from_name") == "label"] or choices
     if len({part.get("from_name") for part in own}) > 1:
         names = ", ".join(sorted(str(part.get("from_name")) for part in own))
         raise ValueError(f"choices of several controls ({names}); name the one to read `label`")
-    labels = [label for part in own for label in part["value"]["choices"]]
+    labels = [label for part in own for label in _choices(part["value"])]
     if not result:
         raise ValueError(EMPTY)
     if not labels:
         kinds = ", ".join(sorted({str(part.get("type")) for part in result}))
-        raise ValueError(f"a result of type {kinds}, expected `choices` (<Choices> in labels.xml)")
+        raise ValueError(
+            f"a result of type {kinds}, expected `choices` or `taxonomy` (see labels.xml)"
+        )
     return _only(labels)
+
+
+def _choices(value: Record) -> list[str]:
+    """The choices in a value: names, or paths of a Taxonomy."""
+    if "taxonomy" in value:
+        return [SEPARATOR.join(path) for path in value["taxonomy"]]
+    return list(value["choices"])
 
 
 def _label_studio_flat(record: Record) -> Iterator[Row]:
@@ -71,8 +82,10 @@ def _label_studio_flat(record: Record) -> Iterator[Row]:
         return
     if isinstance(label, str) and label.startswith(("[", "{")):
         label = _json_or_text(label)
-    if isinstance(label, Mapping) and "choices" in label:
-        label = label["choices"]
+    if isinstance(label, list) and len(label) == 1 and isinstance(label[0], Mapping):
+        label = label[0]  # of a Taxonomy
+    if isinstance(label, Mapping) and ("choices" in label or "taxonomy" in label):
+        label = _choices(label)
     if isinstance(label, list):
         label = _only([str(choice) for choice in label])
     if not isinstance(label, str):

@@ -13,6 +13,7 @@ from wsal.annotation import tool_exports
 from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
+from wsal.class_tree import ClassTree
 from wsal.errors import AnnotationError, listed
 from wsal.labels import NONE, LabelSet
 
@@ -26,7 +27,7 @@ class Format:
     tool: str
     suffix: str  # of the tasks: .json holds one list, .jsonl one object per line
     exports: tuple[str, ...]  # suffixes of its export files, the most complete first
-    task: Callable[[Record, LabelSet], Record]
+    task: Callable[[Record, ClassTree], Record]
     answers: Callable[[Mapping[str, Any]], Iterator[Row]]
     setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that defines the classes
 
@@ -37,7 +38,8 @@ def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
         shown(query, labels), schema={"suggestion": pl.String, "reason": pl.String}
     )
     rows = query.with_columns(beside)
-    return [FORMATS[name].task(row, labels) for row in rows.iter_rows(named=True)]
+    tree = ClassTree.of(labels)
+    return [FORMATS[name].task(row, tree) for row in rows.iter_rows(named=True)]
 
 
 def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
@@ -101,19 +103,26 @@ def _json(value: object, indent: int | None = None) -> str:
 # ---- Label Studio: https://labelstud.io/guide/export -----
 
 
-def _label_studio_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+def _label_studio_task(row: Record, tree: ClassTree) -> Record:
     task: Record = {"data": {"id": row["id"], "wsal_id": row["id"],
                               "text": row["text"], "reason": row["reason"]}}  # fmt: skip
     if row["suggestion"]:
-        choice = {"from_name": "label", "to_name": "text", "type": "choices",
-                  "value": {"choices": [row["suggestion"]]}}  # fmt: skip
+        kind, value = "choices", [row["suggestion"]]
+        if not tree.is_flat:
+            kind, value = "taxonomy", [[tree.short(name) for name in tree.way(row["suggestion"])]]
+        choice = {"from_name": "label", "to_name": "text", "type": kind, "value": {kind: value}}
         score = row.get("confidence") or 0.0
         task["predictions"] = [{"model_version": "wsal", "score": score, "result": [choice]}]
     return task
 
 
 def label_studio_config(labels: LabelSet) -> str:
-    """The labelling interface, to paste into a project's settings."""
+    """The labelling interface, to paste into a project's settings.
+
+    A class tree is a Taxonomy, in which parents can be chosen, too.
+    """
+    if labels.parents:
+        return _label_studio_taxonomy(ClassTree.of(labels))
     keys = "123456789"
     choices = "\n".join(
         f"    <Choice value={quoteattr(name, {chr(10): '&#10;'})}"
@@ -131,10 +140,31 @@ def _hotkey(key: str) -> str:
     return f' hotkey="{key}"/>' if key else "/>"
 
 
+def _label_studio_taxonomy(tree: ClassTree) -> str:
+    lines = []
+    depth = 0
+    for name in tree.nodes:
+        level = len(tree.way(name))
+        while depth >= level:  # close the parents that this node is not in
+            lines.append(f"{'  ' * (depth + 1)}</Choice>")
+            depth -= 1
+        choice = f"<Choice value={quoteattr(tree.short(name), {chr(10): '&#10;'})}"
+        is_parent = name in tree.children
+        lines.append(f"{'  ' * (level + 1)}{choice}{'>' if is_parent else '/>'}")
+        depth += is_parent
+    lines += [f"{'  ' * (level + 1)}</Choice>" for level in range(depth, 0, -1)]
+    lines.append(f"    <Choice value={quoteattr(NONE)}/>")
+    return (
+        '<View>\n  <Text name="text" value="$text"/>\n'
+        '  <Taxonomy name="label" toName="text" required="true" maxUsages="1" showFullPath="true" '
+        'pathSeparator=" &gt; ">\n' + "\n".join(lines) + "\n  </Taxonomy>\n</View>\n"
+    )
+
+
 # ---- Argilla 2: dataset.records.to_json, Settings.from_json -----
 
 
-def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+def _argilla_task(row: Record, tree: ClassTree) -> Record:  # noqa: ARG001
     guess = {"value": row["suggestion"], "score": row.get("confidence"), "agent": "wsal"}
     return {
         "id": row["id"], "fields": {"text": row["text"]}, "metadata": {"reason": row["reason"]},
@@ -144,7 +174,7 @@ def _argilla_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
 
 
 def _argilla_settings(labels: LabelSet) -> str:
-    options = [{"value": name, "text": name} for name in (*labels.names, NONE)]
+    options = [{"value": name, "text": name} for name in (*ClassTree.of(labels).nodes, NONE)]
     question = {"name": "label", "title": "label", "description": None, "required": True,
                 "settings": {"type": "label_selection", "options": options,
                              "visible_options": min(len(options), 20)}}  # fmt: skip
@@ -159,23 +189,23 @@ def _argilla_settings(labels: LabelSet) -> str:
 # ---- Prodigy: the choice interface, `prodigy db-out` -----
 
 
-def _prodigy_task(row: Record, labels: LabelSet) -> Record:
+def _prodigy_task(row: Record, tree: ClassTree) -> Record:
     meta = {"id": row["id"], "reason": row["reason"]}
     if row["suggestion"]:
         meta["guess"] = row["suggestion"]
-    options = [{"id": name, "text": name} for name in (*labels.names, NONE)]
+    options = [{"id": name, "text": name} for name in (*tree.nodes, NONE)]
     return {"text": row["text"], "options": options, "meta": meta}
 
 
 # ---- doccano: text classification, JSONL; it gives `id` a meaning of its own -----
 
 
-def _doccano_task(row: Record, labels: LabelSet) -> Record:  # noqa: ARG001
+def _doccano_task(row: Record, tree: ClassTree) -> Record:  # noqa: ARG001
     return {"text": row["text"], "label": [], "wsal_id": row["id"], "reason": row["reason"]}
 
 
 def _doccano_labels(labels: LabelSet) -> str:
-    return _json([{"text": name} for name in (*labels.names, NONE)], indent=1)
+    return _json([{"text": name} for name in (*ClassTree.of(labels).nodes, NONE)], indent=1)
 
 
 FORMATS = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wsal.changes import ClassEdit
-from wsal.data.taxonomy import SEPARATOR
+from wsal.class_tree import SEPARATOR
 from wsal.errors import ConfigError, did_you_mean
 from wsal.labels import NONE, SKIPS
 

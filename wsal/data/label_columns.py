@@ -4,8 +4,8 @@ import itertools
 
 import polars as pl
 
+from wsal.class_tree import SEPARATOR
 from wsal.data.base import ROW, Layout
-from wsal.data.taxonomy import SEPARATOR
 from wsal.errors import DataError
 from wsal.text import clean
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
+from wsal.class_tree import SEPARATOR
 from wsal.errors import DataError, did_you_mean
 from wsal.files import read_table
 from wsal.text import clean_text
 
-SEPARATOR = " > "
-"""Between the names of a path."""
 ID_BEFORE_PATH = re.compile(r"^\s*(\d+)\s+-\s+(.+)$")  # as in Google's product taxonomy
 COLUMNS = ("id", "parent", "name", "description", "path")
 

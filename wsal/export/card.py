@@ -15,6 +15,9 @@ from wsal.export.card_text import (
     NEAREST,
     ONNX,
     PROBABILITIES_PLOT,
+    TREE,
+    TREE_NO_THRESHOLDS,
+    TREE_THRESHOLDS,
 )
 from wsal.export.rejection_card import limits_text, rejection_text
 
@@ -33,7 +36,8 @@ def model_card(
     """The card as Markdown, from the contents of metrics.json, thresholds.json and parity.json.
 
     `about` has the labels, the fields of the text, and the counts of texts and rules; `n_answered`
-    where a language model answered texts, and `n_nearest` labelled texts in the folder.
+    where a language model answered texts, `n_nearest` labelled texts in the folder, and `n_parents`
+    and `n_levels` of a class tree.
     """
     names = about["labels"]
     return CARD.format(
@@ -45,6 +49,7 @@ def model_card(
         max_length=max_length,
         quality=_quality(metrics, thresholds),
         calibration=_calibration(metrics, thresholds),
+        tree=_tree(about, metrics, thresholds),
         files=_files(parity, about),
         n_pool=about["n_pool"],
         n_duplicates=about["n_duplicates"],
@@ -128,7 +133,7 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
         f"{metrics['measured_on']}: {metrics['calibration_error_before']:.3f} without the "
         f"temperature, {metrics['calibration_error']:.3f} with it.\n\n"
         "Treat a prediction below the threshold of its class as an abstention. A threshold is the "
-        f"lowest probability at which {thresholds['precision']:.0%} of the predictions on "
+        f"lowest probability at which {_wanted(metrics, thresholds)} of the predictions on "
         f"{thresholds['measured_on']} were correct; a class with the threshold *never* does not "
         f"reach that, so do not rely on its predictions. {_at_thresholds(metrics)}"
         + (CROSS_FITTED if metrics["cross_fitted"] else "")
@@ -136,9 +141,53 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
     )
 
 
+def _tree(
+    about: Mapping[str, Any], metrics: Mapping[str, Any], thresholds: Mapping[str, Any]
+) -> str:
+    """The section about a class tree; empty for a flat model."""
+    if not about.get("n_parents"):
+        return ""
+    words = TREE_NO_THRESHOLDS
+    if thresholds["measured_on"]:
+        words = TREE_THRESHOLDS.format(**thresholds)
+    section = TREE.format(thresholds=words, **about)
+    return section + _trusted(metrics["tree"])
+
+
+def _trusted(tree: Mapping[str, Any]) -> str:
+    """A table of what is trusted at each level."""
+    if not tree["levels"]:
+        return ""
+    names = {"class": "the class", "any": "any"}
+    rows = [
+        f"| {names.get(row['level']) or 'a parent, level ' + str(row['level'])} "
+        f"| {_percent(row['share'])} | {_percent(row['precision'])} | {row['n']:,} |"
+        for row in tree["levels"]
+    ]
+    how = ", each fifth of the texts by the thresholds that the others set"
+    return (
+        f"\nOn {tree['measured_on']}{how if tree['cross_fitted'] else ''}, with 90% intervals:\n\n"
+        "| deepest trusted node | share of the texts | right | texts |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _percent(share: Mapping[str, Any]) -> str:
+    if share["value"] is None:
+        return ""
+    return f"{share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
+
+
 def _probabilities_plot(metrics: Mapping[str, Any]) -> str:
     measured_on = metrics["measured_on"]
     return PROBABILITIES_PLOT.format(measured_on=measured_on) if measured_on else ""
+
+
+def _wanted(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
+    """The precision; a lower bound holds in a class tree."""
+    wanted = f"{thresholds['precision']:.0%}"
+    return f"at least {wanted} (by the 90% interval)" if "tree" in metrics else wanted
 
 
 def _at_thresholds(metrics: Mapping[str, Any]) -> str:
@@ -153,6 +202,8 @@ def _files(parity: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     rows = ["| file | content | same label as torch | largest difference in any logit |"]
     rows += ["|---|---|---|---|"]
     rows += [f"| `{file}` | {content} | | |" for file, content in FILES.items()]
+    if about.get("n_parents"):
+        rows.append("| `classes.json` | the class tree, with a threshold for each node | | |")
     if about["n_nearest"]:
         rows.append("| `nearest/texts.jsonl, embeddings.safetensors` | labelled texts | | |")
     rows += [_format_row(facts) for facts in parity["formats"].values()]

@@ -20,7 +20,7 @@ from wsal.rounds.rule_embedding import embed_for_rules
 from wsal.rules.base import Rule
 from wsal.rules.voting import vote_in_chunks
 from wsal.serving.engine import Engine
-from wsal.serving.predictions import DECIMALS
+from wsal.serving.trusted_nodes import DECIMALS
 
 ID_DIGITS = 14  # as much to compress as an id that is made from a text
 HALF = 2  # bytes of a number in half precision

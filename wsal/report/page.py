@@ -13,6 +13,7 @@ from wsal.report.confusion import confusion_section
 from wsal.report.curve import curve_section
 from wsal.report.headline import headline_section
 from wsal.report.label_sources import sources_section
+from wsal.report.levels import levels_section
 from wsal.report.pool_map import map_section
 from wsal.report.rejection import rejection_section
 from wsal.report.rendering import render
@@ -28,6 +29,7 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     curve_section,
     sources_section,
     classes_section,
+    levels_section,
     confusion_section,
     slices_section,
     trust_section,

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from wsal.arrays import Classes, Rows
 from wsal.artifacts import Facts
+from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.nearest import LabelledTexts
@@ -26,6 +27,7 @@ from wsal.export.plots import write_plots
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
+from wsal.rounds.export_tree import TreeOfExport, at_thresholds
 from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
 
@@ -62,6 +64,8 @@ class ExportInputs:
     """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`, perhaps `n_answered`."""
     made_from: Mapping[str, Any]
     """What metrics.json says about the origin of the model."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """What belongs in each node of a class tree."""
     rejection: RejectionTexts | None = None
     """What is known of texts of no class."""
 
@@ -71,9 +75,10 @@ def write_export(
 ) -> Facts:
     """A Hugging Face folder, calibrated, and what `settings.formats` adds.
 
-    Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card and its plots
-    and, with `settings.nearest`, the texts that people labelled. `config.json`
-    says under `wsal` which fields make up the text, so that a table is read as the pool was read.
+    Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card and its plots,
+    for a class tree classes.json and, with `settings.nearest`, the texts that people labelled.
+    `config.json` says under `wsal` which fields make up the text, so that a table is read as the
+    pool was read.
     `model` is changed: its temperature is folded into the last layer.
 
     Raises:
@@ -81,12 +86,21 @@ def write_export(
     """
     sample, labels = inputs.calibration, inputs.labels
     temperature, thresholds = calibrated(sample, labels, settings.precision)
+    tree = None
+    if labels.parents:
+        tree = TreeOfExport.fit(ClassTree.of(labels), sample, temperature, settings.precision)
+        thresholds["classes"] = tree.class_thresholds()
     metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
     metrics |= {
         "temperature": temperature,
         "calibrated_on": sample.name if sample else None,
         "n_gold": inputs.n_gold,
     }
+    if tree is not None:
+        metrics["tree"] = tree.quality(inputs.measured, temperature, seed)
+        if metrics["tree"]["levels"]:
+            metrics["at_thresholds"] = at_thresholds(metrics["tree"])
+        write_json(out / "classes.json", tree.file(inputs.descriptions))
     fold_temperature(model.model, temperature)
     rejection: Rejection | None = None
     if inputs.rejection is not None:
@@ -107,6 +121,8 @@ def write_export(
         "text_fields": inputs.text_fields,
         "separator": inputs.separator,
         "n_nearest": n_nearest,
+        "n_parents": len(labels.parents),
+        "n_levels": tree.tree.n_levels if tree else 1,
         **inputs.card,
     }
     card = model_card(about, metrics, thresholds, parity, model.encoder.max_length)

@@ -20,21 +20,25 @@ from wsal.launch.sealing import Facts, Shard, WorkOnShard
 from wsal.serving.backends import Model
 from wsal.serving.distinct import read_partition
 from wsal.serving.engine import Engine
+from wsal.serving.exported import Exported
 from wsal.serving.predictions import top_classes
 from wsal.serving.student import Student, load_student
+from wsal.serving.trusted_nodes import FIELDS
 
 AT_ONCE = 10_000  # texts; a kill loses no more
 ANSWERS = "answers.npy"
 SAMPLE_TEXTS, SAMPLE_ANSWERS, STUDENT = "sample.arrow", "sample.npy", "student.safetensors"
 
 
-def answers_dtype(top: int) -> np.dtype:
+def answers_dtype(top: int, exported: Exported) -> np.dtype:
     """An answer: the `top` likeliest classes, their probabilities, and if it is the student's.
 
-    `none` is the score by which the text is rejected; 0 where the model rejects none.
+    `none` is the score by which the text is rejected; 0 where the model rejects none. With a class
+    tree also the trusted node, and its probability.
     """
-    shown = [("classes", "<i4", (top,)), ("probs", "<f4", (top,))]
-    return np.dtype([*shown, ("none", "<f4"), ("student", "?")])
+    fields = [("classes", "<i4", (top,)), ("probs", "<f4", (top,)), ("none", "<f4")]
+    fields.append(("student", "?"))
+    return np.dtype([*fields, *FIELDS] if exported.tree else fields)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class AnswerWork:
 
         def work(shard: Shard) -> Facts:
             distinct, text_of_row = read_partition(self.texts, shard.number, self.n_partitions)
-            answers = np.empty(len(distinct), answers_dtype(self.top))
+            answers = np.empty(len(distinct), answers_dtype(self.top, engine.exported))
             left = np.arange(len(distinct))
             if known is not None:
                 at = pc.fill_null(pc.index_in(distinct, known.texts), -1).to_numpy()
@@ -132,26 +136,30 @@ def answer(
     engine: Engine, student: Student | None, pieces: list[np.ndarray], top: int
 ) -> np.ndarray:
     """The answers to texts, given as word pieces: the student's where it is sure."""
-    answers = np.zeros(len(pieces), answers_dtype(top))
+    answers = np.zeros(len(pieces), answers_dtype(top, engine.exported))
     left = np.arange(len(pieces))
     if student is not None:
         classes, probs, is_sure = student.answer(pieces, engine.exported.thresholds)
         answers["classes"][:, 0], answers["probs"][:, 0] = classes, probs
         answers["student"] = is_sure
+        if tree := engine.exported.tree:
+            tree.add_classes(answers, classes, probs)
         left = np.flatnonzero(~is_sure)
     if len(left):
         probs, none = engine.answers([pieces[row] for row in left.tolist()])
-        answers[left] = of_probs(probs, top, none)
+        answers[left] = of_probs(probs, top, engine.exported, none)
     return answers
 
 
-def of_probs(probs: Probs, top: int, none: Scores | None = None) -> np.ndarray:
+def of_probs(probs: Probs, top: int, exported: Exported, none: Scores | None = None) -> np.ndarray:
     """The classifier's probabilities `(texts, classes)` as answers, perhaps with scores."""
-    answers = np.zeros(len(probs), answers_dtype(top))
+    answers = np.zeros(len(probs), answers_dtype(top, exported))
     answers["classes"] = top_classes(probs, top)
     answers["probs"] = np.take_along_axis(probs, answers["classes"].astype(np.int64), axis=1)
     if none is not None:
         answers["none"] = none
+    if exported.tree:
+        exported.tree.add(answers, probs)
     return answers
 
 

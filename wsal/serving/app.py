@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -47,11 +47,29 @@ class Prediction(BaseModel):
     """Where the model rejects texts of no class: whether this one is rejected."""
 
 
+class TreePrediction(Prediction):
+    """What a model with a class tree says of a text."""
+
+    leaf: str | None
+    """The name of the class below its parent."""
+    path: list[ClassProbability]
+    """The nodes from the top to the class; the probability of a parent is that of its classes."""
+    trusted: str | None
+    """The deepest of these nodes that reaches its threshold; null if none does."""
+    trusted_probability: float | None
+
+
 class Answer(BaseModel):
     """A prediction for each text, in their order, and the digest of the model."""
 
     model: str
     predictions: list[Prediction]
+
+
+class TreeAnswer(Answer):
+    """The same of a model with a class tree."""
+
+    predictions: list[TreePrediction]  # type: ignore[assignment]
 
 
 def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAPI:
@@ -98,7 +116,7 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
 
     @app.post(
         "/predict",
-        response_model=Answer,
+        response_model=TreeAnswer if exported.tree else Answer,
         responses=REFUSALS,
         dependencies=[*authorised, Depends(check_json)],
     )
@@ -151,13 +169,23 @@ async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndar
 
 
 def _as_json(prediction: predictions.Prediction, exported: Exported) -> dict[str, Any]:
-    top = [{"label": label, "probability": probability} for label, probability in prediction.top]
-    made = {
+    as_json = {
         "label": prediction.label,
         "probability": prediction.probability,
         "abstain": prediction.abstain,
-        "top": top,
+        "top": _pairs(prediction.top),
     }
     if exported.rejection is not None:
-        made |= {"none_score": prediction.none_score, "rejected": prediction.rejected}
-    return made
+        as_json |= {"none_score": prediction.none_score, "rejected": prediction.rejected}
+    if exported.tree is not None:
+        as_json |= {
+            "leaf": prediction.leaf,
+            "path": _pairs(prediction.path),
+            "trusted": prediction.trusted,
+            "trusted_probability": prediction.trusted_probability,
+        }
+    return as_json
+
+
+def _pairs(pairs: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"label": label, "probability": probability} for label, probability in pairs]

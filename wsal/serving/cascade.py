@@ -172,7 +172,7 @@ def _fit_student(
     certificate = certify(both[0], both[1], options.agreement)
     if certificate:
         replace(student, least=np.array([certificate.least])).save(out / STUDENT)
-    np.save(out / SAMPLE_ANSWERS, of_probs(probs, 1))
+    np.save(out / SAMPLE_ANSWERS, of_probs(probs, 1, exported))
     return FittedCascade(len(texts), certificate, time.perf_counter() - start, seconds, 0)
 
 

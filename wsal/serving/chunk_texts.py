@@ -11,8 +11,11 @@ from wsal.errors import DataError, did_you_mean
 from wsal.files.lines import Chunk
 from wsal.files.objects import columns
 from wsal.serving.exported import Exported
-from wsal.serving.predictions import DECIMALS
 from wsal.serving.sources import Source
+from wsal.serving.trusted_nodes import COLUMNS, DECIMALS
+
+REJECTION = ("none_score", "rejected")
+"""What a model that rejects texts of no class adds to a prediction."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,15 @@ class PredictOptions:
     agreement: float = 0.99
     """Least share of the student's answers that must be the classifier's."""
 
-    rejects: bool = False
-    """Whether the model rejects texts of no class; set by `label_table`."""
-
-    @property
-    def added(self) -> list[str]:
-        """The names of the added columns, in order."""
+    def added(self, exported: Exported) -> list[str]:
+        """The names of the columns that the model adds, in order."""
         names = []
         for rank in range(self.top):
             suffix = f"_{rank + 1}" if rank else ""
             names += [f"label{suffix}", f"probability{suffix}"]
-        names += ["abstain", "none_score", "rejected"] if self.rejects else ["abstain"]
-        names += ["model"] + ["labelled_by"] * self.cascade
+        names += ["abstain", *(REJECTION if exported.rejection else ())]
+        names += [*(COLUMNS if exported.tree else ()), "model"]
+        names += ["labelled_by"] * self.cascade
         return [self.prefix + name for name in names]
 
 
@@ -73,7 +73,7 @@ def texts_of(
     names = set(chunk.table.column_names)
     if source.is_json:
         names = {name for record in chunk.objects for name in record}
-    _refuse_clash(names, options)
+    _refuse_clash(names, options.added(exported))
     if not len(chunk.table):
         return pl.Series(dtype=pl.String)
     try:
@@ -110,25 +110,29 @@ def with_labels(
         added.append(pa.array(names[classes[:, rank]], pa.string(), mask=is_empty))
         added.append(pa.array(probabilities, pa.float64(), mask=is_empty))
     below = exported.abstains(classes[:, 0], probs[:, 0])
-    if options.rejects and exported.rejection is not None:
+    is_null = is_empty
+    if exported.rejection is not None:
         scores = answers["none"]
         rejected = exported.rejection.rejects(scores) & ~is_empty
-        added.append(pa.array(below | is_empty | rejected))
+        is_null = is_empty | rejected
+        added.append(pa.array(below | is_null))
         added.append(pa.array(scores.astype(np.float64).round(DECIMALS), mask=is_empty))
         added.append(pa.array(rejected))
     else:
         added.append(pa.array(below | is_empty))
+    if exported.tree:
+        added += exported.tree.columns(answers, is_empty, is_null)
     added.append(pa.array([exported.digest] * len(table), pa.string()))
     if options.cascade:
         by = np.array(["classifier", "student"], dtype=object)[answers["student"].astype(int)]
         added.append(pa.array(by, pa.string(), mask=is_empty))
-    for name, column in zip(options.added, added, strict=True):
+    for name, column in zip(options.added(exported), added, strict=True):
         table = table.append_column(name, column)
     return table
 
 
-def _refuse_clash(names: set[str], options: PredictOptions) -> None:
-    if clashes := sorted(names & set(options.added)):
+def _refuse_clash(names: set[str], added: Sequence[str]) -> None:
+    if clashes := sorted(names & set(added)):
         raise DataError(
             f"the table has a column {clashes[0]!r} of its own; give the added columns other names "
             "with --prefix model_"

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from wsal.arrays import Classes
 from wsal.classifier.rejection import Rejection
 from wsal.errors import ConfigError
+from wsal.serving.trusted_nodes import TrustedNodes
 from wsal.text import as_text, clean, compose
 
 
@@ -37,6 +38,8 @@ class Exported:
     """What the logits were divided by."""
     rejection: Rejection | None = None
     """What rejects texts of no class; None: the model rejects none."""
+    tree: TrustedNodes | None = None
+    """The class tree, if the model has one."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -55,6 +58,7 @@ class Exported:
             )
         labels = tuple(_json(folder / "labels.json", folder))
         limits = _json(folder / "thresholds.json", folder)["classes"]
+        has_tree = (folder / "classes.json").exists()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(config["max_length"])
@@ -70,6 +74,9 @@ class Exported:
             tokenizer=tokenizer,
             temperature=float(config.get("temperature", 1.0)),
             rejection=Rejection.read(folder),
+            tree=TrustedNodes.of(_json(folder / "classes.json", folder), labels)
+            if has_tree
+            else None,
         )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:

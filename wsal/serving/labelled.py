@@ -56,7 +56,8 @@ class LabelWork:
             rows = _map(shard_files(self.read / ROWS)[shard.number])
 
             def tables() -> Iterator[pa.Table]:
-                done, block, answered = 0, -1, np.empty(0, answers_dtype(self.options.top))
+                answered = np.empty(0, answers_dtype(self.options.top, exported))
+                done, block = 0, -1
                 for chunk in self.source.chunks(self.shards[shard.number], lambda _: None):
                     table = chunk.table
                     pieces = [with_labels(exported, table[:0], answered, rows[:0], self.options)]

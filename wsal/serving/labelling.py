@@ -13,7 +13,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,6 @@ def label_table(
         DataError: the source cannot be read, has no record, lacks a field, has a field that is not
             text, already has a column of an added name, or changed while it was read.
     """
-    options = replace(options, rejects=model.exported.rejection is not None)
     kind = target_kind(target, source)
     if kind != STREAM:
         refuse_target(target, None if source.is_stream else source.path, force=force)
@@ -209,7 +208,7 @@ def _open(work: Path, origin: list[Any]) -> None:
 
 
 def _refuse_options(model: Model, source: Source, options: PredictOptions) -> None:
-    if options.cascade and options.rejects:
+    if options.cascade and model.exported.rejection is not None:
         raise ConfigError(
             "this model rejects texts of no class, which the small model of --cascade cannot do; "
             "leave out --cascade, or export with export.reject=never"

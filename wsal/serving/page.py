@@ -1,6 +1,6 @@
 """A page at `/` to try the model on: the page itself, and what it asks the server for."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ class Model(BaseModel):
     """How many labelled texts the folder has; `/nearest` is there if there are any."""
 
 
+class TreeModel(Model):
+    """What the page shows of a model with a class tree."""
+
+    parents: list[ClassThreshold]
+    """The parents with their thresholds, each before those below it."""
+
+
 class NearText(BaseModel):
     """A labelled text; `similarity` is the cosine of its embedding and that of the text asked."""
 
@@ -85,7 +92,9 @@ def add_page(
     for path, name in FILES.items():
         app.add_api_route(path, _file(name), include_in_schema=False)
 
-    @app.get("/model", response_model=Model, responses=_refusals(401), dependencies=authorised)
+    shown = TreeModel if exported.tree else Model
+
+    @app.get("/model", response_model=shown, responses=_refusals(401), dependencies=authorised)
     async def model() -> Response:
         """The classes with their thresholds, and the fields of a text."""
         return JSONResponse(_model(exported, len(labelled.texts) if labelled else 0))
@@ -127,21 +136,32 @@ def _file(name: str) -> Callable[[], Awaitable[FileResponse]]:
 
 
 def _model(exported: Exported, n_nearest: int) -> dict[str, Any]:
-    return {
+    as_json: dict[str, Any] = {
         "model": exported.digest,
         "fields": list(exported.fields),
         "separator": exported.separator,
-        "classes": [
-            {
-                "label": label,
-                "threshold": float(least) if 0 < least < np.inf else None,
-                "never": bool(np.isinf(least)),
-            }
-            for label, least in zip(exported.labels, exported.thresholds, strict=True)
-        ],
+        "classes": _thresholds(exported.labels, exported.thresholds),
         **({"none_above": exported.rejection.threshold} if exported.rejection else {}),
         "n_nearest": n_nearest,
     }
+    if of_tree := exported.tree:
+        names = of_tree.tree.nodes
+        parents = [number for number, name in enumerate(names) if name in of_tree.tree.children]
+        least = of_tree.least[parents]
+        as_json["parents"] = _thresholds([names[number] for number in parents], least)
+    return as_json
+
+
+def _thresholds(names: Iterable[str], thresholds: np.ndarray) -> list[dict[str, Any]]:
+    """Classes or parents with their thresholds."""
+    return [
+        {
+            "label": name,
+            "threshold": float(least) if 0 < least < np.inf else None,
+            "never": bool(np.isinf(least)),
+        }
+        for name, least in zip(names, thresholds, strict=True)
+    ]
 
 
 def _refusals(status: int) -> dict[int | str, dict[str, Any]]:

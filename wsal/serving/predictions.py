@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,7 @@ from wsal.errors import ConfigError, DataError
 from wsal.files.objects import as_text
 from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
-
-DECIMALS = 6  # of probabilities that are shown
+from wsal.serving.trusted_nodes import DECIMALS, TrustedNodes
 
 Field = str | int | float | bool | None
 Row = list[str | None]
@@ -35,6 +35,13 @@ class Prediction:
     """The score by which texts of no class are rejected; None if the model rejects none."""
     rejected: bool = False
     """Whether the text is rejected as one of no class; then the model abstains."""
+    path: tuple[tuple[str, float], ...] = ()
+    """With a class tree: the nodes from the top to `label`, with their probabilities."""
+    leaf: str | None = None
+    """With a class tree: the name of the class below its parent."""
+    trusted: str | None = None
+    """With a class tree: the deepest of these nodes that reaches its threshold."""
+    trusted_probability: float | None = None
 
 
 def predict_texts(
@@ -119,9 +126,24 @@ def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Predictio
             continue
         pairs = tuple((exported.labels[c], round(float(row[c]), DECIMALS)) for c in likeliest)
         score = None if none is None else round(float(none[place]), DECIMALS)
-        abstain = bool(below[place] or rejected[place])
-        made.append(Prediction(*pairs[0], abstain, pairs, score, bool(rejected[place])))
+        is_rejected = bool(rejected[place])
+        abstain = bool(below[place]) or is_rejected
+        of_tree = _of_tree(exported.tree, row, trusts=not is_rejected) if exported.tree else {}
+        made.append(Prediction(*pairs[0], abstain, pairs, score, is_rejected, **of_tree))
     return made
+
+
+def _of_tree(tree: TrustedNodes, probs: np.ndarray, *, trusts: bool) -> dict[str, Any]:
+    """What a class tree adds to the prediction for a text; `trusts`: it is not rejected."""
+    path = tuple((name, round(p, DECIMALS)) for name, p in tree.way(probs))
+    number = int(tree.tree.trusted(probs[None], tree.least)[0][0])
+    trusted = None if number < 0 or not trusts else tree.tree.nodes[number]
+    return {
+        "path": path,
+        "leaf": tree.tree.short(path[-1][0]),
+        "trusted": trusted,
+        "trusted_probability": None if trusted is None else dict(path)[trusted],
+    }
 
 
 def _valid(text: str) -> str:

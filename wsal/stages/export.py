@@ -73,6 +73,7 @@ def export(
             for name, artifact in origin.items()
         },
         rejection=RejectionTexts.read(pool, earlier_queries, earlier_annotations),
+        descriptions=pool.facts.get("descriptions", {}),
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")
     model = load_classifier(classifier.path, encoder, on_cpu)

@@ -97,4 +97,6 @@ def _may_be(label: str | None, item: Item, queue: TaskQueue) -> bool:
     """Whether this can be the answer to a question."""
     if item.is_group:
         return label in (item.guess, NOT_ALL)
-    return label in queue.round.labels or label == (DEPENDS if item.is_word else NONE)
+    if item.is_word:
+        return label in queue.round.tree.parent or label == DEPENDS
+    return label in queue.round.tree.parent or label == NONE

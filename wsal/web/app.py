@@ -21,6 +21,7 @@ from wsal.web.items import shown, to_settle, undone
 from wsal.web.recent import TAKEN, is_in_force, queue_to_change, recent
 from wsal.web.remaining import remaining
 from wsal.web.site import Site
+from wsal.web.tree import classes_in_state, tree_for_page
 from wsal.web.workspace_state import Workspace
 
 STATIC = Path(__file__).parent / "static"
@@ -94,8 +95,7 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
         **general,
         "phase": "early" if queues[0].round.is_early else "round",
         **panel.progress(queues),
-        "labels": queues[0].round.labels,
-        "guidelines": queues[0].round.guidelines(site.guidelines),
+        **classes_in_state(queues[0].round, site.guidelines),
         "distribution": panel.distribution(queues[0]),
         "people": panel.people(queues[0].events),
         "remaining": remaining(queues, site.known(), site.quality),
@@ -140,6 +140,14 @@ async def next_texts(
 def examples(request: Request, _: AnnotatorName) -> dict[str, Any]:
     """Some texts that people gave each class in earlier rounds."""
     return asdict(site_of(request).examples)
+
+
+@routes.get("/api/tree")
+def tree(request: Request, _: AnnotatorName) -> dict[str, Any]:
+    """The class tree of the texts that are asked, with what belongs in each class or parent."""
+    site = site_of(request)
+    known = site.known()
+    return tree_for_page(known[0].round, site.guidelines) if known else {}
 
 
 @routes.get("/api/settle")

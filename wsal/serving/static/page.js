@@ -53,7 +53,7 @@ async function ask(path, body) {
 async function start() {
   model = await ask("model");
   $("token").hidden = true;
-  thresholds = new Map(model.classes.map((of) => [of.label, of]));
+  thresholds = new Map([...model.classes, ...model.parents || []].map((of) => [of.label, of]));
   $("model").textContent = `${model.classes.length} classes, model ${model.model}`;
   $("fields").textContent = model.fields.length > 1
     ? `The model was trained on the fields ${model.fields.join(", ")}, joined by “${model.separator}”.`
@@ -71,6 +71,12 @@ function verdict(made) {
     element.append(make("strong", "None of these: "), `rejected, with a score of ${made.none_score.toFixed(3)} (above ${model.none_above.toFixed(3)}). The likeliest class would be ${made.label}`);
     return element;
   }
+  if (made.abstain && made.trusted) { // a parent in the class tree
+    element.classList.add("accepted");
+    element.append(make("strong", "Accepted as a parent: "), made.trusted,
+      `, ${percent(made.trusted_probability)} (the threshold is ${percent(thresholds.get(made.trusted).threshold)})`);
+    return element;
+  }
   const { threshold, never } = thresholds.get(made.label);
   element.classList.toggle("accepted", !made.abstain);
   element.append(make("strong", made.abstain ? "Not accepted: " : "Accepted: "), made.label);
@@ -78,6 +84,19 @@ function verdict(made) {
   else if (threshold === null) element.append(", a class without a threshold");
   else element.append(`, ${percent(made.probability)} (the threshold is ${percent(threshold)})`);
   return element;
+}
+
+function wayRow({ label, probability }, above, isTrusted, depth) { // a node from the top to the class
+  const made = classRow({ label, probability }), name = made.cells[0];
+  name.textContent = above && label.startsWith(`${above} > `) ? label.slice(above.length + 3) : label;
+  name.style.paddingLeft = `${depth * 1.1}rem`;
+  if (isTrusted) name.append(make("span", "trusted", "trusted"));
+  return made;
+}
+function wayTable(made) {
+  const heads = [["from the top to the class"], ["probability", "n", 2], ["threshold", "n"]];
+  return table("classes way", heads, made.path.map((node, depth) =>
+    wayRow(node, made.path[depth - 1]?.label, node.label === made.trusted, depth)));
 }
 
 function classRow({ label, probability }) {
@@ -106,6 +125,7 @@ function card(text, made) {
   element.append(make("h2", text), verdict(made));
   if (made.label !== null) {
     const heads = [["class"], ["probability", "n", 2], ["threshold", "n"]];
+    if (made.path) element.append(wayTable(made));
     element.append(table("classes", heads, made.top.map(classRow)));
   }
   return element;

@@ -1,5 +1,6 @@
 // The classes: their buttons, and what belongs in each.
 import { $, fill, keyButton, make } from "./dom.js";
+import { drawTree, hasTree } from "./tree.js";
 
 export const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // for classes: letters that are no command
 const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
@@ -54,10 +55,10 @@ function inside(button, label) { // the same, in the button
 }
 
 // ---- the buttons ------------------------------------------------------------------------------
-function classButton(label, isFirst, answer) {
-  const button = make("button", null, { type: "button", "data-label": label }), key = KEYS[labels.indexOf(label)];
+export function classButton(label, isFirst, answer, key = KEYS[labels.indexOf(label)], name = label) {
+  const button = make("button", null, { type: "button", "data-label": label });
   if (key) { button.append(make("kbd", key)); button.setAttribute("aria-keyshortcuts", key); }
-  button.append(make("bdi", label));
+  button.append(make("bdi", name));
   if (isFirst) button.classList.add("first");
   if (opened) inside(button, label);
   button.addEventListener("click", () => { answer(label); button.blur(); });
@@ -69,8 +70,16 @@ function noneButton(none, answer) {
   button.classList.add("none");
   return button;
 }
-export function drawClasses(item, typed, answer) {
+export function drawClasses(item, typed, answer, showsGuess) {
+  $("way").hidden = !hasTree() || Boolean(item?.group);
+  if (!$("way").hidden) {
+    $("find").hidden = false; drawn = "";
+    drawTree(item, typed, { answer, showsGuess, guidelines, keys: KEYS, button: classButton, about: drawAbout,
+      none: item?.none ? noneButton(item.none, answer) : null });
+    return;
+  }
   const searching = typed.trim() !== "";
+  $("classes").classList.remove("found");
   const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.none, item?.answered?.label]);
   if (now === drawn) return;
   drawn = now;

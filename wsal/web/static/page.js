@@ -4,6 +4,7 @@ import { KEYS, areOpen, drawAbout, drawClasses, hasGuidelines, matching, setClas
 import { $, fill, keyButton, make } from "./dom.js";
 import { drawPanel } from "./panel.js";
 import { LETTERS, addRecent, drawRecent, forget, inWords, recentItem, setRecent } from "./recent.js";
+import { choose, goToParentOf, hasTree, moveMark, pressed, setTree, stopsAt } from "./tree.js";
 
 const COMMANDS = [
   ["u", "Undo", undo], ["s", "Skip", () => decide("skip")], ["?", "Unsure", () => decide("unsure")],
@@ -18,11 +19,12 @@ const TOO_SOON = 400; // ms that nothing can be answered after the page itself h
 const SERVER_SILENT = "wsal is not responding; your answers are kept in this browser";
 
 const state = {
-  queue: [], current: null, since: 0, labels: [], guidelines: {}, examples: "", round: 0, phase: "", settling: false,
+  queue: [], current: null, since: 0, labels: [], guidelines: {}, examples: "", tree: "", round: 0, phase: "", settling: false,
   showsGuess: false, together: true, ending: false, fetching: false, exhausted: false, ties: 0, over: "",
   replaced: false, readFrom: 0, sent: 0,
 };
 const status = (text) => { $("status").textContent = text; };
+const redraw = () => drawClasses(state.current, $("search").value, answer, state.showsGuess);
 
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -88,6 +90,7 @@ async function refill() {
 function next() {
   state.current = state.queue.shift() || null;
   state.since = performance.now();
+  goToParentOf(null);
   if (state.current && state.replaced) Object.assign(state, { replaced: false, readFrom: state.since + TOO_SOON });
   state.together = true;
   render();
@@ -98,6 +101,7 @@ function bringBack(item) {
   if (state.current && !state.current.answered) state.queue.unshift(state.current);
   state.queue = state.queue.filter((queued) => queued.id !== item.id);
   Object.assign(state, { current: item, since: performance.now(), together: true });
+  goToParentOf(item.answered?.label);
   render();
 }
 function change(letter) { // an earlier answer, back on the screen
@@ -110,7 +114,7 @@ function keep() { if (state.current?.answered) next(); }
 function decide(kind, label = null) {
   const item = state.current;
   $("search").value = "";
-  if (!item) { drawClasses(item, "", answer); return; }
+  if (!item) { redraw(); return; }
   if (performance.now() < state.readFrom) { status("this text has just come: look at it first"); render(); return; }
   const old = item.answered;
   if (old) kind = old.kind !== "settle" ? kind : kind === "answer" ? "settle" : null;
@@ -173,7 +177,7 @@ function render() {
   $("early").textContent = earlyNote(item);
   if (item) drawCard(item, { ...state, yes: yesButton(item) });
   else showEmpty();
-  drawClasses(item, $("search").value, answer);
+  redraw();
   drawCommands();
   drawRecent(change);
 }
@@ -243,8 +247,14 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const typing = event.target instanceof HTMLInputElement;
     $("search").value = ""; $("note").hidden = true; document.activeElement.blur(); drawAbout(null);
-    drawClasses(state.current, "", answer);
+    redraw();
     if (!typing) keep();
+    return;
+  }
+  if (event.target === $("search") && hasTree() && ["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) {
+    event.preventDefault();
+    if (event.key !== "Enter") moveMark(event.key === "ArrowDown" ? 1 : -1);
+    else if (!event.repeat) choose(null);
     return;
   }
   if (event.target === $("search") && event.key === "Enter") {
@@ -260,6 +270,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !state.current?.group) { event.preventDefault(); $("search").focus(); return; }
   const command = COMMANDS.find(([key]) => key === event.key), label = state.labels[KEYS.indexOf(event.key)];
   const item = state.current;
+  if (hasTree() && item && !item.group && !event.repeat && (pressed(event.key) || !command && stopsAt(event))) { event.preventDefault(); return; }
   if (command) { event.preventDefault(); command[2](); }
   else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
   else if (event.key === "0" && item?.none && !event.repeat) decide("answer", item.none);
@@ -269,7 +280,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
   else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
 });
-$("search").addEventListener("input", () => drawClasses(state.current, $("search").value, answer));
+$("search").addEventListener("input", redraw);
 $("large").addEventListener("click", () => { toggleLarge(); $("large").blur(); });
 $("note").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -291,6 +302,18 @@ async function getExamples(version) {
   drawAbout(null);
   render();
 }
+async function getTree(version) {
+  state.tree = version;
+  const response = await fetch("/api/tree").catch(() => null);
+  const tree = response?.ok ? await response.json() : {};
+  if (tree.version !== version) { state.tree = ""; return; } // the next poll tries again
+  Object.assign(state, { labels: [], guidelines: tree.guidelines });
+  setTree(tree.nodes);
+  setClasses(state);
+  drawAbout(null);
+  goToParentOf(state.current?.answered?.label);
+  render();
+}
 async function poll() {
   const { sent } = state;
   let news;
@@ -309,7 +332,9 @@ async function poll() {
   if (isNew) Object.assign(state, { ...stillShown(news), settling: false, exhausted: false });
   if (before && !state.current) { state.replaced = true; $("search").value = ""; } // whoever was about to answer it must not answer the next
   Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
+  if (news.labels && hasTree()) { setTree([]); state.tree = ""; } // the classes are no tree any more
   if (relabelled) { setClasses(state); drawAbout(null); }
+  if (news.tree && news.tree !== state.tree) getTree(news.tree);
   if (news.examples && news.examples !== state.examples) getExamples(news.examples);
   if (news.recent && sent === state.sent && !unsent().length) setRecent(news.recent);
   showCount(news);
