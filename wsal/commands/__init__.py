@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": ("RUN [RUN ...]", "Compare runs: a table, and a page with intervals"),
     "estimate": ("INPUT", "Estimate the hours, cost and disk of a large job"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
+    "accept": ("MODEL BATCH", "Release a batch, once a sample shows that it is good"),
     "serve": ("MODEL", "Serve a model over HTTP"),
     "push": ("MODEL OWNER/NAME", "Upload a model to the Hugging Face Hub"),
 }
