@@ -21,7 +21,6 @@ from wsal.annotation.terminal import Terminal
 from wsal.arrays import Rows
 from wsal.errors import ConfigError
 from wsal.evaluation.parts import Goal, next_texts
-from wsal.files import TableOptions
 from wsal.files.places import local_path
 from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group, groups_of, is_right
 from wsal.rounds.acceptance_folder import (
@@ -36,7 +35,6 @@ from wsal.rounds.acceptance_folder import (
 from wsal.rounds.acceptance_result import Outcome, write_result
 from wsal.run.accept_lines import show_result, show_step
 from wsal.run.loop import locked
-from wsal.run.stage_lines import print_line
 from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import label_table
@@ -191,9 +189,7 @@ def _written(work: _Acceptance, kind: str, *, is_over: bool) -> dict[str, Any]:
     given = by_text(answers)
     outcome = Outcome.of(work.batch, work.groups, given, work.goal)
     about = {**work.about, "finished": is_over, "most_labels": work.n_labels}
-    return write_result(
-        work.folder, work.batch, outcome, answers, given, work.goal, kind, about
-    )
+    return write_result(work.folder, work.batch, outcome, answers, given, work.goal, kind, about)
 
 
 def _goal(options: argparse.Namespace) -> Goal:

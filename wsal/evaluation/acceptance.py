@@ -1,4 +1,4 @@
-"""Whether enough predictions of a batch are right, from a growing random sample without replacement.
+"""Whether enough predictions of a batch are right, by a growing sample without replacement.
 
 The evidence is a test martingale (a bet that starts with 1): if too few predictions are right, it
 ever reaches 1 / error with a probability of at most `error`, however often one looks, and whatever
@@ -109,6 +109,7 @@ def interval(right: int, asked: int, size: int, error: float) -> tuple[float, fl
         log_p = _log_probability(*labels, size, size - n_right)[0] - orders
         return bool(marginal - log_p < math.log(1 / error))
 
-    low = bisect_left(range(right, best), True, key=possible) + right
-    too_many = bisect_left(range(best, size - wrong + 1), True, key=lambda n: not possible(n))
+    low = right + bisect_left(range(right, best), 1, key=possible)
+    above = range(best, size - wrong + 1)
+    too_many = bisect_left(above, 1, key=lambda n: not possible(n))
     return low / size, (best + too_many - 1) / size

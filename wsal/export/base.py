@@ -73,6 +73,10 @@ class ExportSettings:
     n_parity_texts: Positive = 2_000
     """Texts on which every format is compared with torch, beside hard inputs; from the test split,
     or from the pool if there is no test split."""
+    reference: bool = True
+    """Whether the folder contains what `wsal drift` compares later texts with: the shares of
+    classes and confidences, and which words the pool has, by hash and frequency. It contains no
+    text and no word."""
     nearest: bool = False
     """Whether the folder contains the texts that people labelled for training, with their
     embeddings: then the page of `wsal serve` shows those that are most like a text. They are your

@@ -147,7 +147,7 @@ def answers_so_far(folder: Path) -> pl.DataFrame:
 
 
 def by_text(answers: pl.DataFrame) -> dict[str, str | None]:
-    """The answer to each text; None: skipped. Of several, the most frequent one, then the newest."""
+    """The answer to each text, the most frequent one, then the newest; None: skipped."""
     labels = dict(majority_labels(answers, "text").iter_rows())
     return {text: labels.get(text) for text in answers["text"].unique(maintain_order=True)}
 

@@ -95,8 +95,8 @@ def write_result(
     """Write the released rows, those still to be done, the answers and `result.json`.
 
     A row that people gave a class is released with this class, whatever the model predicted and
-    whichever part it is in. Rows to be done are in the order of their confidence, the least first, and those without a
-    text last.
+    whichever part it is in. Rows to be done are in the order of their confidence, the
+    least first, and those without a text last.
 
     Returns:
         The contents of `result.json`.

@@ -96,8 +96,8 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
         )
     files = result["files"]
     lines.append(
-        f"released: {result['n_released']:,} rows ({result['n_by_people']:,} of them with the class "
-        f"that people gave), {folder / files['released']}"
+        f"released: {result['n_released']:,} rows ({result['n_by_people']:,} with the class that "
+        f"people gave), {folder / files['released']}"
     )
     if result["n_to_do"]:
         lines.append(

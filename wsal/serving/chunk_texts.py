@@ -29,6 +29,8 @@ class PredictOptions:
     """Whether a student answers the texts it is sure of, and the classifier the rest."""
     agreement: float = 0.99
     """Least share of the student's answers that must be the classifier's."""
+    summary: bool = False
+    """Whether to summarise the distinct texts and their labels, for `wsal drift`."""
 
     @property
     def added(self) -> list[str]:
