@@ -10,7 +10,7 @@ The rest is written to a file, the most uncertain texts first. Run the same comm
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ import numpy as np
 from wsal.annotation.annotators import Annotator, File, Oracle
 from wsal.annotation.terminal import Terminal
 from wsal.arrays import Rows
+from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.evaluation.parts import Goal, next_texts
-from wsal.files.places import local_path
+from wsal.files.places import local_path, place_digest
 from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group, groups_of, is_right
 from wsal.rounds.acceptance_folder import (
     answers_so_far,
@@ -128,10 +129,15 @@ def run(options: argparse.Namespace) -> None:
     fields = options.fields.split(",") if options.fields else None
     predict = PredictOptions(fields, 1, options.prefix)
     plan = {
-        "model": model.exported.digest, "batch": source.fingerprint(), "precision": goal.precision,
-        "error": goal.error, "above": options.above, "by_class": options.by_class,
-        "fields": fields, "prefix": options.prefix, "seed": options.seed,
-    }  # fmt: skip
+        "model": model.exported.digest,
+        "batch": place_digest(source.path),
+        **asdict(goal),
+        "above": options.above,
+        "by_class": options.by_class,
+        "fields": fields,
+        "prefix": options.prefix,
+        "seed": options.seed,
+    }
     keep_plan(folder, plan)
     with locked(folder):
         if not (folder / PREDICTED).exists():
@@ -150,9 +156,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _go_on(work: _Acceptance, annotator: Annotator, gold: dict[str, int]) -> bool:
-    """Ask step by step; returns whether no further label is worth it, or None is left."""
-    from wsal.artifacts import Artifact  # noqa: PLC0415
-
+    """Ask step by step; returns whether no further label is worth it, or none is left."""
     pool = Artifact(work.folder / "pool")
     while True:
         number, waits = rounds_so_far(work.folder)

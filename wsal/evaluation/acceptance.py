@@ -45,14 +45,16 @@ def log_evidence_for(right: ArrayLike, asked: ArrayLike, size: int, precision: f
     least_bad = size - most_rejected(size, precision)
     errors = [math.floor(times * least_bad) for times in FEWER_ERRORS]
     alternatives = [n for n in errors if n < least_bad]
-    return _log_ratio(right, asked, size, least_bad, alternatives)
+    is_certain = np.asarray(right) > size - least_bad
+    return np.where(is_certain, np.inf, _log_ratio(right, asked, size, least_bad, alternatives))
 
 
 def log_evidence_against(right: ArrayLike, asked: ArrayLike, size: int, precision: float) -> Log:
     """The logarithm of the evidence that the precision is not reached; see `log_evidence_for`."""
     least_bad = size - most_rejected(size, precision)
     errors = [min(size, math.ceil(times * least_bad)) for times in MORE_ERRORS]
-    return _log_ratio(right, asked, size, least_bad - 1, errors)
+    is_certain = np.asarray(asked) - np.asarray(right) >= least_bad
+    return np.where(is_certain, np.inf, _log_ratio(right, asked, size, least_bad - 1, errors))
 
 
 def _log_ratio(
@@ -60,8 +62,7 @@ def _log_ratio(
 ) -> Log:
     """How much more probable the labels are under the alternatives than with so many errors.
 
-    Infinite where the labels rule `errors` out on the side of the alternatives, and minus infinity
-    where they rule out all alternatives.
+    Minus infinity where they are impossible under all alternatives.
     """
     n_right = np.asarray(right, dtype=np.float64)
     n_wrong = np.asarray(asked, dtype=np.float64) - n_right

@@ -9,13 +9,27 @@ from wsal.report.page import Report
 from wsal.report.section import Section
 from wsal.report.words import shortened
 from wsal.serving.comparison import DRIFT, FEATURES, Comparison
-from wsal.serving.summaries import CLASSES, Summary, bin_names
+from wsal.serving.summaries import (
+    CLASSES,
+    CONFIDENCE,
+    DISTANCE,
+    NEW_WORDS,
+    WORDS,
+    Summary,
+    bin_names,
+)
 
 if TYPE_CHECKING:
     import altair as alt
 
 MOST_CLASSES = 25  # in the chart
 REFERENCE, NEW = "reference", "these texts"
+UNITS = {
+    CONFIDENCE: "probability of the likeliest class",
+    NEW_WORDS: "new words in a text",
+    DISTANCE: "mean surprise of the words, bits",
+    WORDS: "words in a text",
+}
 
 
 def drift_report(
@@ -69,7 +83,7 @@ def _overview(
 
 
 def _cell(effect: float, p_value: float, verdict: str) -> dict[str, Any]:
-    p = "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
+    p = "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
     return {"effect": effect, "p": p, "verdict": verdict}
 
 
@@ -109,7 +123,7 @@ def _inputs(reference: Summary, newest: Comparison) -> Section | None:
 def _effects_chart(compared: Sequence[Comparison], least_effect: float) -> "alt.LayerChart":
     import altair as alt  # noqa: PLC0415  takes a while
 
-    points = [
+    points: list[dict[str, Any]] = [
         {"period": comparison.name, "feature": FEATURES[change.feature], "effect": change.effect}
         for comparison in compared
         for change in comparison.changes
@@ -122,7 +136,7 @@ def _effects_chart(compared: Sequence[Comparison], least_effect: float) -> "alt.
     limit = alt.Chart(alt.Data(values=[{"effect": least_effect}]))
     rule = limit.mark_rule(style="reference")
     if len(compared) == 1:
-        scaled = {"title": "effect", "scale": scale}
+        scaled = {"title": "effect", "scale": scale, "axis": alt.Axis(tickCount=6)}
         bars = (
             alt.Chart(alt.Data(values=points))
             .mark_bar(height=18)
@@ -179,7 +193,7 @@ def _bins_chart(name: str, reference: Summary, new: Summary) -> "alt.Chart":
         alt.Chart(alt.Data(values=[point for point in points if point["bin"] in shown]))
         .mark_bar()
         .encode(
-            x=alt.X("bin:N", title=FEATURES[name], sort=shown, axis=alt.Axis(labelAngle=-45)),
+            x=alt.X("bin:N", title=UNITS[name], sort=shown, axis=alt.Axis(labelAngle=-45)),
             xOffset=alt.XOffset("of:N", sort=[REFERENCE, NEW]),
             y=alt.Y("share:Q", title="share of the texts", axis=alt.Axis(format="%")),
             color=_colour(),

@@ -39,7 +39,7 @@ class Batch:
     def read(cls, path: Path, exported: Exported, options: PredictOptions) -> "Batch":
         """The batch in a table that `wsal predict` wrote with these options."""
         fields = list(options.fields or exported.fields)
-        names = pl.read_parquet_schema(path).names()
+        names = list(pl.read_parquet_schema(path))
         label, probability = f"{options.prefix}label", f"{options.prefix}probability"
         read = [name for name in fields if name in names]
         frame = pl.read_parquet(path, columns=list(dict.fromkeys([*read, label, probability])))
@@ -62,7 +62,7 @@ class Batch:
         Raises:
             DataError: the batch has no such column.
         """
-        names = pl.read_parquet_schema(self.path).names()
+        names = list(pl.read_parquet_schema(self.path))
         if column not in names:
             raise DataError(f"the batch has no column {column!r}{did_you_mean(column, names)}")
         values = pl.read_parquet(self.path, columns=[column])[column].cast(pl.String)

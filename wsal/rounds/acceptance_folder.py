@@ -21,7 +21,7 @@ from wsal.artifacts import Artifact, create
 from wsal.digests import MANIFEST, digest_of
 from wsal.errors import ConfigError
 from wsal.json_files import read_json_object, write_json
-from wsal.rounds.acceptance_batch import Batch, Group
+from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group
 from wsal.seeding import rng
 
 PLAN, CONFIG = "plan.json", "config.json"
@@ -36,18 +36,21 @@ def keep_plan(folder: Path, plan: Mapping[str, Any]) -> None:
             guarantee does not hold for a goal that is chosen after labels were seen.
     """
     path = folder / PLAN
-    if not path.exists():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} holds other files; give a new folder with --folder")
+    if not path.exists() and folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} holds other files; give a new folder with --folder")
+    if not (folder / PREDICTED).exists():  # nothing was asked yet
         folder.mkdir(parents=True, exist_ok=True)
         write_json(path, dict(plan))
         return
     before = read_json_object(path, "give a new folder with --folder")
     if other := [name for name, value in plan.items() if before.get(name) != value]:
-        name = other[0]
+        then, now = before.get(other[0]), plan[other[0]]
+        changed = {
+            "model": "with another model",
+            "batch": "with another batch, or its file has changed since",
+        }.get(other[0], f"with {other[0]} {then!r}, and this command has {now!r}")
         raise ConfigError(
-            f"{folder} was begun with {name} {before.get(name)!r}, and this command has "
-            f"{plan[name]!r}: use the same, or begin anew with another --folder"
+            f"{folder} was begun {changed}; use the same, or begin anew with another --folder"
         )
 
 
@@ -73,7 +76,7 @@ def lay_out(folder: Path, batch: Batch, groups: Sequence[Group], n_labels: int) 
         tables.write(frame.select("id"), work / "votes.parquet", schemas.votes_schema([]))
     with create(folder / "embeddings", {}, of_pool) as (work, facts):
         np.save(work / "embeddings.npy", np.zeros((len(frame), 1), np.float16))
-    write_json(folder / CONFIG, {"rules": {}, "active": {"rounds": 0, "query_size": 0}})
+    write_json(folder / CONFIG, {"rules": {}})  # that is all that the page reads of it
     return pool
 
 

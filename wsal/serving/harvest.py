@@ -74,7 +74,7 @@ class Harvest:
                 int(abstains[at]),
                 exported.digest,
             )
-            for at in np.flatnonzero(uncertain)
+            for at in np.flatnonzero(uncertain).tolist()
             if texts[at]
         ]
         if not kept:

@@ -91,7 +91,7 @@ class Summary:
         """
         try:
             return cls.of_facts(read_json_object(path, "expected a summary"))
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise ConfigError(
                 f"{path} is no summary; expected a file that `wsal predict --summary` or "
                 f"`wsal serve --summaries` wrote, or an exported folder ({error})"
@@ -161,6 +161,12 @@ def total(summaries: Sequence[Summary]) -> Summary:
     for other in others:
         first = first.plus(other)
     return first
+
+
+def of_partitions(facts: Sequence[Mapping[str, Any]]) -> Summary | None:
+    """The summary of all partitions of `wsal predict`; None if it was not asked for."""
+    parts = [Summary.of_facts(fact["summary"]) for fact in facts if "summary" in fact]
+    return total(parts) if parts else None
 
 
 def bin_names(name: str) -> list[str]:
