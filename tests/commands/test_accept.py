@@ -6,17 +6,16 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from exported_fixtures import LABELS, TEXTS
+from exported_fixtures import LABELS
 from helpers import run_here
 
 from wsal.api.exported import load
-from wsal.evaluation.parts import Goal
-from wsal.rounds.acceptance_batch import groups_of, is_right
+from wsal.rounds.acceptance_batch import Batch, groups_of, is_right
 from wsal.rounds.acceptance_folder import answers_so_far, by_text
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.exported import Exported
 
-WORDS = ["red", "kettle", "2", "l", "gaming", "laptop", "15", "inch", "a", "novel", "lid", "brand", "blue", "mug"]
+WORDS = ["red", "kettle", "2", "l", "gaming", "laptop", "15", "inch", "a", "novel", "lid", "mug"]
 PLAIN = ("--annotator", "oracle", "--gold", "truth", "--precision", "0.9")
 
 
@@ -26,7 +25,7 @@ def shop(folder, tmp_path_factory):
     here = tmp_path_factory.mktemp("shop")
     shutil.copytree(folder, here / "model")
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.choice(WORDS, rng.integers(2, 7))) for _ in range(600)]
+    texts = [" ".join([*rng.choice(WORDS, rng.integers(2, 7)), str(n)]) for n in range(600)]
     predicted = load(here / "model", "onnx").predict([{"title": t, "brand": ""} for t in texts])
     truth = [
         one.label if n % 20 else next(name for name in LABELS if name != one.label)
@@ -116,11 +115,10 @@ def test_people_who_stop_go_on_where_they_were(here):
     assert len(asked) == len(set(asked)) == result_in(folder)["n_labels"]
     oracle = accept(here, *PLAIN, "--folder", "again")  # the same, but for the sizes of steps
     assert result_in(here / "again")["n_passed"] == 640, oracle.stdout
+    n_steps = len(list(folder.glob("rounds/*/query.csv")))
     again = accept(here, *sheets)  # nothing is asked any more
     assert "The whole batch passes" in again.stdout
-    assert max(folder.glob("rounds/*/query.csv")).read_text() == (
-        max(folder.glob("rounds/*/query.csv")).read_text()
-    )
+    assert len(list(folder.glob("rounds/*/query.csv"))) == n_steps
 
 
 def test_the_goal_cannot_be_changed_after_labels_were_seen(here):
@@ -171,8 +169,6 @@ def test_classes_are_judged_by_themselves(here):
 def test_only_the_predicted_class_confirms_a_prediction(here):
     accept(here, *PLAIN, "--labels", "5")
     folder = here / "batch.csv.acceptance"
-    from wsal.rounds.acceptance_batch import Batch
-
     exported = Exported.open(here / "model")
     batch = Batch.read(folder / "predicted.parquet", exported, PredictOptions())
     text, label = batch.texts[0], batch.labels.names[batch.predicted[0]]
@@ -184,5 +180,3 @@ def test_only_the_predicted_class_confirms_a_prediction(here):
     assert len(by_text(answers_so_far(folder))) == 5
     (group,) = groups_of(batch, 0.0, by_class=False, seed=0)
     assert -1 not in batch.predicted[group.rows]
-    assert Goal(0.9, 0.05).precision == 0.9
-    assert TEXTS
