@@ -15,7 +15,7 @@ def label(parts, right, goal=GOAL, budget=400, fewest=5):
     known = np.full(len(right), np.nan)
     while True:
         left = budget - int(np.isfinite(known).sum())
-        rows, verdict = next_texts(parts, known, goal, fewest, min(50, left))
+        rows, verdict = next_texts(parts, known, goal, fewest, 50, left)
         if not len(rows):
             return verdict, known
         assert np.isnan(known[rows]).all()  # nothing is asked twice
@@ -106,5 +106,5 @@ def test_no_label_is_asked_where_it_is_not_worth_it():
     parts = Parts.of(np.linspace(0.3, 0.9, 40), np.random.default_rng(0))
     known = np.full(40, np.nan)
     known[parts.order[:20]] = 0
-    rows, verdict = next_texts(parts, known, GOAL, 5, 50)
+    rows, verdict = next_texts(parts, known, GOAL, 5, 50, 500)
     assert (len(rows), verdict.n_released) == (0, 0)

@@ -181,7 +181,7 @@ def _next(work: _Acceptance) -> Rows:
     chosen: list[Rows] = []
     for group in work.groups:
         left = work.n_labels - len(answers) - sum(map(len, chosen))
-        rows, _ = next_texts(group.parts, right[group.rows], work.goal, fewest, min(most, left))
+        rows, _ = next_texts(group.parts, right[group.rows], work.goal, fewest, most, left)
         chosen.append(group.rows[rows])
         if sum(map(len, chosen)) >= most:
             break

@@ -130,15 +130,24 @@ def judge(parts: Parts, is_right: np.ndarray, goal: Goal) -> Verdict:
 
 
 def next_texts(
-    parts: Parts, is_right: np.ndarray, goal: Goal, fewest: int, most: int
+    parts: Parts, is_right: np.ndarray, goal: Goal, fewest: int, most: int, left: int
 ) -> tuple[Rows, Verdict]:
-    """The texts to label next, at most `most` of them; none if it is over.
+    """The texts to label next; none if it is over.
 
     They belong to the largest part for which the labels still needed seem fewer than the texts that
-    it would release. They are so many that the part can just pass, but `fewest` at least.
+    it would release, and than the labels that are left. They are so many that the part can just
+    pass.
+
+    Args:
+        parts: of the batch.
+        is_right: `(texts,)`: 1 right, 0 wrong, NaN without a label.
+        goal: what is guaranteed. It holds whichever texts are chosen here.
+        fewest: the fewest texts of a step, unless fewer labels are left.
+        most: the most texts of a step.
+        left: how many labels may still be asked for.
     """
-    verdict = judge(parts, is_right, goal)
-    target = _target(parts, verdict, goal)
+    verdict, most = judge(parts, is_right, goal), min(most, left)
+    target = _target(parts, verdict, goal, left)
     if target is None or most < 1:
         return np.empty(0, np.int64), verdict
     order, now = parts.orders[target], verdict.standings[target]
@@ -151,7 +160,7 @@ def next_texts(
     return open_rows[: min(max(n, fewest), most)], verdict
 
 
-def _target(parts: Parts, verdict: Verdict, goal: Goal) -> int | None:
+def _target(parts: Parts, verdict: Verdict, goal: Goal, left: int) -> int | None:
     """The part for which labels are worth most; None if no further label is worth it."""
     first, sizes = verdict.n_released, parts.sizes
     if first == len(sizes):
@@ -166,7 +175,8 @@ def _target(parts: Parts, verdict: Verdict, goal: Goal) -> int | None:
         part = verdict.standings[number]
         if not is_whole and part.best >= bars[number]:
             return first  # only the smaller parts are missing
-        if _labels_needed(part, bars[number], goal) < sizes[number] - released:
+        needed = _labels_needed(part, bars[number], goal)
+        if needed < sizes[number] - released and needed <= left:
             return number
     return None
 
