@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from exported_fixtures import LABELS
+from fastapi.testclient import TestClient
 from helpers import run_here
 
 from wsal.api.exported import load
@@ -14,6 +15,8 @@ from wsal.rounds.acceptance_batch import Batch, groups_of, is_right
 from wsal.rounds.acceptance_folder import answers_so_far, by_text
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.exported import Exported
+from wsal.web.app import make_app
+from wsal.web.site import Site
 
 WORDS = ["red", "kettle", "2", "l", "gaming", "laptop", "15", "inch", "a", "novel", "lid", "mug"]
 PLAIN = ("--annotator", "oracle", "--gold", "truth", "--precision", "0.9")
@@ -121,6 +124,20 @@ def test_people_who_stop_go_on_where_they_were(here):
     assert len(list(folder.glob("rounds/*/query.csv"))) == n_steps
 
 
+def test_the_page_shows_neither_guess_nor_quality(here):
+    accept(here, "--annotator", "csv")  # people are asked now
+    site = Site(here / "batch.csv.acceptance", {"secret": ""})
+    with TestClient(make_app(site), base_url="http://127.0.0.1") as client:
+        client.cookies["wsal"] = "secret"
+        page, state = client.get("/").text, client.get("/api/state").json()
+        (item,) = client.get("/api/next", params={"n": 1}).json()["items"]
+    assert "/workspace" not in page
+    assert (state["phase"], state["labels"]) == ("round", LABELS)
+    assert item["blind"]
+    assert not {"guess", "confidence", "votes"} & item.keys()
+    assert item["reason"] == ""
+
+
 def test_the_goal_cannot_be_changed_after_labels_were_seen(here):
     accept(here, "--annotator", "csv", "--precision", "0.9")
     done = accept(here, "--annotator", "csv", "--precision", "0.8")
@@ -167,7 +184,7 @@ def test_classes_are_judged_by_themselves(here):
 
 
 def test_only_the_predicted_class_confirms_a_prediction(here):
-    accept(here, *PLAIN, "--labels", "5")
+    accept(here, *PLAIN, "--labels", "100")
     folder = here / "batch.csv.acceptance"
     exported = Exported.open(here / "model")
     batch = Batch.read(folder / "predicted.parquet", exported, PredictOptions())
@@ -177,6 +194,6 @@ def test_only_the_predicted_class_confirms_a_prediction(here):
         assert right[0] == expected
         assert right[600] == expected  # the same text in another row
         assert np.isnan(right).sum() == len(right) - (batch.texts == text).sum()
-    assert len(by_text(answers_so_far(folder))) == 5
+    assert len(by_text(answers_so_far(folder))) == result_in(folder)["n_labels"] > 0
     (group,) = groups_of(batch, 0.0, by_class=False, seed=0)
     assert -1 not in batch.predicted[group.rows]

@@ -114,7 +114,7 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
         )
     elif result["n_passed"] < n_judged:
         lines.append(
-            "Nothing more is asked: for the other predictions, it would take more labels than they "
-            "are, or too many of them are wrong."
+            "Nothing more is asked: too many of the other predictions are wrong, or it would take "
+            f"more labels than they are, or than are left of --labels {result['most_labels']}."
         )
     return [*lines, f"answers and figures: {folder / files['answers']}, {folder / RESULT}"]
