@@ -184,7 +184,9 @@ def test_changed_withdrawn_and_back(shop, tmp_path):
     assert len(old - texts_of(shop)) == 4
     withdrawn = digests(shop)
     assert digests(fresh(shop, tmp_path / "b")) == withdrawn
-    same = [read_array(f / "runs/shop/embeddings/embeddings.npy")[:] for f in (shop, tmp_path / "b")]
+    same = [
+        read_array(f / "runs/shop/embeddings/embeddings.npy")[:] for f in (shop, tmp_path / "b")
+    ]
     assert np.allclose(*(a.astype(float) for a in same), atol=2e-3)
     back = base.filter(pl.col("id").is_in(ids[2:].implode()))
     assert "2 records: 2 new" in append(shop, back)
@@ -205,6 +207,7 @@ def test_killed_anywhere_it_goes_on(shop, tmp_path, monkeypatch):
     shutil.copytree(shop, tmp_path / "calm")
     run(tmp_path / "calm", 2)
     for owner, name in ((tables, "write_parts"), (embedding, "_save"), (embedding, "predict")):
+
         def die(*_, **__):
             raise KeyboardInterrupt
 

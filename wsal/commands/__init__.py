@@ -28,7 +28,10 @@ COMMANDS = {
     "compare": ("RUN [RUN ...]", "Compare runs: a table, and a page with intervals"),
     "estimate": ("INPUT", "Estimate the hours, cost and disk of a large job"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
+    "accept": ("MODEL BATCH", "Release a batch, once a sample shows that it is good"),
     "serve": ("MODEL", "Serve a model over HTTP"),
+    "harvest": ("FOLDER --out FILE", "Write the uncertain texts that a server has kept"),
+    "drift": ("MODEL SUMMARY ...", "Show whether new texts differ from the reference"),
     "push": ("MODEL OWNER/NAME", "Upload a model to the Hugging Face Hub"),
 }
 """Command -> arguments, help. The module of `rules watch` is `rules_watch`."""

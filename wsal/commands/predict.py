@@ -8,6 +8,7 @@ All columns are kept; label, probability, abstain and model are added.
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from wsal.building import construct
@@ -75,6 +76,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "on a sample (default: 0.99)",
     )
     option(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="write figures about the texts and labels to this JSON file, and none of the texts, "
+        "for `wsal drift`",
+    )
+    option(
         "--shard-rows",
         type=int,
         default=SHARD_ROWS,
@@ -110,8 +118,9 @@ def run(options: argparse.Namespace) -> None:
     model = Model.of(options.model, backend)
     fields = options.fields.split(",") if options.fields else None
     settings = PredictOptions(
-        fields, options.top, options.prefix, options.cascade, options.agreement
-    )
+        fields, options.top, options.prefix, options.cascade, options.agreement,
+        options.summary is not None,
+    )  # fmt: skip
     of_ray = ("address", "actors", "cpus", "gpus", "memory")
     launcher = {
         "name": options.launcher,
@@ -131,6 +140,9 @@ def run(options: argparse.Namespace) -> None:
         shard_rows=options.shard_rows,
         force=options.force,
     )
+    if options.summary and summary.summary:
+        about = "standard input" if source.is_stream else str(options.input)
+        replace(summary.summary, about=about).write(options.summary)
     out = sys.stderr if str(options.output) == "-" else sys.stdout
     out.write("".join(f"{line}\n" for line in _report(summary, model, options)))
 

@@ -25,7 +25,9 @@ from wsal.errors import ConfigError
 from wsal.extras import require
 from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
+from wsal.serving.harvest import MOST, Harvest
 from wsal.serving.limits import Limits
+from wsal.serving.recorder import Recorder
 from wsal.sockets import LOOPBACK, listening_socket
 
 TOKEN = "WSAL_TOKEN"  # noqa: S105  the name of a variable
@@ -52,6 +54,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     ):
         help_ = f"{meaning} (default: {default:,})"
         parser.add_argument(name, type=type(default), default=default, metavar="N", help=help_)
+    summaries = "keep figures about texts and labels in this folder, and no text, for `wsal drift`"
+    parser.add_argument("--summaries", type=Path, metavar="FOLDER", help=summaries)
+    hours = "hours after which a new summary is begun (default: 24)"
+    parser.add_argument("--summary-hours", type=float, default=24.0, metavar="N", help=hours)
+    harvest = (
+        "store uncertain texts in this folder, which only you can read, for `wsal harvest` "
+        "(default: no text is stored)"
+    )
+    parser.add_argument("--harvest", type=Path, metavar="FOLDER", help=harvest)
+    most = f"the most texts stored there, the least sure first (default: {MOST:,})"
+    parser.add_argument("--harvest-most", type=int, default=MOST, metavar="N", help=most)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -70,6 +83,7 @@ def run(options: argparse.Namespace) -> None:
             f"export {TOKEN}=$(openssl rand -hex 24)"
         )
     exported = Exported.open(options.model)
+    recorder = _recorder(options, exported)
     listening = listening_socket(options.host, options.port, "--port")
     limits = Limits(
         options.max_texts,
@@ -80,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
     )
     engine = open_engine(exported, options.backend)
     engine.logits(exported.pieces(["the first text is slower than all others"]))
-    app = make_app(engine, limits, token)
+    app = make_app(engine, limits, token, recorder)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -98,6 +112,18 @@ def run(options: argparse.Namespace) -> None:
     )
     sys.stdout.flush()
     _Draining(config, options.drain).run(sockets=[listening])
+
+
+def _recorder(options: argparse.Namespace, exported: Exported) -> Recorder | None:
+    """What keeps summaries or texts; None by default."""
+    if not (options.summaries or options.harvest):
+        return None
+    if options.summary_hours <= 0:
+        raise ConfigError(f"--summary-hours is {options.summary_hours:g}; expected more than 0")
+    if options.harvest_most < 1:
+        raise ConfigError(f"--harvest-most is {options.harvest_most}; expected 1 or more")
+    harvest = Harvest(options.harvest, options.harvest_most) if options.harvest else None
+    return Recorder(exported, options.summaries, options.summary_hours, harvest)
 
 
 class _Draining(uvicorn.Server):

@@ -79,6 +79,10 @@ class ExportSettings:
     any text; `always`, also without such answers, if there is gold of at least three classes."""
     keep: Annotated[Share, Field(gt=0)] = 0.95
     """The share of the texts with a class that a model that rejects texts keeps."""
+    reference: bool = True
+    """Whether the folder contains what `wsal drift` compares later texts with: the shares of
+    classes and confidences, and which words the pool has, by hash and frequency. It contains no
+    text and no word."""
     nearest: bool = False
     """Whether the folder contains the texts that people labelled for training, with their
     embeddings: then the page of `wsal serve` shows those that are most like a text. They are your

@@ -27,6 +27,7 @@ from wsal.export.plots import write_plots
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
+from wsal.rounds.export_reference import write_reference
 from wsal.rounds.export_tree import TreeOfExport, at_thresholds
 from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
@@ -76,9 +77,9 @@ def write_export(
     """A Hugging Face folder, calibrated, and what `settings.formats` adds.
 
     Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card and its plots,
-    for a class tree classes.json and, with `settings.nearest`, the texts that people labelled.
-    `config.json` says under `wsal` which fields make up the text, so that a table is read as the
-    pool was read.
+    for a class tree classes.json, with `settings.reference` figures that later texts are compared
+    with, and with `settings.nearest` the texts that people labelled. `config.json` says under
+    `wsal` which fields make up the text, so that a table is read as the pool was read.
     `model` is changed: its temperature is folded into the last layer.
 
     Raises:
@@ -200,6 +201,9 @@ def _formats(
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}
+        if settings.reference:
+            n_pool = inputs.card["n_pool"]
+            write_reference(context, inputs.pool_texts, n_pool, inputs.compared_on, seed)
     if (out / "onnx" / "model.onnx").exists():
         shutil.copyfile(SCRIPT, out / SCRIPT.name)
     return {

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from wsal.changes import ClassEdit
+from wsal.class_tree import SEPARATOR
 from wsal.data.class_edits import classes_below
 from wsal.data.class_history import ClassHistory
-from wsal.data.taxonomy import SEPARATOR, normal_path, parent_of
+from wsal.data.taxonomy import normal_path, parent_of
 from wsal.errors import ConfigError, did_you_mean
 from wsal.text import clean_text
 

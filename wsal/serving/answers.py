@@ -12,6 +12,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +24,9 @@ from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
 from wsal.serving.predictions import top_classes
 from wsal.serving.student import Student, load_student
+from wsal.serving.summaries import summarise
 from wsal.serving.trusted_nodes import FIELDS
+from wsal.serving.words import Words
 
 AT_ONCE = 10_000  # texts; a kill loses no more
 ANSWERS = "answers.npy"
@@ -77,11 +80,14 @@ class AnswerWork:
     top: int
     known: Path | None
     """A folder with the answers to a sample, and perhaps a student."""
+    summary: bool = False
+    """Whether the facts of each partition have the summary of its texts."""
 
     def start(self) -> WorkOnShard:
         """Load the classifier and the student."""
         engine = replace(self.model.open(), spreads=False)
         known = Known.read(self.known) if self.known else None
+        words = Words.read(engine.exported.folder) if self.summary else None
 
         def work(shard: Shard) -> Facts:
             distinct, text_of_row = read_partition(self.texts, shard.number, self.n_partitions)
@@ -97,7 +103,12 @@ class AnswerWork:
                 answers[left[first : first + len(part)]] = part
                 shard.advance(len(part))
             np.save(shard.folder / ANSWERS, answers[text_of_row])
-            return {"n_texts": len(distinct), "n_student": int(answers["student"].sum())}
+            facts: Facts = {"n_texts": len(distinct), "n_student": int(answers["student"].sum())}
+            if self.summary:
+                best = answers["classes"][:, 0].astype(np.int64), answers["probs"][:, 0]
+                texts = pl.Series(pl.from_arrow(distinct))
+                facts["summary"] = summarise(engine.exported, words, texts, *best).facts()
+            return facts
 
         return work
 

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from wsal.serving.limits import Limits
 from wsal.serving.monitoring import Metrics
 from wsal.serving.page import add_page
 from wsal.serving.predictions import Row, to_predictions
+from wsal.serving.recorder import Recorder
 from wsal.serving.requests import REFUSALS, Problem, Query, check_json, rows_of
 
 
@@ -72,10 +73,13 @@ class TreeAnswer(Answer):
     predictions: list[TreePrediction]  # type: ignore[assignment]
 
 
-def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAPI:
+def make_app(
+    engine: Engine, limits: Limits, token: str | None = None, recorder: Recorder | None = None
+) -> FastAPI:
     """The server; with a `token`, all but the page and /health require it.
 
-    It is sent as `Authorization: Bearer TOKEN`; the page asks for it.
+    It is sent as `Authorization: Bearer TOKEN`; the page asks for it. A `recorder` is given the
+    texts and what was predicted.
 
     Raises:
         ConfigError: the folder's labelled texts are damaged.
@@ -86,7 +90,8 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.batcher = batcher = Batcher(engine, limits.waiting)
-        with ThreadPoolExecutor(1, thread_name_prefix="wsal-batch") as threads:
+        recording = recorder.running() if recorder else nullcontext()
+        with recording, ThreadPoolExecutor(1, thread_name_prefix="wsal-batch") as threads:
             worker = asyncio.create_task(batcher.work(threads))
             yield
             worker.cancel()
@@ -128,6 +133,8 @@ def make_app(engine: Engine, limits: Limits, token: str | None = None) -> FastAP
         if rows:
             probs = await _in_time(app.state.batcher, rows, limits.seconds)
             labelled = to_predictions(exported, probs, query.top)
+            if recorder:
+                recorder.add(rows, probs)
         metrics.answered(len(rows), time.perf_counter() - started)
         return JSONResponse(
             {

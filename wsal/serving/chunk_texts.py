@@ -32,6 +32,8 @@ class PredictOptions:
     """Whether a student answers the texts it is sure of, and the classifier the rest."""
     agreement: float = 0.99
     """Least share of the student's answers that must be the classifier's."""
+    summary: bool = False
+    """Whether to summarise the distinct texts and their labels, for `wsal drift`."""
 
     def added(self, exported: Exported) -> list[str]:
         """The names of the columns that the model adds, in order."""

@@ -36,6 +36,8 @@ from wsal.serving.output import write_bad_lines, write_output
 from wsal.serving.passes import run_pass
 from wsal.serving.sources import STREAM, Source
 from wsal.serving.streaming import labelled_chunks, write_to_stdout
+from wsal.serving.summaries import Summary, of_partitions
+from wsal.serving.tally import Tally
 from wsal.serving.target import refuse_target, target_kind
 from wsal.settings import LauncherSettings
 from wsal.shards import read_array, shard_files
@@ -61,6 +63,8 @@ class PredictSummary:
     """Those that the student answered."""
     cascade: FittedCascade | None = None
     """What became of the student, with a cascade."""
+    summary: Summary | None = None
+    """Figures about the distinct texts, if `PredictOptions.summary`."""
 
 
 def label_table(
@@ -144,10 +148,8 @@ def _in_passes(
     known, cascade = work / "known", None
     if options.cascade:
         cascade = fit_cascade(model, read, counts, options, known, launcher)
-    has_known = cascade is not None and cascade.n_sample > 0
-    answering = AnswerWork(
-        model, read / TEXTS, n_partitions, options.top, known if has_known else None
-    )
+    given = known if cascade is not None and cascade.n_sample > 0 else None
+    answering = AnswerWork(model, read / TEXTS, n_partitions, options.top, given, options.summary)
     done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
     labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
     facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
@@ -165,6 +167,7 @@ def _in_passes(
         n_texts=_total(done, "n_texts"),
         n_student=_total(done, "n_student"),
         cascade=cascade,
+        summary=of_partitions(done),
     )
 
 
@@ -174,10 +177,12 @@ def _stream(
     """Label standard input; `work` is used if the output is a file or a folder."""
     bad: list[BadLine] = []
     n_rows = n_abstained = 0
+    engine = model.open()
+    tally = Tally(engine.exported) if options.summary else None
 
     def noted() -> Iterator[tuple[Chunk, pa.Table]]:
         nonlocal n_rows, n_abstained
-        for chunk, table in labelled_chunks(model.open(), source, options):
+        for chunk, table in labelled_chunks(engine, source, options, tally):
             bad.extend(chunk.bad)
             n_rows += len(table)
             n_abstained += n_abstentions(table, options.prefix)
@@ -187,7 +192,9 @@ def _stream(
         write_to_stdout(noted(), source)
         if not n_rows:
             raise _without_rows("standard input", bad)
-        return PredictSummary(n_rows, len(bad), n_abstained, None)
+        return PredictSummary(
+            n_rows, len(bad), n_abstained, None, summary=tally.summary if tally else None
+        )
     tables = (table for _, table in noted())
     facts = write_labelled(tables, work / LABELLED, source, options)
     if not n_rows:
@@ -195,7 +202,9 @@ def _stream(
     (work / BAD).write_text("".join(as_json(line) for line in bad), encoding="utf-8")
     bad_path = write_bad_lines(work, [work / BAD], target)
     write_output(work, [work / LABELLED], [facts], kind, target, is_json=source.is_json)
-    return PredictSummary(n_rows, len(bad), n_abstained, bad_path)
+    return PredictSummary(
+        n_rows, len(bad), n_abstained, bad_path, summary=tally.summary if tally else None
+    )
 
 
 def _open(work: Path, origin: list[Any]) -> None:

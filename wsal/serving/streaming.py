@@ -14,29 +14,35 @@ from wsal.serving.chunk_texts import PredictOptions, texts_of, with_labels
 from wsal.serving.engine import Engine
 from wsal.serving.output import json_lines
 from wsal.serving.sources import Source
+from wsal.serving.tally import Tally
 from wsal.serving.writers import Write, writer
 
 
 def labelled_chunks(
-    engine: Engine, source: Source, options: PredictOptions
+    engine: Engine, source: Source, options: PredictOptions, tally: Tally | None = None
 ) -> Iterator[tuple[Chunk, pa.Table]]:
-    """Each chunk with its labels; the next one is read and tokenised while one is computed."""
+    """Each chunk with its labels; the next one is read and tokenised while one is computed.
 
-    def prepared() -> Iterator[tuple[Chunk, np.ndarray, list[np.ndarray]]]:
+    If there is a tally, it counts the texts.
+    """
+
+    def prepared() -> Iterator[tuple[Chunk, np.ndarray, np.ndarray, list[np.ndarray]]]:
         for chunk in source.stream():
             texts = texts_of(engine.exported, source, chunk, options)
             # Equal texts are computed once.
             distinct, text_of_row = np.unique(texts.to_numpy(), return_inverse=True)
             text_of_row = np.where(texts == "", -1, text_of_row)
-            yield chunk, text_of_row, engine.exported.pieces(distinct.tolist())
+            yield chunk, distinct, text_of_row, engine.exported.pieces(distinct.tolist())
 
     ahead = prepared()
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(next, ahead, None)
         while (ready := waiting.result()) is not None:
             waiting = thread.submit(next, ahead, None)
-            chunk, text_of_row, pieces = ready
+            chunk, distinct, text_of_row, pieces = ready
             answers = answer(engine, None, pieces, options.top)
+            if tally:
+                tally.add(distinct.tolist(), answers["classes"][:, 0], answers["probs"][:, 0])
             yield chunk, with_labels(engine.exported, chunk.table, answers, text_of_row, options)
 
 

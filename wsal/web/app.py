@@ -73,7 +73,9 @@ def page(request: Request, token: str = "", name: str = "") -> Response:
     if token:
         return with_token("/", token, name)
     templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
-    shown = {"name": annotator_name(request), "workspace": len(site_of(request).tokens) == 1}
+    site = site_of(request)
+    has_errors = len(site.tokens) == 1 and (site.run_dir / "votes" / "rules.parquet").exists()
+    shown = {"name": annotator_name(request), "workspace": has_errors}
     return HTMLResponse(templates.get_template("page.html").render(shown))
 
 

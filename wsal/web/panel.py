@@ -39,6 +39,8 @@ def quality(run_dir: Path) -> dict[str, Any]:
     if not (run_dir / CONFIG).exists():
         return {}
     config = json.loads((run_dir / CONFIG).read_text())
+    if "active" not in config:  # of `wsal accept`: what is known so far would influence people
+        return {"note": "shown when all is answered"}
     plan = {name: config["active"][name] for name in ("rounds", "query_size")}
     if not manifests:
         return {"plan": plan}

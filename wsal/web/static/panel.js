@@ -32,7 +32,7 @@ function drawQuality(quality) {
   $("stop-why").textContent = `${reasons.join("; ")}. Press e twice to end this round.`;
   const now = quality.curve?.at(-1);
   if (!now) {
-    fill("quality", make("p", "known after the first round"));
+    fill("quality", make("p", quality.note || "known after the first round"));
     return;
   }
   const metric = quality.metric === "macro_f1" ? "macro-F1" : "accuracy";
