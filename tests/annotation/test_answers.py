@@ -366,11 +366,11 @@ def test_one_project_of_a_tool_serves_all_rounds_and_a_wrong_control_is_no_skip(
             (run / "rounds/001/answers.json").write_text(json.dumps(first))
             run_stage(run, "annotate", now, 1)
     path = run / "rounds/002/answers.json"
-    wrong = [task("c", "jar", "taxonomy", [["Fish"]]), task("d", "lid", "taxonomy", [["Cat"]])]
+    wrong = [task("c", "jar", "rating", 4), task("d", "lid", "rating", 5)]
     path.write_text(json.dumps(first + wrong))
     with pytest.raises(AnnotationError, match="2 records are not in the form that Label") as error:
         run_stage(run, "annotate", now, 2)
-    assert "record 3: a result of type taxonomy" in str(error.value)
+    assert "record 3: a result of type rating" in str(error.value)
     right = [task("c", "jar", "choices", ["Fish"]), task("d", "lid", "choices", ["Cat"])]
     path.write_text(json.dumps(first + right))
     facts = run_stage(run, "annotate", now, 2).artifact.facts
