@@ -64,9 +64,7 @@ def test_batches_by_id_are_edits_of_a_dictionary(base, edits):
         for number, (withdraw, edit) in enumerate(edits):
             columns = ["id"] if withdraw else None
             frame = as_frame(edit)
-            batches.append(
-                batch_of(folder, number, frame, withdraw=withdraw, columns=columns)
-            )
+            batches.append(batch_of(folder, number, frame, withdraw=withdraw, columns=columns))
             if withdraw:
                 now = {i: record for i, record in now.items() if i not in edit}
             else:
