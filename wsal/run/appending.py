@@ -168,9 +168,9 @@ def _same(records: pl.DataFrame, there: pl.DataFrame, batch: Batch) -> int:
         .select(columns)
         .join(there.select(columns), on="key", how="left", suffix="_then", maintain_order="left")
     )
-    same = pl.col("fields") == pl.col("fields_then")
+    same = pl.col("fields").eq_missing(pl.col("fields_then"))
     if batch.with_labels:
-        same &= pl.col("label").eq_missing("label_then")
+        same &= pl.col("label").eq_missing(pl.col("label_then"))
     return int(both.select(same.sum()).item())
 
 
