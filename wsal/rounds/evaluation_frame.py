@@ -129,13 +129,16 @@ class Reference:
 
     place: Literal["frame", "dev"]  # where its texts come from
     sample: Sample
+    n_without_class: int = 0  # texts of the evaluation sample that were left out
 
     @property
     def name(self) -> str:
         """What messages call it."""
         if self.place == "dev":
             return "the dev split"
-        return f"an evaluation sample of {len(self.sample.rows)}"
+        n = self.n_without_class
+        left_out = f" ({n} of no class left out)" if n else ""
+        return f"an evaluation sample of {len(self.sample.rows)}{left_out}"
 
     def probs(self, embeddings: Artifact, classifier: Artifact, frame: Frame) -> Probs:
         """A classifier's predictions for the texts that the sample is drawn from."""
@@ -161,12 +164,14 @@ def choose_reference(
     evaluation sample that belong to no class; their code is `len(labels)`, which no prediction is.
     """
     rows, gold = coded_answers(pool, annotations, schemas.EVALUATE)
-    known = gold < len(pool.facts["labels"]) + with_none
+    n_classes = len(pool.facts["labels"])
+    n_left_out = 0 if with_none else int((np.isin(rows, frame.rows) & (gold == n_classes)).sum())
+    known = gold < n_classes + with_none
     rows, gold = rows[known], gold[known]
     if np.isin(rows, frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
         if sample := frame_sample(frame, rows, gold, copies.to_numpy(), auxiliary):
-            return Reference("frame", sample)
+            return Reference("frame", sample, n_left_out)
     if (pool.path / "dev.parquet").exists():
         return Reference("dev", whole_sample(*gold_of(pool, "dev")))
     return None
