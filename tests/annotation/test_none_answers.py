@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from fastapi import HTTPException
+from made_up_run import RIGHT, write_run
 
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.journal import Event, Journal
@@ -11,9 +12,12 @@ from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
 from wsal.annotation.returned_sheet import Row, match_answers, text_keys
 from wsal.annotation.task_queue import TaskQueue
+from wsal.artifacts import Artifact
 from wsal.classifier.tokens import joined
 from wsal.labels import NONE, LabelSet
+from wsal.rounds.evaluation_frame import choose_reference, read_frame
 from wsal.rounds.finetuning import FineTuning
+from wsal.stages.assess import assess
 from wsal.training_settings import FinetuneSettings
 from wsal.web.actions import Action, check
 from wsal.web.panel import distribution, people
@@ -105,3 +109,32 @@ def test_such_a_text_is_never_replayed_with_its_weak_label():
     )
     assert n_replayed == 16
     assert not set(none) & {int(made.tokens[row][0]) for row in range(len(made.tokens))}
+
+
+def test_the_evaluation_sample_counts_it_as_wrong_and_calibration_leaves_it_out(tmp_path):
+    write_run(tmp_path / "run", 2_000, 4, dev=False)
+    run_dir = tmp_path / "run"
+    path = run_dir / "rounds/001/annotations/annotations.parquet"
+    answers = pl.read_parquet(path)
+    evaluate = answers["purpose"] == "evaluate"
+    changed = evaluate & (evaluate.cum_sum() <= 15)
+    label = pl.when(changed).then(pl.lit(NONE)).otherwise("label")
+    answers.with_columns(label=label).write_parquet(path)
+    pool, embeddings, query = (
+        Artifact(run_dir / name) for name in ("pool", "embeddings", "rounds/001/query")
+    )
+    annotations, frame = [Artifact(path.parent)], read_frame(pool, query)
+    n = int(evaluate.sum())
+    kept = choose_reference(pool, frame, annotations)
+    assert kept.name == f"an evaluation sample of {n - 15} (15 of no class left out)"
+    (tmp_path / "assessed").mkdir()
+    facts = assess(
+        tmp_path / "assessed", pool=pool, embeddings=embeddings,
+        pretrained=Artifact(run_dir / "pretrained"), first_query=query,
+        classifiers=[Artifact(run_dir / "rounds/001/finetuned")], annotations=annotations, seed=0,
+    )  # fmt: skip
+    assert facts["n_evaluation_none"] == 15
+    assert f"sample of {n} (15 of them belong to no class" in facts["measured_on"]
+    share, right = 15 / n, RIGHT + 0.04
+    accuracy = facts["rounds"][-1]["accuracy"]
+    assert accuracy["low"] < right * (1 - share) < accuracy["high"]
