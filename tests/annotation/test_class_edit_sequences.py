@@ -27,7 +27,7 @@ from wsal.annotation.journal import (
 )
 from wsal.changes import ClassEdit, change_of, note_of
 from wsal.data.class_edits import check_step
-from wsal.data.class_history import UNDONE, ClassHistory
+from wsal.data.class_history import UNMERGED, ClassHistory
 from wsal.errors import ConfigError
 
 FLAT = ("Coffee", "Tea", "Pets", "Phones")
@@ -192,7 +192,7 @@ def random_events(draw: random.Random, first: ClassHistory) -> list[Event]:
 
 def classes_named(name: str, classes: ClassHistory) -> set[str] | None:
     """The classes that a present name stands for; None: several that have no name together."""
-    if name.endswith(UNDONE):
+    if name.endswith(UNMERGED):
         return None
     if name in classes.names:
         return {name}

@@ -219,6 +219,47 @@ def test_answers_on_a_page_that_was_opened_before_an_edit_keep_their_meaning(tmp
     assert len(Journal(run / JOURNAL_FILE).events()) == 8  # nothing was deleted
 
 
+def test_answers_in_a_state_that_was_undone_are_asked_again_and_count_if_it_is_restored(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    write_csv(source, ROWS)
+    prepared(run, source)
+    asked(run)
+    edit(run, "merge", ["Cat", "Dog"], ["Pet"])
+    queue, _ = page(run, source)
+    queue.append([Event("1", "answer", "ann", 1, "a", "Pet", 1.0)])
+    undo(opened_classes(run), "ann")
+    queue, _ = page(run, source)
+    assert "a" in queue.open_ids(queue.answers())
+    queue.append([Event("2", "answer", "ann", 1, "b", "Cat", 1.0)])
+    restore(opened_classes(run), 1, "ann")
+    queue, query = page(run, source)
+    labels = dict(collected_answers(queue, query).select("id", "label").iter_rows())
+    assert labels == {"a": "Pet", "b": "Pet"}
+
+
+def test_an_answer_at_a_merged_class_is_asked_again_once_the_merge_is_undone(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    write_csv(source, ROWS)
+    prepared(run, source)
+    edit(run, "merge", ["Cat", "Dog"], ["Pet"])
+    edit(run, "add", ["Bird"])
+    prepared(run, source)
+    asked(run)
+    made = with_changes(parts(source, True), run)
+    with pytest.raises(WaitingForAnnotations):
+        run_stage(run, "annotate", made, 1)
+    answer(run, dict.fromkeys(OF_TEXT, "Fish") | {"red mug": "Pet", "jar": "Bird"})
+    done = run_stage(run, "annotate", made, 1).artifact
+    restore(opened_classes(run), 0, "ann")
+    pool = prepared(run, source)
+    texts = tables.read(pool.path / "pool.parquet")["text"].to_list()
+    assert [texts[row] for row in left_open(pool, [done])["row"]] == ["red mug"]
+    assert of_removed_classes(pool, [done]) == {"Bird (undone)": 1}
+    restore(opened_classes(run), 2, "ann")
+    prepared(run, source)
+    assert gold(run)["red mug"] == "Pet"
+
+
 def test_gold_labels_of_the_data_follow_and_those_without_a_class_are_left_out(tmp_path):
     file = tmp_path / "shop.csv"
     with file.open("w", newline="") as opened:

@@ -13,6 +13,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.open_round import OpenRound
 from wsal.annotation.returned_sheet import is_same_text
+from wsal.data.class_history import is_undone
 from wsal.labels import NONE
 
 
@@ -21,6 +22,7 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
 
     Early answers carry the number of this round or, if they came when the query of the round before
     had just been made, of that one. So do answers to words and groups that came too late for it.
+    An answer at a class that an undone edit had made counts again if the edit does.
     """
     items, number = open_round.items, open_round.number
     return answers_by_text(
@@ -35,6 +37,7 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
             )
         )
         and (not event.text or is_same_text(event.text, item.text))
+        and not is_undone(event.label)
     )
 
 

@@ -17,8 +17,9 @@ from typing import Any
 from wsal.changes import ClassEdit
 from wsal.data.class_fold import FORMER, Folded, fold
 
-UNDONE = " (undone)"
-"""After a name that meant several classes which have no name together now."""
+UNMERGED, GONE = " (merge undone)", " (undone)"
+"""After a name that came to be by an edit which was undone: it meant several of the present
+classes, or none of them."""
 Edits = tuple[ClassEdit, ...]
 
 
@@ -89,8 +90,8 @@ class ClassHistory:
         ]
         classes = dict.fromkeys(name for each in made_of for name in each.classes)
         if not classes:
-            return f"{name}{UNDONE}"
-        return self._folded.name_of(tuple(classes)) or f"{name}{UNDONE}"
+            return f"{name}{GONE}"
+        return self._folded.name_of(tuple(classes)) or f"{name}{UNMERGED}"
 
     def present_names(self, then: Edits = ()) -> dict[str, str]:
         """Every name that may mean something else now than it says -> its present name.
@@ -107,8 +108,8 @@ class ClassHistory:
 
     def is_former(self, name: str) -> bool:
         """Whether `present` returned this name for what is no class any more."""
-        is_one = name.endswith(UNDONE) or FORMER.fullmatch(name) is not None
-        return is_one and name not in self.parents
+        is_former = is_undone(name) or FORMER.fullmatch(name) is not None
+        return is_former and name not in self.parents
 
     def classes_at(self, then: Edits) -> tuple[str, ...]:
         """The classes when the edits `then` were in force."""
@@ -118,7 +119,12 @@ class ClassHistory:
     def opened_since(self, then: Edits) -> set[str]:
         """The present names of what was a class and stands for several classes now."""
         present = {self.present(name, then) for name in self.classes_at(then)}
-        return {name for name in present if name in self.parents or name.endswith(UNDONE)}
+        return {name for name in present if name in self.parents or name.endswith(UNMERGED)}
+
+
+def is_undone(name: str | None) -> bool:
+    """Whether `ClassHistory.present` returned this for a name that an undone edit had made."""
+    return name is not None and name.endswith((UNMERGED, GONE))
 
 
 def edits_in(facts: Mapping[str, Any]) -> Edits:
