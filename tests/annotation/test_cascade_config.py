@@ -116,3 +116,9 @@ def test_a_second_opinion_on_labels_that_look_wrong(tmp_path):
     refused = run_here(tmp_path, "review", "run", "--llm")
     assert refused.returncode == 1
     assert "has no language model" in refused.stderr
+
+
+@pytest.mark.parametrize("people", ["[]", "[ann,bob]"])
+def test_rules_by_class_names_need_no_guidelines_of_the_page(composed, people):
+    parts = check(composed("annotator=web", "rules=names", f"annotator.people={people}")).components
+    assert parts["rules"]["name_similarity"].guidelines is None

@@ -104,6 +104,8 @@ class Cascade:
     """Share of acceptable answers whose texts people answer, too, without knowing it."""
     least_precision: Share = 0.75
     """Classes go back to people once the lower bound of their audited precision is below this."""
+    guidelines: str | None = None
+    """File that describes the classes, for rules by class names; by default that of the people."""
 
     def __post_init__(self) -> None:
         if isinstance(self.people, Llm | Cascade):
