@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import socket
+import sqlite3
 import sys
 import threading
 from contextlib import suppress
@@ -123,6 +124,14 @@ def _recorder(options: argparse.Namespace, exported: Exported) -> Recorder | Non
     if options.harvest_most < 1:
         raise ConfigError(f"--harvest-most is {options.harvest_most}; expected 1 or more")
     harvest = Harvest(options.harvest, options.harvest_most) if options.harvest else None
+    try:
+        if options.summaries:
+            options.summaries.mkdir(parents=True, exist_ok=True)
+        if harvest:
+            harvest.prepare()
+    except (OSError, sqlite3.Error) as error:
+        place = options.harvest or options.summaries
+        raise ConfigError(f"{place} cannot be written to: {error}; name another folder") from error
     return Recorder(exported, options.summaries, options.summary_hours, harvest)
 
 

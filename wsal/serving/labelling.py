@@ -37,7 +37,7 @@ from wsal.serving.passes import run_pass
 from wsal.serving.sources import STREAM, Source
 from wsal.serving.streaming import labelled_chunks, write_to_stdout
 from wsal.serving.summaries import Summary, of_partitions
-from wsal.serving.tally import Tally
+from wsal.serving.tally import Tally, summary_of
 from wsal.serving.target import refuse_target, target_kind
 from wsal.settings import LauncherSettings
 from wsal.shards import read_array, shard_files
@@ -192,9 +192,7 @@ def _stream(
         write_to_stdout(noted(), source)
         if not n_rows:
             raise _without_rows("standard input", bad)
-        return PredictSummary(
-            n_rows, len(bad), n_abstained, None, summary=tally.summary if tally else None
-        )
+        return PredictSummary(n_rows, len(bad), n_abstained, None, summary=summary_of(tally))
     tables = (table for _, table in noted())
     facts = write_labelled(tables, work / LABELLED, source, options)
     if not n_rows:
@@ -202,9 +200,7 @@ def _stream(
     (work / BAD).write_text("".join(as_json(line) for line in bad), encoding="utf-8")
     bad_path = write_bad_lines(work, [work / BAD], target)
     write_output(work, [work / LABELLED], [facts], kind, target, is_json=source.is_json)
-    return PredictSummary(
-        n_rows, len(bad), n_abstained, bad_path, summary=tally.summary if tally else None
-    )
+    return PredictSummary(n_rows, len(bad), n_abstained, bad_path, summary=summary_of(tally))
 
 
 def _open(work: Path, origin: list[Any]) -> None:

@@ -45,3 +45,8 @@ class Tally:
             np.asarray(probabilities)[new],
         )
         self.summary = self.summary.plus(part)
+
+
+def summary_of(tally: Tally | None) -> Summary | None:
+    """The summary so far; None without a tally."""
+    return tally.summary if tally else None
