@@ -7,6 +7,7 @@ import pytest
 from wsal import schemas
 from wsal.active.label_issues import find_issues, out_of_fold
 from wsal.annotation.annotators import LOOK_ALIKES, Oracle
+from wsal.annotation.inner_answers import some_inner
 from wsal.annotation.majority import majority_labels
 from wsal.annotation.query import Query
 from wsal.labels import LabelSet
@@ -101,3 +102,14 @@ def test_the_most_frequent_answer_counts_and_the_newest_of_those_that_tie():
     labels = majority_labels(given, "id")
     assert labels["id"].to_list() == ["a", "b", "c"]
     assert labels["label"].to_list() == ["y", "y", "x"]
+
+
+def test_a_share_of_the_answers_names_a_parent_and_changes_no_other():
+    labels = LabelSet(("Tea", "Pets"), {"Drinks": ("Tea",)})
+    answers = ["Tea"] * 500 + ["Pets", None]
+    plain, mixed = np.random.default_rng(0), np.random.default_rng(0)
+    changed = some_inner(answers, 0.5, labels, mixed)
+    assert 200 < changed.count("Drinks") < 300
+    assert changed[500:] == ["Pets", None]
+    assert some_inner(answers, 0.0, labels, plain) == answers
+    assert plain.random() == mixed.random()  # the stream of the annotator is not used
