@@ -185,7 +185,7 @@ def test_texts_that_left_stay_in_the_frame_and_come_back(run, tmp_path):
     with create(tmp_path / "less/pool", {}, {}) as (work, facts):
         tables.write(left, work / "pool.parquet", schemas.records_schema(["title"]))
         periods = [{"name": "", "n_texts": 296}, {"name": "nov", "n_texts": 200}]
-        facts |= run.pool.facts | {"n_pool": 496, "periods": periods}
+        facts.update(run.pool.facts | {"n_pool": 496, "periods": periods})
     less = Artifact(tmp_path / "less/pool")
     smaller = read_frame(less, run.query)
     assert len(smaller.rows) == len(frame.rows) - 4
