@@ -51,12 +51,12 @@ def killed_where_it_begins(stage, cwd, command=RUN[3:]):
     """Run until `stage` has begun, then die."""
     code = (
         "begin = artifacts.create\n"
-        "def create(path, config, inputs):\n"
+        "def create(path, config, inputs, *more):\n"
         "    if str(path).endswith(stage):\n"
-        "        with begin(path, config, inputs) as (work, facts):\n"
+        "        with begin(path, config, inputs, *more) as (work, facts):\n"
         "            (work / 'half_written').write_text('x')\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return begin(path, config, inputs)\n"
+        "    return begin(path, config, inputs, *more)\n"
         "artifacts.create = create\n"
     )
     killed(code, stage, cwd, command)
