@@ -92,7 +92,7 @@ def test_short_names_stand_for_paths_in_a_tree(tree, capsys):
     assert "merge Pets > Toys > Balls and Pets > Toys > Bones into Pets > Toys" in words
     assert shown(capsys) == ["Hot Drinks > Teas", "Hot Drinks > Coffee", "Pets > Toys",
                              "Pets > Food"]  # fmt: skip
-    with pytest.raises(ConfigError, match="'Coffee' is a class; split it instead"):
+    with pytest.raises(ConfigError, match="'Coffee' is a class, not a parent; split it instead"):
         classes(capsys, "move", "Toys", "--under", "Coffee")
     with pytest.raises(ConfigError, match="cannot be moved below itself"):
         classes(capsys, "move", "Pets", "--under", "Pets")

@@ -146,4 +146,4 @@ def introduced(edits: Iterable[ClassEdit]) -> set[str]:
 def _n_shared(edits: Edits, others: Edits) -> int:
     """How many edits two sequences begin with alike."""
     pairs = enumerate(zip(edits, others, strict=False))
-    return next((n for n, (one, other) in pairs if one != other), min(len(edits), len(others)))
+    return next((n for n, (edit, other) in pairs if edit != other), min(len(edits), len(others)))
