@@ -1,8 +1,9 @@
 """Have people check a random sample of a new batch, and release the part that is good enough.
 
-People label a few texts at a time, without seeing the predictions. As soon as the answer is
-certain, the batch is released: all of it, or the most confident part that has the wanted precision.
-The rest is written to a file, the most uncertain texts first. Run the same command again to go on.
+People label a few texts at a time, without seeing the predictions. As soon as it is certain enough,
+the batch is released: all of it, or the most confident part that has the precision that you ask for.
+The other rows are written to a file, the most uncertain first. To continue after a break, run the
+same command again.
 
   wsal accept runs/shop/exported june.csv --precision 0.95
 """
@@ -59,14 +60,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.95,
         metavar="SHARE",
-        help="the precision that a released part has at least (default: 0.95)",
+        help="the least share of right predictions in the released part (default: 0.95)",
     )
     option(
         "--error",
         type=float,
         default=0.05,
         metavar="SHARE",
-        help="the largest probability of releasing a part with a lower one (default: 0.05)",
+        help="the largest probability of releasing a part with less (default: 0.05)",
     )
     option(
         "--labels",

@@ -1,11 +1,12 @@
 """Add, change or withdraw records of a run.
 
 FILE is a table with the columns of the run's layout; labels and splits may be missing. With ids, a
-record whose id the run has changes that one; without ids, a text that it has is one more copy. With
---withdraw, the records of FILE leave the run; it needs only their ids, or their texts.
+record with an id that the run has replaces the old record. Without ids, a record with a text that
+the run has is one more copy of that text. With --withdraw, the records of FILE are removed from the
+run; FILE needs only their ids or, without ids, their texts.
 
-The run keeps a copy of FILE. Run the same `wsal run` command again afterwards: only new texts are
-voted on, tokenised and embedded, and what is trained is kept.
+The run keeps a copy of FILE. Afterwards, run the same `wsal run` command again: only new texts are
+voted on, tokenised and embedded, and trained classifiers are kept.
 """
 
 import argparse

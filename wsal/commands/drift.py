@@ -1,4 +1,4 @@
-"""Compare summaries of texts with a reference: have classes, confidence or words changed?
+"""Show whether texts differ from a reference: their predicted classes, confidence or words.
 
 Summaries are written by `wsal predict --summary FILE` and `wsal serve --summaries FOLDER`. The
 reference is an exported model, or a summary of texts that were checked.

@@ -1,7 +1,7 @@
-"""Write the uncertain texts that a server has kept to a table, for the next round of a run.
+"""Write the uncertain texts that a server stored to a table, for the next round of a run.
 
-`wsal serve MODEL --harvest FOLDER` keeps them. They are texts of your users: the folder and the
-table can be read by you only, and nothing is sent anywhere.
+`wsal serve MODEL --harvest FOLDER` stores them. They are texts of your users: only you can read the
+folder and the table, and nothing is sent anywhere.
 
   wsal harvest served --out uncertain.csv
 """
