@@ -1,7 +1,7 @@
 """Have people check a random sample of a new batch, and release the part that is good enough.
 
 People label a few texts at a time, without seeing the predictions. As soon as it is certain enough,
-the batch is released: all of it, or the most confident part that has the precision that you ask for.
+the batch is released: all of it, or the most confident part with the precision that you ask for.
 The other rows are written to a file, the most uncertain first. To continue after a break, run the
 same command again.
 
