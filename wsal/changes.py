@@ -43,7 +43,7 @@ class Batch:
     withdraw: bool = False
     """Whether its records leave the data; otherwise they are added, or change earlier ones."""
     by: Literal["id", "text"] = "id"
-    """What says that a record is one that the run has."""
+    """What identifies a record that the run has already."""
     with_labels: bool = True
     """Whether it has a column with gold labels; otherwise, records that it changes keep theirs."""
 

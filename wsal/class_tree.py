@@ -12,7 +12,7 @@ from wsal.labels import LabelSet
 SEPARATOR = " > "
 """Between the names of a path."""
 TOP = ""
-"""What the nodes without a parent have as their parent."""
+"""Takes the place of a parent for the nodes at the top."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_answers_follow_renamed_and_merged_classes_and_those_of_removed_ones_are
     counts = of_removed_classes(pool, annotations)
     assert counts == {"Dog (before edit 4)": 1}
     assert of_removed_message(counts) == (
-        "1 answer kept that count for nothing, of removed classes: Dog (before edit 4)"
+        "1 answer does not count, as its class was removed: Dog (before edit 4)"
     )
     assert named_answers(pool, annotations)["label"].null_count() == 1
     undo(opened_classes(run), "ann")

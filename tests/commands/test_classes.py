@@ -44,7 +44,7 @@ def shown(capsys, *words):
 
 
 def test_changes_are_numbered_listed_undone_and_restored(flat, capsys):
-    assert "were not changed" in classes(capsys, "log")
+    assert "have not been changed" in classes(capsys, "log")
     words = classes(capsys, "rename", "Coffee", " Kaffee ", "--by", "ann")
     assert words.startswith("change 1: rename Coffee to Kaffee; run")
     classes(capsys, "split", "Tea", "--into", "Green Tea", "Black Tea")
@@ -92,7 +92,7 @@ def test_short_names_stand_for_paths_in_a_tree(tree, capsys):
     assert "merge Pets > Toys > Balls and Pets > Toys > Bones into Pets > Toys" in words
     assert shown(capsys) == ["Hot Drinks > Teas", "Hot Drinks > Coffee", "Pets > Toys",
                              "Pets > Food"]  # fmt: skip
-    with pytest.raises(ConfigError, match="'Coffee' is a class; split it instead"):
+    with pytest.raises(ConfigError, match="'Coffee' is a class, not a parent; split it instead"):
         classes(capsys, "move", "Toys", "--under", "Coffee")
     with pytest.raises(ConfigError, match="cannot be moved below itself"):
         classes(capsys, "move", "Pets", "--under", "Pets")
@@ -103,7 +103,7 @@ def test_short_names_stand_for_paths_in_a_tree(tree, capsys):
 def test_nothing_is_changed_while_a_command_works_on_the_run(flat, capsys, tmp_path):
     with locked(tmp_path / "runs/shop"), pytest.raises(BusyError, match="no answer is lost"):
         classes(capsys, "rename", "Coffee", "Kaffee")
-    assert "were not changed" in classes(capsys, "log")
+    assert "have not been changed" in classes(capsys, "log")
 
 
 def test_a_run_without_a_pool_and_a_flat_run_have_no_places(flat, capsys, tmp_path):

@@ -83,7 +83,7 @@ def test_a_folder_of_a_server_has_a_summary_for_each_period(here, tmp_path):
         (("model", "nothing.json"), "not found"),
         (("model", "2026-01.csv"), "is damaged"),
         ((".", "2026-01.summary.json"), "has no reference.json"),
-        (("model", "model"), "is no summary"),
+        (("model", "model"), "is not a summary"),
         (("model", "2026-01.summary.json", "--least", "2"), "--least is 2"),
     ],
 )

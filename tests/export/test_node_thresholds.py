@@ -116,7 +116,7 @@ def test_the_card_has_a_row_for_each_level(tree):
     thresholds = {"precision": 0.8, "measured_on": "the dev split"}
     words = _tree({"n_parents": 6, "n_levels": 3}, metrics, thresholds)
     assert "a tree with 6 parents" in words
-    assert "each fifth of the texts by the thresholds that the others set" in words
+    assert "each fifth of the texts measured with thresholds from the other four" in words
     rows = [line for line in words.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows[1:]] == [
         "| the class", "| a parent, level 2", "| a parent, level 1", "| any"

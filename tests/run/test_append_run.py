@@ -264,14 +264,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_recorded(shop):
         done = run_here(shop, "append", "shop", "bad.csv")
         assert done.returncode and message in done.stderr, done.stderr
     for words, message in (
-        (("nowhere.csv",), "nowhere.csv is not a file"), ((), "expected either FILE or --undo"),
+        (("nowhere.csv",), "nowhere.csv is not a file"), ((), "give either FILE or --undo"),
     ):  # fmt: skip
         done = run_here(shop, "append", "shop", *words)
         assert done.returncode and message in done.stderr
     assert not (shop / "runs/shop/appended").exists()
     append(shop, new)
     done = run_here(shop, "append", "shop", "batch.csv")
-    assert "is the last batch of runs/shop already, 001.csv" in done.stderr
+    assert "was appended already: it is the last batch of runs/shop, 001.csv" in done.stderr
     (shop / "runs/shop/appended/001.csv").write_text("torn")
     done = run_here(shop, "run", *OPTIONS)
     assert "is not what was appended to this run" in done.stderr

@@ -1,4 +1,4 @@
-"""The changes of a run as its journal has them: each change, undo and return to a former state."""
+"""The changes of a run in its journal: each change, undo and return to an earlier state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -22,7 +22,7 @@ def answers_of_round(decisions: Iterable[Event], open_round: OpenRound) -> dict[
 
     Early answers carry the number of this round or, if they came when the query of the round before
     had just been made, of that one. So do answers to words and groups that came too late for it.
-    An answer at a class that an undone edit had made counts again if the edit does.
+    An answer with a class that an undone edit had made counts again if the edit does.
     """
     items, number = open_round.items, open_round.number
     return answers_by_text(

@@ -1,4 +1,4 @@
-"""Answers that count for nothing now, and those that people are asked again."""
+"""Answers that no longer count, and texts that people are asked about again."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,7 +51,7 @@ def left_open(pool: Artifact, annotations: Sequence[Artifact]) -> pl.DataFrame:
 
 
 def of_removed_classes(pool: Artifact, annotations: Sequence[Artifact]) -> dict[str, int]:
-    """How many answers there are for each class that was removed; they count for nothing."""
+    """How many answers there are for each class that was removed; they no longer count."""
     removed = named_answers(pool, annotations).filter(~pl.col("is_open")).drop_nulls("former")
     counts = removed.group_by("former", maintain_order=True).len()
     return dict(counts.iter_rows())
@@ -62,4 +62,6 @@ def of_removed_message(counts: Mapping[str, int]) -> str:
     if not counts:
         return ""
     n, names = sum(counts.values()), ", ".join(counts)
-    return f"{n} answer{'s' * (n != 1)} kept that count for nothing, of removed classes: {names}"
+    if n == 1:
+        return f"1 answer does not count, as its class was removed: {names}"
+    return f"{n} answers do not count, as their classes were removed: {names}"

@@ -1,4 +1,4 @@
-"""Classes at the terminal: one walks down the tree by keys, and up, or types part of a path."""
+"""A class tree at the terminal: keys open parents and go up, or people type part of a path."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,22 +48,22 @@ class TreeWalk:
         """
         typed, mark = "", 0
         while True:
-            found = matching_nodes(self.tree, typed)[:LISTED] if typed.strip() else []
-            mark = min(mark, max(0, len(found) - 1))
+            matches = matching_nodes(self.tree, typed)[:LISTED] if typed.strip() else []
+            mark = min(mark, max(0, len(matches) - 1))
             lines = [Text(asked, style="bold"), Text(f"find a class: {typed}")]
-            for number, name in enumerate(found):
+            for number, name in enumerate(matches):
                 inner = " >" if name in self.tree.children else ""
                 chosen = number == mark
                 style, arrow = ("reverse", ">") if chosen else ("", " ")
                 lines.append(Text(f"{arrow} {self.tree.path(name)}{inner}", style=style))
-            help_line = "arrows move  Enter takes a class or opens a parent  Esc leaves"
+            help_line = "arrows move  Enter answers with a class or opens a parent  Esc closes"
             console.clear()
             console.print(Group(*lines, Text(help_line, style="dim")))
             key = read_key()
             if key in (ESCAPE, ""):
                 return None
             if key in ("\r", "\n"):
-                return self.take(found[mark]) if found else None
+                return self.take(matches[mark]) if matches else None
             if key in (UP, DOWN):
                 mark = max(0, mark + (1 if key == DOWN else -1))
             elif key in ("\x7f", "\b"):

@@ -56,5 +56,5 @@ def fit_softmax(
         return total
 
     solver.step(loss)  # type: ignore[no-untyped-call]
-    found = solution.detach()
-    return SoftmaxRegression(found if of_nodes is None else found @ of_nodes)
+    fitted = solution.detach()
+    return SoftmaxRegression(fitted if of_nodes is None else fitted @ of_nodes)

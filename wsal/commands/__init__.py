@@ -28,9 +28,9 @@ COMMANDS = {
     "compare": ("RUN [RUN ...]", "Compare runs: a table, and a page with intervals"),
     "estimate": ("INPUT", "Estimate the hours, cost and disk of a large job"),
     "predict": ("MODEL INPUT OUTPUT", "Label a table"),
-    "accept": ("MODEL BATCH", "Release a batch, once a sample shows that it is good"),
+    "accept": ("MODEL BATCH", "Check a sample of a batch, and release what is good enough"),
     "serve": ("MODEL", "Serve a model over HTTP"),
-    "harvest": ("FOLDER --out FILE", "Write the uncertain texts that a server has kept"),
+    "harvest": ("FOLDER --out FILE", "Write the uncertain texts that a server stored"),
     "drift": ("MODEL SUMMARY ...", "Show whether new texts differ from the reference"),
     "push": ("MODEL OWNER/NAME", "Upload a model to the Hugging Face Hub"),
 }

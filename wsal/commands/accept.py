@@ -1,8 +1,9 @@
 """Have people check a random sample of a new batch, and release the part that is good enough.
 
-People label a few texts at a time, without seeing the predictions. As soon as the answer is
-certain, the batch is released: all of it, or the most confident part that has the wanted precision.
-The rest is written to a file, the most uncertain texts first. Run the same command again to go on.
+People label a few texts at a time, without seeing the predictions. As soon as it is certain enough,
+the batch is released: all of it, or the most confident part with the precision that you ask for.
+The other rows are written to a file, the most uncertain first. To continue after a break, run the
+same command again.
 
   wsal accept runs/shop/exported june.csv --precision 0.95
 """
@@ -59,21 +60,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.95,
         metavar="SHARE",
-        help="least share of right predictions in what is released (default: 0.95)",
+        help="the least share of right predictions in the released part (default: 0.95)",
     )
     option(
         "--error",
         type=float,
         default=0.05,
         metavar="SHARE",
-        help="largest probability of a release with a smaller share (default: 0.05)",
+        help="the largest probability of releasing a part with less (default: 0.05)",
     )
     option(
         "--labels",
         type=int,
         default=500,
         metavar="N",
-        help="most texts that people are asked about (default: 500)",
+        help="the most texts to ask people about (default: 500)",
     )
     option(
         "--above",
@@ -87,23 +88,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--annotator",
         choices=WAYS,
         default="web",
-        help="how people answer: on the page, in the terminal, or in a sheet (default: web); "
-        "oracle answers from the column that --gold names, to try it out",
+        help="how people answer: on a page, in the terminal or in a sheet (default: web); oracle: "
+        "take the answers from the column that --gold names, to try it out",
     )
     option("--gold", metavar="COLUMN", help="column of the batch with the right classes")
-    option("--folder", type=Path, help="where answers and results are (default: BATCH.acceptance)")
-    option("--guidelines", metavar="FILE", help="a YAML file from class to what belongs there")
-    option("--port", type=int, default=8765, help="of the page; 0 for any (default: 8765)")
+    option("--folder", type=Path, help="folder for answers and results (default: BATCH.acceptance)")
+    option("--guidelines", metavar="FILE", help="a YAML file: class -> what belongs in it")
+    option(
+        "--port", type=int, default=8765, help="port of the page; 0: any free one (default: 8765)"
+    )
     option("--no-browser", action="store_true", help="do not open a browser")
     option("--fields", help="columns to read, separated by commas (default: those of the model)")
     option("--prefix", default="", help="put this before the names of the added columns")
     option("--backend", default="auto", help=f"{', '.join(BACKENDS)} (default: the fastest)")
-    option("--seed", type=int, default=0, help="of the random order of the texts (default: 0)")
+    option("--seed", type=int, default=0, help="seed of the order of the texts (default: 0)")
 
 
 @dataclass(frozen=True)
 class _Acceptance:
-    """What one command works on."""
+    """What a command works on."""
 
     folder: Path
     batch: Batch
@@ -202,7 +205,7 @@ def _goal(options: argparse.Namespace) -> Goal:
         if not 0 < value < 1:
             raise ConfigError(f"--{name} is {value:g}; expected a number between 0 and 1")
     if not 0 <= options.above <= 1:
-        raise ConfigError(f"--above is {options.above:g}; expected a probability")
+        raise ConfigError(f"--above is {options.above:g}; expected a number between 0 and 1")
     if options.labels < 1:
         raise ConfigError(f"--labels is {options.labels}; expected 1 or more")
     return Goal(options.precision, options.error)

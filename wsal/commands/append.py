@@ -1,11 +1,12 @@
 """Add, change or withdraw records of a run.
 
 FILE is a table with the columns of the run's layout; labels and splits may be missing. With ids, a
-record whose id the run has changes that one; without ids, a text that it has is one more copy. With
---withdraw, the records of FILE leave the run; it needs only their ids, or their texts.
+record with an id that the run has replaces the old record. Without ids, a record with a text that
+the run has is one more copy of that text. With --withdraw, the records of FILE are removed from the
+run; FILE needs only their ids or, without ids, their texts.
 
-The run keeps a copy of FILE. Run the same `wsal run` command again afterwards: only new texts are
-voted on, tokenised and embedded, and what is trained is kept.
+The run keeps a copy of FILE. Afterwards, run the same `wsal run` command again: only new texts are
+voted on, tokenised and embedded, and trained classifiers are kept.
 """
 
 import argparse
@@ -34,13 +35,15 @@ from wsal.run.stage_table import CONFIG
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal append`."""
     parser.add_argument("run", help="a run's name or folder")
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a table")
-    parser.add_argument("--withdraw", action="store_true", help="the records leave the run")
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="a table with the columns of the run"
+    )
+    parser.add_argument("--withdraw", action="store_true", help="remove these records from the run")
     parser.add_argument(
         "--by",
         choices=("id", "text"),
-        help="what says that a record is one that the run has (default: id, if data.layout.id "
-        "names a column, else text)",
+        help="what identifies a record that the run has (default: id if data.layout.id names a "
+        "column, else text)",
     )
     parser.add_argument("--undo", action="store_true", help="take the last batch back")
     trusted = "a module of your own with a data source; may be given several times"
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     """
     run_dir = run_folder(options.run)
     if options.undo == (options.file is not None):
-        raise ConfigError("expected either FILE or --undo")
+        raise ConfigError("give either FILE or --undo")
     with locked(run_dir):
         lines = _undo(run_dir) if options.undo else _append(run_dir, options)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -75,7 +78,9 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     with_labels = has_column(path, next(iter(layout.label_columns), None))
     batch = Batch("", file_digest(path), options.withdraw, by, with_labels)
     if before and (before[-1].digest, before[-1].withdraw) == (batch.digest, batch.withdraw):
-        raise ConfigError(f"{path} is the last batch of {run_dir} already, {before[-1].file}")
+        raise ConfigError(
+            f"{path} was appended already: it is the last batch of {run_dir}, {before[-1].file}"
+        )
     count, texts = checked(path, batch, layout, pool)
     if not count.changes_anything:
         raise ConfigError(f"{path} would change nothing in {run_dir}: {count.in_words()}")
@@ -83,9 +88,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     journal.append([Event(uuid4().hex, CHANGE, "", open_round(run_dir), note=note_of(batch))])
     lines = [f"{path}: {count.in_words()}", f"kept as {run_dir / APPENDED / batch.file}"]
     if pending := _pending(pool, before):
-        lines.append(
-            f"(counted without the batches {', '.join(pending)}, which no run has read yet)"
-        )
+        lines.append(f"(without the batches that are not in the pool yet: {', '.join(pending)})")
     if n := answers_to(run_dir, texts) if options.withdraw else 0:
         lines.append(
             f"{n:,} answer{'s' * (n != 1)} of people to these texts will be set aside; they count "
@@ -108,11 +111,11 @@ def _undo(run_dir: Path) -> list[str]:
         raise ConfigError(f"{run_dir} has no batch of records to take back")
     key, batch = in_force[-1]
     journal.append([Event(uuid4().hex, CHANGE_UNDONE, "", open_round(run_dir), note=key)])
-    return [f"taken back: {run_dir / APPENDED / batch.file} (the copy stays)", _next(run_dir)]
+    return [f"taken back: {run_dir / APPENDED / batch.file} (the file is kept)", _next(run_dir)]
 
 
 def _next(run_dir: Path) -> str:
-    return f"run the command of {run_dir} again to read the records as they are now"
+    return f"run the command of {run_dir} again to apply the change"
 
 
 def _layout(run_dir: Path, trusted: list[str]) -> Layout:

@@ -5,7 +5,7 @@
   wsal classes merge RUN A B --into C        C is one of them, or a new name
   wsal classes split RUN A --into B C        old answers stand for B or C, and are asked again
   wsal classes move RUN NODE --under NODE    to another place in the class tree ("": the top)
-  wsal classes remove RUN NAME               its answers are kept, and count for nothing
+  wsal classes remove RUN NAME               its answers are kept, but no longer count
   wsal classes show RUN [--at N]             the classes now, or after change N
   wsal classes log RUN                       all changes, with the answers that they concern
   wsal classes undo RUN                      take back the newest change
@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             count = "+" if action == "split" else 1
             own.add_argument("--into", nargs=count, required=True, metavar="NAME", help="new names")
         if action in ("add", "move"):
-            help_ = "the node of the class tree below which it lies then"
+            help_ = 'the parent in the class tree to put it under; "": the top'
             own.add_argument("--under", required=action == "move", metavar="NODE", help=help_)
         own.add_argument("--by", default="", metavar="NAME", help="who makes the change")
     for action in ("show", "log", "undo", "restore"):
@@ -120,8 +120,9 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
             )
     except BusyError as error:
         raise BusyError(
-            f"a command works on {run_dir}, and its classes must not change meanwhile; stop it "
-            "(Ctrl-C: no answer is lost) or wait for it, change the classes, and run it again"
+            f"a command is working on {run_dir}, so its classes cannot be changed now; wait for "
+            "it, or stop it with Ctrl-C (no answer is lost); then change the classes, and run the "
+            "command again"
         ) from error
     sys.stdout.write(f"change {made.number}: {in_words(made)}; {APPLY}\n")
     if made.edit is not None and (n := concerned(classes, made)):
@@ -129,7 +130,7 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
     if made.edit is not None and (reused := _reused(classes, made)):
         sys.stdout.write(
             f"{reused!r} was the name of another class before: rules and gold labels of the data "
-            "with this name still mean that one\n"
+            "with this name still mean that class\n"
         )
 
 
@@ -152,10 +153,11 @@ def _what_becomes(made: Logged, n: int) -> str:
     answers = f"{n:,} answer{'s' * (n != 1)}"
     if made.edit is not None and made.edit.action == "split":
         parts = " or ".join(made.edit.into)
-        return f"{answers} now mean {parts}; these texts come first in the next query"
+        texts = "this text comes" if n == 1 else "these texts come"
+        return f"{answers} now mean{'s' * (n == 1)} {parts}; {texts} first in the next query"
     if made.edit is not None and made.edit.action == "remove":
-        return f"{answers} kept, which count for nothing from now on"
-    return f"{answers} follow"
+        return f"{answers} no longer count{'s' * (n == 1)}, but {'is' if n == 1 else 'are'} kept"
+    return f"{answers} follow{'s' * (n == 1)} the change"
 
 
 def _reused(classes: ClassesOfRun, made: Logged) -> str:
@@ -168,7 +170,7 @@ def _reused(classes: ClassesOfRun, made: Logged) -> str:
 
 def _print_log(classes: ClassesOfRun) -> None:
     if not classes.log:
-        sys.stdout.write(f"the classes of {classes.run_dir} were not changed\n")
+        sys.stdout.write(f"the classes of {classes.run_dir} have not been changed\n")
         return
     table = Table(title=escape(f"Changes of classes in {classes.run_dir}"), title_justify="left")
     for name in ("change", "time", "by", "what", "answers", "classes"):
@@ -191,7 +193,7 @@ def _print_log(classes: ClassesOfRun) -> None:
 
 
 def _print_classes(classes: ClassHistory) -> None:
-    """The classes in their order and, where some stand for several, these."""
+    """Print the classes in their order, then the names that stand for several of them."""
     lines: Sequence[str] = classes.names
     sets = {} if classes.is_tree else classes.parents
     nodes = classes_below(classes.names)

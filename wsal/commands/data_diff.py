@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal data diff`."""
     parser.add_argument("run", help="a run's name or folder")
     parser.add_argument("first", type=int, help="the number of a state")
-    parser.add_argument("second", type=int, help="the number of another one")
+    parser.add_argument("second", type=int, help="the number of another state")
     help_ = "list at most N texts of each kind (default: %(default)s)"
     parser.add_argument("--most", type=int, default=10, metavar="N", help=help_)
 
@@ -39,41 +39,41 @@ def run(options: argparse.Namespace) -> None:
 
     run_dir = run_folder(options.run)
     first, second = (state_numbered(run_dir, n) for n in (options.first, options.second))
-    found = difference(first, second)
+    diff = difference(first, second)
     title = f"{run_dir}, from state {first.number} to state {second.number}"
     console().print(f"[bold]{escape(title)}[/bold]")
-    for line in lines_of(found, options.most) or ["nothing changed"]:
+    for line in lines_of(diff, options.most) or ["nothing changed"]:
         console().print(escape(line), soft_wrap=True)
 
 
-def lines_of(found: "Difference", most: int) -> list[str]:
-    """The changes in words, with at most so many names of each kind."""
+def lines_of(diff: "Difference", most: int) -> list[str]:
+    """The changes in words, with at most `most` names of each kind."""
     lines = list[str]()
     lists = {
-        "texts added": found.added,
-        "texts withdrawn": found.withdrawn,
-        "texts changed": found.changed,
-        "rules added": found.new_rules,
-        "rules removed": found.dropped_rules,
-        "rules edited": found.edited_rules,
-        "classes": found.edits,
-        "new classes": found.new_classes,
-        "classes that are gone": found.dropped_classes,
+        "texts added": diff.added,
+        "texts withdrawn": diff.withdrawn,
+        "texts changed": diff.changed,
+        "rules added": diff.new_rules,
+        "rules removed": diff.dropped_rules,
+        "rules edited": diff.edited_rules,
+        "classes": diff.edits,
+        "new classes": diff.new_classes,
+        "classes removed": diff.dropped_classes,
     }
     for words, names in lists.items():
         if names:
             more = f" and {len(names) - most:,} more" if len(names) > most else ""
             listed = ("; " if words == "classes" else ", ").join(names[:most])
             lines.append(f"{words} ({len(names):,}): {listed}{more}")
-    if len(found.answers):
-        lines += _changes(f"answers ({len(found.answers):,})", found.answers, most)
-    if found.n_predicted:
-        share = len(found.flipped) / found.n_predicted
+    if len(diff.answers):
+        lines += _changes(f"answers ({len(diff.answers):,})", diff.answers, most)
+    if diff.n_predicted:
+        share = len(diff.flipped) / diff.n_predicted
         title = (
-            f"predictions that flipped: {len(found.flipped):,} of {found.n_predicted:,} texts of "
+            f"predictions that flipped: {len(diff.flipped):,} of {diff.n_predicted:,} texts of "
             f"the evaluation frame ({share:.1%})"
         )
-        lines += _changes(title, found.flipped, most)
+        lines += _changes(title, diff.flipped, most)
     return lines
 
 

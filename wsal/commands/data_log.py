@@ -1,7 +1,7 @@
-"""List the states of a run: what its commands found when they ended, and what had changed.
+"""List the states of a run, and what changed from one to the next.
 
-A command adds a state when it ends or waits for people, if anything has changed since the last one.
-`wsal data diff` shows the changes between two states in detail.
+A command records the state of the run when it ends or begins to wait for people, if anything has
+changed since the last state. `wsal data diff` shows the changes between two states in detail.
 """
 
 import argparse

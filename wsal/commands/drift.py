@@ -1,4 +1,4 @@
-"""Compare summaries of texts with a reference: have classes, confidence or words changed?
+"""Show whether texts differ from a reference: their predicted classes, confidence or words.
 
 Summaries are written by `wsal predict --summary FILE` and `wsal serve --summaries FOLDER`. The
 reference is an exported model, or a summary of texts that were checked.
@@ -35,13 +35,13 @@ COLOURS = {DRIFT: "bold red", SLIGHT: "yellow"}
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal drift`."""
     option = parser.add_argument
-    option("reference", type=Path, help="an exported folder, or a summary")
-    summaries = "summaries, or folders that `wsal serve --summaries` filled"
+    option("reference", type=Path, help="what to compare with: an exported folder, or a summary")
+    summaries = "summaries, or folders written by `wsal serve --summaries`"
     option("summary", type=Path, nargs="+", help=summaries)
     option("--out", type=Path, metavar="FILE", help="write a page with charts to this file")
-    least = f"least effect that counts as drift, between 0 and 1 (default: {LEAST_EFFECT})"
+    least = f"the smallest effect that counts as drift, between 0 and 1 (default: {LEAST_EFFECT})"
     option("--least", type=float, default=LEAST_EFFECT, metavar="EFFECT", help=least)
-    error = f"probability of a false alarm, for all comparisons together (default: {ERROR})"
+    error = f"probability of a false alarm over all comparisons together (default: {ERROR})"
     option("--error", type=float, default=ERROR, metavar="SHARE", help=error)
 
 
@@ -92,7 +92,9 @@ def _summaries(path: Path) -> Iterator[tuple[str, Summary]]:
         summary = Summary.read(file)
         periods.setdefault((file.name.split("_")[0], summary.model), []).append(summary)
     if not periods:
-        raise ConfigError(f"{path} has no summaries; expected the folder of `wsal serve`")
+        raise ConfigError(
+            f"{path} has no summaries; expected a folder written by `wsal serve --summaries`"
+        )
     several = len({model for _, model in periods}) > 1
     for (period, model), summaries in periods.items():
         yield f"{period} {model}" if several else period, total(summaries)

@@ -1,7 +1,7 @@
-"""Write the uncertain texts that a server has kept to a table, for the next round of a run.
+"""Write the uncertain texts that a server stored to a table, for the next round of a run.
 
-`wsal serve MODEL --harvest FOLDER` keeps them. They are texts of your users: the folder and the
-table can be read by you only, and nothing is sent anywhere.
+`wsal serve MODEL --harvest FOLDER` stores them. They are texts of your users: only you can read the
+folder and the table, and nothing is sent anywhere.
 
   wsal harvest served --out uncertain.csv
 """
@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `wsal harvest`."""
     option = parser.add_argument
     option("folder", type=Path, help="the folder of `wsal serve --harvest`")
-    out = f"a file ({', '.join(TARGETS)})"
+    out = f"the file to write ({', '.join(TARGETS)})"
     option("--out", type=local_path, required=True, metavar="FILE", help=out)
     option("--most", type=int, metavar="N", help="write the N most uncertain texts (default: all)")
     option("--force", action="store_true", help="overwrite the file")
@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> None:
     harvest = Harvest(options.folder)
     table = harvest.table(options.most)
     if table.is_empty():
-        raise ConfigError(f"{options.folder} holds no text: the model was sure of all so far")
+        raise ConfigError(
+            f"{options.folder} holds no text: the model has been sure of every text so far"
+        )
     _write(table, out, kind)
     if options.remove:
         harvest.remove(len(table))

@@ -79,8 +79,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--summary",
         type=Path,
         metavar="FILE",
-        help="write figures about the texts and labels to this JSON file, and none of the texts, "
-        "for `wsal drift`",
+        help="write a summary of the texts and labels, without any text, to this JSON file, for "
+        "`wsal drift`",
     )
     option(
         "--shard-rows",

@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     ):
         help_ = f"{meaning} (default: {default:,})"
         parser.add_argument(name, type=type(default), default=default, metavar="N", help=help_)
-    summaries = "keep figures about texts and labels in this folder, and no text, for `wsal drift`"
+    summaries = "write summaries of texts and labels, without any text, here, for `wsal drift`"
     parser.add_argument("--summaries", type=Path, metavar="FOLDER", help=summaries)
     hours = "hours after which a new summary is begun (default: 24)"
     parser.add_argument("--summary-hours", type=float, default=24.0, metavar="N", help=hours)
@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: no text is stored)"
     )
     parser.add_argument("--harvest", type=Path, metavar="FOLDER", help=harvest)
-    most = f"the most texts stored there, the least sure first (default: {MOST:,})"
+    most = f"the most texts to store; the least sure are kept (default: {MOST:,})"
     parser.add_argument("--harvest-most", type=int, default=MOST, metavar="N", help=most)
 
 

@@ -25,7 +25,7 @@ class Layout:
     label: str | tuple[str, ...] | None = None
     """Column with gold labels; empty in rows without one. Several columns, from the root of a class
     tree to its leaves, make paths, such as `Food > Beverages > Tea`; where the last of them are
-    empty, the label is an inner node. Unless there is a `taxonomy`, these paths are the tree."""
+    empty, the label is a parent. Unless there is a `taxonomy`, these paths are the tree."""
     id: str | None = None
     """Column with unique ids; None: ids are made from the texts."""
     split: str | None = None

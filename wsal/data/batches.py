@@ -48,7 +48,10 @@ class Batches:
         for batch in self.batches:
             path = self.folder / batch.file
             if not path.exists():
-                raise DataError(f"{path}, which was appended to this run, is missing; restore it")
+                raise DataError(
+                    f"{path}, which was appended to this run, is missing; restore it from a "
+                    "backup, or take the batch back: wsal append RUN --undo"
+                )
             if file_digest(path) != batch.digest:
                 raise DataError(
                     f"{path} is not what was appended to this run (its SHA-256 has changed); "

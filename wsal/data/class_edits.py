@@ -98,7 +98,8 @@ def check_step(
     _require_tree(step.names, edit, tree=tree)
     if len(step.names) < 2:
         raise ConfigError(
-            f"only {len(step.names)} class would be left; a classifier needs at least two"
+            f"only {len(step.names)} class would be left, and a classifier needs at least two; "
+            "add another class first"
         )
 
 
@@ -111,29 +112,33 @@ def _require_known(name: str, known: Iterable[str], nodes: Iterable[str]) -> Non
     if name in known:
         return
     if name in nodes:
-        raise ConfigError(f"{name!r} is not a class but a node with classes below it; name these")
+        raise ConfigError(f"{name!r} is a parent, not a class; name its classes")
     raise ConfigError(f"there is no class {name!r}{did_you_mean(name, known)}")
 
 
 def _require_sense(edit: ClassEdit, *, tree: bool) -> None:
     """Check what can be said of an edit without knowing the classes."""
     if edit.action == "move" and not tree:
-        raise ConfigError("only nodes of a class tree can be moved; these classes have no tree")
+        raise ConfigError(
+            "only classes and parents in a class tree can be moved; these classes have no tree"
+        )
     if len(set(edit.into)) < len(edit.into) or len(set(edit.names)) < len(edit.names):
-        raise ConfigError(f"a name occurs twice in {[*edit.names, *edit.into]}; name each once")
+        raise ConfigError(
+            f"a name occurs twice in {[*edit.names, *edit.into]}; give each name once"
+        )
     if edit.action == "split" and len(edit.into) < 2:
         raise ConfigError(f"name at least two classes to split {edit.names[0]!r} into")
     if edit.action == "merge" and len(edit.names) < 2:
         raise ConfigError(f"name at least two classes to merge; {edit.names[0]!r} is only one")
     if edit.action in ("rename", "move") and edit.names == edit.into:
-        raise ConfigError(f"{edit.names[0]!r} has this name and place already")
+        raise ConfigError(f"{edit.names[0]!r} already has this name and this parent")
     if edit.action == "move" and is_below(edit.into[0], edit.names[0]):
         raise ConfigError(f"{edit.names[0]!r} cannot be moved below itself")
 
 
 def _require_usable(name: str) -> None:
     if not name or not all(part.strip() for part in name.split(SEPARATOR)):
-        raise ConfigError(f"the name {name!r} is empty, or has an empty part")
+        raise ConfigError(f"the name {name!r} is empty or has an empty part; write the whole name")
     if name in (NONE, *SKIPS):
         raise ConfigError(f"{name!r} has another meaning in answers; choose another name")
     if MARK in name:
@@ -149,7 +154,7 @@ def _require_free(name: str, taken: set[str], edit: ClassEdit) -> None:
     if edit.action == "split":
         advice = "split into new names, and merge the new class with the existing one afterwards"
     if edit.action == "merge":
-        advice = "name it among those that are merged, or choose another name"
+        advice = "merge this class, too, or choose another name"
     raise ConfigError(f"the name {name!r} is taken; {advice}")
 
 
@@ -162,7 +167,7 @@ def _require_tree(names: Sequence[str], edit: ClassEdit, *, tree: bool) -> None:
             if not is_below(name, edit.names[0]):
                 raise ConfigError(
                     f"in a class tree, {edit.names[0]!r} is split into classes below it; "
-                    f"{name!r} lies elsewhere: split first, and move the new class then"
+                    f"{name!r} lies elsewhere; split first, then move the new class"
                 )
     classes = set(names)
     for path in classes_below(names):

@@ -1,12 +1,12 @@
 """Classes from their first state to the present one: what a name of any state means now.
 
 An answer belongs to the state of the classes in which it was given, and means what its name meant
-then. It follows its class when that is renamed, moved or merged. An answer at a class that was
-split stands for all parts; one at a class that was removed stands for nothing. A name that was
-freed and is used anew therefore never takes over old answers.
+then. It follows its class when that is renamed, moved or merged. An answer with a class that was
+split stands for all parts; one with a class that was removed stands for nothing. So a name that
+is reused for a new class never takes over old answers.
 
-The same holds if edits are undone: an answer at a part of a split stands for the whole again, and
-one at a class that was merged for all that were merged.
+The same holds if edits are undone: an answer with a part of a split stands for the whole again, and
+one with a merged class for all classes that were merged.
 """
 
 from collections.abc import Iterable, Mapping
@@ -146,4 +146,4 @@ def introduced(edits: Iterable[ClassEdit]) -> set[str]:
 def _n_shared(edits: Edits, others: Edits) -> int:
     """How many edits two sequences begin with alike."""
     pairs = enumerate(zip(edits, others, strict=False))
-    return next((n for n, (one, other) in pairs if one != other), min(len(edits), len(others)))
+    return next((n for n, (edit, other) in pairs if edit != other), min(len(edits), len(others)))

@@ -31,7 +31,10 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
     if labels.parents:
         is_class = gold < len(labels)
         if not is_class.any():
-            raise DataError("no gold label is a class: all of them are inner nodes of the tree")
+            raise DataError(
+                "no gold label is a class: all are parents in the class tree; label some texts "
+                "with classes"
+            )
         of_tree = measure(probs, gold, weights, Tree.of(labels))
         of_tree["n_parents"] = int(weights[~is_class].sum())
         probs, gold, weights = probs[is_class], gold[is_class], weights[is_class]

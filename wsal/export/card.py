@@ -164,7 +164,7 @@ def _trusted(tree: Mapping[str, Any]) -> str:
         f"| {_percent(row['share'])} | {_percent(row['precision'])} | {row['n']:,} |"
         for row in tree["levels"]
     ]
-    how = ", each fifth of the texts by the thresholds that the others set"
+    how = ", each fifth of the texts measured with thresholds from the other four"
     return (
         f"\nOn {tree['measured_on']}{how if tree['cross_fitted'] else ''}, with 90% intervals:\n\n"
         "| deepest trusted node | share of the texts | right | texts |\n|---|---|---|---|\n"

@@ -82,14 +82,14 @@ TREE = """
 ## Class tree
 
 The classes are the leaves of a tree with {n_parents:,} parents (`classes.json`; {n_levels} levels).
-The probability of a parent is the sum over the classes below it. Beside the likeliest class,
+The probability of a parent is the sum over the classes below it. Besides the likeliest class,
 `wsal predict` and `wsal serve` name the deepest node that reaches its threshold, of this class and
 the parents above it: `trusted`. {thresholds}
 """
 TREE_THRESHOLDS = """A threshold is the lowest probability at which the precision on
-{measured_on} is at least {precision:.0%} by the lower end of its 90% interval. Texts count where
-nothing deeper is trusted. Nodes with too few texts have the threshold of their siblings or of their
-level (`basis`), and a node that never reaches the precision is never trusted."""
+{measured_on} is at least {precision:.0%} by the lower end of its 90% interval. A text
+counts for a node if no deeper node is trusted. Nodes with too few texts have the threshold of their
+siblings or of their level (`basis`); a node that never reaches the precision is never trusted."""
 TREE_NO_THRESHOLDS = """There was no gold to set thresholds, so no node is trusted."""
 FILES = {
     "model.safetensors, config.json, tokenizer.json": "the model, for transformers",

@@ -215,7 +215,7 @@ def only_classes(votes: SparseVotes, n_classes: int, label_model: str) -> Sparse
         n = int((votes.classes >= n_classes).sum())
         raise ModelError(
             f"{n:,} votes are for parents, which stand for several classes; "
-            f"label_model={label_model} takes votes for classes alone: use label_model=auto, "
+            f"label_model={label_model} only takes votes for classes: use label_model=auto, "
             "precision, dawid_skene or majority, or rules that vote for classes"
         )
     return replace(votes, members=None)

@@ -51,7 +51,7 @@ def keep_plan(folder: Path, plan: Mapping[str, Any]) -> None:
             "batch": "with another batch, or its file has changed since",
         }.get(other[0], f"with {other[0]} {then!r}, and this command has {now!r}")
         raise ConfigError(
-            f"{folder} was begun {changed}; use the same, or begin anew with another --folder"
+            f"{folder} was begun {changed}; use the same again, or start over with another --folder"
         )
 
 

@@ -78,22 +78,24 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     level, wanted = f"{1 - result['error']:.0%}", f"{result['precision']:g}"
     n_judged, n_passed = result["n_judged"], result["n_passed"]
     if not n_judged:
-        yes = "No prediction of the batch is judged: none has a text and the wanted probability."
+        yes = (
+            "No prediction can be judged: no row has a text and a probability of at least --above."
+        )
     elif n_passed == n_judged and not result["by_class"]:
-        yes = f"The whole batch passes: its precision is at least {wanted} (certain to {level})."
+        yes = (
+            f"The whole batch passes: its precision is at least {wanted} (with {level} certainty)."
+        )
     elif n_passed:
         which = "the classes marked above" if result["by_class"] else "the most confident part"
         yes = (
             f"{n_passed:,} of {n_judged:,} predictions pass, {which}: their precision is at least "
-            f"{wanted} (certain to {level}{', for each class' if result['by_class'] else ''})."
+            f"{wanted} (with {level} certainty{', for each class' if result['by_class'] else ''})."
         )
     else:
-        yes = f"No prediction passes: no part is certain to have a precision of {wanted}."
+        yes = f"No prediction passes: no part certainly has a precision of at least {wanted}."
     lines = [yes]
     if result["n_skipped"]:
-        lines.append(
-            f"{result['n_skipped']} texts were skipped; they count as not confirmed, so as wrong."
-        )
+        lines.append(f"{result['n_skipped']} texts were skipped; their predictions count as wrong.")
     files = result["files"]
     lines.append(
         f"released: {result['n_released']:,} rows ({result['n_by_people']:,} with the class that "
@@ -101,12 +103,12 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     )
     if result["n_to_do"]:
         lines.append(
-            f"to be done: {result['n_to_do']:,} rows, the most uncertain first, "
+            f"still to do: {result['n_to_do']:,} rows, the most uncertain first, "
             f"{folder / files['to_do']}; label them, write rules for them, or give them to the "
             f"next round: wsal append RUN {folder / files['to_do']}"
         )
     if not result["finished"]:
-        lines.append("Some texts that were asked have no answer; run the same command to go on.")
+        lines.append("Some texts have no answer yet; run the same command again to go on.")
     elif result["n_to_do"] and result["n_labels"] >= result["most_labels"]:
         lines.append(
             f"All {result['most_labels']} labels are used; with more (--labels N), a larger part "
@@ -114,7 +116,8 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
         )
     elif result["n_passed"] < n_judged:
         lines.append(
-            "Nothing more is asked: too many of the other predictions are wrong, or it would take "
-            f"more labels than they are, or than are left of --labels {result['most_labels']}."
+            "No more texts are asked about: too many of the other predictions are wrong, or they "
+            "need more labels than there are texts, or than are left of "
+            f"--labels {result['most_labels']}."
         )
     return [*lines, f"answers and figures: {folder / files['answers']}, {folder / RESULT}"]

@@ -180,7 +180,7 @@ def _require_classes(path: Path, records: pl.DataFrame, pool: Artifact) -> None:
         if name not in labels:
             raise DataError(
                 f"{path}, row {row}: {name!r} is not a class of this run"
-                f"{did_you_mean(name, labels.names)}"
+                f"{did_you_mean(name, labels.names)}; to add it: wsal classes add RUN"
             )
 
 

@@ -87,11 +87,11 @@ def state_numbered(run_dir: Path, number: int) -> State:
         ConfigError: there is none with this number.
     """
     states = states_of(run_dir)
-    found = next((state for state in states if state.number == number), None)
-    if found is None:
+    wanted = next((state for state in states if state.number == number), None)
+    if wanted is None:
         known = f"1 to {states[-1].number}" if states else "none yet; a command adds the first"
         raise ConfigError(f"{run_dir} has no state {number}; its states are {known}")
-    return found
+    return wanted
 
 
 def record_state(run_dir: Path) -> None:
@@ -136,10 +136,10 @@ def record_state(run_dir: Path) -> None:
 
 def _finished(run_dir: Path, stage: str) -> list[Artifact]:
     """What a stage wrote in each round up to the first that lacks it."""
-    found: list[Artifact] = []
-    while artifact := opened(run_dir, STAGES[stage].writes, len(found) + 1):
-        found.append(artifact)
-    return found
+    artifacts: list[Artifact] = []
+    while artifact := opened(run_dir, STAGES[stage].writes, len(artifacts) + 1):
+        artifacts.append(artifact)
+    return artifacts
 
 
 def _newest_classifier(run_dir: Path, pool: Artifact) -> Artifact | None:

@@ -114,6 +114,6 @@ def _present(first: State, second: State, name: str) -> str:
 def _edits(first: State, second: State) -> list[str]:
     before, after = first.classes.edits, second.classes.edits
     pairs = enumerate(zip(before, after, strict=False))
-    shared = next((n for n, (one, other) in pairs if one != other), min(len(before), len(after)))
+    shared = next((n for n, (edit, other) in pairs if edit != other), min(len(before), len(after)))
     undone: Sequence[str] = [f"{words(edit)} (undone)" for edit in reversed(before[shared:])]
     return [*undone, *(words(edit) for edit in after[shared:])]

@@ -29,13 +29,13 @@ def _edited(facts: Facts) -> str:
     if not (edits := facts.get("edits")):
         return ""
     n = facts.get("n_gold_left_out", 0)
-    lost = f", {n:,} gold labels of the data left out (split or removed classes)" if n else ""
+    lost = f", {n:,} gold labels left out (their class was split or removed)" if n else ""
     return f"; {len(edits)} edit{'s' * (len(edits) != 1)} of classes{lost}"
 
 
 def _vote(facts: Facts) -> str:
     abstaining = facts.get("abstaining", [])
-    removed = f"; abstain, as their class was removed: {', '.join(abstaining)}"
+    removed = f"; rules that abstain because their class was removed: {', '.join(abstaining)}"
     shares = ", ".join(f"{name} {facts[name]:.3f}" for name in ("coverage", "overlap", "conflict"))
     return f"{facts['n_rules']} rules; {shares}{removed if abstaining else ''}"
 

@@ -71,10 +71,10 @@ def _lookup(classes: ClassHistory, name: str) -> str:
 
 
 def _known(classes: ClassHistory, name: str) -> str:
-    found = _lookup(classes, name)
-    if found in (*classes.names, *classes.parents):
-        return found
-    is_former = classes.is_former(classes.present(found, classes.edits))
+    whole = _lookup(classes, name)
+    if whole in (*classes.names, *classes.parents):
+        return whole
+    is_former = classes.is_former(classes.present(whole, classes.edits))
     former = " any more" if is_former else ""
     known = [*classes.names, *(classes_below(classes.names) if classes.is_tree else ())]
     raise ConfigError(f"there is no class {name!r}{former}{did_you_mean(name, known)}")
@@ -86,7 +86,11 @@ def _place(classes: ClassHistory, node: str) -> str:
         return ""
     path = _lookup(classes, node)
     if path not in classes.parents:
-        reason = "is a class; split it instead" if path in classes.names else "is no node"
+        reason = (
+            "is a class, not a parent; split it instead"
+            if path in classes.names
+            else "is not in the class tree"
+        )
         raise ConfigError(f"{node!r} {reason}{did_you_mean(node, classes_below(classes.names))}")
     return path
 

@@ -93,7 +93,7 @@ class Summary:
             return cls.of_facts(read_json_object(path, "expected a summary"))
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise ConfigError(
-                f"{path} is no summary; expected a file that `wsal predict --summary` or "
+                f"{path} is not a summary; expected a file that `wsal predict --summary` or "
                 f"`wsal serve --summaries` wrote, or an exported folder ({error})"
             ) from error
 

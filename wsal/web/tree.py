@@ -1,4 +1,4 @@
-"""The classes as the page gets them. A class tree is sent once, and not with every state."""
+"""The classes as the page gets them. A class tree is sent once, not with every state."""
 
 from collections.abc import Mapping
 from typing import Any

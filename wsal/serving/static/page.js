@@ -94,7 +94,7 @@ function wayRow({ label, probability }, above, isTrusted, depth) { // a node fro
   return made;
 }
 function wayTable(made) {
-  const heads = [["from the top to the class"], ["probability", "n", 2], ["threshold", "n"]];
+  const heads = [["node, from the top to the class"], ["probability", "n", 2], ["threshold", "n"]];
   return table("classes way", heads, made.path.map((node, depth) =>
     wayRow(node, made.path[depth - 1]?.label, node.label === made.trusted, depth)));
 }

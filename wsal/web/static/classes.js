@@ -79,7 +79,7 @@ export function drawClasses(item, typed, answer, showsGuess) {
     return;
   }
   const searching = typed.trim() !== "";
-  $("classes").classList.remove("found");
+  $("classes").classList.remove("listed");
   const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.none, item?.answered?.label]);
   if (now === drawn) return;
   drawn = now;

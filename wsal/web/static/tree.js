@@ -1,4 +1,4 @@
-// A class tree: one walks down it by keys, and up again, or types part of a path.
+// A class tree: keys open parents and go up again, or people type part of a path.
 import { $, fill, keyButton, make } from "./dom.js";
 
 const UP = ["Backspace", "ArrowLeft"], STOP = "."; // keys
@@ -75,15 +75,15 @@ export function moveMark(step) {
 // ---- finding ----------------------------------------------------------------------------------
 const begins = (words, text) => words.every((word) => ` ${text}`.includes(` ${word}`)); // a word of the text
 function find(typed) { // the best first: those whose own name it begins, then those with words that begin so
-  const wanted = typed.trim().toLowerCase(), words = wanted.split(/[\s>]+/).filter(Boolean), found = [];
+  const wanted = typed.trim().toLowerCase(), words = wanted.split(/[\s>]+/).filter(Boolean), listed = [];
   for (const node of nodes.values()) {
     if (node === top || !words.every((word) => node.lower.includes(word))) continue;
     const own = node.short.toLowerCase(), ofPath = begins(words, node.lower);
     const rank = `${own} `.startsWith(`${wanted} `) ? 0 : own.startsWith(wanted) ? 1 : begins(words, own) ? 2
       : ofPath && begins(words.slice(-1), own) ? 3 : ofPath ? 4 : 5;
-    found.push([rank, node]);
+    listed.push([rank, node]);
   }
-  return found.sort((a, b) => a[0] - b[0] || a[1].lower.length - b[1].lower.length).map(([, node]) => node);
+  return listed.sort((a, b) => a[0] - b[0] || a[1].lower.length - b[1].lower.length).map(([, node]) => node);
 }
 
 // ---- drawing ----------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ export function drawTree(item, typed, how) {
   const searching = typed.trim() !== "";
   if (!last || typed !== last.typed) mark = 0;
   last = { ...how, item, typed };
-  $("classes").classList.toggle("found", searching);
+  $("classes").classList.toggle("listed", searching);
   if (searching) drawMatches(typed);
   else { matches = []; drawChildren(item); }
   const depends = item?.word ? keyButton("0", "It depends", () => last.answer(item.depends)) : null;
@@ -107,11 +107,11 @@ export function drawTree(item, typed, how) {
 const inside = (n) => `${n.toLocaleString("en")} ${n === 1 ? "class" : "classes"}`;
 
 function drawMatches(typed) {
-  const found = find(typed);
-  matches = found.slice(0, MOST);
+  const listed = find(typed);
+  matches = listed.slice(0, MOST);
   mark = Math.min(mark, Math.max(0, matches.length - 1));
-  const more = found.length - matches.length;
-  fill("way", make("p", matches.length ? `${found.length.toLocaleString("en")} match. ↑ and ↓ move, Enter takes a class or opens a parent.` : "Nothing matches.", { role: "status" }));
+  const more = listed.length - matches.length;
+  fill("way", make("p", matches.length ? `${listed.length.toLocaleString("en")} ${listed.length === 1 ? "match" : "matches"}. ↑ and ↓ move; Enter answers with a class or opens a parent.` : "Nothing matches.", { role: "status" }));
   fill("classes", ...matches.map((node, n) => {
     const button = last.button(node.name, n === mark, choose, "", node.short);
     const of = node.children.length ? ` (${inside(node.nLeaves)})` : "";
@@ -119,7 +119,7 @@ function drawMatches(typed) {
     button.classList.toggle("parent", node.children.length > 0);
     button.classList.add("match");
     return button;
-  }), more > 0 ? make("p", `and ${more.toLocaleString("en")} more: type more of the path`) : null);
+  }), more > 0 ? make("p", `and ${more.toLocaleString("en")} more; type more of the path`) : null);
   if (matches.length) last.about(matches[mark].name);
   $("about").classList.remove("on");
 }
@@ -136,7 +136,7 @@ function drawChildren(item) {
     if (node.children.length) addCount(button, node);
     if (guessed.includes(node)) {
       button.classList.add("first");
-      button.append(make("small", node.children.length ? "the guess is in here" : `the guess (${item.confidence.toFixed(2)})`));
+      button.append(make("small", node.children.length ? "contains the guess" : `the guess (${item.confidence.toFixed(2)})`));
     }
     return button;
   }));
@@ -152,8 +152,8 @@ function drawWay() {
     step.append(button);
     return step;
   }));
-  if (at === top) { fill("way", steps, make("p", `${inside(top.nLeaves)}. Keys open what is inside; Shift and a digit answer without opening.`)); return; }
-  const stop = keyButton(STOP, `Stop here: ${at.short}, any class`, () => last.answer(at.name));
+  if (at === top) { fill("way", steps, make("p", `${inside(top.nLeaves)}. A key opens a parent; Shift and a digit answer with it.`)); return; }
+  const stop = keyButton(STOP, `Stop here: answer ${at.short}`, () => last.answer(at.name));
   stop.setAttribute("data-label", at.name);
   if (last.item?.answered?.label === at.name) stop.setAttribute("aria-current", "true");
   const up = keyButton("⌫", "Up", () => walkTo(at.parent));
