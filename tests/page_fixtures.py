@@ -20,10 +20,10 @@ PAGE = ("annotator=web", "annotator.browser=false", "annotator.blind=0.2")
 GATE = """
 from wsal import artifacts
 create = artifacts.create
-def gated(path, config, inputs):
+def gated(path, *more):
     if str(path).endswith('rounds/001/finetuned'):
         open('gate').read()
-    return create(path, config, inputs)
+    return create(path, *more)
 artifacts.create = gated
 """
 """Before the first round is trained, wait until somebody has written to the pipe `gate`."""
