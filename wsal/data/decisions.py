@@ -14,8 +14,9 @@ from wsal.data.splits import assign_splits, keep_once
 from wsal.errors import DataError
 from wsal.labels import LabelSet
 
-KEPT = np.dtype([("row", "i8"), ("n_copies", "i4"), ("label", "i2"), ("split", "i1")])
-"""A row that is kept; `split` is the position in `SPLITS`."""
+KEPT = np.dtype([("row", "i8"), ("n_copies", "i4"), ("label", "i4"), ("split", "i1")])
+"""A row that is kept; `split` is the position in `SPLITS`. `label` is a class or, with several per
+text, the number of a set of classes in `Reading.labels`."""
 REPEATS = np.dtype([("row", "i8"), ("nth", "i8")])
 """A row that is the second, third, ... with the same id."""
 
@@ -66,7 +67,8 @@ def decide(reading: Reading, layout: Layout, labels: LabelSet, folder: Path) -> 
     """Decide about all rows; `folder` takes scratch files."""
     ends = [*(part.first for part in reading.parts), reading.n_rows]
     kept, repeats = ByPart(folder, "kept", KEPT, ends), ByPart(folder, "repeats", REPEATS, ends)
-    classes = np.array([*(labels.index(name) for name in reading.labels), NONE], np.int16)
+    numbers = range(len(reading.labels)) if layout.multilabel else map(labels.index, reading.labels)
+    classes = np.array([*numbers, NONE], np.int32)
     sizes, n_pool_gold = dict.fromkeys(SPLITS, 0), 0
     for keys in reading.keys.partitions():
         assigned = assign_splits(as_frame(keys), layout)

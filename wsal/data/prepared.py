@@ -9,6 +9,7 @@ Memory does not grow with the texts: one part of the rows, or one partition, is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,11 +19,13 @@ import polars as pl
 from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.decisions import Decisions, decide, require_unique_ids
 from wsal.data.keys import NONE, SPLITS, made_ids
+from wsal.data.multilabel import one_per_class
 from wsal.data.reading import USUAL, Part, Reading, Sizes, read_rows
 from wsal.data.records import label_set
 from wsal.data.splits import empty_pool
 from wsal.errors import DataError
 from wsal.labels import LabelSet
+from wsal.multilabel import names_in
 from wsal.progress import bar
 from wsal.text import compose
 
@@ -56,12 +59,19 @@ class Preparation:
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
         """The rows that are kept, part by part: for each split a frame.
 
-        Frames have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
+        Frames have the columns `id`, `text`, `n_copies`, `fields` and `label`: a class, or with
+        several per text a list of classes; null without gold.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
                 yield self._of_part(number, part)
                 advance(part.n_rows)
+
+    @cached_property
+    def _sets(self) -> pl.Series:
+        """The sets of classes, in the order of their numbers."""
+        sets = [sorted(map(self.labels.index, names_in(text))) for text in self.reading.labels]
+        return pl.Series(sets, dtype=pl.List(pl.Int16))
 
     def _of_part(self, number: int, part: Part) -> dict[str, pl.DataFrame]:
         kept = self.decisions.kept.of_part(number)
@@ -72,14 +82,15 @@ class Preparation:
             ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
         rows = kept["row"] - part.first
         fields = scratch["fields"][rows]
-        label = pl.Series(kept["label"].copy())
+        label = pl.Series(kept["label"].copy(), dtype=pl.Int64)
+        label = label.set(label == NONE, None)
         records = pl.DataFrame(
             {
                 "id": ids[rows],
                 "text": compose(fields.struct.unnest(), self.layout.text, self.layout.separator),
                 "n_copies": kept["n_copies"].copy(),
                 "fields": fields,
-                "label": label.set(label == NONE, None),
+                "label": self._sets.gather(label) if self.layout.multilabel else label,
             }
         )
         return {name: records.filter(kept["split"] == i) for i, name in enumerate(SPLITS)}
@@ -112,7 +123,8 @@ def preparation(source: DataSource, seed: int, folder: Path, sizes: Sizes = USUA
     require_unique_ids(reading, layout)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
-    labels = label_set(pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples]), layout)
+    examples = pl.concat([pl.DataFrame(schema=EXAMPLES), *reading.examples])
+    labels = label_set(one_per_class(examples) if layout.multilabel else examples, layout)
     decisions = decide(reading, layout, labels, folder)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 import polars as pl
 
 from wsal.data.base import ROW, Layout
+from wsal.data.multilabel import as_lists, check_names, label_sets
 from wsal.data.taxonomy import normal_path
 from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import NONE, SKIPS, LabelSet
@@ -46,7 +47,7 @@ def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         {
             "id": _given_ids(rows[layout.id], numbers) if layout.id else empty,
             "text": text,
-            "label": renamed(clean(rows[layout.label]), layout) if layout.label else empty,
+            "label": _labels(rows[layout.label], layout) if layout.label else empty,
             "split": _splits(rows[layout.split], numbers) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
@@ -64,6 +65,8 @@ def as_texts(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         if name not in columns:
             raise DataError(f"the data has no column {name!r}{did_you_mean(name, columns)}")
     numbers = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
+    if layout.multilabel and layout.label:
+        rows = rows.with_columns(as_lists(rows[layout.label], layout.label_separator))
     return pl.DataFrame([*(as_text(rows[name]) for name in layout.columns), numbers.alias(ROW)])
 
 
@@ -117,8 +120,17 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             f"a class is called {NONE!r}, which is the answer for a text of no class; leave the "
             f"label of such rows empty, or set {renaming(NONE, ['other'])}"
         )
+    if layout.multilabel:
+        check_names(labels)
     _check_renamed(layout, labels)
     return labels
+
+
+def _labels(labels: pl.Series, layout: Layout) -> pl.Series:
+    """The gold labels, cleaned and under their present names; with `multilabel`, sets of classes."""
+    if layout.multilabel:
+        return label_sets(labels, layout.label_separator, present_names(layout))
+    return renamed(clean(labels), layout)
 
 
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:

@@ -11,6 +11,7 @@ from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel
+from wsal.label_models.multilabel import FittedMultilabel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
@@ -100,7 +101,10 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
     """
     probs = fitted.predict_proba(matrix)
     good = np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1)
-    good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
+    if isinstance(fitted, FittedMultilabel):
+        good &= (probs <= 1).all(axis=1)
+    else:
+        good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise ModelError(

@@ -70,7 +70,7 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses)
         if stage.shared:
             processes.broadcast((name, str(work), number, os.nice(0)))
-        facts.update(stage.function(name)(work, **inputs, **built))
+        facts.update(stage.function(name, pool)(work, **inputs, **built))
     if name == "select":
         withdraw(out.parent)
     return Outcome(name, number, "made", Artifact.open(out))
@@ -101,7 +101,7 @@ def follow(run_dir: Path, components: Components) -> None:
         nouns = names_used(stage.reads, components.built)
         inputs = {noun: read(run_dir, noun, number) for noun in nouns}
         built = _built(stage, components)
-        stage.function(name)(Path(work), **inputs, **built)
+        stage.function(name, inputs.get("pool"))(Path(work), **inputs, **built)
 
 
 def _built(stage: Stage, components: Components) -> dict[str, Any]:

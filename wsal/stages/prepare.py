@@ -49,6 +49,7 @@ def write_pool(out: Path, data: DataSource, seed: int, shard_rows: int, sizes: S
         "fields": list(layout.fields),
         "renamed": present_names(layout),
         **_tree_facts(layout.tree),
+        **({"multilabel": True} if layout.multilabel else {}),
         **made.sizes,
         "n_pool_gold": made.decisions.n_pool_gold,
         "n_rows": made.reading.n_rows,
@@ -72,9 +73,10 @@ def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list
     fields = made.layout.fields
     writers = {}
     for name, n_rows in sizes.items():
-        schema = schemas.records_schema(fields, gold=name != "pool")
+        multilabel = made.layout.multilabel
+        schema = schemas.records_schema(fields, gold=name != "pool", multilabel=multilabel)
         if name == "gold":
-            schema = schemas.GOLD
+            schema = schemas.MULTILABEL_GOLD if multilabel else schemas.GOLD
         # only the pool may have several files; the others are put together below
         folder = out if name == "pool" or n_rows <= shard_rows else scratch
         writers[name] = _Writer(folder / f"{name}.parquet", schema, n_rows, shard_rows)
