@@ -9,6 +9,7 @@ import polars as pl
 
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
+from wsal.annotation.multilabel_query import oracle_answers
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
@@ -82,8 +83,12 @@ class Oracle:
         Raises:
             AnnotationError: the pool has no gold labels.
         """
-        if not query.gold:
+        if not (query.gold or query.gold_sets):
             raise AnnotationError(NO_GOLD)
+        if query.multilabel:
+            sets = oracle_answers(query, self.noise, self.abstains, rng)
+            times = self.seconds * np.exp(self.spread * rng.normal(size=len(sets)))
+            return sheet.annotations(query.table["id"], sets, "oracle", times.tolist())
         answers = [
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import polars as pl
 from tokenizers import Tokenizer
 
@@ -59,6 +60,8 @@ class ExportInputs:
     """For the model card: `n_pool`, `n_duplicates`, `n_rules`, `coverage`, perhaps `n_answered`."""
     made_from: Mapping[str, Any]
     """What metrics.json says about the origin of the model."""
+    limits: np.ndarray | None = None
+    """With several classes per text: the threshold of each class, `(classes,)`."""
 
 
 def write_export(
@@ -156,6 +159,7 @@ def _formats(
             inputs.texts(rows).to_list(),
             None if inputs.gold is None else inputs.gold[rows],
             inputs.pool_texts(pool_rows).to_list(),
+            inputs.limits,
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}
