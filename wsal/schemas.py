@@ -104,7 +104,8 @@ def records_schema(
         "n_copies": pl.Int32,
         "fields": pl.Struct({field: pl.String for field in fields}),
     }
-    return schema | {"label": (MULTILABEL_GOLD if multilabel else GOLD)["label"]} if gold else schema
+    kind = (MULTILABEL_GOLD if multilabel else GOLD)["label"]
+    return schema | {"label": kind} if gold else schema
 
 
 def votes_schema(rules: Sequence[str]) -> Schema:

@@ -14,7 +14,8 @@ from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
+from wsal.multilabel import MARK
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
 
@@ -200,9 +201,11 @@ class File:
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
             instruction = f"fill in the column `label` ({SKIP_MARK} skips a text)"
+            if query.multilabel:
+                instruction += f", several classes with {MARK} between them, {NONE!r} for no class"
             return path, instruction, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
-        tool_formats.write(query.table, query.labels, self.format, path)
+        tool_formats.write(query.table, query.labels, self.format, path, query.sets_guessed)
         exports = self.answer_files(query.round_dir)
         if len(exports) > 1:
             raise AnnotationError(
@@ -213,7 +216,9 @@ class File:
         instruction = (
             f"import {path} into {tool.tool}{setup}, answer, and save the export as {answers}"
         )
-        return answers, instruction, tool_formats.read(answers, self.format) if exports else []
+        several = query.multilabel
+        rows = tool_formats.read(answers, self.format, several=several) if exports else []
+        return answers, instruction, rows
 
     def _other_files(self, round_dir: Path, answers: Path) -> str:
         """Files that may hold answers under another name, and what to do, for a message."""
@@ -243,7 +248,7 @@ def _sheet(query: Query, path: Path) -> list[Row]:
         rows = list(sheet.read(path))
         if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
             return rows  # never overwritten: it holds answers, or is the sheet of this query
-    sheet.write(query.table, query.labels, path)
+    sheet.write(query.table, query.labels, path, query.sets_guessed)
     return list(sheet.read(path))
 
 

@@ -43,3 +43,8 @@ class Query:
     facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
     llm_answers: list[pl.DataFrame] = field(default_factory=list)
     """All answers of a language model, also those not accepted: columns of schemas.LLM_ANSWERS."""
+
+    @property
+    def sets_guessed(self) -> Mapping[str, str] | None:
+        """`guesses` where a text may have several classes, else None."""
+        return self.guesses if self.multilabel else None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from wsal.annotation.multilabel_tools import set_in
 from wsal.annotation.query import Query
 from wsal.errors import AnnotationError, listed, nearest
 from wsal.labels import SKIPS, LabelSet
@@ -183,6 +184,12 @@ def _class_of(row: Row, query: Query) -> tuple[str, list[str]]:
         return "", []
     if label in SKIPS:
         return SKIP_MARK, []
+    if query.multilabel:
+        chosen, unknown = set_in(row.label, query.labels, query.renamed)
+        return ("" if unknown else chosen), [
+            f"{_name(row)}: unknown label {name!r}{nearest(name, query.labels.names)}"
+            for name in unknown
+        ]
     names = {clean_text(name) or name: name for name in query.labels.names} | dict(query.renamed)
     if label in names:
         return names[label], []

@@ -26,6 +26,7 @@ from wsal.labels import LabelSet
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console, rules_table
 from wsal.seeding import random_rows, rng
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> None:
     file = options.file
     if not file.exists():
         raise MissingArtifactError(f"{file} not found; name the file of rules to watch")
+    refuse_run(run_folder(options.run), "`wsal rules watch`")
     pool = open_pool(run_folder(options.run), options.texts)
     before = FileVotes({}, {})
     with suppress(KeyboardInterrupt):  # the only way it ends

@@ -52,7 +52,7 @@ def label_sets(labels: pl.Series, separator: str, renamed: Mapping[str, str]) ->
                 "text in answers; if it stands between classes here, too, set "
                 f"data.layout.label_separator='{MARK}'"
             )
-    sets = [_written([name for name in part if name]) for part in (p.replace(renamed) for p in parts)]
+    sets = [_written([name for name in part.replace(renamed) if name]) for part in parts]
     return labels.replace_strict(given, sets, return_dtype=pl.String) if given else labels
 
 

@@ -127,7 +127,7 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
 
 
 def _labels(labels: pl.Series, layout: Layout) -> pl.Series:
-    """The gold labels, cleaned and under their present names; with `multilabel`, sets of classes."""
+    """The gold labels, cleaned, under their present names; with `multilabel`, sets of classes."""
     if layout.multilabel:
         return label_sets(labels, layout.label_separator, present_names(layout))
     return renamed(clean(labels), layout)

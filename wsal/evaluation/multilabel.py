@@ -27,7 +27,8 @@ def f1_thresholds(probs: Probs) -> np.ndarray:
     n = np.arange(1, len(ordered) + 1)[:, None]
     best = (2 * hits / np.maximum(n + hits[-1:], 1e-12)).argmax(axis=0)
     thresholds = ordered[best, np.arange(ordered.shape[1])]
-    return np.maximum(thresholds, LEAST_THRESHOLD)
+    least: np.ndarray = np.maximum(thresholds, LEAST_THRESHOLD)
+    return least
 
 
 def evaluate_sets(

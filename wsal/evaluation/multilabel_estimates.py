@@ -63,9 +63,10 @@ def gain_of_sets(
     weights = _resamples(sample, rng)
     both = [(_metrics(p, sample.weights[None]), _metrics(p, weights)) for p in (first, second)]
     (value_1, drawn_1), (value_2, drawn_2) = both
+    values = {name: value_2[name][0] - value_1[name][0] for name in METRICS}
     return {
-        name: _estimate(value_2[name][0] - value_1[name][0], drawn_2[name] - drawn_1[name], level, -1)
-        for name in METRICS
+        name: _estimate(value, drawn_2[name] - drawn_1[name], level, -1)
+        for name, value in values.items()
     }
 
 
@@ -147,5 +148,3 @@ def _estimate(value: float, draws: np.ndarray, level: float, least: float) -> Es
     low, high = value + np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2]) - draws.mean()
     value, low, high = np.clip([value, low, high], least, 1)
     return Estimate(float(value), float(low), float(high), float(draws.var()))
-
-

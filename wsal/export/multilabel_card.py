@@ -67,10 +67,10 @@ def multilabel_card(
     max_length: int,
 ) -> str:
     """The card as Markdown, from the contents of metrics.json, thresholds.json and parity.json."""
-    formats = [
-        f"| {name} | `{facts['file']}` | {facts.get('left_out') or format(facts['agreement'], '.2%')} |"
-        for name, facts in parity["formats"].items()
-    ]
+    formats = []
+    for name, facts in parity["formats"].items():
+        agreement = facts.get("left_out") or format(facts["agreement"], ".2%")
+        formats.append(f"| {name} | `{facts['file']}` | {agreement} |")
     return CARD.format(
         n_classes=len(about["labels"]),
         classes=", ".join(about["labels"]),
@@ -140,7 +140,7 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
     if thresholds["target"] == "precision":
         how = f"the lowest probability with a precision of {thresholds['precision']:.0%}"
     return (
-        f"The logits are divided by a temperature of {metrics['temperature']:.3f}, and a number for "
-        f"each class is added, both set on {metrics['calibrated_on']}; this is part of the last "
-        f"layer. Each threshold is {how}."
+        f"The logits are divided by a temperature of {metrics['temperature']:.3f}, and a number "
+        f"for each class is added, both set on {metrics['calibrated_on']}; this is part of the "
+        f"last layer. Each threshold is {how}."
     )

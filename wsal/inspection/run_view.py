@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
+from wsal.multilabel import refuse
 from wsal.rounds.evaluation_frame import Frame, read_frame
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import CONFIG, ROUND_STAGES, STAGES
@@ -55,8 +56,11 @@ class RunView:
 
         Raises:
             MissingArtifactError: it is not there.
+            ConfigError: a text of it may have several classes.
         """
-        return Artifact.open(self.run_dir / STAGES["prepare"].writes)
+        pool = Artifact.open(self.run_dir / STAGES["prepare"].writes)
+        refuse(pool.facts, "looking at groups, confusions, runs side by side or the workspace")
+        return pool
 
     @cached_property
     def labels(self) -> LabelSet:

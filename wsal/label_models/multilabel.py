@@ -87,8 +87,9 @@ def share_of_yes(votes: SparseVotes, n_classes: int) -> np.ndarray:
     texts = np.repeat(np.arange(len(votes)), votes.n_votes)
     pairs = np.unique(texts * n_classes + votes.classes)
     n_covered = max(int(np.count_nonzero(votes.n_votes)), 1)
-    shares: np.ndarray = np.bincount(pairs % n_classes, minlength=n_classes) / n_covered
-    return np.clip(shares, LEAST_PRIOR, MOST_PRIOR)
+    shares = np.bincount(pairs % n_classes, minlength=n_classes) / n_covered
+    clipped: np.ndarray = np.clip(shares, LEAST_PRIOR, MOST_PRIOR)
+    return clipped
 
 
 def yes_or_no(votes: SparseVotes, label: int) -> SparseVotes:

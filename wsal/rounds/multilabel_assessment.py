@@ -30,7 +30,7 @@ def choose_reference(
     rows, gold = answered_sets(pool, annotations, schemas.EVALUATE)
     if np.isin(rows, frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
-        if sample := frame_sample(frame, rows, gold, copies.to_numpy()):
+        if sample := frame_sample(frame, rows, gold.astype(np.int64), copies.to_numpy()):
             return Reference("frame", sample)
     if (pool.path / "dev.parquet").exists():
         return Reference("dev", whole_sample(*sets_of(pool, "dev")))

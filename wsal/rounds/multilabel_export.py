@@ -119,9 +119,9 @@ def decide(
         calibrated(gold.frame), calibrated(gold.probs), gold.gold, gold.weights, labels,
         precision, target,
     )  # fmt: skip
-    limits = [thresholds[name]["threshold"] for name in labels.names]
+    found = [thresholds[name]["threshold"] for name in labels.names]
     about |= {"measured_on": gold.name, "classes": thresholds}
-    numbers = np.array([np.inf if limit is None else limit for limit in limits], dtype=np.float64)
+    numbers = np.array([np.inf if limit is None else limit for limit in found], dtype=np.float64)
     return Decisions(temperature, bias, numbers), about
 
 
@@ -165,7 +165,9 @@ def quality(
     return metrics
 
 
-def _cross_fitted(gold: LabelledSets, again: Callable[[LabelledSets], Decisions], seed: int) -> Probs:
+def _cross_fitted(
+    gold: LabelledSets, again: Callable[[LabelledSets], Decisions], seed: int
+) -> Probs:
     """Centred probabilities of the gold texts, by what the other folds set."""
     n, own = len(gold.gold), np.empty(gold.probs.shape, np.float32)
     folds = rng(seed, "export", "folds").permutation(n) % min(FOLDS, max(n, 1))
@@ -173,7 +175,7 @@ def _cross_fitted(gold: LabelledSets, again: Callable[[LabelledSets], Decisions]
         rest, held = np.flatnonzero(folds != fold), folds == fold
         if not len(rest):
             rest = np.flatnonzero(held)
-        part = replace(gold.sample, rows=gold.sample.rows[rest], gold=gold.gold[rest])
+        part = replace(gold.sample, rows=gold.sample.rows[rest], gold=gold.sample.gold[rest])
         decisions = again(replace(gold, sample=part))
         probs = apply_calibration(gold.probs[held], decisions.temperature, decisions.bias)
         own[held] = _centred(probs, decisions.limits)
@@ -234,5 +236,3 @@ def write_multilabel_export(
         "n_gold": inputs.n_gold,
         "temperature": round(decisions.temperature, 4),
     }
-
-

@@ -23,7 +23,9 @@ def sets_of(pool: Artifact, split: str) -> tuple[Mask, Weights]:
 
 def whole_sample(gold: Mask, weights: Weights) -> Sample:
     """A split of which every text has gold."""
-    return Sample(np.arange(len(gold)), gold, np.zeros(len(gold), np.int64), weights)
+    return Sample(
+        np.arange(len(gold)), gold.astype(np.int64), np.zeros(len(gold), np.int64), weights
+    )
 
 
 def rarest(gold: Mask) -> np.ndarray:

@@ -102,7 +102,7 @@ def train_on_weak_labels(
 def weak_reader(
     weak_labels: Artifact, scratch: Path, gold: tuple[Rows, Mask] = NO_GOLD
 ) -> Callable[[Rows], Probs]:
-    """From rows of the pool (ascending, perhaps repeated) to their weak labels `(rows, classes)`."""
+    """From rows of the pool, ascending, perhaps repeated, to their weak labels."""
     path = weak_labels.path / "weak_labels.parquet"
 
     def read(rows: Rows) -> Probs:
@@ -196,7 +196,12 @@ def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) ->
 
 
 def score_splits(
-    out: Path, classifier: Classifier, pool: Artifact, tokens: Artifact, labels: LabelSet, more: Facts
+    out: Path,
+    classifier: Classifier,
+    pool: Artifact,
+    tokens: Artifact,
+    labels: LabelSet,
+    more: Facts,
 ) -> Facts:
     """Write metrics.json for dev and test, where they exist; returns the main metrics of each.
 

@@ -42,9 +42,7 @@ def prior_of(prior: Mapping[str, float] | None, labels: LabelSet) -> np.ndarray 
     return np.array([given[name] for name in labels.names])
 
 
-def on_gold(
-    fitted: FittedMultilabel, pool: Artifact, votes: Artifact, labels: LabelSet
-) -> Facts:
+def on_gold(fitted: FittedMultilabel, pool: Artifact, votes: Artifact, labels: LabelSet) -> Facts:
     """How good the rules are without a classifier, on dev and test, where they exist."""
     metrics = {}
     for split in ("dev", "test"):

@@ -40,6 +40,8 @@ class Prediction(BaseModel):
     probability: float | None
     abstain: bool
     top: list[ClassProbability]
+    labels: list[ClassProbability] | None = None
+    """Of a model with several classes per text: all that reach their thresholds."""
 
 
 class Answer(BaseModel):
@@ -147,7 +149,10 @@ async def _in_time(batcher: Batcher, rows: list[Row], seconds: float) -> np.ndar
 
 def _as_json(prediction: predictions.Prediction) -> dict[str, Any]:
     top = [{"label": label, "probability": probability} for label, probability in prediction.top]
-    return {
+    several = {}
+    if prediction.labels is not None:
+        several["labels"] = [{"label": n, "probability": p} for n, p in prediction.labels]
+    return several | {
         "label": prediction.label,
         "probability": prediction.probability,
         "abstain": prediction.abstain,

@@ -10,6 +10,7 @@ import numpy as np
 
 from wsal.arrays import Probs
 from wsal.serving.exported import Exported
+from wsal.serving.multilabel import close_to_thresholds, sigmoid
 
 CPU_TOKENS = 1_024  # in a batch, padding included: on a CPU they stay in its cache
 GPU_TOKENS = 65_536
@@ -41,16 +42,21 @@ class Engine:
 
     def probs(self, pieces: Sequence[np.ndarray]) -> Probs:
         """Class probabilities `(texts, classes)` of texts, given as word pieces."""
-        return softmax(self.logits(pieces))
+        logits = self.logits(pieces)
+        return sigmoid(logits) if self.exported.multilabel else softmax(logits)
 
     def logits(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
         """Logits `(texts, classes)` of texts, given as word pieces."""
         logits = self._run_batches(self.run, pieces)
         if self.exact is None or logits.shape[1] < 2:
             return logits
-        largest = np.partition(logits, -2, axis=1)[:, -2:]
         margin = ROUNDING_MARGIN[self.name] / self.exported.temperature
-        close = np.flatnonzero(largest[:, 1] - largest[:, 0] < margin)
+        if self.exported.multilabel:
+            thresholds = self.exported.thresholds
+            close = np.flatnonzero(close_to_thresholds(logits, thresholds, margin))
+        else:
+            largest = np.partition(logits, -2, axis=1)[:, -2:]
+            close = np.flatnonzero(largest[:, 1] - largest[:, 0] < margin)
         if len(close):
             logits[close] = self._run_batches(self.exact, [pieces[int(row)] for row in close])
         return logits

@@ -14,6 +14,8 @@ from wsal.arrays import Classes
 from wsal.errors import ConfigError
 from wsal.text import as_text, clean, compose
 
+MULTILABEL = "multi_label_classification"  # `problem_type` of transformers
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -34,6 +36,8 @@ class Exported:
     tokenizer: Any
     temperature: float = 1.0
     """What the logits were divided by."""
+    multilabel: bool = False
+    """Whether a text may have several classes: all that reach their thresholds."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -44,7 +48,8 @@ class Exported:
                 run, the message names its exported folder.
         """
         _refuse_run(folder)
-        config = _json(folder / "config.json", folder).get("wsal")
+        of_model = _json(folder / "config.json", folder)
+        config = of_model.get("wsal")
         if not isinstance(config, dict) or "digest" not in config:
             raise ConfigError(
                 f"{folder} was not exported by wsal: its config.json has no key 'wsal'; expected a "
@@ -66,6 +71,7 @@ class Exported:
             thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
             tokenizer=tokenizer,
             temperature=float(config.get("temperature", 1.0)),
+            multilabel=of_model.get("problem_type") == MULTILABEL,
         )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:

@@ -145,9 +145,8 @@ def _in_passes(
     if options.cascade:
         cascade = fit_cascade(model, read, counts, options, known, launcher)
     has_known = cascade is not None and cascade.n_sample > 0
-    answering = AnswerWork(
-        model, read / TEXTS, n_partitions, options.top, known if has_known else None
-    )
+    top = len(model.exported.labels) if model.exported.multilabel else options.top
+    answering = AnswerWork(model, read / TEXTS, n_partitions, top, known if has_known else None)
     done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
     labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
     facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
@@ -209,6 +208,11 @@ def _open(work: Path, origin: list[Any]) -> None:
 
 def _refuse_options(model: Model, source: Source, options: PredictOptions) -> None:
     n_classes = len(model.exported.labels)
+    if model.exported.multilabel and (options.cascade or options.top > 1):
+        raise ConfigError(
+            "the model names all classes of a text that reach their thresholds, so --top and "
+            "--cascade do not go with it; leave them out"
+        )
     if not 1 <= options.top <= n_classes:
         raise ConfigError(
             f"--top is {options.top}; expected 1 to {n_classes}, the number of classes"

@@ -12,6 +12,7 @@ from wsal.errors import ConfigError, DataError
 from wsal.files.objects import as_text
 from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
+from wsal.serving.multilabel import named
 
 DECIMALS = 6  # of probabilities that are shown
 
@@ -25,12 +26,17 @@ class Prediction:
     """What the model says of a text; without a label if the text is empty."""
 
     label: str | None
-    """The likeliest class."""
+    """The likeliest class; of a model with several classes per text, the names of all classes at or
+    above their thresholds with " | " between them, or "none of these"."""
     probability: float | None
+    """Of the label; with several classes per text, of the least sure of them, and None if there is
+    none."""
     abstain: bool
     """Whether the probability is below the threshold of the class, or the text is empty."""
     top: tuple[tuple[str, float], ...]
     """The likeliest classes with their probabilities, the likeliest first."""
+    labels: tuple[tuple[str, float], ...] | None = None
+    """With several classes per text: those of `label` with their probabilities; otherwise None."""
 
 
 def predict_texts(
@@ -95,6 +101,8 @@ def top_classes(probs: Probs, top: int) -> Classes:
 
 def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Prediction]:
     """Probabilities `(texts, classes)` as predictions; a row of NaN is an empty text."""
+    if exported.multilabel:
+        return [_set_of(exported, row, top) for row in probs]
     classes = top_classes(probs, top)
     best = classes[:, 0]
     below = exported.abstains(best, probs[np.arange(len(probs)), best])
@@ -106,6 +114,18 @@ def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Predictio
         pairs = tuple((exported.labels[c], round(float(row[c]), DECIMALS)) for c in likeliest)
         made.append(Prediction(*pairs[0], abstain, pairs))
     return made
+
+
+def _set_of(exported: Exported, probs: np.ndarray, top: int) -> Prediction:
+    """The prediction for a text that may have several classes; an abstention if it is empty."""
+    if np.isnan(probs[0]):
+        return Prediction(None, None, abstain=True, top=(), labels=())
+    order = np.argsort(-probs, kind="stable")
+    label, chosen = named(exported, order, probs[order], DECIMALS)
+    first = [(exported.labels[c], round(float(probs[c]), DECIMALS)) for c in order[:top]]
+    least = min(chosen.values(), default=None)
+    pairs = tuple(chosen.items())
+    return Prediction(label, least, abstain=False, top=tuple(first), labels=pairs)
 
 
 def _valid(text: str) -> str:

@@ -36,7 +36,9 @@ def labelled_chunks(
         while (ready := waiting.result()) is not None:
             waiting = thread.submit(next, ahead, None)
             chunk, text_of_row, pieces = ready
-            answers = answer(engine, None, pieces, options.top)
+            exported = engine.exported
+            top = len(exported.labels) if exported.multilabel else options.top
+            answers = answer(engine, None, pieces, top)
             yield chunk, with_labels(engine.exported, chunk.table, answers, text_of_row, options)
 
 

@@ -51,7 +51,7 @@ def export(
     n_texts, of_texts, compared_on = pool.facts["n_pool"], None, "pool"
     if pool.facts["n_test"]:
         test = tables.read(pool.path / "test.parquet")
-        of_texts = sets_in(test, len(labels))[0]
+        of_texts = sets_in(test, len(labels))[0].astype(np.int64)
         texts, n_texts, compared_on = test["text"].gather, len(test), "test split"
     origin = {"pool": pool, "votes": votes, "classifier": classifier}
     inputs = ExportInputs(
