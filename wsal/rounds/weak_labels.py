@@ -100,7 +100,7 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
         ModelError: some are not: NaN, infinite, below 0, or not 1 in sum.
     """
     probs = fitted.predict_proba(matrix)
-    good: np.ndarray = np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1)
+    good = np.asarray(np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1))
     if isinstance(fitted, FittedMultilabel):
         good &= (probs <= 1).all(axis=1)
     else:

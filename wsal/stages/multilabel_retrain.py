@@ -55,9 +55,7 @@ def retrain(
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
     rows = compared_rows(usable(last), usable(now), seed)
     before, after = (
-        np.array(
-            tables.take(weak.path / "weak_labels.parquet", rows, ["probs"])["probs"].to_numpy()
-        )
+        tables.probs_array(tables.take(weak.path / "weak_labels.parquet", rows, ["probs"]))
         for weak in (last, now)
     )
     facts["distance"] = round(distance_of_sets(before, after), 6)
