@@ -55,6 +55,16 @@ def in_order(text: str, labels: LabelSet) -> str:
     return joined(labels.names[c] for c in sorted({labels.index(name) for name in names_in(text)}))
 
 
+def is_set_of(text: str, names: Sequence[str]) -> bool:
+    """Whether the text is a set of these classes as it is stored, in their order.
+
+    >>> is_set_of("a | b", ["a", "b"]), is_set_of("b | a", ["a", "b"]), is_set_of("", ["a", "b"])
+    (True, False, False)
+    """
+    chosen = set(names_in(text))
+    return text == joined(name for name in names if name in chosen)
+
+
 def matrix_of(sets: Sequence[Sequence[int]], n_classes: int) -> Mask:
     """Sets of classes as `(texts, classes)`.
 

@@ -31,9 +31,18 @@ from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.terminal_screen import HELP, KEYS, class_lines, group_lines, item_lines
+from wsal.annotation.terminal_screen import (
+    HELP,
+    KEYS,
+    SEVERAL,
+    class_lines,
+    group_lines,
+    item_lines,
+)
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
+from wsal.labels import NONE
+from wsal.multilabel import joined
 from wsal.settings import Share
 
 
@@ -96,6 +105,8 @@ class TerminalRound:
     shows_guess: bool = False  # and votes
     decides_together: bool = True
     message: str = ""
+    chosen: set[str] = field(default_factory=set)
+    """The classes chosen for the text on the screen, where a text may have several."""
 
     def run(self) -> None:
         """Ask until everything is decided or the round is ended."""
@@ -121,7 +132,7 @@ class TerminalRound:
 
     def _ask(self, item: Item, kind: str) -> str | None:
         """Have one text decided, or the newest decision undone: then its text is returned."""
-        start = self.clock()
+        start, self.chosen = self.clock(), set()
         while True:
             self._draw(item, kind)
             key, self.message = self.read_key(), ""
@@ -142,6 +153,8 @@ class TerminalRound:
     def _label(self, key: str, item: Item, kind: str) -> str | None:
         """The answer that a key stands for, if it does."""
         labels = self.queue.round.labels
+        if self.queue.round.multilabel:
+            return self._set(key)
         if item.is_group:  # a class key could mean the class of one of its texts, or of all
             return {"\r": item.guess, "\n": item.guess, "0": NOT_ALL}.get(key)
         if key == "0" and item.is_word:
@@ -151,6 +164,22 @@ class TerminalRound:
         if key == "/":
             return self._find_class()
         return labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
+
+    def _set(self, key: str) -> str | None:
+        """The set of classes that Enter or 0 accepts; other keys choose a class, or drop it."""
+        labels = self.queue.round.labels
+        if key == "0":
+            return NONE
+        if key in ("\r", "\n") and self.chosen:
+            return joined(label for label in labels if label in self.chosen)
+        if key in ("\r", "\n"):
+            self.message = "choose the classes that apply, or press 0 for none of these"
+        label = self._find_class() if key == "/" else None
+        if key and key in KEYS[: len(labels)]:
+            label = labels[KEYS.index(key)]
+        if label is not None:
+            self.chosen ^= {label}
+        return None
 
     def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
@@ -237,10 +266,11 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         labels = [] if item.is_group else self.queue.round.labels
-        classes = class_lines(labels, self.guidelines)
+        classes = class_lines(labels, self.guidelines, self.chosen)
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),
             Columns(classes, padding=(0, 3), column_first=True),
         )
-        self.console.print(Text(f"{HELP}\n{self.message}", style="dim"))
+        several = f"{SEVERAL}  " if self.queue.round.multilabel else ""
+        self.console.print(Text(f"{several}{HELP}\n{self.message}", style="dim"))

@@ -1,7 +1,7 @@
 """What the terminal shows of a text and of the classes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.text import Text
 
@@ -14,6 +14,9 @@ HELP = (
     "u undo  s skip  ? unsure  f flag  n note  v show guess and votes  "
     "d decide together  / find a class  e end the round"
 )
+
+
+SEVERAL = "Enter accept the chosen classes  0 none of these"
 
 
 def item_lines(
@@ -76,11 +79,15 @@ def _with_word(text: str, word: str) -> Text:
     return line
 
 
-def class_lines(labels: Sequence[str], guidelines: Mapping[str, str]) -> list[Text]:
-    """The key of each class, its name, and what belongs there."""
+def class_lines(
+    labels: Sequence[str], guidelines: Mapping[str, str], chosen: Collection[str] = ()
+) -> list[Text]:
+    """The key of each class, its name, and what belongs there; those `chosen` stand out."""
     lines = []
     for number, label in enumerate(labels):
         key = KEYS[number] if number < len(KEYS) else " "
         guideline = f": {guidelines[label]}" if label in guidelines else ""
-        lines.append(Text(f"{key} {label}{guideline}"))
+        is_chosen = label in chosen
+        mark = "* " if is_chosen else ""
+        lines.append(Text(f"{key} {mark}{label}{guideline}", style="bold" if is_chosen else ""))
     return lines

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from wsal.annotation.journal import UNDO, just_undone
 from wsal.annotation.task_queue import TaskQueue
+from wsal.run.multilabel_checks import pool_is_multilabel
 from wsal.web import panel, workspace
 from wsal.web.access import AnnotatorName, PosterName, annotator_name, site_of, with_token
 from wsal.web.actions import Action, check, events_of, queue_of
@@ -72,7 +73,9 @@ def page(request: Request, token: str = "", name: str = "") -> Response:
     if token:
         return with_token("/", token, name)
     templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
-    shown = {"name": annotator_name(request), "workspace": len(site_of(request).tokens) == 1}
+    site = site_of(request)
+    workspace = len(site.tokens) == 1 and not pool_is_multilabel(site.run_dir)
+    shown = {"name": annotator_name(request), "workspace": workspace}
     return HTMLResponse(templates.get_template("page.html").render(shown))
 
 
@@ -95,6 +98,7 @@ def state(request: Request, name: AnnotatorName) -> dict[str, Any]:
         "phase": "early" if queues[0].round.is_early else "round",
         **panel.progress(queues),
         "labels": queues[0].round.labels,
+        "multilabel": queues[0].round.multilabel,
         "guidelines": site.guidelines,
         "distribution": panel.distribution(queues[0]),
         "people": panel.people(queues[0].events),

@@ -1,5 +1,6 @@
 // The classes: their buttons, and what belongs in each.
 import { $, fill, keyButton, make } from "./dom.js";
+import { acceptLine, isChosen } from "./multilabel.js";
 
 export const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // for classes: letters that are no command
 const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
@@ -63,9 +64,9 @@ function classButton(label, isFirst, answer) {
   button.addEventListener("click", () => { answer(label); button.blur(); });
   return button;
 }
-export function drawClasses(item, typed, answer) {
+export function drawClasses(item, typed, answer, several = null) { // several: what accepts a set of classes
   const searching = typed.trim() !== "";
-  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.answered?.label]);
+  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.answered?.label, several && [Boolean(item), ...labels.filter(isChosen)]]);
   if (now === drawn) return;
   drawn = now;
   $("find").hidden = Boolean(item?.group);
@@ -74,14 +75,15 @@ export function drawClasses(item, typed, answer) {
     return;
   }
   const depends = item?.word ? keyButton("0", "It depends", () => answer(item.depends)) : null; // an answer to a word only
-  const shown = matching(typed);
+  const shown = matching(typed), line = several && item ? acceptLine(labels, several) : null;
   const separator = SEPARATORS.find((sep) => labels.filter((label) => label.includes(sep)).length > labels.length / 2);
-  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", ...folds(shown, separator, answer), depends);
+  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", line, ...folds(shown, separator, answer), depends);
   else {
-    fill("classes", ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends,
+    fill("classes", line, ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends,
       searching && !shown.length ? make("p", "no class matches") : null);
   }
   for (const button of $("classes").querySelectorAll("[data-label]")) {
+    if (several) button.setAttribute("aria-pressed", String(isChosen(button.dataset.label)));
     if (item?.answered?.label === button.dataset.label) button.setAttribute("aria-current", "true");
   }
   if (searching && shown.length) drawAbout(shown[0]);
