@@ -9,13 +9,12 @@ import polars as pl
 
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
-from wsal.annotation.multilabel_query import oracle_answers
+from wsal.annotation.multilabel_query import IN_SHEET, oracle_answers
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import SKIP_MARK, Row, match_answers
 from wsal.errors import AnnotationError, WaitingForAnnotations
-from wsal.labels import NONE, LabelSet
-from wsal.multilabel import MARK
+from wsal.labels import LabelSet
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
 
@@ -88,8 +87,7 @@ class Oracle:
             raise AnnotationError(NO_GOLD)
         if query.multilabel:
             sets = oracle_answers(query, self.noise, self.abstains, rng)
-            times = self.seconds * np.exp(self.spread * rng.normal(size=len(sets)))
-            return sheet.annotations(query.table["id"], sets, "oracle", times.tolist())
+            return self._timed(query.table, sets, "text", rng)
         answers = [
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
@@ -201,8 +199,7 @@ class File:
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
             instruction = f"fill in the column `label` ({SKIP_MARK} skips a text)"
-            if query.multilabel:
-                instruction += f", several classes with {MARK} between them, {NONE!r} for no class"
+            instruction += IN_SHEET if query.multilabel else ""
             return path, instruction, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path, query.sets_guessed)
@@ -216,8 +213,7 @@ class File:
         instruction = (
             f"import {path} into {tool.tool}{setup}, answer, and save the export as {answers}"
         )
-        several = query.multilabel
-        rows = tool_formats.read(answers, self.format, several=several) if exports else []
+        rows = tool_formats.read(answers, self.format, several=query.multilabel) if exports else []
         return answers, instruction, rows
 
     def _other_files(self, round_dir: Path, answers: Path) -> str:

@@ -9,12 +9,14 @@ import polars as pl
 from wsal import tables
 from wsal.annotation.query import Query
 from wsal.artifacts import Artifact
-from wsal.labels import LabelSet
-from wsal.multilabel import in_order, joined, names_in
+from wsal.labels import NONE, LabelSet
+from wsal.multilabel import MARK, in_order, joined, names_in
 from wsal.schemas import Schema
 
 GUESSES_FILE = "guesses.parquet"
 """Beside query.parquet, whose column `predicted` is -1: it holds one class."""
+IN_SHEET = f", several classes with {MARK} between them, {NONE!r} for no class"
+"""What the column `label` of a sheet takes, for the instruction to people."""
 GUESSES: Schema = {"id": pl.String, "label": pl.String}
 
 

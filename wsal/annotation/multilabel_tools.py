@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from wsal.labels import NONE, LabelSet
-from wsal.multilabel import MARK, names_in
+from wsal.multilabel import MARK, SEPARATOR, names_in
 from wsal.text import clean_text
 
 Record = dict[str, Any]
+BETWEEN = "\x1f"
+"""Between several labels of an answer in an export, until it is known whether that is allowed."""
 
 
 def with_none(labels: LabelSet) -> LabelSet:
@@ -65,3 +67,15 @@ def set_in(label: str, labels: LabelSet, renamed: Mapping[str, str]) -> tuple[st
 
 def _choices(guess: str) -> list[str]:
     return names_in(guess) or [NONE]
+
+
+def checked(label: str, *, several: bool) -> str:
+    """The label of an answer in an export; several are written as in `wsal.multilabel`.
+
+    Raises:
+        ValueError: there are several, and a text has one class.
+    """
+    if BETWEEN in label and not several:
+        names = ", ".join(map(repr, label.split(BETWEEN)))
+        raise ValueError(f"more than one label: {names}; leave one")
+    return label.replace(BETWEEN, SEPARATOR)

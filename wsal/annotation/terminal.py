@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
+from wsal.annotation import terminal_screen as screen
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import (
     ANSWER,
@@ -27,22 +28,13 @@ from wsal.annotation.journal import (
     Event,
 )
 from wsal.annotation.keyboard import ReadKey, keys
+from wsal.annotation.multilabel_keys import pressed
 from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.terminal_screen import (
-    HELP,
-    KEYS,
-    SEVERAL,
-    class_lines,
-    group_lines,
-    item_lines,
-)
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
-from wsal.labels import NONE
-from wsal.multilabel import joined
 from wsal.settings import Share
 
 
@@ -163,23 +155,14 @@ class TerminalRound:
             return item.guess
         if key == "/":
             return self._find_class()
-        return labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
+        return screen.label_of(key, labels)
 
     def _set(self, key: str) -> str | None:
-        """The set of classes that Enter or 0 accepts; other keys choose a class, or drop it."""
+        """The set of classes that a key accepts; other keys choose a class, or drop it."""
         labels = self.queue.round.labels
-        if key == "0":
-            return NONE
-        if key in ("\r", "\n") and self.chosen:
-            return joined(label for label in labels if label in self.chosen)
-        if key in ("\r", "\n"):
-            self.message = "choose the classes that apply, or press 0 for none of these"
-        label = self._find_class() if key == "/" else None
-        if key and key in KEYS[: len(labels)]:
-            label = labels[KEYS.index(key)]
-        if label is not None:
-            self.chosen ^= {label}
-        return None
+        label = self._find_class() if key == "/" else screen.label_of(key, labels)
+        accepted, self.message = pressed(key, label, labels, self.chosen)
+        return accepted
 
     def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
@@ -210,23 +193,12 @@ class TerminalRound:
         words = self._read_line("find a class: ").lower().split()
         if not words:
             return None
-        labels = self.queue.round.labels
-        matches = [label for label in labels if all(word in label.lower() for word in words)]
-        if not matches:
-            self.message = "no class matches"
-            return None
-        return min(matches, key=lambda label: not label.lower().startswith(words[0]))
+        label = screen.label_with(words, self.queue.round.labels)
+        self.message = "" if label else "no class matches"
+        return label
 
     def _read_line(self, prompt: str) -> str:
-        """A line of text, read key by key; empty after Escape."""
-        line = ""
-        while True:
-            self.console.print(f"\r{prompt}{line} ", end="", markup=False)
-            key = self.read_key()
-            if key in ("\r", "\n", "\x1b", ""):
-                self.console.print()
-                return "" if key == "\x1b" else line.strip()
-            line = line[:-1] if key in ("\x7f", "\b") else line + key
+        return screen.read_line(self.read_key, self.console, prompt)
 
     def _decide(self, kind: str, item: Item, label: str | None, seconds: float) -> None:
         """Write a decision on a text, and on its near-duplicates, to the journal."""
@@ -256,9 +228,9 @@ class TerminalRound:
         title = f"round {self.queue.round.number}: {n - n_open} of {n}"
         own = answers.get(item.id, {})
         if item.is_group:
-            lines = group_lines(item, kind, own)
+            lines = screen.group_lines(item, kind, own)
         else:
-            lines = item_lines(
+            lines = screen.item_lines(
                 item,
                 kind,
                 own,
@@ -266,11 +238,11 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         labels = [] if item.is_group else self.queue.round.labels
-        classes = class_lines(labels, self.guidelines, self.chosen)
+        classes = screen.class_lines(labels, self.guidelines, self.chosen)
         self.console.clear()
         self.console.print(
             Panel(Group(*lines), title=title, title_align="left"),
             Columns(classes, padding=(0, 3), column_first=True),
         )
-        several = f"{SEVERAL}  " if self.queue.round.multilabel else ""
-        self.console.print(Text(f"{several}{HELP}\n{self.message}", style="dim"))
+        several = f"{screen.SEVERAL}  " if self.queue.round.multilabel else ""
+        self.console.print(Text(f"{several}{screen.HELP}\n{self.message}", style="dim"))

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from rich.console import Console
 from rich.text import Text
 
 from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
+from wsal.annotation.keyboard import ReadKey
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS
 
@@ -91,3 +93,26 @@ def class_lines(
         mark = "* " if is_chosen else ""
         lines.append(Text(f"{key} {mark}{label}{guideline}", style="bold" if is_chosen else ""))
     return lines
+
+
+def label_of(key: str, labels: Sequence[str]) -> str | None:
+    """The class that a key stands for."""
+    return labels[KEYS.index(key)] if key and key in KEYS[: len(labels)] else None
+
+
+def label_with(words: Sequence[str], labels: Sequence[str]) -> str | None:
+    """The first class that has all of these words, if possible one that begins with the first."""
+    matches = [label for label in labels if all(word in label.lower() for word in words)]
+    return min(matches, key=lambda name: not name.lower().startswith(words[0]), default=None)
+
+
+def read_line(read_key: ReadKey, console: Console, prompt: str) -> str:
+    """A line of text, read key by key; empty after Escape."""
+    line = ""
+    while True:
+        console.print(f"\r{prompt}{line} ", end="", markup=False)
+        key = read_key()
+        if key in ("\r", "\n", "\x1b", ""):
+            console.print()
+            return "" if key == "\x1b" else line.strip()
+        line = line[:-1] if key in ("\x7f", "\b") else line + key

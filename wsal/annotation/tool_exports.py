@@ -8,11 +8,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wsal.annotation.multilabel_tools import BETWEEN
 from wsal.annotation.returned_sheet import SKIP_MARK, Row
-from wsal.multilabel import SEPARATOR
 
 Record = Mapping[str, Any]
-BETWEEN = "\x1f"  # between several labels of an answer, until it is known whether that is allowed
 EMPTY = "an answer without a choice; choose a class, or skip the text in the tool"
 
 
@@ -223,23 +222,6 @@ def _only(labels: list[str]) -> str:
     if not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"expected the name of a class, found {labels}")
     return BETWEEN.join(dict.fromkeys(labels))
-
-
-def one_label(row: Row) -> Row:
-    """A row that names one class.
-
-    Raises:
-        ValueError: it names several.
-    """
-    if BETWEEN in row.label:
-        names = ", ".join(map(repr, row.label.split(BETWEEN)))
-        raise ValueError(f"more than one label: {names}; leave one")
-    return row
-
-
-def several_labels(row: Row) -> Row:
-    """A row that may name several classes, which are written as in `wsal.multilabel`."""
-    return row._replace(label=row.label.replace(BETWEEN, SEPARATOR))
 
 
 def _json_or_text(cell: str) -> Any:  # noqa: ANN401  whatever JSON holds

@@ -10,7 +10,12 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 
 from wsal.annotation import tool_exports
-from wsal.annotation.multilabel_tools import several_in_setup, several_in_task, with_none
+from wsal.annotation.multilabel_tools import (
+    checked,
+    several_in_setup,
+    several_in_task,
+    with_none,
+)
 from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
@@ -108,8 +113,10 @@ def answers(record: object, tool: Format, where: str, *, several: bool = False) 
     if not isinstance(record, Mapping):
         raise ValueError(f"expected an object, found {record!r:.60}")
     try:
-        checked = tool_exports.several_labels if several else tool_exports.one_label
-        return [checked(row)._replace(where=where) for row in tool.answers(record)]
+        return [
+            row._replace(where=where, label=checked(row.label, several=several))
+            for row in tool.answers(record)
+        ]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 

@@ -23,10 +23,10 @@ from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
+from wsal.multilabel import refuse
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.multilabel_checks import refuse_run
 from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console, rules_table
 from wsal.seeding import random_rows, rng
@@ -95,7 +95,6 @@ def run(options: argparse.Namespace) -> None:
     file = options.file
     if not file.exists():
         raise MissingArtifactError(f"{file} not found; name the file of rules to watch")
-    refuse_run(run_folder(options.run), "`wsal rules watch`")
     pool = open_pool(run_folder(options.run), options.texts)
     before = FileVotes({}, {})
     with suppress(KeyboardInterrupt):  # the only way it ends
@@ -116,6 +115,7 @@ def run(options: argparse.Namespace) -> None:
 def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    refuse(pool.facts, "`wsal rules watch`")
     path = pool.path / "pool.parquet"
     n = tables.n_rows(path)
     records = tables.take(path, np.sort(random_rows(n, most, rng(0, "watch"))))

@@ -36,6 +36,8 @@ class RunView:
     run_dir: Path
     last: int | None = None
     """The last round to look at: later ones may be stale. None: all that are there."""
+    takes_sets: bool = False
+    """Whether the pool may have several classes per text."""
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, compute: Callable[["RunView"], T]) -> T:
@@ -59,7 +61,9 @@ class RunView:
             ConfigError: a text of it may have several classes.
         """
         pool = Artifact.open(self.run_dir / STAGES["prepare"].writes)
-        refuse(pool.facts, "looking at groups, confusions, runs side by side or the workspace")
+        if not self.takes_sets:
+            what = "looking at groups, confusions, runs side by side or the workspace"
+            refuse(pool.facts, what)
         return pool
 
     @cached_property

@@ -119,8 +119,10 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
 def headline(metrics: Facts) -> Facts:
     """What a manifest keeps of `on_gold`: no quality of a split on which no rule votes."""
     covered = {split: numbers["covered"] for split, numbers in metrics.items()}
-    names = ("accuracy", "macro_f1")
-    quality = {s: {n: m[n] for n in names} for s, m in metrics.items() if covered[s]["coverage"]}
+    names = ("accuracy", "macro_f1", "micro_f1", "example_f1", "map")  # of sets: all, else two
+    quality = {
+        s: {n: m[n] for n in names if n in m} for s, m in metrics.items() if covered[s]["coverage"]
+    }
     return {"covered": covered} | quality
 
 

@@ -132,7 +132,7 @@ function decide(kind, label = null) {
 }
 const answer = (label) => (state.multilabel ? toggleClass(label) : decide("answer", label));
 const several = () => (state.multilabel ? { accept, none: () => decide("answer", NONE) } : null);
-function toggleClass(label) { $("search").value = ""; if (state.current) toggle(label); render(); }
+function toggleClass(label) { $("search").value = ""; if (state.current) toggle(label); status(""); render(); }
 function accept() {
   if (anyChosen()) decide("answer", written(state.labels));
   else status("choose the classes that apply, or press 0 for none of these");
