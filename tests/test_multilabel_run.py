@@ -115,11 +115,11 @@ def test_every_way_to_predict_names_the_classes_above_their_thresholds(shop, tmp
         assert one.label == other.label
         named = {label for label, p in one.top if p >= limits[label]["threshold"] - 1e-6}
         assert set(names_in(one.label)) == named == {label for label, _ in one.labels}
-    pl.DataFrame({"title": [*texts, ""]}).write_csv(tmp_path / "in.csv")
+    pl.DataFrame({"title": texts}).write_csv(tmp_path / "in.csv")
     done = run_here(tmp_path, "predict", str(folder), "in.csv", "out.csv", "--backend", "onnx")
     assert not done.returncode, done.stderr
     table = pl.read_csv(tmp_path / "out.csv")
-    assert table["label"].to_list() == [p.label for p in predictions]
+    assert table["label"].to_list() == [p.label for p in predictions[:3]]
     for text, prediction in zip(table["probability"], predictions[:3], strict=False):
         assert json.loads(text) == dict(prediction.labels)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit, logit
 
 from wsal.arrays import Mask, Probs, Rows, Votes
 from wsal.label_models.auto import Auto
@@ -17,6 +18,8 @@ from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes, TermVotes, as_sparse
 
 NO, YES = 0, 1
+SHIFT_STD = 0.7  # standard deviation of the prior on what gold adds to the logits
+NEWTON_STEPS = 30
 LEAST_PRIOR, MOST_PRIOR = 1e-3, 0.5  # share of the texts that a class is taken to have
 
 
@@ -25,22 +28,30 @@ class FittedMultilabel:
     """A fitted label model for each class."""
 
     models: Sequence[FittedLabelModel]
+    shift: np.ndarray | None = None
+    """`(2, classes)`: what gold adds to the logits of texts without and with a yes; None: nothing."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: the probability of each class; rows do not sum to 1."""
         votes = as_sparse(votes, len(self.models))
         probs = np.empty((len(votes), len(self.models)), dtype=np.float32)
         for label, model in enumerate(self.models):
-            probs[:, label] = model.predict_proba(yes_or_no(votes, label))[:, YES]
+            binary = yes_or_no(votes, label)
+            probs[:, label] = model.predict_proba(binary)[:, YES]
+            if self.shift is not None:
+                has_yes = binary.rules[binary.starts[:-1]] != votes.n_rules
+                shift = self.shift[has_yes.astype(int), label]
+                probs[:, label] = expit(_logits(probs[:, label]) + shift)
         return probs
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The parameters of each class's model; the number of the class is before their names."""
-        return {
+        arrays = {
             f"{label}.{name}": array
             for label, model in enumerate(self.models)
             for name, array in model.arrays().items()
         }
+        return arrays | ({} if self.shift is None else {"shift": self.shift})
 
     def why(self) -> str:
         """What was learned about the first class, as an example."""
@@ -84,7 +95,35 @@ def fit_multilabel(
             truth[gold[0]] = gold[1][:, label]
         shares = np.array([1 - prior[label], prior[label]])
         models.append(label_model.fit(yes_or_no(votes, label), 2, prior=shares, gold=truth))
-    return FittedMultilabel(models)
+    fitted = FittedMultilabel(models)
+    return fitted if gold is None else replace(fitted, shift=_shift(fitted, votes, *gold))
+
+
+def _shift(fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Mask) -> np.ndarray:
+    """What to add to the logits, so that probabilities are right on gold on average.
+
+    A label model of one class per text takes no vote for evidence against its class. But here a
+    rule may be right less often than the class is common, or silence wrong more often. The shift of
+    the texts with a yes, and that of the others, is the mode of its posterior, by Newton's method.
+    """
+    some = votes.take(rows)
+    logits = _logits(fitted.predict_proba(some))
+    texts = np.repeat(np.arange(len(some)), some.n_votes)
+    has_yes = np.zeros(gold.shape, dtype=bool)
+    has_yes[texts, some.classes] = True
+    shift = np.zeros((2, gold.shape[1]))
+    for group, mask in enumerate((~has_yes, has_yes)):
+        for _ in range(NEWTON_STEPS):
+            probs = expit(logits + shift[group])
+            slope = (mask * (probs - gold)).sum(axis=0) + shift[group] / SHIFT_STD**2
+            curve = (mask * probs * (1 - probs)).sum(axis=0) + 1 / SHIFT_STD**2
+            shift[group] -= np.clip(slope / curve, -1, 1)
+    return shift
+
+
+def _logits(probs: np.ndarray) -> np.ndarray:
+    logits: np.ndarray = logit(np.clip(probs.astype(np.float64), 1e-6, 1 - 1e-6))
+    return logits
 
 
 def share_of_yes(votes: SparseVotes, n_classes: int) -> np.ndarray:
