@@ -16,6 +16,7 @@ from wsal import schemas, tables
 from wsal.annotation.answers import read_query, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.highlights import highlights
+from wsal.annotation.multilabel_query import guesses_now
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.annotation.questions import (
     CLASS,
@@ -34,6 +35,7 @@ from wsal.data.edited_classes import configured_labels
 from wsal.digests import MANIFEST, digest_of
 from wsal.guidelines import followed
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.shards import read_array
@@ -96,6 +98,7 @@ class OpenRound:
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
     classes: ClassHistory | None = None  # and what former names mean
     descriptions: Mapping[str, str] = field(default_factory=dict)  # of classes and parents
+    multilabel: bool = False  # an answer is a set of classes; see `wsal.multilabel`
 
     @property
     def parents(self) -> Mapping[str, tuple[str, ...]]:
@@ -149,7 +152,15 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     if (split := read_split(round_dir, query)) is not None:
         query, hidden = for_people(query, split), hidden | set(audited_ids(split))
     texts = with_evidence(run_dir, number, query, hidden)
+    if is_multilabel(pool.facts):
+        return with_sets(texts, guesses_now(artifact, LabelSet.of_pool(pool.facts)))
     return with_questions(texts, read_questions(pool, artifact))
+
+
+def with_sets(texts: OpenRound, guesses: Mapping[str, str]) -> OpenRound:
+    """The round where a text may have several classes; `guesses` are sets of classes by id."""
+    items = {i: replace(item, guess=guesses.get(i, "")) for i, item in texts.items.items()}
+    return replace(texts, items=items, multilabel=True)
 
 
 def with_questions(texts: OpenRound, questions: pl.DataFrame) -> OpenRound:

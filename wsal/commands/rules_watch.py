@@ -24,6 +24,7 @@ from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
 from wsal.members import members_of
+from wsal.multilabel import refuse
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -115,6 +116,7 @@ def run(options: argparse.Namespace) -> None:
 def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    refuse(pool.facts, "`wsal rules watch`")
     path = pool.path / "pool.parquet"
     n = tables.n_rows(path)
     records = tables.take(path, np.sort(random_rows(n, most, rng(0, "watch"))))

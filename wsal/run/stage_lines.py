@@ -8,6 +8,13 @@ from wsal.artifacts import Facts
 from wsal.run.vote_report import console
 
 METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
+OF_SETS = {
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "example_f1": "example-F1",
+    "map": "mAP",
+    "accuracy": "exactly right",
+}
 UNMEASURED = "no gold labels to measure on"
 
 
@@ -184,7 +191,7 @@ def _assess(facts: Facts) -> str:
     parts = [f"{facts['n_gold']} gold labels"]
     if facts["measured_on"]:
         newest = facts["rounds"][-1]
-        for key, name in METRICS.items():
+        for key, name in (OF_SETS if "micro_f1" in newest else METRICS).items():
             value, gain = newest[key], facts["gain"][key]
             parts.append(
                 f"{name} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}], "
@@ -222,11 +229,19 @@ def _rejection(facts: Facts) -> str:
 
 def _quality(facts: Facts) -> str:
     splits = [
-        f"{split} macro-F1 {facts[split]['macro_f1']:.3f}, accuracy {facts[split]['accuracy']:.3f}"
+        f"{split} {_of_sets(facts[split])}"
+        if "micro_f1" in facts[split]
+        else f"{split} macro-F1 {facts[split]['macro_f1']:.3f}, accuracy "
+        f"{facts[split]['accuracy']:.3f}"
         for split in ("test", "dev")
         if split in facts
     ]
     return "; ".join(splits) or UNMEASURED
+
+
+def _of_sets(metrics: Facts) -> str:
+    """Quality where a text may have several classes."""
+    return ", ".join(f"{name} {metrics[key]:.3f}" for key, name in OF_SETS.items())
 
 
 LINES: dict[str, Callable[[Facts], str]] = {

@@ -32,6 +32,7 @@ from wsal.serving.cascade import FittedCascade, fit_cascade
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.distinct import BAD, COUNTS, TEXTS, ReadWork, as_json
 from wsal.serving.labelled import LABELLED, LabelWork, changed, n_abstentions, write_labelled
+from wsal.serving.multilabel import n_answered
 from wsal.serving.output import write_bad_lines, write_output
 from wsal.serving.passes import run_pass
 from wsal.serving.sources import STREAM, Source
@@ -149,7 +150,8 @@ def _in_passes(
     if options.cascade:
         cascade = fit_cascade(model, read, counts, options, known, launcher)
     given = known if cascade is not None and cascade.n_sample > 0 else None
-    answering = AnswerWork(model, read / TEXTS, n_partitions, options.top, given, options.summary)
+    top = n_answered(model.exported, options.top)
+    answering = AnswerWork(model, read / TEXTS, n_partitions, top, given, options.summary)
     done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
     labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
     facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
@@ -219,6 +221,11 @@ def _refuse_options(model: Model, source: Source, options: PredictOptions) -> No
             "leave out --cascade, or export with export.reject=never"
         )
     n_classes = len(model.exported.labels)
+    if model.exported.multilabel and (options.cascade or options.top > 1 or options.summary):
+        raise ConfigError(
+            "the model names all classes of a text that reach their thresholds, so --top, "
+            "--cascade and --summary do not go with it; leave them out"
+        )
     if not 1 <= options.top <= n_classes:
         raise ConfigError(
             f"--top is {options.top}; expected 1 to {n_classes}, the number of classes"
