@@ -54,7 +54,7 @@ def named_set(written: str, names: Mapping[str, str], labels: LabelSet) -> tuple
     >>> named_set("vegan|Snacks", names, LabelSet(("Snacks", "Vegan")))
     ('Snacks | Vegan', '')
     """
-    parts = [named_class(part, names, labels) for part in written.split(MARK)]
+    parts = [named_class(part.strip(), names, labels) for part in written.split(MARK)]
     chosen, wrong = (
         [name for name, _ in parts if name],
         [problem for _, problem in parts if problem],

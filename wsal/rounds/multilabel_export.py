@@ -79,7 +79,7 @@ def labelled_sets(
     annotations: Sequence[Artifact],
 ) -> tuple[LabelledSets | None, Probs]:
     """The evaluation sample, else dev, else None; and predictions for the texts of the frame."""
-    frame = read_frame(pool, queries[0]) if queries else Frame(NO_ROWS, NO_ROWS)
+    frame = read_frame(pool, queries[-1]) if queries else Frame(NO_ROWS, NO_ROWS)
     if len(frame.rows):
         of_frame = frame_probs(embeddings(), classifier, frame)
     else:  # no round: the weakly trained classifier, on some texts of the pool

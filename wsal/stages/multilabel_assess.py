@@ -26,6 +26,7 @@ def assess(
     embeddings: Artifact,
     pretrained: Artifact,
     first_query: Artifact,
+    query: Artifact | None = None,
     classifiers: Sequence[Artifact],
     annotations: Sequence[Artifact],
     seed: int,
@@ -36,7 +37,7 @@ def assess(
     Where there is neither a sample nor a dev split, only what labels cost and agreement are
     reported.
     """
-    frame, models = read_frame(pool, first_query), [pretrained, *classifiers]
+    frame, models = read_frame(pool, query or first_query), [pretrained, *classifiers]
     answers = pl.concat([tables.read(a.path / "annotations.parquet") for a in annotations])
     asked = answers.filter(pl.col("purpose") == schemas.EVALUATE)
     labelled = asked.drop_nulls("label")["id"].unique()

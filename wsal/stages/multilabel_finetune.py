@@ -35,7 +35,7 @@ def finetune(
     reweighed: Artifact,
     pretrained: Artifact,
     retrainings: Sequence[Artifact],
-    first_query: Artifact,
+    query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     finetune: FinetuneSettings,
@@ -71,7 +71,7 @@ def finetune(
     )
     history = fine_tune(classifier, chosen, finetune, run)
     classifier.save(out)
-    frame = read_frame(pool, first_query)
+    frame = read_frame(pool, query)
     probs, _embeddings = predict(classifier, texts.take(frame.rows), f"round {number}: frame")
     write_probs(out, "frame", probs, frame.keys)
     facts: Facts = {"round": number, "n_gold": len(gold[0]), "n_replayed": n_replayed}

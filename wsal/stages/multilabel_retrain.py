@@ -32,7 +32,7 @@ def retrain(
     pretrained: Artifact,
     earlier_retrainings: Sequence[Artifact],
     embeddings: Artifact,
-    first_query: Artifact,
+    query: Artifact,
     annotations: Sequence[Artifact],
     encoder: EncoderSettings,
     pretrain: PretrainSettings,
@@ -79,7 +79,7 @@ def retrain(
     history, labels = trained.pop("history"), LabelSet.of_pool(pool.facts)
     facts |= trained | {"trained": True, "kept": True}
     facts |= score_splits(out, classifier, pool, tokens, labels, history)
-    frame = read_frame(pool, first_query)
+    frame = read_frame(pool, query)
     texts = read_tokens(tokens.path / "pool").take(frame.rows)
     probs = predict(classifier, texts, f"round {number}: frame")[0]
     write_probs(out, "frame", probs, frame.keys)

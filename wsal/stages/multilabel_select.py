@@ -71,11 +71,12 @@ def select(
     Strategies see how unsure the classifier is of all classes of a text together; see `doubt_view`.
     """
     number, labels = len(earlier_annotations) + 1, LabelSet.of_pool(pool.facts)
-    if earlier_queries:
-        frame = read_frame(pool, earlier_queries[0])
+    last = earlier_queries[-1] if earlier_queries else None
+    if last:
+        frame = read_frame(pool, last)
     else:
         frame = new_frame(doubt_view(pool_probs(embeddings)), evaluation.frame, seed)
-    frame = write_frame(frame, pool, out / "frame.parquet")
+    frame = write_frame(frame, pool, out / "frame.parquet", last)
     gold_rows, gold = answered_sets(pool, earlier_annotations)
     of_frame = frame_probs(embeddings, classifier, frame)
     model = load_classifier(classifier.path, encoder, hardware)
