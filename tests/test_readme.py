@@ -13,7 +13,8 @@ def test_it_is_short():
 
 def test_the_tree_names_every_package():
     tree = next(text for text in README.split("```") if "wsal/\n" in text)
-    named = set(re.findall(r"^  (\w+)/ ", tree, re.MULTILINE))
+    of_packages = "\n".join(line for line in tree.splitlines() if line.startswith("  "))
+    named = set(re.findall(r"\b(\w+)/[, ]", of_packages))
     assert named == {path.parent.name for path in (ROOT / "wsal").glob("*/__init__.py")}
     assert all((ROOT / name).is_dir() for name in re.findall(r"^(\w+)/ ", tree, re.MULTILINE))
 

@@ -18,6 +18,7 @@ from wsal.digests import file_digest
 from wsal.launch.sealing import Shard, WorkOnShard
 from wsal.launch.shards import work_on_shards
 from wsal.rounds.earlier import Earlier
+from wsal.rules.base import Sample
 from wsal.settings import EncoderSettings, LauncherSettings
 from wsal.shards import shard_files
 
@@ -72,9 +73,8 @@ def tokenise(
     Texts that `previous` has are taken from it. A tokenizer that learns from texts does so from
     those that the data had without batches.
     """
-    parquet, laid = pool.path / "pool.parquet", pool.path / first_file("pool")
-    learned_from = tables.texts(laid if laid.exists() else parquet)
-    tokenizer = new_tokenizer(encoder, (t for part in learned_from for t in part))
+    parquet = pool.path / "pool.parquet"
+    tokenizer = new_tokenizer(encoder, _learned_from(pool))
     save_tokenizer(tokenizer, out / "tokenizer")
     earlier = previous.artifact.path if previous else None
     if earlier and file_digest(earlier / "tokenizer") != file_digest(out / "tokenizer"):
@@ -93,3 +93,16 @@ def tokenise(
             keep_keys(pool.path, out, "text_keys", split)
     mean = n_pieces["pool"] / max(1, tables.n_rows(parquet))
     return {"n_pieces": n_pieces["pool"], "pieces_per_text": round(mean, 1)}
+
+
+def _learned_from(pool: Artifact) -> Iterator[str]:
+    """The texts that a tokenizer may learn from: the sample that rules learn from."""
+    parquet, laid = pool.path / "pool.parquet", pool.path / first_file("pool")
+    if laid.exists():
+        yield from tables.column(laid, "text")
+        return
+    sample = Sample(
+        tables.n_rows(parquet),
+        lambda step: tables.take(parquet, np.arange(0, tables.n_rows(parquet), step), ["text"]),
+    )
+    yield from sample.records["text"]
