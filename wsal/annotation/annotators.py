@@ -92,8 +92,7 @@ class Oracle:
         if not (query.gold or query.gold_sets):
             raise AnnotationError(NO_GOLD)
         if query.multilabel:
-            sets = oracle_answers(query, self.noise, self.abstains, rng)
-            return self._timed(query.table, sets, "text", rng)
+            return self._timed(query.table, oracle_answers(query, self, rng), "text", rng)
         answers = [
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
@@ -206,8 +205,7 @@ class File:
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
             instruction = f"fill in the column `label` ({SKIP_MARK} skips a text, or write {NONE})"
-            instruction += IN_SHEET if query.multilabel else ""
-            return path, instruction, _sheet(query, path)
+            return path, instruction + IN_SHEET * query.multilabel, _sheet(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path, query.sets_guessed)
         exports = self.answer_files(query.round_dir)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,20 @@ GUESSES_FILE = "guesses.parquet"
 IN_SHEET = f", several classes with {MARK} between them"
 """What the column `label` of a sheet takes, for the instruction to people."""
 GUESSES: Schema = {"id": pl.String, "label": pl.String}
+
+
+class Errs(Protocol):
+    """An oracle, and how often it errs and skips."""
+
+    @property
+    def noise(self) -> float:
+        """The share of its answers that are wrong."""
+        ...
+
+    @property
+    def abstains(self) -> float:
+        """The share of texts that it skips."""
+        ...
 
 
 def write_guesses(guesses: Mapping[str, str], folder: Path) -> None:
@@ -42,13 +57,11 @@ def guesses_now(query: Artifact, labels: LabelSet) -> dict[str, str]:
     }
 
 
-def oracle_answers(
-    query: Query, noise: float, abstains: float, rng: np.random.Generator
-) -> list[str | None]:
+def oracle_answers(query: Query, oracle: Errs, rng: np.random.Generator) -> list[str | None]:
     """Each text's gold set of classes; a wrong one lacks a class, or has one too many."""
     answers: list[str | None] = []
     for text_id in query.table["id"]:
-        is_wrong, is_skipped = rng.random(2) < (noise, abstains)
+        is_wrong, is_skipped = rng.random(2) < (oracle.noise, oracle.abstains)
         other = str(rng.choice(query.labels.names))
         gold = query.gold_sets.get(text_id)
         if gold is None or is_skipped:

@@ -29,7 +29,7 @@ class FittedMultilabel:
 
     models: Sequence[FittedLabelModel]
     shift: np.ndarray | None = None
-    """`(2, classes)`: what gold adds to the logits of texts without and with a yes."""
+    """`(2, classes)`: what gold adds to logits, without and with a yes; None: nothing."""
 
     def predict_proba(self, votes: Votes | SparseVotes) -> Probs:
         """`(texts, classes)`: the probability of each class; rows do not sum to 1."""
