@@ -51,10 +51,7 @@ def tasks(
 
 def setup_of(labels: LabelSet, name: str, *, several: bool = False) -> str:
     """The content of the file that defines the classes for a tool; empty if it needs none."""
-    setup = FORMATS[name].setup
-    if setup is None:
-        return ""
-    content = setup[1](labels)
+    content = setup[1](labels) if (setup := FORMATS[name].setup) else ""
     return several_in_setup(content, name) if several else content
 
 
