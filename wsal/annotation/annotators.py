@@ -205,7 +205,7 @@ class File:
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
             instruction = f"fill in the column `label` ({SKIP_MARK} skips a text, or write {NONE})"
-            return path, instruction + IN_SHEET * query.multilabel, _sheet(query, path)
+            return path, instruction + IN_SHEET * query.multilabel, sheet.read_or_write(query, path)
         path = query.round_dir / f"query{tool.suffix}"
         tool_formats.write(query.table, query.labels, self.format, path, query.sets_guessed)
         exports = self.answer_files(query.round_dir)
@@ -241,16 +241,6 @@ class File:
             f". The folder also holds {_first(names)}: if the answers are in there, save it as "
             f"{wanted}"
         )
-
-
-def _sheet(query: Query, path: Path) -> list[Row]:
-    """The rows of the sheet, which is written if it is not there or belongs to an older query."""
-    if path.exists():
-        rows = list(sheet.read(path))
-        if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
-            return rows  # never overwritten: it holds answers, or is the sheet of this query
-    sheet.write(query.table, query.labels, path, query.sets_guessed)
-    return list(sheet.read(path))
 
 
 def _first(names: list[str], most: int = 5) -> str:

@@ -244,8 +244,7 @@ def with_evidence(
             gone=not in_pool[row],
         )
     group_duplicates(list(items.values()))
-    digest = digest_of(query["text"].to_list())
     return OpenRound(
-        number, items, vectors, labels, digest, is_early, ClassHistory.of_pool(pool.facts),
-        pool.facts.get("descriptions", {}),
+        number, items, vectors, labels, digest_of(query["text"].to_list()), is_early,
+        ClassHistory.of_pool(pool.facts), pool.facts.get("descriptions", {}),
     )  # fmt: skip

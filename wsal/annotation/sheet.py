@@ -9,8 +9,8 @@ import polars as pl
 
 from wsal import schemas
 from wsal.annotation.named_classes import SKIP_MARK
-from wsal.annotation.query import REVIEW_REASON
-from wsal.annotation.returned_sheet import Row, text_keys
+from wsal.annotation.query import REVIEW_REASON, Query
+from wsal.annotation.returned_sheet import Row, match_answers, text_keys
 from wsal.class_tree import ClassTree
 from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
@@ -149,6 +149,16 @@ def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
     labels = [None if row.label == SKIP_MARK else row.label for row in rows]
     ids = pl.Series([row.id for row in rows], dtype=pl.String)
     return annotations(ids, labels, annotator, [row.seconds for row in rows])
+
+
+def read_or_write(query: Query, path: Path) -> list[Row]:
+    """The rows of the sheet, which is written if it is not there or belongs to an older query."""
+    if path.exists():
+        rows = list(read(path))
+        if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
+            return rows  # never overwritten: it holds answers, or is the sheet of this query
+    write(query.table, query.labels, path, query.sets_guessed)
+    return list(read(path))
 
 
 def _quoted(text: str) -> str:

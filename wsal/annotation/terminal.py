@@ -174,11 +174,9 @@ class TerminalRound:
         elif key == "f":
             self._append(FLAG, item.id)
             self.message = "flagged"
-        elif key == "n":
-            note = screen.read_line(self.read_key, self.console, "note: ")
-            if note:
-                self._append(NOTE, item.id, note=note)
-                self.message = "note saved"
+        elif key == "n" and (note := screen.read_line(self.read_key, self.console, "note: ")):
+            self._append(NOTE, item.id, note=note)
+            self.message = "note saved"
 
     def _end_round(self) -> bool:
         """Whether the round was ended."""

@@ -23,7 +23,7 @@ from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.class_history import ClassHistory
 from wsal.data.decisions import Decisions, decide
 from wsal.data.edited_classes import check_batch_labels, gold_codes, history_of, label_set_of
-from wsal.data.keys import NONE, SPLITS, made_ids
+from wsal.data.keys import NONE, SPLITS, numbered_ids
 from wsal.data.multilabel import one_per_class, refuse_changes, sets_of
 from wsal.data.reading import USUAL, Reading, Sizes, read_rows
 from wsal.data.row_keys import with_keys
@@ -82,9 +82,8 @@ class Preparation:
 
         Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or with
         several per text a list of classes; null without gold) and the keys of each row; see
-        `row_keys`. `none` has the texts whose gold label is
-        `wsal.labels.NONE`, with the column `split` in place of `label`. Those of the pool are in
-        its frame, too, where their label is null.
+        `row_keys`. `none` has the texts whose gold label is `wsal.labels.NONE`, with the column
+        `split` in place of `label`. Those of the pool are in its frame, too, with null.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
@@ -141,7 +140,7 @@ class Preparation:
         if self.layout.id:
             ids = scratch["id"]
         else:
-            ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
+            ids = numbered_ids(scratch["id"], self.decisions.repeats.of_part(number), part.first)
         fields = scratch["fields"][rows - part.first]
         text = compose(fields.struct.unnest(), self.layout.text, self.layout.separator)
         return pl.DataFrame({"id": ids[rows - part.first], "text": text, "fields": fields})
@@ -156,14 +155,6 @@ class Preparation:
                 records = self._records(number, moved["row"])
                 frames.append(records.with_columns(place=pl.Series(moved["place"].copy())))
         return pl.concat(frames)
-
-
-def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
-    """The ids made from texts; those of the second, third, ... row with a text have a number."""
-    ids = made_ids(digests.to_numpy())
-    rows = repeats["row"] - first
-    numbered = pl.DataFrame({"id": ids[rows], "nth": repeats["nth"].copy()})
-    return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
 
 
 def preparation(
