@@ -7,6 +7,7 @@ import polars as pl
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 GOLD: Schema = {"id": pl.String, "label": pl.Int16}
+MULTILABEL_GOLD: Schema = {"id": pl.String, "label": pl.List(pl.Int16)}
 QUERY: Schema = {
     "id": pl.String,
     "text": pl.String,
@@ -93,7 +94,9 @@ UNCOVERED: Schema = {
 EXAMPLES: Schema = dict.fromkeys(("rule", "id", "text", "vote", "gold"), pl.String)
 
 
-def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
+def records_schema(
+    fields: Sequence[str], *, gold: bool = False, multilabel: bool = False
+) -> Schema:
     """Records: the text, how many rows of the source it stands for, its fields, maybe its gold."""
     schema: Schema = {
         "id": pl.String,
@@ -101,7 +104,8 @@ def records_schema(fields: Sequence[str], *, gold: bool = False) -> Schema:
         "n_copies": pl.Int32,
         "fields": pl.Struct({field: pl.String for field in fields}),
     }
-    return schema | {"label": pl.Int16} if gold else schema
+    kind = (MULTILABEL_GOLD if multilabel else GOLD)["label"]
+    return schema | {"label": kind} if gold else schema
 
 
 def without_class(fields: Sequence[str]) -> Schema:

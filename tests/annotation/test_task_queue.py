@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsal.annotation import open_round
 from wsal.annotation.collect import collected_answers
 from wsal.annotation.highlights import highlights
 from wsal.annotation.journal import Event, Journal
+from wsal.annotation.near_duplicates import SIMILAR, group_duplicates
 from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.query import Query
 from wsal.annotation.task_queue import TaskQueue
@@ -269,7 +269,7 @@ def slowly_grouped(items):
         for j in range(i + 1, len(items)):
             either = words[i] | words[j]
             free = j not in taken and not items[j].blind
-            if free and either and len(words[i] & words[j]) >= open_round.SIMILAR * len(either):
+            if free and either and len(words[i] & words[j]) >= SIMILAR * len(either):
                 duplicates.setdefault(items[i].id, []).append(items[j].id)
                 taken.add(j)
     return duplicates
@@ -285,7 +285,7 @@ def test_near_duplicates_are_those_that_a_comparison_of_all_pairs_finds(texts):
         replace(item(n), text=" ".join(sorted(words)), blind=blind, duplicates=[])
         for n, (words, blind) in enumerate(texts)
     ]
-    open_round._group_duplicates(items)
+    group_duplicates(items)
     assert {one.id: one.duplicates for one in items if one.duplicates} == slowly_grouped(items)
 
 

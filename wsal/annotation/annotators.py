@@ -10,6 +10,7 @@ import polars as pl
 from wsal.active.prices import SECONDS
 from wsal.annotation import sheet, tool_formats
 from wsal.annotation.inner_answers import some_inner
+from wsal.annotation.multilabel_query import IN_SHEET, oracle_answers
 from wsal.annotation.named_classes import SKIP_MARK
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
@@ -88,8 +89,10 @@ class Oracle:
         Raises:
             AnnotationError: the pool has no gold labels.
         """
-        if not query.gold:
+        if not (query.gold or query.gold_sets):
             raise AnnotationError(NO_GOLD)
+        if query.multilabel:
+            return self._timed(query.table, oracle_answers(query, self, rng), "text", rng)
         answers = [
             self._answer(query.gold.get(text_id), query.labels, rng)
             for text_id in query.table["id"]
@@ -202,9 +205,9 @@ class File:
         if tool is None:
             path = query.round_dir / f"query.{self.format}"
             instruction = f"fill in the column `label` ({SKIP_MARK} skips a text, or write {NONE})"
-            return path, instruction, _sheet(query, path)
+            return path, instruction + IN_SHEET * query.multilabel, sheet.read_or_write(query, path)
         path = query.round_dir / f"query{tool.suffix}"
-        tool_formats.write(query.table, query.labels, self.format, path)
+        tool_formats.write(query.table, query.labels, self.format, path, query.sets_guessed)
         exports = self.answer_files(query.round_dir)
         if len(exports) > 1:
             raise AnnotationError(
@@ -215,7 +218,8 @@ class File:
         instruction = (
             f"import {path} into {tool.tool}{setup}, answer, and save the export as {answers}"
         )
-        return answers, instruction, tool_formats.read(answers, self.format) if exports else []
+        rows = tool_formats.read(answers, self.format, several=query.multilabel) if exports else []
+        return answers, instruction, rows
 
     def _other_files(self, round_dir: Path, answers: Path) -> str:
         """Files that may hold answers under another name, and what to do, for a message."""
@@ -237,16 +241,6 @@ class File:
             f". The folder also holds {_first(names)}: if the answers are in there, save it as "
             f"{wanted}"
         )
-
-
-def _sheet(query: Query, path: Path) -> list[Row]:
-    """The rows of the sheet, which is written if it is not there or belongs to an older query."""
-    if path.exists():
-        rows = list(sheet.read(path))
-        if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
-            return rows  # never overwritten: it holds answers, or is the sheet of this query
-    sheet.write(query.table, query.labels, path)
-    return list(sheet.read(path))
 
 
 def _first(names: list[str], most: int = 5) -> str:

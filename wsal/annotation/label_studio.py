@@ -83,10 +83,10 @@ class LabelStudio:
         projects = _get(client, "/api/projects", title=title, page_size=100)["results"]
         project = next((p["id"] for p in projects if p["title"] == title), None)
         if project is None:
-            config = tool_formats.label_studio_config(query.labels)
+            config = tool_formats.setup_of(query.labels, "label_studio", several=query.multilabel)
             project = _post(client, "/api/projects", {"title": title, "label_config": config})["id"]
         uploaded = {task["data"]["id"] for task in _export(client, project)}
-        tasks = tool_formats.tasks(query.table, query.labels, "label_studio")
+        tasks = tool_formats.tasks(query.table, query.labels, "label_studio", query.sets_guessed)
         missing = [task for task in tasks if task["data"]["id"] not in uploaded]
         for start in range(0, len(missing), TASKS_PER_REQUEST):
             part = missing[start : start + TASKS_PER_REQUEST]
@@ -98,7 +98,8 @@ class LabelStudio:
         tool, rows = tool_formats.FORMATS["label_studio"], list[Row]()
         for task in _export(client, project):
             try:
-                rows += tool_formats.answers(task, tool, f"task {task['id']}")
+                where = f"task {task['id']}"
+                rows += tool_formats.answers(task, tool, where, several=query.multilabel)
             except ValueError as error:
                 raise AnnotationError(f"{address}, task {task['id']}: {error}") from error
         return match_answers(tool_formats.keyed(rows), query, address, allow_others=True).rows

@@ -6,7 +6,8 @@ from wsal.annotation.query import Query
 from wsal.class_tree import ClassTree
 from wsal.data.taxonomy import normal_path
 from wsal.errors import nearest
-from wsal.labels import SKIPS, LabelSet
+from wsal.labels import NONE, SKIPS, LabelSet
+from wsal.multilabel import MARK, in_order, joined
 from wsal.text import clean_text
 
 SKIP_MARK = SKIPS[0]
@@ -44,3 +45,22 @@ def named_class(written: str, names: Mapping[str, str], labels: LabelSet) -> tup
         return folded.pop(), ""
     near = nearest(label, [*labels.names, *labels.parents])
     return "", f"unknown label {written!r}{near}"
+
+
+def named_set(written: str, names: Mapping[str, str], labels: LabelSet) -> tuple[str, str]:
+    """The same where a text may have several classes: the set of classes that was written.
+
+    >>> names = {"Snacks": "Snacks", "Vegan": "Vegan"}
+    >>> named_set("vegan|Snacks", names, LabelSet(("Snacks", "Vegan")))
+    ('Snacks | Vegan', '')
+    """
+    parts = [named_class(part.strip(), names, labels) for part in written.split(MARK)]
+    chosen, wrong = (
+        [name for name, _ in parts if name],
+        [problem for _, problem in parts if problem],
+    )
+    if wrong or not chosen or chosen == [SKIP_MARK]:
+        return (SKIP_MARK if chosen and not wrong else ""), "; ".join(wrong)
+    if SKIP_MARK in chosen:
+        return "", f"{written!r} skips the text and names classes; choose one"
+    return in_order(joined(name for name in chosen if name != NONE), labels), ""

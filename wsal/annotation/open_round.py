@@ -1,12 +1,9 @@
 """The open round of a run, read from its folder as the page and the terminal need it."""
 
 import json
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,8 @@ from wsal import schemas, tables
 from wsal.annotation.answers import read_query, rows_of
 from wsal.annotation.handed_out import is_handed_out
 from wsal.annotation.highlights import highlights
+from wsal.annotation.multilabel_query import guesses_now
+from wsal.annotation.near_duplicates import group_duplicates
 from wsal.annotation.query import EARLY_REASON, REVIEW_REASON
 from wsal.annotation.questions import (
     CLASS,
@@ -34,11 +33,11 @@ from wsal.data.edited_classes import configured_labels
 from wsal.digests import MANIFEST, digest_of
 from wsal.guidelines import followed
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
 from wsal.shards import read_array
 
-SIMILAR = 0.8  # share of words in common from which two texts are decided together
 ROUNDS = "rounds"
 
 
@@ -96,6 +95,7 @@ class OpenRound:
     is_early: bool = False  # there is no query yet, and these texts may be no part of it
     classes: ClassHistory | None = None  # and what former names mean
     descriptions: Mapping[str, str] = field(default_factory=dict)  # of classes and parents
+    multilabel: bool = False  # an answer is a set of classes; see `wsal.multilabel`
 
     @property
     def parents(self) -> Mapping[str, tuple[str, ...]]:
@@ -149,7 +149,15 @@ def read_round(run_dir: Path, number: int, blind_share: float) -> OpenRound:
     if (split := read_split(round_dir, query)) is not None:
         query, hidden = for_people(query, split), hidden | set(audited_ids(split))
     texts = with_evidence(run_dir, number, query, hidden)
+    if is_multilabel(pool.facts):
+        return with_sets(texts, guesses_now(artifact, LabelSet.of_pool(pool.facts)))
     return with_questions(texts, read_questions(pool, artifact))
+
+
+def with_sets(texts: OpenRound, guesses: Mapping[str, str]) -> OpenRound:
+    """The round where a text may have several classes; `guesses` are sets of classes by id."""
+    items = {i: replace(item, guess=guesses.get(i, "")) for i, item in texts.items.items()}
+    return replace(texts, items=items, multilabel=True)
 
 
 def with_questions(texts: OpenRound, questions: pl.DataFrame) -> OpenRound:
@@ -235,35 +243,8 @@ def with_evidence(
             early=asked["reason"] == EARLY_REASON,
             gone=not in_pool[row],
         )
-    _group_duplicates(list(items.values()))
-    digest = digest_of(query["text"].to_list())
+    group_duplicates(list(items.values()))
     return OpenRound(
-        number, items, vectors, labels, digest, is_early, ClassHistory.of_pool(pool.facts),
-        pool.facts.get("descriptions", {}),
+        number, items, vectors, labels, digest_of(query["text"].to_list()), is_early,
+        ClassHistory.of_pool(pool.facts), pool.facts.get("descriptions", {}),
     )  # fmt: skip
-
-
-def _group_duplicates(items: list[Item]) -> None:
-    """Add to the first text of each group of near-duplicates the ids of the others.
-
-    Texts are compared by their words: the embeddings of a trained classifier show that texts belong
-    to one class, not that they are alike. Each text joins the first leader that it resembles;
-    otherwise it becomes a leader.
-    """
-    words = [frozenset(re.findall(r"\w+", item.text.lower())) for item in items]
-    count = Counter(word for text_words in words for word in text_words)
-    leaders: dict[str, list[int]] = {}
-    for row, item in enumerate(items):
-        if item.blind or not words[row]:
-            continue
-        # Two sets with so many words in common share at least one of the rarest words of each
-        # (prefix filtering: Chaudhuri et al., 2006), so only few leaders have to be compared.
-        rarest = sorted(words[row], key=lambda word: (count[word], word))
-        rarest = rarest[: len(rarest) - ceil(SIMILAR * len(rarest) - 1e-9) + 1]
-        for leader in sorted({n for word in rarest for n in leaders.get(word, ())}):
-            if len(words[leader] & words[row]) >= SIMILAR * len(words[leader] | words[row]):
-                items[leader].duplicates.append(item.id)
-                break
-        else:
-            for word in rarest:
-                leaders.setdefault(word, []).append(row)

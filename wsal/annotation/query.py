@@ -37,6 +37,15 @@ class Query:
     word_gold: Mapping[str, str] = field(default_factory=dict)  # word -> answer, for the oracle
     group_gold: Mapping[str, str] = field(default_factory=dict)  # id -> answer, for the oracle
     evidence: "Evidence | None" = None  # for annotators that ask a language model
+    multilabel: bool = False
+    """Whether a text may have several classes; then an answer is a set, see `wsal.multilabel`."""
+    gold_sets: Mapping[str, str] = field(default_factory=dict)  # id -> answer, for the oracle
+    guesses: Mapping[str, str] = field(default_factory=dict)  # id -> the predicted set
     facts: dict[str, Any] = field(default_factory=dict)  # what an annotator adds to the stage's
     llm_answers: list[pl.DataFrame] = field(default_factory=list)
     """All answers of a language model, also those not accepted: columns of schemas.LLM_ANSWERS."""
+
+    @property
+    def sets_guessed(self) -> Mapping[str, str] | None:
+        """`guesses` where a text may have several classes, else None."""
+        return self.guesses if self.multilabel else None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from wsal.annotation.named_classes import SKIP_MARK, named_class, written_names
+from wsal.annotation.named_classes import SKIP_MARK, named_class, named_set, written_names
 from wsal.annotation.query import Query
 from wsal.errors import AnnotationError, listed
 from wsal.labels import NONE, LabelSet
@@ -99,7 +99,8 @@ def match_answers(
         elif len(positions) > 1:
             problems.append(f"{_name(row)}: {CONTRADICTION}")
         elif positions and asked.key_fits(row):
-            label, wrong = named_class(row.label, names, query.labels)
+            read = named_set if query.multilabel else named_class
+            label, wrong = read(row.label, names, query.labels)
             problems += [f"{_name(row)}: {wrong}"] if wrong else []
             answers.setdefault(positions.pop(), []).append(row._replace(label=label))
         elif earlier.positions(row):

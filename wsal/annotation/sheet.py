@@ -1,6 +1,6 @@
 """The sheet that people fill in: one row per text, with a column `label` for the answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import polars as pl
 
 from wsal import schemas
 from wsal.annotation.named_classes import SKIP_MARK
-from wsal.annotation.query import REVIEW_REASON
-from wsal.annotation.returned_sheet import Row, text_keys
+from wsal.annotation.query import REVIEW_REASON, Query
+from wsal.annotation.returned_sheet import Row, match_answers, text_keys
 from wsal.class_tree import ClassTree
 from wsal.errors import AnnotationError, DataError, did_you_mean
 from wsal.files import NumberedTable, TableOptions, numbered_table
@@ -43,17 +43,21 @@ def annotations(
     return frame.select(*schemas.ANSWERS)
 
 
-def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
+def write(
+    query: pl.DataFrame, labels: LabelSet, path: Path, guesses: Mapping[str, str] | None = None
+) -> None:
     """Write the sheet, completely or not at all; in xlsx, `label` has a drop-down list of classes.
 
-    The list of a class tree has its parents, too. For the columns beside a text see `shown`.
+    The list of a class tree has its parents, too. For the columns beside a text see `shown`. With
+    `guesses`, sets of classes by id, a text may have several classes, and there is no drop-down
+    list, which would let people choose only one.
     """
     rows = pl.DataFrame(
         {
             "id": query["id"],
             "label": [""] * len(query),
             "text": query["text"],
-            **shown(query, labels),
+            **shown(query, labels, guesses),
             "key": text_keys(query["text"]),  # ids may be numbers, which spreadsheets change
         }
     ).with_columns(pl.all().map_elements(_quoted, return_dtype=pl.String))
@@ -61,11 +65,13 @@ def write(query: pl.DataFrame, labels: LabelSet, path: Path) -> None:
     if path.suffix == ".csv":
         rows.write_csv(temporary, include_bom=True)  # or Excel takes UTF-8 for Latin-1
     else:
-        _write_xlsx(rows, labels, temporary)
+        _write_xlsx(rows, labels, temporary, several=guesses is not None)
     temporary.replace(path)
 
 
-def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
+def shown(
+    query: pl.DataFrame, labels: LabelSet, sets: Mapping[str, str] | None = None
+) -> dict[str, list[str]]:
     """What is shown beside each text: the model's guess, and the reason for asking.
 
     Both are "" for evaluation texts and those under review, since a guess would influence people,
@@ -75,6 +81,8 @@ def shown(query: pl.DataFrame, labels: LabelSet) -> dict[str, list[str]]:
     blind = (query["purpose"] == schemas.EVALUATE) | (query["reason"] == REVIEW_REASON)
     hidden = blind.to_numpy() | (rng(0, "blind", *query["id"]).random(len(query)) < BLIND)
     guesses = [labels.names[c] if c >= 0 else "" for c in query["predicted"]]
+    if sets is not None:
+        guesses = [sets.get(text_id, "") for text_id in query["id"]]
     return {
         "suggestion": np.where(hidden, "", guesses).tolist(),
         "reason": np.where(hidden, "", query["reason"].to_list()).tolist(),
@@ -143,6 +151,16 @@ def table(rows: Sequence[Row], annotator: str) -> pl.DataFrame:
     return annotations(ids, labels, annotator, [row.seconds for row in rows])
 
 
+def read_or_write(query: Query, path: Path) -> list[Row]:
+    """The rows of the sheet, which is written if it is not there or belongs to an older query."""
+    if path.exists():
+        rows = list(read(path))
+        if any(row.label for row in rows) or not match_answers(rows, query, path).missing:
+            return rows  # never overwritten: it holds answers, or is the sheet of this query
+    write(query.table, query.labels, path, query.sets_guessed)
+    return list(read(path))
+
+
 def _quoted(text: str) -> str:
     """The text, with a quote before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
@@ -153,7 +171,7 @@ def _unquoted(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
-def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
+def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path, *, several: bool = False) -> None:
     import xlsxwriter  # noqa: PLC0415  needed for this format only
 
     with xlsxwriter.Workbook(
@@ -168,7 +186,8 @@ def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path) -> None:
             for column, value in enumerate(row):
                 page.write_string(number, column, value)
         source = f"=classes!$A$1:$A${len(answers)}"
-        page.data_validation(1, 1, len(rows), 1, {"validate": "list", "source": source})
+        if not several:
+            page.data_validation(1, 1, len(rows), 1, {"validate": "list", "source": source})
         page.set_column(1, 1, 24)
         page.set_column(2, 2, 80)
         page.freeze_panes(1, 0)

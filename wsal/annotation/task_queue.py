@@ -222,6 +222,8 @@ class TaskQueue:
         Answers to these teach the ranking nothing: it decides what the classifier is trained on.
         It learns from `others`, which are texts of other rounds.
         """
+        if self.round.multilabel:  # the quick classifier knows one class per text
+            return
         items = self.round.items
         remaining = [i for i in self.open_ids(self.answers()) if not items[i].keeps_place]
         ranked = uncertainty_order(self.round, [self.labelled(), *others], remaining)

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
+from wsal.annotation import terminal_screen as screen
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import (
     ANSWER,
@@ -27,11 +28,11 @@ from wsal.annotation.journal import (
     Event,
 )
 from wsal.annotation.keyboard import ReadKey, keys
+from wsal.annotation.multilabel_keys import pressed
 from wsal.annotation.open_round import Item
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.terminal_screen import HELP, group_lines, item_lines
 from wsal.annotation.terminal_tree import TreeWalk, best_match
 from wsal.errors import AnnotationError
 from wsal.guidelines import check_guidelines, guidelines_content, read_guidelines
@@ -99,6 +100,8 @@ class TerminalRound:
     decides_together: bool = True
     message: str = ""
     walk: TreeWalk = field(init=False)
+    chosen: set[str] = field(default_factory=set)
+    """The classes chosen for the text on the screen, where a text may have several."""
 
     def run(self) -> None:
         """Ask until everything is decided or the round is ended."""
@@ -124,7 +127,7 @@ class TerminalRound:
 
     def _ask(self, item: Item, kind: str) -> str | None:
         """Have one text decided, or the newest decision undone: then its text is returned."""
-        start, self.walk = self.clock(), TreeWalk(self.queue.round.tree)
+        start, self.walk, self.chosen = self.clock(), TreeWalk(self.queue.round.tree), set()
         while True:
             self._draw(item, kind)
             key, self.message = self.read_key(), ""
@@ -144,17 +147,24 @@ class TerminalRound:
 
     def _label(self, key: str, item: Item, kind: str) -> str | None:
         """The answer that a key stands for, if it does."""
+        if self.queue.round.multilabel:
+            return self._set(key, item)
         if item.is_group:  # a class key could mean the class of one of its texts, or of all
             return {"\r": item.guess, "\n": item.guess, "0": NOT_ALL}.get(key)
-        if key == "0" and item.is_word:
-            return DEPENDS
         if key == "0":
-            return NONE
+            return DEPENDS if item.is_word else NONE
         if key in ("\r", "\n") and item.kind == CLASS and kind == ANSWER:
             return item.guess
         if key == "/":
             return self._find_class(item)
         return self.walk.press(key)
+
+    def _set(self, key: str, item: Item) -> str | None:
+        """The set of classes that a key accepts; other keys choose a class, or drop it."""
+        label = self._find_class(item) if key == "/" else self.walk.press(key)
+        accepted, message = pressed(key, label, self.queue.round.labels, self.chosen)
+        self.message = message or self.message
+        return accepted
 
     def _other_key(self, key: str, item: Item) -> None:
         if key == "v":
@@ -164,7 +174,7 @@ class TerminalRound:
         elif key == "f":
             self._append(FLAG, item.id)
             self.message = "flagged"
-        elif key == "n" and (note := self._read_line("note: ")):
+        elif key == "n" and (note := screen.read_line(self.read_key, self.console, "note: ")):
             self._append(NOTE, item.id, note=note)
             self.message = "note saved"
 
@@ -184,23 +194,10 @@ class TerminalRound:
     def _find_class(self, item: Item) -> str | None:
         if not self.walk.tree.is_flat:
             return self.walk.find(self.read_key, self.console, item.text)
-        label = best_match(self._read_line("find a class: "), self.queue.round.labels)
+        typed = screen.read_line(self.read_key, self.console, "find a class: ")
+        label = best_match(typed, self.queue.round.labels)
         self.message = "no class matches" if label == "" else ""
         return label or None
-
-    def _read_line(self, prompt: str) -> str:
-        """A line of text, read key by key; empty after Escape."""
-        line = ""
-        while True:
-            self.console.print(f"\r{prompt}{line} ", end="", markup=False)
-            key = self.read_key()
-            if key in ("\r", "\n", "\x1b", ""):
-                self.console.print()
-                return "" if key == "\x1b" else line.strip()
-            if key in ("\x7f", "\b"):
-                line = line[:-1]
-            elif not key.startswith("\x1b"):
-                line += key
 
     def _decide(self, kind: str, item: Item, label: str | None, seconds: float) -> None:
         """Write a decision on a text, and on its near-duplicates, to the journal."""
@@ -230,9 +227,9 @@ class TerminalRound:
         title = f"round {self.queue.round.number}: {n - n_open} of {n}"
         own = answers.get(item.id, {})
         if item.is_group:
-            lines = group_lines(item, kind, own)
+            lines = screen.group_lines(item, kind, own)
         else:
-            lines = item_lines(
+            lines = screen.item_lines(
                 item,
                 kind,
                 own,
@@ -240,7 +237,7 @@ class TerminalRound:
                 decides_together=self.decides_together,
             )
         about = self.queue.round.about_classes(self.guidelines)
-        classes = [] if item.is_group else list(self.walk.children(about))
+        classes = [] if item.is_group else list(self.walk.children(about, self.chosen))
         if not item.is_beside_texts:
             classes.append(Text(f"0 {NONE}", style="italic"))
         self.console.clear()
@@ -249,4 +246,5 @@ class TerminalRound:
             Group(*([] if item.is_group else self.walk.lines(about))),
             Columns(classes, padding=(0, 3), column_first=True),
         )
-        self.console.print(Text(f"{self.walk.help}{HELP}\n{self.message}", style="dim"))
+        keys_here = screen.SEVERAL if self.queue.round.multilabel else self.walk.help
+        self.console.print(Text(f"{keys_here}{screen.HELP}\n{self.message}", style="dim"))

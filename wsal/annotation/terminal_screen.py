@@ -2,9 +2,11 @@
 
 import re
 
+from rich.console import Console
 from rich.text import Text
 
 from wsal.annotation.journal import ANSWER, RECHECK, SETTLE, Answers
+from wsal.annotation.keyboard import ReadKey
 from wsal.annotation.open_round import Item
 from wsal.annotation.questions import CLASS
 
@@ -13,6 +15,7 @@ HELP = (
     "u undo  s skip  ? unsure  f flag  n note  v show guess and votes  "
     "d decide together  / find a class  e end the round"
 )
+SEVERAL = "Enter accept the chosen classes  "
 
 
 def item_lines(
@@ -73,3 +76,18 @@ def _with_word(text: str, word: str) -> Text:
     line = Text(f"- {text}")
     line.highlight_regex(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "bold")
     return line
+
+
+def read_line(read_key: ReadKey, console: Console, prompt: str) -> str:
+    """A line of text, read key by key; empty after Escape."""
+    line = ""
+    while True:
+        console.print(f"\r{prompt}{line} ", end="", markup=False)
+        key = read_key()
+        if key in ("\r", "\n", "\x1b", ""):
+            console.print()
+            return "" if key == "\x1b" else line.strip()
+        if key in ("\x7f", "\b"):
+            line = line[:-1]
+        elif not key.startswith("\x1b"):
+            line += key

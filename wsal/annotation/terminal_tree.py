@@ -1,6 +1,6 @@
 """A class tree at the terminal: keys open parents and go up, or people type part of a path."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group
@@ -86,15 +86,19 @@ class TreeWalk:
             lines.append(Text(about[self.at], style="dim"))
         return lines
 
-    def children(self, about: Mapping[str, str]) -> Iterator[Text]:
-        """The key of each child, its name, and what belongs in it if it is a class."""
+    def children(self, about: Mapping[str, str], chosen: Collection[str] = ()) -> Iterator[Text]:
+        """The key of each child, its name, and what belongs in it if it is a class.
+
+        Classes that are `chosen`, where a text may have several, stand out.
+        """
         for number, name in enumerate(self.tree.children[self.at]):
             key = KEYS[number] if number < len(KEYS) else " "
             if name in self.tree.children:
                 yield Text(f"{key} {self.tree.short(name)} >")
             else:
                 text = f": {about[name]}" if name in about else ""
-                yield Text(f"{key} {self.tree.short(name)}{text}")
+                mark, style = ("* ", "bold") if name in chosen else ("", "")
+                yield Text(f"{key} {mark}{self.tree.short(name)}{text}", style=style)
 
 
 def matching_nodes(tree: ClassTree, typed: str) -> list[str]:

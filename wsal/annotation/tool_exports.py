@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wsal.annotation.multilabel_tools import BETWEEN
 from wsal.annotation.named_classes import SKIP_MARK
 from wsal.annotation.returned_sheet import Row
 from wsal.class_tree import SEPARATOR
@@ -230,12 +231,10 @@ def _about(data: Record, *names: str) -> Row:
 
 
 def _only(labels: list[str]) -> str:
-    """The single label in the list."""
-    if len(set(labels)) > 1:
-        raise ValueError(f"more than one label: {', '.join(map(repr, labels))}; leave one")
-    if not labels or not isinstance(labels[0], str):
+    """The label in the list; several with `BETWEEN` between them."""
+    if not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"expected the name of a class, found {labels}")
-    return labels[0]
+    return BETWEEN.join(dict.fromkeys(labels))
 
 
 def _json_or_text(cell: str) -> Any:  # noqa: ANN401  whatever JSON holds

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 
 from wsal.annotation import tool_exports
+from wsal.annotation.multilabel_tools import checked, several_in_setup, several_in_task
 from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
@@ -32,22 +33,40 @@ class Format:
     setup: tuple[str, Callable[[LabelSet], str]] | None = None  # a file that defines the classes
 
 
-def tasks(query: pl.DataFrame, labels: LabelSet, name: str) -> list[Record]:
-    """The query as a tool's tasks; for what is shown beside a text see `sheet.shown`."""
+def tasks(
+    query: pl.DataFrame, labels: LabelSet, name: str, guesses: Mapping[str, str] | None = None
+) -> list[Record]:
+    """The query as a tool's tasks; for what is shown beside a text see `sheet.shown`.
+
+    With `guesses`, sets of classes by id, a text may have several classes.
+    """
     beside = pl.DataFrame(
-        shown(query, labels), schema={"suggestion": pl.String, "reason": pl.String}
+        shown(query, labels, guesses), schema={"suggestion": pl.String, "reason": pl.String}
     )
     rows = query.with_columns(beside)
     tree = ClassTree.of(labels)
-    return [FORMATS[name].task(row, tree) for row in rows.iter_rows(named=True)]
+    made = [FORMATS[name].task(row, tree) for row in rows.iter_rows(named=True)]
+    return made if guesses is None else [several_in_task(task, name) for task in made]
 
 
-def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
+def setup_of(labels: LabelSet, name: str, *, several: bool = False) -> str:
+    """The content of the file that defines the classes for a tool; empty if it needs none."""
+    content = setup[1](labels) if (setup := FORMATS[name].setup) else ""
+    return several_in_setup(content, name) if several else content
+
+
+def write(
+    query: pl.DataFrame,
+    labels: LabelSet,
+    name: str,
+    path: Path,
+    guesses: Mapping[str, str] | None = None,
+) -> None:
     """Write the tasks, completely or not at all, and beside them the file with the classes."""
-    tool, to_do = FORMATS[name], tasks(query, labels, name)
+    tool, to_do = FORMATS[name], tasks(query, labels, name, guesses)
     if tool.setup is not None:
-        file, content = tool.setup
-        path.with_name(file).write_text(content(labels), "utf-8")
+        content = setup_of(labels, name, several=guesses is not None)
+        path.with_name(tool.setup[0]).write_text(content, "utf-8")
     lines = tool.suffix == ".jsonl"
     text = "".join(f"{_json(task)}\n" for task in to_do) if lines else _json(to_do, indent=1)
     temporary = path.with_name(f".{path.name}")
@@ -55,7 +74,7 @@ def write(query: pl.DataFrame, labels: LabelSet, name: str, path: Path) -> None:
     temporary.replace(path)
 
 
-def read(path: Path, name: str) -> list[Row]:
+def read(path: Path, name: str, *, several: bool = False) -> list[Row]:
     """The answers in a file that a tool exported: one row per text and person.
 
     Raises:
@@ -65,7 +84,7 @@ def read(path: Path, name: str) -> list[Row]:
     tool, rows, problems = FORMATS[name], list[Row](), list[str]()
     for where, record in records(path):
         try:
-            rows += answers(record, tool, where)
+            rows += answers(record, tool, where, several=several)
         except ValueError as error:
             problems.append(f"{where}: {error}")
     if problems:
@@ -76,8 +95,8 @@ def read(path: Path, name: str) -> list[Row]:
     return keyed(rows)
 
 
-def answers(record: object, tool: Format, where: str) -> list[Row]:
-    """The answers in one record.
+def answers(record: object, tool: Format, where: str, *, several: bool = False) -> list[Row]:
+    """The answers in one record; with `several`, an answer may name several classes.
 
     Raises:
         ValueError: the record is not understood.
@@ -85,7 +104,10 @@ def answers(record: object, tool: Format, where: str) -> list[Row]:
     if not isinstance(record, Mapping):
         raise ValueError(f"expected an object, found {record!r:.60}")
     try:
-        return [row._replace(where=where) for row in tool.answers(record)]
+        return [
+            row._replace(where=where, label=checked(row.label, several=several))
+            for row in tool.answers(record)
+        ]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 

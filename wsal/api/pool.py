@@ -14,6 +14,7 @@ from wsal.data.frames import TableFrame, frame_of
 from wsal.data.prepared import prepared_of
 from wsal.data.table_file import TableFile
 from wsal.files.places import Remote, place_of
+from wsal.multilabel import refuse
 
 SHOWN = 5  # texts that a notebook shows
 
@@ -64,6 +65,7 @@ class Pool:
             seed: the seed of the splits.
 
         Raises:
+            ConfigError: the source has several classes per text, which only commands support.
             DataError: `values` is not a table, a column is missing, or there are fewer than two
                 classes.
         """
@@ -81,6 +83,7 @@ class Pool:
         )
         self.source = values if isinstance(values, DataSource) else _source(values, layout)
         self.layout = layout
+        refuse({"multilabel": self.source.layout.multilabel}, "the Python API")
         self.prepared = prepared_of(self.source, seed)
 
     @classmethod

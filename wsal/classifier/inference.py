@@ -13,6 +13,7 @@ from wsal.arrays import Embeddings, Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.finite import must_be_finite
 from wsal.classifier.hardware import autocast, device_of, fast_products
+from wsal.classifier.multilabel import probabilities
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training_plan import token_batches
 from wsal.classifier.training_run import Batch
@@ -30,6 +31,7 @@ def predict(
 ) -> tuple[Probs, Embeddings]:
     """Class probabilities `(texts, classes)` and unit embeddings `(texts, dims)`.
 
+    With several classes per text, each class has a probability of its own: rows do not sum to 1.
     An embedding is the mean of the encoder's last hidden states over the text's word pieces.
 
     Args:
@@ -49,7 +51,7 @@ def predict(
     def run(rows: Rows, batch: Batch) -> None:
         outputs = model(**batch, output_hidden_states=True)
         vectors = mean_embedding(outputs.hidden_states[-1], batch["attention_mask"]).cpu()
-        batch_probs = torch.softmax(outputs.logits.float(), dim=1).cpu()
+        batch_probs = probabilities(model.config, outputs.logits.float()).cpu()
         _check_finite(classifier, batch, batch_probs, vectors)
         probs[rows] = batch_probs.numpy()
         embeddings[rows] = vectors.numpy()

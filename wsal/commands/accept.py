@@ -40,6 +40,7 @@ from wsal.run.loop import locked
 from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.labelling import label_table
+from wsal.serving.multilabel import refuse_sets
 from wsal.serving.sources import Source
 from wsal.serving.target import TARGETS
 
@@ -127,6 +128,7 @@ def run(options: argparse.Namespace) -> None:
     goal = _goal(options)
     annotator = _annotator(options)
     model = Model.of(options.model, options.backend)
+    refuse_sets(model.exported, "`wsal accept`")
     source = Source.of(options.batch)
     folder = options.folder or options.batch.with_name(f"{options.batch.name}.acceptance")
     fields = options.fields.split(",") if options.fields else None

@@ -25,6 +25,7 @@ from wsal.data.batches import APPENDED
 from wsal.digests import file_digest
 from wsal.errors import ConfigError, DataError, MissingArtifactError
 from wsal.json_files import read_json_object
+from wsal.multilabel import refuse
 from wsal.run.appending import answers_to, checked, has_column, keep_copy
 from wsal.run.folders import run_folder
 from wsal.run.loop import locked
@@ -74,6 +75,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path} is not a file; expected a table, such as a csv or Parquet file")
     pool, journal = _pool(run_dir), Journal(run_dir / JOURNAL_FILE)
+    refuse(pool.facts, "`wsal append`")
     before = changes_in_force(journal.events()).batches
     with_labels = has_column(path, next(iter(layout.label_columns), None))
     batch = Batch("", file_digest(path), options.withdraw, by, with_labels)

@@ -39,6 +39,7 @@ from wsal.run.class_changes import (
 )
 from wsal.run.folders import run_folder
 from wsal.run.loop import locked
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.typed_edits import Typed, edit_of
 from wsal.run.vote_report import console
 
@@ -105,6 +106,8 @@ def run(options: argparse.Namespace) -> None:
 def _change(run_dir: Path, options: argparse.Namespace) -> None:
     """Record a change, while no command works on the run."""
     who = options.by or getpass.getuser()
+    if options.action in NAMES:
+        refuse_run(run_dir, f"`wsal classes {options.action}`")
     makers: dict[str, Callable[[ClassesOfRun], Logged]] = {
         "undo": lambda classes: undo(classes, who),
         "restore": lambda classes: restore(classes, options.at, who),

@@ -19,7 +19,7 @@ from wsal.rounds.mixtures import mixture_sentences
 from wsal.run.bill import bill_of_run
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import opened
-from wsal.run.stage_lines import METRICS
+from wsal.run.quality_lines import METRICS
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 

@@ -24,6 +24,7 @@ from wsal.llm.settings import CACHE_FILE, LLMSettings
 from wsal.llm.spending import cost_of, estimated_tokens
 from wsal.rounds.llm_questions import vote_questions
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         MissingArtifactError: the run has no pool yet.
     """
     run_dir = run_folder(options.run)
+    refuse_run(run_dir, "`wsal llm plan`")
     parts = parts_of(json_in(run_dir / CONFIG))
     settings: LLMSettings = parts["llm"]()
     if settings.url is None:

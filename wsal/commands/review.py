@@ -21,6 +21,7 @@ from wsal.labels import LabelSet
 from wsal.llm.asking import LLM, open_llm
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
         LLMError: see `LLM.ask`.
     """
     run_dir = run_folder(options.run)
+    refuse_run(run_dir, "`wsal review`")
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
     embeddings = Artifact.open(run_dir / STAGES["embed"].writes)
     require_rows_of(pool, [embeddings])

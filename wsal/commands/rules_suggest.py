@@ -28,6 +28,7 @@ from wsal.members import for_classes
 from wsal.rounds.pool_gold import gold_of_pool
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.pipeline import folder, opened
 from wsal.run.stage_table import STAGES
 from wsal.same_rows import require_rows_of
@@ -96,6 +97,7 @@ def run(options: argparse.Namespace) -> None:
     if options.least is not None and options.least < 1:
         raise ConfigError(f"--least is {options.least}; expected a whole number of 1 or more")
     run_dir = run_folder(options.run)
+    refuse_run(run_dir, "`wsal rules suggest`")
     settings = llm_of_run(run_dir) if options.llm else None
     sample = gather(run_dir, options.gold, options.seed)
     n_texts = len(sample.texts.gold)

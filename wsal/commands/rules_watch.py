@@ -24,6 +24,7 @@ from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
 from wsal.labels import LabelSet
 from wsal.members import members_of
+from wsal.multilabel import refuse
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
@@ -115,12 +116,12 @@ def run(options: argparse.Namespace) -> None:
 def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
     pool = Artifact.open(run_dir / STAGES["prepare"].writes)
-    path = pool.path / "pool.parquet"
-    n = tables.n_rows(path)
+    refuse(pool.facts, "`wsal rules watch`")
+    path, n = pool.path / "pool.parquet", int(pool.facts["n_pool"])
     records = tables.take(path, np.sort(random_rows(n, most, rng(0, "watch"))))
     ids, gold = records.lazy().select("id"), tables.scan(pool.path / "gold.parquet")
-    joined = ids.join(gold, on="id", how="left", maintain_order="left").collect()
-    classes = joined["label"].fill_null(ABSTAIN).to_numpy().astype(np.int64)
+    labels = ids.join(gold, on="id", how="left", maintain_order="left").collect()["label"]
+    classes = labels.fill_null(ABSTAIN).to_numpy().astype(np.int64)
     return Pool(records, classes, LabelSet.of_configuration(pool.facts), n)
 
 
@@ -223,12 +224,11 @@ def _examples(change: Change, pool: Pool) -> Iterator[str]:
     names = pool.labels.answers
     for kind, rows in change.rows().items():
         for row in rng(0, "watch", change.rule, kind).permutation(rows)[:SHOWN]:
-            both = (change.before[row], change.now[row])
-            votes = [names[vote] for vote in both if vote != ABSTAIN]
-            gold = names[pool.gold[row]] if pool.gold[row] != ABSTAIN else None
-            wrong = f"  (gold: {gold})" if gold and gold != votes[-1] else ""
+            votes = [names[v] for v in (change.before[row], change.now[row]) if v != ABSTAIN]
+            gold = names[pool.gold[row]] if pool.gold[row] != ABSTAIN else votes[-1]
             text = pool.records["text"][int(row)]
-            yield f"  {kind} {change.rule} {' -> '.join(votes)}: {text}{wrong}"
+            text += f"  (gold: {gold})" if gold != votes[-1] else ""
+            yield f"  {kind} {change.rule} {' -> '.join(votes)}: {text}"
 
 
 def _edits(file: Path) -> Iterator[float]:

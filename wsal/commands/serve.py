@@ -28,6 +28,7 @@ from wsal.serving.backends import BACKENDS, open_engine
 from wsal.serving.exported import Exported
 from wsal.serving.harvest import MOST, Harvest
 from wsal.serving.limits import Limits
+from wsal.serving.multilabel import refuse_sets
 from wsal.serving.recorder import Recorder
 from wsal.sockets import LOOPBACK, listening_socket
 
@@ -119,6 +120,7 @@ def _recorder(options: argparse.Namespace, exported: Exported) -> Recorder | Non
     """What keeps summaries or texts; None by default."""
     if not (options.summaries or options.harvest):
         return None
+    refuse_sets(exported, "--summaries or --harvest")
     if options.summary_hours <= 0:
         raise ConfigError(f"--summary-hours is {options.summary_hours:g}; expected more than 0")
     if options.harvest_most < 1:

@@ -19,6 +19,7 @@ from wsal.annotation.journal import JOURNAL_FILE, Journal
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.run.folders import RUN_HELP, run_folder
+from wsal.run.multilabel_checks import refuse_run
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.sockets import listening_socket
 
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
         MissingArtifactError: the run has no pool.
     """
     run_dir = run_folder(options.run)
+    refuse_run(run_dir, "the workspace")
     Artifact.open(run_dir / STAGES["prepare"].writes)
     if options.rules and not options.rules.is_file():
         raise ConfigError(f"--rules is {options.rules}, which is not a file; name a file of rules")

@@ -46,6 +46,12 @@ class Layout:
     """Share of the rows with gold in the dev split, if there is no split column."""
     separator: str = " | "
     """Between two columns in the text."""
+    multilabel: bool = False
+    """Whether a text may have several classes. Column `label` is then a list of names (in Parquet
+    or JSON lines), or text with `label_separator` between them; a row without a label has no gold,
+    and an empty list, or `none of these`, says that no class applies."""
+    label_separator: str = "|"
+    """Between the names in a column of gold labels that is text, with `multilabel`."""
 
     def content(self) -> Mapping[str, str]:
         """The digest of the class tree."""

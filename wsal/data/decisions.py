@@ -15,10 +15,11 @@ from wsal.data.splits import assign_in_periods, assign_splits, keep_once
 from wsal.errors import DataError
 
 KEPT = np.dtype(
-    [("row", "i8"), ("source", "i8"), ("n_copies", "i4"), ("label", "i2"), ("split", "i1")]
+    [("row", "i8"), ("source", "i8"), ("n_copies", "i4"), ("label", "i4"), ("split", "i1")]
 )
 """A text that is kept: its place among all rows, which is the row where it came first, the row that
-it is read from (another one if that was changed since), and the position in `SPLITS`."""
+it is read from (another one if that was changed since), and the position in `SPLITS`. The label is
+a code or, with several classes per text, the number of a set of classes in `Reading.labels`."""
 MOVED = np.dtype([("row", "i8"), ("place", "i8")])
 """A row that is kept, and its place where that is another row."""
 FIRST = np.dtype([("row", "i8"), ("split", "i1")])
@@ -105,7 +106,7 @@ def decide(
     first, repeats = ByPart(folder, "first", FIRST, ends), ByPart(folder, "repeats", REPEATS, ends)
     counts = _alive(reading, layout, periods)
     require_unique_ids(reading, layout, counts)
-    classes = np.array([*gold_codes, NONE], np.int16)
+    classes = np.array([*gold_codes, NONE], np.int32)
     sizes, n_without = dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0)
     of_periods, n_pool_gold = np.zeros(len(periods.ends), int), 0
     first_sizes, n_replaced, n_lost, n_left_out = dict.fromkeys(SPLITS, 0), 0, 0, 0

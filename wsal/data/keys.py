@@ -124,3 +124,11 @@ def _digests(texts: pl.Series, size: int) -> bytes:
     """The digests of all texts, `size` bytes each."""
     encoded: Sequence[bytes] = texts.fill_null("").cast(pl.Binary).to_list()
     return b"".join([blake2b(text, digest_size=size).digest() for text in encoded])
+
+
+def numbered_ids(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
+    """The ids made from texts; those of the second, third, ... row with a text have a number."""
+    ids = made_ids(digests.to_numpy())
+    rows = repeats["row"] - first
+    numbered = pl.DataFrame({"id": ids[rows], "nth": repeats["nth"].copy()})
+    return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())

@@ -23,7 +23,8 @@ from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.class_history import ClassHistory
 from wsal.data.decisions import Decisions, decide
 from wsal.data.edited_classes import check_batch_labels, gold_codes, history_of, label_set_of
-from wsal.data.keys import NONE, SPLITS, made_ids
+from wsal.data.keys import NONE, SPLITS, numbered_ids
+from wsal.data.multilabel import one_per_class, refuse_changes, sets_of
 from wsal.data.reading import USUAL, Reading, Sizes, read_rows
 from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool
@@ -79,10 +80,10 @@ class Preparation:
     def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
         """The rows that are kept, part by part: for each split a frame, and `none`.
 
-        Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or null) and
-        the keys of each row; see `row_keys`. `none` has the texts whose gold label is
-        `wsal.labels.NONE`, with the column `split` in place of `label`. Those of the pool are in
-        its frame, too, where their label is null.
+        Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or with
+        several per text a list of classes; null without gold) and the keys of each row; see
+        `row_keys`. `none` has the texts whose gold label is `wsal.labels.NONE`, with the column
+        `split` in place of `label`. Those of the pool are in its frame, too, with null.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
@@ -113,11 +114,13 @@ class Preparation:
             moved = self._moved.filter(pl.col("place").is_in(places.implode()))
             own = records.with_columns(place=pl.Series(kept["row"][here]))
             records = pl.concat([own, moved]).sort("place").drop("place")
-        label = pl.Series(kept["label"].copy())
-        has_class = label != len(self.labels)
+        several, label = self.layout.multilabel, pl.Series(kept["label"].copy())
+        has_class = label != len(self._sets if several else self.labels)
+        label = label.set((label == NONE) | ~has_class, None)
+        label = self._sets.gather(label) if several else label.cast(pl.Int16)
         records = with_keys(records).with_columns(
             n_copies=pl.Series(kept["n_copies"].copy()),
-            label=label.set((label == NONE) | ~has_class, None),
+            label=label,
         )
         splits = pl.Series("split", SPLITS)[kept["split"].astype(np.int64)]
         none = records.select("id", "text", "n_copies", "fields", splits).filter(~has_class)
@@ -126,6 +129,10 @@ class Preparation:
             frames[name] = frames[name].drop_nulls("label")
         return {**frames, "none": none}
 
+    @cached_property
+    def _sets(self) -> pl.Series:
+        return sets_of(self.reading.labels, self.labels)
+
     def _records(self, number: int, rows: np.ndarray) -> pl.DataFrame:
         """`id`, `text` and `fields` of these rows of a part."""
         part = self.reading.parts[number]
@@ -133,7 +140,7 @@ class Preparation:
         if self.layout.id:
             ids = scratch["id"]
         else:
-            ids = _numbered(scratch["id"], self.decisions.repeats.of_part(number), part.first)
+            ids = numbered_ids(scratch["id"], self.decisions.repeats.of_part(number), part.first)
         fields = scratch["fields"][rows - part.first]
         text = compose(fields.struct.unnest(), self.layout.text, self.layout.separator)
         return pl.DataFrame({"id": ids[rows - part.first], "text": text, "fields": fields})
@@ -148,14 +155,6 @@ class Preparation:
                 records = self._records(number, moved["row"])
                 frames.append(records.with_columns(place=pl.Series(moved["place"].copy())))
         return pl.concat(frames)
-
-
-def _numbered(digests: pl.Series, repeats: np.ndarray, first: int) -> pl.Series:
-    """The ids made from texts; those of the second, third, ... row with a text have a number."""
-    ids = made_ids(digests.to_numpy())
-    rows = repeats["row"] - first
-    numbered = pl.DataFrame({"id": ids[rows], "nth": repeats["nth"].copy()})
-    return ids.scatter(rows, numbered.select(pl.format("{}-{}", "id", "nth")).to_series())
 
 
 def preparation(
@@ -181,6 +180,8 @@ def preparation(
             label, or no row is left for the pool.
     """
     layout = source.layout
+    if layout.multilabel:
+        refuse_changes(edits, batches)
     with bar("read the data", None, "rows") as advance:
         parts = chain(parts_of(source), batches.parts(layout))
         reading = read_rows(parts, layout, seed, folder, sizes, advance)
@@ -189,6 +190,8 @@ def preparation(
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
     classes = _classes(reading, layout, periods, edits)
     codes, n_classes = gold_codes(classes, reading.labels), len(classes.names)
+    if layout.multilabel:  # each set has a number, also the empty one
+        codes, n_classes = list(range(len(reading.labels))), len(reading.labels)
     decisions = decide(reading, layout, codes, n_classes, folder, periods)
     if not decisions.sizes["pool"]:
         raise empty_pool(layout)
@@ -203,7 +206,9 @@ def _classes(
     in_first = [part.first < periods.ends[0] for part in reading.parts]
     pairs = list(zip(reading.parts, reading.examples, in_first, strict=True))
     examples += [of_part for _, of_part, is_first in pairs if is_first]
-    classes = history_of(pl.concat(examples), layout, edits)
+    all_examples = pl.concat(examples)
+    of_classes = one_per_class(all_examples) if layout.multilabel else all_examples
+    classes = history_of(of_classes, layout, edits)
     for part, of_part, is_first in pairs:
         if not is_first:
             check_batch_labels(classes, of_part["label"], part.file)

@@ -50,6 +50,8 @@ class Reading:
 
     keys: Runs
     ids: Runs
+    multilabel: bool = False
+    """Whether each gold label is a set of classes."""
     parts: list[Part] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     """Each gold label, and its number in the keys: that of its first occurrence."""
@@ -66,7 +68,7 @@ class Reading:
         self.examples.append(made.labels.filter(new))
         for name in names:
             self.labels.setdefault(name, len(self.labels))
-        if len(self.labels) > MAX_CLASSES:
+        if len(self.labels) > MAX_CLASSES and not self.multilabel:
             raise DataError(
                 f"the column with gold labels has more than {MAX_CLASSES:,} different labels, such "
                 f"as {names[-1]!r}; name another column (data.layout.label=COLUMN)"
@@ -108,7 +110,8 @@ def read_rows(
     """
     folder.mkdir(parents=True, exist_ok=True)
     runs = sizes.rows_of_run, sizes.partitions
-    reading = Reading(Runs(folder, "keys", KEYS, *runs), Runs(folder, "ids", ID_KEYS, *runs))
+    runs_of = Runs(folder, "keys", KEYS, *runs), Runs(folder, "ids", ID_KEYS, *runs)
+    reading = Reading(*runs_of, multilabel=layout.multilabel)
     waiting: deque[tuple[Part, Future[PartKeys]]] = deque()
 
     def finish_first() -> None:

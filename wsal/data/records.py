@@ -9,6 +9,7 @@ import polars as pl
 
 from wsal.data.base import ROW, Layout
 from wsal.data.label_columns import gold_labels
+from wsal.data.multilabel import as_lists, check_names, label_column, label_sets
 from wsal.data.taxonomy import Taxonomy, normal_path
 from wsal.errors import SHOWN, DataError, did_you_mean
 from wsal.labels import NONE, SKIPS, LabelSet
@@ -47,7 +48,7 @@ def to_records(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         {
             "id": _given_ids(rows[layout.id], numbers) if layout.id else empty,
             "text": text,
-            "label": renamed(gold_labels(rows, layout), layout) if layout.label_columns else empty,
+            "label": _labels(rows, layout) if layout.label_columns else empty,
             "split": _splits(rows[layout.split], numbers) if layout.split else empty,
             "fields": cleaned.to_struct("fields"),
         }
@@ -65,6 +66,9 @@ def as_texts(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         if name not in columns:
             raise DataError(f"the data has no column {name!r}{did_you_mean(name, columns)}")
     numbers = rows[ROW] if ROW in rows.columns else pl.int_range(1, len(rows) + 1, eager=True)
+    if layout.multilabel and layout.label:
+        labels = rows[label_column(layout)]
+        rows = rows.with_columns(as_lists(labels, layout.label_separator))
     return pl.DataFrame([*(as_text(rows[name]) for name in layout.columns), numbers.alias(ROW)])
 
 
@@ -119,6 +123,8 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
             f"data.layout.labels names {NONE!r}, which is the answer for a text of no class; "
             f"remove it from there, or set {renaming(NONE, ['other'])}"
         )
+    if layout.multilabel:
+        check_names(labels)
     _check_renamed(layout, labels)
     return labels
 
@@ -131,6 +137,14 @@ def tree_of(layout: Layout, gold: Iterable[str]) -> Taxonomy | None:
     if layout.tree is not None or len(layout.label_columns) < 2 or layout.labels:
         return layout.tree
     return Taxonomy.of(sorted(set(gold)))
+
+
+def _labels(rows: pl.DataFrame, layout: Layout) -> pl.Series:
+    """The gold labels, cleaned, under their present names; with `multilabel`, sets of classes."""
+    if layout.multilabel:
+        labels = rows[label_column(layout)]
+        return label_sets(labels, layout.label_separator, present_names(layout))
+    return renamed(gold_labels(rows, layout), layout)
 
 
 def renamed(labels: pl.Series, layout: Layout) -> pl.Series:

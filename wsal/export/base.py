@@ -41,6 +41,7 @@ HARD_INPUTS = (
     "[CLS] [SEP] <s> </s> [MASK]",
 )
 """Texts on which tokenizers and runtimes are most likely to differ."""
+TOO_CLOSE = 1e-3  # to a threshold, in logits, to compare decisions
 MAX_TOKENS = 2_048  # in a batch, padding included
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -71,6 +72,9 @@ class ExportSettings:
     """Further formats, by name; `{}`: the Hugging Face folder only."""
     precision: Share = 0.95
     """The precision that predictions at or above their class's threshold should have."""
+    multilabel_target: Literal["f1", "precision"] = "f1"
+    """What the thresholds of classes are chosen for with `data.layout.multilabel`: the highest F1,
+    or the lowest probability with this `precision`."""
     n_parity_texts: Positive = 2_000
     """Texts on which every format is compared with torch, beside hard inputs; from the test split,
     or from the pool if there is no test split."""
@@ -105,6 +109,8 @@ class ExportContext:
     """Texts of the pool, from which static rounding learns the ranges of activations."""
     with_embedding: bool = False
     """Whether formats that can also give the embedding, by which texts are rejected."""
+    limits: np.ndarray | None = None
+    """With several classes per text, the probability from which each is named, `(classes,)`."""
 
     @cached_property
     def tokens(self) -> "Tokens":
@@ -142,13 +148,13 @@ class ExportContext:
         Both are over every batch. `macro_f1_loss` is what macro-F1 loses on texts with gold; None
         where there is none.
         """
-        expected = self.expected.argmax(axis=1)
-        labels = np.empty(len(self.tokens), np.int64)
+        expected = self._labels(self.expected, self.expected)
+        labels = np.empty_like(expected)
         largest, n_other, n_seen = 0.0, 0, 0
         for rows, logits in self.logits(run):
             largest = float(np.maximum(largest, np.abs(logits - self.expected[rows]).max()))
-            labels[rows] = logits.argmax(axis=1)
-            n_other += int((labels[rows] != expected[rows]).sum())
+            labels[rows] = self._labels(logits, self.expected[rows])
+            n_other += int((labels[rows] != expected[rows]).reshape(len(rows), -1).any(1).sum())
             n_seen += len(rows)
         loss = None
         if self.gold is not None:
@@ -176,10 +182,27 @@ class ExportContext:
             )
         return parity
 
+    def _labels(self, logits: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """The class of each text; with several per text, `(texts, classes)`.
+
+        With several, there are so many decisions that some are too close to call in fp32, too:
+        those are taken as torch has them, `expected`.
+        """
+        if self.limits is None:
+            classes: Classes = logits.argmax(axis=1)
+            return classes
+        limits = np.clip(self.limits, 1e-9, 1 - 1e-9)
+        least = np.where(self.limits <= 1, np.log(limits / (1 - limits)), np.inf)
+        is_close = np.abs(expected - least) < TOO_CLOSE
+        named: np.ndarray = np.where(is_close, expected, logits) >= least
+        return named
+
     def _macro_f1(self, labels: Classes, gold: Classes) -> float:
         from sklearn.metrics import f1_score
 
         predicted = labels[len(HARD_INPUTS) :]
+        if self.limits is not None:
+            return float(f1_score(gold, predicted, average="macro", zero_division=0.0))
         is_class = gold < self.expected.shape[1]  # others are parents
         gold, predicted = gold[is_class], predicted[is_class]
         return float(f1_score(gold, predicted, labels=np.unique(gold), average="macro"))

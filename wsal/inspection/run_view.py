@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
+from wsal.multilabel import refuse
 from wsal.rounds.evaluation_frame import Frame, read_frame
 from wsal.rounds.frame_periods import measured_part
 from wsal.run.pipeline import opened
@@ -36,6 +37,8 @@ class RunView:
     run_dir: Path
     last: int | None = None
     """The last round to look at: later ones may be stale. None: all that are there."""
+    takes_sets: bool = False
+    """Whether the pool may have several classes per text."""
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, compute: Callable[["RunView"], T]) -> T:
@@ -56,8 +59,13 @@ class RunView:
 
         Raises:
             MissingArtifactError: it is not there.
+            ConfigError: a text of it may have several classes.
         """
-        return Artifact.open(self.run_dir / STAGES["prepare"].writes)
+        pool = Artifact.open(self.run_dir / STAGES["prepare"].writes)
+        if not self.takes_sets:
+            what = "looking at groups, confusions, runs side by side or the workspace"
+            refuse(pool.facts, what)
+        return pool
 
     @cached_property
     def labels(self) -> LabelSet:

@@ -1,12 +1,14 @@
 """The report of a run: its sections, as one HTML page that needs no network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from wsal.artifacts import Artifact
 from wsal.inspection.run_view import RunView
+from wsal.multilabel import is_multilabel
 from wsal.report.about import about_section
 from wsal.report.classes import classes_section
 from wsal.report.confusion import confusion_section
@@ -14,6 +16,7 @@ from wsal.report.curve import curve_section
 from wsal.report.headline import headline_section
 from wsal.report.label_sources import sources_section
 from wsal.report.levels import levels_section
+from wsal.report.multilabel import sets_section
 from wsal.report.pool_map import map_section
 from wsal.report.rejection import rejection_section
 from wsal.report.rendering import render
@@ -23,6 +26,7 @@ from wsal.report.slices import slices_section
 from wsal.report.theme import theme
 from wsal.report.trust import trust_section
 from wsal.run.folders import run_folder
+from wsal.run.stage_table import STAGES
 
 SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     headline_section,
@@ -39,6 +43,8 @@ SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     about_section,
 )
 """In the order of the page. A section that a run has nothing for is None."""
+SECTIONS_OF_SETS: tuple[Callable[[RunView], Section | None], ...] = (sets_section, about_section)
+"""Where a text may have several classes: the other sections compare single classes."""
 FILE = "report.html"
 CHART_WIDTH = 640  # pixels, of images of charts that are as wide as the page
 
@@ -94,7 +100,10 @@ def make_report(view: RunView) -> Report:
     Raises:
         MissingArtifactError: the run has no pool yet.
     """
-    made = [section for make in SECTIONS if (section := make(view))]
+    sections = SECTIONS
+    if is_multilabel(Artifact.open(view.run_dir / STAGES["prepare"].writes).facts):
+        view, sections = replace(view, takes_sets=True), SECTIONS_OF_SETS
+    made = [section for make in sections if (section := make(view))]
     return Report(f"Report on {view.config['name']}", tuple(made))
 
 

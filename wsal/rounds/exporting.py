@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import polars as pl
 from tokenizers import Tokenizer
 
@@ -69,6 +70,8 @@ class ExportInputs:
     """What belongs in each node of a class tree."""
     rejection: RejectionTexts | None = None
     """What is known of texts of no class."""
+    limits: np.ndarray | None = None
+    """With several classes per text: the threshold of each class, `(classes,)`."""
 
 
 def write_export(
@@ -198,10 +201,11 @@ def _formats(
             None if inputs.gold is None else inputs.gold[rows],
             inputs.pool_texts(pool_rows).to_list(),
             with_embedding,
+            inputs.limits,
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}
-        if settings.reference:
+        if settings.reference and inputs.limits is None:  # it counts single classes
             n_pool = inputs.card["n_pool"]
             write_reference(context, inputs.pool_texts, n_pool, inputs.compared_on, seed)
     if (out / "onnx" / "model.onnx").exists():

@@ -13,11 +13,16 @@ from wsal.shards import shard_files
 def gold_of_shard(pool: Path, number: int) -> Classes:
     """`(texts,)`: the gold label of each text of a shard, -1 where there is none.
 
+    With several classes per text it is -1 everywhere; see `wsal.rounds.multilabel_gold`.
+
     If gold.parquet has as many files as the pool, each has the gold of the shard of its number.
     """
     files = shard_files(pool / "gold.parquet")
     shards = shard_files(pool / "pool.parquet")
     path = files[number] if len(files) == len(shards) else pool / "gold.parquet"
+    gold = tables.read(path)
+    if dict(gold.schema) == schemas.MULTILABEL_GOLD:  # which is a set of classes for each text
+        return np.full(tables.n_rows(shards[number]), ABSTAIN, dtype=np.int64)
     gold = tables.read(path, schemas.GOLD)
     if gold.is_empty():
         return np.full(tables.n_rows(shards[number]), ABSTAIN, dtype=np.int64)

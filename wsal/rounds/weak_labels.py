@@ -11,6 +11,7 @@ from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
 from wsal.label_models.base import FittedLabelModel
+from wsal.label_models.multilabel import FittedMultilabel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
@@ -100,8 +101,11 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
         ModelError: some are not: NaN, infinite, below 0, or not 1 in sum.
     """
     probs = fitted.predict_proba(matrix)
-    good = np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1)
-    good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
+    good = np.asarray(np.isfinite(probs).all(axis=1) & (probs >= 0).all(axis=1))
+    if isinstance(fitted, FittedMultilabel):
+        good &= (probs <= 1).all(axis=1)
+    else:
+        good &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) < SUM_ERROR
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise ModelError(
@@ -116,8 +120,10 @@ def probs_of(fitted: FittedLabelModel, matrix: SparseVotes, first: int = 0) -> P
 def headline(metrics: Facts) -> Facts:
     """What a manifest keeps of `on_gold`: no quality of a split on which no rule votes."""
     covered = {split: numbers["covered"] for split, numbers in metrics.items()}
-    names = ("accuracy", "macro_f1")
-    quality = {s: {n: m[n] for n in names} for s, m in metrics.items() if covered[s]["coverage"]}
+    names = ("accuracy", "macro_f1", "micro_f1", "example_f1", "map")  # of sets: all, else two
+    quality = {
+        s: {n: m[n] for n in names if n in m} for s, m in metrics.items() if covered[s]["coverage"]
+    }
     return {"covered": covered} | quality
 
 

@@ -20,6 +20,7 @@ from wsal.rounds.migration import migrate
 from wsal.run.changes import with_changes
 from wsal.run.checks import check_rounds
 from wsal.run.history import record_state
+from wsal.run.multilabel_checks import check_multilabel, wants_multilabel
 from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
@@ -64,12 +65,14 @@ def run_command(
 
     Raises:
         BusyError: another process works on this run folder.
+        ConfigError: some settings do not go with several classes per text.
         WaitingForAnnotations: people have to answer before it can go on.
     """
     with processes.process_group(components["hardware"].device):
         if not processes.is_leader():
             follow(run_dir, with_changes(components, run_dir))
             return None
+        check_multilabel(components)
         with disk_errors(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
             with locked(run_dir):
@@ -89,7 +92,7 @@ def _page(
     serving: Serving | None = getattr(components["annotator"], "serving", None)
     if serving is None or command not in ("annotate", "active", "run"):
         return nullcontext(lambda _: None)
-    waits = command == "annotate" or components["active"].wait
+    waits = command == "annotate" or components["active"].wait or wants_multilabel(components)
     return serving(run_dir, 0 if waits else components["active"].rounds)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from wsal.artifacts import Facts
-from wsal.run.stage_lines import UNMEASURED
+from wsal.run.quality_lines import UNMEASURED
 
 
 def _prepare(facts: Facts) -> str:

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from wsal.active.money import amount
 from wsal.annotation.set_aside import of_removed_message, set_aside_message
 from wsal.artifacts import Facts
+from wsal.run.quality_lines import UNMEASURED, metrics_of, quality_of
 from wsal.run.vote_report import console
-
-METRICS = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
-UNMEASURED = "no gold labels to measure on"
 
 
 def _prepare(facts: Facts) -> str:
@@ -62,7 +60,7 @@ def _spent(facts: Facts) -> str:
 
 def _aggregate(facts: Facts) -> str:
     parts = [f"weak labels for {facts['n_covered']:,} of {facts['n_texts']:,} texts"]
-    parts += [f"rules alone: {_quality(facts)}", facts["label_model"]]
+    parts += [f"rules alone: {quality_of(facts)}", facts["label_model"]]
     if not facts["n_covered"]:
         parts = [f"no rule votes on any of the {facts['n_texts']:,} texts"]
     if facts.get("n_answered"):
@@ -80,7 +78,9 @@ def _pretrain(facts: Facts) -> str:
         refined = f"not refined ({'worse on dev' if 'on_dev' in part else 'too many'}), "
         if part["n_refined"]:
             refined = f"refined: {part['n_changed']:,} changed, {part['n_added']:,} added, "
-    return f"{facts['n_texts']:,} weak labels, {refined}{facts['n_steps']} steps; {_quality(facts)}"
+    return (
+        f"{facts['n_texts']:,} weak labels, {refined}{facts['n_steps']} steps; {quality_of(facts)}"
+    )
 
 
 def _embed(facts: Facts) -> str:
@@ -162,7 +162,10 @@ def _retrain(facts: Facts) -> str:
     line = f"weak labels moved by {moved:.3f} since the last weak training"
     if not facts["trained"]:
         return f"{line}; not above retrain.distance={least}, so not trained anew"
-    parts = [line, f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {_quality(facts)}"]
+    parts = [
+        line,
+        f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {quality_of(facts)}",
+    ]
     if compared := facts.get("gain"):
         change = f"{compared['value']:+.3f} [{compared['low']:+.3f}, {compared['high']:+.3f}]"
         parts.append(
@@ -176,7 +179,7 @@ def _finetune(facts: Facts) -> str:
     parts = [f"{facts['n_gold']} gold labels"]
     if n := facts.get("n_answered"):
         parts.append(f"{n:,} texts answered by a language model, {facts['n_llm']} of them accepted")
-    return "; ".join([*parts, _quality(facts)])
+    return "; ".join([*parts, quality_of(facts)])
 
 
 def _assess(facts: Facts) -> str:
@@ -184,7 +187,7 @@ def _assess(facts: Facts) -> str:
     parts = [f"{facts['n_gold']} gold labels"]
     if facts["measured_on"]:
         newest = facts["rounds"][-1]
-        for key, name in METRICS.items():
+        for key, name in metrics_of(newest).items():
             value, gain = newest[key], facts["gain"][key]
             parts.append(
                 f"{name} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}], "
@@ -218,15 +221,6 @@ def _rejection(facts: Facts) -> str:
         return f"; rejects no text: {facts['left_out']}"
     auroc = f"AUROC {facts['auroc']:.3f} on {facts['measured_on']}"
     return f"; rejects texts of no class ({facts['method']}, {auroc})"
-
-
-def _quality(facts: Facts) -> str:
-    splits = [
-        f"{split} macro-F1 {facts[split]['macro_f1']:.3f}, accuracy {facts[split]['accuracy']:.3f}"
-        for split in ("test", "dev")
-        if split in facts
-    ]
-    return "; ".join(splits) or UNMEASURED
 
 
 LINES: dict[str, Callable[[Facts], str]] = {

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from wsal.active.money import Bill
-from wsal.run.stage_lines import METRICS, print_line
+from wsal.run.quality_lines import METRICS
+from wsal.run.stage_lines import print_line
 from wsal.run.vote_report import console
 
 Summary = Mapping[str, Any]

@@ -46,6 +46,8 @@ class Prediction(BaseModel):
     """Where the model rejects texts of no class: the score by which it does."""
     rejected: bool | None = None
     """Where the model rejects texts of no class: whether this one is rejected."""
+    labels: list[ClassProbability] | None = None
+    """Of a model with several classes per text: all that reach their thresholds."""
 
 
 class TreePrediction(Prediction):
@@ -182,6 +184,8 @@ def _as_json(prediction: predictions.Prediction, exported: Exported) -> dict[str
         "abstain": prediction.abstain,
         "top": _pairs(prediction.top),
     }
+    if prediction.labels is not None:
+        as_json |= {"labels": _pairs(prediction.labels)}
     if exported.rejection is not None:
         as_json |= {"none_score": prediction.none_score, "rejected": prediction.rejected}
     if exported.tree is not None:

@@ -11,6 +11,7 @@ from wsal.errors import DataError, did_you_mean
 from wsal.files.lines import Chunk
 from wsal.files.objects import columns
 from wsal.serving.exported import Exported
+from wsal.serving.multilabel import columns_of
 from wsal.serving.sources import Source
 from wsal.serving.trusted_nodes import COLUMNS, DECIMALS
 
@@ -107,11 +108,13 @@ def with_labels(
     classes, probs = answers["classes"], answers["probs"]
     names = np.array(exported.labels, dtype=object)
     added: list[pa.Array] = []
-    for rank in range(options.top):
+    if exported.multilabel:
+        added += columns_of(exported, answers, is_empty, DECIMALS)
+    for rank in () if exported.multilabel else range(options.top):
         probabilities = probs[:, rank].astype(np.float64).round(DECIMALS)
         added.append(pa.array(names[classes[:, rank]], pa.string(), mask=is_empty))
         added.append(pa.array(probabilities, pa.float64(), mask=is_empty))
-    below = exported.abstains(classes[:, 0], probs[:, 0])
+    below = exported.abstains(classes[:, 0], probs[:, 0]) & (not exported.multilabel)
     is_null = is_empty
     if exported.rejection is not None:
         scores = answers["none"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from wsal.arrays import Probs, Scores
 from wsal.serving.exported import Exported
+from wsal.serving.multilabel import close_to_thresholds, sigmoid
 
 CPU_TOKENS = 1_024  # in a batch, padding included: on a CPU they stay in its cache
 GPU_TOKENS = 65_536
@@ -48,7 +49,9 @@ class Engine:
         """Class probabilities, and the scores by which the model rejects texts, if it does."""
         outputs = self._outputs(pieces)
         n_classes = len(self.exported.labels)
-        return softmax(outputs[:, :n_classes]), outputs[:, -1] if self.exported.rejection else None
+        as_probs = sigmoid if self.exported.multilabel else softmax
+        scores = outputs[:, -1] if self.exported.rejection else None
+        return as_probs(outputs[:, :n_classes]), scores
 
     def logits(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
         """Logits `(texts, classes)` of texts, given as word pieces."""
@@ -60,9 +63,13 @@ class Engine:
         logits = outputs[:, : len(self.exported.labels)]
         if self.exact is None or logits.shape[1] < 2:
             return outputs
-        largest = np.partition(logits, -2, axis=1)[:, -2:]
         margin = ROUNDING_MARGIN[self.name] / self.exported.temperature
-        close = np.flatnonzero(largest[:, 1] - largest[:, 0] < margin)
+        if self.exported.multilabel:
+            thresholds = self.exported.thresholds
+            close = np.flatnonzero(close_to_thresholds(logits, thresholds, margin))
+        else:
+            largest = np.partition(logits, -2, axis=1)[:, -2:]
+            close = np.flatnonzero(largest[:, 1] - largest[:, 0] < margin)
         if len(close):
             outputs[close] = self._run_batches(self.exact, [pieces[int(row)] for row in close])
         return outputs

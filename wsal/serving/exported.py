@@ -16,6 +16,8 @@ from wsal.errors import ConfigError
 from wsal.serving.trusted_nodes import TrustedNodes
 from wsal.text import as_text, clean, compose
 
+MULTILABEL = "multi_label_classification"  # `problem_type` of transformers
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -40,6 +42,8 @@ class Exported:
     """What rejects texts of no class; None: the model rejects none."""
     tree: TrustedNodes | None = None
     """The class tree, if the model has one."""
+    multilabel: bool = False
+    """Whether a text may have several classes: all that reach their thresholds."""
 
     @classmethod
     def open(cls, folder: Path) -> "Exported":
@@ -50,7 +54,8 @@ class Exported:
                 run, the message names its exported folder.
         """
         _refuse_run(folder)
-        config = _json(folder / "config.json", folder).get("wsal")
+        of_model = _json(folder / "config.json", folder)
+        config = of_model.get("wsal")
         if not isinstance(config, dict) or "digest" not in config:
             raise ConfigError(
                 f"{folder} was not exported by wsal: its config.json has no key 'wsal'; expected a "
@@ -77,6 +82,7 @@ class Exported:
             tree=TrustedNodes.of(_json(folder / "classes.json", folder), labels)
             if has_tree
             else None,
+            multilabel=of_model.get("problem_type") == MULTILABEL,
         )
 
     def text_of(self, frame: pl.DataFrame, fields: Sequence[str] | None = None) -> pl.Series:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from wsal import __version__
 from wsal.digests import digest_of
-from wsal.errors import ConfigError, DataError
+from wsal.errors import DataError
 from wsal.files.lines import BadLine, Chunk, bad_lines_error
 from wsal.json_files import write_json
 from wsal.launch.sealing import Facts
@@ -32,8 +32,10 @@ from wsal.serving.cascade import FittedCascade, fit_cascade
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.distinct import BAD, COUNTS, TEXTS, ReadWork, as_json
 from wsal.serving.labelled import LABELLED, LabelWork, changed, n_abstentions, write_labelled
+from wsal.serving.multilabel import n_answered
 from wsal.serving.output import write_bad_lines, write_output
 from wsal.serving.passes import run_pass
+from wsal.serving.refused_options import refuse_options
 from wsal.serving.sources import STREAM, Source
 from wsal.serving.streaming import labelled_chunks, write_to_stdout
 from wsal.serving.summaries import Summary, of_partitions
@@ -103,7 +105,7 @@ def label_table(
     kind = target_kind(target, source)
     if kind != STREAM:
         refuse_target(target, None if source.is_stream else source.path, force=force)
-    _refuse_options(model, source, options)
+    refuse_options(model, source, options)
     work = target.with_name(target.name + ".unfinished")
     if kind == STREAM:
         return _stream(model, source, options, kind, work, target)
@@ -149,7 +151,8 @@ def _in_passes(
     if options.cascade:
         cascade = fit_cascade(model, read, counts, options, known, launcher)
     given = known if cascade is not None and cascade.n_sample > 0 else None
-    answering = AnswerWork(model, read / TEXTS, n_partitions, options.top, given, options.summary)
+    top = n_answered(model.exported, options.top)
+    answering = AnswerWork(model, read / TEXTS, n_partitions, top, given, options.summary)
     done = run_pass(answering, counts.sum(axis=0).tolist(), answered, "predict", launcher)
     labelling = LabelWork(model, source, shards, options, shard_rows, read, answered)
     facts = run_pass(labelling, [r["n_rows"] for r in rows], labelled, "write", launcher)
@@ -210,28 +213,6 @@ def _open(work: Path, origin: list[Any]) -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         write_json(state, digest)
-
-
-def _refuse_options(model: Model, source: Source, options: PredictOptions) -> None:
-    if options.cascade and model.exported.rejection is not None:
-        raise ConfigError(
-            "this model rejects texts of no class, which the small model of --cascade cannot do; "
-            "leave out --cascade, or export with export.reject=never"
-        )
-    n_classes = len(model.exported.labels)
-    if not 1 <= options.top <= n_classes:
-        raise ConfigError(
-            f"--top is {options.top}; expected 1 to {n_classes}, the number of classes"
-        )
-    if options.cascade and options.top > 1:
-        raise ConfigError("--cascade gives one class for each text; leave out --top")
-    if options.cascade and source.is_stream:
-        raise ConfigError(
-            "--cascade reads the input twice, which standard input does not allow; write it to a "
-            "file first"
-        )
-    if not 0 < options.agreement < 1:
-        raise ConfigError(f"--agreement is {options.agreement}; expected a number between 0 and 1")
 
 
 def _bad_lines(files: Sequence[Path]) -> list[BadLine]:

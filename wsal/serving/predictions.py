@@ -13,6 +13,7 @@ from wsal.errors import ConfigError, DataError
 from wsal.files.objects import as_text
 from wsal.serving.engine import Engine
 from wsal.serving.exported import Exported
+from wsal.serving.multilabel import named
 from wsal.serving.trusted_nodes import DECIMALS, TrustedNodes
 
 Field = str | int | float | bool | None
@@ -25,8 +26,11 @@ class Prediction:
     """What the model says of a text; without a label if the text is empty."""
 
     label: str | None
-    """The likeliest class."""
+    """The likeliest class; of a model with several classes per text, the names of all classes at or
+    above their thresholds with " | " between them, or "none of these"."""
     probability: float | None
+    """Of the label; with several classes per text, of the least sure of them, and None if there is
+    none."""
     abstain: bool
     """Whether the probability is below the threshold of the class, or the text is empty."""
     top: tuple[tuple[str, float], ...]
@@ -42,6 +46,8 @@ class Prediction:
     trusted: str | None = None
     """With a class tree: the deepest of these nodes that reaches its threshold."""
     trusted_probability: float | None = None
+    labels: tuple[tuple[str, float], ...] | None = None
+    """With several classes per text: those of `label` with their probabilities; otherwise None."""
 
 
 def predict_texts(
@@ -111,6 +117,8 @@ def top_classes(probs: Probs, top: int) -> Classes:
 
 def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Prediction]:
     """What `probs_of_rows` returns as predictions; a row of NaN is an empty text."""
+    if exported.multilabel:
+        return [_set_of(exported, row, top) for row in probs]
     none = probs[:, -1] if exported.rejection is not None else None
     probs = probs[:, : len(exported.labels)]
     classes = top_classes(probs, top)
@@ -131,6 +139,18 @@ def to_predictions(exported: Exported, probs: Probs, top: int) -> list[Predictio
         of_tree = _of_tree(exported.tree, row, trusts=not is_rejected) if exported.tree else {}
         made.append(Prediction(*pairs[0], abstain, pairs, score, is_rejected, **of_tree))
     return made
+
+
+def _set_of(exported: Exported, probs: np.ndarray, top: int) -> Prediction:
+    """The prediction for a text that may have several classes; an abstention if it is empty."""
+    if np.isnan(probs[0]):
+        return Prediction(None, None, abstain=True, top=(), labels=())
+    order = np.argsort(-probs, kind="stable")
+    label, chosen = named(exported, order, probs[order], DECIMALS)
+    first = [(exported.labels[c], round(float(probs[c]), DECIMALS)) for c in order[:top]]
+    least = min(chosen.values(), default=None)
+    pairs = tuple(chosen.items())
+    return Prediction(label, least, abstain=False, top=tuple(first), labels=pairs)
 
 
 def _of_tree(tree: TrustedNodes, probs: np.ndarray, *, trusts: bool) -> dict[str, Any]:

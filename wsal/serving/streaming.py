@@ -12,6 +12,7 @@ from wsal.files.lines import Chunk
 from wsal.serving.answers import answer
 from wsal.serving.chunk_texts import PredictOptions, texts_of, with_labels
 from wsal.serving.engine import Engine
+from wsal.serving.multilabel import n_answered
 from wsal.serving.output import json_lines
 from wsal.serving.sources import Source
 from wsal.serving.tally import Tally
@@ -40,7 +41,7 @@ def labelled_chunks(
         while (ready := waiting.result()) is not None:
             waiting = thread.submit(next, ahead, None)
             chunk, distinct, text_of_row, pieces = ready
-            answers = answer(engine, None, pieces, options.top)
+            answers = answer(engine, None, pieces, n_answered(engine.exported, options.top))
             if tally:
                 tally.add(distinct.tolist(), answers["classes"][:, 0], answers["probs"][:, 0])
             yield chunk, with_labels(engine.exported, chunk.table, answers, text_of_row, options)

@@ -68,6 +68,7 @@ def write_pool(
     return {
         **class_facts(made.classes, layout),
         "fields": list(layout.fields),
+        **({"multilabel": True} if layout.multilabel else {}),
         **made.sizes,
         "n_pool_gold": made.decisions.n_pool_gold,
         **({"n_gold_left_out": made.decisions.n_lost} if made.classes.edits else {}),
@@ -115,9 +116,10 @@ def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list
     sizes = {**n_texts, "gold": made.decisions.n_pool_gold, "none": made.n_without_class}
     writers = {}
     for name, n_rows in sizes.items():
-        schema = schemas.records_schema(made.layout.fields, gold=name != "pool")
+        fields, multilabel = made.layout.fields, made.layout.multilabel
+        schema = schemas.records_schema(fields, gold=name != "pool", multilabel=multilabel)
         if name == "gold":
-            schema = schemas.GOLD
+            schema = schemas.MULTILABEL_GOLD if multilabel else schemas.GOLD
         if name == "none":
             schema = schemas.without_class(made.layout.fields)
         # only the pool may have several files; the others are put together below

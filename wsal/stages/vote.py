@@ -13,6 +13,8 @@ from wsal.errors import TableError
 from wsal.labels import LabelSet
 from wsal.launch.shards import work_on_shards
 from wsal.members import members_of
+from wsal.multilabel import is_multilabel
+from wsal.rounds.multilabel_votes import report_on_sets
 from wsal.rounds.rule_report import SCHEMAS, report_tables
 from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_FILE, VoteWork
 from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
@@ -84,6 +86,8 @@ def vote(
     gold = shown["label"].to_numpy().astype(np.int64)
     for name, table in report_tables(votes, gold, shown, list(names), labels, seed).items():
         tables.write(table, out / f"{name}.parquet", SCHEMAS[name])
+    if is_multilabel(pool.facts):
+        report_on_sets(out, pool, labels)
     for name in (COUNTS_FILE, RARE_FILE, REPORTED_FILE):
         for file in shard_files(out / name):
             file.unlink()
@@ -92,7 +96,8 @@ def vote(
     facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
     if abstaining:
         facts["abstaining"] = abstaining
-    return facts | analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
+    facts |= analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
+    return facts | ({"conflict": 0.0} if is_multilabel(pool.facts) else {})
 
 
 def _sample(out: Path, step: int) -> Votes:
@@ -123,7 +128,7 @@ def _check_gold(pool: Artifact, done: Sequence[Facts]) -> None:
     """Check that each gold label belongs to a text of its shard."""
     path = pool.path / "gold.parquet"
     n_gold, n_known = tables.n_rows(path), sum(facts["n_gold"] for facts in done)
-    if len(shard_files(path)) > 1 and n_gold != n_known:
+    if len(shard_files(path)) > 1 and n_gold != n_known and not is_multilabel(pool.facts):
         raise TableError(
             f"{path}: {n_gold:,} labels in {len(shard_files(path))} files, of which {n_known:,} "
             "are of texts in the pool's file with the same number; rerun `wsal prepare`"

@@ -11,6 +11,7 @@ from wsal.annotation.open_round import Item
 from wsal.annotation.questions import DEPENDS, NOT_ALL
 from wsal.annotation.task_queue import TaskQueue
 from wsal.labels import NONE
+from wsal.multilabel import is_set_of
 
 LABELLED = (ANSWER, RECHECK, SETTLE)
 WITH_GROUP = "group"  # in `Event.shown`: labelled in the workspace, with the rest of its group
@@ -95,6 +96,8 @@ def check(action: Action, queue: TaskQueue) -> None:
 
 def _may_be(label: str | None, item: Item, queue: TaskQueue) -> bool:
     """Whether this can be the answer to a question."""
+    if queue.round.multilabel:
+        return label is not None and is_set_of(label, queue.round.labels)
     if item.is_group:
         return label in (item.guess, NOT_ALL)
     if item.is_word:

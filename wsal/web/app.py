@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from wsal.annotation.journal import UNDO, just_undone
 from wsal.annotation.task_queue import TaskQueue
+from wsal.run.multilabel_checks import pool_is_multilabel
 from wsal.web import panel, workspace
 from wsal.web.access import AnnotatorName, PosterName, annotator_name, site_of, with_token
 from wsal.web.actions import Action, check, events_of, queue_of
@@ -75,6 +76,7 @@ def page(request: Request, token: str = "", name: str = "") -> Response:
     templates = Environment(loader=FileSystemLoader(STATIC), autoescape=True)
     site = site_of(request)
     has_errors = len(site.tokens) == 1 and (site.run_dir / "votes" / "rules.parquet").exists()
+    has_errors = has_errors and not pool_is_multilabel(site.run_dir)
     shown = {"name": annotator_name(request), "workspace": has_errors}
     return HTMLResponse(templates.get_template("page.html").render(shown))
 

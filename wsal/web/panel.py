@@ -23,6 +23,7 @@ from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
 from wsal.evaluation.forecast import forecast
+from wsal.multilabel import names_in
 from wsal.rounds.learning_curve import learning_curve
 from wsal.rounds.mixtures import mixture_sentences
 from wsal.run.bill import bill_of_run
@@ -89,7 +90,8 @@ def distribution(queue: TaskQueue) -> list[tuple[str, int]]:
     for text_id, answers in queue.answers().items():
         item, (_, label) = items[text_id], decision(answers)
         if label is not None and label != NOT_ALL and not item.is_word:
-            counts[label] += len(item.examples) if item.is_group else 1
+            names = names_in(label) or [label] if queue.round.multilabel else [label]
+            counts.update(dict.fromkeys(names, len(item.examples) if item.is_group else 1))
     return counts.most_common()
 
 

@@ -10,7 +10,8 @@ from wsal.class_tree import TOP
 def classes_in_state(texts: OpenRound, guidelines: Mapping[str, str]) -> dict[str, Any]:
     """The classes of a flat pool; of a class tree, only the digest."""
     if texts.tree.is_flat:
-        return {"labels": texts.labels, "guidelines": texts.about_classes(guidelines)}
+        flat = {"labels": texts.labels, "guidelines": texts.about_classes(guidelines)}
+        return flat | {"multilabel": texts.multilabel}
     return {"tree": texts.tree_digest}
 
 

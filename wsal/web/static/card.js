@@ -63,7 +63,7 @@ export function drawCard(item, { showsGuess, together, yes }) { // `yes`: the bu
   fill("guess", yes);
   if (sees && isText) {
     const votes = item.votes.map(([rule, label]) => `${rule}: ${label}`).join("; ") || "none";
-    fill("guess", yes, make("div", item.guess ? `Guess: ${item.guess} (${item.confidence.toFixed(2)})` : "Guess: none"), make("div", `Votes: ${votes}`));
+    fill("guess", yes, make("div", item.guess ? `Guess: ${item.guess}${item.guess.includes(" | ") ? "" : ` (${item.confidence.toFixed(2)})`}` : "Guess: none"), make("div", `Votes: ${votes}`));
   } else if (showsGuess && isText) fill("guess", make("span", "Guess and votes are hidden for this text."));
   const answers = (item.answers || []).map(([name, label]) => `${name}: ${label}`);
   fill("remarks", ...[...answers, ...(item.remarks || [])].map(line));

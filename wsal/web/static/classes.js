@@ -1,6 +1,7 @@
 // The classes: their buttons, and what belongs in each.
 import { $, fill, keyButton, make } from "./dom.js";
 import { drawTree, hasTree } from "./tree.js";
+import { acceptLine, isChosen } from "./multilabel.js";
 
 export const KEYS = [..."123456789", ..."bchijklmopqrtwxyz"]; // for classes: letters that are no command
 const SEPARATORS = [" > ", " / ", "/", "::"]; // of a class name's levels
@@ -70,7 +71,7 @@ function noneButton(none, answer) {
   button.classList.add("none");
   return button;
 }
-export function drawClasses(item, typed, answer, showsGuess) {
+export function drawClasses(item, typed, answer, showsGuess, several = null) { // several: what accepts a set of classes
   $("way").hidden = !hasTree() || Boolean(item?.group);
   if (!$("way").hidden) {
     $("find").hidden = false; drawn = "";
@@ -80,7 +81,7 @@ export function drawClasses(item, typed, answer, showsGuess) {
   }
   const searching = typed.trim() !== "";
   $("classes").classList.remove("listed");
-  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.none, item?.answered?.label]);
+  const now = JSON.stringify([searching ? typed : "", opened, item?.group && [item.ask, item.no], item?.word && item.depends, item?.none, item?.answered?.label, several && [Boolean(item), ...labels.filter(isChosen)]]);
   if (now === drawn) return;
   drawn = now;
   $("find").hidden = Boolean(item?.group);
@@ -89,15 +90,16 @@ export function drawClasses(item, typed, answer, showsGuess) {
     return;
   }
   const depends = item?.word ? keyButton("0", "It depends", () => answer(item.depends)) : null; // an answer to a word only
-  const none = item?.none ? noneButton(item.none, answer) : null; // an answer to a text only
-  const shown = matching(typed);
+  const none = item?.none && !several ? noneButton(item.none, answer) : null; // an answer to a text only
+  const shown = matching(typed), line = several && item ? acceptLine(labels, several) : null;
   const separator = SEPARATORS.find((sep) => labels.filter((label) => label.includes(sep)).length > labels.length / 2);
-  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", ...folds(shown, separator, answer), depends, none);
+  if (separator && !searching && labels.length > FOLDED_FROM) fill("classes", line, ...folds(shown, separator, answer), depends, none);
   else {
-    fill("classes", ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends, searching ? null : none,
+    fill("classes", line, ...shown.map((label, n) => classButton(label, searching && n === 0, answer)), depends, searching ? null : none,
       searching && !shown.length ? make("p", "no class matches") : null);
   }
   for (const button of $("classes").querySelectorAll("[data-label]")) {
+    if (several) button.setAttribute("aria-pressed", String(isChosen(button.dataset.label)));
     if (item?.answered?.label === button.dataset.label) button.setAttribute("aria-current", "true");
   }
   if (searching && shown.length) drawAbout(shown[0]);

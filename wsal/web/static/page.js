@@ -2,6 +2,7 @@
 import { clearCard, drawCard } from "./card.js";
 import { KEYS, areOpen, drawAbout, drawClasses, hasGuidelines, matching, setClasses, setExamples, toggleGuidelines } from "./classes.js";
 import { $, fill, keyButton, make } from "./dom.js";
+import { NONE, anyChosen, startChoice, toggle, written } from "./multilabel.js";
 import { drawPanel } from "./panel.js";
 import { LETTERS, addRecent, drawRecent, forget, inWords, recentItem, setRecent } from "./recent.js";
 import { choose, goToParentOf, hasTree, moveMark, pressed, setTree, stopsAt } from "./tree.js";
@@ -21,10 +22,10 @@ const SERVER_SILENT = "wsal is not responding; your answers are kept in this bro
 const state = {
   queue: [], current: null, since: 0, labels: [], guidelines: {}, examples: "", tree: "", round: 0, phase: "", settling: false,
   showsGuess: false, together: true, ending: false, fetching: false, exhausted: false, ties: 0, over: "",
-  replaced: false, readFrom: 0, sent: 0,
+  replaced: false, readFrom: 0, sent: 0, multilabel: false,
 };
 const status = (text) => { $("status").textContent = text; };
-const redraw = () => drawClasses(state.current, $("search").value, answer, state.showsGuess);
+const redraw = () => drawClasses(state.current, $("search").value, answer, state.showsGuess, several());
 
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -93,6 +94,7 @@ function next() {
   goToParentOf(null);
   if (state.current && state.replaced) Object.assign(state, { replaced: false, readFrom: state.since + TOO_SOON });
   state.together = true;
+  startChoice(state.current, state.showsGuess);
   render();
   if (matchMedia("(max-width: 831px)").matches && scrollY > 0) scrollTo(0, 0);
   if (state.queue.length < QUEUED - 1) refill();
@@ -102,6 +104,7 @@ function bringBack(item) {
   state.queue = state.queue.filter((queued) => queued.id !== item.id);
   Object.assign(state, { current: item, since: performance.now(), together: true });
   goToParentOf(item.answered?.label);
+  startChoice(item, state.showsGuess);
   render();
 }
 function change(letter) { // an earlier answer, back on the screen
@@ -131,7 +134,13 @@ function decide(kind, label = null) {
   state.queue = state.queue.filter((queued) => !others.includes(queued.id));
   next();
 }
-const answer = (label) => decide("answer", label);
+const answer = (label) => (state.multilabel ? toggleClass(label) : decide("answer", label));
+const several = () => (state.multilabel ? { accept, none: () => decide("answer", NONE) } : null);
+function toggleClass(label) { $("search").value = ""; if (state.current) toggle(label); status(""); render(); }
+function accept() {
+  if (anyChosen()) decide("answer", written(state.labels));
+  else status("choose the classes that apply, or press 0 for none of these");
+}
 function undo() { send({ kind: "undo" }); }
 function remark(kind, note) {
   if (!state.current) return;
@@ -140,7 +149,11 @@ function remark(kind, note) {
 }
 function openNote() { if (state.current) { $("note").hidden = false; $("note-text").focus(); } }
 function closeNote() { $("note-text").value = ""; $("note").hidden = true; $("note-text").blur(); }
-function toggleGuess() { state.showsGuess = !state.showsGuess; render(); }
+function toggleGuess() {
+  state.showsGuess = !state.showsGuess;
+  if (state.multilabel && !anyChosen()) startChoice(state.current, state.showsGuess);
+  render();
+}
 function toggleTogether() { state.together = !state.together; render(); }
 function openGuidelines() { toggleGuidelines(); render(); }
 function setLarge(large) {
@@ -183,7 +196,7 @@ function render() {
 }
 function message(item) {
   if (item?.answered) {
-    return [make("span", `You answered: ${inWords(item.answered)}. Choose another class to change it. `),
+    return [make("span", `You answered: ${inWords(item.answered)}. ${state.multilabel ? "Choose other classes" : "Choose another class"} to change it. `),
       keyButton("Esc", "Keep it", keep)];
   }
   return state.settling ? [document.createTextNode("Settle: people disagree on this text, or somebody flagged it or left a note.")] : [];
@@ -272,13 +285,15 @@ document.addEventListener("keydown", (event) => {
   const item = state.current;
   if (hasTree() && item && !item.group && !event.repeat && (pressed(event.key) || !command && stopsAt(event))) { event.preventDefault(); return; }
   if (command) { event.preventDefault(); command[2](); }
-  else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
+  else if (state.multilabel && item && (event.key === "Enter" || event.key === "0")) {
+    if (!event.repeat) (event.key === "0" ? several().none : accept)();
+  } else if (event.key === "0" && item?.word && !event.repeat) decide("answer", item.depends);
   else if (event.key === "0" && item?.none && !event.repeat) decide("answer", item.none);
   else if (item?.group) { // a class key could mean the class of one of its texts, or of all
     if (event.key === "Enter" && !event.repeat) decide("answer", item.ask);
     if (event.key === "0" && !event.repeat) decide("answer", item.no);
   } else if (event.key === "Enter" && item?.ask && !state.settling && !event.repeat) decide("answer", item.ask);
-  else if (label !== undefined && !event.repeat) { event.preventDefault(); decide("answer", label); }
+  else if (label !== undefined && !event.repeat) { event.preventDefault(); answer(label); }
 });
 $("search").addEventListener("input", redraw);
 $("large").addEventListener("click", () => { toggleLarge(); $("large").blur(); });
@@ -331,7 +346,7 @@ async function poll() {
   const relabelled = labels.join("\n") !== state.labels.join("\n"), before = state.current;
   if (isNew) Object.assign(state, { ...stillShown(news), settling: false, exhausted: false });
   if (before && !state.current) { state.replaced = true; $("search").value = ""; } // whoever was about to answer it must not answer the next
-  Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, guidelines: news.guidelines || state.guidelines });
+  Object.assign(state, { phase: news.phase, round: news.round, over: news.over, labels, multilabel: news.multilabel ?? state.multilabel, guidelines: news.guidelines || state.guidelines });
   if (news.labels && hasTree()) { setTree([]); state.tree = ""; } // the classes are no tree any more
   if (relabelled) { setClasses(state); drawAbout(null); }
   if (news.tree && news.tree !== state.tree) getTree(news.tree);
