@@ -25,6 +25,7 @@ from wsal.digests import file_digest
 from wsal.errors import ConfigError, DataError, MissingArtifactError
 from wsal.json_files import read_json_object
 from wsal.run.appending import answers_to, checked, has_column, keep_copy
+from wsal.run.class_changes import opened_classes
 from wsal.run.folders import run_folder
 from wsal.run.loop import locked
 from wsal.run.pipeline import open_round
@@ -76,7 +77,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     batch = Batch("", file_digest(path), options.withdraw, by, with_labels)
     if before and (before[-1].digest, before[-1].withdraw) == (batch.digest, batch.withdraw):
         raise ConfigError(f"{path} is the last batch of {run_dir} already, {before[-1].file}")
-    count, texts = checked(path, batch, layout, pool)
+    count, texts = checked(path, batch, layout, pool, opened_classes(run_dir).now)
     if not count.changes_anything:
         raise ConfigError(f"{path} would change nothing in {run_dir}: {count.in_words()}")
     batch = keep_copy(path, batch, run_dir / APPENDED)
