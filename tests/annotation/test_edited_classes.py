@@ -16,7 +16,7 @@ from wsal.annotation.majority import majority_labels
 from wsal.annotation.query import Query
 from wsal.annotation.set_aside import left_open, of_removed_classes, of_removed_message
 from wsal.artifacts import Artifact, write_manifest
-from wsal.changes import Changes, ClassEdit
+from wsal.changes import ClassEdit
 from wsal.data.base import Layout
 from wsal.data.prepared import preparation
 from wsal.data.table_file import TableFile
@@ -260,7 +260,7 @@ def test_an_answer_at_a_merged_class_is_asked_again_once_the_merge_is_undone(tmp
     assert gold(run)["red mug"] == "Pet"
 
 
-def test_gold_labels_of_the_data_follow_and_those_without_a_class_are_left_out(tmp_path):
+def test_gold_labels_of_the_data_follow_and_those_of_a_removed_class_are_left_out(tmp_path):
     file = tmp_path / "shop.csv"
     with file.open("w", newline="") as opened:
         rows = [("A" * (n + 1), ["Cat", "Dog", "Fish", "Kitten"][n % 4]) for n in range(40)]
@@ -272,15 +272,15 @@ def test_gold_labels_of_the_data_follow_and_those_without_a_class_are_left_out(t
         ClassEdit("remove", ("Dog",)),
         ClassEdit("split", ("Fish",), ("Cod", "Eel")),
     )
-    made = preparation(source, 0, tmp_path / "scratch", changes=Changes(edits))
+    made = preparation(source, 0, tmp_path / "scratch", edits=edits)
     before = preparation(source, 0, tmp_path / "before")
     assert made.labels.names == ("Kitten", "Cod", "Eel")
-    assert made.decisions.n_lost == 20
-    assert made.decisions.n_pool_gold + made.sizes["n_test"] == 20
+    assert made.decisions.n_lost == 10
+    assert made.decisions.n_pool_gold + made.sizes["n_test"] == 30
     assert made.sizes["n_pool"] == before.sizes["n_pool"]  # no text moved between splits
     assert made.n_duplicates == before.n_duplicates == 0
     parts_ = pl.concat([part["test"] for part in made.taken()])
-    assert set(parts_["label"]) == {0}
+    assert set(parts_["label"]) == {0, made.labels.code("Fish")}
 
 
 @pytest.mark.parametrize(

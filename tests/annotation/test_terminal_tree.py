@@ -10,6 +10,7 @@ from wsal.annotation.open_round import Item, OpenRound
 from wsal.annotation.task_queue import TaskQueue
 from wsal.annotation.terminal import TerminalRound
 from wsal.annotation.terminal_tree import best_match
+from wsal.data.class_history import ClassHistory
 from wsal.data.taxonomy import Taxonomy
 
 PATHS = ["Food > Hot > Tea", "Food > Hot > Cocoa", "Food > Cola", "Pets"]
@@ -20,9 +21,10 @@ def answered(tmp_path, pressed, paths=PATHS):
     taxonomy = Taxonomy.of(paths)
     texts = [f"text {i}" for i in range(4)]
     items = {t: Item(t, t, {}, "unsure", paths[0], 0.5, [], [], blind=False) for t in texts}
+    classes = ClassHistory(taxonomy.leaves, is_tree=True, aliases=taxonomy.names)
     opened = OpenRound(
-        1, items, np.zeros((4, 2), np.float32), list(taxonomy.leaves), taxonomy.names,
-        parents=taxonomy.parents, descriptions={"Food": "What people eat or drink."},
+        1, items, np.zeros((4, 2), np.float32), list(taxonomy.leaves), classes=classes,
+        descriptions={"Food": "What people eat or drink."},
     )  # fmt: skip
     journal = Journal(tmp_path / "answers.sqlite")
     console = Console(record=True, width=100, highlight=False)

@@ -13,7 +13,7 @@ from wsal.annotation.query import Query
 from wsal.annotation.returned_sheet import match_answers
 from wsal.data.taxonomy import Taxonomy
 from wsal.errors import AnnotationError
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 
 PATHS = ["Food & Drink > Hot > Tea", 'Food & Drink > Hot > "Cocoa"', "Food & Drink > Cola", "Pets"]
 IDS = ["11", "12", "13", "14"]
@@ -88,7 +88,7 @@ def test_label_studio_gets_a_taxonomy(query):
     walk(taxonomy, [])
     food, *_ = paths
     assert food == "Food & Drink"
-    assert sorted(paths) == sorted(ANSWERS)
+    assert sorted(paths) == sorted([*ANSWERS, NONE])
     shown = [
         t["predictions"][0]
         for t in tool_formats.tasks(query.table, query.labels, "label_studio")
@@ -131,7 +131,7 @@ def test_a_workbook_offers_parents_before_their_children(query, tmp_path):
     sheet_of_classes = pl.read_excel(path, sheet_name="classes", has_header=False)
     offered = sheet_of_classes.to_series().to_list()
     assert offered[0] == "Food & Drink"
-    assert sorted(offered) == sorted([*ANSWERS, "-"])
+    assert sorted(offered) == sorted([*ANSWERS, NONE, "-"])
     with zipfile.ZipFile(path) as book:
         page = book.read("xl/worksheets/sheet1.xml").decode()
     assert f"<formula1>classes!$A$1:$A${len(offered)}</formula1>" in page

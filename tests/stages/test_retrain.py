@@ -108,7 +108,7 @@ def test_weak_labels_that_moved_are_trained_on_as_before_rounds(stages, run):
 
 def test_a_checkpoint_that_is_worse_is_not_kept_and_not_tried_again(stages, run, monkeypatch):
     nothing = (np.empty(0, np.int64), np.empty(0, np.int64))  # else gold is trained on, too
-    monkeypatch.setattr("wsal.stages.retrain.gold_answers", lambda *_: nothing)
+    monkeypatch.setattr("wsal.stages.retrain.answers_to_train_on", lambda *_: nothing)
     first = weights(run / "pretrained")
     replace_weak_labels(run / "rounds/001/reweighed", exchanged(run / "weak_labels"))
     facts = stages(["retrain"], 1).artifact.facts

@@ -1,6 +1,7 @@
 """What follows the classes when they are edited: gold labels, descriptions, facts of the pool."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -38,8 +39,8 @@ def history_of(
 
 
 def label_set_of(history: ClassHistory) -> LabelSet:
-    """The present classes."""
-    return LabelSet(history.names, history.parents)
+    """The present classes, and the other names that mean one of them."""
+    return replace(configured_labels(history), configured={})
 
 
 def configured_labels(history: ClassHistory) -> LabelSet:

@@ -53,7 +53,7 @@ class Harvest:
 
     def add(
         self, exported: Exported, rows: Sequence[Row], texts: Sequence[str],
-        classes: np.ndarray, probabilities: np.ndarray, rejected: np.ndarray,
+        classes: np.ndarray, probabilities: np.ndarray, rejected: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         """Keep the uncertain ones of these texts.
 
@@ -63,9 +63,12 @@ class Harvest:
             texts: the texts, as `Exported.text_of` returns them; empty ones are left out.
             classes: `(texts,)`: the likeliest class of each.
             probabilities: `(texts,)`, of these classes.
-            rejected: `(texts,)`: whether the model rejects each as one of no class.
+            rejected: `(texts,)`: whether the model rejects each as one of no class; by default,
+                it rejects none.
         """
-        abstains = exported.abstains(classes, probabilities) | rejected
+        abstains = exported.abstains(classes, probabilities)
+        if rejected is not None:
+            abstains |= rejected
         uncertain = abstains | (probabilities < SURE)
         kept = [
             (
