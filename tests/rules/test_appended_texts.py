@@ -17,7 +17,7 @@ def embed(texts, _encoder, learned_from=None):
 
 def votes(rules, records, sample, first=0):
     compiled = CompiledRules.of(rules, VotingContext(LABELS, Sample.of(sample), embed))
-    return [voted.votes[:, 0].tolist() for _, voted in compiled.vote([records], first)][0]
+    return next(voted.votes[:, 0].tolist() for _, voted in compiled.vote([records], first))
 
 
 def test_texts_that_were_appended_withdrawn_or_moved_since_the_sample():
