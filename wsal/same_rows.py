@@ -18,18 +18,22 @@ def require_rows_of(pool: Artifact, artifacts: Iterable[Artifact]) -> None:
     Raises:
         MissingArtifactError: some were made from a pool that has been replaced since.
     """
-    stale = [
-        str(artifact.path)
-        for artifact in artifacts
-        if artifact.manifest["inputs"].get("pool", pool.digest) != pool.digest
-        and not (artifact.path.name in TRAINED and _same_basis(pool, artifact))
-    ]
+    stale = [str(artifact.path) for artifact in artifacts if not is_of(pool, artifact)]
     if stale:
         raise MissingArtifactError(
             f"{', '.join(stale)}: made from another pool than the present {pool.path}, so rows "
             "would be matched with the wrong texts; run the stages in between first (`wsal run` "
             "runs all of them in order, `wsal status` lists what is stale)"
         )
+
+
+def is_of(pool: Artifact, artifact: Artifact) -> bool:
+    """Whether an artifact belongs to the present pool; what was trained may be older than batches.
+
+    What was made from no pool belongs to each.
+    """
+    is_same = bool(artifact.manifest["inputs"].get("pool", pool.digest) == pool.digest)
+    return is_same or (artifact.path.name in TRAINED and _same_basis(pool, artifact))
 
 
 def _same_basis(pool: Artifact, artifact: Artifact) -> bool:

@@ -8,12 +8,12 @@ import pytest
 from helpers import by_default
 from sklearn.metrics import f1_score
 
-from wsal.evaluation.sample import Sample
+from wsal.evaluation.sample import Sample, whole_sample
 from wsal.inspection.class_differences import LEAST_TELLING, class_differences
 from wsal.inspection.paired import LEAST, Measured, Pair, pair
 from wsal.inspection.varied import varied
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Reference, whole_sample
+from wsal.rounds.evaluation_frame import Reference
 
 NAMES = ("x", "y", "z")
 

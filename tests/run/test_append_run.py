@@ -17,6 +17,8 @@ from wsal.inspection.outdated import outdated
 from wsal.inspection.run_view import RunView
 from wsal.rounds import embedding
 from wsal.rules import voting
+from wsal.run.history import _newest_classifier, states_of
+from wsal.run.history_diff import difference
 from wsal.shards import read_array, shard_files
 
 OPTIONS = (
@@ -130,6 +132,10 @@ def test_new_records_are_all_that_is_computed_and_give_what_a_new_run_gives(
     assert set(after.values()) == {"done", "kept"}
     assert outdated(RunView(shop / "runs/shop")) == []
     assert view.frame is not None
+    first, second = states_of(shop / "runs/shop")
+    assert len(first.predictions) == difference(first, second).n_predicted > 10
+    assert difference(first, second).flipped.is_empty()  # the classifier is the same
+    assert _newest_classifier(shop / "runs/shop", pool).path.parent.name == "002"
     other = fresh(shop, tmp_path / "b")
     names = (*BY_ROW, "embeddings")
     assert digests(shop, names) == digests(other, names)
@@ -252,7 +258,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_recorded(shop):
     new = shop_rows()[1]
     wrong = {
         "has no column 'title'": new.drop("title"),
-        "'Koffee' is not a class of this run; did you mean 'Coffee'": new.with_columns(
+        "'Koffee', which is not a class of this run; did you mean 'Coffee'": new.with_columns(
             category=pl.lit("Koffee")
         ),
         "id 'c9' occurs twice in column 'id', rows 2 and 3": new.with_columns(id=pl.lit("c9")),

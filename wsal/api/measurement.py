@@ -17,10 +17,10 @@ from wsal.artifacts import Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
-from wsal.evaluation.sample import Sample
+from wsal.evaluation.sample import Sample, whole_sample
 from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
-from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in, whole_sample
+from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
 from wsal.rounds.rejection_texts import GoldTexts, RejectionTexts

@@ -27,6 +27,7 @@ from wsal.errors import ConfigError, DataError, MissingArtifactError
 from wsal.json_files import read_json_object
 from wsal.multilabel import refuse
 from wsal.run.appending import answers_to, checked, has_column, keep_copy
+from wsal.run.class_changes import opened_classes
 from wsal.run.folders import run_folder
 from wsal.run.loop import locked
 from wsal.run.pipeline import open_round
@@ -83,7 +84,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
         raise ConfigError(
             f"{path} was appended already: it is the last batch of {run_dir}, {before[-1].file}"
         )
-    count, texts = checked(path, batch, layout, pool)
+    count, texts = checked(path, batch, layout, pool, opened_classes(run_dir).now)
     if not count.changes_anything:
         raise ConfigError(f"{path} would change nothing in {run_dir}: {count.in_words()}")
     batch = keep_copy(path, batch, run_dir / APPENDED)

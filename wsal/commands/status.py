@@ -187,10 +187,7 @@ def _row(run: Run, name: str, number: int) -> Row:
 
 
 def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
-    """The state of an artifact that exists, and the reason for it, where there is one to give.
-
-    It compares with `origin_of`, as `run_stage` does, but imports no code that is not trusted.
-    """
+    """The state of an artifact and, if there is one to give, the reason; runs no untrusted code."""
     if unknown := [need for need in STAGES[name].needs if need in run.problems]:
         changed = edited(done.manifest["config"].get(unknown[0], {}).get("content"))
         if changed:  # known without running any code

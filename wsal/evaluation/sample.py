@@ -93,3 +93,12 @@ class Sample:
         sampled = np.bincount(stratum, minlength=n) / np.bincount(self.merged, minlength=n)
         weights: Weights = (share / np.maximum(sampled, 1e-12))[stratum]
         return weights
+
+
+def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) -> Sample:
+    """A split of which every text has gold; `weights` are the rows each text stands for.
+
+    With `n_classes`, texts whose gold is a parent are not labelled in the sample.
+    """
+    rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
+    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), weights)

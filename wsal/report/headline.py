@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from wsal.evaluation.sample import whole_sample
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.report.next_steps import next_steps
@@ -10,7 +11,7 @@ from wsal.report.outlook import assessments, price_per_hour
 from wsal.report.section import Section
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
-from wsal.rounds.evaluation_frame import gold_of, whole_sample
+from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_probs
 from wsal.run.bill import bill_of_run
 from wsal.seeding import rng

@@ -18,7 +18,7 @@ from wsal.annotation.answers import coded_answers, rows_of
 from wsal.arrays import Classes, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
-from wsal.evaluation.sample import Auxiliary, Sample
+from wsal.evaluation.sample import Auxiliary, Sample, whole_sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
 from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
 from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
@@ -213,15 +213,6 @@ def choose_reference(
             coded = whole_sample(gold, weights) if len(sample.rows) < n else None
             return Reference("dev", sample, covers, coded)
     return None
-
-
-def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) -> Sample:
-    """A split of which every text has gold; `weights` are the rows each text stands for.
-
-    With `n_classes`, texts whose gold is a parent are not labelled in the sample.
-    """
-    rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
-    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), weights)
 
 
 def frame_sample(

@@ -11,11 +11,11 @@ from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.by_class import by_class
 from wsal.evaluation.estimates import accuracy, macro_f1
 from wsal.evaluation.metrics import calibration_error, evaluate
-from wsal.evaluation.sample import Sample
+from wsal.evaluation.sample import Sample, whole_sample
 from wsal.evaluation.trust import reliability, risk_coverage
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame, whole_sample
+from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame
 from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import known_probs, split_probs
 from wsal.seeding import rng

@@ -40,7 +40,8 @@ def vote_by_embedding(rules: Mapping[str, EmbeddingRule], context: VotingContext
 
     The rules learn from the sample of the context. Their own texts are embedded in the same call as
     the sample, so that an encoder whose vocabulary comes from the texts it is given treats both
-    alike. If the sample has all records, it is not embedded again.
+    alike. If no text was left out of the sample, its texts are not embedded again. Records may be
+    others than those of the sample, and in another order: some were appended or withdrawn since.
     """
     seeds = dict[str, list[str]]()
     for name, rule in rules.items():
@@ -67,19 +68,23 @@ def vote_by_embedding(rules: Mapping[str, EmbeddingRule], context: VotingContext
             voters[encoder][column] = voter
             known[:, column] = voter(embeddings[: len(sample)])
             first = last
-    if sample and context.sample.step == 1:
-        return lambda records, first: known[first : first + len(records)]
+    row_of = {text: row for row, text in enumerate(sample)} if context.sample.step == 1 else {}
     lock = Lock()  # an encoder uses all cores for one chunk
 
     def vote(records: pl.DataFrame, _first: int) -> Votes:
         votes: Votes = np.full((len(records), len(rules)), ABSTAIN, dtype=np.int16, order="F")
+        texts = records["text"].to_list()
+        rows = np.array([row_of.get(text, -1) for text in texts], dtype=np.int64)
+        votes[rows >= 0] = known[rows[rows >= 0]]
+        new = np.flatnonzero(rows < 0)
+        if not len(new):
+            return votes
+        new_texts = [texts[row] for row in new]
         for encoder, of_encoder in voters.items():
             with lock, naming(list(rules)[min(of_encoder)]):
-                embeddings = embedded(
-                    records["text"].to_list(), encoder, context.embed, learned_from[encoder]
-                )
+                embeddings = embedded(new_texts, encoder, context.embed, learned_from[encoder])
             for column, voter in of_encoder.items():
-                votes[:, column] = voter(embeddings)
+                votes[new, column] = voter(embeddings)
         return votes
 
     return vote

@@ -13,10 +13,12 @@ from wsal.artifacts import Artifact
 from wsal.changes import Batch
 from wsal.data.base import ROW, Layout
 from wsal.data.batches import batch_rows
+from wsal.data.class_history import ClassHistory, Edits, edits_in
+from wsal.data.edited_classes import check_batch_labels
 from wsal.data.keys import SPLITS
 from wsal.data.records import to_records
 from wsal.digests import file_digest
-from wsal.errors import DataError, did_you_mean
+from wsal.errors import DataError
 from wsal.files import numbered_table
 from wsal.json_files import fsync
 from wsal.labels import LabelSet
@@ -65,10 +67,13 @@ class Count:
         return f"{self.n_records:,} record{'s' * (self.n_records != 1)}: {parts}"
 
 
-def checked(path: Path, batch: Batch, layout: Layout, pool: Artifact) -> tuple[Count, pl.Series]:
+def checked(
+    path: Path, batch: Batch, layout: Layout, pool: Artifact, classes: ClassHistory
+) -> tuple[Count, pl.Series]:
     """What a batch would do to a run, and the texts that it would withdraw.
 
-    Rows that were merged with others of the same text are not looked at: their ids count as new.
+    `classes` are the present ones; the pool may have been made before their last edits. Rows that
+    were merged with others of the same text are not looked at: their ids count as new.
 
     Raises:
         DataError: a column is missing, an id is missing or occurs twice, a label is not a class, or
@@ -83,14 +88,16 @@ def checked(path: Path, batch: Batch, layout: Layout, pool: Artifact) -> tuple[C
         records = records.with_columns(text=pl.lit(""))
     n, records = len(records), records.drop_nulls("text")
     count = Count(n, without_text=n - len(records), by=batch.by)
-    _require_classes(path, records, pool)
+    _require_classes(path, records, classes)
     by_id = batch.by == "id"
     if layout.id and not (batch.withdraw and not by_id):
         _require_unique(path, records, layout.id)
     key = records["id"] if by_id else same_text(records["text"])
     there = _there(pool, key.unique().to_list(), by_id=by_id)
-    names = dict(enumerate(LabelSet.of_pool(pool.facts).names))
-    there = there.with_columns(pl.col("label").replace_strict(names, return_dtype=pl.String))
+    answers = LabelSet.of_pool(pool.facts).answers
+    names = pl.Series([None if code is None else answers[code] for code in there["label"]])
+    there = there.with_columns(label=_present(names, classes, edits_in(pool.facts)))
+    records = records.with_columns(label=_present(records["label"], classes))
     is_there = key.is_in(there["key"].implode())
     if batch.withdraw:
         gone = int(is_there.sum())
@@ -143,10 +150,22 @@ def answers_to(run_dir: Path, texts: pl.Series) -> int:
 
 
 def _there(pool: Artifact, keys: Sequence[str], *, by_id: bool) -> pl.DataFrame:
-    """The records of the run with these ids or texts: `key`, `id`, `text`, `fields`, `label`."""
+    """The records of the run with these ids or texts: `key`, `id`, `text`, `fields`, `label`.
+
+    The label is a code, as `LabelSet` has it.
+    """
     wanted, names = pl.Series(keys, dtype=pl.String).implode(), ["id", "text", "fields"]
     gold = tables.read(pool.path / "gold.parquet").with_columns(pl.col("label").cast(pl.Int64))
     frames = []
+    if (none := pool.path / "none.parquet").exists():  # texts of no class
+        code = pl.lit(len(pool.facts["labels"]), pl.Int64)
+        rows = pl.read_parquet(none, columns=[*names, "split"]).with_columns(label=code)
+        is_in_pool = rows["split"] == "pool"  # these are in the pool's table, too
+        gold = pl.concat([gold, rows.filter(is_in_pool).select("id", "label")])
+        others = rows.filter(~is_in_pool)
+        key = others["id"] if by_id else same_text(others["text"])
+        mine = others.with_columns(key=key).filter(key.is_in(wanted))
+        frames.append(mine.select("key", *names, "label"))
     for split in SPLITS:
         path = pool.path / f"{split}.parquet"
         if not shard_files(path)[0].exists():
@@ -174,14 +193,18 @@ def _same(records: pl.DataFrame, there: pl.DataFrame, batch: Batch) -> int:
     return int(both.select(same.sum()).item())
 
 
-def _require_classes(path: Path, records: pl.DataFrame, pool: Artifact) -> None:
-    labels = LabelSet.of_pool(pool.facts)
-    for row, name in records.select(ROW, "label").drop_nulls().iter_rows():
-        if name not in labels:
-            raise DataError(
-                f"{path}, row {row}: {name!r} is not a class of this run"
-                f"{did_you_mean(name, labels.names)}; to add it: wsal classes add RUN"
-            )
+def _present(labels: pl.Series, classes: ClassHistory, then: Edits = ()) -> pl.Series:
+    """Their present names; null for what is no class any more."""
+    given = labels.drop_nulls().unique().to_list()
+    names = {name: classes.present(name, then) for name in given}
+    present = {name: None if classes.is_former(new) else new for name, new in names.items()}
+    return labels.cast(pl.String).replace_strict(present, default=None, return_dtype=pl.String)
+
+
+def _require_classes(path: Path, records: pl.DataFrame, classes: ClassHistory) -> None:
+    first = records.drop_nulls("label").unique("label", keep="first", maintain_order=True)
+    for row, name in first.select(ROW, "label").iter_rows():
+        check_batch_labels(classes, [name], f"{path}, row {row},")
 
 
 def _require_unique(path: Path, records: pl.DataFrame, column: str) -> None:

@@ -27,8 +27,10 @@ from wsal.errors import ConfigError
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import frame_probs, read_frame
+from wsal.rounds.known_probs import known_probs
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import CHANGES, STAGES
+from wsal.same_rows import is_of
 
 FOLDER = "history"
 STATE_FILE = "state.json"
@@ -143,12 +145,11 @@ def _finished(run_dir: Path, stage: str) -> list[Artifact]:
 
 
 def _newest_classifier(run_dir: Path, pool: Artifact) -> Artifact | None:
-    """The newest fine-tuned classifier of this pool; those of later rounds may be stale."""
-    tuned = [
-        artifact
-        for artifact in _finished(run_dir, "finetune")
-        if artifact.manifest["inputs"].get("pool") == pool.digest
-    ]
+    """The newest fine-tuned classifier of this pool; those of later rounds may be stale.
+
+    One that was trained before records were appended is kept, and is still the newest.
+    """
+    tuned = [artifact for artifact in _finished(run_dir, "finetune") if is_of(pool, artifact)]
     return tuned[-1] if tuned else opened(run_dir, STAGES["embed"].writes)
 
 
@@ -180,13 +181,18 @@ def _predictions(run_dir: Path, pool: Artifact, classifier: Artifact | None) -> 
     made_of = embeddings.manifest["inputs"].get("pool")
     if made_of != pool.digest:  # it is being made again
         return nothing
+    _, missing = known_probs(classifier, "frame", frame.keys)
     probs = frame_probs(embeddings, classifier, frame)
     if probs.shape != (len(frame.rows), len(pool.facts["labels"])):
         return nothing
     names = np.array(pool.facts["labels"], dtype=object)
     texts = tables.take(pool.path / "pool.parquet", frame.rows, ["id", "text"])
     label = pl.Series(names[probs.argmax(axis=1)].tolist(), dtype=pl.String)
-    return _keyed(texts).with_columns(label=label).select(*ANSWERED)
+    predicted = _keyed(texts).with_columns(label=label).select(*ANSWERED)
+    # texts that were appended after its training have no prediction of this classifier yet
+    is_known = np.ones(len(predicted), bool)
+    is_known[missing] = False
+    return predicted.filter(pl.Series(is_known))
 
 
 def _batches(pool: Artifact) -> list[Any]:

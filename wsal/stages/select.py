@@ -1,6 +1,6 @@
 """Choose the texts to ask about in the next round."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.active.candidates import QueryStrategy
 from wsal.active.prices import seconds_of
-from wsal.active.shortlist import Search
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
@@ -29,16 +28,12 @@ from wsal.annotation.questions import (
     words_so_far,
 )
 from wsal.annotation.set_aside import left_open
-from wsal.arrays import Embeddings, Probs, Rows, Scores
+from wsal.arrays import Rows
 from wsal.artifacts import Artifact, Facts
-from wsal.classifier.encoder import load_classifier
-from wsal.classifier.inference import predict
-from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.members import members_of
 from wsal.rounds.ask_again import with_texts
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
-from wsal.rounds.disagreement import disputed
 from wsal.rounds.early import early_rows, rows_to_ask_again
 from wsal.rounds.evaluation_frame import (
     frame_probs,
@@ -49,6 +44,7 @@ from wsal.rounds.evaluation_frame import (
 )
 from wsal.rounds.frame_periods import extended_frame
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
+from wsal.rounds.pool_reader import pool_reader
 from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
     PoolReader,
@@ -107,7 +103,7 @@ def select(
     of_people, of_model = (read(pool, earlier_annotations) for read in (gold_answers, llm_labels))
     gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
     answers = frame_answers(pool, llm_votes, frame)
-    reader = _reader(
+    reader = pool_reader(
         pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
         lambda wanted: search_shards(
             wanted, out, embeddings.path / "embeddings.npy", votes.path / "votes.parquet", launcher,
@@ -218,37 +214,3 @@ def _rows_in(pool: Artifact, groups: pl.Series) -> Rows:
     """The rows of the texts of all groups, each a list of texts, that are in the pool."""
     texts = groups.explode().drop_nulls()
     return rows_of(pool, texts).drop_nulls().to_numpy() if len(texts) else nothing_early()
-
-
-def _reader(
-    pool: Artifact,
-    tokens: Artifact,
-    votes: Artifact,
-    weak_labels: Artifact,
-    classifier: Artifact,
-    encoder: EncoderSettings,
-    hardware: HardwareSettings,
-    number: int,
-    search: Callable[[Search], np.ndarray],
-) -> PoolReader:
-    """The pool's texts, weak labels and predictions, read where they lie on the disk."""
-    model = load_classifier(classifier.path, encoder, hardware)
-    pieces = read_tokens(tokens.path / "pool")
-
-    def score(rows: Rows) -> tuple[Probs, Embeddings]:
-        return predict(model, pieces.take(rows), f"round {number}: score candidates")
-
-    def texts(rows: Rows) -> pl.Series:
-        return tables.take(pool.path / "pool.parquet", rows, ["text"])["text"]
-
-    def weak(rows: Rows) -> tuple[Probs, np.ndarray]:
-        path = weak_labels.path / "weak_labels.parquet"
-        table = tables.take(path, rows, ["probs", "n_votes"])
-        return tables.probs_array(table), table["n_votes"].to_numpy()
-
-    def is_disputed(rows: Rows) -> Scores:
-        cast = tables.take(votes.path / "votes.parquet", rows).drop("id").to_numpy().T
-        none = np.zeros(len(rows), np.float32)
-        return disputed(cast, members_of(LabelSet.of_pool(pool.facts))) if len(cast) else none
-
-    return PoolReader(score, texts, weak, is_disputed, search)
