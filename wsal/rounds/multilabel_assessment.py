@@ -12,7 +12,7 @@ from wsal.evaluation.estimates import Estimate
 from wsal.evaluation.forecast import next_gain
 from wsal.evaluation.multilabel import METRICS, f1_thresholds
 from wsal.evaluation.multilabel_estimates import estimate_sets, gain_of_sets
-from wsal.evaluation.sample import Sample, whole_sample
+from wsal.evaluation.sample import Sample
 from wsal.rounds.assessment import LEVEL, NEXT
 from wsal.rounds.evaluation_frame import Frame, Reference, frame_sample
 from wsal.rounds.learning_curve import learning_curve

@@ -13,7 +13,7 @@ from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
 from wsal.evaluation.multilabel import METRICS, evaluate_sets, f1_thresholds
 from wsal.evaluation.multilabel_estimates import estimate_sets
-from wsal.evaluation.sample import Sample, whole_sample
+from wsal.evaluation.sample import Sample
 from wsal.evaluation.sampling import NO_ROWS
 from wsal.export.base import ExportSettings
 from wsal.export.multilabel_calibration import (

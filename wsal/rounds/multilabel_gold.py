@@ -6,7 +6,7 @@ import polars as pl
 from wsal import tables
 from wsal.arrays import Mask, Weights
 from wsal.artifacts import Artifact
-from wsal.evaluation.sample import Sample, whole_sample
+from wsal.evaluation.sample import Sample
 from wsal.multilabel import matrix_of
 
 
