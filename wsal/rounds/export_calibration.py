@@ -15,9 +15,16 @@ from wsal.evaluation.sample import Sample
 from wsal.evaluation.trust import reliability, risk_coverage
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame, whole_sample
+from wsal.rounds.evaluation_frame import (
+    Frame,
+    choose_reference,
+    gold_of,
+    read_frame,
+    whole_sample,
+)
 from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import known_probs, split_probs
+from wsal.rounds.split_gold import has_gold
 from wsal.seeding import rng
 
 LEVEL, FOLDS = 0.9, 5
@@ -72,7 +79,7 @@ def for_measuring(
     pool: Artifact, classifier: Artifact, calibration: LabelledSample | None
 ) -> LabelledSample | None:
     """The test split; without one, the sample that calibrates."""
-    if not (pool.path / "test.parquet").exists():
+    if not has_gold(pool, "test"):
         return calibration
     probs = split_probs(pool, classifier, "test")
     gold, weights = gold_of(pool, "test")
