@@ -7,6 +7,7 @@ import pytest
 
 from wsal.artifacts import Artifact, create
 from wsal.changes import Batch, Changes, ClassEdit
+from wsal.commands.append import has_labels
 from wsal.data.base import Layout
 from wsal.data.class_history import ClassHistory
 from wsal.data.frames import TableFrame
@@ -70,3 +71,14 @@ def test_records_of_no_class_are_in_the_run_in_each_split(tmp_path):
     classified = rows().with_columns(pl.col("label").replace({NONE: "Tea"}))
     counted = count(tmp_path, pool, classified)
     assert counted.in_words() == "48 records: 12 changed, 36 unchanged"
+
+
+def test_a_batch_has_the_labels_of_all_levels_or_of_none(tmp_path):
+    layout = Layout(text=("text",), label=("shelf", "kind"), id="id")
+    columns = {"id": ["a"], "text": ["mug"], "shelf": ["Food"], "kind": ["Tea"]}
+    for names, expected in (((), True), (("shelf", "kind"), False)):
+        pl.DataFrame(columns).drop(names).write_csv(tmp_path / "batch.csv")
+        assert has_labels(tmp_path / "batch.csv", layout) is expected
+    pl.DataFrame(columns).drop("kind").write_csv(tmp_path / "batch.csv")
+    with pytest.raises(DataError, match="has no column 'kind', but others of"):
+        has_labels(tmp_path / "batch.csv", layout)

@@ -78,7 +78,7 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     pool, journal = _pool(run_dir), Journal(run_dir / JOURNAL_FILE)
     refuse(pool.facts, "`wsal append`")
     before = changes_in_force(journal.events()).batches
-    with_labels = has_column(path, next(iter(layout.label_columns), None))
+    with_labels = has_labels(path, layout)
     batch = Batch("", file_digest(path), options.withdraw, by, with_labels)
     if before and (before[-1].digest, before[-1].withdraw) == (batch.digest, batch.withdraw):
         raise ConfigError(
@@ -98,6 +98,21 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
             "again if the texts come back"
         )
     return [*lines, f"{_next(run_dir)}; --undo takes this batch back"]
+
+
+def has_labels(path: Path, layout: Layout) -> bool:
+    """Whether a file has the columns with labels: in a class tree, those of all levels.
+
+    Raises:
+        DataError: it has some of them only.
+    """
+    missing = [name for name in layout.label_columns if not has_column(path, name)]
+    if missing and len(missing) < len(layout.label_columns):
+        raise DataError(
+            f"{path} has no column {missing[0]!r}, but others of {list(layout.label_columns)}; a "
+            "batch needs the columns of all levels, or none of them"
+        )
+    return bool(layout.label_columns) and not missing
 
 
 def _undo(run_dir: Path) -> list[str]:

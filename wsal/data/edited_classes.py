@@ -64,7 +64,9 @@ def gold_codes(history: ClassHistory, names: Iterable[str]) -> list[int]:
     return [known.get(history.present(name), NONE) for name in names]
 
 
-def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -> None:
+def check_batch_labels(
+    history: ClassHistory, names: Iterable[str], file: str, advice: str = ""
+) -> None:
     """Check that each label in a batch is the name of a present or a former class.
 
     Raises:
@@ -76,7 +78,7 @@ def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str) -
         if not is_known and not history.is_former(present):
             raise DataError(
                 f"{file} has the label {name!r}, which is not a class of this run"
-                f"{did_you_mean(name, history.names)}; to add it: wsal classes add RUN"
+                f"{did_you_mean(name, history.names)}; to add it: wsal classes add RUN{advice}"
             )
 
 

@@ -37,6 +37,9 @@ NO_BATCHES = Batches((), Path(APPENDED))
 EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
 
 
+TAKE_BACK = "; to take the batch back: wsal append RUN --undo"
+
+
 @dataclass(frozen=True)
 class Preparation:
     """The rows of a source, cleaned, and what became of each."""
@@ -211,7 +214,7 @@ def _classes(
     classes = history_of(of_classes, layout, edits)
     for part, of_part, is_first in pairs:
         if not is_first:
-            check_batch_labels(classes, of_part["label"], part.file)
+            check_batch_labels(classes, of_part["label"], part.file, TAKE_BACK)
     return classes
 
 

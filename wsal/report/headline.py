@@ -13,6 +13,7 @@ from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
 from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_probs
+from wsal.rounds.split_gold import has_gold
 from wsal.run.bill import bill_of_run
 from wsal.seeding import rng
 
@@ -59,7 +60,7 @@ def quality(view: RunView) -> dict[str, Any] | None:
 
 def test_quality(view: RunView) -> dict[str, Any] | None:
     """Both metrics of the newest classifier on the test split; None if there is no such split."""
-    if not view.pool.facts["n_test"] or not view.classifiers:
+    if not view.classifiers or not has_gold(view.pool, "test"):
         return None
     probs = split_probs(view.pool, view.classifiers[-1], "test")
     gold, weights = gold_of(view.pool, "test")

@@ -18,6 +18,7 @@ from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame
 from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import known_probs, split_probs
+from wsal.rounds.split_gold import has_gold
 from wsal.seeding import rng
 
 LEVEL, FOLDS = 0.9, 5
@@ -72,7 +73,7 @@ def for_measuring(
     pool: Artifact, classifier: Artifact, calibration: LabelledSample | None
 ) -> LabelledSample | None:
     """The test split; without one, the sample that calibrates."""
-    if not (pool.path / "test.parquet").exists():
+    if not has_gold(pool, "test"):
         return calibration
     probs = split_probs(pool, classifier, "test")
     gold, weights = gold_of(pool, "test")

@@ -17,6 +17,7 @@ from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_keys, write_probs
+from wsal.rounds.split_gold import has_gold
 from wsal.training_settings import OptimizerSettings
 
 
@@ -28,7 +29,9 @@ def score_splits(
     labels: LabelSet,
     more: Facts,
 ) -> Facts:
-    """Write metrics.json for dev and test, where they exist; returns accuracy and macro-F1.
+    """Write metrics.json for dev and test; returns accuracy and macro-F1.
+
+    A split that does not exist, or whose gold labels are all parents, measures nothing.
 
     In a class tree, also those of each level, and the hierarchical metrics.
 
@@ -39,7 +42,8 @@ def score_splits(
         if (pool.path / f"{split}.parquet").exists():
             probs = split_probs(classifier, tokens, split)
             write_probs(out, split, probs, split_keys(pool, split))
-            metrics[split] = score_on_gold(probs, pool, labels, split)
+            if has_gold(pool, split):
+                metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
     names = ("accuracy", "macro_f1", "levels", "hierarchical")  # the last two in a class tree
     return {
@@ -61,8 +65,8 @@ def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) ->
 
 
 def dev_texts(pool: Artifact, tokens: Artifact) -> tuple[Tokens, Classes] | None:
-    """The texts of the dev split and their gold `(texts,)`; None if there is no such split."""
-    if not (pool.path / "dev.parquet").exists():
+    """The texts of the dev split and their gold `(texts,)`; None if it has none."""
+    if not has_gold(pool, "dev"):
         return None
     gold = gold_of(pool, "dev")[0]
     rows = np.flatnonzero(gold < len(pool.facts["labels"]))  # others are parents
@@ -80,7 +84,7 @@ def dev_score(
     """
     if not settings.patience:
         return None
-    if not (pool.path / "dev.parquet").exists():
+    if not has_gold(pool, "dev"):
         raise ConfigError("patience looks at the dev split, and this data has none; use patience=0")
 
     def score() -> float:

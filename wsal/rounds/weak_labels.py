@@ -15,6 +15,7 @@ from wsal.label_models.multilabel import FittedMultilabel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
+from wsal.rounds.split_gold import has_gold
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
@@ -55,12 +56,13 @@ def on_gold(
     labels: LabelSet,
     words: AnsweredWords | None = None,
 ) -> Facts:
-    """`score_rules` on dev and test, where they exist; with the votes of answered `words`."""
+    """`score_rules` on dev and test, where they measure classes; with votes of answered `words`."""
     metrics = {}
     words = words or AnsweredWords(labels, {})
     for split in ("dev", "test"):
-        if (path := pool.path / f"{split}.parquet").exists():
-            records, split_votes = tables.read(path), words.read_votes(votes, pool, split)
+        if has_gold(pool, split):
+            records = tables.read(pool.path / f"{split}.parquet")
+            split_votes = words.read_votes(votes, pool, split)
             metrics[split] = score_rules(fitted, split_votes, records, settings, labels)
     return metrics
 

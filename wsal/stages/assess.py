@@ -118,13 +118,13 @@ def _skipped(n: int) -> str:
 
 
 def _at_parents(reference: Reference) -> str:
-    """A warning where the gold of some texts is a parent, which says nothing of the class."""
+    """A warning where the gold of some texts is a parent, which does not say which class it is."""
     n = len(reference.coded.rows) - len(reference.sample.rows) if reference.coded else 0
     if not n:
         return ""
     return (
-        f" ({n} more with a parent as their label: accuracy and macro-F1 do not cover such texts, "
-        "which may be harder than others; the levels of the tree do)"
+        f" ({n} more with a parent as their label: accuracy and macro-F1 take the classes of such "
+        "texts from the classifier's probabilities; the levels of the tree use their labels)"
     )
 
 

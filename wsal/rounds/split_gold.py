@@ -1,0 +1,11 @@
+"""Whether dev and test measure classes."""
+
+from wsal.artifacts import Artifact
+from wsal.rounds.evaluation_frame import gold_of
+
+
+def has_gold(pool: Artifact, split: str) -> bool:
+    """Whether the gold of dev or test measures classes: some of it is no parent."""
+    if not (pool.path / f"{split}.parquet").exists():
+        return False
+    return bool((gold_of(pool, split)[0] < len(pool.facts["labels"])).any())
