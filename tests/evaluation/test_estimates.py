@@ -8,7 +8,7 @@ from worlds import drawn, true_f1, world
 from wsal.errors import DataError
 from wsal.evaluation.auxiliary import expect
 from wsal.evaluation.estimates import _macro_f1, accuracy, gain, macro_f1
-from wsal.evaluation.sample import Sample
+from wsal.evaluation.sample import Sample, whole_sample
 
 REPEATS = 80
 
@@ -172,3 +172,19 @@ def test_copies_do_not_make_an_estimate_surer():
     once = accuracy(whole(probs, gold), probs, np.random.default_rng(0))
     many = accuracy(whole(probs, gold, np.full(len(gold), 25.0)), probs, np.random.default_rng(0))
     assert many.high - many.low == pytest.approx(once.high - once.low, rel=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [accuracy, macro_f1])
+def test_texts_whose_label_is_a_parent_count_for_nothing(estimate):
+    rng = np.random.default_rng(0)
+    gold, weights = rng.integers(0, 3, 300), rng.integers(1, 4, 300).astype(np.float64)
+    probs = rng.dirichlet(np.ones(5), 300)
+    probs[np.arange(300), gold] += rng.random(300)
+    probs /= probs.sum(axis=1, keepdims=True)
+    at_parent = np.arange(300) < 60
+    coded = np.where(at_parent, 6, gold)
+    with_parents = estimate(whole_sample(coded, weights, 5), probs, np.random.default_rng(1))
+    kept = ~at_parent
+    alone = estimate(whole_sample(gold[kept], weights[kept]), probs[kept], np.random.default_rng(1))
+    assert with_parents.value == pytest.approx(alone.value, abs=0.002)  # random resamples
+    assert with_parents.low == pytest.approx(alone.low, abs=0.01)

@@ -36,7 +36,7 @@ def bootstrap(
     rows = np.concatenate([sample.rows[order], pseudo_rows])
     gold = np.concatenate([sample.gold[order], pseudo_gold])
     masses = np.concatenate([np.ones(len(sample.rows)), pseudo_masses])
-    stratum, sizes = sample.merged[rows], np.bincount(sample.merged)
+    stratum, sizes = sample.merged[rows], sample.sizes
     n_labels = np.bincount(sample.merged[sample.rows])
     members = [np.flatnonzero(stratum == h) for h in range(len(sizes))]
     shares = masses / np.bincount(stratum, masses)[stratum]

@@ -100,7 +100,7 @@ def _macro_f1(sample: Sample, expected: Expected) -> Statistic:
     n_gold_expected = n_copies @ expected.classifier.astype(np.float64)
     n_right = n_copies * expected.right_by_classifier
     n_true_expected = np.bincount(predicted, n_right, probs.shape[1])
-    unlabelled = probs.sum(axis=0, dtype=np.float64) - probs[sample.rows].sum(axis=0)
+    unlabelled = (n_copies > 0) @ probs.astype(np.float64) - probs[sample.rows].sum(axis=0)
     present = (np.bincount(sample.gold, minlength=len(one_hot)) > 0)[:-1]
     present |= unlabelled >= 1
     among = sample.asked

@@ -65,11 +65,17 @@ class Sample:
         """`copies`, or ones, `(frame,)`."""
         return np.ones(len(self.stratum)) if self.copies is None else self.copies
 
+    @cached_property
+    def sizes(self) -> Weights:
+        """The texts in each stratum of `merged`, without those that stand for no row."""
+        sizes: Weights = np.bincount(self.merged, self.n_copies > 0).astype(np.float64)
+        return sizes
+
     @property
     def weights(self) -> Weights:
         """How many texts of the frame each labelled text stands for, `(query,)`: N_h / n_h."""
         stratum = self.merged[self.rows]
-        return (np.bincount(self.merged) / np.bincount(stratum))[stratum]
+        return (self.sizes / np.bincount(stratum))[stratum]
 
     @cached_property
     def asked(self) -> Rows:
@@ -98,7 +104,10 @@ class Sample:
 def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) -> Sample:
     """A split of which every text has gold; `weights` are the rows each text stands for.
 
-    With `n_classes`, texts whose gold is a parent are not labelled in the sample.
+    With `n_classes`, texts whose gold is a parent stand for no row, so that nothing is estimated
+    for them: the sample keeps them only so that positions are those of the split.
     """
     rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
-    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), weights)
+    copies = np.zeros(len(gold))
+    copies[rows] = weights[rows]
+    return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), copies)

@@ -122,9 +122,12 @@ def _at_parents(reference: Reference) -> str:
     n = len(reference.coded.rows) - len(reference.sample.rows) if reference.coded else 0
     if not n:
         return ""
+    covered = "do not cover such texts"
+    if reference.place == "frame":
+        covered = "take the classes of such texts from the classifier's probabilities"
     return (
-        f" ({n} more with a parent as their label: accuracy and macro-F1 take the classes of such "
-        "texts from the classifier's probabilities; the levels of the tree use their labels)"
+        f" ({n} more with a parent as their label: accuracy and macro-F1 {covered}; the levels of "
+        "the tree use their labels)"
     )
 
 
