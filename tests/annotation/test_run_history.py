@@ -56,25 +56,25 @@ def test_a_renamed_class_changes_no_answer_and_a_prediction_counts_once(went_thr
     first, second, third = states_of(run)
     assert (first.number, third.number) == (1, 3)
     assert second.facts["texts_in"] == "002"
-    found = difference(first, second)
-    assert found.edits == ["rename Cat to Kitten"]
-    assert not found.new_classes
-    assert not found.dropped_classes
-    assert found.answers.is_empty()
-    assert found.flipped.rows() == [("b", "Dog", "Kitten")]
-    assert found.in_words == ["1 edit of classes", "1 prediction of 4 flipped"]
+    diff = difference(first, second)
+    assert diff.edits == ["rename Cat to Kitten"]
+    assert not diff.new_classes
+    assert not diff.dropped_classes
+    assert diff.answers.is_empty()
+    assert diff.flipped.rows() == [("b", "Dog", "Kitten")]
+    assert diff.in_words == ["1 edit of classes", "1 prediction of 4 flipped"]
 
 
 def test_texts_rules_and_answers_that_changed_are_told_apart(went_through):
     _, second, third = states_of(went_through)
-    found = difference(second, third)
-    assert (found.added, found.withdrawn, found.changed) == (["e"], ["d"], ["b"])
-    assert found.new_rules == ["fish"]
-    assert found.dropped_rules == ["dogs"]
-    assert found.edited_rules == ["cats"]
-    assert found.answers.rows() == [
+    diff = difference(second, third)
+    assert (diff.added, diff.withdrawn, diff.changed) == (["e"], ["d"], ["b"])
+    assert diff.new_rules == ["fish"]
+    assert diff.dropped_rules == ["dogs"]
+    assert diff.edited_rules == ["cats"]
+    assert diff.answers.rows() == [
         ("b", "Kitten", None), ("c", "Dog", "Fish"), ("d", "Fish", None)]  # fmt: skip
-    lines = lines_of(found, most=1)
+    lines = lines_of(diff, most=1)
     assert lines[0] == "texts added (1): e"
     assert "answers (3)" in lines
     assert "  and 2 other kinds" in lines
@@ -91,9 +91,9 @@ def test_a_state_is_added_only_when_something_has_changed(went_through, tmp_path
     went_on(run, tmp_path / "shop.csv", ["Cat", "Cat", "Dog", "Fish"])
     assert [state.number for state in states_of(run)] == [1, 2, 3, 4]
     assert not (run / "history/004.unfinished").exists()
-    found = difference(*states_of(run)[2:])
-    assert found.edits == ["rename Cat to Kitten (undone)"]
-    assert found.flipped.is_empty()
+    diff = difference(*states_of(run)[2:])
+    assert diff.edits == ["rename Cat to Kitten (undone)"]
+    assert diff.flipped.is_empty()
     with pytest.raises(ConfigError, match="no state 9; its states are 1 to 4"):
         state_numbered(run, 9)
     assert isinstance(state_numbered(run, 4).texts, pl.DataFrame)

@@ -1,4 +1,4 @@
-"""None of these in the Python API: told, left out of training, rejected by the exported model."""
+"""None of these in the Python API: left out of training, rejected by the exported model."""
 
 import numpy as np
 import polars as pl
@@ -26,9 +26,9 @@ def test_it_is_an_answer_but_no_gold():
         with_answers(empty, asked(), {"0": NONE}, {}, LABELS)
     with pytest.raises(UnknownNameError):
         with_answers(empty, asked(), {"0": "nothing"}, {}, LABELS)
-    told = with_answers(empty, asked(), {"0": NONE, "1": "Tea", "2": None}, {}, LABELS)
-    rows, gold = gold_rows(told, schemas.TRAIN, LABELS)
+    given = with_answers(empty, asked(), {"0": NONE, "1": "Tea", "2": None}, {}, LABELS)
+    rows, gold = gold_rows(given, schemas.TRAIN, LABELS)
     assert (rows.tolist(), gold.tolist()) == ([1], [1])
-    assert none_rows(told, schemas.TRAIN, LABELS).tolist() == [0]
-    assert np.array_equal(gold_rows(told, schemas.TRAIN, LABELS, with_none=True)[1], [2, 1])
+    assert none_rows(given, schemas.TRAIN, LABELS).tolist() == [0]
+    assert np.array_equal(gold_rows(given, schemas.TRAIN, LABELS, with_none=True)[1], [2, 1])
     assert wsal.__version__

@@ -112,11 +112,11 @@ def write_export(
         metrics |= {"rejection": facts} if facts else {}
     if rejection is not None:
         rejection.write(out)
-    digest = _save(model, out, inputs, temperature)
+    digest = save_model(model, out, inputs, temperature)
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", thresholds)
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
-    parity = _formats(model, out, inputs, settings, seed, with_embedding=rejection is not None)
+    parity = write_formats(model, out, inputs, settings, seed, with_embedding=rejection is not None)
     write_json(out / "parity.json", parity)
     n_nearest = _write_nearest(out, model, inputs) if settings.nearest else 0
     write_plots(out, metrics)
@@ -159,7 +159,7 @@ def _write_nearest(out: Path, model: Classifier, inputs: ExportInputs) -> int:
     return len(rows)
 
 
-def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float) -> str:
+def save_model(model: Classifier, out: Path, inputs: ExportInputs, temperature: float) -> str:
     """The Hugging Face folder; returns the digest that predictions carry."""
     reading = {"text_fields": list(inputs.text_fields), "separator": inputs.separator}
     max_length = model.encoder.max_length
@@ -180,7 +180,7 @@ def _save(model: Classifier, out: Path, inputs: ExportInputs, temperature: float
     return digest
 
 
-def _formats(
+def write_formats(
     model: Classifier,
     out: Path,
     inputs: ExportInputs,

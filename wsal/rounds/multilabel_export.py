@@ -27,7 +27,7 @@ from wsal.export.multilabel_card import multilabel_card
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import Frame, frame_probs, pool_probs, read_frame
-from wsal.rounds.exporting import ExportInputs, _formats, _save
+from wsal.rounds.exporting import ExportInputs, save_model, write_formats
 from wsal.rounds.multilabel_assessment import choose_reference
 from wsal.rounds.multilabel_gold import sets_of, whole_sample
 from wsal.seeding import rng
@@ -218,12 +218,12 @@ def write_multilabel_export(
         "n_gold": inputs.n_gold,
     }
     fold_calibration(model.model, decisions.temperature, decisions.bias)
-    digest = _save(model, out, inputs, decisions.temperature)
+    digest = save_model(model, out, inputs, decisions.temperature)
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", thresholds)
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
     inputs = replace(inputs, limits=decisions.limits)
-    parity = _formats(model, out, inputs, settings, seed, with_embedding=False)
+    parity = write_formats(model, out, inputs, settings, seed, with_embedding=False)
     write_json(out / "parity.json", parity)
     about = {"labels": labels.names, "text_fields": inputs.text_fields, **inputs.card}
     card = multilabel_card(about, metrics, thresholds, parity, model.encoder.max_length)
