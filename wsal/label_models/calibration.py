@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logit, softmax
 
 from wsal.arrays import Classes, Mask, Prior
@@ -116,6 +115,7 @@ def calibrate(
     members: Mask | None = None,
 ) -> Calibration:
     """The maximum a posteriori bonus and slope for scores with this factor."""
+    from scipy.optimize import minimize  # noqa: PLC0415  takes a moment
 
     def cost(point: np.ndarray) -> float:
         bonus, slope = map(float, point)

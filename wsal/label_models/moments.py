@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize
 from scipy.special import softmax
 
 from wsal.arrays import Classes, Prior, Probs, Votes
@@ -81,6 +80,8 @@ class Moments:
         self, together: np.ndarray, used: np.ndarray, n_classes: int, prior: Prior
     ) -> np.ndarray:
         """`(used cells, classes)`: P(the rule votes so | class)."""
+        from scipy.optimize import minimize  # noqa: PLC0415  takes a moment
+
         rates = np.diag(together).copy()
         scale = 1 / np.sqrt(np.maximum(rates, LEAST))
         other_rule = (used[:, None] // n_classes != used[None, :] // n_classes).astype(float)

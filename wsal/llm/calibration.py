@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 CENTRE = 0.75  # towards which stated confidence is shrunk while little is known
@@ -67,6 +66,8 @@ def fit_logistic(
         expected: means of the priors, `(coefficients,)`.
         spread: standard deviations of the priors, `(coefficients,)`.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  takes a moment
+
     y = is_right.astype(np.float64)
 
     def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
