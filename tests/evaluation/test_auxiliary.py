@@ -1,6 +1,7 @@
 """Answers of a language model narrow the intervals, and leave them honest however bad they are."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,28 +18,52 @@ REPEATS = by_default(50, thorough=200)
 METRICS = (accuracy, macro_f1)
 
 
-def simulated(kind, share, repeats=REPEATS, n=100):
+@cache
+def frame(n):
+    """A frame of so many texts, a classifier, and its accuracy and macro-F1."""
+    probs, gold = world(signal=5.0, n=n)
+    return probs, gold, measures(probs, gold)
+
+
+def measures(probs, gold):
+    return np.array([accuracy_score(gold, probs.argmax(axis=1)), true_f1(probs, gold)])
+
+
+def estimated(probs, gold, seed, **how):
+    """Values of both metrics, and the ends of their intervals, from 100 labels."""
+    sample = drawn(probs, gold, 100, seed, **how)
+    estimates = [f(sample, probs, np.random.default_rng(seed)) for f in METRICS]
+    return [(e.value, e.low, e.high) for e in estimates]
+
+
+@cache
+def without_answers(n):
+    """Estimates from samples without answers: each kind of answers is compared with these."""
+    probs, gold, _ = frame(n)
+    return [estimated(probs, gold, seed) for seed in range(REPEATS)]
+
+
+def simulated(kind, share, n):
     """Widths and errors of both metrics with the answers and without, and whether they cover."""
-    probs, gold = world(signal=5.0)
-    truth = np.array([accuracy_score(gold, probs.argmax(axis=1)), true_f1(probs, gold)])
+    probs, gold, truth = frame(n)
     found = []
-    for seed in range(repeats):
+    for seed, without in enumerate(without_answers(n)):
         said = answers(kind, probs, gold, share, seed)
-        for sample in (drawn(probs, gold, n, seed, auxiliary=said), drawn(probs, gold, n, seed)):
-            estimates = [f(sample, probs, np.random.default_rng(seed)) for f in METRICS]
-            found.append([(e.value, e.low, e.high) for e in estimates])
-    found = np.reshape(found, (repeats, 2, 2, 3))
-    value, low, high = np.moveaxis(found, 3, 0)
+        found.append((estimated(probs, gold, seed, auxiliary=said), without))
+    value, low, high = np.moveaxis(np.array(found), 3, 0)
     return (high - low).mean(axis=0), value - truth, ((low <= truth) & (truth <= high)).mean(axis=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "share", "most"),
-    [("good", 1.0, 0.85), ("good", 0.1, 0.97), ("bad", 1.0, 1.1), ("alike", 0.2, 1.05)],
-)
-def test_intervals_hold_and_good_answers_narrow_them(kind, share, most):
-    width, error, covered = simulated(kind, share)
+    ("kind", "share", "n", "most"),
+    [
+        ("good", 1.0, 2_500, 0.85), ("good", 0.1, 5_000, 0.97),
+        ("bad", 1.0, 2_500, 1.1), ("alike", 0.2, 5_000, 1.05),
+    ],
+)  # fmt: skip
+def test_intervals_hold_and_good_answers_narrow_them(kind, share, n, most):
+    width, error, covered = simulated(kind, share, n)
     assert (width[0] < most * width[1]).all()
     assert (covered[0] >= 0.86).all()
     bias, noise = error[:, 0].mean(axis=0), error[:, 0].std(axis=0) / np.sqrt(len(error))
@@ -49,14 +74,14 @@ def test_intervals_hold_and_good_answers_narrow_them(kind, share, most):
 def test_intervals_of_a_small_frame_hold_for_new_texts():
     """The frame is a sample of the texts that the classifier is for, and may be a small one."""
     probs, gold = world(signal=5.0, n=40_000)
-    truth = np.array([accuracy_score(gold, probs.argmax(axis=1)), true_f1(probs, gold)])
-    covered = []
+    truth, covered = measures(probs, gold), []
     for seed in range(REPEATS):
         rows = np.random.default_rng([seed, 1]).choice(len(gold), 400, replace=False)
         said = answers("good", probs[rows], gold[rows], 1.0, seed)
-        sample = drawn(probs[rows], gold[rows], 100, seed, 25, said)
-        estimates = [f(sample, probs[rows], np.random.default_rng(seed)) for f in METRICS]
-        covered.append([e.low <= t <= e.high for e, t in zip(estimates, truth, strict=True)])
+        estimates = estimated(probs[rows], gold[rows], seed, most=25, auxiliary=said)
+        covered.append(
+            [low <= t <= high for (_, low, high), t in zip(estimates, truth, strict=True)]
+        )
     assert (np.mean(covered, axis=0) >= 0.82).all()
 
 
