@@ -114,18 +114,26 @@ def page(request):
         one.kill()
 
 
-@pytest.fixture
-def browser():
-    """A real browser, headless."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser, headless. Not of the session: while it is there, its event loop is, too."""
     sync_api = pytest.importorskip("playwright.sync_api")
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("no browser here: apt-get install chromium, to test the page in one")
     with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """It, without tabs and cookies of another test."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 def open_tab(browser, url, **context):
