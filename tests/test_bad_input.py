@@ -10,8 +10,9 @@ from functools import partial
 import fork_server
 import polars as pl
 import pytest
+from helpers import run_here
 
-pytestmark = pytest.mark.slow  # each case is a process
+pytestmark = pytest.mark.slow
 
 CSV = ("data=csv", "data.path=goods.csv", "data.layout.text=[title]", "data.layout.label=class")
 GOODS = "id,title,class\n" + "".join(
@@ -81,7 +82,7 @@ def work(prepared, tmp_path):
 )
 def test_a_wrong_command_is_refused(work, arguments, message):
     before = kept(work)
-    refused(command(work, *arguments.split()), message)
+    refused(run_here(work, *arguments.split()), message)
     assert kept(work) == before
 
 
@@ -111,7 +112,7 @@ def test_a_wrong_command_is_refused(work, arguments, message):
 def test_a_wrong_file_is_refused(work, content, arguments, message):
     before = kept(work)
     (work / "goods.csv").write_text(content, encoding="latin1")  # ASCII, but for one byte
-    refused(command(work, "prepare", *CSV, *arguments.split()), message)
+    refused(run_here(work, "prepare", *CSV, *arguments.split()), message)
     assert kept(work) == before
 
 
