@@ -16,6 +16,7 @@ import time
 import uuid
 import warnings
 
+import fork_server
 import httpx
 import polars as pl
 import pytest
@@ -122,7 +123,7 @@ class Reader:
         answers = dict(
             pl.read_csv(self.folder / "answers.csv").select("id", "category").iter_rows()
         )
-        page = Page(self.folder, *words, *TINY, "active.rounds=1", name="run", base=())
+        page = Page(self.folder, *words, *self.small, "active.rounds=1", name="run", base=())
         try:
             page.start()
             answer_all(page, {str(text_id): label for text_id, label in answers.items()})
@@ -135,7 +136,8 @@ class Reader:
     def stop(self):
         if self.server:
             self.server.process.terminate()
-            self.server.process.communicate(timeout=PATIENCE)
+            self.server.process.wait(PATIENCE)
+            self.server.process.stdout.close()
             self.server = None
 
 
@@ -143,7 +145,7 @@ class Server:
     """`wsal serve` on a free port."""
 
     def __init__(self, folder, *words):
-        self.process = subprocess.Popen(
+        self.process = fork_server.Popen(
             command("serve", *words, "--port", "0"), cwd=folder, stdout=subprocess.PIPE, text=True
         )
         self.address = re.search(r"127.0.0.1:\d+", self.process.stdout.readline())[0]
@@ -187,7 +189,8 @@ def test_readme(reader):
 
 
 @pytest.mark.slow
-def test_tutorial_on_the_page(reader):
+def test_tutorial_on_the_page(tmp_path):
+    reader = Training(tmp_path)
     reader.follow("docs/tutorials/page.md")
     assert "20 gold labels" in reader.output
     assert (reader.folder / "labelled.csv").exists()
