@@ -8,7 +8,14 @@ import sys
 
 import fork_server
 import pytest
-from helpers import CONF, THOROUGH, compose_once, run_here, tiny_classifier
+from helpers import (
+    CONF,
+    THOROUGH,
+    compose_once,
+    leave_files_in_memory,
+    run_here,
+    tiny_classifier,
+)
 from hypothesis import settings
 from questions_shop import SETTINGS, make_shop
 
@@ -116,9 +123,10 @@ def tiny():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_hydra():
-    """Commands in this process compose their configuration once."""
+def quick_commands():
+    """Commands in this process compose their configuration once, and wait for no disk."""
     compose_once()
+    leave_files_in_memory()
 
 
 def pytest_collection_finish():
