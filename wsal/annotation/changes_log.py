@@ -56,6 +56,11 @@ def changes_in(run_dir: Path) -> Changes:
     return changes_in_force(Journal(run_dir / JOURNAL_FILE).events())
 
 
+def was_changed(run_dir: Path) -> bool:
+    """Whether classes or records of a run were ever changed, even if that was undone since."""
+    return any(event.kind in CHANGES for _, event in Journal(run_dir / JOURNAL_FILE).events())
+
+
 @dataclass
 class States:
     """The states of the classes in a journal that is read event by event."""

@@ -112,14 +112,21 @@ def new_classifier(
 
 
 def load_classifier(
-    folder: Path, encoder: EncoderSettings, hardware: HardwareSettings
+    folder: Path,
+    encoder: EncoderSettings,
+    hardware: HardwareSettings,
+    labels: LabelSet | None = None,
 ) -> Classifier:
     """The classifier that `Classifier.save` wrote.
+
+    With `labels`, its classes have these names: they may have been renamed since.
 
     Raises:
         ConfigError: it cannot read texts of `encoder.max_length`.
     """
     model = _load(str(folder), None)
+    if labels is not None:
+        model.config.id2label, model.config.label2id = _names(labels)
     check_length(model, encoder.max_length)
     set_attention(model, encoder, hardware)
     return Classifier(model, load_tokenizer(str(folder)), encoder, hardware)
@@ -216,8 +223,7 @@ def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401
     if labels is not None:
         options |= {
             "num_labels": len(labels),
-            "id2label": dict(enumerate(labels.names)),
-            "label2id": {name: number for number, name in enumerate(labels.names)},
+            **dict(zip(("id2label", "label2id"), _names(labels), strict=True)),
             "ignore_mismatched_sizes": True,
         }
     try:
@@ -225,6 +231,12 @@ def _load(path: str, labels: LabelSet | None) -> Any:  # noqa: ANN401
             return AutoModelForSequenceClassification.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         raise _cannot_load(path, error) from error
+
+
+def _names(labels: LabelSet) -> tuple[dict[int, str], dict[str, int]]:
+    """`id2label` and `label2id` of a configuration."""
+    names = dict(enumerate(labels.names))
+    return names, {name: number for number, name in names.items()}
 
 
 def _cannot_load(path: str, error: Exception) -> ConfigError:

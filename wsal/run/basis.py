@@ -1,21 +1,23 @@
-"""What artifacts are made from apart from batches of records: what is trained is kept by it.
+"""What artifacts are made from apart from batches and new names: what is trained is kept by it.
 
 The basis of an artifact is a digest of its configuration and of the bases of its inputs, so that it
-is the same before and after records were appended. People's answers have no basis but themselves.
+is the same before and after records were appended or classes renamed. People's answers have no
+basis but themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from wsal import __version__
+from wsal.annotation.changes_log import was_changed
 from wsal.artifacts import Artifact
-from wsal.data.batches import APPENDED
 from wsal.digests import digest_of
 from wsal.run.stage_table import CHANGES, ROUND_STAGES
 
 TRAINED = ("pretrain", "retrain", "finetune", "assess")
-"""Stages that are not repeated because of batches; in a finished round, no stage is."""
+"""Stages that are not repeated because of batches or names; in a finished round, no stage is."""
 Bases = dict[str, Any]
 """The basis of each input, or a list of bases."""
 
@@ -45,13 +47,22 @@ def basis_of(config: Mapping[str, Any], bases: Bases) -> str:
     """The basis of what a stage makes from this configuration and inputs with these bases."""
     config = dict(config)
     if CHANGES in config:
-        classes = config.pop(CHANGES)["node"]["classes"]
+        classes = _without_last_names(config.pop(CHANGES)["node"]["classes"])
         config |= {CHANGES: classes} if classes else {}
     return digest_of([__version__, config, bases])
 
 
+def _without_last_names(edits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The edits up to the last that is no renaming: those after it leave all classes in place.
+
+    Earlier renamings have to stay, since the names in later edits depend on them.
+    """
+    n_last = len(list(takewhile(lambda edit: edit["action"] == "rename", reversed(edits))))
+    return list(edits[: len(edits) - n_last])
+
+
 def is_kept(run_dir: Path, name: str, done: Artifact, now: str, *, finished: bool) -> bool:
-    """Whether an artifact stays because nothing but batches has changed since it was made.
+    """Whether an artifact stays because only batches and names have changed since it was made.
 
     Args:
         run_dir: the run folder.
@@ -62,4 +73,4 @@ def is_kept(run_dir: Path, name: str, done: Artifact, now: str, *, finished: boo
     """
     stays = name in TRAINED or (finished and name in ROUND_STAGES)
     same = done.manifest.get("basis") == now
-    return stays and same and (run_dir / APPENDED).exists()
+    return stays and same and was_changed(run_dir)

@@ -76,6 +76,6 @@ def export(
         descriptions=pool.facts.get("descriptions", {}),
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")
-    model = load_classifier(classifier.path, encoder, on_cpu)
+    model = load_classifier(classifier.path, encoder, on_cpu, inputs.labels)
     facts = write_export(out, model, inputs, export, seed)
     return {"folder": str(out.with_name("exported"))} | facts

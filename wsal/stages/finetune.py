@@ -68,7 +68,7 @@ def finetune(
     texts = read_tokens(tokens.path / "pool")
     start = newest_checkpoint(pretrained, retrainings).artifact.path
     tuning = FineTuning(
-        load_pretrained=lambda: load_classifier(start, encoder, hardware),
+        load_pretrained=lambda: load_classifier(start, encoder, hardware, labels),
         settings=finetune,
         seed=seed,
         number=number,
