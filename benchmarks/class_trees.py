@@ -29,6 +29,7 @@ from record import mean_and_half
 from rich.console import Console
 from rich.table import Table
 
+from wsal.class_tree import ClassTree
 from wsal.classifier.losses import AnswerCrossEntropy
 from wsal.classifier.text_embedding import embed_texts
 from wsal.data.taxonomy import SEPARATOR, Taxonomy
@@ -36,7 +37,6 @@ from wsal.evaluation.tree import measure
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 from wsal.members import class_members, members_of
 from wsal.rounds.refinement import class_weights, refine
 from wsal.rounds.voters import Voters
@@ -167,7 +167,7 @@ def learn(known, way, rows, codes, seed):
     gold = np.full(len(train), -1)
     gold[np.searchsorted(train, rows)] = codes
     weak = Precision().fit(votes, n_classes, gold=gold).predict_proba(votes)
-    paths = None if way == "flat" else Tree.of(labels).class_paths
+    paths = None if way == "flat" else ClassTree.of(labels).class_paths
     drawn = rng(seed, "weak").permutation(np.flatnonzero(votes.n_votes))[:N_WEAK]
     x = known.vectors[train[drawn]]
     refined = refine(x, weak[drawn], np.ones(len(drawn), bool), 1, rng(seed, "folds"), paths)
@@ -194,7 +194,7 @@ def line(known, name, way, n, seed):
     n_keys = sum(labels.answers[code].count(SEPARATOR) + 1 for code in codes)
     probs = learn(known, way, rows, codes, seed)
     gold = known.gold[known.is_test]
-    figures = measure(probs, gold, np.ones(len(gold)), Tree.of(labels))
+    figures = measure(probs, gold, np.ones(len(gold)), ClassTree.of(labels))
     levels = [{k: round(of[k], 4) for k in ("macro_f1", "accuracy")} for of in figures["levels"]]
     return {
         "set": name, "way": way, "labels": n, "seed": seed, "keys": n_keys, "levels": levels,

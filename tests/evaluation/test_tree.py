@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from wsal.class_tree import UNDECIDED, ClassTree
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample
 from wsal.evaluation.tree import estimate_hierarchical, estimate_levels, measure
 from wsal.labels import LabelSet
-from wsal.levels import UNDECIDED, Tree
 
 LABELS = LabelSet(
     ("F > D > Tea", "F > D > Coffee", "F > Bread", "Pets"),
@@ -16,7 +16,7 @@ LABELS = LabelSet(
         "F > D": ("F > D > Tea", "F > D > Coffee"),
     },
 )
-TREE = Tree.of(LABELS)
+TREE = ClassTree.of(LABELS)
 F, DRINKS = LABELS.code("F"), LABELS.code("F > D")
 
 
@@ -37,12 +37,19 @@ def test_levels_go_from_the_root_to_the_classes():
     np.testing.assert_allclose(TREE.levels[1].probs(probs), [[0.3, 0.3, 0.4]])
 
 
-def test_parents_that_overlap_without_being_nested_are_no_level():
+def test_a_parent_that_overlaps_others_decides_no_level_that_divides_it():
     labels = LabelSet(
         ("a", "b", "c", "d"), {"x": ("a", "b", "c"), "y": ("c", "d"), "z": ("a", "b")}
     )
-    assert Tree.of(labels).inner == ("x", "z")
-    assert Tree.of(LabelSet(("a", "b"))).class_paths is None
+    tree = ClassTree.of(labels)
+    for code, members in enumerate(labels.members):
+        classes = np.flatnonzero(members)
+        for level in tree.levels:
+            nodes = set(level.node_of_code[classes])
+            assert level.node_of_code[code] == (nodes.pop() if len(nodes) == 1 else UNDECIDED)
+        above = tree.class_paths[classes].all(axis=0) & (len(classes) > 0)
+        assert (tree.paths[code] == above).all()
+    assert ClassTree.of(LabelSet(("a", "b"))).class_paths is None
 
 
 def test_paths_of_classes_are_sums_of_nodes():
