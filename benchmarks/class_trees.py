@@ -10,6 +10,9 @@ head   the same votes; the weights of a class are the sum of those of the nodes 
 inner  also rules that vote for inner nodes (BigBasket's rules for categories and sub-categories)
 mixed  as the last of these, but half of the answers are parents, drawn from those above the class
 
+Results with "whole weights" are from before the weights of parents were halved
+(`wsal.class_tree.SHARED`).
+
 The cost of an answer is counted in keys: one for each level that is walked down. Finished lines are
 written to --out at once: a run that was stopped goes on from there. `--embeddings` has SET.npy with
 the embedding of each row of the set; without it, texts are embedded first, which takes minutes.
