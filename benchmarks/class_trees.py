@@ -10,6 +10,9 @@ head   the same votes; the weights of a class are the sum of those of the nodes 
 inner  also rules that vote for inner nodes (BigBasket's rules for categories and sub-categories)
 mixed  as the last of these, but half of the answers are parents, drawn from those above the class
 
+Results with "whole weights" are from before the weights of parents were halved
+(`wsal.class_tree.SHARED`).
+
 The cost of an answer is counted in keys: one for each level that is walked down. Finished lines are
 written to --out at once: a run that was stopped goes on from there. `--embeddings` has SET.npy with
 the embedding of each row of the set; without it, texts are embedded first, which takes minutes.
@@ -29,6 +32,7 @@ from record import mean_and_half
 from rich.console import Console
 from rich.table import Table
 
+from wsal.class_tree import ClassTree
 from wsal.classifier.losses import AnswerCrossEntropy
 from wsal.classifier.text_embedding import embed_texts
 from wsal.data.taxonomy import SEPARATOR, Taxonomy
@@ -36,7 +40,6 @@ from wsal.evaluation.tree import measure
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 from wsal.members import class_members, members_of
 from wsal.rounds.refinement import class_weights, refine
 from wsal.rounds.voters import Voters
@@ -167,7 +170,7 @@ def learn(known, way, rows, codes, seed):
     gold = np.full(len(train), -1)
     gold[np.searchsorted(train, rows)] = codes
     weak = Precision().fit(votes, n_classes, gold=gold).predict_proba(votes)
-    paths = None if way == "flat" else Tree.of(labels).class_paths
+    paths = None if way == "flat" else ClassTree.of(labels).class_paths
     drawn = rng(seed, "weak").permutation(np.flatnonzero(votes.n_votes))[:N_WEAK]
     x = known.vectors[train[drawn]]
     refined = refine(x, weak[drawn], np.ones(len(drawn), bool), 1, rng(seed, "folds"), paths)
@@ -194,7 +197,7 @@ def line(known, name, way, n, seed):
     n_keys = sum(labels.answers[code].count(SEPARATOR) + 1 for code in codes)
     probs = learn(known, way, rows, codes, seed)
     gold = known.gold[known.is_test]
-    figures = measure(probs, gold, np.ones(len(gold)), Tree.of(labels))
+    figures = measure(probs, gold, np.ones(len(gold)), ClassTree.of(labels))
     levels = [{k: round(of[k], 4) for k in ("macro_f1", "accuracy")} for of in figures["levels"]]
     return {
         "set": name, "way": way, "labels": n, "seed": seed, "keys": n_keys, "levels": levels,

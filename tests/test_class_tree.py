@@ -64,8 +64,8 @@ def test_a_class_that_was_split_is_a_parent():
     tree = ClassTree.of(labels)
     assert tree.children["Food"] == ("Food > Tea", "Food > Green")
     assert tree.path("Matcha") == "Food > Green > Matcha"
-    places, names = tree.at_level(1)
-    assert [names[place] for place in places] == [
+    level = tree.levels[1]
+    assert [level.names[place] for place in level.node_of_code[: len(labels)]] == [
         "Food > Tea",
         "Food > Green",
         "Food > Green",

@@ -1,18 +1,39 @@
-"""Classes and parents as a tree: who is whose parent, and the way from the top to each node."""
+"""Classes and parents as a tree: whose parent is whose, the way to each node, and the levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes, Mask, Probs
 from wsal.labels import LabelSet
 
 SEPARATOR = " > "
 """Between the names of a path."""
 TOP = ""
 """Takes the place of a parent for the nodes at the top."""
+UNDECIDED = -1
+SHARED = 0.5
+"""Of the weights of a parent, what its classes get; with all of it, accuracy fell."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """The nodes that a level divides the classes into; a class above it is a node of its own."""
+
+    names: tuple[str, ...]
+    node_of_code: Classes
+    """`(codes,)`: the node that has all classes of each code; `UNDECIDED` where there is none."""
+
+    def probs(self, probs: Probs) -> Probs:
+        """`(texts, nodes)` from `(texts, classes)`: of each node, the sum of its classes."""
+        nodes = self.node_of_code[: probs.shape[1]]
+        order = np.argsort(nodes, kind="stable")
+        starts = np.searchsorted(nodes[order], np.arange(len(self.names)))
+        summed: Probs = np.add.reduceat(probs[:, order], starts, axis=1)
+        return summed
 
 
 @dataclass(frozen=True)
@@ -122,15 +143,53 @@ class ClassTree:
         numbers = [[self.number[name] for name in way] for way in full]
         return np.array(numbers, dtype=np.int64).reshape(len(ways), self.n_levels)
 
-    def at_level(self, level: int) -> tuple[np.ndarray, Sequence[str]]:
-        """The nodes that a level divides the classes into; the top level is 0.
+    @cached_property
+    def class_paths(self) -> np.ndarray | None:
+        """`(classes, nodes)`: 1 at each class, `SHARED` at the parents above it, and 0 elsewhere.
 
-        Returns:
-            `(classes,)`, for each class the position of its node among the names that follow.
+        A linear classifier whose weights of a class are the sum of those of its nodes, times these,
+        shares what it learns of a class with its neighbours: hierarchical shrinkage (Salakhutdinov
+        et al., 2011). None if there are no parents.
         """
-        numbers, places = np.unique(self.way_of_class[:, level], return_inverse=True)
-        nodes = self.nodes
-        return places, [nodes[number] for number in numbers]
+        if self.is_flat:
+            return None
+        paths = SHARED * self._on_way
+        np.put_along_axis(paths, self.class_nodes[:, None], 1, axis=1)
+        return paths
+
+    @property
+    def _on_way(self) -> np.ndarray:
+        """`(classes, nodes)`: 1 at each class and the parents above it."""
+        nodes = np.zeros((len(self.labels), len(self.parent)), np.float32)
+        np.put_along_axis(nodes, self.way_of_class, 1, axis=1)
+        return nodes
+
+    @cached_property
+    def paths(self) -> Mask:
+        """`(codes, nodes)`: the nodes that have all classes of each code; see `LabelSet.code`."""
+        counts = (self._members @ sparse.csr_matrix(self._on_way)).toarray()
+        size = self.labels.members.sum(axis=1, keepdims=True)
+        paths: Mask = (counts == size) & (size > 0)
+        return paths
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels from the top to the classes; one if there are no parents."""
+        return tuple(self._level(depth) for depth in range(self.n_levels))
+
+    def _level(self, depth: int) -> Level:
+        numbers, of_class = np.unique(self.way_of_class[:, depth], return_inverse=True)
+        ones, classes = np.ones(len(of_class), np.float32), np.arange(len(of_class))
+        nodes = (self._members @ sparse.csr_matrix((ones, (classes, of_class)))).tocsr()
+        of_code = np.full(len(self.labels.answers), UNDECIDED)
+        is_decided = nodes.getnnz(axis=1) == 1
+        of_code[is_decided] = nodes.indices[nodes.indptr[:-1][is_decided]]
+        return Level(tuple(self.nodes[number] for number in numbers), of_code)
+
+    @cached_property
+    def _members(self) -> sparse.csr_matrix:
+        """Products of whole taxonomies are quick only if they leave out the zeros."""
+        return sparse.csr_matrix(self.labels.members.astype(np.float32))
 
     @cached_property
     def _order(self) -> Classes | None:
@@ -141,22 +200,20 @@ class ClassTree:
     @cached_property
     def _spans(self) -> np.ndarray:
         """`(nodes, 2)`: where the classes of each node begin and end in `_order`."""
-        is_class = np.array([name not in self.children for name in self.parent])
+        classes = set(self.labels.names)
+        is_class = np.array([name in classes for name in self.parent])
         begin = np.cumsum(is_class) - is_class
         spans = np.stack([begin, begin], axis=1)
         for name in reversed(self.nodes):
             own = spans[self.number[name]]
-            own[1] = max(own[1], own[0] + (name not in self.children))
+            own[1] = max(own[1], own[0] + is_class[self.number[name]])
             if (parent := self.parent[name]) != TOP:
                 above = spans[self.number[parent]]
                 above[1] = max(above[1], own[1])
         return spans
 
     def way_probs(self, probs: Probs) -> np.ndarray:
-        """The probability of each node on the way to the likeliest class, `(texts, levels)`.
-
-        That of a parent is the sum over its classes. See `way_of_class`.
-        """
+        """`(texts, levels)`: for the nodes on the way to the likeliest class, sums over classes."""
         best = probs.argmax(axis=1)
         ordered = probs if self._order is None else probs[:, self._order]
         sums = np.zeros((len(probs), len(self.labels) + 1))

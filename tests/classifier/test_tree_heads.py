@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from wsal.class_tree import ClassTree
 from wsal.classifier.head import fit_last_layer, last_layer
 from wsal.classifier.objectives import LabelObjective
 from wsal.classifier.softmax_regression import fit_softmax
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 
 LABELS = LabelSet(("a1", "a2", "b1", "b2"), {"A": ("a1", "a2"), "B": ("b1", "b2")})
-PATHS = Tree.of(LABELS).class_paths
+PATHS = ClassTree.of(LABELS).class_paths
 
 
 def drawn(n, seed=0):

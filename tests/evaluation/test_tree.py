@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from wsal.class_tree import SHARED, UNDECIDED, ClassTree
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample
 from wsal.evaluation.tree import estimate_hierarchical, estimate_levels, measure
 from wsal.labels import LabelSet
-from wsal.levels import UNDECIDED, Tree
 
 LABELS = LabelSet(
     ("F > D > Tea", "F > D > Coffee", "F > Bread", "Pets"),
@@ -16,7 +16,7 @@ LABELS = LabelSet(
         "F > D": ("F > D > Tea", "F > D > Coffee"),
     },
 )
-TREE = Tree.of(LABELS)
+TREE = ClassTree.of(LABELS)
 F, DRINKS = LABELS.code("F"), LABELS.code("F > D")
 
 
@@ -37,20 +37,27 @@ def test_levels_go_from_the_root_to_the_classes():
     np.testing.assert_allclose(TREE.levels[1].probs(probs), [[0.3, 0.3, 0.4]])
 
 
-def test_parents_that_overlap_without_being_nested_are_no_level():
+def test_a_parent_that_overlaps_others_decides_no_level_that_divides_it():
     labels = LabelSet(
         ("a", "b", "c", "d"), {"x": ("a", "b", "c"), "y": ("c", "d"), "z": ("a", "b")}
     )
-    assert Tree.of(labels).inner == ("x", "z")
-    assert Tree.of(LabelSet(("a", "b"))).class_paths is None
+    tree = ClassTree.of(labels)
+    for code, members in enumerate(labels.members):
+        classes = np.flatnonzero(members)
+        for level in tree.levels:
+            nodes = set(level.node_of_code[classes])
+            assert level.node_of_code[code] == (nodes.pop() if len(nodes) == 1 else UNDECIDED)
+        above = (tree.class_paths[classes] > 0).all(axis=0) & (len(classes) > 0)
+        assert (tree.paths[code] == above).all()
+    assert ClassTree.of(LabelSet(("a", "b"))).class_paths is None
 
 
-def test_paths_of_classes_are_sums_of_nodes():
+def test_weights_of_parents_count_half():
     paths = TREE.class_paths
-    assert paths.shape == (4, 6)
-    for one in range(4):
-        for other in range(4):
-            assert paths[one] @ paths[other] == len(ancestors(one) & ancestors(other))
+    for number, node in enumerate(TREE.nodes):
+        for label, name in enumerate(LABELS.names):
+            weight = 1 if node == name else SHARED * (node in ancestors(label))
+            assert paths[label, number] == weight
 
 
 @pytest.mark.parametrize("seed", range(5))

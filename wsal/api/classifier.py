@@ -16,13 +16,13 @@ from wsal.api.label_model import WeakLabels, no_weak_labels
 from wsal.api.pool import Pool
 from wsal.arrays import Classes, Embeddings, Probs, Rows
 from wsal.artifacts import Facts
+from wsal.class_tree import ClassTree
 from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import Tokens
 from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
-from wsal.levels import Tree
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
@@ -166,7 +166,7 @@ class Classifier:
                 scratch=Path(scratch),
                 dev_score=score,
                 dev=dev_texts(model, pool),
-                paths=Tree.of(labels).class_paths,
+                paths=ClassTree.of(labels).class_paths,
             )
             history, predicted = here.train(model, model.tokens(texts), table.used, weak_targets)
         folder = Path(mkdtemp(prefix="wsal-"))

@@ -14,11 +14,11 @@ from wsal.api.pool import Pool
 from wsal.api.query import Quality, rounds_table
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Facts
+from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample, whole_sample
-from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in
 from wsal.rounds.export_calibration import LabelledSample
@@ -99,7 +99,7 @@ class Measurement:
         if reference := self._reference(with_none=True):
             facts["measured_on"], sample, probs = reference
             labels = self.pool.prepared.labels
-            tree = (Tree.of(labels), sample) if labels.parents else None
+            tree = (ClassTree.of(labels), sample) if labels.parents else None
             facts |= assess_rounds(sample, probs, self.n_gold, self.seed, tree=tree)
         return facts
 

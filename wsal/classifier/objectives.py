@@ -31,8 +31,8 @@ class LabelObjective:
     """`(texts,)`: how much each text counts."""
     loss: Loss = CROSS_ENTROPY
     paths: np.ndarray | None = None
-    """`(classes, nodes)`, of a class tree (`Tree.class_paths`): the last layer, fitted by itself,
-    shares strength along them."""
+    """`(classes, nodes)`, of a class tree (`ClassTree.class_paths`): the last layer, fitted by
+    itself, shares strength along them."""
 
     @cached_property
     def lengths(self) -> np.ndarray:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Classes, Probs, Weights
+from wsal.class_tree import ClassTree
 from wsal.errors import DataError
 from wsal.evaluation.tree import measure
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 
 
 def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def evaluate(probs: Probs, gold: Classes, weights: Weights, labels: LabelSet) ->
                 "no gold label is a class: all are parents in the class tree; label some texts "
                 "with classes"
             )
-        of_tree = measure(probs, gold, weights, Tree.of(labels))
+        of_tree = measure(probs, gold, weights, ClassTree.of(labels))
         of_tree["n_parents"] = int(weights[~is_class].sum())
         probs, gold, weights = probs[is_class], gold[is_class], weights[is_class]
     predicted = probs.argmax(axis=1)

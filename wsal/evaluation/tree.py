@@ -11,11 +11,11 @@ import numpy as np
 from scipy import sparse
 
 from wsal.arrays import Classes, Mask, Probs, Weights
+from wsal.class_tree import UNDECIDED, ClassTree, Level
 from wsal.evaluation.auxiliary import expect
 from wsal.evaluation.bootstrap import Statistic
 from wsal.evaluation.estimates import Estimate, accuracy, estimate_of, macro_f1
 from wsal.evaluation.sample import Sample
-from wsal.levels import UNDECIDED, Level, Tree
 
 HIERARCHICAL = ("precision", "recall", "f1")
 
@@ -33,7 +33,7 @@ class Overlaps:
     true: np.ndarray  # (codes,): nodes of the true path
 
     @classmethod
-    def of(cls, tree: Tree) -> "Overlaps":
+    def of(cls, tree: ClassTree) -> "Overlaps":
         """Those of all classes and codes of a tree."""
         paths, n = tree.paths, len(tree.labels)
         true = paths.sum(axis=1).astype(np.float64)
@@ -42,7 +42,7 @@ class Overlaps:
         return cls((nodes[:n] @ nodes.T).toarray(), np.minimum(true[:n, None], counted), true)
 
 
-def measure(probs: Probs, gold: Classes, weights: Weights, tree: Tree) -> dict[str, Any]:
+def measure(probs: Probs, gold: Classes, weights: Weights, tree: ClassTree) -> dict[str, Any]:
     """Figures of a split: `levels`, from the top, and `hierarchical`.
 
     A level has `n_nodes`, `n_texts` (rows of the source), `n_undecided` (rows whose gold says
@@ -98,7 +98,7 @@ def _of_level(level: Level, probs: Probs, gold: Classes, weights: Weights) -> di
 def estimate_levels(
     sample: Sample,
     probs: Sequence[Probs],
-    tree: Tree,
+    tree: ClassTree,
     rng: Callable[[str], np.random.Generator],
     level: float = 0.9,
 ) -> list[list[dict[str, Any]]]:
@@ -115,7 +115,7 @@ def estimate_levels(
     """
     made: list[list[dict[str, Any]]] = [[] for _ in probs]
     for at in tree.levels[:-1]:
-        own = _sample_at(sample, at)
+        own = sample_at(sample, at)
         facts = {"n_nodes": len(at.names), "n_texts": len(own.rows) if own else 0}
         facts["n_undecided"] = len(sample.rows) - facts["n_texts"]
         for of_classifier, each in zip(made, probs, strict=True):
@@ -131,7 +131,7 @@ def estimate_levels(
 
 
 def estimate_hierarchical(
-    sample: Sample, probs: Probs, tree: Tree, rng: np.random.Generator, level: float = 0.9
+    sample: Sample, probs: Probs, tree: ClassTree, rng: np.random.Generator, level: float = 0.9
 ) -> dict[str, Estimate]:
     """Hierarchical precision, recall and F1 on the frame, in [0, 1], by difference estimators.
 
@@ -179,7 +179,7 @@ def _hierarchical(
     return statistic
 
 
-def _sample_at(sample: Sample, level: Level) -> Sample | None:
+def sample_at(sample: Sample, level: Level) -> Sample | None:
     """The texts whose gold decides the level, with its nodes as gold; None if there is none."""
     truth = level.node_of_code[sample.gold]
     decided: Mask = truth != UNDECIDED

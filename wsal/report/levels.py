@@ -1,14 +1,13 @@
 """Quality at each level of a class tree, and whether errors stay near the right class."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsal.class_tree import SEPARATOR, ClassTree
-from wsal.evaluation.sample import Sample
 from wsal.evaluation.shares import share_of
+from wsal.evaluation.tree import sample_at
 from wsal.inspection.judged import Judged, judged_texts
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import read_export
@@ -49,27 +48,15 @@ def levels_section(view: RunView) -> Section | None:
 
 def _quality(tree: ClassTree, judged: Judged, level: int, seed: int) -> dict[str, Any]:
     """Both metrics of the likeliest node of a level, with intervals."""
-    place, names = tree.at_level(level)
-    sums = np.zeros((len(judged.frame_probs), len(names)), np.float32)
-    for number in range(len(names)):
-        sums[:, number] = judged.frame_probs[:, place == number].sum(axis=1)
-    sample = _at_level(judged.reference.sample, place)
-    figures: dict[str, Any] = {"level": level + 1, "n_nodes": len(names)}
+    nodes = tree.levels[level]
+    sums, sample = nodes.probs(judged.frame_probs), sample_at(judged.reference.sample, nodes)
+    assert sample is not None  # noqa: S101  each label is a class, and so decides every level
+    figures: dict[str, Any] = {"level": level + 1, "n_nodes": len(nodes.names)}
     for name, estimate in METRICS.items():
         value = estimate(sample, sums, rng(seed, "report", "levels", level, name), LEVEL)
         ends = {"value": value.value, "low": value.low, "high": value.high}
         figures[name] = {end: round(number, 6) for end, number in ends.items()}
     return figures
-
-
-def _at_level(sample: Sample, place: np.ndarray) -> Sample:
-    """The sample with nodes of a level instead of classes."""
-    auxiliary = sample.auxiliary
-    if auxiliary is not None:
-        is_class = (auxiliary.answers >= 0) & (auxiliary.answers < len(place))
-        answers = np.where(is_class, place[np.where(is_class, auxiliary.answers, 0)], -1)
-        auxiliary = replace(auxiliary, answers=answers)
-    return replace(sample, gold=place[sample.gold], auxiliary=auxiliary)
 
 
 def _errors(tree: ClassTree, judged: Judged) -> dict[str, Any]:

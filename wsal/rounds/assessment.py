@@ -6,11 +6,11 @@ from typing import Literal
 from wsal.active.stopping import kappa
 from wsal.arrays import Classes, Probs
 from wsal.artifacts import Facts
+from wsal.class_tree import ClassTree
 from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
 from wsal.evaluation.forecast import Gain, next_gain
 from wsal.evaluation.sample import Sample
 from wsal.evaluation.tree import estimate_hierarchical, estimate_levels
-from wsal.levels import Tree
 from wsal.rounds.learning_curve import learning_curve
 from wsal.seeding import rng
 
@@ -26,7 +26,7 @@ def assess_rounds(
     n_gold: Sequence[int],
     seed: int,
     llm: Facts | None = None,
-    tree: tuple[Tree, Sample] | None = None,
+    tree: tuple[ClassTree, Sample] | None = None,
 ) -> Facts:
     """Judge all classifiers on the same sample, so that gains are paired.
 
@@ -78,7 +78,7 @@ def assess_rounds(
 
 
 def _add_tree(
-    rounds: list[Facts], probs: Sequence[Probs], tree: Tree, sample: Sample, seed: int
+    rounds: list[Facts], probs: Sequence[Probs], tree: ClassTree, sample: Sample, seed: int
 ) -> None:
     levels = estimate_levels(sample, probs, tree, lambda name: rng(seed, "levels", name), LEVEL)
     for facts, own, of_levels in zip(rounds, probs, levels, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsal.arrays import Classes, Mask, Rows
 from wsal.artifacts import Facts
+from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
 from wsal.classifier.losses import AnswerCrossEntropy, has_parents
@@ -16,7 +17,6 @@ from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
 from wsal.classifier.training_run import NO_TRACKER, TrainingRun
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 from wsal.members import class_members, members_of
 from wsal.rounds.training_set import TrainingSet, WeakTargets, make_training_set, rows_to_replay
 from wsal.rounds.weak_set import Predicted
@@ -99,7 +99,7 @@ class FineTuning:
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
         loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
-        paths = Tree.of(self.labels).class_paths if self.labels else None
+        paths = ClassTree.of(self.labels).class_paths if self.labels else None
         objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss, paths)
         title = f"round {self.number}: {name}"
         counts = np.bincount(training_set.plan.order, minlength=len(weights))

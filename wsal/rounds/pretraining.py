@@ -48,7 +48,7 @@ class WeakTraining:
     tracker: TrackerSettings = NO_TRACKER
     dev: tuple[Tokens, Classes] | None = None  # texts with gold, by which some parts are chosen
     prefix: str = ""  # of the training's name on progress bars and in trackers
-    paths: np.ndarray | None = None  # of a class tree: `Tree.class_paths`
+    paths: np.ndarray | None = None  # of a class tree: `ClassTree.class_paths`
 
     def train(
         self,

@@ -7,11 +7,11 @@ import numpy as np
 
 from wsal.arrays import Classes, Mask, Probs, Rows
 from wsal.artifacts import Artifact, Facts
+from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 from wsal.llm.settings import LLMSettings
 from wsal.members import members_of, within
 from wsal.rounds.answered import answered_rows
@@ -81,7 +81,7 @@ def train_on_weak_labels(
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
         dev=dev_texts(pool, tokens),
         prefix=prefix,
-        paths=Tree.of(labels).class_paths,
+        paths=ClassTree.of(labels).class_paths,
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True

@@ -10,10 +10,10 @@ from wsal.active.money import time_spent
 from wsal.annotation.answers import is_llm
 from wsal.annotation.questions import NOT_ALL, group_answers, word_answers
 from wsal.artifacts import Artifact, Facts
+from wsal.class_tree import ClassTree
 from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
-from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Reference, choose_reference, frame_probs, read_frame
 from wsal.rounds.frame_periods import measured_part, periods_of
@@ -85,7 +85,8 @@ def assess(
             facts["measured_on"] += _grown(pool, first_query)
         facts["measured_on"] += _at_parents(reference)
         labels = LabelSet.of_pool(pool.facts)
-        tree = (Tree.of(labels), reference.coded or reference.sample) if labels.parents else None
+        coded = reference.coded or reference.sample
+        tree = (ClassTree.of(labels), coded) if labels.parents else None
         facts |= assess_rounds(reference.sample, probs, n_gold, seed, llm, tree)
     write_json(out / "assessment.json", facts)
     return facts
