@@ -21,7 +21,7 @@ from wsal.annotation.annotators import Annotator, File, Oracle
 from wsal.annotation.terminal import Terminal
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
-from wsal.errors import ConfigError
+from wsal.errors import ConfigError, DataError
 from wsal.evaluation.parts import Goal, next_texts
 from wsal.files.places import local_path, place_digest
 from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group, groups_of, is_right
@@ -34,7 +34,7 @@ from wsal.rounds.acceptance_folder import (
     rounds_so_far,
     write_query,
 )
-from wsal.rounds.acceptance_result import Outcome, write_result
+from wsal.rounds.acceptance_result import Outcome, check_columns, write_result
 from wsal.run.accept_lines import show_result, show_step
 from wsal.run.loop import locked
 from wsal.serving.backends import BACKENDS, Model
@@ -145,9 +145,7 @@ def run(options: argparse.Namespace) -> None:
     }
     keep_plan(folder, plan)
     with locked(folder):
-        if not (folder / PREDICTED).exists():
-            label_table(model, source, folder / PREDICTED, predict)
-        batch = Batch.read(folder / PREDICTED, model.exported, predict)
+        batch = _predicted(model, source, folder / PREDICTED, predict)
         gold = batch.gold(options.gold) if options.gold else {}
         groups = groups_of(batch, options.above, by_class=options.by_class, seed=options.seed)
         about = {"model": model.exported.digest, "batch": str(options.batch), **_shown(plan)}
@@ -158,6 +156,20 @@ def run(options: argparse.Namespace) -> None:
         with _page(annotator, folder):
             is_over = _go_on(acceptance, annotator, gold)
         show_result(folder, _written(acceptance, _kind(options.batch), is_over=is_over))
+
+
+def _predicted(model: Model, source: Source, path: Path, options: PredictOptions) -> Batch:
+    """The batch with predictions, which are made once."""
+    if path.exists():
+        return Batch.read(path, model.exported, options)
+    label_table(model, source, path, options)
+    batch = Batch.read(path, model.exported, options)
+    try:
+        check_columns(batch)
+    except DataError:
+        path.unlink()  # so that another prefix can be given
+        raise
+    return batch
 
 
 def _go_on(work: _Acceptance, annotator: Annotator, gold: dict[str, int]) -> bool:
@@ -173,14 +185,15 @@ def _go_on(work: _Acceptance, annotator: Annotator, gold: dict[str, int]) -> boo
             write_query(work.folder, number, work.batch, rows, pool)
         n_open = ask(work.folder, number, work.batch, annotator, gold)
         answers = answers_so_far(work.folder)
-        show_step(Outcome.of(work.batch, work.groups, by_text(answers), work.goal), len(answers))
+        given = by_text(answers, work.batch.labels.parents)
+        show_step(Outcome.of(work.batch, work.groups, given, work.goal), len(answers))
         if n_open and annotator.human:
             return False
 
 
 def _next(work: _Acceptance) -> Rows:
     """The rows to ask about in the next step."""
-    answers = by_text(answers_so_far(work.folder))
+    answers = by_text(answers_so_far(work.folder), work.batch.labels.parents)
     right = is_right(work.batch, answers)
     fewest, most = PER_STEP[work.way]
     chosen: list[Rows] = []
@@ -195,7 +208,7 @@ def _next(work: _Acceptance) -> Rows:
 
 def _written(work: _Acceptance, kind: str, *, is_over: bool) -> dict[str, Any]:
     answers = answers_so_far(work.folder)
-    given = by_text(answers)
+    given = by_text(answers, work.batch.labels.parents)
     outcome = Outcome.of(work.batch, work.groups, given, work.goal)
     about = {**work.about, "finished": is_over, "most_labels": work.n_labels}
     return write_result(work.folder, work.batch, outcome, answers, given, work.goal, kind, about)
