@@ -21,7 +21,7 @@ from wsal.annotation.annotators import Annotator, File, Oracle
 from wsal.annotation.terminal import Terminal
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact
-from wsal.errors import ConfigError, DataError
+from wsal.errors import ConfigError
 from wsal.evaluation.parts import Goal, next_texts
 from wsal.files.places import local_path, place_digest
 from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group, groups_of, is_right
@@ -34,12 +34,11 @@ from wsal.rounds.acceptance_folder import (
     rounds_so_far,
     write_query,
 )
-from wsal.rounds.acceptance_result import Outcome, check_columns, write_result
+from wsal.rounds.acceptance_result import Outcome, predicted_batch, write_result
 from wsal.run.accept_lines import show_result, show_step
 from wsal.run.loop import locked
 from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
-from wsal.serving.labelling import label_table
 from wsal.serving.multilabel import refuse_sets
 from wsal.serving.sources import Source
 from wsal.serving.target import TARGETS
@@ -145,7 +144,7 @@ def run(options: argparse.Namespace) -> None:
     }
     keep_plan(folder, plan)
     with locked(folder):
-        batch = _predicted(model, source, folder / PREDICTED, predict)
+        batch = predicted_batch(model, source, folder / PREDICTED, predict)
         gold = batch.gold(options.gold) if options.gold else {}
         groups = groups_of(batch, options.above, by_class=options.by_class, seed=options.seed)
         about = {"model": model.exported.digest, "batch": str(options.batch), **_shown(plan)}
@@ -156,20 +155,6 @@ def run(options: argparse.Namespace) -> None:
         with _page(annotator, folder):
             is_over = _go_on(acceptance, annotator, gold)
         show_result(folder, _written(acceptance, _kind(options.batch), is_over=is_over))
-
-
-def _predicted(model: Model, source: Source, path: Path, options: PredictOptions) -> Batch:
-    """The batch with predictions, which are made once."""
-    if path.exists():
-        return Batch.read(path, model.exported, options)
-    label_table(model, source, path, options)
-    batch = Batch.read(path, model.exported, options)
-    try:
-        check_columns(batch)
-    except DataError:
-        path.unlink()  # so that another prefix can be given
-        raise
-    return batch
 
 
 def _go_on(work: _Acceptance, annotator: Annotator, gold: dict[str, int]) -> bool:

@@ -1,5 +1,6 @@
 """A new batch with its predictions, as `wsal accept` judges it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,14 +91,15 @@ class Batch:
             raise DataError(f"the batch has no column {column!r}{did_you_mean(column, names)}")
         values = clean(as_text(pl.read_parquet(self.path, columns=[column])[column]))
         numbers = {name: self.labels.code(name) for name in self.labels.answers}
-        counts = (
-            values.drop_nulls().value_counts(name="n").sort("n", column, descending=[True, False])
-        )
-        if unknown := [(v, n) for v, n in counts.iter_rows() if v not in numbers]:
-            values_ = [f"{value!r} ({n:,} rows){nearest(value, numbers)}" for value, n in unknown]
+        unknown = [
+            f"{value!r} ({n:,} rows){nearest(value, numbers)}"
+            for value, n in Counter(values.drop_nulls()).most_common()
+            if value not in numbers
+        ]
+        if unknown:
             raise DataError(
                 f"column {column!r} has {len(unknown):,} values that are no classes of the model:"
-                f"{listed(values_)}\nwrite {NONE!r} for texts that belong to none of its classes"
+                f"{listed(unknown)}\nwrite {NONE!r} for texts that belong to none of its classes"
             )
         pairs = zip(self.texts.to_list(), values.to_list(), strict=True)
         return {text: numbers[value] for text, value in pairs if value is not None}

@@ -16,6 +16,10 @@ from wsal.evaluation.parts import Goal, Verdict, judge
 from wsal.json_files import write_json
 from wsal.labels import NONE
 from wsal.rounds.acceptance_batch import MODEL, PEOPLE, Batch, Group, is_right
+from wsal.serving.backends import Model
+from wsal.serving.chunk_texts import PredictOptions
+from wsal.serving.labelling import label_table
+from wsal.serving.sources import Source
 from wsal.serving.writers import writer
 
 RESULT, RELEASED, TO_DO, ANSWERS = "result.json", "released", "todo", "answers.csv"
@@ -133,12 +137,26 @@ def write_result(
     return contents
 
 
-def check_columns(batch: Batch) -> None:
-    """Check, before anybody is asked, that the results can be written.
+def predicted_batch(model: Model, source: Source, path: Path, options: PredictOptions) -> Batch:
+    """The batch with predictions, which are made once.
 
     Raises:
-        DataError: the batch has a column of its own with a name that a result needs.
+        DataError: the batch has a column of its own with a name that a result needs. Then nothing
+            is kept, so that another prefix can be given.
     """
+    if path.exists():
+        return Batch.read(path, model.exported, options)
+    label_table(model, source, path, options)
+    batch = Batch.read(path, model.exported, options)
+    try:
+        _check_columns(batch)
+    except DataError:
+        path.unlink()
+        raise
+    return batch
+
+
+def _check_columns(batch: Batch) -> None:
     own = set(pl.read_parquet_schema(batch.path)) - set(batch.added)
     for name in (f"{batch.prefix}{LABELLED_BY}", *_names_in_todo(batch).values()):
         if name in own:
