@@ -18,19 +18,19 @@ def folder(built_once):
     return built_once("exported", export)
 
 
-def export(out):
+def export(out, labels=LABELS, *, with_embedding=False):
     from wsal.export.onnx import write_onnx
 
     classifier = with_head(tiny_classifier(TEXTS), 30)
     reading = {"text_fields": ["title", "brand"], "separator": " | ", "max_length": 32}
     classifier.model.config.wsal = {**reading, "pad_id": 0, "digest": "0123456789ab"}
-    classifier.model.config.id2label = dict(enumerate(LABELS))
-    classifier.model.config.label2id = {name: i for i, name in enumerate(LABELS)}
+    classifier.model.config.id2label = dict(enumerate(labels))
+    classifier.model.config.label2id = {name: i for i, name in enumerate(labels)}
     classifier.save(out)
     (out / "onnx").mkdir()
-    write_onnx(classifier, out / "onnx" / "model.onnx")
-    (out / "labels.json").write_text(json.dumps(LABELS))
-    limits = {"laptop": {"threshold": 0.999}, "Büros": {"threshold": None}}
+    write_onnx(classifier, out / "onnx" / "model.onnx", with_embedding=with_embedding)
+    (out / "labels.json").write_text(json.dumps(list(labels)))
+    limits = {labels[1]: {"threshold": 0.999}, labels[2]: {"threshold": None}}
     (out / "thresholds.json").write_text(json.dumps({"classes": limits}))
     (out / "README.md").write_text("# a card\n")
     (out / "manifest.json").write_text("{}\n")

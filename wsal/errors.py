@@ -20,6 +20,17 @@ def listed(problems: Sequence[str]) -> str:
     return "".join(f"\n  {problem}" for problem in [*problems[:SHOWN], *more])
 
 
+def in_words(problems: Sequence[str]) -> str:
+    r"""The problem or, if there are several, their number and a line for each.
+
+    >>> in_words(["a"]), in_words(["a", "b"])
+    ('a', '2 things are wrong:\n  a\n  b')
+    """
+    if len(problems) == 1:
+        return problems[0]
+    return f"{len(problems):,} things are wrong:{listed(problems)}"
+
+
 class WsalError(Exception):
     """Base class: catch this to catch anything wsal raises on purpose."""
 
@@ -60,7 +71,7 @@ class ConfigError(WsalError):
             return errors[0]
         messages = (getattr(error, "problems", ()) or (str(error),) for error in errors)
         problems = tuple(dict.fromkeys(problem for several in messages for problem in several))
-        error = cls(f"{len(problems)} things are wrong:{listed(problems)}")
+        error = cls(in_words(problems))
         error.problems = problems
         return error
 

@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from exported_fixtures import LABELS
+from exported_fixtures import LABELS, export
 from fastapi.testclient import TestClient
 from helpers import run_here
 
 from wsal.api.exported import load
+from wsal.classifier.rejection import Rejection
 from wsal.rounds.acceptance_batch import Batch, groups_of, is_right
 from wsal.rounds.acceptance_folder import answers_so_far, by_text
 from wsal.serving.chunk_texts import PredictOptions
@@ -83,8 +84,8 @@ def test_a_bad_batch_goes_to_the_next_round_with_the_most_uncertain_first(here):
     assert result["n_passed"] == 0
     assert result["n_released"] == result["n_by_people"] >= result["n_labels"]
     todo = pl.read_csv(folder / "todo.csv")
-    assert todo["probability"].drop_nulls().is_sorted()
-    assert todo["probability"][-1] is None  # without a text
+    assert todo["model_probability"].drop_nulls().is_sorted()
+    assert todo["model_probability"][-1] is None  # without a text
 
 
 def fill_in(folder, n=None):
@@ -167,7 +168,7 @@ def test_what_is_not_valid_is_refused(here, options, message):
 def test_nothing_above_a_probability_is_a_clear_sentence(here):
     done = accept(here, *PLAIN, "--above", "0.9999")
     assert done.returncode == 0, done.stderr
-    assert "no row has a text and a probability of at least --above" in done.stdout
+    assert "does not reject, and a probability of at least --above" in done.stdout
     assert result_in(here / "batch.csv.acceptance")["n_to_do"] == 641
 
 
@@ -197,3 +198,107 @@ def test_only_the_predicted_class_confirms_a_prediction(here):
     assert len(by_text(answers_so_far(folder))) == result_in(folder)["n_labels"] > 0
     (group,) = groups_of(batch, 0.0, by_class=False, seed=0)
     assert -1 not in batch.predicted[group.rows]
+
+
+CLASSES = ["Home > Kettles", "Home > Technical > Laptops", "Books"]
+NODES = [
+    {"name": "Home", "parent": None, "threshold": 0.0},
+    {"name": "Home > Kettles", "parent": "Home", "threshold": 0.9},
+    {"name": "Home > Technical", "parent": "Home", "threshold": None},
+    {"name": "Home > Technical > Laptops", "parent": "Home > Technical", "threshold": None},
+    {"name": "Books", "parent": None, "threshold": None},
+]
+
+
+@pytest.fixture(scope="module")
+def strict(shop, tmp_path_factory):
+    """A model with a class tree that rejects a fifth of the batch; all it predicts is right."""
+    here = tmp_path_factory.mktemp("strict")
+    export(here / "model", CLASSES, with_embedding=True)
+    (here / "model/classes.json").write_text(json.dumps({"nodes": NODES}))
+    frame = pl.read_csv(shop / "batch.csv", schema_overrides={"brand": pl.String})[:600]
+    texts = [{"title": title, "brand": ""} for title in frame["title"]]
+    dims = json.loads((here / "model/config.json").read_text())["hidden_size"]
+    means = np.eye(dims, dtype=np.float32)[:1]
+    Rejection("means", {"means": means}).write(here / "model")
+    made = load(here / "model", "onnx").predict(texts)
+    threshold = float(np.quantile([one.none_score for one in made], 0.8))
+    Rejection("means", {"means": means}, threshold).write(here / "model")
+    is_none = np.array([one.none_score > threshold for one in made])
+    truth = pl.Series([one.label for one in made])
+    frame.with_columns(
+        truth=pl.when(pl.Series(is_none)).then(pl.lit("none of these")).otherwise(truth)
+    ).write_csv(here / "batch.csv")
+    return here, is_none
+
+
+def test_what_the_model_rejects_is_neither_judged_nor_released(strict, tmp_path):
+    here, is_none = strict
+    shutil.copytree(here, tmp_path / "here")
+    done = accept(tmp_path / "here", *PLAIN)
+    assert done.returncode == 0, done.stderr
+    folder, n_none = tmp_path / "here/batch.csv.acceptance", int(is_none.sum())
+    assert f"{n_none} rows are not judged, as the model rejects their texts" in done.stdout
+    result = result_in(folder)
+    assert (result["n_rejected"], result["n_judged"]) == (n_none, 600 - n_none)
+    assert result["n_passed"] == result["n_judged"] == result["n_released"]
+    released, todo = (pl.read_csv(folder / f"{name}.csv") for name in ("released", "todo"))
+    assert sorted(todo["sku"]) == np.flatnonzero(is_none).tolist()
+    assert not released["rejected"].any()
+    # What the model is not sure of is no gold label: a run may read a column `label` of a table.
+    assert not {"label", "probability", "leaf"} & set(todo.columns)
+    assert {"model_label", "model_rejected", "model_trusted"} <= set(todo.columns)
+
+
+def test_parents_and_none_of_these_confirm_nothing_and_are_no_skips(strict, tmp_path):
+    here, _ = strict
+    shutil.copytree(here, tmp_path / "here")
+    frame = pl.read_csv(here / "batch.csv").with_row_index("row")
+    answers = ["Home", "none of these", "Books", None]
+    truth = [
+        answers[row % 12] if row % 12 < 4 else own
+        for row, own in frame.select("row", "truth").iter_rows()
+    ]
+    frame = frame.drop("row").with_columns(truth=pl.Series(truth))
+    frame.write_csv(tmp_path / "here/batch.csv")
+    done = accept(tmp_path / "here", *PLAIN, "--labels", "60")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "here/batch.csv.acceptance"
+    result, given = result_in(folder), pl.read_csv(folder / "answers.csv")["label"]
+    counts = {name: int((given == name).sum()) for name in answers[:3]}
+    assert result["n_none"] == counts["none of these"] > 0
+    assert result["n_parents"] == counts["Home"] > 0
+    assert result["n_skipped"] == given.null_count() > 0
+    assert f"{counts['Home']} texts were answered with a parent" in done.stdout
+    whole = result["groups"][0]["parts"][-1]
+    assert whole["n_right"] <= whole["n_labels"] - result["n_none"] - result["n_parents"]
+    released = pl.read_csv(folder / "released.csv")
+    people = released.filter(pl.col("labelled_by") == "people")
+    assert set(people["label"]) <= set(CLASSES)
+    assert (people["leaf"] == people["label"].str.split(" > ").list.last()).all()
+    assert (people["trusted"] == people["label"]).all()
+    assert people.filter(pl.col("probability").is_null())["label"].to_list().count("Books") > 0
+    facts = json.loads((folder / "pool/manifest.json").read_text())["facts"]
+    assert list(facts["parents"]) == ["Home", "Home > Technical"]  # the page goes down the tree
+    pl.concat([frame, frame[:1].with_columns(truth=pl.lit("Book"))]).write_csv(
+        tmp_path / "here/batch.csv"
+    )
+    done = accept(tmp_path / "here", *PLAIN, "--folder", "other")
+    assert "'Book' (1 rows); did you mean 'Books'?" in done.stderr
+
+
+def test_a_column_that_results_need_is_refused_before_anybody_answers(here):
+    batch = pl.read_csv(here / "batch.csv")
+    for name in ("labelled_by", "model_label", "label"):
+        batch.with_columns(pl.lit("x").alias(name)).write_csv(here / "batch.csv")
+        done = accept(here, "--annotator", "csv")
+        assert done.returncode and f"the batch has a column '{name}'" in done.stderr.replace(
+            "table", "batch"
+        )
+        assert not (here / "batch.csv.acceptance/rounds").exists()
+        shutil.rmtree(here / "batch.csv.acceptance", ignore_errors=True)
+    done = accept(here, *PLAIN, "--prefix", "m_")
+    assert done.returncode == 0, done.stderr
+    for name in ("released", "todo"):
+        table = pl.read_csv(here / f"batch.csv.acceptance/{name}.csv")
+        assert {"label", "m_label"} <= set(table.columns)

@@ -175,7 +175,7 @@ def test_what_is_wrong_with_a_copy_is_said(tmp_path):
     with pytest.raises(DataError, match=r"001\.csv, which was appended to this run, is missing"):
         prepared(tmp_path / "missing", base, BY_ID, (torn,))
     label = batch_of(tmp_path, 2, as_frame({"9": ("lid", "zz", "1")}))
-    with pytest.raises(DataError, match=r"002\.csv has the label 'zz', which is not a class"):
+    with pytest.raises(DataError, match=r"002\.csv: the label 'zz' is not a class"):
         prepared(tmp_path / "label", base, BY_ID, (label,))
     twice = pl.concat([good, good])
     with pytest.raises(DataError, match=r"'9' occurs twice.*rows 2 and 3|row 2 of appended"):

@@ -16,6 +16,8 @@ from wsal.label_models.calibration import (
     clearly_better,
     cross_calibrated,
 )
+from wsal.label_models.dawid_skene import DawidSkene
+from wsal.label_models.majority import Majority
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
@@ -166,3 +168,43 @@ def test_a_model_that_is_better_is_seen_to_be():
     before = Calibration().probs(scores, prior)
     assert clearly_better(cross_calibrated(scores, truth, prior), before, truth)
     assert not clearly_better(before, before, truth)
+
+
+def with_texts_of_no_class(seed=0):
+    """Rules for four classes, one of which also fires on half of the texts of no class."""
+    votes, truth = keyword_rules(2000, 4, 8, (0.2, 0.5), (0.005, 0.04), seed)
+    none, _ = keyword_rules(600, 4, 8, (0.0, 0.01), (0.005, 0.04), seed + 50)
+    none[np.random.default_rng(seed).random(600) < 0.5, 0] = 0
+    return np.concatenate([votes, none]), np.concatenate([truth, np.full(600, 4)])
+
+
+@pytest.mark.parametrize("model", [Auto(), Precision()])
+def test_texts_of_no_class_count_against_the_rules_that_fire_on_them(model):
+    votes, truth = with_texts_of_no_class()
+    gold = some_gold(np.where(truth < 4, truth, -1), 120, 0)
+    more = gold.copy()
+    more[2000:2040] = 4
+    alone = (votes[:, 0] == 0) & ((votes >= 0).sum(axis=1) == 1) & (more < 0)
+    is_right = (truth[alone] == 0).mean()  # also of the texts of no class
+    before, after = (
+        model.fit(votes, 4, gold=g).predict_proba(votes)[alone].max(axis=1).mean()
+        for g in (gold, more)
+    )
+    assert abs(after - is_right) < abs(before - is_right) / 2
+    others = (votes[:, 0] < 0) & (votes >= 0).any(axis=1) & (truth < 4)
+    losses = [
+        log_loss(model.fit(votes, 4, gold=g).predict_proba(votes)[others], truth[others])
+        for g in (gold, more)
+    ]
+    assert losses[1] < losses[0] + 0.05
+
+
+def test_other_models_leave_texts_of_no_class_out():
+    votes, truth = with_texts_of_no_class()
+    gold = some_gold(np.where(truth < 4, truth, -1), 120, 0)
+    for model in (DawidSkene(), Majority()):
+        probs = [
+            model.fit(votes, 4, gold=g).predict_proba(votes)
+            for g in (gold, np.where(truth == 4, 4, gold))
+        ]
+        assert np.array_equal(*probs)

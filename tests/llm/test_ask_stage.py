@@ -8,12 +8,19 @@ import pytest
 from llm.fake_server import FakeServer
 
 from wsal import schemas, tables
+from wsal.annotation.journal import CHANGE, JOURNAL_FILE, Event, Journal
+from wsal.changes import Batch, note_of
 from wsal.commands import llm_plan
 from wsal.config.composed import check
+from wsal.data.batches import APPENDED
+from wsal.data.catalog import Catalog
+from wsal.digests import file_digest
 from wsal.errors import ConfigError
 from wsal.json_files import write_json
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.llm_sampling import MEASURES
+from wsal.run.appending import keep_copy
+from wsal.run.changes import with_changes
 from wsal.run.pipeline import run_stage
 
 CATALOG = ("data=catalog_small", "data.n=600", "llm.model=fake", "llm.parallel=4")
@@ -80,6 +87,35 @@ def test_a_rerun_asks_nothing_and_more_texts_pay_for_the_new_ones_alone(stages, 
     more = stages(["ask"], *using(server, "llm.texts=90"))
     assert more.facts["n_asked"] == 90
     assert len(server.replied) == len(set(server.replied))
+
+
+def test_after_an_append_only_texts_that_were_not_asked_about_are_paid_for(
+    stages, server, composed, tmp_path
+):
+    measured = using(server, "llm.texts=80", "evaluation.size=20", "evaluation.frame=200")
+    before = tables.read(stages(UNTIL_ASK, *measured).path / "answers.parquet")
+    new = Catalog(n=200, seed=7).read().with_columns(id="new " + pl.col("id"))
+    new.write_csv(tmp_path / "new.csv")
+    run = tmp_path / "run"
+    batch = Batch("", file_digest(tmp_path / "new.csv"), by="text")
+    batch = keep_copy(tmp_path / "new.csv", batch, run / APPENDED)
+    Journal(run / JOURNAL_FILE).append([Event("a", CHANGE, "", 1, note=note_of(batch))])
+    parts = with_changes(check(composed(*CATALOG, *measured)).components, run)
+    pool, _, asked = (run_stage(run, name, parts).artifact for name in UNTIL_ASK)
+    n_first, n_pool = pool.facts["periods"][0]["n_texts"], pool.facts["n_pool"]
+    assert n_first < n_pool
+    after = tables.read(asked.path / "answers.parquet")
+    assert len(after) == len(before) == 80
+    assert len(server.replied) == len(set(server.replied))
+    assert set(server.replied) == {*before["text"], *after["text"]}
+    assert len({*before["text"]} & {*after["text"]}) > 50
+    texts = tables.column(pool.path / "pool.parquet", "text")
+    assert set(texts[n_first:]) & set(after["text"])
+    # No text that measures was asked for another reason, before or after.
+    of_frame = {
+        text for t in (before, after) for text in t.filter(pl.col("reason") == MEASURES)["text"]
+    }
+    assert not of_frame & set(after.filter(pl.col("reason") != MEASURES)["text"])
 
 
 def test_a_changed_price_makes_nothing_stale(stages, server):

@@ -21,8 +21,10 @@ from wsal.inspection.judged import judged_texts
 from wsal.inspection.outdated import outdated
 from wsal.inspection.run_view import RunView
 from wsal.json_files import write_json
+from wsal.report import confusion
 from wsal.report.next_steps import next_steps
 from wsal.report.page import FILE, make_report, report_of
+from wsal.report.rendering import render
 
 SCRIPT = "document.title='owned'"
 EVIL = f'</script><script>{SCRIPT}</script><img src=x onerror="{SCRIPT}">'
@@ -161,6 +163,29 @@ def test_classes_and_confusions_by_hand(reports):
             assert cell["texts"]
             assert {text["text"] for text in cell["texts"]} <= inside
         assert sum(cell["n"] for cell in figures["cells"]) == len(texts) == figures["n_judged"]
+
+
+def test_with_many_classes_the_matrix_has_those_that_are_often_confused(tmp_path, monkeypatch):
+    monkeypatch.setattr(confusion, "LISTED", 15)
+    write_run(tmp_path / "wide", 3_000, 130, dev=True, has_rules=False)
+    view = RunView(tmp_path / "wide")
+    figures = confusion.confusion_section(view).figures
+    judged = view.once(judged_texts)
+    errors = Counter(zip(judged.gold[judged.wrong], judged.predicted[judged.wrong], strict=True))
+    most = sorted(errors.values(), reverse=True)
+    listed = [cell for cell in figures["cells"] if not cell["is_right"]]
+    assert [cell["n"] for cell in listed[: figures["listed"]]] == most[: figures["listed"]]
+    assert all(errors[c["gold"], c["predicted"]] == c["n"] for c in listed)
+    assert 10 < figures["n_classes"] == len(figures["order"]) <= 30 < len(figures["names"])
+    inside = set(figures["order"])
+    left = sum(n for (g, p), n in errors.items() if not {g, p} <= inside)
+    assert figures["n_wrong_left_out"] == left > 0
+    gold = Counter(judged.gold.tolist())
+    assert {c["share"] for c in figures["cells"]} == {
+        round(c["n"] / gold[c["gold"]], 4) for c in figures["cells"]
+    }
+    page = render("wide", [confusion.confusion_section(view)])
+    assert f"of 130 classes with the most frequent kinds of errors; {left:,} errors" in page
 
 
 def test_probabilities_by_hand(reports):

@@ -8,14 +8,20 @@ from hydra import compose, initialize_config_dir
 
 from wsal import schemas, tables
 from wsal.active.words import PURE
+from wsal.annotation import questions
 from wsal.annotation.questions import DEPENDS
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, create
+from wsal.changes import ClassEdit
 from wsal.config.composed import check
+from wsal.data.base import Layout
+from wsal.data.class_history import ClassHistory
+from wsal.data.edited_classes import class_facts
 from wsal.label_models.auto import Auto
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords, rows_with
 from wsal.rounds.vote_tables import read_votes
 from wsal.rounds.word_gold import gold_of_words
+from wsal.rules.voting import collect_by_term
 from wsal.run.pipeline import run_stage
 
 CLASSES = ("bag", "coffee", "tea")
@@ -156,3 +162,42 @@ def test_gold_answers_with_a_class_if_three_in_four_texts_have_it(tmp_path):
         Artifact(tmp_path), ["green", "black", "white"], LabelSet(("coffee", "tea"))
     )
     assert answers == {"green": "tea", "black": DEPENDS}
+
+
+def test_words_answered_with_a_parent_vote_for_it_also_after_edits_of_the_classes(tmp_path):
+    edits = (
+        ClassEdit("rename", ("Pets",), ("Animals",)),
+        ClassEdit("split", ("Food > Tea",), ("Food > Tea > Green", "Food > Tea > Black")),
+        ClassEdit("remove", ("Phones",)),
+    )
+    first = ("Food > Tea", "Food > Coffee", "Pets", "Phones")
+    history = ClassHistory(first, edits, is_tree=True)
+    with create(tmp_path / "pool", {}, {}) as (_, facts):
+        facts.update(class_facts(history, Layout(text=("text",))))
+    answers = {
+        "leaf": "Food",
+        "sencha": "Food > Tea",
+        "dog": "Pets",
+        "sim": "Phones",
+        "new": DEPENDS,
+    }
+    table = pl.DataFrame(
+        [{"word": word, "label": label, "annotator": "ann"} for word, label in answers.items()]
+    )
+    with create(tmp_path / "annotations", {}, {}) as (work, _):
+        missing = [
+            pl.lit(None, kind).alias(n)
+            for n, kind in questions.WORDS.items()
+            if n not in table.columns
+        ]
+        table = table.with_columns(*missing).select(*questions.WORDS)
+        tables.write(table, work / questions.WORDS_FILE, questions.WORDS)
+    words = AnsweredWords.read(Artifact(tmp_path / "pool"), [Artifact(tmp_path / "annotations")])
+    assert words.answers == {
+        "leaf": "Food", "sencha": "Food > Tea", "dog": "Animals", "new": DEPENDS,
+    }  # fmt: skip
+    names = ("Food", "Food > Tea", "Animals")
+    assert set(words.rules) == {f"answered words: {name}" for name in names}
+    records = pl.DataFrame({"id": ["a"], "text": ["sencha leaf"], "fields": [{"x": None}]})
+    votes = collect_by_term(words.rules, records, words.labels).votes[0].tolist()
+    assert sorted(votes) == sorted([-1, *(words.labels.code(name) for name in names[:2])])

@@ -11,15 +11,25 @@ from safetensors.numpy import save_file
 from wsal import schemas, tables
 from wsal.api.pool import Pool
 from wsal.api.voting import vote
-from wsal.artifacts import Artifact
+from wsal.artifacts import Artifact, create
+from wsal.changes import Changes, ClassEdit
 from wsal.config.composed import check, rules_in
+from wsal.data.base import Layout
 from wsal.data.catalog import Catalog
+from wsal.data.frames import TableFrame
 from wsal.errors import RuleError
+from wsal.labels import LabelSet
 from wsal.rounds.vote_tables import read_votes, terms_file, votes_file
 from wsal.rules import voting
+from wsal.rules.functions import column_rule, rule
+from wsal.rules.gazetteer import Gazetteer
 from wsal.rules.lookup import Lookup
 from wsal.rules.patterns import Keyword
+from wsal.rules.similarity import Similarity
 from wsal.run.pipeline import run_stage
+from wsal.settings import LauncherSettings
+from wsal.stages.prepare import prepare
+from wsal.stages.vote import vote as vote_on
 
 
 @pytest.fixture
@@ -229,3 +239,62 @@ def test_the_report_unfolds_the_words_of_rules(composed, tmp_path, monkeypatch):
     assert line.split("│")[-2].strip() == f"{precision[voter, 0]:.3f}"
     forget_terms(folder / "votes")
     assert "earlier version" in run_here(tmp_path, "rules", "run", "--terms", "2").stdout
+
+
+@rule
+def by_word(record):
+    return "Tea" if "tea" in record["text"] else None
+
+
+@column_rule
+def by_column(frame):
+    return pl.when(pl.col("text").str.contains("tea")).then(pl.lit("Tea"))
+
+
+@column_rule
+def of_others(frame):
+    return pl.when(pl.col("text").str.contains("pets")).then(pl.lit("Pets"))
+
+
+def test_every_kind_of_rule_that_names_a_removed_class_abstains_and_is_reported(tmp_path):
+    """And follows a renamed one, also if its name was given to another class."""
+    rows = pl.DataFrame({"text": [f"{w} {n}" for n in range(9) for w in ("tea", "coffee", "pets")]})
+    labels = pl.Series(["Tea", "Coffee", "Pets"] * 9)
+    edits = (ClassEdit("remove", ("Tea",)), ClassEdit("rename", ("Pets",), ("Animals",)),
+             ClassEdit("add", ("Tea",)))  # fmt: skip
+    data = TableFrame(rows.with_columns(label=labels), Layout(text=("text",), label="label"))
+    (tmp_path / "terms.csv").write_text("term,label\ntea,Tea\npets,Pets\n")
+    rules = {
+        "keyword": Keyword("Tea", ["tea"]),
+        "gazetteer": Gazetteer(str(tmp_path / "terms.csv")),
+        "lookup": Lookup("text", {"tea 1": "Tea", "pets 1": "Pets"}),
+        "function": by_word,
+        "column": by_column,
+        "others": of_others,
+        "pets": Keyword("Pets", ["pets"]),
+    }
+    launcher = LauncherSettings()
+    for changes, expected in ((Changes(), []), (Changes(edits), list(rules)[:5])):
+        folder = tmp_path / str(len(expected))
+        with create(folder / "pool", {}, {}) as (work, facts):
+            facts.update(prepare(work, data=data, changes=changes, seed=0, shard_rows=99))
+        pool = Artifact(folder / "pool")
+        with create(folder / "votes", {}, {}) as (work, facts):
+            facts.update(vote_on(work, pool=pool, rules=rules, seed=0, launcher=launcher))
+        assert facts.get("abstaining", []) == expected
+        votes = tables.read(folder / "votes/votes.parquet").drop("id")
+        texts, names = tables.column(pool.path / "pool.parquet", "text"), pool.facts["labels"]
+        of_tea = votes.filter(texts.str.contains("tea"))
+        cast = {names[v] for v in np.unique(of_tea.to_numpy()) if v >= 0}
+        assert cast == (set() if expected else {"Tea"})
+        of_pets = votes.select("gazetteer", "others", "pets").filter(texts.str.contains("pets"))
+        assert {names[v] for v in np.unique(of_pets.to_numpy())} == {
+            "Animals" if expected else "Pets"
+        }
+
+
+def test_similarity_to_texts_of_a_removed_class_or_of_a_parent_votes_for_no_other_class():
+    names = {"Tea": ("a",), "Food": ("b",), "Pets": ("c",)}
+    labels = LabelSet(("Pets", "Bread", "Cake"), {"Food": ("Bread", "Cake")}, {}, {"Tea": None})
+    own = np.eye(3, dtype=np.float32)
+    assert Similarity(names).vote_on(own, own, labels).tolist() == [-1, 4, 0]

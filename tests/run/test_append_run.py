@@ -258,10 +258,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_recorded(shop):
     new = shop_rows()[1]
     wrong = {
         "has no column 'title'": new.drop("title"),
-        "'Koffee', which is not a class of this run; did you mean 'Coffee'": new.with_columns(
+        "the label 'Koffee' is not a class of this run; did you mean 'Coffee'": new.with_columns(
             category=pl.lit("Koffee")
         ),
-        "id 'c9' occurs twice in column 'id', rows 2 and 3": new.with_columns(id=pl.lit("c9")),
+        "an id occurs several times in column 'id': 'c9' (rows 2, 3, ": new.with_columns(
+            id=pl.lit("c9")
+        ),
         "every row needs an id": new.with_columns(id=pl.lit("")),
         "would change nothing": shop_rows()[0][:5],
     }

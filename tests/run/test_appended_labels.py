@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pytest
+from helpers import run_here
 
 from wsal.artifacts import Artifact, create
 from wsal.changes import Batch, Changes, ClassEdit
@@ -41,10 +42,10 @@ def pool_of(folder, *edits):
     return Artifact.open(folder / "pool")
 
 
-def count(folder, pool, frame, *edits):
+def count(folder, pool, frame, *edits, by="id"):
     frame.write_csv(folder / "batch.csv")
     classes = ClassHistory(("Coffee", "Pets", "Tea"), edits)
-    return checked(folder / "batch.csv", Batch("", ""), LAYOUT, pool, classes)[0]
+    return checked(folder / "batch.csv", Batch("", "", by=by), LAYOUT, pool, classes)[0]
 
 
 @pytest.mark.parametrize("applied", [(), (SPLIT,), (SPLIT, MERGE)])
@@ -61,8 +62,68 @@ def test_the_names_of_edits_that_no_run_has_read_yet_are_classes(tmp_path):
     pool, new = pool_of(tmp_path), rows().with_columns(id=pl.lit("n") + pl.col("id"))
     new = new.with_columns(pl.col("label").replace({"Tea": "Green Tea"}))
     assert count(tmp_path, pool, new, SPLIT).new == 48
-    with pytest.raises(DataError, match="row 2, has the label 'Green Tea', which is not a class"):
+    with pytest.raises(DataError, match=r"row 2 and 11 more: the label 'Green Tea' is not a class"):
         count(tmp_path, pool, new)
+
+
+def test_all_that_is_wrong_with_a_batch_is_named_at_once(tmp_path):
+    pool = pool_of(tmp_path)
+    new = rows().with_columns(
+        pl.col("label").replace({"Tea": "Tee", "Coffee": "Koffee"}),
+        id=pl.Series(["n0", "n0", "n2", "n2", *rows()["id"][4:]]),
+    )
+    with pytest.raises(DataError) as caught:
+        count(tmp_path, pool, new, by="text")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{tmp_path / 'batch.csv'}: 4 things are wrong:"
+    assert lines[1].strip() == (
+        "2 ids occur several times in column 'id': 'n0' (rows 2, 3), 'n2' (rows 4, 5); ids must be "
+        "unique"
+    )
+    assert "the run has records" in lines[2] and "and 34 more; by text" in lines[2]
+    assert "row 2 and 11 more: the label 'Tee' is not a class of this run; did you" in lines[3]
+    assert "row 3 and 11 more: the label 'Koffee'" in lines[4]
+    assert "known: Coffee, Pets, Tea; to add a class: wsal classes add RUN" in lines[4]
+    pl.DataFrame({"title": ["mug"]}).write_csv(tmp_path / "batch.csv")
+    with pytest.raises(DataError, match="no column 'text' and no column 'id'"):
+        checked(tmp_path / "batch.csv", Batch("", ""), LAYOUT, pool, ClassHistory(("a", "b")))
+
+
+def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
+    """It is refused before `prepare` would have to: a batch can only be taken back."""
+    rows().write_csv(tmp_path / "shop.csv")
+    options = ("data=csv", "data.path=shop.csv", "data.layout.text=[text]", "name=shop",
+               "data.layout.label=label", "data.layout.split=split", "data.layout.id=id",
+               )  # fmt: skip
+
+    def wsal(*words):
+        done = run_here(tmp_path, *words)
+        assert not done.returncode, done.stdout + done.stderr
+        return done.stdout
+
+    wsal("prepare", *options)
+    wsal("classes", "rename", "shop", "Pets", "Animals")
+    wsal("classes", "split", "shop", "Tea", "--into", "Green Tea", "Black Tea")
+    for name, label in (("a", "Green Tea"), ("b", "Coffee"), ("c", "Animals")):
+        new = rows()[:8].with_columns(label=pl.lit(label))
+        new = new.with_columns(pl.col("id", "text").str.replace("^", f"{name} "))
+        new.write_csv(tmp_path / f"{name}.csv")
+        wsal("append", "shop", f"{name}.csv")
+    wsal("prepare", *options)
+    for words in (("undo",), ("restore", "--at", "1"), ("restore", "--at", "0")):
+        done = run_here(tmp_path, "classes", words[0], "shop", *words[1:])
+        assert done.returncode
+        assert "001.csv, row 2 and 7 more: the label 'Green Tea' is not a class" in done.stderr
+        assert "take the last 3 batches back first" in done.stderr
+        assert ("003.csv, row 2" in done.stderr) == ("0" in words)
+    for _ in range(3):
+        wsal("append", "shop", "--undo")
+    wsal("classes", "undo", "shop")
+    # The pool has its records until it is made again.
+    assert "taken back but are in the pool: 001.csv, 002" in wsal("append", "shop", "c.csv")
+    wsal("prepare", *options)
+    assert Artifact.open(tmp_path / "runs/shop/pool").facts["n_pool"] == 16 + 4
+    assert "known: Coffee, Pets, Tea" in run_here(tmp_path, "classes", "undo", "shop").stderr
 
 
 def test_records_of_no_class_are_in_the_run_in_each_split(tmp_path):

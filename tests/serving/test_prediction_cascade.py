@@ -8,6 +8,7 @@ import pytest
 from helpers import by_default
 from scipy.stats import binom
 
+from wsal.classifier.rejection import Rejection
 from wsal.serving import cascade
 from wsal.serving.certify import certify
 from wsal.serving.chunk_texts import PredictOptions
@@ -63,9 +64,12 @@ def titles_of(n, seed=0):
 class Simulated:
     """An engine whose class is that of the decisive word, or random."""
 
-    def __init__(self, engine, *, is_random=False):
+    def __init__(self, engine, *, is_random=False, rejects=""):
         self.texts = {}
         exported = replace(engine.exported, thresholds=np.array([0.0, 0.0, 0.97]))
+        if rejects:
+            means = {"means": np.eye(2, dtype=np.float32)[:1]}
+            exported = replace(exported, rejection=Rejection("means", means, -0.5))
         self.calls = []
         word = {kind: int(exported.pieces([kind])[0][1]) for kind in KINDS}
         assert len(set(word.values())) == 3, "the tokenizer has to know the words"
@@ -77,7 +81,10 @@ class Simulated:
                 classes = ids.sum(axis=1) * 7919 % 3
             logits = np.zeros((len(ids), 3), dtype=np.float32)
             logits[np.arange(len(ids)), classes] = 6
-            return logits
+            if not rejects:
+                return logits
+            is_none = classes == KINDS.index(rejects)
+            return np.column_stack([logits, ~is_none, is_none]).astype(np.float32)
 
         self.engine = replace(engine, exported=exported, run=run, n_threads=1)
         self.backend, self.exported = "onnx", exported
@@ -145,6 +152,21 @@ def test_texts_that_the_classifier_abstains_on_are_left_to_it(words, tmp_path):
     assert not by_student["abstain"].any()
     assert words.exported.labels[1] not in by_student["label"].to_list()
     assert table.filter(pl.col("title").str.starts_with("laptop"))["abstain"].mean() > 0.98
+
+
+def test_texts_that_the_classifier_rejects_are_left_to_it(words, tmp_path):
+    model = Simulated(words, rejects="laptop")
+    done, table = run(model, tmp_path, "out.parquet", agreement=0.97)
+    assert done.n_student > 0
+    by_student = table.filter(labelled_by="student")
+    assert not by_student["rejected"].any()
+    assert by_student["none_score"].null_count() == len(by_student)
+    assert words.exported.labels[1] not in by_student["label"].to_list()
+    of_laptops = table.filter(pl.col("title").str.starts_with("laptop"))
+    assert of_laptops["rejected"].mean() > 0.98
+    by_classifier = table.filter(labelled_by="classifier")
+    assert by_classifier["none_score"].null_count() == 0
+    assert (by_classifier["rejected"] == (by_classifier["label"] == model.exported.labels[1])).all()
 
 
 def test_a_student_that_cannot_learn_answers_nothing(words, tmp_path):

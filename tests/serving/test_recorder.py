@@ -76,8 +76,11 @@ def test_several_servers_share_a_folder(tmp_path, engine):
 
 def test_removed_texts_are_those_that_were_written(harvest, engine):
     add(harvest, engine.exported, ["a", "b", "c"], [0.1, 0.2, 0.3])
-    harvest.remove(len(harvest.table(2)))
-    assert harvest.table()["title"].to_list() == ["c"]
+    table, ids = harvest.table_and_ids(2)
+    add(harvest, engine.exported, ["meanwhile"], [0.0])  # while the table is written
+    harvest.remove(ids)
+    assert table["title"].to_list() == ["a", "b"]
+    assert harvest.table()["title"].to_list() == ["meanwhile", "c"]
 
 
 def serve_texts(engine, recorder, texts):

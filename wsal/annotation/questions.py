@@ -127,17 +127,17 @@ def word_answers(annotations: Sequence[Artifact], pool: Artifact | None = None) 
 
 
 def answered_words(pool: Artifact, annotations: Sequence[Artifact]) -> Mapping[str, str]:
-    """The newest answer to each word, a present class or `DEPENDS`; without skipped ones.
+    """The newest answer to each word: a present class, a parent, or `DEPENDS`; no skipped ones.
 
-    Answers that are no class any more, because it was split or removed, are left out.
+    Answers with a class that was removed are left out; one that was split is a parent.
 
     Raises:
         AnnotationError: answers name classes that the data does not have.
     """
     answers = word_answers(annotations, pool).drop_nulls("label").sort("word", maintain_order=True)
     if "edits" in pool.facts:
-        classes = list(pool.facts["labels"])
-        answers = answers.filter(pl.col("label").is_in([*classes, DEPENDS]))
+        present = LabelSet.of_pool(pool.facts).answers
+        answers = answers.filter(pl.col("label").is_in([*present, DEPENDS]))
     named = answers.filter(pl.col("label") != DEPENDS)
     check_classes(named, LabelSet.of_pool(pool.facts))
     return dict(answers.select("word", "label").iter_rows())

@@ -236,9 +236,9 @@ class ActiveLoop:
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
         rows, gold = coded_rows(answers, schemas.TRAIN, labels)
         none = none_rows(answers, schemas.TRAIN, labels)
-        votes, random_gold = weak.votes.sparse, self._measured.random_gold(answers)
+        votes, random = weak.votes.sparse, self._measured.random_gold(answers)
         model = weak.label_model
-        result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random_gold)
+        result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random, none=none)
         table = weak_table(result.fitted, votes, weak.settings, labels)
         measured = replace(self._measured, answers=answers)
         checkpoint = self._checkpoint.after(table, (rows, gold), none, self._retrain, measured)

@@ -114,9 +114,12 @@ class Measurement:
 
     def random_gold(self, answers: pl.DataFrame) -> RandomGold:
         """Gold labels that check the label model: of the evaluation sample, else of dev."""
-        rows, gold = gold_rows(answers, schemas.EVALUATE, self.pool.prepared.labels)
-        votes = self.weak.votes
+        labels, votes = self.pool.prepared.labels, self.weak.votes
+        rows, gold = coded_rows(answers, schemas.EVALUATE, labels)
         if len(rows) or self.pool.prepared.dev.is_empty():
+            none = none_rows(answers, schemas.EVALUATE, labels)
+            rows = np.concatenate([rows, none])
+            gold = np.concatenate([gold, np.full(len(none), len(labels))])
             return RandomGold.of_covered("evaluation texts", votes.sparse.take(rows), gold)
         dev_gold = gold_of(self.pool, "dev")[0]
         return RandomGold.of_covered("dev texts", votes.sparse_of("dev"), dev_gold)

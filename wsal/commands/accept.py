@@ -34,12 +34,11 @@ from wsal.rounds.acceptance_folder import (
     rounds_so_far,
     write_query,
 )
-from wsal.rounds.acceptance_result import Outcome, write_result
+from wsal.rounds.acceptance_result import Outcome, predicted_batch, write_result
 from wsal.run.accept_lines import show_result, show_step
 from wsal.run.loop import locked
 from wsal.serving.backends import BACKENDS, Model
 from wsal.serving.chunk_texts import PredictOptions
-from wsal.serving.labelling import label_table
 from wsal.serving.multilabel import refuse_sets
 from wsal.serving.sources import Source
 from wsal.serving.target import TARGETS
@@ -145,9 +144,7 @@ def run(options: argparse.Namespace) -> None:
     }
     keep_plan(folder, plan)
     with locked(folder):
-        if not (folder / PREDICTED).exists():
-            label_table(model, source, folder / PREDICTED, predict)
-        batch = Batch.read(folder / PREDICTED, model.exported, predict)
+        batch = predicted_batch(model, source, folder / PREDICTED, predict)
         gold = batch.gold(options.gold) if options.gold else {}
         groups = groups_of(batch, options.above, by_class=options.by_class, seed=options.seed)
         about = {"model": model.exported.digest, "batch": str(options.batch), **_shown(plan)}
@@ -173,14 +170,15 @@ def _go_on(work: _Acceptance, annotator: Annotator, gold: dict[str, int]) -> boo
             write_query(work.folder, number, work.batch, rows, pool)
         n_open = ask(work.folder, number, work.batch, annotator, gold)
         answers = answers_so_far(work.folder)
-        show_step(Outcome.of(work.batch, work.groups, by_text(answers), work.goal), len(answers))
+        given = by_text(answers, work.batch.labels.parents)
+        show_step(Outcome.of(work.batch, work.groups, given, work.goal), len(answers))
         if n_open and annotator.human:
             return False
 
 
 def _next(work: _Acceptance) -> Rows:
     """The rows to ask about in the next step."""
-    answers = by_text(answers_so_far(work.folder))
+    answers = by_text(answers_so_far(work.folder), work.batch.labels.parents)
     right = is_right(work.batch, answers)
     fewest, most = PER_STEP[work.way]
     chosen: list[Rows] = []
@@ -195,7 +193,7 @@ def _next(work: _Acceptance) -> Rows:
 
 def _written(work: _Acceptance, kind: str, *, is_over: bool) -> dict[str, Any]:
     answers = answers_so_far(work.folder)
-    given = by_text(answers)
+    given = by_text(answers, work.batch.labels.parents)
     outcome = Outcome.of(work.batch, work.groups, given, work.goal)
     about = {**work.about, "finished": is_over, "most_labels": work.n_labels}
     return write_result(work.folder, work.batch, outcome, answers, given, work.goal, kind, about)

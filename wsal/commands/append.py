@@ -19,19 +19,17 @@ from wsal.annotation.changes_log import changes_in_force
 from wsal.annotation.journal import CHANGE, CHANGE_UNDONE, JOURNAL_FILE, Event, Journal
 from wsal.artifacts import Artifact
 from wsal.changes import Batch, change_of, note_of
-from wsal.config.composed import parts_of
-from wsal.data.base import DataSource, Layout
+from wsal.config.layout_of_run import layout_of_run
+from wsal.data.base import Layout
 from wsal.data.batches import APPENDED
 from wsal.digests import file_digest
 from wsal.errors import ConfigError, DataError, MissingArtifactError
-from wsal.json_files import read_json_object
 from wsal.multilabel import refuse
 from wsal.run.appending import answers_to, checked, has_column, keep_copy
 from wsal.run.class_changes import opened_classes
 from wsal.run.folders import run_folder
 from wsal.run.loop import locked
 from wsal.run.pipeline import open_round
-from wsal.run.stage_table import CONFIG
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
-    layout, path = _layout(run_dir, options.trusted), options.file
+    layout, path = layout_of_run(run_dir, options.trusted), options.file
     by: Literal["id", "text"] = options.by or ("id" if layout.id else "text")
     if by == "id" and not layout.id:
         raise ConfigError("--by id needs ids, and data.layout.id names no column; use --by text")
@@ -84,14 +82,20 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
         raise ConfigError(
             f"{path} was appended already: it is the last batch of {run_dir}, {before[-1].file}"
         )
-    count, texts = checked(path, batch, layout, pool, opened_classes(run_dir).now)
-    if not count.changes_anything:
+    read = _batches_of(pool)
+    gone = [b["file"] for b in read if b["digest"] not in {batch.digest for batch in before}]
+    classes = opened_classes(run_dir).now
+    count, texts = checked(path, batch, layout, pool, classes, is_current=not gone)
+    if not count.changes_anything and not gone:
         raise ConfigError(f"{path} would change nothing in {run_dir}: {count.in_words()}")
     batch = keep_copy(path, batch, run_dir / APPENDED)
     journal.append([Event(uuid4().hex, CHANGE, "", open_round(run_dir), note=note_of(batch))])
     lines = [f"{path}: {count.in_words()}", f"kept as {run_dir / APPENDED / batch.file}"]
-    if pending := _pending(pool, before):
+    known = {batch["digest"] for batch in read}
+    if pending := [batch.file for batch in before if batch.digest not in known]:
         lines.append(f"(without the batches that are not in the pool yet: {', '.join(pending)})")
+    if gone:
+        lines.append(f"(with batches that were taken back but are in the pool: {', '.join(gone)})")
     if n := answers_to(run_dir, texts) if options.withdraw else 0:
         lines.append(
             f"{n:,} answer{'s' * (n != 1)} of people to these texts will be set aside; they count "
@@ -108,8 +112,9 @@ def has_labels(path: Path, layout: Layout) -> bool:
     """
     missing = [name for name in layout.label_columns if not has_column(path, name)]
     if missing and len(missing) < len(layout.label_columns):
+        names = " and no column ".join(map(repr, missing))
         raise DataError(
-            f"{path} has no column {missing[0]!r}, but others of {list(layout.label_columns)}; a "
+            f"{path} has no column {names}, but others of {list(layout.label_columns)}; a "
             "batch needs the columns of all levels, or none of them"
         )
     return bool(layout.label_columns) and not missing
@@ -136,12 +141,6 @@ def _next(run_dir: Path) -> str:
     return f"run the command of {run_dir} again to apply the change"
 
 
-def _layout(run_dir: Path, trusted: list[str]) -> Layout:
-    nodes: dict[str, Any] = read_json_object(run_dir / CONFIG, "run this run's command again")
-    source: DataSource = parts_of(nodes, trusted)["data"]()
-    return source.layout
-
-
 def _pool(run_dir: Path) -> Artifact:
     try:
         return Artifact.open(run_dir / "pool")
@@ -151,8 +150,8 @@ def _pool(run_dir: Path) -> Artifact:
         ) from error
 
 
-def _pending(pool: Artifact, batches: tuple[Batch, ...]) -> list[str]:
-    """The batches that are not in the pool yet."""
+def _batches_of(pool: Artifact) -> list[dict[str, Any]]:
+    """The batches that the pool was made with."""
     node = pool.manifest["config"].get("changes", {}).get("node", {})
-    read = {batch["digest"] for batch in node.get("batches", [])}
-    return [batch.file for batch in batches if batch.digest not in read]
+    batches: list[dict[str, Any]] = node.get("batches", [])
+    return batches

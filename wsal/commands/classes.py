@@ -18,17 +18,19 @@ guidelines follow. Nothing is ever deleted: an undo is a change, too.
 import argparse
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from wsal.annotation.changes_log import Logged
+from wsal.annotation.changes_log import Logged, changes_in
+from wsal.config.layout_of_run import layout_of_run
 from wsal.data.class_edits import classes_below
 from wsal.data.class_fold import words
 from wsal.data.class_history import ClassHistory
 from wsal.errors import BusyError
+from wsal.run.batch_labels import check_batches
 from wsal.run.class_changes import (
     ClassesOfRun,
     concerned,
@@ -76,6 +78,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             own.add_argument("--at", type=int, required=is_needed, metavar="N", help=help_)
         if action in ("undo", "restore"):
             own.add_argument("--by", default="", metavar="NAME", help="who makes the change")
+            trusted = "a module of your own with a data source; may be given several times"
+            own.add_argument(
+                "--trusted", action="append", default=[], metavar="MODULE", help=trusted
+            )
 
 
 def _parser(
@@ -108,19 +114,10 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
     who = options.by or getpass.getuser()
     if options.action in NAMES:
         refuse_run(run_dir, f"`wsal classes {options.action}`")
-    makers: dict[str, Callable[[ClassesOfRun], Logged]] = {
-        "undo": lambda classes: undo(classes, who),
-        "restore": lambda classes: restore(classes, options.at, who),
-    }
     try:
         with locked(run_dir):
             classes = opened_classes(run_dir)
-            make = makers.get(options.action)
-            made = (
-                make(classes)
-                if make
-                else record(classes, edit_of(classes.now, _typed(options)), who)
-            )
+            made = _made(classes, options, who)
     except BusyError as error:
         raise BusyError(
             f"a command is working on {run_dir}, so its classes cannot be changed now; wait for "
@@ -135,6 +132,18 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
             f"{reused!r} was the name of another class before: rules and gold labels of the data "
             "with this name still mean that class\n"
         )
+
+
+def _made(classes: ClassesOfRun, options: argparse.Namespace, who: str) -> Logged:
+    if options.action in NAMES:
+        return record(classes, edit_of(classes.now, _typed(options)), who)
+    is_undo = options.action == "undo"
+    edits = classes.now.edits[:-1] if is_undo else classes.at(options.at).edits
+    batches = changes_in(classes.run_dir).batches
+    if edits != classes.now.edits and any(batch.with_labels for batch in batches):
+        layout = layout_of_run(classes.run_dir, options.trusted)
+        check_batches(classes.run_dir, batches, layout, classes.now, edits)
+    return undo(classes, who) if is_undo else restore(classes, options.at, who)
 
 
 def _typed(options: argparse.Namespace) -> Typed:

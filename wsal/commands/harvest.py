@@ -47,14 +47,14 @@ def run(options: argparse.Namespace) -> None:
     if options.most is not None and options.most < 1:
         raise ConfigError(f"--most is {options.most}; expected 1 or more")
     harvest = Harvest(options.folder)
-    table = harvest.table(options.most)
+    table, ids = harvest.table_and_ids(options.most)
     if table.is_empty():
         raise ConfigError(
             f"{options.folder} holds no text: the model has been sure of every text so far"
         )
     _write(table, out, kind)
     if options.remove:
-        harvest.remove(len(table))
+        harvest.remove(ids)
     n_abstained = int(table["model_abstain"].sum())
     print_line(
         f"{len(table):,} texts, the most uncertain first ({n_abstained:,} on which the model "

@@ -67,15 +67,15 @@ def batch_rows(path: Path, batch: Batch, layout: Layout) -> pl.DataFrame:
     by text, the columns of the text.
 
     Raises:
-        DataError: the table cannot be read, or a column is missing.
+        DataError: the table cannot be read, or columns are missing.
     """
     table = numbered_table(path)
-    for name in required_columns(batch, layout):
-        if name not in table.frame.columns:
-            advice = f"; {table.advice}" if table.advice else ""
-            raise DataError(
-                f"{path} has no column {name!r}{did_you_mean(name, table.frame.columns)}{advice}"
-            )
+    if missing := [n for n in required_columns(batch, layout) if n not in table.frame.columns]:
+        names = " and no column ".join(map(repr, missing))
+        advice = f"; {table.advice}" if table.advice else ""
+        raise DataError(
+            f"{path} has no column {names}{did_you_mean(missing[0], table.frame.columns)}{advice}"
+        )
     n, numbers = len(table.frame), pl.Series(ROW, table.rows, dtype=pl.Int64)
     empty = pl.Series([None] * n, dtype=pl.String)
     columns = {

@@ -11,7 +11,7 @@ from wsal.data.base import Layout
 from wsal.data.class_history import ClassHistory, introduced
 from wsal.data.keys import NONE
 from wsal.data.records import label_set, present_names, tree_of
-from wsal.errors import DataError, did_you_mean
+from wsal.errors import DataError, did_you_mean, in_words, nearest
 from wsal.guidelines import followed
 from wsal.labels import NONE as NO_CLASS
 from wsal.labels import LabelSet
@@ -64,22 +64,36 @@ def gold_codes(history: ClassHistory, names: Iterable[str]) -> list[int]:
     return [known.get(history.present(name), NONE) for name in names]
 
 
-def check_batch_labels(
-    history: ClassHistory, names: Iterable[str], file: str, advice: str = ""
-) -> None:
+def unknown_labels(history: ClassHistory, names: Iterable[str]) -> dict[str, str]:
+    """Gold labels of a batch that are no name of a present or a former class.
+
+    Each is a key; its value says so, and which class has a similar name.
+    """
+    known = {*history.names, NO_CLASS, *history.parents}
+    present = {name: history.present(name) for name in names}
+    return {
+        name: f"the label {name!r} is not a class of this run{nearest(name, history.names)}"
+        for name, now in present.items()
+        if now not in known and not history.is_former(now)
+    }
+
+
+def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str, advice: str) -> None:
     """Check that each label in a batch is the name of a present or a former class.
 
     Raises:
-        DataError: one is not.
+        DataError: some are not; the message names them, and ends with `advice`.
     """
-    for name in names:
-        present = history.present(name)
-        is_known = present in (*history.names, NO_CLASS, *history.parents)
-        if not is_known and not history.is_former(present):
-            raise DataError(
-                f"{file} has the label {name!r}, which is not a class of this run"
-                f"{did_you_mean(name, history.names)}; to add it: wsal classes add RUN{advice}"
-            )
+    if unknown := unknown_labels(history, names):
+        raise DataError(
+            f"{file}: {in_words(list(unknown.values()))}{known_classes(history)}{advice}"
+        )
+
+
+def known_classes(history: ClassHistory) -> str:
+    """The end of a message about labels that are no classes: the classes, and how to add one."""
+    known = did_you_mean("", history.names).removeprefix(";")
+    return f";{known}; to add a class: wsal classes add RUN NAME"
 
 
 def class_facts(history: ClassHistory, layout: Layout) -> dict[str, Any]:

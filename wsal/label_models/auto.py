@@ -93,13 +93,14 @@ class Auto:
                 sparse.
             n_classes: how many classes there are.
             prior: `(classes,)`, how common each class is; uniform by default.
-            gold: `(texts,)`, a class, or -1 where it is not known; none by default.
+            gold: `(texts,)`, a class, `n_classes` for a text of no class, or -1 where it is not
+                known; none by default.
 
         Raises:
             ModelError: the votes have another shape, type or range.
         """
         votes = as_sparse(votes, n_classes)
-        if gold is not None and len(covered_gold(votes, gold)[1]) >= self.least_gold:
+        if gold is not None and len(covered_gold(votes, gold, n_classes)[1]) >= self.least_gold:
             return _chosen_by_gold(Precision(by_term=self.by_term), votes, n_classes, prior, gold)
         interval = agreement(*learning_sample(votes, 100_000, least=0), n_classes)
         name = "precision"
@@ -182,7 +183,7 @@ def _chosen_by_gold(
     default: Precision, votes: SparseVotes, n_classes: int, prior: Prior | None, gold: Classes
 ) -> FittedAuto:
     precision, held_out = default.fit_with_held_out(votes, n_classes, prior=prior, gold=gold)
-    gold_votes, truth = covered_gold(votes, gold)
+    gold_votes, truth = covered_gold(votes, gold, n_classes)
     models: dict[str, FittedLabelModel] = {"precision": precision}
     probs, members = {"precision": held_out}, votes.members
     for name in ALTERNATIVES:

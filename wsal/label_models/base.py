@@ -47,7 +47,8 @@ class LabelModel(Protocol):
                 type, dense or sparse.
             n_classes: how many classes there are, whether or not a rule votes for each.
             prior: `(classes,)`, how common each class is, summing to 1; None: all alike.
-            gold: `(texts,)`, a class, or -1 where it is not known; None: no class is known.
+            gold: `(texts,)`, a class, `n_classes` for a text of no class (votes on it are wrong;
+                only `Precision` learns from them), or -1 where it is not known; None: nothing is.
 
         Raises:
             ModelError: the votes have another shape, type or range.

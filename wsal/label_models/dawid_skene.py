@@ -138,12 +138,13 @@ def _gold_counts(votes: SparseVotes, gold: Classes | None, n_classes: int) -> np
     gold is a parent, the classes of the parent have the shares that majority vote gives them.
     """
     n_codes = n_classes if votes.members is None else len(votes.members)
-    if gold is None or not (gold >= 0).any():
+    is_class = np.zeros(0, dtype=bool) if gold is None else (gold >= 0) & (gold != n_classes)
+    if gold is None or not is_class.any():
         return np.zeros((votes.n_rules * n_codes, n_classes), dtype=np.float32)
-    rows = np.flatnonzero(gold >= 0)
+    rows = np.flatnonzero(is_class)
     known = votes.take(rows)
     truth = class_members(gold[rows], n_classes, votes.members).astype(np.float32)
-    if (gold >= n_classes).any():
+    if (gold[rows] >= n_classes).any():
         truth *= Majority().fit(known, n_classes).predict_proba(known)
         truth /= truth.sum(axis=1, keepdims=True)
     counts: np.ndarray = known.indicators(n_codes).T @ truth

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.special import betaln
 
 from wsal.arrays import Classes, Mask, Prior, Probs, Votes
 from wsal.label_models.calibration import (
@@ -18,21 +17,16 @@ from wsal.label_models.calibration import (
     log_losses,
 )
 from wsal.label_models.dawid_skene import DawidSkene, FittedDawidSkene
+from wsal.label_models.gold_votes import GoldVotes, corrected, none_losses
 from wsal.label_models.majority import FittedMajority, specificity
-from wsal.label_models.scoring import covered_gold, predict_in_parts, prior_or_uniform
-from wsal.label_models.sharing import (
-    count_right,
-    count_right_on_gold,
-    moved_with_rule,
-    shared_precision,
-)
+from wsal.label_models.scoring import predict_in_parts, prior_or_uniform
+from wsal.label_models.sharing import count_right, shared_precision
 from wsal.label_models.sparse import SparseVotes, as_sparse
 from wsal.label_models.vote_patterns import distinct_patterns, learning_sample
 from wsal.members import by_class, by_code
 from wsal.settings import Count, Positive, Rate
 
 CONVERGED = 1e-3  # the consensus has converged if at most this share of the texts changes class
-WORTHS = np.geomspace(0.5, 16, 6)  # candidates for `_with_gold`, as factors of `gold_strength`
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,8 @@ class Precision:
 
     With at least `least_gold` covered gold texts, gold sets the calibration. It also corrects the
     precisions (empirical Bayes: the more, the further those measured on gold are from those on the
-    consensus), if that lowers the log loss of gold texts that they were not fitted to.
+    consensus), if that lowers the log loss of gold texts that they were not fitted to. Votes on
+    texts of no class are wrong; there, the loss is least for probabilities that are the prior.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Precision().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -105,18 +100,27 @@ class Precision:
         votes = votes if self.by_term else votes.without_terms()
         first = self.consensus.fit(votes, n_classes, prior=prior)
         without_gold = self._without_gold(first, votes, prior_or_uniform(n_classes, prior))
-        gold_votes, truth = covered_gold(votes, gold)
-        before = without_gold.posterior(gold_votes)
+        known = GoldVotes.of(votes, gold, n_classes)
+        truth, before = known.truth, without_gold.posterior(known.votes)
         if len(truth) < self.least_gold:
             return without_gold, before
         prior, members = without_gold.prior, without_gold.members
         unchanged = replace(without_gold, n_gold=len(truth))
-        with_gold = replace(self._with_gold(gold_votes, truth, unchanged), by_gold=True)
-        scores = (unchanged.scores(gold_votes), self._held_out_scores(gold_votes, truth, unchanged))
-        held_out = [cross_calibrated(each, truth, prior, self.temper, members) for each in scores]
-        best = int(np.argmin([log_losses(probs, truth, members).mean() for probs in held_out]))
-        calibration = calibrate(scores[best], truth, prior, self.temper, members)
-        return replace((unchanged, with_gold)[best], calibration=calibration), held_out[best]
+        with_gold = replace(self._with_gold(known, unchanged), by_gold=True)
+        scores = (
+            (unchanged.scores(known.votes), unchanged.scores(known.none)),
+            self._held_out_scores(known, unchanged),
+        )
+        held_out = [cross_calibrated(s, truth, prior, self.temper, members) for s, _ in scores]
+        fits = [calibrate(s, truth, prior, self.temper, members) for s, _ in scores]
+        losses = [
+            np.concatenate(
+                [log_losses(probs, truth, members), none_losses(fit.probs(of_none, prior), prior)]
+            ).mean()
+            for probs, fit, (_, of_none) in zip(held_out, fits, scores, strict=True)
+        ]
+        best = int(np.argmin(losses))
+        return replace((unchanged, with_gold)[best], calibration=fits[best]), held_out[best]
 
     def _without_gold(
         self, first: FittedDawidSkene, votes: SparseVotes, prior: Prior
@@ -154,40 +158,25 @@ class Precision:
             precision, share, prior, calibration, by_term=self.by_term, members=patterns.members
         )
 
-    def _with_gold(
-        self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
-    ) -> "FittedPrecision":
-        """Each precision between that on the consensus and that on gold.
-
-        How many gold texts the consensus is worth maximises the likelihood of all votes on gold
-        texts (beta-binomial), with a prior around `gold_strength`.
-        """
-        voters, rule_of = gold_votes.voters, gold_votes.rule_of_voter
-        n_classes, members = len(without_gold.prior), without_gold.members
-        right, cast = count_right_on_gold(voters, truth, n_classes, members)
-        expected = np.clip(without_gold.precision, 1e-3, 1 - 1e-3)
-
-        def log_likelihood(worth: float) -> float:
-            a, b = worth * expected, worth * (1 - expected)
-            of_cells = betaln(a + right, b + cast - right) - betaln(a, b)
-            return float(of_cells.sum() - np.log(worth / self.gold_strength) ** 2 / 4)
-
-        worth = max(self.gold_strength * WORTHS, key=log_likelihood)
-        expected = moved_with_rule(expected, right, cast, rule_of, worth)
-        precision = (right + worth * expected) / (cast + worth)
+    def _with_gold(self, gold: GoldVotes, without_gold: "FittedPrecision") -> "FittedPrecision":
+        precision = corrected(without_gold.precision, gold, self.gold_strength)
         return replace(without_gold, precision=precision)
 
     def _held_out_scores(
-        self, gold_votes: SparseVotes, truth: Classes, without_gold: "FittedPrecision"
-    ) -> np.ndarray:
-        """`(gold texts, classes)`: scores by precisions that were fitted without the text."""
-        scores = np.empty((len(gold_votes), len(without_gold.prior)))
-        folds = folds_of(len(gold_votes))
-        for fold in range(FOLDS):
-            train, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            fitted = self._with_gold(gold_votes.take(train), truth[train], without_gold)
-            scores[held_out] = fitted.scores(gold_votes.take(held_out))
-        return scores
+        self, gold: GoldVotes, without_gold: "FittedPrecision"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`(texts, classes)`: scores by precisions that were fitted without the text.
+
+        Of the texts with a class, and of those without.
+        """
+        n_classes = len(without_gold.prior)
+        scores, of_none = (np.empty((len(v), n_classes)) for v in (gold.votes, gold.none))
+        for number in range(FOLDS):
+            fitted = self._with_gold(gold.fold(number, held_out=False), without_gold)
+            own = gold.fold(number, held_out=True)
+            scores[folds_of(len(scores)) == number] = fitted.scores(own.votes)
+            of_none[folds_of(len(of_none)) == number] = fitted.scores(own.none)
+        return scores, of_none
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,14 @@ def predict_in_parts(
     return probs
 
 
-def covered_gold(votes: SparseVotes, gold: Classes | None) -> tuple[SparseVotes, Classes]:
-    """The votes on texts that have both a vote and gold, and the classes or codes of the gold."""
+def covered_gold(
+    votes: SparseVotes, gold: Classes | None, n_classes: int
+) -> tuple[SparseVotes, Classes]:
+    """The votes on texts that have both a vote and gold, and the classes or codes of the gold.
+
+    Without texts of no class, whose code is `n_classes`.
+    """
     if gold is None:
         return votes.take(np.empty(0, np.int64)), np.empty(0, np.int64)
-    rows = np.flatnonzero((gold >= 0) & (votes.n_votes > 0))
+    rows = np.flatnonzero((gold >= 0) & (gold != n_classes) & (votes.n_votes > 0))
     return votes.take(rows), gold[rows]

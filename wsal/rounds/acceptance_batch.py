@@ -1,19 +1,22 @@
 """A new batch with its predictions, as `wsal accept` judges it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wsal.arrays import Classes, Rows
-from wsal.errors import DataError, did_you_mean
+from wsal.arrays import Classes, Mask, Rows
+from wsal.data.class_edits import classes_below
+from wsal.errors import DataError, did_you_mean, listed, nearest
 from wsal.evaluation.parts import SHARES, Parts
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng
 from wsal.serving.chunk_texts import PredictOptions
 from wsal.serving.exported import Exported
+from wsal.text import as_text, clean
 
 PREDICTED = "predicted.parquet"
 PEOPLE, MODEL = "people", "model"
@@ -28,47 +31,78 @@ class Batch:
     prefix: str
     """Of the columns that `wsal predict` added."""
     labels: LabelSet
+    """The classes of the model and, in a class tree, the parents that people may answer with."""
     texts: pl.Series
     """`(rows,)`: the text of each row; "" where there is none."""
     predicted: Classes
     """`(rows,)`: the likeliest class; -1 where there is no text."""
     confidence: np.ndarray
     """`(rows,)`: its probability; 0 where there is no text."""
+    rejected: Mask
+    """`(rows,)`: whether the model says that the text belongs to no class."""
+    added: tuple[str, ...] = ()
+    """The names of the columns that `wsal predict` added."""
+    leaves: Mapping[str, str] = field(default_factory=dict)
+    """In a class tree, what the column `leaf` says for each class."""
 
     @classmethod
     def read(cls, path: Path, exported: Exported, options: PredictOptions) -> "Batch":
         """The batch in a table that `wsal predict` wrote with these options."""
         fields = list(options.fields or exported.fields)
         names = list(pl.read_parquet_schema(path))
-        label, probability = f"{options.prefix}label", f"{options.prefix}probability"
+        label, probability, rejected = (
+            f"{options.prefix}{name}" for name in ("label", "probability", "rejected")
+        )
         read = [name for name in fields if name in names]
-        frame = pl.read_parquet(path, columns=list(dict.fromkeys([*read, label, probability])))
+        read += [label, probability, *([rejected] if exported.rejection else [])]
+        frame = pl.read_parquet(path, columns=list(dict.fromkeys(read)))
         missing = [pl.lit(None, pl.String).alias(name) for name in fields if name not in names]
         texts = exported.text_of(frame.with_columns(missing), fields)
         numbers = {name: number for number, name in enumerate(exported.labels)}
         predicted = frame[label].replace_strict(numbers, default=-1, return_dtype=pl.Int64)
+        tree = exported.tree.tree if exported.tree else None
+        # Parents by paths, as the pages and sheets show them: `ClassHistory` knows no others.
+        parents = classes_below(exported.labels) if tree else {}
+        is_rejected = np.zeros(len(frame), dtype=bool)
+        if exported.rejection:
+            is_rejected = frame[rejected].to_numpy()
         return cls(
             path,
             options.prefix,
-            LabelSet(exported.labels),
+            LabelSet(exported.labels, parents),
             texts,
             predicted.to_numpy(),
             frame[probability].fill_null(0.0).to_numpy(),
+            is_rejected,
+            tuple(options.added(exported)),
+            {name: tree.short(name) for name in exported.labels} if tree else {},
         )
 
     def gold(self, column: str) -> dict[str, int]:
-        """Text -> class, from a column of the batch; for an oracle.
+        """Text -> the code of its answer, from a column of the batch; for an oracle.
+
+        Rows without a value have none.
 
         Raises:
-            DataError: the batch has no such column.
+            DataError: the batch has no such column, or that has other names.
         """
         names = list(pl.read_parquet_schema(self.path))
         if column not in names:
             raise DataError(f"the batch has no column {column!r}{did_you_mean(column, names)}")
-        values = pl.read_parquet(self.path, columns=[column])[column].cast(pl.String)
-        numbers = {name: number for number, name in enumerate(self.labels.names)}
+        values = clean(as_text(pl.read_parquet(self.path, columns=[column])[column]))
+        numbers = {name: self.labels.code(name) for name in self.labels.answers}
+        unknown = [
+            f"{value!r} ({n:,} rows){nearest(value, numbers)}"
+            for value, n in Counter(values.drop_nulls()).most_common()
+            if value not in numbers
+        ]
+        if unknown:
+            raise DataError(
+                f"column {column!r} has {len(unknown):,} values that are no classes of the model:"
+                f"{listed(unknown)}\nwrite {NONE!r} for texts that belong to none of its classes"
+            )
         pairs = zip(self.texts.to_list(), values.to_list(), strict=True)
-        return {text: numbers[value] for text, value in pairs if value in numbers}
+        return {text: numbers[value] for text, value in pairs if value is not None}
 
 
 @dataclass(frozen=True)
@@ -84,11 +118,11 @@ class Group:
 
 
 def groups_of(batch: Batch, above: float, *, by_class: bool, seed: int) -> list[Group]:
-    """What is judged: rows with a text and a confidence of at least `above`.
+    """What is judged: rows with a text and a confidence of at least `above`, not rejected.
 
     With `by_class`, each predicted class passes or fails as a whole.
     """
-    is_judged = (batch.predicted >= 0) & (batch.confidence >= above)
+    is_judged = (batch.predicted >= 0) & (batch.confidence >= above) & ~batch.rejected
     if not by_class:
         rows = np.flatnonzero(is_judged)
         return [_group("", rows, batch, seed, SHARES)] if len(rows) else []
@@ -107,8 +141,10 @@ def _group(name: str, rows: Rows, batch: Batch, seed: int, shares: Sequence[floa
 def is_right(batch: Batch, answers: Mapping[str, str | None]) -> np.ndarray:
     """`(rows,)`: 1 where people confirm the prediction, 0 where they do not, NaN without an answer.
 
-    Only the name of the predicted class confirms it: a skipped text does not, nor does an answer
-    that stands for several classes. `answers` are by text; None: skipped.
+    Only the name of the predicted class confirms it: a skipped text does not, nor does "none of
+    these". An answer that stands for several classes cannot decide whether the class is right, even
+    if that is among them, and counts as wrong, too: so the precision is never overestimated.
+    `answers` are by text; None: skipped.
     """
     names = pl.Series([*batch.labels.names, None], dtype=pl.String)
     frame = pl.DataFrame({"text": batch.texts, "predicted": names.gather(batch.predicted)})

@@ -22,6 +22,7 @@ from wsal.artifacts import Artifact, create
 from wsal.digests import MANIFEST, digest_of
 from wsal.errors import ConfigError
 from wsal.json_files import read_json_object, write_json
+from wsal.labels import Parents
 from wsal.rounds.acceptance_batch import PREDICTED, Batch, Group
 from wsal.seeding import rng
 
@@ -66,11 +67,12 @@ def lay_out(folder: Path, batch: Batch, groups: Sequence[Group], n_labels: int) 
         n_copies=pl.lit(1, pl.Int32),
         fields=pl.struct(text=pl.lit(None, pl.String)),
     )
-    inputs = {"texts": digest_of([frame["text"].to_list(), list(batch.labels.names)])}
-    names = list(batch.labels.names)
+    names, parents = list(batch.labels.names), batch.labels.parents
+    inputs = {"texts": digest_of([frame["text"].to_list(), names])}
     with create(folder / "pool", {}, inputs) as (work, facts):
         tables.write(frame, work / "pool.parquet", schemas.records_schema(["text"]))
-        facts |= {"labels": names, "n_pool": len(frame), "n_dev": 0, "n_test": 0}
+        sizes = {"n_pool": len(frame), "n_dev": 0, "n_test": 0}
+        facts |= {"labels": names, **sizes, **({"parents": parents} if parents else {})}
     pool = Artifact(folder / "pool")
     of_pool = {"pool": pool.digest}
     with create(folder / "votes", {}, of_pool) as (work, facts):
@@ -150,9 +152,12 @@ def answers_so_far(folder: Path) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=schemas.ANNOTATIONS), *parts])
 
 
-def by_text(answers: pl.DataFrame) -> dict[str, str | None]:
-    """The answer to each text, the most frequent one, then the newest; None: skipped."""
-    labels = dict(majority_labels(answers, "text").iter_rows())
+def by_text(answers: pl.DataFrame, parents: Parents | None = None) -> dict[str, str | None]:
+    """The answer to each text, the most frequent one, then the newest; None: skipped.
+
+    `parents` are those of the class tree: a finer answer comes before one with a parent.
+    """
+    labels = dict(majority_labels(answers, "text", parents).iter_rows())
     return {text: labels.get(text) for text in answers["text"].unique(maintain_order=True)}
 
 

@@ -7,8 +7,12 @@ import numpy as np
 from wsal.arrays import ABSTAIN, Classes, Prior, Rows
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
+from wsal.label_models.gold_votes import none_losses
+from wsal.label_models.scoring import prior_or_uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.sources import LLMAnswers
+
+NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class RandomGold:
 
     name: str  # what messages call it
     votes: SparseVotes
-    gold: Classes
+    gold: Classes  # codes, also `NONE`
 
     @classmethod
     def of_covered(cls, name: str, votes: SparseVotes, gold: Classes) -> "RandomGold":
@@ -36,10 +40,13 @@ class Reweighed:
     checked: str  # the reason in words
 
 
-def truth_of(n_texts: int, gold_rows: Rows, gold: Classes) -> Classes:
-    """`(texts,)`: the gold label of each text, a class or a parent; -1 where there is none."""
+def truth_of(n_texts: int, gold_rows: Rows, gold: Classes, none: Rows, n_classes: int) -> Classes:
+    """`(texts,)`: the code of the gold label of each text; -1 where there is none.
+
+    The rows `none` belong to no class, whose code is `n_classes`.
+    """
     truth = np.full(n_texts, ABSTAIN, dtype=np.int64)
-    truth[gold_rows] = gold
+    truth[gold_rows], truth[none] = gold, n_classes
     return truth
 
 
@@ -52,8 +59,11 @@ def reweigh_rules(
     gold: Classes,
     random_gold: RandomGold,
     answers: LLMAnswers | None = None,
+    none: Rows = NO_ROWS,
 ) -> Reweighed:
     """Fit the label model with gold labels, and keep that if it helps.
+
+    Votes on the rows `none`, which belong to no class, count as wrong.
 
     Gold that a strategy chose is harder than the pool, and can make a label model worse: on the
     embedded catalogue it once raised the log loss of weak labels from 0.42 to 0.66. So where there
@@ -61,7 +71,7 @@ def reweigh_rules(
     used: on real sets with published or quickly written rules it helped. Random answers of a
     language model take the place of gold in both fits.
     """
-    truth = truth_of(len(votes), gold_rows, gold)
+    truth = truth_of(len(votes), gold_rows, gold, none, n_classes)
     without: Classes | None = None
     with_gold = truth
     if answers is not None:
@@ -73,7 +83,8 @@ def reweigh_rules(
         reason = "used: no random gold to check that it helps"
         return Reweighed(before, after, gold_used=True, checked=reason)
     loss_before, loss_after = (
-        float(_losses(model, random_gold).mean()) for model in (before, after)
+        float(_losses(model, random_gold, prior_or_uniform(n_classes, prior)).mean())
+        for model in (before, after)
     )
     used = loss_after < loss_before
     reason = (
@@ -83,6 +94,9 @@ def reweigh_rules(
     return Reweighed(before, after if used else before, gold_used=used, checked=reason)
 
 
-def _losses(model: FittedLabelModel, known: RandomGold) -> np.ndarray:
-    """`(texts,)`: of a parent's classes, the probabilities are summed."""
-    return log_losses(model.predict_proba(known.votes), known.gold, known.votes.members)
+def _losses(model: FittedLabelModel, known: RandomGold, prior: Prior) -> np.ndarray:
+    """`(texts,)`: of a parent's classes, the probabilities are summed; see `none_losses`."""
+    probs, is_class = model.predict_proba(known.votes), known.gold != len(prior)
+    losses = none_losses(probs, prior)
+    losses[is_class] = log_losses(probs[is_class], known.gold[is_class], known.votes.members)
+    return losses

@@ -78,6 +78,7 @@ class VoteWork:
 
         def work(shard: Shard) -> Facts:
             context.failures.clear()
+            context.removed.clear()
             first = firsts[shard.number]
             gold = None if self.step is None else gold_of_shard(self.pool, shard.number)
             counts = [VoteCounts.none()]
@@ -102,13 +103,14 @@ class VoteWork:
                 written[REPORTED_FILE] = REPORTED
             tables.write_parts(parts(), {shard.folder / n: s for n, s in written.items()})
             give_back()
+            facts: Facts = {"failures": dict(context.failures), "removed": sorted(context.removed)}
             if gold is None:
-                return {"failures": dict(context.failures)}
+                return facts
             total = VoteCounts.joined(counts)
             tables.write(total.counts, shard.folder / COUNTS_FILE, TERM_COUNTS)
             tables.write(total.rare, shard.folder / RARE_FILE, RARE_TERMS)
             n_gold = int((gold != ABSTAIN).sum())
-            return {"n_gold": n_gold, "failures": dict(context.failures)}
+            return {"n_gold": n_gold, **facts}
 
         return work
 

@@ -1,6 +1,6 @@
 """What a rule is, and how a kind of rule computes the votes of many rules together."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +12,7 @@ from wsal.arrays import Embeddings, Vote, Votes
 from wsal.errors import RuleError, UnknownNameError, WsalError
 from wsal.labels import LabelSet
 from wsal.rules.terms import Voted
+from wsal.text import clean_text
 
 Strings = tuple[str, ...] | list[str]
 """What a parameter for several words or fields takes; rules keep it as a tuple."""
@@ -62,6 +63,23 @@ class Rule(Protocol):
             UnknownNameError: the rule names a class or a field that the data does not have.
         """
         ...
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """A rule with class names in its settings or files, other than `label`."""
+
+    def class_names(self) -> Iterable[str]:
+        """The names, cleaned; some may occur several times."""
+        ...
+
+
+def named_classes(rule: Rule) -> set[str]:
+    """The classes that a rule names in its settings; a function names them in its answers only."""
+    if isinstance(rule, NamesClasses):
+        return set(rule.class_names())
+    label = getattr(rule, "label", None)
+    return {clean_text(label) or label} if isinstance(label, str) else set()
 
 
 @runtime_checkable
@@ -120,6 +138,13 @@ class VotingContext:
     """Closed after the last vote; for example, a pool of processes is entered here."""
     failures: dict[str, list[str]] = field(default_factory=dict)
     """For each rule that tolerates failures, a description of each so far in this shard."""
+    removed: set[str] = field(default_factory=set)
+    """The rules that named a class that was removed, so far in this shard."""
+
+    def note_removed(self, rule: str, names: Collection[str]) -> None:
+        """Note that a rule abstains where it named these classes, which were removed."""
+        if names:
+            self.removed.add(rule)
 
 
 VoteRows = Callable[[pl.DataFrame, int], Votes | Voted]

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from itertools import repeat
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,8 +27,21 @@ Record = Mapping[str, str | None]
 Function = Callable[[Record], str | None]
 Failures = list[tuple[int, str]]
 """The row of a record, and the error that the function raised on it."""
-Answers = list[tuple[Vote, Failures]]
-"""For each function its votes `(records,)`, and where it failed."""
+
+
+class Answer(NamedTuple):
+    """What a function answers to records."""
+
+    votes: Vote
+    """`(records,)`"""
+    failures: Failures
+    """Where it failed."""
+    removed: frozenset[str]
+    """The names that it returned of classes that were removed; it abstains there."""
+
+
+Answers = list[Answer]
+"""Those of each function."""
 
 
 def caller(
@@ -58,7 +71,7 @@ def caller(
 
 
 def call(functions: Sequence[Function], records: pl.DataFrame, labels: LabelSet) -> Answers:
-    """For each function its votes, and where it failed.
+    """The answers of each function.
 
     Each record is made once, and is read-only. A function that fails is called again, record by
     record.
@@ -93,28 +106,31 @@ def is_importable(function: Callable[..., Any]) -> bool:
     return in_file and resolved is function
 
 
-def _call(function: Function, rows: Sequence[Record], labels: LabelSet) -> tuple[Vote, Failures]:
-    votes = np.full(len(rows), ABSTAIN, dtype=np.int16)
+def _call(function: Function, rows: Sequence[Record], labels: LabelSet) -> Answer:
+    votes, removed = np.full(len(rows), ABSTAIN, dtype=np.int16), set[str]()
     try:
         for row, label in enumerate(map(function, rows)):
-            if label is not None:
-                votes[row] = class_of(labels, label)
+            if label is not None and (code := class_of(labels, label)) >= 0:
+                votes[row] = code
+            elif label is not None:
+                removed.add(label)
     except Exception:  # noqa: BLE001  whatever a user's code raises
         return _call_one_by_one(function, rows, labels)
-    return votes, []
+    return Answer(votes, [], frozenset(removed))
 
 
-def _call_one_by_one(
-    function: Function, rows: Sequence[Record], labels: LabelSet
-) -> tuple[Vote, Failures]:
-    votes, failures = np.full(len(rows), ABSTAIN, dtype=np.int16), []
-    for row, record in enumerate(rows):
+def _call_one_by_one(function: Function, rows: Sequence[Record], labels: LabelSet) -> Answer:
+    parts: list[Answer] = []
+    for record in rows:
         try:
             label = function(record)
-            votes[row] = ABSTAIN if label is None else class_of(labels, label)
+            code = ABSTAIN if label is None else class_of(labels, label)
+            removed = frozenset([label] if label is not None and code < 0 else [])
+            parts.append(Answer(np.array([code], np.int16), [], removed))
         except Exception as error:  # noqa: BLE001  whatever a user's code raises
-            failures.append((row, f"{type(error).__name__}: {error}"))
-    return votes, failures
+            message = f"{type(error).__name__}: {error}"
+            parts.append(Answer(np.array([ABSTAIN], np.int16), [(0, message)], frozenset()))
+    return _one_after_another(parts, range(len(rows)))
 
 
 def _call_by_name(
@@ -135,13 +151,15 @@ def resolve(module: str, name: str) -> Function:
 
 def _joined(parts: Sequence[Answers], starts: Sequence[int]) -> Answers:
     """Answers on consecutive parts of a table as answers on the table."""
-    joined = []
-    for answers in zip(*parts, strict=True):
-        votes = np.concatenate([vote for vote, _ in answers])
-        failures = [
-            (start + row, message)
-            for start, (_, failed) in zip(starts, answers, strict=True)
-            for row, message in failed
-        ]
-        joined.append((votes, failures))
-    return joined
+    return [_one_after_another(answers, starts) for answers in zip(*parts, strict=True)]
+
+
+def _one_after_another(answers: Sequence[Answer], starts: Sequence[int]) -> Answer:
+    """The answers of a function on consecutive parts of a table as one."""
+    failures = [
+        (start + row, message)
+        for start, answer in zip(starts, answers, strict=True)
+        for row, message in answer.failures
+    ]
+    removed = frozenset[str]().union(*(answer.removed for answer in answers))
+    return Answer(np.concatenate([answer.votes for answer in answers]), failures, removed)

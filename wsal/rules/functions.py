@@ -51,9 +51,9 @@ class FunctionRule:
             RuleError: the function raised, or returned an unknown class, on more than `tolerance`
                 records; the message shows the first of them.
         """
-        ((votes, failures),) = call([self.function], records, labels)
-        self.check_failures(_described(failures, records))
-        return votes
+        (answer,) = call([self.function], records, labels)
+        self.check_failures(_described(answer.failures, records))
+        return answer.votes
 
     def check_failures(self, failures: Sequence[str]) -> None:
         """Raise a RuleError if there are more failures than tolerated; it shows the first."""
@@ -73,12 +73,13 @@ class FunctionRule:
         def vote(records: pl.DataFrame, _first: int) -> Votes:
             answers = call_all(records)
             with lock:
-                for (name, rule), (_, failed) in zip(rules.items(), answers, strict=True):
+                for (name, rule), answer in zip(rules.items(), answers, strict=True):
                     failures = context.failures.setdefault(name, [])
-                    failures += _described(failed, records)
+                    failures += _described(answer.failures, records)
+                    context.note_removed(name, answer.removed)
                     with naming(name):
                         rule.check_failures(failures)
-            return np.column_stack([votes for votes, _ in answers])
+            return np.column_stack([answer.votes for answer in answers])
 
         return vote
 
@@ -110,15 +111,17 @@ class ColumnRule:
                 too many or too few of them.
         """
         frame = unnested(records)
-        return self.as_votes(self.answer(frame), frame, labels)
+        return self.as_votes(self.answer(frame), frame, labels)[0]
 
     def answer(self, frame: pl.DataFrame) -> ColumnAnswer:
         """What the function returns for the frame."""
         with self._reporting():
             return self.function(frame)
 
-    def as_votes(self, answer: ColumnAnswer, frame: pl.DataFrame, labels: LabelSet) -> Vote:
-        """The function's answer as votes."""
+    def as_votes(
+        self, answer: ColumnAnswer, frame: pl.DataFrame, labels: LabelSet
+    ) -> tuple[Vote, set[str]]:
+        """The function's answer as votes, and the names in it of classes that were removed."""
         with self._reporting():
             if isinstance(answer, pl.Expr):
                 answer = _selected({"": answer}, frame)[""]
@@ -126,13 +129,10 @@ class ColumnRule:
         if len(names) != len(frame):
             where = qualified_name(self.function)
             raise RuleError(f"{where} returned {len(names)} votes for {len(frame)} records")
-        numbers = dict(zip(labels.names, range(len(labels)), strict=True))
-        classes = names.replace_strict(numbers, default=-2, return_dtype=pl.Int16)
-        unknown = names.filter(names.is_not_null() & (classes == -2))
-        for name in unknown.unique():
-            classes = classes.scatter((names == name).arg_true(), class_of(labels, name))
-        votes = np.where(names.is_null().to_numpy(), ABSTAIN, classes.fill_null(ABSTAIN).to_numpy())
-        return votes.astype(np.int16)
+        codes = {n: class_of(labels, n) for n in names.drop_nulls().unique(maintain_order=True)}
+        votes = names.replace_strict(codes, default=ABSTAIN, return_dtype=pl.Int16)
+        removed = {name for name, code in codes.items() if code == ABSTAIN}
+        return votes.fill_null(ABSTAIN).to_numpy(), removed
 
     @staticmethod
     def vote_together(rules: Mapping[str, "ColumnRule"], context: VotingContext) -> VoteRows:
@@ -150,7 +150,8 @@ class ColumnRule:
             votes = np.empty((len(frame), len(rules)), dtype=np.int16, order="F")
             for j, (name, rule) in enumerate(rules.items()):
                 with naming(name):
-                    votes[:, j] = rule.as_votes(answers[name], frame, context.labels)
+                    votes[:, j], removed = rule.as_votes(answers[name], frame, context.labels)
+                    context.note_removed(name, removed)
             return votes
 
         return vote

@@ -1,6 +1,6 @@
 """A rule that looks for the terms of a file, each of which stands for a class."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,10 @@ class Gazetteer:
                 names the rows of the file.
         """
         return self.vote_by_term(records, labels).votes[:, 0]
+
+    def class_names(self) -> Iterable[str]:
+        """The classes that terms stand for."""
+        return self._terms["label"].drop_nulls().unique(maintain_order=True)
 
     def term_names(self) -> list[str]:
         """The terms as the file has them; of those that are the same when folded, the first."""
@@ -139,13 +143,13 @@ class Gazetteer:
         return pl.Enum((" " + keys + " ").to_list()), keys.str.len_chars().to_numpy().astype(int)
 
     def _classes(self, labels: LabelSet) -> np.ndarray:
-        """The class of each term."""
+        """The class of each term; `ABSTAIN` for one that was removed."""
         known = {*labels.names, *labels.parents}
         known |= {other for other, name in labels.aliases.items() if name in known}
-        numbers = {name: labels.code(name) for name in known}
+        numbers = {name: labels.code(name) for name in [*known, *labels.configured]}
         names = self._terms["label"]
-        classes = names.replace_strict(numbers, default=-1, return_dtype=pl.Int16)
-        unknown = np.flatnonzero(classes.fill_null(-1).to_numpy() < 0)
+        classes = names.replace_strict(numbers, default=None, return_dtype=pl.Int16)
+        unknown = np.flatnonzero(classes.is_null().to_numpy())
         if len(unknown):
             wrong = self._terms[unknown].unique("label", maintain_order=True)
             errors = [

@@ -1,6 +1,6 @@
 """A rule that maps the values of a field to classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,10 @@ class Lookup:
             RuleError: two values that differ only in case stand for two classes.
         """
         return self.vote_by_term(records, labels).votes[:, 0]
+
+    def class_names(self) -> Iterable[str]:
+        """The classes that values stand for."""
+        return clean_words(list(self.values.values()), "values")
 
     def term_names(self) -> tuple[str, ...]:
         """The values; of those that differ only in case, the first."""

@@ -1,6 +1,6 @@
 """A rule about meaning: it votes for the class whose description a text is most similar to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,6 +57,10 @@ class Similarity:
         listed = [as_tuple(texts, f"seeds.{name}") for name, texts in self.seeds.items()]
         return [text for texts in listed for text in clean_words(texts, "seeds")]
 
+    def class_names(self) -> Iterable[str]:
+        """The classes with seed texts."""
+        return clean_words(list(self.seeds), "seeds")
+
     def vote(self, records: pl.DataFrame, labels: LabelSet, embed: Embed | None = None) -> Vote:
         """The class of the nearest seed text of each record, or `ABSTAIN`.
 
@@ -92,13 +96,14 @@ class Similarity:
             UnknownNameError: a class of `seeds` is unknown.
         """
         of_seed = [class_of(labels, name) for name, texts in self.seeds.items() for _ in texts]
+        codes = np.unique([ABSTAIN, *of_seed])  # of classes, parents, and what was removed
         cosine = texts @ seeds.T
-        best = np.full((len(texts), len(labels)), -2.0, dtype=np.float32)
-        for seed, label in enumerate(of_seed):
-            best[:, label] = np.maximum(best[:, label], cosine[:, seed])
+        best = np.full((len(texts), len(codes)), -2.0, dtype=np.float32)
+        for seed, place in enumerate(np.searchsorted(codes, of_seed)):
+            best[:, place] = np.maximum(best[:, place], cosine[:, seed])
         nearest = best.argmax(axis=1)
         rows = np.arange(len(best))
         highest = best[rows, nearest]
         best[rows, nearest] = -2.0
         sure = (highest >= self.threshold) & (highest - best.max(axis=1) >= self.margin)
-        return np.where(sure, nearest, ABSTAIN).astype(np.int16)
+        return np.where(sure, codes[nearest], ABSTAIN).astype(np.int16)

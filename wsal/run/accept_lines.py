@@ -6,6 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from wsal.labels import NONE
 from wsal.rounds.acceptance_result import RESULT, Outcome
 from wsal.run.stage_lines import print_line
 from wsal.run.vote_report import console
@@ -79,7 +80,8 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     n_judged, n_passed = result["n_judged"], result["n_passed"]
     if not n_judged:
         yes = (
-            "No prediction can be judged: no row has a text and a probability of at least --above."
+            "No prediction can be judged: no row has a text that the model does not reject, and a "
+            "probability of at least --above."
         )
     elif n_passed == n_judged and not result["by_class"]:
         yes = (
@@ -94,8 +96,20 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     else:
         yes = f"No prediction passes: no part certainly has a precision of at least {wanted}."
     lines = [yes]
-    if result["n_skipped"]:
-        lines.append(f"{result['n_skipped']} texts were skipped; their predictions count as wrong.")
+    if result["n_rejected"]:
+        lines.append(
+            f"{result['n_rejected']:,} rows are not judged, as the model rejects their texts (none "
+            "of these)."
+        )
+    lines += [
+        f"{n:,} {'text was' if n == 1 else 'texts were'} {what}; the predictions count as wrong."
+        for n, what in (
+            (result["n_skipped"], "skipped"),
+            (result["n_none"], f"answered with {NONE!r}"),
+            (result["n_parents"], "answered with a parent, which does not decide about a class"),
+        )
+        if n
+    ]
     files = result["files"]
     lines.append(
         f"released: {result['n_released']:,} rows ({result['n_by_people']:,} with the class that "

@@ -14,14 +14,15 @@ from wsal.changes import Batch
 from wsal.data.base import ROW, Layout
 from wsal.data.batches import batch_rows
 from wsal.data.class_history import ClassHistory, Edits, edits_in
-from wsal.data.edited_classes import check_batch_labels
+from wsal.data.edited_classes import known_classes
 from wsal.data.keys import SPLITS
 from wsal.data.records import to_records
 from wsal.digests import file_digest
-from wsal.errors import DataError
+from wsal.errors import SHOWN, DataError, in_words
 from wsal.files import numbered_table
 from wsal.json_files import fsync
 from wsal.labels import LabelSet
+from wsal.run.batch_labels import unknown_with_rows
 from wsal.shards import shard_files
 from wsal.text import same_text
 
@@ -68,16 +69,24 @@ class Count:
 
 
 def checked(
-    path: Path, batch: Batch, layout: Layout, pool: Artifact, classes: ClassHistory
+    path: Path,
+    batch: Batch,
+    layout: Layout,
+    pool: Artifact,
+    classes: ClassHistory,
+    *,
+    is_current: bool = True,
 ) -> tuple[Count, pl.Series]:
     """What a batch would do to a run, and the texts that it would withdraw.
+
+    Unless the pool `is_current`, it has records of a batch that was taken back.
 
     `classes` are the present ones; the pool may have been made before their last edits. Rows that
     were merged with others of the same text are not looked at: their ids count as new.
 
     Raises:
-        DataError: a column is missing, an id is missing or occurs twice, a label is not a class, or
-            a batch by text has ids that the run has.
+        DataError: columns are missing, ids are missing or occur twice, labels are not classes, or a
+            batch by text has ids that the run has. The last three are reported together.
     """
     rows = batch_rows(path, batch, layout)
     try:
@@ -88,10 +97,16 @@ def checked(
         records = records.with_columns(text=pl.lit(""))
     n, records = len(records), records.drop_nulls("text")
     count = Count(n, without_text=n - len(records), by=batch.by)
-    _require_classes(path, records, classes)
     by_id = batch.by == "id"
+    problems: list[str] = []
     if layout.id and not (batch.withdraw and not by_id):
-        _require_unique(path, records, layout.id)
+        problems += _ids_twice(records, layout.id)
+    if layout.id and not by_id and not batch.withdraw and is_current:
+        problems += _ids_of_run(records["id"], pool, layout.id)
+    problems += (of_labels := unknown_with_rows(records, classes))
+    if problems:
+        advice = known_classes(classes) if of_labels else ""
+        raise DataError(f"{path}: {in_words(problems)}{advice}")
     key = records["id"] if by_id else same_text(records["text"])
     there = _there(pool, key.unique().to_list(), by_id=by_id)
     answers = LabelSet.of_pool(pool.facts).answers
@@ -104,8 +119,6 @@ def checked(
         return replace(count, withdrawn=gone, absent=len(records) - gone), there["text"]
     nothing = pl.Series([], dtype=pl.String)
     if not by_id:
-        if layout.id:
-            _require_new_ids(path, records["id"], pool, layout.id)
         n_new = key.filter(~is_there).n_unique()
         return replace(count, new=n_new, unchanged=len(records) - n_new), nothing
     same = _same(records.filter(is_there), there, batch)
@@ -201,28 +214,26 @@ def _present(labels: pl.Series, classes: ClassHistory, then: Edits = ()) -> pl.S
     return labels.cast(pl.String).replace_strict(present, default=None, return_dtype=pl.String)
 
 
-def _require_classes(path: Path, records: pl.DataFrame, classes: ClassHistory) -> None:
-    first = records.drop_nulls("label").unique("label", keep="first", maintain_order=True)
-    for row, name in first.select(ROW, "label").iter_rows():
-        check_batch_labels(classes, [name], f"{path}, row {row},")
+def _ids_twice(records: pl.DataFrame, column: str) -> list[str]:
+    rows = records.group_by("id", maintain_order=True).agg(ROW).filter(pl.col(ROW).list.len() > 1)
+    twice = [f"{name!r} (rows {', '.join(map(str, at[:SHOWN]))})" for name, at in rows.iter_rows()]
+    if not twice:
+        return []
+    which = f"{len(twice):,} ids occur" if len(twice) > 1 else "an id occurs"
+    return [f"{which} several times in column {column!r}: {_some(twice)}; ids must be unique"]
 
 
-def _require_unique(path: Path, records: pl.DataFrame, column: str) -> None:
-    twice = records.filter(pl.col("id").is_duplicated())
-    if len(twice):
-        name = twice["id"][0]
-        first, second = twice.filter(pl.col("id") == name)[ROW].to_list()[:2]
-        raise DataError(
-            f"{path}: id {name!r} occurs twice in column {column!r}, rows {first} and {second}; "
-            "ids must be unique"
-        )
+def _ids_of_run(ids: pl.Series, pool: Artifact, column: str) -> list[str]:
+    there = _there(pool, ids.to_list(), by_id=True)["id"].unique(maintain_order=True)
+    if there.is_empty():
+        return []
+    names = _some([repr(name) for name in there])
+    return [
+        f"the run has records with these values of {column!r} already: {names}; by text, ids must "
+        "be new; use --by id to change records"
+    ]
 
 
-def _require_new_ids(path: Path, ids: pl.Series, pool: Artifact, column: str) -> None:
-    there = _there(pool, ids.to_list(), by_id=True)
-    if len(there):
-        raise DataError(
-            f"{path}: the run has a record with {column} {there['id'][0]!r} already "
-            f"({len(there):,} such ids in all); by text, ids must be new; use --by id to change "
-            "records"
-        )
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -36,7 +36,8 @@ SAMPLE_TEXTS, SAMPLE_ANSWERS, STUDENT = "sample.arrow", "sample.npy", "student.s
 def answers_dtype(top: int, exported: Exported) -> np.dtype:
     """An answer: the `top` likeliest classes, their probabilities, and if it is the student's.
 
-    `none` is the score by which the text is rejected; 0 where the model rejects none. With a class
+    `none` is the score by which the text is rejected; 0 where the model rejects none, and NaN where
+    the answer is the student's, which computes no score, and rejects no text. With a class
     tree also the trusted node, and its probability.
     """
     fields = [("classes", "<i4", (top,)), ("probs", "<f4", (top,)), ("none", "<f4")]
@@ -153,6 +154,7 @@ def answer(
         classes, probs, is_sure = student.answer(pieces, engine.exported.thresholds)
         answers["classes"][:, 0], answers["probs"][:, 0] = classes, probs
         answers["student"] = is_sure
+        answers["none"] = np.nan if engine.exported.rejection else 0
         if tree := engine.exported.tree:
             tree.add_classes(answers, classes, probs)
         left = np.flatnonzero(~is_sure)

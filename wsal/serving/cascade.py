@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes, Probs, Scores
 from wsal.json_files import read_json_object, write_json
 from wsal.launch.sealing import Facts, Shard, WorkOnShard
 from wsal.seeding import rng
@@ -36,7 +36,10 @@ AT_ONCE = 2_500  # texts of the sample in a shard
 
 @dataclass(frozen=True)
 class SampleWork:
-    """From texts of the sample to the classifier's probabilities, `probs.npy`."""
+    """From texts of the sample to the classifier's probabilities, `probs.npy`.
+
+    Where the model rejects texts, the last column has the scores by which it does.
+    """
 
     uses_gpu: ClassVar = True
     model: Model
@@ -50,8 +53,9 @@ class SampleWork:
         def work(shard: Shard) -> Facts:
             some = texts[shard.number * AT_ONCE :][:AT_ONCE]
             start = time.perf_counter()
-            probs = engine.probs(engine.exported.pieces(some.to_pylist()))
-            np.save(shard.folder / "probs.npy", probs)
+            probs, none = engine.answers(engine.exported.pieces(some.to_pylist()))
+            columns = probs if none is None else np.column_stack([probs, none])
+            np.save(shard.folder / "probs.npy", columns)
             return {"seconds": time.perf_counter() - start}
 
         return work
@@ -135,8 +139,11 @@ def fit_cascade(
         sizes = [min(AT_ONCE, len(texts) - first) for first in range(0, len(texts), AT_ONCE)]
         work = SampleWork(model, out / SAMPLE_TEXTS)
         facts = run_pass(work, sizes, out / "probs", "label sample", launcher)
-        probs = read_array(out / "probs" / "probs.npy")[:]
-        cascade = _fit_student(model.exported, texts, probs, options, out)
+        columns = read_array(out / "probs" / "probs.npy")[:]
+        probs, none = columns[:, : len(model.exported.labels)], None
+        if model.exported.rejection:
+            none = columns[:, -1]
+        cascade = _fit_student(model.exported, texts, probs, none, options, out)
         seconds = sum(fact["seconds"] for fact in facts)
         cascade = replace(cascade, classifier_seconds=seconds / len(texts))
     out.mkdir(exist_ok=True)
@@ -156,13 +163,18 @@ def draw(path: Path, counts: np.ndarray) -> pa.Array:
 
 
 def _fit_student(
-    exported: Exported, texts: pa.Array, probs: Probs, options: PredictOptions, out: Path
+    exported: Exported,
+    texts: pa.Array,
+    probs: Probs,
+    none: Scores | None,
+    options: PredictOptions,
+    out: Path,
 ) -> FittedCascade:
     """Fit the student on a half of the sample, and certify it on the other."""
     start = time.perf_counter()
     pieces = exported.pieces(texts.to_pylist())
     n_fit, n_choice = len(texts) // 2, len(texts) // 4
-    targets = targets_of(exported, probs)
+    targets = targets_of(exported, probs, none)
     student = fit_student(pieces[:n_fit], targets[:n_fit], len(exported.labels))
     begun = time.perf_counter()
     choice, proof = slice(n_fit, n_fit + n_choice), slice(n_fit + n_choice, None)
@@ -172,14 +184,19 @@ def _fit_student(
     certificate = certify(both[0], both[1], options.agreement)
     if certificate:
         replace(student, least=np.array([certificate.least])).save(out / STUDENT)
-    np.save(out / SAMPLE_ANSWERS, of_probs(probs, 1, exported))
+    np.save(out / SAMPLE_ANSWERS, of_probs(probs, 1, exported, none))
     return FittedCascade(len(texts), certificate, time.perf_counter() - start, seconds, 0)
 
 
-def targets_of(exported: Exported, probs: Probs) -> Classes:
-    """The class of each text, or the number of classes if the classifier abstains on it."""
+def targets_of(exported: Exported, probs: Probs, none: Scores | None = None) -> Classes:
+    """The class of each text, or the number of classes if the classifier abstains on it.
+
+    So it does where it rejects the text, by the scores `none`.
+    """
     classes = probs.argmax(axis=1)
     below = exported.abstains(classes, probs.max(axis=1))
+    if exported.rejection is not None and none is not None:
+        below = below | exported.rejection.rejects(none)
     return np.where(below, len(exported.labels), classes)
 
 

@@ -121,7 +121,8 @@ def with_labels(
         rejected = exported.rejection.rejects(scores) & ~is_empty
         is_null = is_empty | rejected
         added.append(pa.array(below | is_null))
-        added.append(pa.array(scores.astype(np.float64).round(DECIMALS), mask=is_empty))
+        no_score = is_empty | np.isnan(scores)
+        added.append(pa.array(scores.astype(np.float64).round(DECIMALS), mask=no_score))
         added.append(pa.array(rejected))
     else:
         added.append(pa.array(below | is_empty))

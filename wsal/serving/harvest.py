@@ -97,6 +97,14 @@ class Harvest:
         Raises:
             ConfigError: nothing was kept in the folder, or the file is damaged.
         """
+        return self.table_and_ids(most)[0]
+
+    def table_and_ids(self, most: int | None = None) -> tuple[pl.DataFrame, list[str]]:
+        """The same, and the ids of its texts here, which are not in it if a field is called `id`.
+
+        Raises:
+            ConfigError: nothing was kept in the folder, or the file is damaged.
+        """
         path = self.folder / FILE
         if not path.exists():
             raise ConfigError(
@@ -114,18 +122,17 @@ class Harvest:
         if clashes := set(names) & set(ADDED):
             raise ConfigError(f"the texts have a field {min(clashes)!r}, which is an added column")
         given = {name: [of_text.get(name) for of_text in fields] for name in names}
-        labels, probabilities, abstains, models, times = (
-            [row[place] for row in kept] for place in range(2, 7)
+        ids, labels, probabilities, abstains, models, times = (
+            [row[place] for row in kept] for place in (0, *range(2, 7))
         )
         added = zip(ADDED, (labels, probabilities, map(bool, abstains), models, times), strict=True)
-        ids = {} if "id" in names else {"id": [row[0] for row in kept]}
-        return pl.DataFrame({**ids, **given, **{name: list(values) for name, values in added}})
+        of_table = {**given, **{name: list(values) for name, values in added}}
+        return pl.DataFrame(of_table if "id" in names else {"id": ids, **of_table}), ids
 
-    def remove(self, n: int) -> None:
-        """Remove the `n` most uncertain texts, which `table(n)` returns."""
-        sql = f"DELETE FROM texts WHERE id IN (SELECT id FROM texts {ORDER} LIMIT ?)"  # noqa: S608
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove texts; a server may have kept others since these were read."""
         with closing(self._open()) as file, file:
-            file.execute(sql, (n,))
+            file.executemany("DELETE FROM texts WHERE id = ?", [(each,) for each in ids])
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self.folder / FILE, timeout=BUSY_SECONDS)

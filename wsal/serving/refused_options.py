@@ -12,11 +12,6 @@ def refuse_options(model: Model, source: Source, options: PredictOptions) -> Non
     Raises:
         ConfigError: some do not.
     """
-    if options.cascade and model.exported.rejection is not None:
-        raise ConfigError(
-            "this model rejects texts of no class, which the small model of --cascade cannot do; "
-            "leave out --cascade, or export with export.reject=never"
-        )
     n_classes = len(model.exported.labels)
     if model.exported.multilabel and (options.cascade or options.top > 1 or options.summary):
         raise ConfigError(

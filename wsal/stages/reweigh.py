@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import schemas, tables
+from wsal.annotation.answers import none_answers
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.set_aside import of_removed_classes, set_aside, set_aside_message
 from wsal.arrays import ABSTAIN, Classes, Rows
@@ -48,6 +49,7 @@ def reweigh(
     labels = LabelSet.of_configuration(pool.facts)
     prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
     gold_rows, gold = answers_to_train_on(pool, annotations)
+    none = none_answers(pool, annotations)
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
@@ -61,7 +63,7 @@ def reweigh(
     read, sizes = partial(words.read_votes, votes, pool, "pool"), _sizes(pool)
     random_gold = _random_gold(pool, votes, annotations, read, words)
     random = answers.take(answers.is_random) if answers else None
-    known = np.union1d(gold_rows, random.rows) if random else gold_rows
+    known = np.concatenate([gold_rows, none, random.rows if random else none[:0]])
     learning = LearningVotes.read(read, sizes, known)
     result = reweigh_rules(
         label_model,
@@ -72,6 +74,7 @@ def reweigh(
         gold,
         random_gold,
         random.at(learning.places(random.rows)) if random else None,
+        learning.places(none),
     )
     facts: Facts = {"n_learned_from": len(learning.rows)}
     del learning
@@ -90,6 +93,7 @@ def reweigh(
         "checked": result.checked,
         "round": len(annotations),
         "n_gold": len(gold),
+        **({"n_none": len(none)} if len(none) else {}),
         **({"n_parents": n} if (n := n_parents(gold, len(labels))) else {}),
         "set_aside": aside,
         **({"of_removed": removed} if removed else {}),
@@ -108,6 +112,9 @@ def _random_gold(
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
     rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
+        none = none_answers(pool, annotations, schemas.EVALUATE)
+        rows = np.concatenate([rows, none])
+        gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)
     return RandomGold.of_covered("dev texts", words.read_votes(votes, pool, "dev"), dev)

@@ -20,7 +20,7 @@ from wsal.rounds.shard_votes import COUNTS_FILE, RARE_FILE, REPORTED, REPORTED_F
 from wsal.rounds.vote_counts import TERM_COUNTS, counts_by_voter, summed, voters_of
 from wsal.rounds.vote_tables import VOTERS_FILE, parts_of, votes_file
 from wsal.rules import analysis
-from wsal.rules.base import Rule, naming
+from wsal.rules.base import Rule, named_classes, naming
 from wsal.rules.functions import FunctionRule
 from wsal.rules.terms import term_names
 from wsal.rules.voting import check_rules
@@ -76,7 +76,8 @@ def vote(
     for split in ("dev", "test"):
         if (pool.path / f"{split}.parquet").exists():
             work_on(split)
-    _check_gold(pool, work_on("pool"))
+    on_pool = work_on("pool")
+    _check_gold(pool, on_pool)
     counts = summed(tables.read(file, TERM_COUNTS) for file in shard_files(out / COUNTS_FILE))
     voters = voters_of(counts, len(names))
     of_voters = counts_by_voter(voters, counts, out / RARE_FILE)
@@ -91,13 +92,25 @@ def vote(
     for name in (COUNTS_FILE, RARE_FILE, REPORTED_FILE):
         for file in shard_files(out / name):
             file.unlink()
-    removed = {name for name, present in labels.configured.items() if present is None}
-    abstaining = [name for name, rule in rules.items() if getattr(rule, "label", "") in removed]
+    earlier = previous.artifact.facts.get("abstaining", []) if previous else []
+    abstaining = _abstaining(rules, labels, on_pool, {*earlier} & unchanged)
     facts: Facts = {"n_rules": len(names), "n_texts": n_texts, "n_reported": len(votes)}
     if abstaining:
         facts["abstaining"] = abstaining
     facts |= analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
     return facts | ({"conflict": 0.0} if is_multilabel(pool.facts) else {})
+
+
+def _abstaining(
+    rules: Mapping[str, Rule], labels: LabelSet, done: Sequence[Facts], earlier: set[str]
+) -> list[str]:
+    """The rules that name a class that was removed, in settings or in answers of functions.
+
+    `earlier` are those of unchanged rules: their functions are called for new records only.
+    """
+    removed = {name for name, present in labels.configured.items() if present is None}
+    of_functions = earlier.union(*(facts["removed"] for facts in done))
+    return [n for n, rule in rules.items() if n in of_functions or named_classes(rule) & removed]
 
 
 def _sample(out: Path, step: int) -> Votes:

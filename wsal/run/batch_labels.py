@@ -1,0 +1,69 @@
+"""Gold labels of batches of records that are no classes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from wsal.changes import Batch, ClassEdit
+from wsal.data.base import ROW, Layout
+from wsal.data.batches import APPENDED, Batches
+from wsal.data.class_history import ClassHistory
+from wsal.data.edited_classes import known_classes, unknown_labels
+from wsal.data.records import to_records
+from wsal.errors import ConfigError, listed
+
+
+def unknown_with_rows(records: pl.DataFrame, classes: ClassHistory) -> list[str]:
+    """A problem for each label of records that is not a class, and where it is."""
+    named = records.drop_nulls("label").group_by("label", maintain_order=True)
+    counts = named.agg(pl.len(), pl.col(ROW).min())
+    unknown = unknown_labels(classes, counts["label"])
+    return [
+        f"row {row}{f' and {n - 1:,} more' if n > 1 else ''}: {unknown[name]}"
+        for name, n, row in counts.iter_rows()
+        if name in unknown
+    ]
+
+
+def check_batches(
+    run_dir: Path,
+    batches: Sequence[Batch],
+    layout: Layout,
+    classes: ClassHistory,
+    edits: tuple[ClassEdit, ...],
+) -> None:
+    """Check that the labels of all batches are classes after a return to an earlier state.
+
+    Nothing else could be done about them later: batches are never changed.
+
+    Args:
+        run_dir: of the run.
+        batches: those in force.
+        layout: of the data.
+        classes: the present ones.
+        edits: those of the state to return to.
+
+    Raises:
+        ConfigError: a batch has labels that would be no classes.
+    """
+    after, problems, first = replace(classes, edits=edits), list[str](), len(batches)
+    for number, batch in enumerate(batches):
+        if batch.withdraw or not batch.with_labels:
+            continue
+        for part in Batches((batch,), run_dir / APPENDED).parts(layout):
+            records = to_records(part.rows, layout).with_columns(part.rows[ROW])
+            unknown = unknown_with_rows(records, after)
+            problems += [f"{part.file}, {problem}" for problem in unknown]
+            first = min(first, number) if unknown else first
+    if problems:
+        n = len(batches) - first
+        command = f"wsal append {run_dir} --undo"
+        known = known_classes(after).partition("; to add")[0]
+        raise ConfigError(
+            f"this would leave labels of batches without a class:{listed(problems)}{known}\ntake "
+            f"{'the last batch' if n == 1 else f'the last {n} batches'} back first ({command}"
+            f"{'' if n == 1 else f', {n} times'}), and append "
+            f"{'it' if n == 1 else 'them'} again with other labels afterwards"
+        )
