@@ -24,6 +24,7 @@ from multilabel_rules import TAGS
 from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
+from wsal.rounds.multilabel_gold import sets_of
 
 from wsal import tables
 from wsal.annotation.multilabel_answers import answered_sets
@@ -31,7 +32,6 @@ from wsal.artifacts import Artifact
 from wsal.classifier.text_embedding import embed_texts
 from wsal.evaluation.multilabel import METRICS, evaluate_sets, f1_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.multilabel_gold import sets_of
 from wsal.rules.similarity import Similarity
 
 WSAL = [sys.executable, "-m", "wsal"]

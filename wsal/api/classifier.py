@@ -202,7 +202,7 @@ def dev_score(
     if dev.is_empty():
         raise ConfigError("patience looks at the dev split, and this pool has none; use patience=0")
     tokens = model.tokens(dev["text"].to_list())
-    gold, weights = gold_in(dev)
+    gold, weights = gold_in(dev, len(pool.prepared.labels))
 
     def score() -> float:
         probs = predict(model, tokens, "measure on dev")[0]

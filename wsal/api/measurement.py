@@ -94,8 +94,7 @@ class Measurement:
             "next_gain": {},
         }
         if len(self.n_gold) > 1:
-            before, after = (probs.argmax(axis=1) for probs in self.frame_probs[-2:])
-            facts |= compare_predictions(before, after)
+            facts |= compare_predictions(*self.frame_probs[-2:])
         if reference := self._reference(with_none=True):
             facts["measured_on"], sample, probs = reference
             labels = self.pool.prepared.labels
@@ -172,7 +171,7 @@ class Measurement:
 
 def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:
     """The class of each text in a split, and how many rows of the source it stands for."""
-    return gold_in(getattr(pool.prepared, split))
+    return gold_in(getattr(pool.prepared, split), len(pool.labels))
 
 
 def split_probs(model: Classifier, pool: Pool, split: str) -> Probs:

@@ -47,7 +47,7 @@ def evaluate_sets(
         labels: the classes.
         thresholds: `(classes,)`.
     """
-    predicted = probs >= thresholds
+    predicted, gold = probs >= thresholds, np.asarray(gold, dtype=bool)
     tp, n_predicted, n_gold = counts_of(predicted, gold, weights)
     present = np.flatnonzero(n_gold > 0)
     f1 = 2 * tp / np.maximum(n_predicted + n_gold, 1e-12)

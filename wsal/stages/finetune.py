@@ -14,6 +14,7 @@ from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.rounds.amplification import (
     compare_copies,
     consistency_facts,
@@ -64,7 +65,9 @@ def finetune(
     number, labels = len(annotations), LabelSet.of_pool(pool.facts)
     gold_rows, gold = answers_to_train_on(pool, annotations)
     answered = answered_rows(reweighed)
-    accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
+    accepted = answered  # none, without a language model
+    if len(answered):
+        accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
     texts = read_tokens(tokens.path / "pool")
     start = newest_checkpoint(pretrained, retrainings).artifact.path
     tuning = FineTuning(
@@ -76,6 +79,7 @@ def finetune(
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
         labels=labels,
+        several=is_multilabel(pool.facts),
     )
     training_set, n_replayed = tuning.training_set(
         texts,

@@ -12,6 +12,7 @@ from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
+from wsal.multilabel import is_multilabel
 from wsal.rounds.evaluation_frame import choose_reference, read_frame
 from wsal.rounds.frame_periods import appended_since, measured_part, period_names
 from wsal.rounds.known_probs import write_probs
@@ -74,7 +75,10 @@ def retrain(
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
     newest_trained = next((r for r in reversed(earlier_retrainings) if r.facts["trained"]), None)
     is_new = appended_since(pool.facts, (newest_trained or pretrained).facts)
-    measure = partial(distance_between, last, reweighings[-1], seed, scratch, is_new)
+    several = is_multilabel(pool.facts)
+    measure = partial(
+        distance_between, last, reweighings[-1], seed, scratch, is_new, several=several
+    )
     moved = processes.run_on_leader(measure)
     facts["distance"] = round(moved, 6)
     if moved <= retrain.distance:
