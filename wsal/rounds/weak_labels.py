@@ -89,10 +89,12 @@ def score_rules(
     gold, weights = gold_in(records, len(labels))
     shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
     if are_sets(gold):
-        numbers = evaluate_sets(probs, gold, weights, labels, np.full(len(labels), HALF))
-        return numbers | {
-            "covered": shares | ({n: numbers[n] for n in OF_COVERED} if covered.any() else {})
-        }
+        limits = np.full(len(labels), HALF)
+        if covered.any():
+            given = (probs[covered], gold[covered], weights[covered])
+            alone = evaluate_sets(*given, labels, limits)
+            shares |= {name: alone[name] for name in OF_COVERED}
+        return evaluate_sets(probs, gold, weights, labels, limits) | {"covered": shares}
     known = covered & (gold < len(labels))  # by classes; gold may be a parent
     if known.any():
         alone = evaluate(probs[known], gold[known], weights[known], labels)
