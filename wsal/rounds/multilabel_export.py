@@ -104,7 +104,7 @@ def quality_of_sets(
         calibrated[others] = _centred(calibrated[others], decisions.limits)
     own = calibrated[sample.rows]
     metrics: dict[str, Any] = {"measured_on": measured.name, "cross_fitted": same}
-    gold = (measured.gold.astype(bool), measured.weights, labels, limits)
+    gold = (measured.gold, measured.weights, labels, limits)
     metrics |= evaluate_sets(own, *gold)
     before = evaluate_sets(probs, *gold)
     metrics["calibration_error_before"] = before["calibration_error"]
