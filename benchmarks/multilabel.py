@@ -33,7 +33,7 @@ from wsal.artifacts import Artifact
 from wsal.classifier.text_embedding import embed_texts
 from wsal.evaluation.multilabel import METRICS, evaluate_sets, f1_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import gold_of
+from wsal.rounds.split_gold import gold_of
 from wsal.rules.similarity import Similarity
 
 WSAL = [sys.executable, "-m", "wsal"]

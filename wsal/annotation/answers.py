@@ -18,7 +18,6 @@ from wsal.data.class_history import ClassHistory, edits_in
 from wsal.data.records import renaming
 from wsal.errors import AnnotationError, TableError, nearest
 from wsal.labels import LabelSet
-from wsal.multilabel import is_multilabel
 from wsal.text import clean, same_text
 
 EDITED: schemas.Schema = {"former": pl.String, "is_open": pl.Boolean}
@@ -165,12 +164,7 @@ def coded_answers(
 def none_answers(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
 ) -> Rows:
-    """The rows of the pool of which people said that they belong to no class (`NONE`).
-
-    No row, where a text may have several classes: there, the empty set is an answer like any other.
-    """
-    if is_multilabel(pool.facts):
-        return np.empty(0, np.int64)
+    """The rows of the pool of which people said that they belong to no class (`NONE`)."""
     rows, codes = coded_answers(pool, annotations, purpose)
     of_none: Rows = rows[codes == len(pool.facts["labels"])]
     return of_none

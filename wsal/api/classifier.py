@@ -26,8 +26,8 @@ from wsal.levels import Tree
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
-from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.pretraining import WeakTraining
+from wsal.rounds.split_gold import gold_in
 from wsal.rounds.weak_labels import WeakTable, confidence_weights
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings

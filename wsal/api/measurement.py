@@ -20,11 +20,12 @@ from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample, whole_sample
 from wsal.levels import Tree
 from wsal.rounds.assessment import assess_rounds, compare_predictions
-from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in
+from wsal.rounds.evaluation_frame import Frame, frame_sample
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
 from wsal.rounds.rejection_texts import GoldTexts, RejectionTexts
 from wsal.rounds.reweighing import RandomGold
+from wsal.rounds.split_gold import gold_in
 
 SPLITS = ("dev", "test")
 

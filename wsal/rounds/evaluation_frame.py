@@ -16,14 +16,15 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.annotation.answers import coded_answers, rows_of
 from wsal.annotation.multilabel_answers import answered_sets
-from wsal.arrays import Classes, Probs, Rows, Weights, are_sets
+from wsal.arrays import Classes, Probs, Rows, are_sets
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
 from wsal.evaluation.sample import Auxiliary, Sample, whole_sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
-from wsal.multilabel import is_multilabel, matrix_of
+from wsal.multilabel import is_multilabel
 from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
 from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
+from wsal.rounds.split_gold import gold_of
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
@@ -240,16 +241,3 @@ def frame_sample(
     positions = np.searchsorted(frame.rows, rows[inside])
     weights = n_copies.astype(np.float64)
     return Sample(positions, gold[inside], frame.stratum, weights, auxiliary)
-
-
-def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
-    """`gold_in` for a split of the pool's artifact."""
-    return gold_in(tables.read(pool.path / f"{split}.parquet"), len(pool.facts["labels"]))
-
-
-def gold_in(records: pl.DataFrame, n_classes: int) -> tuple[Classes, Weights]:
-    """The class, parent or set of each record, and how many rows of the source it stands for."""
-    weights = records["n_copies"].to_numpy().astype(np.float64)
-    if records["label"].dtype == pl.List:
-        return matrix_of(records["label"].to_list(), n_classes), weights
-    return records["label"].to_numpy().astype(np.int64), weights

@@ -86,7 +86,6 @@ def write_export(
     for a class tree classes.json, with `settings.reference` figures that later texts are compared
     with, and with `settings.nearest` the texts that people labelled. Where a text may have several
     classes, there are no plots, and no figures to compare with: both are of single classes.
-
     `config.json` says under `wsal` which fields make up the text, so that a table is read as the
     pool was read. `model` is changed: its calibration is folded into the last layer.
 
@@ -103,14 +102,10 @@ def write_export(
             thresholds["classes"] = tree.class_thresholds()
         metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
     else:
-        decide = partial(
-            decisions_of, inputs.unlabelled, labels, settings.precision, settings.multilabel_target
-        )
+        decide = partial(decisions_of, inputs.unlabelled, labels, settings)
         several, thresholds = decide(sample)
         temperature = several.temperature
-        metrics = quality_of_sets(
-            inputs.measured, sample, several, labels, seed, lambda part: decide(part)[0]
-        )
+        metrics = quality_of_sets(inputs.measured, sample, several, labels, seed, decide)
     metrics |= {
         "temperature": temperature,
         "calibrated_on": sample.name if sample else None,

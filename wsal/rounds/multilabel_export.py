@@ -11,8 +11,8 @@ from wsal.arrays import Probs
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.multilabel import METRICS, evaluate_sets, f1_thresholds
 from wsal.evaluation.multilabel_estimates import estimate_sets
+from wsal.export.base import ExportSettings
 from wsal.export.multilabel_calibration import (
-    Target,
     apply_calibration,
     fit_calibration,
     fit_thresholds,
@@ -48,8 +48,7 @@ def unlabelled_probs(pool: Artifact, classifier: Artifact, queries: Sequence[Art
 def decisions_of(
     unlabelled: Callable[[], Probs],
     labels: LabelSet,
-    precision: float,
-    target: Target,
+    settings: ExportSettings,
     gold: LabelledSample | None,
 ) -> tuple[Decisions, Facts]:
     """Calibration and thresholds; without gold, thresholds by the probabilities as they are.
@@ -57,6 +56,7 @@ def decisions_of(
     The facts are the content of thresholds.json.
     """
     n = len(labels)
+    precision, target = settings.precision, settings.multilabel_target
     about: Facts = {"precision": precision, "target": target, "measured_on": None, "classes": {}}
     if gold is None:
         probs = unlabelled()
@@ -84,7 +84,7 @@ def quality_of_sets(
     decisions: Decisions,
     labels: LabelSet,
     seed: int,
-    again: Callable[[LabelledSample], Decisions],
+    again: Callable[[LabelledSample], tuple[Decisions, Facts]],
 ) -> Facts:
     """Metrics at the thresholds of the export, of a sample with intervals.
 
@@ -120,7 +120,7 @@ def quality_of_sets(
 
 
 def _cross_fitted(
-    gold: LabelledSample, again: Callable[[LabelledSample], Decisions], seed: int
+    gold: LabelledSample, again: Callable[[LabelledSample], tuple[Decisions, Facts]], seed: int
 ) -> Probs:
     """Centred probabilities of the gold texts, by what the other folds set."""
     n, own = len(gold.gold), np.empty(gold.probs.shape, np.float32)
@@ -130,7 +130,7 @@ def _cross_fitted(
         if not len(rest):
             rest = np.flatnonzero(held)
         part = replace(gold.sample, rows=gold.sample.rows[rest], gold=gold.sample.gold[rest])
-        decisions = again(replace(gold, sample=part))
+        decisions, _ = again(replace(gold, sample=part))
         probs = apply_calibration(gold.probs[held], decisions.temperature, decisions.bias)
         own[held] = _centred(probs, decisions.limits)
     return own

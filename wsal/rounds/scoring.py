@@ -16,9 +16,8 @@ from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.multilabel import evaluate_sets, f1_thresholds
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_keys, write_probs
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_of, has_gold
 from wsal.training_settings import OptimizerSettings
 
 

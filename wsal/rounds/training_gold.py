@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsal import schemas
-from wsal.annotation.answers import coded_answers
+from wsal.annotation.answers import coded_answers, none_answers
 from wsal.annotation.multilabel_answers import answered_sets
 from wsal.arrays import Classes, Rows, are_sets
 from wsal.artifacts import Artifact
@@ -26,6 +26,16 @@ def answers_to_train_on(
     if is_multilabel(pool.facts):
         return answered_sets(pool, annotations, purpose)
     return classes_first(*coded_answers(pool, annotations, purpose), len(pool.facts["labels"]))
+
+
+def rows_to_leave_out(pool: Artifact, annotations: Sequence[Artifact]) -> Rows:
+    """The rows of the pool that people said belong to no class: they are not trained on.
+
+    No row, where a text may have several classes: there, the empty set is gold like any other.
+    """
+    if is_multilabel(pool.facts):
+        return np.empty(0, np.int64)
+    return none_answers(pool, annotations)
 
 
 def classes_first(rows: Rows, codes: Classes, n_classes: int) -> tuple[Rows, Classes]:

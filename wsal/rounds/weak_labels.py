@@ -16,8 +16,7 @@ from wsal.label_models.multilabel import FittedMultilabel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
-from wsal.rounds.evaluation_frame import gold_in
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_in, has_gold
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 

@@ -15,11 +15,11 @@ from wsal.evaluation.sampling import NO_ROWS
 from wsal.export.base import ExportSettings
 from wsal.labels import LabelSet
 from wsal.multilabel import is_multilabel
-from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.export_calibration import for_calibration, for_measuring
 from wsal.rounds.exporting import ExportInputs, write_export
 from wsal.rounds.multilabel_export import unlabelled_probs
 from wsal.rounds.rejection_texts import RejectionTexts
+from wsal.rounds.split_gold import gold_in
 from wsal.settings import EncoderSettings, HardwareSettings
 
 

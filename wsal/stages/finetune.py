@@ -8,7 +8,7 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import llm_labels, none_answers
+from wsal.annotation.answers import llm_labels
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
@@ -29,7 +29,7 @@ from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import write_probs
 from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
-from wsal.rounds.training_gold import answers_to_train_on, n_parents
+from wsal.rounds.training_gold import answers_to_train_on, n_parents, rows_to_leave_out
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable
 from wsal.rounds.weak_set import read_predicted
@@ -90,7 +90,7 @@ def finetune(
         answered,
         accepted,
         read_predicted(start),
-        none_answers(pool, annotations),
+        rows_to_leave_out(pool, annotations),
     )
     frame = read_frame(pool, query)
     # before hours of training: it raises an error if nothing can measure what copies bring

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from wsal import processes
-from wsal.annotation.answers import none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
@@ -24,7 +23,7 @@ from wsal.rounds.retraining import (
     newest_checkpoint,
 )
 from wsal.rounds.scoring import score_splits
-from wsal.rounds.training_gold import answers_to_train_on
+from wsal.rounds.training_gold import answers_to_train_on, rows_to_leave_out
 from wsal.rounds.weak_training import train_on_weak_labels
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import (
@@ -99,7 +98,7 @@ def retrain(
         tracker=tracker,
         prefix=f"round {number}: ",
         gold=answers_to_train_on(pool, annotations),
-        left_out=none_answers(pool, annotations),
+        left_out=rows_to_leave_out(pool, annotations),
     )
     if not processes.is_leader():
         return {}
