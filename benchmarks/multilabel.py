@@ -1,10 +1,11 @@
 """Several labels per text: wsal and one-vs-rest scikit-learn, on the same votes of keyword rules.
 
-python benchmarks/multilabel.py DEBIAN.parquet [--out FOLDER] [--rounds 5] [--size 40] [--seed 0]
+python benchmarks/multilabel.py DATA.parquet [--out FOLDER] [--rounds 5] [--size 40] [--seed 0]
     [SETTING=VALUE ...]
 
-The texts are Debian packages (title and the beginning of the description), the labels the
-commonest debtags, and the rules keywords that were written from the names of the tags alone. wsal
+The texts are Debian packages (title and the beginning of the description), and the labels the
+commonest debtags; or titles of the Fashion set, whose labels are the commonest values of five
+columns. Rules are keywords that were written from the names of the labels alone. wsal
 runs with an oracle; scikit-learn trains a logistic regression for each tag on embeddings of the
 same encoder, from the majority vote of the same votes, and then with the same gold labels. Both
 have thresholds of 0.5, and those with the best F1 to be expected; see `f1_thresholds`.
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import yaml
+from multilabel_fashion import COLUMNS, LABELS
 from multilabel_rules import TAGS
 from rich.console import Console
 from rich.table import Table
@@ -31,21 +33,20 @@ from wsal.artifacts import Artifact
 from wsal.classifier.text_embedding import embed_texts
 from wsal.evaluation.multilabel import METRICS, evaluate_sets, f1_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.multilabel_gold import sets_of
+from wsal.rounds.split_gold import gold_of
 from wsal.rules.similarity import Similarity
 
 WSAL = [sys.executable, "-m", "wsal"]
 LONGEST = 300  # characters of a text
 GOLD_WEIGHT = 20  # of a text with gold, beside thousands of voted ones
 DRAWS = 300  # of the paired bootstrap over test texts
-WORD = r"(?:^|\W)(?:{})(?:\W|$)"
 
 
 def main():
     """Prepare the data, run wsal, train scikit-learn, and compare both on the test split."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="debian.parquet")
-    parser.add_argument("--out", type=Path, default=Path("runs/multilabel"))
+    parser.add_argument("data", type=Path, help="debian.parquet or fashion.parquet")
+    parser.add_argument("--out", type=Path, help="default: runs/multilabel-NAME")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=40, help="texts asked in a round")
     parser.add_argument("--seed", type=int, default=0)
@@ -53,6 +54,7 @@ def main():
     options, options.more = parser.parse_known_args()
     if not options.data.exists():
         sys.exit(f"{options.data} is not there, so nothing was measured")
+    options.out = options.out or Path("runs") / f"multilabel-{options.data.stem}"
     options.out.mkdir(parents=True, exist_ok=True)
     write_inputs(options)
     start = time.monotonic()
@@ -66,21 +68,52 @@ def main():
 
 def write_inputs(options):
     """The rows as Parquet, and the rules as YAML."""
-    rows = pl.read_parquet(options.data).filter(pl.col("tags").list.len() > 0)
+    rows = pl.read_parquet(options.data)
+    rows, rules = (debtags if "tags" in rows.columns else of_columns)(rows)
     if options.rows:
         rows = rows.sample(options.rows, seed=0)
+    rows.write_parquet(options.out / "data.parquet")
+    (options.out / "rules").mkdir(exist_ok=True)
+    (options.out / "rules" / "keywords.yaml").write_text(yaml.safe_dump(rules, sort_keys=False))
+
+
+def of_columns(rows):
+    """Titles of the Fashion set with the values of five columns as their labels; and the rules."""
+    labels = [
+        pl.format("{}: {}", pl.lit(column), pl.col(column).replace({"": None}))
+        for column in COLUMNS
+    ]
+    all_labels = pl.concat_list(labels).list.eval(
+        pl.element().filter(pl.element().is_in(list(LABELS)))
+    )
+    rows = rows.select(text="title", tags=all_labels, split="split")
+    return rows, {name(label): keyword(label, words) for label, words in LABELS.items()}
+
+
+def name(label):
+    """A rule's name."""
+    return "".join(c if c.isalnum() else "_" for c in label.replace("+", "p"))
+
+
+def keyword(label, words):
+    """A rule for words with commas between them."""
+    words = [word.strip() for word in words.split(",")]
+    return {"_target_": "wsal.rules.patterns.Keyword", "label": label, "words": words}
+
+
+def debtags(rows):
+    """Debian packages with their tags, and the rules."""
+    rows = rows.filter(pl.col("tags").list.len() > 0)
     known = pl.element().filter(pl.element().is_in(list(TAGS)))
     title, description = (pl.col(name).fill_null("") for name in ("title", "description"))
     text = pl.concat_str(title, description, separator=" | ").str.slice(0, LONGEST)
-    rows = rows.with_columns(text=text, tags=pl.col("tags").list.eval(known))
-    columns = ["text", "package", "section", "tags", "split"]
-    rows.select(columns).write_parquet(options.out / "debtags.parquet")
+    tags = pl.col("tags").list.eval(known)
+    rows = rows.select("package", "section", "split", text=text, tags=tags)
     rules = {}
     for tag, own in TAGS.items():
         for field, pattern in own:
             if field == "text":
-                words = [word.strip() for word in pattern.split(",")]
-                rule = {"_target_": "wsal.rules.patterns.Keyword", "label": tag, "words": words}
+                rule = keyword(tag, pattern)
             else:
                 rule = {
                     "_target_": "wsal.rules.patterns.Regex",
@@ -88,19 +121,20 @@ def write_inputs(options):
                     "pattern": pattern,
                     "fields": [field],
                 }
-            rules[f"{tag.replace('::', '_').replace(':', '_').replace('+', 'p')}_{field}"] = rule
-    (options.out / "rules").mkdir(exist_ok=True)
-    (options.out / "rules" / "debtags.yaml").write_text(yaml.safe_dump(rules, sort_keys=False))
+            rules[f"{name(tag)}_{field}"] = rule
+    return rows, rules
 
 
 def run_wsal(options):
     """Run all stages with an oracle; returns the run folder."""
     run_dir = options.out / f"seed-{options.seed}"
+    kept = {"package", "section"} & set(pl.read_parquet_schema(options.out / "data.parquet"))
+    keep = [f"data.layout.keep=[{','.join(sorted(kept))}]"] if kept else []
     command = [
-        *WSAL, "run", "--config-dir", str(options.out), "data=parquet", "rules=debtags",
-        f"data.path={options.out / 'debtags.parquet'}", "data.layout.text=[text]",
+        *WSAL, "run", "--config-dir", str(options.out), "data=parquet", "rules=keywords",
+        f"data.path={options.out / 'data.parquet'}", "data.layout.text=[text]",
         "data.layout.label=tags", "data.layout.multilabel=true", "data.layout.split=split",
-        "data.layout.keep=[package,section]", "export=hf", "report=false", f"seed={options.seed}",
+        *keep, "export=hf", "report=false", f"seed={options.seed}",
         f"name=multilabel-{options.seed}", f"run_dir={run_dir}",
         f"active.rounds={options.rounds}", f"active.query_size={options.size}", *options.more,
     ]  # fmt: skip
@@ -112,7 +146,7 @@ def compare(run_dir, seed):
     """All metrics of each way on the test split, and gains over scikit-learn with intervals."""
     pool = Artifact.open(run_dir / "pool")
     labels = LabelSet.of_pool(pool.facts)
-    gold, weights = sets_of(pool, "test")
+    gold, weights = gold_of(pool, "test")
     rounds = sorted((run_dir / "rounds").glob("*/annotations"))
     answers = answered_sets(pool, [Artifact.open(path) for path in rounds])
     last = sorted((run_dir / "rounds").glob("*/finetuned"))[-1]

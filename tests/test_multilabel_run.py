@@ -1,6 +1,8 @@
 """A run in which a text may have several classes, from the data to the predictions."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -122,6 +124,26 @@ def test_every_way_to_predict_names_the_classes_above_their_thresholds(shop, tmp
     assert table["label"].to_list() == [p.label for p in predictions[:3]]
     for text, prediction in zip(table["probability"], predictions[:3], strict=False):
         assert json.loads(text) == dict(prediction.labels)
+    alone = [sys.executable, "predict_onnx.py", *texts]
+    done = subprocess.run(alone, cwd=folder, capture_output=True, text=True, check=True)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == table["label"].to_list()
+
+
+def test_the_model_card_and_the_summary_say_that_all_classes_are_wanted(shop):
+    card = (shop / "runs/shop/exported/README.md").read_text()
+    assert 'pipeline("text-classification", ".", top_k=None)' in card and "multi-label" in card
+    assert "F1 of texts" in card and "| average precision |" in card
+    assert "plots/" not in card and "predicts one of them" not in card
+    done = run_here(shop, "compare", "shop")
+    assert not done.returncode and "top_k=None" in done.stdout
+    assert "There is no page" in done.stdout and not (shop / "compare.html").exists()
+
+
+def test_all_metrics_of_sets_can_be_forecast(shop):
+    for metric in ("map", "micro_f1", "accuracy"):
+        done = run_here(shop, "forecast", "shop", "--metric", metric)
+        assert not done.returncode, done.stderr
+    assert "exactly right" in done.stdout
 
 
 def test_what_compares_single_classes_is_refused_and_the_report_says_so(shop, tmp_path):

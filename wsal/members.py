@@ -7,7 +7,7 @@ codes are the classes themselves. None means that there are no other codes.
 import numpy as np
 from scipy import sparse
 
-from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Vote, Votes
+from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Vote, Votes, are_sets
 from wsal.labels import LabelSet
 
 
@@ -46,7 +46,12 @@ def by_class(values: np.ndarray, members: Mask | None) -> np.ndarray:
 
 
 def class_members(codes: Classes, n_classes: int, members: Mask | None) -> np.ndarray:
-    """`(texts, classes)`: 1 for the classes that the code of each text stands for, else 0."""
+    """`(texts, classes)`: 1 for the classes that the code of each text stands for, else 0.
+
+    In the place of codes there may be sets of classes; see `wsal.arrays.are_sets`.
+    """
+    if are_sets(codes):
+        return codes.astype(np.float64)
     if members is None:
         one_hot: np.ndarray = np.eye(n_classes)[codes]
         return one_hot
@@ -56,11 +61,15 @@ def class_members(codes: Classes, n_classes: int, members: Mask | None) -> np.nd
 def within(probs: Probs, codes: Classes, members: Mask | None) -> Probs:
     """`(texts, classes)`: the probabilities, given that the code of each text is right.
 
+    Where sets of classes are in the place of codes, every yes and no is certain.
+
     >>> members = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 1, 0]], dtype=bool)
     >>> within(np.array([[0.2, 0.2, 0.6]] * 2), np.array([4, 2]), members).tolist()
     [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
     """
     chosen = class_members(codes, probs.shape[1], members).astype(probs.dtype)
+    if are_sets(codes):
+        return chosen
     left = probs * chosen
     total = left.sum(axis=1, keepdims=True)
     # A single class is certain, whatever its probability was; so is a parent that had none.

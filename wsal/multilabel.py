@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import Mask
+from wsal.arrays import Classes
 from wsal.errors import ConfigError
 from wsal.labels import NONE, LabelSet
 
@@ -65,15 +65,15 @@ def is_set_of(text: str, names: Sequence[str]) -> bool:
     return text == joined(name for name in names if name in chosen)
 
 
-def matrix_of(sets: Sequence[Sequence[int]], n_classes: int) -> Mask:
-    """Sets of classes as `(texts, classes)`.
+def matrix_of(sets: Sequence[Sequence[int]], n_classes: int) -> Classes:
+    """Sets of classes as `(texts, classes)` of 0 and 1.
 
     >>> matrix_of([[0, 2], []], 3).tolist()
-    [[True, False, True], [False, False, False]]
+    [[1, 0, 1], [0, 0, 0]]
     """
-    matrix = np.zeros((len(sets), n_classes), dtype=bool)
+    matrix = np.zeros((len(sets), n_classes), dtype=np.int64)
     for row, classes in enumerate(sets):
-        matrix[row, list(classes)] = True
+        matrix[row, list(classes)] = 1
     return matrix
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.annotation.answers import all_answers, check_classes
 from wsal.annotation.majority import majority_labels
-from wsal.arrays import Mask, Rows
+from wsal.arrays import Classes, Rows
 from wsal.artifacts import Artifact
 from wsal.labels import LabelSet
 from wsal.multilabel import in_order, joined, matrix_of, names_in
@@ -16,11 +16,11 @@ from wsal.multilabel import in_order, joined, matrix_of, names_in
 
 def answered_sets(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
-) -> tuple[Rows, Mask]:
+) -> tuple[Rows, Classes]:
     """The rows of the pool that people answered for this purpose, and their classes.
 
-    The classes are `(rows, classes)`; a row without any is a text of no class. Of several answers
-    to a text the most frequent set counts, or the newest of these.
+    The classes are `(rows, classes)` of 0 and 1; a row without any is a text of no class. Of
+    several answers to a text the most frequent set counts, or the newest of these.
 
     Raises:
         AnnotationError: answers to texts of the pool have names that the data does not have.

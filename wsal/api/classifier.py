@@ -26,8 +26,8 @@ from wsal.evaluation.metrics import evaluate
 from wsal.presets import preset
 from wsal.progress import progress_shown
 from wsal.rounds.embedding import embed_parts
-from wsal.rounds.evaluation_frame import gold_in
 from wsal.rounds.pretraining import WeakTraining
+from wsal.rounds.split_gold import gold_in
 from wsal.rounds.weak_labels import WeakTable, confidence_weights
 from wsal.seeding import integer
 from wsal.settings import EncoderSettings, HardwareSettings
@@ -202,7 +202,7 @@ def dev_score(
     if dev.is_empty():
         raise ConfigError("patience looks at the dev split, and this pool has none; use patience=0")
     tokens = model.tokens(dev["text"].to_list())
-    gold, weights = gold_in(dev)
+    gold, weights = gold_in(dev, len(pool.prepared.labels))
 
     def score() -> float:
         probs = predict(model, tokens, "measure on dev")[0]

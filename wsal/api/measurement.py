@@ -20,11 +20,12 @@ from wsal.classifier.inference import predict
 from wsal.evaluation.metrics import evaluate
 from wsal.evaluation.sample import Sample, whole_sample
 from wsal.rounds.assessment import assess_rounds, compare_predictions
-from wsal.rounds.evaluation_frame import Frame, frame_sample, gold_in
+from wsal.rounds.evaluation_frame import Frame, frame_sample
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
 from wsal.rounds.rejection_texts import GoldTexts, RejectionTexts
 from wsal.rounds.reweighing import RandomGold
+from wsal.rounds.split_gold import gold_in
 
 SPLITS = ("dev", "test")
 
@@ -94,8 +95,7 @@ class Measurement:
             "next_gain": {},
         }
         if len(self.n_gold) > 1:
-            before, after = (probs.argmax(axis=1) for probs in self.frame_probs[-2:])
-            facts |= compare_predictions(before, after)
+            facts |= compare_predictions(*self.frame_probs[-2:])
         if reference := self._reference(with_none=True):
             facts["measured_on"], sample, probs = reference
             labels = self.pool.prepared.labels
@@ -175,7 +175,7 @@ class Measurement:
 
 def gold_of(pool: Pool, split: str) -> tuple[Classes, np.ndarray]:
     """The class of each text in a split, and how many rows of the source it stands for."""
-    return gold_in(getattr(pool.prepared, split))
+    return gold_in(getattr(pool.prepared, split), len(pool.labels))
 
 
 def split_probs(model: Classifier, pool: Pool, split: str) -> Probs:

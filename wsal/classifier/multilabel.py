@@ -26,3 +26,6 @@ class BinaryCrossEntropy:
         from torch.nn.functional import binary_cross_entropy_with_logits  # noqa: PLC0415
 
         return binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1)
+
+
+BINARY = BinaryCrossEntropy()

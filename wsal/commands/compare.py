@@ -1,6 +1,7 @@
 """Show runs side by side: learning curves, differences with intervals, settings and costs.
 
-It prints a table, and writes a page that opens without a network.
+It prints a table, and writes a page that opens without a network. Where a text may have several
+classes, there is only the table.
 """
 
 import argparse
@@ -74,6 +75,12 @@ def run(options: argparse.Namespace) -> None:
         ) from error
     for sentence in left_out:
         print_line(sentence)
+    if several := [summary["name"] for summary in summaries if summary.get("multilabel")]:
+        print_line(
+            "There is no page, as it compares single classes, and texts of "
+            f"{', '.join(several)} may have several."
+        )
+        return
     runs = [
         ComparedRun(name, RunView(folder), summary)
         for name, folder, summary in zip(names, finished, summaries, strict=True)

@@ -19,7 +19,7 @@ from wsal.rounds.mixtures import mixture_sentences
 from wsal.run.bill import bill_of_run
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.pipeline import opened
-from wsal.run.quality_lines import METRICS
+from wsal.run.quality_lines import OF_SETS, metrics_of
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 
@@ -36,9 +36,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--metric",
-        choices=tuple(METRICS),
+        choices=tuple(OF_SETS),
         default="macro_f1",
-        help="the metric to forecast (default: %(default)s)",
+        help="the metric to forecast (default: %(default)s); micro_f1, example_f1 and map where a "
+        "text may have several classes",
     )
 
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the learning curve so far, and the forecast.
 
     Raises:
-        ConfigError: the target is not between 0 and 1.
+        ConfigError: the target is not between 0 and 1, or the run does not have the metric.
         MissingArtifactError: no round was assessed, or there was nothing to measure on.
     """
     if not 0 < options.target < 1:
@@ -58,10 +59,16 @@ def run(options: argparse.Namespace) -> None:
             f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
             f"curve to forecast from (the test split is kept for the end); {HOW_TO_MEASURE}"
         )
+    names = metrics_of(facts["rounds"][-1])
+    if options.metric not in names:
+        raise ConfigError(
+            f"--metric is {options.metric}, and this run has one class per text; expected one of "
+            f"{', '.join(names)}"
+        )
     prediction = forecast(learning_curve(facts, options.metric), options.target)
     price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
     out = console()
-    out.print(_table(facts, prediction, options.metric))
+    out.print(_table(facts, prediction, options.metric, names[options.metric]))
     lines = forecast_sentences(facts, prediction, price, options.metric, options.target)
     lines += mixture_sentences(facts, price, options.metric, options.target)
     for line in [*lines, *bill_of_run(run_dir, facts, price).sentences()]:
@@ -85,8 +92,7 @@ def newest_assessment(run_dir: Path) -> Artifact:
     return newest
 
 
-def _table(facts: dict[str, Any], prediction: Forecast, metric: str) -> Table:
-    name = METRICS[metric]
+def _table(facts: dict[str, Any], prediction: Forecast, metric: str, name: str) -> Table:
     table = Table(title=f"{name} on {facts['measured_on']}", title_justify="left")
     counted = labels_counted(facts)
     is_mixed = counted != [measured["n_gold"] for measured in facts["rounds"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import Mask, Probs, Weights
+from wsal.arrays import Classes, Mask, Probs, Weights
 from wsal.labels import LabelSet
 
 METRICS = ("micro_f1", "macro_f1", "example_f1", "map", "accuracy")
@@ -32,7 +32,7 @@ def f1_thresholds(probs: Probs) -> np.ndarray:
 
 
 def evaluate_sets(
-    probs: Probs, gold: Mask, weights: Weights, labels: LabelSet, thresholds: np.ndarray
+    probs: Probs, gold: Classes, weights: Weights, labels: LabelSet, thresholds: np.ndarray
 ) -> dict[str, Any]:
     """Quality of the classes at or above their thresholds.
 
@@ -42,27 +42,27 @@ def evaluate_sets(
 
     Args:
         probs: `(texts, classes)`.
-        gold: `(texts, classes)`.
+        gold: `(texts, classes)` of 0 and 1.
         weights: `(texts,)`, how many rows of the source each text stands for.
         labels: the classes.
         thresholds: `(classes,)`.
     """
-    predicted = probs >= thresholds
-    tp, n_predicted, n_gold = counts_of(predicted, gold, weights)
+    predicted, has = probs >= thresholds, np.asarray(gold, dtype=bool)
+    tp, n_predicted, n_gold = counts_of(predicted, has, weights)
     present = np.flatnonzero(n_gold > 0)
     f1 = 2 * tp / np.maximum(n_predicted + n_gold, 1e-12)
-    average = {int(c): average_precision(probs[:, c], gold[:, c], weights) for c in present}
+    average = {int(c): average_precision(probs[:, c], has[:, c], weights) for c in present}
     safe = np.clip(probs.astype(np.float64), 1e-12, 1 - 1e-12)
-    loss = -np.where(gold, np.log(safe), np.log(1 - safe)).mean(axis=1)
+    loss = -np.where(has, np.log(safe), np.log(1 - safe)).mean(axis=1)
     return {
         "n_texts": int(weights.sum()),
         "micro_f1": float(2 * tp.sum() / max((n_predicted + n_gold).sum(), 1e-12)),
         "macro_f1": float(f1[present].mean()) if len(present) else 0.0,
-        "example_f1": float(np.average(example_f1(predicted, gold), weights=weights)),
+        "example_f1": float(np.average(example_f1(predicted, has), weights=weights)),
         "map": float(np.mean([*average.values()])) if average else 0.0,
-        "accuracy": float(np.average((predicted == gold).all(axis=1), weights=weights)),
+        "accuracy": float(np.average((predicted == has).all(axis=1), weights=weights)),
         "log_loss": float(np.average(loss, weights=weights)),
-        "calibration_error": decisions_error(probs, gold, weights),
+        "calibration_error": decisions_error(probs, has, weights),
         "classes": {
             labels.names[c]: {
                 "precision": float(tp[c] / n_predicted[c]) if n_predicted[c] else 0.0,

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wsal.arrays import Classes, Rows, Weights
+from wsal.arrays import Classes, Rows, Weights, are_sets
 from wsal.errors import DataError
 
 
@@ -35,7 +35,7 @@ class Sample:
     """
 
     rows: Rows  # (query,): positions in the frame
-    gold: Classes  # (query,); the number of classes: it belongs to none, so a prediction is wrong
+    gold: Classes  # (query,), or sets; the number of classes: of none, so a prediction is wrong
     stratum: Classes  # (frame,): numbered from 0
     copies: Weights | None = None  # (frame,): how many rows of the source each text stands for
     auxiliary: Auxiliary | None = None  # what a language model answered
@@ -107,7 +107,9 @@ def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) 
     With `n_classes`, texts whose gold is a parent stand for no row, so that nothing is estimated
     for them: the sample keeps them only so that positions are those of the split.
     """
-    rows = np.arange(len(gold)) if n_classes is None else np.flatnonzero(gold < n_classes)
+    rows = np.arange(len(gold))
+    if n_classes is not None and not are_sets(gold):
+        rows = np.flatnonzero(gold < n_classes)
     copies = np.zeros(len(gold))
     copies[rows] = weights[rows]
     return Sample(rows, gold[rows], np.zeros(len(gold), np.int64), copies)

@@ -75,8 +75,14 @@ def apply_temperature(probs: Probs, temperature: float) -> Probs:
     return tempered
 
 
-def fold_temperature(model: Any, temperature: float) -> None:  # noqa: ANN401  of transformers
+def fold_temperature(
+    model: Any,  # noqa: ANN401  of transformers
+    temperature: float,
+    bias: np.ndarray | None = None,
+) -> None:
     """Divide the weights of the last layer by the temperature, so that any runtime is calibrated.
+
+    `bias` `(classes,)` is then added to the logits.
 
     Raises:
         ConfigError: the model's last layer is not linear.
@@ -85,6 +91,8 @@ def fold_temperature(model: Any, temperature: float) -> None:  # noqa: ANN401  o
     with torch.no_grad():
         for weights in layer.parameters():
             weights.div_(temperature)
+        if bias is not None:
+            layer.bias.add_(torch.from_numpy(bias).to(layer.bias))
 
 
 def fit_thresholds(
@@ -99,13 +107,13 @@ def fit_thresholds(
     """
     predicted, top_probs = probs.argmax(axis=1), probs.max(axis=1)
     right = predicted == gold
-    overall = _threshold(top_probs, right, weights, precision)
+    overall = lowest_threshold(top_probs, right, weights, precision)
     thresholds = {}
     for number, name in enumerate(labels.names):
         own = predicted == number
         threshold = overall
         if own.sum() >= MIN_PREDICTIONS:
-            threshold = _threshold(top_probs[own], right[own], weights[own], precision)
+            threshold = lowest_threshold(top_probs[own], right[own], weights[own], precision)
         kept = own & (top_probs >= (np.inf if threshold is None else threshold))
         total = weights[kept].sum()
         thresholds[name] = {
@@ -116,10 +124,13 @@ def fit_thresholds(
     return thresholds
 
 
-def _threshold(
+def lowest_threshold(
     top_probs: np.ndarray, right: np.ndarray, weights: Weights, precision: float
 ) -> float | None:
-    """The lowest probability such that the predictions at or above it have this precision."""
+    """The lowest probability such that the predictions at or above it have this precision.
+
+    None if there is none.
+    """
     order = np.argsort(-top_probs, kind="stable")
     ordered = top_probs[order]
     precisions = np.divide(np.cumsum((right * weights)[order]), np.cumsum(weights[order]))

@@ -7,17 +7,22 @@ from typing import Any
 from wsal.artifacts import Facts
 from wsal.export.card_text import (
     ANSWERS,
+    CALIBRATED_SETS,
     CARD,
     CLASSES_PLOT,
     CROSS_FITTED,
     FILES,
     FORMATS,
+    MEANS_OF_SETS,
     NEAREST,
+    ONE,
     ONNX,
     PROBABILITIES_PLOT,
+    SEVERAL,
     TREE,
     TREE_NO_THRESHOLDS,
     TREE_THRESHOLDS,
+    UNCALIBRATED_SETS,
 )
 from wsal.export.rejection_card import limits_text, rejection_text
 
@@ -36,19 +41,20 @@ def model_card(
     """The card as Markdown, from the contents of metrics.json, thresholds.json and parity.json.
 
     `about` has the labels, the fields of the text, and the counts of texts and rules; `n_answered`
-    where a language model answered texts, `n_nearest` labelled texts in the folder, and `n_parents`
-    and `n_levels` of a class tree.
+    where a language model answered texts, `n_nearest` labelled texts in the folder, `n_parents` and
+    `n_levels` of a class tree, and `several`, whether a text may have several classes.
     """
-    names = about["labels"]
+    names, several = about["labels"], about.get("several", False)
     return CARD.format(
+        **(SEVERAL if several else ONE),
         n_classes=len(names),
         training=_training(about, metrics["n_gold"]),
         classes=", ".join(names[:MAX_CLASSES]) + (", ..." if len(names) > MAX_CLASSES else ""),
         onnx=ONNX if _is_written(parity["formats"], "onnx/model.onnx") else "",
         fields=_fields(about),
         max_length=max_length,
-        quality=_quality(metrics, thresholds),
-        calibration=_calibration(metrics, thresholds),
+        quality=_quality(metrics, thresholds, several=several),
+        calibration=(_calibration_of_sets if several else _calibration)(metrics, thresholds),
         tree=_tree(about, metrics, thresholds),
         files=_files(parity, about),
         n_pool=about["n_pool"],
@@ -85,27 +91,31 @@ def _fields(about: Mapping[str, Any]) -> str:
     )
 
 
-def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
+def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, several: bool) -> str:
     if metrics["measured_on"] is None:
         return (
             "There were no gold labels to measure quality on: measure it before you rely on the "
             "model."
         )
+    means = MEANS_OF_SETS if several else {"macro_f1": "macro-F1", "accuracy": "accuracy"}
     numbers = [
         f"{title} {metrics[name]:.3f}" + _interval(metrics.get(f"{name}_interval"))
-        for name, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
+        for name, title in means.items()
     ]
+    columns = {"precision": "precision", "recall": "recall", "f1": "F1"}
+    columns |= {"average_precision": "average precision"} if several else {}
     rows = [
-        f"| {name} | {m['precision']:.3f} | {m['recall']:.3f} | {m['f1']:.3f} | {m['n']:,} "
+        f"| {name} | {' | '.join(f'{m[column]:.3f}' for column in columns)} | {m['n']:,} "
         f"| {_threshold(thresholds, name)} |"
         for name, m in metrics["classes"].items()
     ]
     return (
         f"On {metrics['measured_on']} ({metrics['n_texts']:,} rows, never trained on): "
         f"{', '.join(numbers)}.\n\n"
-        "| class | precision | recall | F1 | rows | threshold |\n|---|---|---|---|---|---|\n"
+        f"| class | {' | '.join(columns.values())} | rows | threshold |\n"
+        f"|---{'|---' * len(columns)}|---|---|\n"
         + "\n".join(rows)
-        + CLASSES_PLOT
+        + ("" if several else CLASSES_PLOT)
     )
 
 
@@ -139,6 +149,16 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
         + (CROSS_FITTED if metrics["cross_fitted"] else "")
         + _probabilities_plot(metrics)
     )
+
+
+def _calibration_of_sets(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
+    if metrics["calibrated_on"] is None:
+        return UNCALIBRATED_SETS
+    how = "where the F1 to be expected is highest"
+    if thresholds["target"] == "precision":
+        how = f"the lowest probability with a precision of {thresholds['precision']:.0%}"
+    fitted = CROSS_FITTED if metrics["cross_fitted"] else ""
+    return CALIBRATED_SETS.format(**metrics, how=how) + fitted
 
 
 def _tree(

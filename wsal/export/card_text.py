@@ -3,23 +3,23 @@
 CARD = """---
 library_name: transformers
 pipeline_tag: text-classification
-tags: [wsal, product-classification]
+tags: [wsal, product-classification{tag}]
 ---
 
-# Product text classifier, {n_classes} classes
+# Product text classifier, {n_classes} classes{several}
 
 A text encoder with a classification head, {training},
-made with [wsal](https://pypi.org/project/wsal/). The classes are {classes}.
+made with [wsal](https://pypi.org/project/wsal/). {about_classes} {classes}.
 
 ## Use it
 
 ```python
 from transformers import pipeline
 
-classify = pipeline("text-classification", ".")  # this folder
+classify = pipeline("text-classification", "."{options})  # this folder
 classify("a product title", truncation=True)  # without truncation, long texts fail
 ```
-{onnx}
+{naming}{onnx}
 `wsal predict FOLDER INPUT OUTPUT` labels a table of any size, and `wsal serve FOLDER` answers
 over HTTP. The text is {fields}; at most {max_length} word pieces of it are used.
 
@@ -91,6 +91,31 @@ TREE_THRESHOLDS = """A threshold is the lowest probability at which the precisio
 counts for a node if no deeper node is trusted. Nodes with too few texts have the threshold of their
 siblings or of their level (`basis`); a node that never reaches the precision is never trusted."""
 TREE_NO_THRESHOLDS = """There was no gold to set thresholds, so no node is trusted."""
+SEVERAL = {
+    "tag": ", multi-label",
+    "several": ", several for a text",
+    "about_classes": "A text has any number of the classes, or none:",
+    "options": ", top_k=None",
+    "naming": """
+Name the classes whose probability reaches the threshold in `thresholds.json`, as the commands below
+do.
+""",
+}
+"""What the card says where a text may have several classes."""
+ONE = {"tag": "", "several": "", "about_classes": "The classes are", "options": "", "naming": ""}
+"""The same where it has one."""
+MEANS_OF_SETS = {
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "example_f1": "F1 of texts (example-F1)",
+    "map": "mean average precision",
+    "accuracy": "share of texts whose set of classes is exactly right",
+}
+UNCALIBRATED_SETS = """There was neither a dev split nor an evaluation sample, so probabilities are
+not calibrated. Each threshold is where the F1 that the probabilities lead to expect is highest."""
+CALIBRATED_SETS = """The logits are divided by a temperature of {temperature:.3f}, and a number for
+each class is added, both set on {calibrated_on}. This is part of the last layer, so every runtime
+returns calibrated probabilities. Each threshold is {how}."""
 FILES = {
     "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
     "labels.json": "class names in the order of the logits",

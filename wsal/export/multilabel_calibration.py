@@ -1,16 +1,14 @@
 """Calibration and thresholds of yes/no decisions, one for each class."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from wsal.arrays import Mask, Probs, Weights
-from wsal.classifier.head import last_layer
 from wsal.evaluation.multilabel import f1_thresholds
-from wsal.export.calibration import MIN_PREDICTIONS, PRIOR_STD
+from wsal.export.calibration import MIN_PREDICTIONS, PRIOR_STD, lowest_threshold
 from wsal.labels import LabelSet
 
 BIAS_STD = 0.7
@@ -60,19 +58,6 @@ def apply_calibration(probs: Probs, temperature: float, bias: np.ndarray) -> Pro
     return calibrated
 
 
-def fold_calibration(model: Any, temperature: float, bias: np.ndarray) -> None:  # noqa: ANN401
-    """Make calibration part of the last layer, so that any runtime is calibrated.
-
-    Raises:
-        ConfigError: the model's last layer is not linear.
-    """
-    layer = last_layer(model)
-    with torch.no_grad():
-        for weights in layer.parameters():
-            weights.div_(temperature)
-        layer.bias.add_(torch.from_numpy(bias).to(layer.bias))
-
-
 def fit_thresholds(
     frame: Probs, probs: Probs, gold: Mask, weights: Weights, labels: LabelSet,
     precision: float, target: Target,
@@ -99,9 +84,9 @@ def fit_thresholds(
     limits: list[float | None] = f1_thresholds(frame).tolist()
     if target == "precision":
         each = np.repeat(weights, probs.shape[1])
-        overall = _lowest(probs.ravel(), gold.ravel(), each, precision)
+        overall = lowest_threshold(probs.ravel(), gold.ravel(), each, precision)
         limits = [
-            _lowest(probs[:, c], gold[:, c], weights, precision)
+            lowest_threshold(probs[:, c], gold[:, c], weights, precision)
             if (probs[:, c] >= 0.5).sum() >= MIN_PREDICTIONS
             else overall
             for c in range(probs.shape[1])
@@ -114,18 +99,6 @@ def fit_thresholds(
         reached = float(weights[kept & gold[:, c]].sum() / total) if total else None
         thresholds[name] = {"threshold": limit, "precision": reached, "n": int(kept.sum())}
     return thresholds
-
-
-def _lowest(
-    scores: np.ndarray, right: np.ndarray, weights: Weights, precision: float
-) -> float | None:
-    """The lowest score such that those at or above it are right so often."""
-    order = np.argsort(-scores, kind="stable")
-    ordered, own = scores[order], weights[order]
-    reached = np.cumsum(right[order] * own) / np.maximum(np.cumsum(own), 1e-12)
-    last_of_tie = np.append(ordered[1:] < ordered[:-1], True)  # equal scores go together
-    good = np.flatnonzero(last_of_tie & (reached >= precision))
-    return float(ordered[good[-1]]) if len(good) else None
 
 
 def _logits(probs: Probs) -> np.ndarray:

@@ -18,11 +18,21 @@ HERE = Path(__file__).resolve().parent
 
 
 class Model:
-    """The exported folder: `Model().predict(["a text"])` -> [("a label", 0.98)]."""
+    """The exported folder: `Model().predict(["a text"])` -> [("a label", 0.98)].
+
+    Where a text may have several labels, they are joined by " | ", and the probability is that of
+    the least sure one: 0 if there is none.
+    """
 
     def __init__(self, folder: Path = HERE) -> None:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["wsal"]
+        model = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = model["wsal"]
         self.labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+        self.limits: list[float] | None = None
+        if model.get("problem_type") == "multi_label_classification":
+            found = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["classes"]
+            limits = [found[label]["threshold"] for label in self.labels]
+            self.limits = [2.0 if limit is None else limit for limit in limits]  # 2: never
         self.pad_id = config["pad_id"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_padding(pad_id=self.pad_id)
@@ -39,10 +49,19 @@ class Model:
                 "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
             }
             logits = self.session.run(["logits"], inputs)[0]
+            if self.limits is not None:
+                predictions += [self._named(row) for row in 0.5 * (1 + np.tanh(0.5 * logits))]
+                continue
             exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
             probs = exponentials / exponentials.sum(axis=1, keepdims=True)
             predictions += [(self.labels[int(row.argmax())], float(row.max())) for row in probs]
         return predictions
+
+    def _named(self, probs: np.ndarray) -> tuple[str, float]:
+        """The labels that reach their thresholds."""
+        above = np.flatnonzero(probs >= self.limits)
+        names = " | ".join(self.labels[label] for label in above) or "none of these"
+        return names, float(probs[above].min()) if len(above) else 0.0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit
 
-from wsal.arrays import Mask, Probs, Rows, Votes
+from wsal.arrays import Classes, Probs, Rows, Votes
 from wsal.label_models.auto import Auto
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.precision import Precision
@@ -65,7 +65,7 @@ def fit_multilabel(
     votes: SparseVotes,
     n_classes: int,
     prior: np.ndarray | None = None,
-    gold: tuple[Rows, Mask] | None = None,
+    gold: tuple[Rows, Classes] | None = None,
 ) -> FittedMultilabel:
     """Fit the label model for each class.
 
@@ -76,7 +76,7 @@ def fit_multilabel(
         n_classes: how many classes there are.
         prior: `(classes,)`, the share of texts that has each; by default the share of the covered
             texts on which a rule says yes.
-        gold: rows of `votes`, and their classes `(rows, classes)`.
+        gold: rows of `votes`, and their classes `(rows, classes)` of 0 and 1.
 
     >>> from wsal.label_models.majority import Majority
     >>> votes = SparseVotes.of(np.array([[0, 1], [0, -1], [-1, -1]]))
@@ -99,7 +99,7 @@ def fit_multilabel(
     return fitted if gold is None else replace(fitted, shift=_shift(fitted, votes, *gold))
 
 
-def _shift(fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Mask) -> np.ndarray:
+def _shift(fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Classes) -> np.ndarray:
     """What to add to the logits, so that probabilities are right on gold on average.
 
     A label model of one class per text takes no vote for evidence against its class. But here a

@@ -11,9 +11,8 @@ from wsal.report.outlook import assessments, price_per_hour
 from wsal.report.section import Section
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
-from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_probs
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_of, has_gold
 from wsal.run.bill import bill_of_run
 from wsal.seeding import rng
 

@@ -16,8 +16,9 @@ from wsal.report.section import Section
 from wsal.report.words import METRICS
 from wsal.rounds.assessment import LEVEL
 from wsal.rounds.assessment import METRICS as ESTIMATES
-from wsal.rounds.evaluation_frame import Reference, gold_of
+from wsal.rounds.evaluation_frame import Reference
 from wsal.rounds.learning_curve import labels_counted
+from wsal.rounds.split_gold import gold_of
 from wsal.seeding import rng
 
 if TYPE_CHECKING:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from wsal.active.stopping import kappa
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Probs, are_sets
 from wsal.artifacts import Facts
 from wsal.class_tree import ClassTree
 from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
 from wsal.evaluation.forecast import Gain, next_gain
+from wsal.evaluation.multilabel import f1_thresholds
+from wsal.evaluation.multilabel_estimates import estimate_sets, gain_of_sets
 from wsal.evaluation.sample import Sample
 from wsal.evaluation.tree import estimate_hierarchical, estimate_levels
 from wsal.rounds.learning_curve import learning_curve
@@ -39,7 +41,7 @@ def assess_rounds(
         tree: a class tree, and the sample with the texts whose gold is a parent.
 
     Returns:
-        `rounds`: for each classifier its number, `n_gold` and both metrics with 90% intervals; with
+        `rounds`: for each classifier its number, `n_gold` and the metrics with 90% intervals; with
         a tree, also `levels` and `hierarchical` (see `wsal.evaluation.tree`).
         `gain` of the last over the one before, also `per_100_labels`. `next_gain`: what the next
         100 labels are forecast to bring, with an 80% interval; None before the first round. With a
@@ -49,10 +51,7 @@ def assess_rounds(
         {
             "round": number,
             "n_gold": labels,
-            **{
-                name: _numbers(estimate(sample, own, rng(seed, "assess", name), LEVEL))
-                for name, estimate in METRICS.items()
-            },
+            **{name: _numbers(value) for name, value in _estimates(sample, own, seed).items()},
         }
         for number, (own, labels) in enumerate(zip(probs, n_gold, strict=True))
     ]
@@ -65,16 +64,40 @@ def assess_rounds(
     if len(rounds) < 2:
         return facts
     new_labels = n_gold[-1] - n_gold[-2]
-    for name in METRICS:
-        draw = rng(seed, "gain", name)
-        last_gain = _numbers(gain(sample, probs[-2], probs[-1], name, draw, LEVEL))
-        per_100 = round(100 * last_gain["value"] / new_labels, 4) if new_labels else 0.0
-        facts["gain"][name] = last_gain | {"per_100_labels": per_100}
-    for name in METRICS:
+    for name, last_gain in _gains(sample, probs[-2], probs[-1], seed).items():
+        numbers = _numbers(last_gain)
+        per_100 = round(100 * numbers["value"] / new_labels, 4) if new_labels else 0.0
+        facts["gain"][name] = numbers | {"per_100_labels": per_100}
+    for name in facts["gain"]:
         curve = learning_curve(facts, name)
         forecast = _numbers(next_gain(curve, NEXT)) if len(curve.counts) else None
         facts["next_gain"][name] = forecast
     return facts
+
+
+def _estimates(sample: Sample, probs: Probs, seed: int) -> dict[str, Estimate]:
+    """Each metric of a classifier on the frame.
+
+    Sets of classes are judged at the thresholds that the classifier's own probabilities give; see
+    `f1_thresholds`. Those of an export may be better, as they are set with gold.
+    """
+    if are_sets(sample.gold):
+        limits = f1_thresholds(probs)
+        return estimate_sets(sample, probs, limits, rng(seed, "assess"), LEVEL)
+    return {
+        name: estimate(sample, probs, rng(seed, "assess", name), LEVEL)
+        for name, estimate in METRICS.items()
+    }
+
+
+def _gains(sample: Sample, before: Probs, after: Probs, seed: int) -> dict[str, Estimate]:
+    """By how much each metric differs between two classifiers."""
+    if are_sets(sample.gold):
+        first, second = ((probs, f1_thresholds(probs)) for probs in (before, after))
+        return gain_of_sets(sample, first, second, rng(seed, "gain"), LEVEL)
+    return {
+        name: gain(sample, before, after, name, rng(seed, "gain", name), LEVEL) for name in METRICS
+    }
 
 
 def _add_tree(
@@ -90,11 +113,21 @@ def _add_tree(
         facts["hierarchical"] = {name: _numbers(each) for name, each in estimates.items()}
 
 
-def compare_predictions(before: Classes, after: Classes) -> Facts:
-    """How far two rounds' predictions for the same texts agree; None without texts."""
+def compare_predictions(before: Probs, after: Probs, *, several: bool = False) -> Facts:
+    """How far two rounds' predictions for the same texts agree; None without texts.
+
+    `agreement` is Cohen's kappa of the likeliest classes or, where a text may have `several`, of
+    all yes/no decisions; `changed` is the share of texts whose class, or set, has changed.
+    """
     if not len(after):
         return {"agreement": None, "changed": None}
-    return {"agreement": kappa(before, after), "changed": float((before != after).mean())}
+    if several:
+        first, second = (probs >= f1_thresholds(probs) for probs in (before, after))
+        changed = (first != second).any(axis=1)
+        agreement = kappa(first.ravel(), second.ravel())
+        return {"agreement": agreement, "changed": float(changed.mean())}
+    first, second = before.argmax(axis=1), after.argmax(axis=1)
+    return {"agreement": kappa(first, second), "changed": float((first != second).mean())}
 
 
 def _numbers(estimate: Estimate | Gain) -> dict[str, float]:

@@ -15,13 +15,16 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.annotation.answers import coded_answers, rows_of
-from wsal.arrays import Classes, Probs, Rows, Weights
+from wsal.annotation.multilabel_answers import answered_sets
+from wsal.arrays import Classes, Probs, Rows, are_sets
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
 from wsal.evaluation.sample import Auxiliary, Sample, whole_sample
 from wsal.evaluation.sampling import NO_ROWS, strata, top_up
+from wsal.multilabel import is_multilabel
 from wsal.rounds.frame_periods import MOST_STRATA, Frame, frame_rows, period_weights
 from wsal.rounds.known_probs import Look, known_probs, split_keys, split_probs
+from wsal.rounds.split_gold import gold_of
 from wsal.seeding import rng
 from wsal.settings import EvaluationSettings
 from wsal.shards import read_array
@@ -187,10 +190,15 @@ def choose_reference(
     `auxiliary` is what a language model answered on the frame. If a `classifier` is named, texts of
     dev that were appended after its training are left out. `with_none` keeps the texts of the
     evaluation sample that belong to no class; their code is `len(labels)`, which no prediction is.
+    Where a text may have several classes, gold is a set for each text.
     """
-    rows, gold = coded_answers(pool, annotations, schemas.EVALUATE)
     n_classes = len(pool.facts["labels"])
-    is_flat, with_class = gold < n_classes + with_none, gold != n_classes
+    if is_multilabel(pool.facts):
+        rows, gold = answered_sets(pool, annotations, schemas.EVALUATE)
+        is_flat = with_class = np.ones(len(rows), bool)
+    else:
+        rows, gold = coded_answers(pool, annotations, schemas.EVALUATE)
+        is_flat, with_class = gold < n_classes + with_none, gold != n_classes
     n_left_out = 0 if with_none else int((np.isin(rows, frame.rows) & ~with_class).sum())
     if np.isin(rows[is_flat], frame.rows).any():
         copies = tables.take(pool.path / "pool.parquet", frame.rows, ["n_copies"])["n_copies"]
@@ -208,7 +216,7 @@ def choose_reference(
         n_new = len(gold) - n
         covers = f" without the {n_new:,} texts appended since" if n_new else ""
         gold, weights = gold[:n], weights[:n]
-        if (gold < n_classes).any():
+        if are_sets(gold) or (gold < n_classes).any():
             sample = whole_sample(gold, weights, n_classes)
             coded = whole_sample(gold, weights) if len(sample.rows) < n else None
             return Reference("dev", sample, covers, coded)
@@ -233,14 +241,3 @@ def frame_sample(
     positions = np.searchsorted(frame.rows, rows[inside])
     weights = n_copies.astype(np.float64)
     return Sample(positions, gold[inside], frame.stratum, weights, auxiliary)
-
-
-def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:
-    """`gold_in` for a split of the pool's artifact."""
-    return gold_in(tables.read(pool.path / f"{split}.parquet"))
-
-
-def gold_in(records: pl.DataFrame) -> tuple[Classes, Weights]:
-    """The class or parent of each record, and how many rows of the source it stands for."""
-    weights = records["n_copies"].to_numpy().astype(np.float64)
-    return records["label"].to_numpy().astype(np.int64), weights

@@ -15,10 +15,10 @@ from wsal.evaluation.sample import Sample, whole_sample
 from wsal.evaluation.trust import reliability, risk_coverage
 from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import Frame, choose_reference, gold_of, read_frame
+from wsal.rounds.evaluation_frame import Frame, choose_reference, read_frame
 from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import known_probs, split_probs
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_of, has_gold
 from wsal.seeding import rng
 
 LEVEL, FOLDS = 0.9, 5

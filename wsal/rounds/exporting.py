@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 from tokenizers import Tokenizer
 
-from wsal.arrays import Classes, Rows
+from wsal.arrays import Classes, Probs, Rows
 from wsal.artifacts import Facts
 from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier
@@ -30,6 +31,7 @@ from wsal.labels import LabelSet
 from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
 from wsal.rounds.export_reference import write_reference
 from wsal.rounds.export_tree import TreeOfExport, at_thresholds
+from wsal.rounds.multilabel_export import Decisions, decisions_of, quality_of_sets
 from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
 
@@ -70,8 +72,9 @@ class ExportInputs:
     """What belongs in each node of a class tree."""
     rejection: RejectionTexts | None = None
     """What is known of texts of no class."""
-    limits: np.ndarray | None = None
-    """With several classes per text: the threshold of each class, `(classes,)`."""
+    unlabelled: Callable[[], Probs] | None = None
+    """Where a text may have several classes: predictions for texts of the pool, `(texts, classes)`,
+    which set thresholds if there is no gold. None where it has one class."""
 
 
 def write_export(
@@ -81,20 +84,28 @@ def write_export(
 
     Beside it labels.json, thresholds.json, metrics.json, parity.json, a model card and its plots,
     for a class tree classes.json, with `settings.reference` figures that later texts are compared
-    with, and with `settings.nearest` the texts that people labelled. `config.json` says under
-    `wsal` which fields make up the text, so that a table is read as the pool was read.
-    `model` is changed: its temperature is folded into the last layer.
+    with, and with `settings.nearest` the texts that people labelled. Where a text may have several
+    classes, there are no plots, and no figures to compare with: both are of single classes.
+    `config.json` says under `wsal` which fields make up the text, so that a table is read as the
+    pool was read. `model` is changed: its calibration is folded into the last layer.
 
     Raises:
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
     sample, labels = inputs.calibration, inputs.labels
-    temperature, thresholds = calibrated(sample, labels, settings.precision)
+    several: Decisions | None = None
     tree = None
-    if labels.parents:
-        tree = TreeOfExport.fit(ClassTree.of(labels), sample, temperature, settings.precision)
-        thresholds["classes"] = tree.class_thresholds()
-    metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
+    if inputs.unlabelled is None:
+        temperature, thresholds = calibrated(sample, labels, settings.precision)
+        if labels.parents:
+            tree = TreeOfExport.fit(ClassTree.of(labels), sample, temperature, settings.precision)
+            thresholds["classes"] = tree.class_thresholds()
+        metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
+    else:
+        decide = partial(decisions_of, inputs.unlabelled, labels, settings)
+        several, thresholds = decide(sample)
+        temperature = several.temperature
+        metrics = quality_of_sets(inputs.measured, sample, several, labels, seed, decide)
     metrics |= {
         "temperature": temperature,
         "calibrated_on": sample.name if sample else None,
@@ -105,7 +116,7 @@ def write_export(
         if metrics["tree"]["levels"]:
             metrics["at_thresholds"] = at_thresholds(metrics["tree"])
         write_json(out / "classes.json", tree.file(inputs.descriptions))
-    fold_temperature(model.model, temperature)
+    fold_temperature(model.model, temperature, several.bias if several else None)
     rejection: Rejection | None = None
     if inputs.rejection is not None:
         rejection, facts = rejection_of_export(model, inputs.rejection, settings, seed)
@@ -116,11 +127,14 @@ def write_export(
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", thresholds)
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
-    parity = write_formats(model, out, inputs, settings, seed, with_embedding=rejection is not None)
+    with_embedding, limits = rejection is not None, several.limits if several else None
+    parity = write_formats(model, out, inputs, settings, seed, with_embedding, limits)
     write_json(out / "parity.json", parity)
     n_nearest = _write_nearest(out, model, inputs) if settings.nearest else 0
-    write_plots(out, metrics)
+    if several is None:
+        write_plots(out, metrics)
     about = {
+        "several": several is not None,
         "labels": labels.names,
         "text_fields": inputs.text_fields,
         "separator": inputs.separator,
@@ -186,10 +200,10 @@ def write_formats(
     inputs: ExportInputs,
     settings: ExportSettings,
     seed: int,
-    *,
-    with_embedding: bool,
+    with_embedding: bool,  # noqa: FBT001
+    limits: np.ndarray | None,
 ) -> dict[str, Any]:
-    """Write every format; returns how near each is to torch."""
+    """Write every format; returns how near each is to torch. About `limits`, see ExportContext."""
     rows = random_rows(inputs.n_texts, settings.n_parity_texts, rng(seed, "parity"))
     pool_rows = random_rows(inputs.card["n_pool"], N_CALIBRATION, rng(seed, "ranges"))
     with TemporaryDirectory() as scratch:
@@ -201,11 +215,11 @@ def write_formats(
             None if inputs.gold is None else inputs.gold[rows],
             inputs.pool_texts(pool_rows).to_list(),
             with_embedding,
-            inputs.limits,
+            limits,
         )
         require_same_tokens(context)
         formats = {name: exporter.export(context) for name, exporter in settings.formats.items()}
-        if settings.reference and inputs.limits is None:  # it counts single classes
+        if settings.reference and limits is None:  # it counts single classes
             n_pool = inputs.card["n_pool"]
             write_reference(context, inputs.pool_texts, n_pool, inputs.compared_on, seed)
     if (out / "onnx" / "model.onnx").exists():

@@ -11,7 +11,8 @@ from wsal.artifacts import Facts
 from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.head import PULL_TO_FRESH, fit_last_layer
-from wsal.classifier.losses import AnswerCrossEntropy, has_parents
+from wsal.classifier.losses import AnswerCrossEntropy, Loss, has_parents
+from wsal.classifier.multilabel import BINARY
 from wsal.classifier.objectives import CROSS_ENTROPY, LabelObjective
 from wsal.classifier.tokens import Tokens
 from wsal.classifier.training import train
@@ -42,6 +43,8 @@ class FineTuning:
     tracker: TrackerSettings = NO_TRACKER
     labels: LabelSet | None = None
     """Needed if gold may be parents; the head shares strength along the paths of a class tree."""
+    several: bool = False
+    """Whether a text may have several classes: gold is sets, and targets are yes/no decisions."""
 
     def training_set(
         self,
@@ -60,7 +63,7 @@ class FineTuning:
         Args:
             texts: of the pool.
             gold_rows: rows with a gold label.
-            gold: `(gold_rows,)`, a class each, or the code of a parent.
+            gold: `(gold_rows,)`, a class each, or the code of a parent; or sets.
             usable: `(texts,)`, whether the weak label of a text may be replayed.
             weak: the weak labels of rows.
             answered: rows that a language model labelled; replayed alone if there are enough.
@@ -76,7 +79,9 @@ class FineTuning:
             weak, usable = predicted.refined(weak, usable), predicted.usable(usable)
         labelled = np.concatenate([gold_rows, accepted])
         never = labelled if left_out is None else np.concatenate([labelled, left_out])
-        replayed = rows_to_replay(usable, weak, never, self.settings, draw, answered)
+        replayed = rows_to_replay(
+            usable, weak, never, self.settings, draw, answered, several=self.several
+        )
         weak_probs, confidence = weak(replayed)
         members = members_of(self.labels) if self.labels else None
         of_gold = class_members(gold, weak_probs.shape[1], members).astype(np.float32)
@@ -85,7 +90,7 @@ class FineTuning:
             np.concatenate([of_gold, of_accepted]),
             texts.take(replayed),
             weak_probs,
-            confidence,
+            np.ones(len(replayed)) if self.several else confidence,
             self.settings,
             draw,
         )
@@ -98,7 +103,9 @@ class FineTuning:
         """
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
-        loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
+        loss: Loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
+        if self.several:
+            loss = BINARY
         paths = ClassTree.of(self.labels).class_paths if self.labels else None
         objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss, paths)
         title = f"round {self.number}: {name}"

@@ -1,7 +1,7 @@
 """The learning curve that the rounds make, and its forecast in sentences."""
 
 from collections.abc import Callable, Sequence
-from math import isinf
+from math import inf, isinf
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from wsal.active.money import amount
 from wsal.artifacts import Facts
 from wsal.evaluation.forecast import Curve, Forecast
 
+MOST = 1e7  # labels: more are as good as unreachable
 MOST_SHARED = 0.95  # share of the variance that rounds can have in common
 
 
@@ -50,7 +51,8 @@ def forecast_sentences(
     """The forecast in sentences: labels and, where answers were timed, hours and cost."""
     if not forecast.high:
         return [f"{metric} {target:g} is reached"]
-    labels = (forecast.labels, forecast.low, forecast.high)
+    numbers = (forecast.labels, forecast.low, forecast.high)
+    labels = [inf if n > MOST else n for n in numbers]
     lines = [
         f"{metric} {target:g} needs {with_interval(labels, _count)}",
         f"chance that no number of labels reaches it: {forecast.unreachable:.0%}",

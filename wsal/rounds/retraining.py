@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import Mask, Probs, Rows
+from wsal.arrays import Mask, Probs, Rows, are_sets
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import gain, macro_f1
+from wsal.evaluation.multilabel import f1_thresholds
+from wsal.evaluation.multilabel_estimates import estimate_sets, gain_of_sets
 from wsal.evaluation.sample import Sample
 from wsal.rounds.weak_labels import usable
 from wsal.seeding import random_of, rng
@@ -49,9 +51,17 @@ def last_trained_on(
 
 
 def distance_between(
-    before: Artifact, after: Artifact, seed: int, scratch: Path, is_new: Mask | None = None
+    before: Artifact,
+    after: Artifact,
+    seed: int,
+    scratch: Path,
+    is_new: Mask | None = None,
+    *,
+    several: bool = False,
 ) -> float:
-    """`distance` of two weak labels, on a sample of the texts that either trains on.
+    """How far apart two weak labels are, on a sample of the texts that either trains on.
+
+    This is `distance` or, where a text may have `several` classes, `distance_of_sets`.
 
     Texts that are new in the pool since the training, `is_new` `(texts,)` or not in `before`, count
     as if their weak labels had been the opposite.
@@ -66,7 +76,7 @@ def distance_between(
     first = tables.write_probs(_path(before), there[known], scratch / "before.npy")
     order = np.argsort(known, kind="stable")
     second = tables.write_probs(_path(after), known[order], scratch / "after.npy")
-    of_known = distance(first[order], second)
+    of_known = (distance_of_sets if several else distance)(first[order], second)
     return (of_known * len(known) + len(rows) - len(known)) / len(rows)
 
 
@@ -101,6 +111,16 @@ def distance(before: Probs, after: Probs) -> float:
     return float(np.abs(before - after).sum(axis=1, dtype=np.float64).mean() / 2)
 
 
+def distance_of_sets(before: Probs, after: Probs) -> float:
+    """How far two weak labels of each text differ, `sum |p - q| / sum (p + q)`, in [0, 1].
+
+    >>> distance_of_sets(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).__round__(2)
+    0.33
+    """
+    total = float(before.sum(dtype=np.float64) + after.sum(dtype=np.float64))
+    return float(np.abs(before - after).sum(dtype=np.float64)) / total if total else 0.0
+
+
 def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) -> Facts:
     """Macro-F1 of two checkpoints on the same gold, and whether the new one is kept.
 
@@ -117,8 +137,17 @@ def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) 
     Returns:
         `before` and `after`; `value`, `low` and `high`: the gain with its 90% interval; `kept`.
     """
-    both = (macro_f1(sample, probs, rng(seed, "retrain"), LEVEL).value for probs in (before, after))
-    change = gain(sample, before, after, "macro_f1", rng(seed, "retrain"), LEVEL)
-    facts = dict(zip(("before", "after"), (round(value, 4) for value in both), strict=True))
+
+    def draw() -> np.random.Generator:
+        return rng(seed, "retrain")
+
+    if are_sets(sample.gold):
+        first, second = ((probs, f1_thresholds(probs)) for probs in (before, after))
+        both = [estimate_sets(sample, *own, draw(), LEVEL)["macro_f1"] for own in (first, second)]
+        change = gain_of_sets(sample, first, second, draw(), LEVEL)["macro_f1"]
+    else:
+        both = [macro_f1(sample, probs, draw(), LEVEL) for probs in (before, after)]
+        change = gain(sample, before, after, "macro_f1", draw(), LEVEL)
+    facts = {n: round(own.value, 4) for n, own in zip(("before", "after"), both, strict=True)}
     facts |= {name: round(getattr(change, name), 4) for name in ("value", "low", "high")}
     return {**facts, "kept": change.value >= 0}

@@ -8,11 +8,13 @@ from wsal.arrays import ABSTAIN, Classes, Prior, Rows
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
 from wsal.label_models.gold_votes import none_losses
+from wsal.label_models.multilabel import fit_multilabel
 from wsal.label_models.scoring import prior_or_uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.sources import LLMAnswers
 
 NO_ROWS = np.empty(0, np.int64)
+OF_SETS = "used: it says how often rules and their silence are right"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,25 @@ def reweigh_rules(
         f"without, on {random_gold.name}"
     )
     return Reweighed(before, after if used else before, gold_used=used, checked=reason)
+
+
+def reweigh_sets(
+    label_model: LabelModel,
+    votes: SparseVotes,
+    n_classes: int,
+    prior: Prior | None,
+    gold_rows: Rows,
+    gold: Classes,
+) -> Reweighed:
+    """Fit a label model for each class, with gold sets of classes, which are always used.
+
+    Rules that only say yes do not show without gold how often they are right.
+    """
+    known = (gold_rows, gold)
+    before, after = (
+        fit_multilabel(label_model, votes, n_classes, prior, each) for each in (None, known)
+    )
+    return Reweighed(before, after, gold_used=True, checked=OF_SETS)
 
 
 def _losses(model: FittedLabelModel, known: RandomGold, prior: Prior) -> np.ndarray:

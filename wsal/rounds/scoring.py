@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes, Probs, are_sets
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.errors import ConfigError
 from wsal.evaluation.metrics import evaluate
+from wsal.evaluation.multilabel import evaluate_sets, f1_thresholds
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import gold_of
 from wsal.rounds.known_probs import split_keys, write_probs
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_of, has_gold
 from wsal.training_settings import OptimizerSettings
 
 
@@ -29,7 +29,7 @@ def score_splits(
     labels: LabelSet,
     more: Facts,
 ) -> Facts:
-    """Write metrics.json for dev and test; returns accuracy and macro-F1.
+    """Write metrics.json for dev and test; returns accuracy, macro-F1 and other means.
 
     A split that does not exist, or whose gold labels are all parents, measures nothing.
 
@@ -45,7 +45,8 @@ def score_splits(
             if has_gold(pool, split):
                 metrics[split] = score_on_gold(probs, pool, labels, split)
     write_json(out / "metrics.json", metrics)
-    names = ("accuracy", "macro_f1", "levels", "hierarchical")  # the last two in a class tree
+    of_trees, of_sets = ("levels", "hierarchical"), ("micro_f1", "example_f1", "map")
+    names = ("accuracy", "macro_f1", *of_trees, *of_sets)
     return {
         split: {name: metrics[split][name] for name in names if name in metrics[split]}
         for split in ("dev", "test")
@@ -59,8 +60,13 @@ def split_probs(classifier: Classifier, tokens: Artifact, split: str) -> Probs:
 
 
 def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) -> dict[str, Any]:
-    """The metrics of one split."""
+    """The metrics of one split.
+
+    Those of sets of classes are at thresholds for which no gold is needed; see `f1_thresholds`.
+    """
     gold, weights = gold_of(pool, split)
+    if are_sets(gold):
+        return evaluate_sets(probs, gold, weights, labels, f1_thresholds(probs))
     return evaluate(probs, gold, weights, labels)
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsal import schemas
-from wsal.annotation.answers import coded_answers
-from wsal.arrays import Classes, Rows
+from wsal.annotation.answers import coded_answers, none_answers
+from wsal.annotation.multilabel_answers import answered_sets
+from wsal.arrays import Classes, Rows, are_sets
 from wsal.artifacts import Artifact
+from wsal.multilabel import is_multilabel
 
 
 def answers_to_train_on(
@@ -15,12 +17,25 @@ def answers_to_train_on(
 ) -> tuple[Rows, Classes]:
     """The rows of the pool that people gave a class or a parent, and the codes of these.
 
-    Rows with a class come first. Texts that belong to no class are not among them.
+    Rows with a class come first. Texts that belong to no class are not among them. Where a text may
+    have several classes, these are sets in the place of codes, and the empty set is one of them.
 
     Raises:
         AnnotationError: answers to texts of the pool have names that the data does not have.
     """
+    if is_multilabel(pool.facts):
+        return answered_sets(pool, annotations, purpose)
     return classes_first(*coded_answers(pool, annotations, purpose), len(pool.facts["labels"]))
+
+
+def rows_to_leave_out(pool: Artifact, annotations: Sequence[Artifact]) -> Rows:
+    """The rows of the pool that people said belong to no class: they are not trained on.
+
+    No row, where a text may have several classes: there, the empty set is gold like any other.
+    """
+    if is_multilabel(pool.facts):
+        return np.empty(0, np.int64)
+    return none_answers(pool, annotations)
 
 
 def classes_first(rows: Rows, codes: Classes, n_classes: int) -> tuple[Rows, Classes]:
@@ -36,4 +51,4 @@ def classes_first(rows: Rows, codes: Classes, n_classes: int) -> tuple[Rows, Cla
 
 def n_parents(codes: Classes, n_classes: int) -> int:
     """How many of the codes are of parents."""
-    return int((codes > n_classes).sum())
+    return 0 if are_sets(codes) else int((codes > n_classes).sum())

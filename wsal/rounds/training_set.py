@@ -10,7 +10,7 @@ from wsal.arrays import Mask, Probs, Rows
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.tokens import Tokens, joined
 from wsal.classifier.training_plan import Plan, replay_plan
-from wsal.rounds.balance import SAMPLE, balanced
+from wsal.rounds.balance import SAMPLE, balanced, class_to_balance
 from wsal.seeding import random_of
 from wsal.training_settings import FinetuneSettings
 
@@ -94,12 +94,14 @@ def rows_to_replay(
     settings: FinetuneSettings,
     rng: np.random.Generator,
     answered: Rows | None = None,
+    *,
+    several: bool = False,
 ) -> Rows:
     """As many `usable` rows as the steps need, ascending, balanced by their weak labels.
 
     Labelled rows are left out: a person may have contradicted their weak label. If at least
     `LEAST_ANSWERED` of the others were `answered` by a language model, only these are replayed,
-    because their labels are better.
+    because their labels are better. About `several`, see `class_to_balance`.
     """
     rest = usable.copy()
     if answered is not None and len(np.setdiff1d(answered, labelled)) >= LEAST_ANSWERED:
@@ -108,7 +110,7 @@ def rows_to_replay(
     rest[labelled] = False
     n = min(int(replay_counts(settings).sum()), int(np.count_nonzero(rest)))
     sample = np.sort(random_of(rest, SAMPLE * n, rng))
-    classes = weak(sample)[0].argmax(axis=1)
+    classes = class_to_balance(weak(sample)[0], several=several)
     rows: Rows = sample[balanced(classes, n, settings.replay_balance, rng)]
     return rows
 

@@ -6,21 +6,24 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import Mask, Prior, Probs
+from wsal.arrays import Mask, Prior, Probs, are_sets
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
+from wsal.evaluation.multilabel import evaluate_sets
 from wsal.label_models.base import FittedLabelModel
 from wsal.label_models.multilabel import FittedMultilabel
 from wsal.label_models.sparse import SparseVotes
 from wsal.labels import LabelSet
 from wsal.rounds.answered_words import AnsweredWords
-from wsal.rounds.split_gold import has_gold
+from wsal.rounds.split_gold import gold_in, has_gold
 from wsal.settings import AggregateSettings
 from wsal.text import clean_text
 
 SUM_ERROR = 1e-3
 """By how much the probabilities of a text, in float32, may miss 1."""
+HALF = 0.5
+OF_COVERED = ("accuracy", "log_loss", "calibration_error")  # measured on texts with a vote alone
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,23 @@ def score_rules(
 
     `records` has the columns `label` (class or parent) and `n_copies`. An uncovered text counts as
     the default class or, without one, as the most frequent class of the weak labels; `covered` has
-    the numbers of texts with a vote alone.
+    the numbers of texts with a vote alone. Where a text may have several classes, `label` is a set,
+    of which weak labels are judged at a threshold of 0.5: they are nearly all close to 0 or 1.
     """
     probs, covered = probs_of(fitted, votes), votes.n_votes > 0
-    gold = records["label"].to_numpy().astype(np.int64)
-    weights = records["n_copies"].to_numpy().astype(np.float64)
+    gold, weights = gold_in(records, len(labels))
     shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
+    if are_sets(gold):
+        limits = np.full(len(labels), HALF)
+        if covered.any():
+            given = (probs[covered], gold[covered], weights[covered])
+            alone = evaluate_sets(*given, labels, limits)
+            shares |= {name: alone[name] for name in OF_COVERED}
+        return evaluate_sets(probs, gold, weights, labels, limits) | {"covered": shares}
     known = covered & (gold < len(labels))  # by classes; gold may be a parent
     if known.any():
         alone = evaluate(probs[known], gold[known], weights[known], labels)
-        shares |= {name: alone[name] for name in ("accuracy", "log_loss", "calibration_error")}
+        shares |= {name: alone[name] for name in OF_COVERED}
         if settings.uncovered != "default":
             likeliest = int(probs[covered].sum(axis=0).argmax())
             probs[~covered] = _mostly(likeliest, len(labels))
@@ -149,11 +159,15 @@ def fill_uncovered(
     return probs
 
 
-def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
+def class_prior(
+    settings: AggregateSettings, labels: LabelSet, *, several: bool = False
+) -> Prior | None:
     """The prior `(classes,)` in the order of the classes.
 
+    Where a text may have `several` classes, shares need not sum to 1.
+
     Raises:
-        ConfigError: a class is missing, unknown, or has no share.
+        ConfigError: a class is missing, unknown, or has no share, or with `several` one above 1.
     """
     if settings.prior is None:
         return None
@@ -172,6 +186,13 @@ def class_prior(settings: AggregateSettings, labels: LabelSet) -> Prior | None:
         raise ConfigError(
             f"aggregate.prior has no share above 0 for {missing}; give one for every class"
         )
+    if several:
+        if wrong := {name: share for name, share in given.items() if not 0 < share < 1}:
+            raise ConfigError(
+                f"aggregate.prior has the shares {wrong}; with several classes per text, expected "
+                "the share of the texts that have each class, between 0 and 1"
+            )
+        return shares
     prior: Prior = shares / shares.sum()
     return prior
 

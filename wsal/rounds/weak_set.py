@@ -13,7 +13,7 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.softmax_regression import fit_softmax
 from wsal.classifier.tokens import Tokens
-from wsal.rounds.balance import SAMPLE, balanced
+from wsal.rounds.balance import SAMPLE, balanced, class_to_balance
 from wsal.rounds.refinement import PENALTY, SURE, Refined, class_weights, product, refine
 from wsal.rounds.training_set import WeakTargets
 from wsal.rounds.weak_labels import confidence_weights
@@ -88,9 +88,15 @@ class WeakSet:
 
 
 def plain_set(
-    settings: PretrainSettings, usable: Mask, weak: WeakTargets, answered: Rows, seed: int
+    settings: PretrainSettings,
+    usable: Mask,
+    weak: WeakTargets,
+    answered: Rows,
+    seed: int,
+    *,
+    several: bool = False,
 ) -> WeakSet:
-    """Texts balanced by their weak labels.
+    """Texts balanced by their weak labels; see `class_to_balance` about `several`.
 
     If there are many more texts than `max_texts`, classes are balanced within a random sample. Weak
     labels are read twice, and never all of them into memory. Texts that a language model `answered`
@@ -101,7 +107,7 @@ def plain_set(
     free = usable.copy()
     free[answered] = False
     others = np.sort(random_of(free, SAMPLE * n, draw))
-    classes = weak(others)[0].argmax(axis=1)
+    classes = class_to_balance(weak(others)[0], several=several)
     drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
     rows = np.sort(np.concatenate([answered, drawn]))
     targets, weights = weak(rows)

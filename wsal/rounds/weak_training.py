@@ -10,10 +10,12 @@ from wsal.artifacts import Artifact, Facts
 from wsal.class_tree import ClassTree
 from wsal.classifier.encoder import Classifier, load_tokenizer, new_classifier
 from wsal.classifier.losses import Loss
+from wsal.classifier.multilabel import BINARY, PROBLEM_TYPE
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
 from wsal.members import members_of, within
+from wsal.multilabel import is_multilabel
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.pretraining import WeakTraining
 from wsal.rounds.scoring import dev_score, dev_texts
@@ -63,12 +65,15 @@ def train_on_weak_labels(
         hardware: see there.
         tracker: see there.
         prefix: of what progress bars and trackers call the training.
-        gold: rows with a gold label, and these labels (codes), in place of weak ones.
+        gold: rows with a gold label, and these labels (codes or sets), in place of weak ones.
         left_out: rows that are not trained on, such as those of no class.
     """
-    labels = LabelSet.of_pool(pool.facts)
+    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
     classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
+    if several:  # yes/no decisions are neither refined nor weighted by the likeliest class
+        classifier.model.config.problem_type = PROBLEM_TYPE
+        loss, pretrain = BINARY, replace(pretrain, refine=0, weighting="none")
     training = WeakTraining(
         settings=pretrain,
         loss=loss,
@@ -79,9 +84,10 @@ def train_on_weak_labels(
         dev_score=dev_score(classifier, pool, tokens, labels, pretrain),
         tracker=tracker,
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
-        dev=dev_texts(pool, tokens),
+        dev=None if several else dev_texts(pool, tokens),
         prefix=prefix,
         paths=ClassTree.of(labels).class_paths,
+        several=several,
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True

@@ -82,7 +82,7 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses, of_rows)
         if stage.shared:
             processes.broadcast((name, str(work), number, os.nice(0)))
-        function = stage.function(name, inputs.get("pool"))
+        function = stage.function(name)
         facts.update(_names_of(pool) | function(work, **inputs, **built))
     if name == "select":
         withdraw(out.parent)
@@ -120,7 +120,7 @@ def follow(run_dir: Path, components: Components) -> None:
         nouns = names_used(stage.reads, components.built)
         inputs = {noun: read(run_dir, noun, number) for noun in nouns}
         built = _built(stage, components)
-        stage.function(name, inputs.get("pool"))(Path(work), **inputs, **built)
+        stage.function(name)(Path(work), **inputs, **built)
 
 
 def _built(stage: Stage, components: Components) -> dict[str, Any]:

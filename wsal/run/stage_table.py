@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from wsal.multilabel import is_multilabel
-
 Facts = dict[str, Any]
-MULTILABEL = ("aggregate", "pretrain", "select", "annotate", "reweigh", "retrain", "finetune", "assess", "export")  # fmt: skip
-"""Stages with a function of their own where a text may have several classes."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +24,10 @@ class Stage:
     reuses: str = ""
     """A mapping among its needs; only what was made of unchanged entries is taken over."""
 
-    def function(self, name: str, pool: Any = None) -> Callable[..., Facts]:  # noqa: ANN401
-        """The stage's function, imported only now, so that rule authors never wait for torch.
-
-        Where a text of the `pool` may have several classes, some stages have another one.
-        """
-        other = pool is not None and is_multilabel(pool.facts) and name in MULTILABEL
-        module = f"wsal.stages.multilabel_{name}" if other else f"wsal.stages.{name}"
-        function: Callable[..., Facts] = getattr(import_module(module), name)
+    @staticmethod
+    def function(name: str) -> Callable[..., Facts]:
+        """The stage's function, imported only now, so that rule authors never wait for torch."""
+        function: Callable[..., Facts] = getattr(import_module(f"wsal.stages.{name}"), name)
         return function
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from wsal.active.money import bill_of
 from wsal.artifacts import Artifact, Facts
+from wsal.multilabel import is_multilabel
 from wsal.run.bill import bill_of_run
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES
@@ -55,6 +56,7 @@ def summarise(run_dir: Path, name: str, n_rounds: int) -> dict[str, Any]:
         "rules": rules or {"coverage": None, "accuracy": None},
         "rules_alone": _on_gold(weak.facts) if weak else None,
         "exported": str(exported.path) if exported else None,
+        **({"multilabel": True} if pool and is_multilabel(pool.facts) else {}),
         "seconds": seconds,
         "bill": bill_of_run(run_dir, spent, price).facts(),
     }

@@ -39,11 +39,15 @@ def show_summaries(summaries: Sequence[Summary], *, by_stage: bool = True) -> No
         for line in (*_quality(summary), *_bill(summary)):
             print_line(line)
     if exported := summaries[0]["exported"]:
+        all_classes, naming = "", ""
+        if summaries[0].get("multilabel"):
+            all_classes = ", top_k=None"
+            naming = "\nA text has each class that reaches its threshold in thresholds.json.\n"
         print_line(
             f"\nThe model is in {exported}. To use it:\n\n"
             "    from transformers import pipeline\n"
-            f"    classify = pipeline('text-classification', '{exported}')\n"
-            "    classify('a product title', truncation=True)\n"
+            f"    classify = pipeline('text-classification', '{exported}'{all_classes})\n"
+            f"    classify('a product title', truncation=True)\n{naming}"
         )
 
 

@@ -12,6 +12,8 @@ from wsal.annotation.evidence import RunSoFar, gather
 from wsal.annotation.handed_out import answer_digests, hand_out
 from wsal.annotation.llm_annotators import Cascade, Llm
 from wsal.annotation.llm_tables import ANSWERS_FILE
+from wsal.annotation.multilabel_answers import gold_of_asked
+from wsal.annotation.multilabel_query import read_guesses
 from wsal.annotation.query import Query
 from wsal.annotation.questions import (
     DEPENDS,
@@ -32,6 +34,7 @@ from wsal.errors import AnnotationError
 from wsal.labels import NONE, LabelSet
 from wsal.llm.asking import open_llm
 from wsal.llm.settings import LLMSettings
+from wsal.multilabel import is_multilabel
 from wsal.rounds.word_gold import gold_of_groups, gold_of_words
 from wsal.seeding import rng
 
@@ -53,6 +56,8 @@ def annotate(
 
     The query may be older than the pool: texts that left it since are not waited for. All answers
     of a language model, also those that are not accepted, are written to llm_answers.parquet.
+
+    Where a text may have several classes, an answer has all their names; see `wsal.multilabel`.
     """
     number, round_dir = query.facts["round"], query.path.parent
     table = read_query(pool, query)
@@ -61,13 +66,17 @@ def annotate(
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
     labels, questions = LabelSet.of_pool(pool.facts), read_questions(pool, query)
     words, groups, simulated = about_words(questions), about_groups(questions), not annotator.human
+    several = is_multilabel(pool.facts)
     asked = Query(
         table=table,
         labels=labels,
         questions=questions,
         word_gold=gold_of_words(pool, words["word"].to_list(), labels) if simulated else {},
         group_gold=gold_of_groups(pool, groups, labels) if simulated else {},
-        gold=_gold(pool, table["id"], rows),
+        gold={} if several else _gold(pool, table["id"], rows),
+        multilabel=several,
+        gold_sets=gold_of_asked(pool, table["id"], rows) if several and simulated else {},
+        guesses=read_guesses(query),
         round_dir=round_dir,
         renamed=names_since(pool, query),
         gone=frozenset(table["id"].filter(rows.is_null())),
@@ -91,7 +100,8 @@ def annotate(
     answers = answers.join(about, on="id", maintain_order="left")
     if len(groups):
         answers = pl.concat([answers, labels_of_groups(groups, of_groups)])
-    if number == 1 and answers.filter(pl.col("label") != NONE).is_empty():
+    teaches = pl.col("label").is_not_null() if several else pl.col("label") != NONE
+    if number == 1 and answers.filter(teaches).is_empty():
         raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", schemas.ANNOTATIONS)
     if len(words):
@@ -143,6 +153,11 @@ def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:
         return (
             f"the first round brought no label: the classifier is sure of "
             f"{asked.facts['n_sure']} of {len(asked.table)} texts; raise annotator.sure"
+        )
+    if asked.multilabel:
+        return (
+            "all texts of the first round were skipped, so there is nothing to learn from; answer "
+            "at least one text, and run the same command again"
         )
     return (
         "no text of the first round was given a class, so there is nothing to learn from; "

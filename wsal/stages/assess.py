@@ -14,6 +14,7 @@ from wsal.class_tree import ClassTree
 from wsal.evaluation.sample import Sample
 from wsal.json_files import write_json
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Reference, choose_reference, frame_probs, read_frame
 from wsal.rounds.frame_periods import measured_part, periods_of
@@ -53,7 +54,8 @@ def assess(
     groups = group_answers(annotations)  # those with a yes are labels of their texts already
     groups = groups.filter(pl.col("label").fill_null(NOT_ALL) == NOT_ALL)
     asked = by_people.filter(pl.col("purpose") == schemas.EVALUATE)
-    before, after = (frame_probs(embeddings, m, frame, look).argmax(axis=1) for m in models[-2:])
+    newest = [frame_probs(embeddings, model, frame, look) for model in models[-2:]]
+    several = is_multilabel(pool.facts)
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
@@ -62,7 +64,7 @@ def assess(
         "n_evaluation_skipped": _n_skipped(asked),
         "n_answers": len(by_people) + len(words) + len(groups),
         "seconds": time_spent(*(t["seconds"].to_list() for t in (by_people, words, groups))),
-        **compare_predictions(before, after),
+        **compare_predictions(*newest, several=several),
         "measured_on": None,
         "rounds": [],
         "gain": {},
@@ -77,7 +79,8 @@ def assess(
         n_gold = [model.facts.get("n_gold", 0) for model in models]
         facts["measured_on"] = reference.name
         if reference.place == "frame":
-            n_none = int((reference.sample.gold == len(pool.facts["labels"])).sum())
+            is_none = reference.sample.gold == len(pool.facts["labels"])
+            n_none = 0 if several else int(is_none.sum())
             if n_none:
                 facts["n_evaluation_none"] = n_none
             facts["measured_on"] += _without_class(n_none) + _explained(reference.sample)

@@ -1,6 +1,7 @@
 """Export the classifier, calibrated, in formats that any server can load."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -10,12 +11,15 @@ from wsal.annotation.answers import gold_answers
 from wsal.arrays import Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import load_classifier
+from wsal.evaluation.sampling import NO_ROWS
 from wsal.export.base import ExportSettings
 from wsal.labels import LabelSet
-from wsal.rounds.evaluation_frame import gold_in
+from wsal.multilabel import is_multilabel
 from wsal.rounds.export_calibration import for_calibration, for_measuring
 from wsal.rounds.exporting import ExportInputs, write_export
+from wsal.rounds.multilabel_export import unlabelled_probs
 from wsal.rounds.rejection_texts import RejectionTexts
+from wsal.rounds.split_gold import gold_in
 from wsal.settings import EncoderSettings, HardwareSettings
 
 
@@ -36,6 +40,7 @@ def export(
     Raises:
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
+    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     calibration = for_calibration(pool, classifier, earlier_queries, earlier_annotations)
 
     def pool_texts(rows: Rows) -> pl.Series:
@@ -45,11 +50,11 @@ def export(
     n_texts, gold, compared_on = pool.facts["n_pool"], None, "pool"
     if pool.facts["n_test"]:
         test = tables.read(pool.path / "test.parquet")
-        texts, n_texts, gold = test["text"].gather, len(test), gold_in(test)[0]
+        texts, n_texts, gold = test["text"].gather, len(test), gold_in(test, len(labels))[0]
         compared_on = "test split"
     origin = {"pool": pool, "votes": votes, "classifier": classifier}
     inputs = ExportInputs(
-        labels=LabelSet.of_pool(pool.facts),
+        labels=labels,
         text_fields=pool.facts["text_fields"],
         separator=pool.facts["separator"],
         calibration=calibration,
@@ -59,7 +64,7 @@ def export(
         gold=gold,
         compared_on=compared_on,
         pool_texts=pool_texts,
-        answered=gold_answers(pool, earlier_annotations),
+        answered=(NO_ROWS, NO_ROWS) if several else gold_answers(pool, earlier_annotations),
         n_gold=classifier.facts.get("n_gold", 0),
         card={
             "n_pool": pool.facts["n_pool"],
@@ -72,8 +77,13 @@ def export(
             name: {"digest": artifact.digest, "config": artifact.manifest["config"]}
             for name, artifact in origin.items()
         },
-        rejection=RejectionTexts.read(pool, earlier_queries, earlier_annotations),
+        rejection=None
+        if several
+        else RejectionTexts.read(pool, earlier_queries, earlier_annotations),
         descriptions=pool.facts.get("descriptions", {}),
+        unlabelled=partial(unlabelled_probs, pool, classifier, earlier_queries)
+        if several
+        else None,
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")
     model = load_classifier(classifier.path, encoder, on_cpu, inputs.labels)

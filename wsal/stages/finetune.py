@@ -8,12 +8,13 @@ import numpy as np
 
 from wsal import processes
 from wsal.amplify.lexicon import Lexicon
-from wsal.annotation.answers import llm_labels, none_answers
+from wsal.annotation.answers import llm_labels
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.encoder import Classifier, load_classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.tokens import Tokens, read_tokens
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.rounds.amplification import (
     compare_copies,
     consistency_facts,
@@ -28,7 +29,7 @@ from wsal.rounds.frame_periods import measured_part
 from wsal.rounds.known_probs import write_probs
 from wsal.rounds.retraining import newest_checkpoint
 from wsal.rounds.scoring import dev_score, score_splits
-from wsal.rounds.training_gold import answers_to_train_on, n_parents
+from wsal.rounds.training_gold import answers_to_train_on, n_parents, rows_to_leave_out
 from wsal.rounds.training_set import with_copies
 from wsal.rounds.weak_labels import usable
 from wsal.rounds.weak_set import read_predicted
@@ -64,7 +65,9 @@ def finetune(
     number, labels = len(annotations), LabelSet.of_pool(pool.facts)
     gold_rows, gold = answers_to_train_on(pool, annotations)
     answered = answered_rows(reweighed)
-    accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
+    accepted = answered  # none, without a language model
+    if len(answered):
+        accepted = np.intersect1d(llm_labels(pool, annotations)[0], answered)
     texts = read_tokens(tokens.path / "pool")
     start = newest_checkpoint(pretrained, retrainings).artifact.path
     tuning = FineTuning(
@@ -76,6 +79,7 @@ def finetune(
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
         labels=labels,
+        several=is_multilabel(pool.facts),
     )
     training_set, n_replayed = tuning.training_set(
         texts,
@@ -86,7 +90,7 @@ def finetune(
         answered,
         accepted,
         read_predicted(start),
-        none_answers(pool, annotations),
+        rows_to_leave_out(pool, annotations),
     )
     frame = read_frame(pool, query)
     # before hours of training: it raises an error if nothing can measure what copies bring

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from wsal import processes
-from wsal.annotation.answers import none_answers
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
+from wsal.multilabel import is_multilabel
 from wsal.rounds.evaluation_frame import choose_reference, read_frame
 from wsal.rounds.frame_periods import appended_since, measured_part, period_names
 from wsal.rounds.known_probs import write_probs
@@ -23,7 +23,7 @@ from wsal.rounds.retraining import (
     newest_checkpoint,
 )
 from wsal.rounds.scoring import score_splits
-from wsal.rounds.training_gold import answers_to_train_on
+from wsal.rounds.training_gold import answers_to_train_on, rows_to_leave_out
 from wsal.rounds.weak_training import train_on_weak_labels
 from wsal.settings import EncoderSettings, HardwareSettings, TrackerSettings
 from wsal.training_settings import (
@@ -74,7 +74,10 @@ def retrain(
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
     newest_trained = next((r for r in reversed(earlier_retrainings) if r.facts["trained"]), None)
     is_new = appended_since(pool.facts, (newest_trained or pretrained).facts)
-    measure = partial(distance_between, last, reweighings[-1], seed, scratch, is_new)
+    several = is_multilabel(pool.facts)
+    measure = partial(
+        distance_between, last, reweighings[-1], seed, scratch, is_new, several=several
+    )
     moved = processes.run_on_leader(measure)
     facts["distance"] = round(moved, 6)
     if moved <= retrain.distance:
@@ -95,7 +98,7 @@ def retrain(
         tracker=tracker,
         prefix=f"round {number}: ",
         gold=answers_to_train_on(pool, annotations),
-        left_out=none_answers(pool, annotations),
+        left_out=rows_to_leave_out(pool, annotations),
     )
     if not processes.is_leader():
         return {}

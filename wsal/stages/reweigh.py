@@ -16,10 +16,11 @@ from wsal.errors import AnnotationError
 from wsal.json_files import write_json
 from wsal.label_models.base import LabelModel
 from wsal.labels import LabelSet
+from wsal.multilabel import is_multilabel
 from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
-from wsal.rounds.reweighing import RandomGold, reweigh_rules
+from wsal.rounds.reweighing import RandomGold, reweigh_rules, reweigh_sets
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
 from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.vote_tables import VOTERS_FILE
@@ -47,9 +48,10 @@ def reweigh(
         AnnotationError: no text of the pool has a gold label.
     """
     labels = LabelSet.of_configuration(pool.facts)
-    prior, words = class_prior(aggregate, labels), AnsweredWords.read(pool, annotations)
+    several, words = is_multilabel(pool.facts), AnsweredWords.read(pool, annotations)
+    prior = class_prior(aggregate, labels, several=several)
     gold_rows, gold = answers_to_train_on(pool, annotations)
-    none = none_answers(pool, annotations)
+    none = none_answers(pool, annotations) if not several else gold_rows[:0]  # an empty set is gold
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
@@ -61,23 +63,18 @@ def reweigh(
             + ("; has the data changed, or data.layout.text?" if aside["n"] else "")
         )
     read, sizes = partial(words.read_votes, votes, pool, "pool"), _sizes(pool)
-    random_gold = _random_gold(pool, votes, annotations, read, words)
     random = answers.take(answers.is_random) if answers else None
     known = np.concatenate([gold_rows, none, random.rows if random else none[:0]])
     learning = LearningVotes.read(read, sizes, known)
-    result = reweigh_rules(
-        label_model,
-        learning.votes,
-        len(labels),
-        prior,
-        learning.places(gold_rows),
-        gold,
-        random_gold,
-        random.at(learning.places(random.rows)) if random else None,
-        learning.places(none),
-    )
+    cast = (label_model, learning.votes, len(labels), prior, learning.places(gold_rows), gold)
+    if several:
+        result = reweigh_sets(*cast)
+    else:
+        random_gold = _random_gold(pool, votes, annotations, read, words)
+        silver = random.at(learning.places(random.rows)) if random else None
+        result = reweigh_rules(*cast, random_gold, silver, learning.places(none))
     facts: Facts = {"n_learned_from": len(learning.rows)}
-    del learning
+    del learning, cast
     work = WeakWork(pool, votes, words, result.fitted, aggregate, labels)
     llm = (answers, _labels_at(answers.rows, gold_rows, gold)) if answers else None
     facts |= write_weak_labels(out, work, launcher, llm)

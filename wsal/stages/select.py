@@ -9,10 +9,12 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.active.candidates import QueryStrategy
+from wsal.active.multilabel import doubt_view
 from wsal.active.prices import seconds_of
 from wsal.annotation.annotators import Annotator
 from wsal.annotation.answers import all_answers, gold_answers, llm_labels, rows_of
 from wsal.annotation.early import keeps_journal, open_in_journal
+from wsal.annotation.multilabel_answers import answered_sets
 from wsal.annotation.questions import (
     CLASS,
     GROUP,
@@ -32,6 +34,7 @@ from wsal.arrays import Rows
 from wsal.artifacts import Artifact, Facts
 from wsal.labels import LabelSet
 from wsal.members import members_of
+from wsal.multilabel import is_multilabel
 from wsal.rounds.ask_again import with_texts
 from wsal.rounds.asked import class_questions, group_questions, most_wanted, word_questions
 from wsal.rounds.early import early_rows, rows_to_ask_again
@@ -44,6 +47,7 @@ from wsal.rounds.evaluation_frame import (
 )
 from wsal.rounds.frame_periods import extended_frame
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
+from wsal.rounds.multilabel_query import doubtful, rarest, with_guesses
 from wsal.rounds.pool_reader import pool_reader
 from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
@@ -90,18 +94,27 @@ def select(
 
     Texts that people answered while the classifier was trained are part of the query; the journal
     says which these are, so that a query made again has the same.
+
+    Where a text may have several classes, strategies see how unsure the classifier is of all of
+    them together (`doubt_view`), and guesses.parquet has the predicted sets.
     """
     check_kinds(annotator, active.questions)
     number = len(earlier_annotations) + 1
-    labels = LabelSet.of_pool(pool.facts)
+    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     last = earlier_queries[-1] if earlier_queries else None
     measures = sample_size(pool.facts, evaluation, number) > 0
     trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
     laid, weak_probs = read_frame(pool, last) if last else None, pool_probs(embeddings)
+    if several and laid is None:
+        weak_probs = doubt_view(weak_probs)
     frame = extended_frame(laid, pool.facts, weak_probs, evaluation.frame, seed, trained_on)
     frame = write_frame(frame, pool, out / "frame.parquet", last)
-    of_people, of_model = (read(pool, earlier_annotations) for read in (gold_answers, llm_labels))
-    gold_rows, gold = (np.concatenate(both) for both in zip(of_people, of_model, strict=True))
+    if several:
+        gold_rows, sets = answered_sets(pool, earlier_annotations)
+        gold = rarest(sets)
+    else:
+        of_both = [read(pool, earlier_annotations) for read in (gold_answers, llm_labels)]
+        gold_rows, gold = (np.concatenate(both) for both in zip(*of_both, strict=True))
     answers = frame_answers(pool, llm_votes, frame)
     reader = pool_reader(
         pool, tokens, votes, weak_labels, classifier, encoder, hardware, number,
@@ -110,13 +123,14 @@ def select(
             members_of(labels),
         ),
     )  # fmt: skip
+    frame_predictions = frame_probs(
+        embeddings, classifier, frame, lambda _, __, rows: reader.predict(rows)[0]
+    )
     state = RoundState(
         number=number,
         embeddings=read_array(embeddings.path / "embeddings.npy"),
         frame=frame,
-        frame_probs=frame_probs(
-            embeddings, classifier, frame, lambda _, __, rows: reader.predict(rows)[0]
-        ),
+        frame_probs=doubt_view(frame_predictions) if several else frame_predictions,
         asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
         gold_rows=gold_rows,
         gold=gold,
@@ -142,7 +156,7 @@ def select(
     in_groups = _rows_in(pool, about_groups(beside)["examples"])
     query = choose_query(
         replace(state, asked=np.concatenate([state.asked, in_groups])),
-        reader,
+        doubtful(reader) if several else reader,
         strategy,
         replace(active, query_size=n_texts),
         n_evaluation,
@@ -153,6 +167,8 @@ def select(
     )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
+    if several:
+        asked = with_guesses(asked, reader, frame_predictions, labels, out)
     tables.write(asked, out / "query.parquet", schemas.QUERY)
     kinds: Facts = {}
     if len(active.questions) > 1:
