@@ -57,6 +57,25 @@ def test_a_quarter_of_each_step_is_replayed(tiny):
         assert (plain.plan[step] >= 3).sum() == 2
 
 
+def weights(tiny, n_gold, **settings):
+    tokens = tiny(TEXTS).tokens(TEXTS)
+    gold, weak = tokens.take(np.zeros(n_gold, np.int64)), tokens.take(np.arange(3, 5))
+    targets = np.tile(np.eye(2, dtype=np.float32)[0], (n_gold, 1))
+    made = make_training_set(
+        gold, targets, weak, np.full((2, 2), 0.5, np.float32), np.array([0.8, 1.2]),
+        FinetuneSettings(steps=2, **settings), rng(0),
+    )  # fmt: skip
+    return made.weights[:n_gold].tolist(), made.weights[n_gold:].tolist()
+
+
+@pytest.mark.parametrize(("n_gold", "weight"), [(1, 0.5), (16, 0.5), (32, 0.25), (80, 0.1)])
+def test_replayed_texts_weigh_less_as_gold_labels_per_class_grow(tiny, n_gold, weight):
+    of_gold, of_weak = weights(tiny, n_gold)
+    assert set(of_gold) == {1.0}
+    assert of_weak == pytest.approx([0.8 * weight, 1.2 * weight])
+    assert weights(tiny, n_gold, replay_gold=None)[1] == pytest.approx([0.4, 0.6])
+
+
 ROWS = st.sets(st.integers(0, 60)).map(sorted).map(lambda rows: np.array(rows, dtype=np.int64))
 
 

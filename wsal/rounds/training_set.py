@@ -57,7 +57,8 @@ def make_training_set(
     plan = replay_plan(
         np.arange(n), np.arange(n, total), tokens.lengths, settings.batch_size, counts, rng
     )
-    weights = np.concatenate([np.ones(n), settings.replay_weight * confidence])
+    weight = replay_weight(settings, n, targets.shape[1])
+    weights = np.concatenate([np.ones(n), weight * confidence])
     return TrainingSet(tokens, np.concatenate([targets, weak_targets]), weights, plan)
 
 
@@ -113,6 +114,18 @@ def rows_to_replay(
     classes = class_to_balance(weak(sample)[0], several=several)
     rows: Rows = sample[balanced(classes, n, settings.replay_balance, rng)]
     return rows
+
+
+def replay_weight(settings: FinetuneSettings, n_labelled: int, n_classes: int) -> float:
+    """The weight of a replayed text; a labelled one has 1.
+
+    >>> settings = FinetuneSettings(replay_weight=0.5, replay_gold=4)
+    >>> [replay_weight(settings, n, n_classes=10) for n in (0, 80, 160)]
+    [0.5, 0.5, 0.25]
+    """
+    if settings.replay_gold is None or not n_labelled:
+        return settings.replay_weight
+    return min(settings.replay_weight, settings.replay_gold * n_classes / n_labelled)
 
 
 def replay_counts(settings: FinetuneSettings) -> np.ndarray:
