@@ -150,6 +150,7 @@ def read_rows(
     Raises:
         DataError: a column is missing or is not text, a row has no id, or a split is unknown.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     runs = sizes.rows_of_run, sizes.partitions
     runs_of = Runs(folder, "keys", KEYS, *runs), Runs(folder, "ids", ID_KEYS, *runs)
     reading = Reading(*runs_of, multilabel=layout.multilabel)
