@@ -38,8 +38,6 @@ from wsal.text import compose
 
 NO_BATCHES = Batches((), Path(APPENDED))
 EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
-
-
 TAKE_BACK = "; to take the batch back: wsal append RUN --undo"
 
 

@@ -171,12 +171,12 @@ def _there(pool: Artifact, keys: Sequence[str], *, by_id: bool) -> pl.DataFrame:
         path = pool.path / f"{split}.parquet"
         if not shard_files(path)[0].exists():
             continue
-        rows = [np.empty(0, np.int64)]
+        places = [np.empty(0, np.int64)]
         for first, part in tables.parts(path, ["id" if by_id else "text"]):
             key = part["id"] if by_id else same_text(part["text"])
-            rows.append(first + np.flatnonzero(key.is_in(wanted).to_numpy()))
+            places.append(first + np.flatnonzero(key.is_in(wanted).to_numpy()))
         columns = [*names, *(["label"] if split != "pool" else [])]
-        mine = tables.take(path, np.concatenate(rows), columns)
+        mine = tables.take(path, np.concatenate(places), columns)
         mine = mine.with_columns(key=mine["id"] if by_id else same_text(mine["text"]))
         if split == "pool":
             mine = mine.join(gold, on="id", how="left", maintain_order="left")

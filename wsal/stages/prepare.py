@@ -149,8 +149,8 @@ def _write(made: Preparation, files: PoolFiles, out: Path, scratch: Path, shard_
         schema = _schema(name, made.layout)
         # only the pool may have several files; the others are put together below
         if name != "pool" and sum(sizes) > shard_rows and files.to_write(name):
-            parts = cut(sum(sizes), shard_rows)
-            writers[name] = _Writer(scratch / f"{name}.parquet", schema, parts, range(len(parts)))
+            cuts = cut(sum(sizes), shard_rows)
+            writers[name] = _Writer(scratch / f"{name}.parquet", schema, cuts, range(len(cuts)))
         else:
             writers[name] = _Writer(out / f"{name}.parquet", schema, sizes, files.to_write(name))
     for frames in made.taken(files):
