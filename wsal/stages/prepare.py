@@ -34,7 +34,7 @@ def prepare(
     changes: Changes | None = None,
     seed: int,
     shard_rows: int,
-    origin: str,
+    origin: str | None = None,
 ) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
@@ -49,10 +49,11 @@ def prepare(
     learn from texts in `first.parquet`, which does not depend on batches.
 
     `origin` identifies the data and the seed: rows that were cleaned before are not read again, and
-    files of the earlier pool that would be the same are taken over.
+    files of the earlier pool that would be the same are taken over. Without it, neither is kept.
     """
     batches, edits = (changes.batches, changes.classes) if changes else ((), ())
-    run_dir, has_pool = out.parent, (out.parent / POOL / MANIFEST).exists()
+    run_dir = out.parent
+    has_pool = origin is not None and (run_dir / POOL / MANIFEST).exists()
     return write_pool(
         out,
         data,
@@ -61,8 +62,8 @@ def prepare(
         USUAL,
         Batches(batches, run_dir / APPENDED),
         edits,
-        cleaned=run_dir / CLEANED,
-        origin=origin,
+        cleaned=None if origin is None else run_dir / CLEANED,
+        origin=origin or "",
         earlier=Artifact.open(run_dir / POOL) if has_pool else None,
     )
 
