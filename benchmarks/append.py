@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from hydra import compose, initialize_config_dir
 from record import row, show
@@ -54,20 +55,24 @@ def main():
         appended = {"append": timed(lambda: wsal(["append", "runs/shop", "new.parquet"]))}
         appended |= stages(run_dir, components, nodes)
         same = compared(run_dir, components, nodes) if options.compare else []
-    share = sum(appended.values()) / sum(begun.values())
+    (seconds, busy), (seconds_new, busy_new) = (sum(of.values()) for of in (appended, begun))
     note = f"{options.rows:,} rows and {n_new:,} more, encoder {options.encoder}; "
-    note += f"{share:.1%} of a new run without its training; "
+    note += f"{seconds / seconds_new:.1%} of a new run without its training, of its processor "
+    note += f"seconds {busy / busy_new:.1%} ({busy:.1f} of {busy_new:.1f}); "
     note += f"same digests: {', '.join(same)}; " if same else ""
-    note += "; ".join(
-        f"{stage} {seconds:.1f} s, new {begun.get(stage, 0):.1f} s"
-        for stage, seconds in appended.items()
-    )
+    none, parts = np.zeros(2), []
+    for stage, (wall, processor) in appended.items():
+        wall_new, processor_new = begun.get(stage, none)
+        parts.append(
+            f"{stage} {wall:.1f} s ({processor:.1f}), new {wall_new:.1f} s ({processor_new:.1f})"
+        )
+    note += "; ".join(parts)
     what = f"append {options.share:.0%} to {options.rows:,} rows ({options.encoder})"
     rows = [
         row(
             what,
-            round(sum(appended.values()), 1),
-            round(sum(begun.values()), 1),
+            round(seconds, 1),
+            round(seconds_new, 1),
             "a new run",
             "s",
             note,
@@ -113,20 +118,21 @@ def configured(encoder):
 
 
 def stages(run_dir, components, nodes):
-    """The seconds of each stage before the rounds; 0 of one that is not made."""
+    """The time of each stage before the rounds, training excluded; see `timed`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     write_json(run_dir / CONFIG, nodes)
     parts, seconds = with_changes(components, run_dir), {}
     for stage in STAGES:
         seconds[stage] = timed(lambda stage=stage: run_stage(run_dir, stage, parts))
+    del seconds["pretrain"]
     return seconds
 
 
 def timed(work):
-    """The seconds that some work takes."""
-    start = time.perf_counter()
+    """The seconds that some work takes, and the processor seconds."""
+    start = np.array([time.perf_counter(), sum(os.times()[:4])])
     work()
-    return time.perf_counter() - start
+    return np.array([time.perf_counter(), sum(os.times()[:4])]) - start
 
 
 def digest(run_dir, name):

@@ -4,6 +4,7 @@ A dataset at `pool.parquet` is that file or, if it has several shards, `pool-000
 `pool-00001.parquet` and so on. Row n of the dataset is the n-th row of all files in this order.
 """
 
+import shutil
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ def shard_files(path: Path) -> list[Path]:
     name, _, suffixes = path.name.partition(".")
     pattern = f"{escape(name)}-{'[0-9]' * DIGITS}.{escape(suffixes)}"
     return sorted(path.parent.glob(pattern)) or [path]
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file a second name; on a file system without links, it is copied."""
+    try:
+        name.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, name)
 
 
 @dataclass(frozen=True)

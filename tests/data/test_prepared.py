@@ -18,7 +18,7 @@ from wsal import tables
 from wsal.data import keys
 from wsal.data.base import ROW, Layout, SourcePart
 from wsal.data.frames import TableFrame
-from wsal.data.prepared import prepared_of
+from wsal.data.in_memory import prepared_of
 from wsal.data.reading import Sizes
 from wsal.errors import DataError
 from wsal.stages.prepare import write_pool
@@ -76,7 +76,9 @@ def prepared_files(folder, source, shard_rows, sizes):
     """The tables of the pool in `folder`, or the message of the error."""
     folder.mkdir()
     try:
-        return write_pool(folder, source, 1, shard_rows, sizes)
+        facts = write_pool(folder, source, 1, shard_rows, sizes)
+        facts.pop("rows_of_files")  # depends on the parts
+        return facts
     except DataError as error:
         return str(error)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wsal.config.overrides import prepared
 from wsal.data.base import Layout
 from wsal.data.frames import TableFrame
-from wsal.data.prepared import prepared_of
+from wsal.data.in_memory import prepared_of
 from wsal.data.records import label_set, renaming, to_records
 from wsal.errors import DataError
 

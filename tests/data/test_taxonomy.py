@@ -91,7 +91,7 @@ def test_columns_from_the_root_to_the_leaves_make_the_tree():
 def test_with_a_taxonomy_gold_in_columns_and_inner_nodes_are_paths_of_it(tmp_path):
     from wsal.data.base import Layout
     from wsal.data.frames import TableFrame
-    from wsal.data.prepared import prepared_of
+    from wsal.data.in_memory import prepared_of
 
     file = write(tmp_path / "t.txt", "Food > Tea\nFood > Coffee\nFood > Cocoa\nPets > Toys\n")
     layout = Layout(text=("title",), label=("shelf", "kind"), taxonomy=str(file), test_share=0.0)

@@ -11,7 +11,7 @@ from wsal.api.tables import as_html
 from wsal.arrays import ABSTAIN, Classes
 from wsal.data.base import DataSource, Layout
 from wsal.data.frames import TableFrame, frame_of
-from wsal.data.prepared import prepared_of
+from wsal.data.in_memory import prepared_of
 from wsal.data.table_file import TableFile
 from wsal.files.places import Remote, place_of
 from wsal.multilabel import refuse

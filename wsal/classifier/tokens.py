@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from wsal.arrays import Rows
-from wsal.shards import Stacked, shard_files, stacked
+from wsal.shards import Stacked, link, shard_files, stacked
 
+SUFFIXES = (".tokens", ".bounds.npy", ".kind.json")
 CHUNK = 20_000  # texts that are tokenised together
 
 
@@ -128,6 +129,14 @@ def read_shard(path: Path, number: int) -> Tokens:
         return Tokens(np.empty(0, dtype=kind), bounds[:-1], bounds[1:])
     pieces = np.memmap(path.with_name(f"{path.name}.tokens"), dtype=kind, mode="r")
     return Tokens(pieces, bounds[:-1], bounds[1:])
+
+
+def link_shard(path: Path, number: int, folder: Path) -> int:
+    """Take over a shard of what `write_tokens` wrote; the number of its word pieces."""
+    for suffix in SUFFIXES:
+        dataset = path.with_suffix(suffix)
+        link(shard_files(dataset)[number], folder / dataset.name)
+    return int(read_shard(path, number).ends[-1])
 
 
 @dataclass(frozen=True)

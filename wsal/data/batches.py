@@ -7,9 +7,10 @@ place and its split, whatever becomes of its rows.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -39,8 +40,10 @@ class Batches:
     batches: tuple[Batch, ...]
     folder: Path
 
-    def parts(self, layout: Layout) -> Iterator[SourcePart]:
-        """The rows of all batches, with the columns of the layout.
+    def parts(self, layout: Layout) -> Iterator[tuple[dict[str, Any], Iterator[SourcePart]]]:
+        """Plain values of each batch, and its rows with the columns of the layout.
+
+        The rows are only read when they are asked for; the copy of a batch is checked anyway.
 
         Raises:
             DataError: a copy is missing or damaged, or lacks a column.
@@ -57,7 +60,11 @@ class Batches:
                     f"{path} is not what was appended to this run (its SHA-256 has changed); "
                     "restore it from a backup, or take the batch back: wsal append RUN --undo"
                 )
-            yield SourcePart(batch_rows(path, batch, layout), f"{APPENDED}/{batch.file}")
+            yield {"batch": asdict(batch)}, _rows_of(path, batch, layout)
+
+
+def _rows_of(path: Path, batch: Batch, layout: Layout) -> Iterator[SourcePart]:
+    yield SourcePart(batch_rows(path, batch, layout), f"{APPENDED}/{batch.file}")
 
 
 def batch_rows(path: Path, batch: Batch, layout: Layout) -> pl.DataFrame:

@@ -68,6 +68,7 @@ class Decisions:
     first: ByPart
     """Only if there are batches: what rules may learn from must not depend on them."""
     repeats: ByPart
+    """Only if ids are made from texts."""
     sizes: dict[str, int]
     """Texts in each split."""
     sizes_of_periods: tuple[int, ...]

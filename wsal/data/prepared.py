@@ -1,22 +1,24 @@
 """From a source's rows to the pool and the splits with gold, in three passes over them.
 
-1. Read (`reading`): clean the rows and write them to scratch files; only their keys are kept apart.
+1. Read (`reading`): clean the rows and write them to files; only their keys are kept apart.
 2. Decide (`decisions`): from the keys, one hash partition at a time, which rows are kept and where.
-3. Take: the rows that are kept, part by part in their order.
+3. Take: the rows that are kept, part by part in their order; only those of tables that have changed
+   (`pool_files`).
+
+When records were appended, only their rows are read, and all decisions are made again.
 
 Memory does not grow with the texts: one part of the rows, or one partition, is held at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
+from wsal.artifacts import Artifact
 from wsal.changes import ClassEdit
 from wsal.data.base import DataSource, Layout, parts_of
 from wsal.data.batches import APPENDED, Batches, Periods
@@ -25,7 +27,8 @@ from wsal.data.decisions import Decisions, decide
 from wsal.data.edited_classes import check_batch_labels, gold_codes, history_of, label_set_of
 from wsal.data.keys import NONE, SPLITS, numbered_ids
 from wsal.data.multilabel import one_per_class, refuse_changes, sets_of
-from wsal.data.reading import USUAL, Reading, Sizes, read_rows
+from wsal.data.pool_files import PoolFiles, cut, in_tables
+from wsal.data.reading import CLEANED, USUAL, Reading, Sizes, read_rows
 from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool
 from wsal.errors import DataError
@@ -35,8 +38,6 @@ from wsal.text import compose
 
 NO_BATCHES = Batches((), Path(APPENDED))
 EXAMPLES = {"id": pl.String, "text": pl.String, "label": pl.String}
-
-
 TAKE_BACK = "; to take the batch back: wsal append RUN --undo"
 
 
@@ -64,6 +65,20 @@ class Preparation:
             for name, n in self.decisions.sizes.items()
         }
 
+    def files(self, shard_rows: int, earlier: Artifact | None) -> PoolFiles:
+        """The files of the pool, of which the `earlier` one may have some."""
+        decisions, n_texts = self.decisions, self.sizes
+        sizes = {
+            "pool": [n for period in decisions.sizes_of_periods for n in cut(period, shard_rows)],
+            **{name: [n_texts[f"n_{name}"]] for name in SPLITS[1:]},
+            "none": [self.n_without_class],
+            "gold": [decisions.n_pool_gold],
+        }
+        files = PoolFiles(sizes, shard_rows, earlier)
+        about, has_ids = self.reading.digests, bool(self.layout.id)
+        files.recognise(decisions, self.n_labels, self.periods, about, has_ids=has_ids)
+        return files
+
     @property
     def n_without_class(self) -> int:
         """Texts whose gold label says that they belong to no class, in all splits."""
@@ -80,17 +95,24 @@ class Preparation:
         n_kept = sum(self.decisions.sizes.values()) + self.decisions.n_left_out
         return self.reading.n_with_text - self.decisions.n_replaced - n_kept
 
-    def taken(self) -> Iterator[dict[str, pl.DataFrame]]:
-        """The rows that are kept, part by part: for each split a frame, and `none`.
+    def taken(self, files: PoolFiles | None = None) -> Iterator[dict[str, pl.DataFrame]]:
+        """The rows that are kept, part by part: a frame for each table.
 
         Frames have the columns `id`, `text`, `n_copies`, `fields`, `label` (a class, or with
-        several per text a list of classes; null without gold) and the keys of each row; see
-        `row_keys`. `none` has the texts whose gold label is `wsal.labels.NONE`, with the column
-        `split` in place of `label`. Those of the pool are in its frame, too, with null.
+        several per text a list of classes; null without gold), `split` and the keys of each row;
+        see `row_keys`. The table `none` has the texts whose gold label is `wsal.labels.NONE`, and
+        `gold` those of the pool with a class.
+
+        With `files`, only rows of files that have to be written.
         """
         with bar("write the texts", self.reading.n_rows, "rows") as advance:
             for number, part in enumerate(self.reading.parts):
-                yield self._of_part(number)
+                kept = self.decisions.kept.of_part(number)
+                of_table = in_tables(kept, self.n_labels)
+                if files:
+                    of_table = files.rows_to_write(of_table)
+                if any(is_here.any() for is_here in of_table.values()):
+                    yield self._of_part(number, kept, of_table)
                 advance(part.n_rows)
 
     def first(self, split: str, most: int, about: int) -> Iterator[pl.DataFrame]:
@@ -108,8 +130,11 @@ class Preparation:
             if len(chosen):
                 yield self._records(number, chosen)
 
-    def _of_part(self, number: int) -> dict[str, pl.DataFrame]:
-        kept = self.decisions.kept.of_part(number)
+    def _of_part(
+        self, number: int, kept: np.ndarray, of_table: Mapping[str, np.ndarray]
+    ) -> dict[str, pl.DataFrame]:
+        used = np.logical_or.reduce(list(of_table.values()))
+        kept = kept[used]
         here = kept["row"] == kept["source"]
         records = self._records(number, kept["row"][here])
         if not here.all():
@@ -117,20 +142,22 @@ class Preparation:
             moved = self._moved.filter(pl.col("place").is_in(places.implode()))
             own = records.with_columns(place=pl.Series(kept["row"][here]))
             records = pl.concat([own, moved]).sort("place").drop("place")
-        several, label = self.layout.multilabel, pl.Series(kept["label"].copy())
-        has_class = label != len(self._sets if several else self.labels)
-        label = label.set((label == NONE) | ~has_class, None)
-        label = self._sets.gather(label) if several else label.cast(pl.Int16)
+        label = pl.Series(kept["label"].copy())
+        label = label.set((label == NONE) | (label == self.n_labels), None)
         records = with_keys(records).with_columns(
             n_copies=pl.Series(kept["n_copies"].copy()),
-            label=label,
+            label=self._sets.gather(label) if self.layout.multilabel else label.cast(pl.Int16),
+            split=pl.Series(SPLITS)[kept["split"].astype(np.int64)],
         )
-        splits = pl.Series("split", SPLITS)[kept["split"].astype(np.int64)]
-        none = records.select("id", "text", "n_copies", "fields", splits).filter(~has_class)
-        frames = {name: records.filter(splits == name) for name in SPLITS}
-        for name in SPLITS[1:]:
-            frames[name] = frames[name].drop_nulls("label")
-        return {**frames, "none": none}
+        return {name: records.filter(pl.Series(rows[used])) for name, rows in of_table.items()}
+
+    @cached_property
+    def n_labels(self) -> int:
+        """How many classes there are or, with several per text, sets of classes.
+
+        In decisions, it stands for a text of no class.
+        """
+        return len(self.reading.labels) if self.layout.multilabel else len(self.labels)
 
     @cached_property
     def _sets(self) -> pl.Series:
@@ -167,6 +194,8 @@ def preparation(
     sizes: Sizes = USUAL,
     batches: Batches = NO_BATCHES,
     edits: Sequence[ClassEdit] = (),
+    cleaned: Path | None = None,
+    origin: str = "",
 ) -> Preparation:
     """Clean the rows, find the classes, split by text, keep each text once.
 
@@ -177,6 +206,9 @@ def preparation(
         sizes: how much is held in memory.
         batches: records that were appended. They may have the labels of present and former classes.
         edits: of the classes, which are carried out.
+        cleaned: the folder with rows that were cleaned before, which takes those of new batches; by
+            default, a scratch folder.
+        origin: what identifies the data and the seed; needed for `cleaned`.
 
     Raises:
         DataError: a column is missing, no row has text, an id occurs twice, a batch has an unknown
@@ -186,8 +218,8 @@ def preparation(
     if layout.multilabel:
         refuse_changes(edits, batches)
     with bar("read the data", None, "rows") as advance:
-        parts = chain(parts_of(source), batches.parts(layout))
-        reading = read_rows(parts, layout, seed, folder, sizes, advance)
+        of_rows = folder, cleaned or folder / CLEANED, origin, sizes, advance
+        reading = read_rows(parts_of(source), batches, layout, seed, *of_rows)
     periods = reading.periods(batches.batches)
     if not reading.n_with_text:
         raise DataError(f"no row has text in {list(layout.text)}; name other fields")
@@ -216,35 +248,3 @@ def _classes(
         if not is_first:
             check_batch_labels(classes, of_part["label"], part.file, TAKE_BACK)
     return classes
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Texts to label, texts with gold to measure on, and how many rows they came from.
-
-    Tables have the columns `id`, `text`, `n_copies`, `fields` and `label` (a class, or null).
-    """
-
-    labels: LabelSet
-    pool: pl.DataFrame
-    dev: pl.DataFrame
-    test: pl.DataFrame
-    n_duplicates: int
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """`n_pool`, `n_dev`, `n_test`: texts in each table."""
-        return {"n_pool": len(self.pool), "n_dev": len(self.dev), "n_test": len(self.test)}
-
-
-def prepared_of(source: DataSource, seed: int, sizes: Sizes = USUAL) -> Prepared:
-    """The rows of a source, prepared in memory; see `preparation`.
-
-    Raises:
-        DataError: as for `preparation`.
-    """
-    with TemporaryDirectory() as folder:
-        made = preparation(source, seed, Path(folder), sizes)
-        parts = list(made.taken())
-    tables = {name: pl.concat([part[name] for part in parts]).rechunk() for name in SPLITS}
-    return Prepared(made.labels, **tables, n_duplicates=made.n_duplicates)

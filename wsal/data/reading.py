@@ -1,25 +1,33 @@
-"""The first pass over the rows: clean them, write them to scratch files, keep their keys apart."""
+"""The first pass over the rows: clean them, write them to files, keep their keys apart.
+
+The files of each period are an artifact. `prepare` has them in the run folder, so that it cleans
+the rows of a batch alone when records are appended.
+"""
 
 import json
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from wsal.artifacts import Artifact, Facts, create
 from wsal.changes import Batch
 from wsal.data.base import ROW, Layout, SourcePart
-from wsal.data.batches import APPENDED, Periods
+from wsal.data.batches import APPENDED, Batches, Periods
 from wsal.data.keys import ID_KEYS, KEYS, NONE, PartKeys, keys_of
 from wsal.data.records import as_texts, to_records
 from wsal.data.runs import Runs
 from wsal.errors import DataError
 
 BAD_RECORDS = "bad_records.jsonl"
+CLEANED = "cleaned"  # the folder of a run with its cleaned rows
 MAX_CLASSES = 2**15 - 1  # that 16 bits can number
 MAX_THREADS = 4  # texts are hashed in Python, so more threads would only wait
 
@@ -43,6 +51,10 @@ class Part(NamedTuple):
     n_rows: int
     file: str  # in a folder, the file that the rows are from
 
+    def beside(self, kind: str) -> Path:
+        """The file with the keys of its rows (`keys`), of their ids (`ids`), or with `labels`."""
+        return self.path.with_name(self.path.name.replace("rows", kind))
+
 
 @dataclass
 class Reading:
@@ -57,11 +69,27 @@ class Reading:
     """Each gold label, and its number in the keys: that of its first occurrence."""
     examples: list[pl.DataFrame] = field(default_factory=list)
     """`id`, `text` and `label` of the first row with each label."""
+    digests: list[str] = field(default_factory=list)
+    """What identifies the rows up to the end of each period."""
+    bad_records: Path | None = None
+    """The file with the records that could not be parsed, if there are any."""
     n_rows: int = 0
     n_with_text: int = 0
     n_bad: int = 0
 
-    def add(self, part: Part, made: PartKeys) -> None:
+    def add_period(self, cleaned: Artifact, advance: Callable[[int], object]) -> None:
+        """Add the rows of the next period."""
+        for name, n_rows, file in cleaned.facts["parts"]:
+            part = Part(cleaned.path / name, self.n_rows, n_rows, file)
+            keys, ids = (np.load(part.beside(k).with_suffix(".npy")) for k in ("keys", "ids"))
+            self._add(part, PartKeys(keys, ids, pl.read_ipc(part.beside("labels"))))
+            self.n_rows += n_rows
+            advance(n_rows)
+        if n_bad := cleaned.facts["n_bad"]:
+            self.n_bad, self.bad_records = n_bad, cleaned.path / BAD_RECORDS
+        self.digests.append(cleaned.digest)
+
+    def _add(self, part: Part, made: PartKeys) -> None:
         """Add the keys of the next part."""
         names = made.labels["label"].to_list()
         new = [name not in self.labels for name in names]
@@ -96,14 +124,28 @@ class Reading:
 
 
 def read_rows(
-    parts: Iterable[SourcePart],
+    source: Iterable[SourcePart],
+    batches: Batches,
     layout: Layout,
     seed: int,
     folder: Path,
+    cleaned: Path,
+    origin: str,
     sizes: Sizes,
     advance: Callable[[int], object],
 ) -> Reading:
-    """Read all rows of a source; `folder` takes the scratch files, and bad records.
+    """Read all rows of a source and its batches; those that were cleaned before are taken over.
+
+    Args:
+        source: the rows of the source.
+        batches: records that were appended.
+        layout: of the source.
+        seed: of the splits.
+        folder: takes scratch files, with keys that do not fit into memory.
+        cleaned: the folder with the cleaned rows; it has an artifact for each period.
+        origin: what identifies the data and the seed.
+        sizes: how much is held in memory.
+        advance: called with each number of rows read.
 
     Raises:
         DataError: a column is missing or is not text, a row has no id, or a split is unknown.
@@ -112,32 +154,50 @@ def read_rows(
     runs = sizes.rows_of_run, sizes.partitions
     runs_of = Runs(folder, "keys", KEYS, *runs), Runs(folder, "ids", ID_KEYS, *runs)
     reading = Reading(*runs_of, multilabel=layout.multilabel)
-    waiting: deque[tuple[Part, Future[PartKeys]]] = deque()
+    names = [f"{number:03}" for number in range(1 + len(batches.batches))]
+    periods = chain([({"data": origin}, source)], batches.parts(layout))
+    for name, (config, parts) in zip(names, periods, strict=True):
+        path = cleaned / name
+        inputs = {"before": reading.digests[-1]} if reading.digests else {}
+        if not (path.exists() and Artifact.open(path).made_from(config, inputs)):
+            with create(path, config, inputs) as (work, facts):
+                facts.update(_clean(parts, layout, seed, work, reading.n_rows, sizes))
+        reading.add_period(Artifact.open(path), advance)
+    for path in cleaned.iterdir():
+        if path.name not in names:  # of batches that were taken back
+            shutil.rmtree(path)
+    return reading
 
-    def finish_first() -> None:
-        part, future = waiting.popleft()
-        reading.add(part, future.result())
-        advance(part.n_rows)
 
-    n_threads = min(MAX_THREADS, pl.thread_pool_size())
+def _clean(
+    parts: Iterable[SourcePart], layout: Layout, seed: int, folder: Path, first: int, sizes: Sizes
+) -> Facts:
+    """Write the cleaned rows of a period, the first of which is row `first`, and their keys."""
+    waiting: deque[Future[None]] = deque()
+    written: list[tuple[str, int, str]] = []
+    n_threads, n_bad = min(MAX_THREADS, pl.thread_pool_size()), 0
     with ThreadPoolExecutor(n_threads) as pool, (folder / BAD_RECORDS).open("w") as bad:
         for rows in _regrouped(parts, layout, sizes.rows_of_part):
             for record in rows.bad:
                 bad.write(json.dumps(record) + "\n")
-            reading.n_bad += len(rows.bad)
-            path = folder / f"rows-{len(reading.parts) + len(waiting):06}.arrow"
-            part = Part(path, reading.n_rows, len(rows.rows), rows.file)
-            reading.n_rows += part.n_rows
-            if part.n_rows:
-                waiting.append((part, pool.submit(_read_part, part, rows.rows, layout, seed)))
+            n_bad += len(rows.bad)
+            if not len(rows.rows):
+                continue
+            path = folder / f"rows-{len(written):06}.arrow"
+            part = Part(path, first, len(rows.rows), rows.file)
+            waiting.append(pool.submit(_clean_part, part, rows.rows, layout, seed))
+            written.append((path.name, part.n_rows, part.file))
+            first += part.n_rows
             while len(waiting) > n_threads:
-                finish_first()
+                waiting.popleft().result()
         while waiting:
-            finish_first()
-    return reading
+            waiting.popleft().result()
+    if not n_bad:
+        (folder / BAD_RECORDS).unlink()
+    return {"parts": written, "n_bad": n_bad}
 
 
-def _read_part(part: Part, rows: pl.DataFrame, layout: Layout, seed: int) -> PartKeys:
+def _clean_part(part: Part, rows: pl.DataFrame, layout: Layout, seed: int) -> None:
     try:
         records = to_records(rows, layout)
     except DataError as error:
@@ -148,7 +208,9 @@ def _read_part(part: Part, rows: pl.DataFrame, layout: Layout, seed: int) -> Par
     id_or_digest = records["id"] if layout.id else pl.Series("id", keys.ids["low"].copy())
     scratch = records.select("fields").with_columns(id_or_digest, rows[ROW])
     scratch.write_ipc(part.path, compression="lz4")
-    return keys
+    np.save(part.beside("keys").with_suffix(".npy"), keys.keys, allow_pickle=False)
+    np.save(part.beside("ids").with_suffix(".npy"), keys.ids, allow_pickle=False)
+    keys.labels.write_ipc(part.beside("labels"))
 
 
 def _regrouped(parts: Iterable[SourcePart], layout: Layout, most: int) -> Iterator[SourcePart]:

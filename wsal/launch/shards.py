@@ -22,7 +22,7 @@ from wsal.launch.sealing import (
 )
 from wsal.progress import bar
 from wsal.settings import LauncherSettings
-from wsal.shards import shard_path
+from wsal.shards import link, shard_path
 
 SIZES = "sizes.json"  # the rows of each shard
 DROPPED = ".dropped"  # the suffix of what killed processes left, while it is removed
@@ -77,7 +77,7 @@ def work_on_shards(
     seals = [read_seal(folder, number) for number in numbers]
     for number, seal in zip(numbers, seals, strict=True):
         for name in seal["files"]:
-            _link(sealed_folder(folder, number) / name, shard_path(out / name, number, len(sizes)))
+            link(sealed_folder(folder, number) / name, shard_path(out / name, number, len(sizes)))
     return [seal["facts"] for seal in seals]
 
 
@@ -114,11 +114,3 @@ def _drop_unfinished(folder: Path) -> None:
             path.rename(path.with_suffix(DROPPED))
     for path in folder.glob(f"*{DROPPED}"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _link(file: Path, name: Path) -> None:
-    """Give a file a second name. If it were moved, a kill could separate it from its seal."""
-    try:
-        name.hardlink_to(file)
-    except OSError:  # a file system without links
-        shutil.copyfile(file, name)

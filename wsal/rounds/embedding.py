@@ -17,7 +17,7 @@ from wsal.json_files import fsync
 from wsal.launch.sealing import Facts, Shard, WorkOnShard
 from wsal.rounds.earlier import Earlier
 from wsal.settings import EncoderSettings, HardwareSettings
-from wsal.shards import read_array
+from wsal.shards import link, read_array, shard_files
 
 AT_ONCE = 10_000  # texts in a part: what a kill can lose
 NAMES = ("embeddings", "probs")
@@ -63,6 +63,11 @@ class EmbedWork:
         """Embed the texts that are new, in parts of their own, and take over the others."""
         texts, config = read_shard(self.tokens, shard.number), classifier.model.config
         before = earlier.rows(shard.number, len(texts))
+        if self.previous and before.shard is not None:
+            for name in NAMES:
+                files = shard_files(self.previous / f"{name}.npy")
+                link(files[before.shard], shard.folder / f"{name}.npy")
+            return {"n_dims": config.hidden_size}
         new = np.flatnonzero(before.is_new)
         shard.advance(len(texts) - len(new))
         shard.parts.mkdir(exist_ok=True)

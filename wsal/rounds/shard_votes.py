@@ -28,7 +28,7 @@ from wsal.rounds.vote_tables import terms_file, terms_table, votes_file
 from wsal.rules.base import Rule, Sample, VotingContext
 from wsal.rules.terms import Terms
 from wsal.rules.voting import CHUNK, CompiledRules
-from wsal.shards import shard_files
+from wsal.shards import link, shard_files
 
 AT_ONCE = 16  # chunks whose counts are put together
 VOTED_ON = ("id", "text", "fields")  # columns
@@ -82,11 +82,12 @@ class VoteWork:
             first = firsts[shard.number]
             gold = None if self.step is None else gold_of_shard(self.pool, shard.number)
             counts = [VoteCounts.none()]
+            before = earlier.rows(shard.number, sizes[shard.number])
+            is_known = before.shard is not None and self._has_same_rules
 
             def parts() -> Iterator[list[pl.DataFrame]]:
-                before = earlier.rows(shard.number, sizes[shard.number])
                 for chunk in self._voted(of_changed, of_kept, before, shard.number, first):
-                    frames = chunk.tables(tuple(self.rules))
+                    frames = [] if is_known else chunk.tables(tuple(self.rules))
                     if self.step is not None and gold is not None:
                         known = gold[chunk.first : chunk.first + len(chunk.records)]
                         counts.append(chunk.counts(known, self.has_terms, self.labels))
@@ -97,8 +98,12 @@ class VoteWork:
                     yield frames
                     shard.advance(len(chunk.records))
 
-            written = {votes_file(self.split): schemas.votes_schema(tuple(self.rules))}
-            written[terms_file(self.split)] = schemas.TERMS
+            written = {}
+            if is_known:
+                self._link(before.shard, shard.folder)
+            else:
+                written[votes_file(self.split)] = schemas.votes_schema(tuple(self.rules))
+                written[terms_file(self.split)] = schemas.TERMS
             if gold is not None:
                 written[REPORTED_FILE] = REPORTED
             tables.write_parts(parts(), {shard.folder / n: s for n, s in written.items()})
@@ -113,6 +118,19 @@ class VoteWork:
             return {"n_gold": n_gold, **facts}
 
         return work
+
+    @property
+    def _has_same_rules(self) -> bool:
+        """Whether the earlier tables of votes have the columns that are written now."""
+        if self.previous is None or self.unchanged != self.rules.keys():
+            return False
+        return tables.rule_names(self.previous / votes_file(self.split)) == [*self.rules]
+
+    def _link(self, number: int | None, folder: Path) -> None:
+        """Take over the votes and terms of a shard."""
+        for name in (votes_file(self.split), terms_file(self.split)):
+            if self.previous and number is not None:
+                link(shard_files(self.previous / name)[number], folder / name)
 
     def _sample(self, n_texts: int) -> Sample:
         """What rules may learn from: it does not depend on records that were appended."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from wsal import tables
@@ -183,12 +184,16 @@ def _there(pool: Artifact, keys: Sequence[str], *, by_id: bool) -> pl.DataFrame:
         path = pool.path / f"{split}.parquet"
         if not shard_files(path)[0].exists():
             continue
-        for _, part in tables.parts(path, [*names, *(["label"] if split != "pool" else [])]):
+        places = [np.empty(0, np.int64)]
+        for first, part in tables.parts(path, ["id" if by_id else "text"]):
             key = part["id"] if by_id else same_text(part["text"])
-            mine = part.with_columns(key=key).filter(key.is_in(wanted))
-            if split == "pool":
-                mine = mine.join(gold, on="id", how="left", maintain_order="left")
-            frames.append(mine.select("key", *names, pl.col("label").cast(pl.Int64)))
+            places.append(first + np.flatnonzero(key.is_in(wanted).to_numpy()))
+        columns = [*names, *(["label"] if split != "pool" else [])]
+        mine = tables.take(path, np.concatenate(places), columns)
+        mine = mine.with_columns(key=mine["id"] if by_id else same_text(mine["text"]))
+        if split == "pool":
+            mine = mine.join(gold, on="id", how="left", maintain_order="left")
+        frames.append(mine.select("key", *names, pl.col("label").cast(pl.Int64)))
     return pl.concat(frames, how="vertical_relaxed")
 
 

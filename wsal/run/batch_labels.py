@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -52,7 +53,8 @@ def check_batches(
     for number, batch in enumerate(batches):
         if batch.withdraw or not batch.with_labels:
             continue
-        for part in Batches((batch,), run_dir / APPENDED).parts(layout):
+        read = Batches((batch,), run_dir / APPENDED).parts(layout)
+        for part in chain.from_iterable(parts for _, parts in read):
             records = to_records(part.rows, layout).with_columns(part.rows[ROW])
             unknown = unknown_with_rows(records, after)
             problems += [f"{part.file}, {problem}" for problem in unknown]

@@ -76,7 +76,7 @@ def run_stage(run_dir: Path, name: str, components: Components, number: int = 0)
         require_rows_of(pool, _of_pool_rows(inputs))
     more = {"basis": basis, "bases": bases}
     with disk_errors(out), artifacts.create(out, config, origin, more) as (work, facts):
-        built = _built(stage, components)
+        built = _built(stage, components) | _origin_of_rows(stage, config)
         if stage.by_row:
             of_rows = {noun: bases[noun] for noun in BY_ROW if noun in bases}
             built["previous"] = artifacts.unchanged(out, config, origin, stage.reuses, of_rows)
@@ -121,6 +121,12 @@ def follow(run_dir: Path, components: Components) -> None:
         inputs = {noun: read(run_dir, noun, number) for noun in nouns}
         built = _built(stage, components)
         stage.function(name)(Path(work), **inputs, **built)
+
+
+def _origin_of_rows(stage: Stage, config: Mapping[str, Any]) -> dict[str, str]:
+    """What a stage is given that identifies the rows that it reads."""
+    parts = {need: config[need] for need in stage.origin}
+    return {"origin": basis_of(parts, {})} if parts else {}
 
 
 def _built(stage: Stage, components: Components) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Stage:
     """Whether the work on a row depends on the row alone; what was made of it is taken over."""
     reuses: str = ""
     """A mapping among its needs; only what was made of unchanged entries is taken over."""
+    origin: tuple[str, ...] = ()
+    """Those of its needs that its rows come from; it is given what identifies them."""
 
     @staticmethod
     def function(name: str) -> Callable[..., Facts]:
@@ -34,7 +36,7 @@ class Stage:
 # fmt: off
 STAGES = {
     #                  reads                                                                              writes                   configured by
-    "prepare":   Stage((),                                                                                "pool",                  ("data", "changes", "seed", "shard_rows")),
+    "prepare":   Stage((),                                                                                "pool",                  ("data", "changes", "seed", "shard_rows"), origin=("data", "seed")),
     "vote":      Stage(("pool",),                                                                         "votes",                 ("rules", "seed"), ("launcher",), by_row=True, reuses="rules"),
     "ask":       Stage(("pool", "votes"),                                                                 "llm_votes",             ("llm", "evaluation", "seed")),
     "aggregate": Stage(("pool", "votes", "llm_votes"),                                                    "weak_labels",           ("label_model", "aggregate"), ("launcher",)),

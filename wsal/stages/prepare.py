@@ -9,22 +9,32 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.artifacts import CHECKPOINTS, Facts
+from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.changes import Changes, ClassEdit
-from wsal.data.base import DataSource
+from wsal.data.base import DataSource, Layout
 from wsal.data.batches import APPENDED, Batches, first_file
 from wsal.data.edited_classes import class_facts
 from wsal.data.keys import SPLITS
+from wsal.data.pool_files import ROWS_OF_FILES, PoolFiles, cut
 from wsal.data.prepared import NO_BATCHES, Preparation, preparation
-from wsal.data.reading import BAD_RECORDS, USUAL, Sizes
+from wsal.data.reading import BAD_RECORDS, CLEANED, USUAL, Sizes
 from wsal.data.row_keys import COLUMNS, keys_file, read_keys, write_keys
+from wsal.digests import MANIFEST
 from wsal.json_files import write_json
 from wsal.rules.base import ALL_UP_TO, OF_MORE
-from wsal.shards import shard_files, shard_path
+from wsal.shards import link, shard_files, shard_path
+
+POOL = "pool"  # the artifact that `prepare` makes
 
 
 def prepare(
-    out: Path, *, data: DataSource, changes: Changes | None = None, seed: int, shard_rows: int
+    out: Path,
+    *,
+    data: DataSource,
+    changes: Changes | None = None,
+    seed: int,
+    shard_rows: int,
+    origin: str | None = None,
 ) -> Facts:
     """Source rows -> pool.parquet, and dev, test where gold exists; gold.parquet; labels.json.
 
@@ -37,10 +47,25 @@ def prepare(
 
     Each batch of records that was appended has files of its own, after those of the data. Rules
     learn from texts in `first.parquet`, which does not depend on batches.
+
+    `origin` identifies the data and the seed: rows that were cleaned before are not read again, and
+    files of the earlier pool that would be the same are taken over. Without it, neither is kept.
     """
     batches, edits = (changes.batches, changes.classes) if changes else ((), ())
-    folder = out.parent / APPENDED
-    return write_pool(out, data, seed, shard_rows, USUAL, Batches(batches, folder), edits)
+    run_dir = out.parent
+    has_pool = origin is not None and (run_dir / POOL / MANIFEST).exists()
+    return write_pool(
+        out,
+        data,
+        seed,
+        shard_rows,
+        USUAL,
+        Batches(batches, run_dir / APPENDED),
+        edits,
+        cleaned=None if origin is None else run_dir / CLEANED,
+        origin=origin or "",
+        earlier=Artifact.open(run_dir / POOL) if has_pool else None,
+    )
 
 
 def write_pool(
@@ -51,20 +76,27 @@ def write_pool(
     sizes: Sizes,
     batches: Batches = NO_BATCHES,
     edits: Sequence[ClassEdit] = (),
+    *,
+    cleaned: Path | None = None,
+    origin: str = "",
+    earlier: Artifact | None = None,
 ) -> Facts:
-    """What `prepare` does, with parts and partitions of other sizes."""
+    """What `prepare` does, with parts and partitions of other sizes; see `preparation`."""
     layout = data.layout
     scratch = out / CHECKPOINTS / "prepare"
     shutil.rmtree(scratch, ignore_errors=True)
-    made = preparation(data, seed, scratch, sizes, batches, edits)
-    shards = _write(made, out, scratch, shard_rows)
-    if made.reading.n_bad:
-        shutil.move(scratch / BAD_RECORDS, out / BAD_RECORDS)
+    made = preparation(data, seed, scratch, sizes, batches, edits, cleaned, origin)
+    files = made.files(shard_rows, earlier)
+    files.link(out)
+    _write(made, files, out, scratch, shard_rows)
+    if made.reading.bad_records:
+        link(made.reading.bad_records, out / BAD_RECORDS)
     write_json(out / "labels.json", list(made.labels.names))
     facts = _period_facts(made)
     if made.periods:
         _write_first(made, out)
     shutil.rmtree(scratch)
+    shards = files.sizes["pool"]
     return {
         **class_facts(made.classes, layout),
         "fields": list(layout.fields),
@@ -81,6 +113,7 @@ def write_pool(
         **({"n_without_class": made.n_without_class} if made.n_without_class else {}),
         **({"rows_of_shards": shards} if len(shards) > 1 else {}),
         **facts,
+        ROWS_OF_FILES: files.digests,
     }
 
 
@@ -110,28 +143,22 @@ def _write_first(made: Preparation, out: Path) -> None:
             tables.write_parts(parts, {out / first_file(split): schema})
 
 
-def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list[int]:
-    """Write all tables; returns the rows of each shard of the pool."""
-    n_texts = {split: made.sizes[f"n_{split}"] for split in SPLITS}
-    sizes = {**n_texts, "gold": made.decisions.n_pool_gold, "none": made.n_without_class}
+def _write(made: Preparation, files: PoolFiles, out: Path, scratch: Path, shard_rows: int) -> None:
+    """Write the files that the earlier pool does not have."""
     writers = {}
-    for name, n_rows in sizes.items():
-        fields, multilabel = made.layout.fields, made.layout.multilabel
-        schema = schemas.records_schema(fields, gold=name != "pool", multilabel=multilabel)
-        if name == "gold":
-            schema = schemas.MULTILABEL_GOLD if multilabel else schemas.GOLD
-        if name == "none":
-            schema = schemas.without_class(made.layout.fields)
+    for name, sizes in files.sizes.items():
+        schema = _schema(name, made.layout)
         # only the pool may have several files; the others are put together below
-        folder = out if name == "pool" or n_rows <= shard_rows else scratch
-        periods = made.decisions.sizes_of_periods if name == "pool" else [n_rows]
-        writers[name] = _Writer(folder / f"{name}.parquet", schema, periods, shard_rows)
-    for frames in made.taken():
-        for name in (*SPLITS, "none"):
-            writers[name].add(frames[name])
-        writers["gold"].add(frames["pool"].drop_nulls("label").select("id", "label"))
+        if name != "pool" and sum(sizes) > shard_rows and files.to_write(name):
+            cuts = cut(sum(sizes), shard_rows)
+            writers[name] = _Writer(scratch / f"{name}.parquet", schema, cuts, range(len(cuts)))
+        else:
+            writers[name] = _Writer(out / f"{name}.parquet", schema, sizes, files.to_write(name))
+    for frames in made.taken(files):
+        for name, writer in writers.items():
+            writer.add(frames[name])
     for name, writer in writers.items():
-        if name == "gold" and not writer.written:
+        if name == "gold" and not sum(writer.sizes):
             tables.write(pl.DataFrame(schema=writer.schema), writer.path, writer.schema)
         if writer.path.parent == scratch:
             parts = ([pl.read_parquet(file)] for file in shard_files(writer.path))
@@ -139,46 +166,47 @@ def _write(made: Preparation, out: Path, scratch: Path, shard_rows: int) -> list
             for kind in COLUMNS if name in SPLITS else ():
                 file = keys_file(kind, name)
                 np.save(out / file, np.concatenate(read_keys(scratch, kind, name)))
-    return writers["pool"].written
+
+
+def _schema(table: str, layout: Layout) -> schemas.Schema:
+    if table == "gold":
+        return schemas.MULTILABEL_GOLD if layout.multilabel else schemas.GOLD
+    if table == "none":
+        return schemas.without_class(layout.fields)
+    gold = table != "pool"
+    return schemas.records_schema(layout.fields, gold=gold, multilabel=layout.multilabel)
 
 
 @dataclass
 class _Writer:
-    """Writes a table, period by period, to files of `shard_rows` rows, and the keys of its rows."""
+    """Writes some files of a table, and the keys of their rows."""
 
     path: Path
     schema: schemas.Schema
-    periods: Sequence[int]
-    """The rows of each period; no file has rows of two."""
-    shard_rows: int
-    written: list[int] = field(default_factory=list)
-    """The rows of each file so far."""
+    sizes: Sequence[int]
+    """The rows of each file."""
+    to_write: Sequence[int]
+    """The files that are written, in their order."""
+    _n_written: int = 0
     _waiting: list[pl.DataFrame] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._sizes = [
-            min(self.shard_rows, n_rows - first)
-            for n_rows in self.periods
-            for first in range(0, n_rows, self.shard_rows)
-        ]
-
     def add(self, frame: pl.DataFrame) -> None:
-        """Add rows."""
+        """Add rows of these files."""
         if frame.is_empty():
             return
         # Even a few filtered rows keep the memory of all strings that they were chosen from.
         self._waiting.append(pl.DataFrame(frame.to_arrow(compat_level=pl.CompatLevel.oldest())))
-        while self._sizes and sum(map(len, self._waiting)) >= self._sizes[len(self.written)]:
-            self._write(self._sizes[len(self.written)])
-            if len(self.written) == len(self._sizes):
+        while self._n_written < len(self.to_write):
+            number = self.to_write[self._n_written]
+            if sum(map(len, self._waiting)) < self.sizes[number]:
                 return
+            self._write(number)
+            self._n_written += 1
 
-    def _write(self, n_rows: int) -> None:
-        frame = pl.concat(self._waiting)
+    def _write(self, number: int) -> None:
+        frame, n_rows = pl.concat(self._waiting), self.sizes[number]
         self._waiting = [frame[n_rows:]]
         shard = frame[:n_rows].rechunk()  # row groups must not depend on the parts
-        number, count = len(self.written), len(self._sizes)
-        tables.write(shard, shard_path(self.path, number, count), self.schema)
+        tables.write(shard, shard_path(self.path, number, len(self.sizes)), self.schema)
         if self.path.stem in SPLITS:
-            write_keys(shard, self.path.parent, self.path.stem, number, count)
-        self.written.append(n_rows)
+            write_keys(shard, self.path.parent, self.path.stem, number, len(self.sizes))

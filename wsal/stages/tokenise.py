@@ -10,7 +10,7 @@ import numpy as np
 from wsal import tables
 from wsal.artifacts import Artifact, Facts, Previous
 from wsal.classifier.encoder import load_tokenizer, new_tokenizer, save_tokenizer
-from wsal.classifier.tokens import joined, read_tokens, write_pieces
+from wsal.classifier.tokens import joined, link_shard, read_tokens, write_pieces
 from wsal.classifier.tokens import tokenise as tokenise_texts
 from wsal.data.batches import first_file
 from wsal.data.row_keys import keep_keys
@@ -39,11 +39,14 @@ class TokeniseWork:
         """Load the tokenizer."""
         tokenizer = load_tokenizer(str(self.tokenizer))
         files, sizes = shard_files(self.table), tables.rows_of_shards(self.table)
-        earlier = Earlier(self.previous, self.table.parent, "text_keys", self.table.stem)
-        taken = read_tokens(self.previous / self.table.stem) if self.previous else joined([])
+        stem = self.table.stem
+        earlier = Earlier(self.previous, self.table.parent, "text_keys", stem)
+        taken = read_tokens(self.previous / stem) if self.previous else joined([])
 
         def work(shard: Shard) -> Facts:
             before = earlier.rows(shard.number, sizes[shard.number])
+            if self.previous and before.shard is not None:
+                return {"n_pieces": link_shard(self.previous / stem, before.shard, shard.folder)}
 
             def parts() -> Iterator[list[np.ndarray]]:
                 first = 0
@@ -55,7 +58,7 @@ class TokeniseWork:
                     first += len(texts)
                     shard.advance(len(texts))
 
-            return {"n_pieces": write_pieces(tokenizer, parts(), shard.folder / self.table.stem)}
+            return {"n_pieces": write_pieces(tokenizer, parts(), shard.folder / stem)}
 
         return work
 
