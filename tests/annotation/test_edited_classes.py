@@ -29,6 +29,7 @@ from wsal.data.prepared import preparation
 from wsal.data.table_file import TableFile
 from wsal.errors import ConfigError, WaitingForAnnotations
 from wsal.labels import NONE, LabelSet
+from wsal.rounds.rejection_texts import RejectionTexts
 from wsal.run.changes import with_changes
 from wsal.run.class_changes import concerned, opened_classes, record, restore, undo
 from wsal.run.pipeline import run_stage
@@ -336,6 +337,7 @@ def test_none_of_these_says_nothing_about_classes_that_were_added_since(tmp_path
     pool = prepared(run, source)
     assert len(none_answers(pool, annotations)) == 2
     assert not len(none_of_present(pool, annotations))
+    assert not RejectionTexts.read(pool, [], annotations).none_texts
     frame = tables.read(annotations[0].path / "annotations.parquet")
     facts = {"edits": pool.facts["edits"]}
     later = artifact(
