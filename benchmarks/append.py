@@ -129,7 +129,7 @@ def stages(run_dir, components, nodes):
 
 
 def timed(work):
-    """The seconds that some work takes, and the processor seconds."""
+    """The wall time and the CPU time that some work takes, in seconds."""
     start = np.array([time.perf_counter(), sum(os.times()[:4])])
     work()
     return np.array([time.perf_counter(), sum(os.times()[:4])]) - start

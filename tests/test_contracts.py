@@ -69,7 +69,8 @@ def test_label_model(composed, option):
 def test_pipeline_table_tells_the_truth(name):
     stage, function = STAGES[name], STAGES[name].function(name)
     assert list(inspect.signature(function).parameters) == [
-        "out", *stage.reads, *stage.needs, *stage.uses, *(["previous"] if stage.by_row else [])
+        "out", *stage.reads, *stage.needs, *stage.uses, *(["previous"] if stage.by_row else []),
+        *(["origin"] if stage.origin else []),
     ]  # fmt: skip
     assert function.__name__ == name
     before = [s.writes.split("/")[-1] for s in list(STAGES.values())[: list(STAGES).index(name)]]

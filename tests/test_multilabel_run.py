@@ -136,7 +136,7 @@ def test_the_model_card_and_the_summary_say_that_all_classes_are_wanted(shop):
     assert "plots/" not in card and "predicts one of them" not in card
     done = run_here(shop, "compare", "shop")
     assert not done.returncode and "top_k=None" in done.stdout
-    assert "There is no page" in done.stdout and not (shop / "compare.html").exists()
+    assert "No page is written" in done.stdout and not (shop / "compare.html").exists()
 
 
 def test_all_metrics_of_sets_can_be_forecast(shop):

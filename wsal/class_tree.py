@@ -1,4 +1,4 @@
-"""Classes and parents as a tree: whose parent is whose, the way to each node, and the levels."""
+"""Classes and parents as a tree: the parent of each node, the way to it, and the levels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TOP = ""
 """Takes the place of a parent for the nodes at the top."""
 UNDECIDED = -1
 SHARED = 0.5
-"""Of the weights of a parent, what its classes get; with all of it, accuracy fell."""
+"""The share of a parent's weights that its classes get; with all of them, accuracy fell."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class ClassTree:
     def class_paths(self) -> np.ndarray | None:
         """`(classes, nodes)`: 1 at each class, `SHARED` at the parents above it, and 0 elsewhere.
 
-        A linear classifier whose weights of a class are the sum of those of its nodes, times these,
-        shares what it learns of a class with its neighbours: hierarchical shrinkage (Salakhutdinov
-        et al., 2011). None if there are no parents.
+        If the weights of a class in a linear classifier are the sum of those of its nodes, times
+        these numbers, what it learns about a class is shared with the class's neighbours:
+        hierarchical shrinkage (Salakhutdinov et al., 2011). None if there are no parents.
         """
         if self.is_flat:
             return None
@@ -174,7 +174,7 @@ class ClassTree:
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
-        """The levels from the top to the classes; one if there are no parents."""
+        """The levels from the top to the classes; a single level if there are no parents."""
         return tuple(self._level(depth) for depth in range(self.n_levels))
 
     def _level(self, depth: int) -> Level:
@@ -213,7 +213,7 @@ class ClassTree:
         return spans
 
     def way_probs(self, probs: Probs) -> np.ndarray:
-        """`(texts, levels)`: for the nodes on the way to the likeliest class, sums over classes."""
+        """`(texts, levels)`: the probability of each node on the way to the likeliest class."""
         best = probs.argmax(axis=1)
         ordered = probs if self._order is None else probs[:, self._order]
         sums = np.zeros((len(probs), len(self.labels) + 1))

@@ -70,7 +70,7 @@ class ConfigError(WsalError):
         if len(errors) == 1:
             return errors[0]
         messages = (getattr(error, "problems", ()) or (str(error),) for error in errors)
-        problems = tuple(dict.fromkeys(problem for several in messages for problem in several))
+        problems = tuple(dict.fromkeys(problem for of_error in messages for problem in of_error))
         error = cls(in_words(problems))
         error.problems = problems
         return error

@@ -7,7 +7,7 @@ codes are the classes themselves. None means that there are no other codes.
 import numpy as np
 from scipy import sparse
 
-from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Vote, Votes, are_sets
+from wsal.arrays import ABSTAIN, Classes, Mask, Probs, Vote, Votes, is_indicator_matrix
 from wsal.labels import LabelSet
 
 
@@ -48,9 +48,9 @@ def by_class(values: np.ndarray, members: Mask | None) -> np.ndarray:
 def class_members(codes: Classes, n_classes: int, members: Mask | None) -> np.ndarray:
     """`(texts, classes)`: 1 for the classes that the code of each text stands for, else 0.
 
-    In the place of codes there may be sets of classes; see `wsal.arrays.are_sets`.
+    There may be an indicator matrix instead; see `wsal.arrays.is_indicator_matrix`.
     """
-    if are_sets(codes):
+    if is_indicator_matrix(codes):
         return codes.astype(np.float64)
     if members is None:
         one_hot: np.ndarray = np.eye(n_classes)[codes]
@@ -61,14 +61,14 @@ def class_members(codes: Classes, n_classes: int, members: Mask | None) -> np.nd
 def within(probs: Probs, codes: Classes, members: Mask | None) -> Probs:
     """`(texts, classes)`: the probabilities, given that the code of each text is right.
 
-    Where sets of classes are in the place of codes, every yes and no is certain.
+    If there is an indicator matrix instead of codes, every yes and no is certain.
 
     >>> members = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 1, 0]], dtype=bool)
     >>> within(np.array([[0.2, 0.2, 0.6]] * 2), np.array([4, 2]), members).tolist()
     [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
     """
     chosen = class_members(codes, probs.shape[1], members).astype(probs.dtype)
-    if are_sets(codes):
+    if is_indicator_matrix(codes):
         return chosen
     left = probs * chosen
     total = left.sum(axis=1, keepdims=True)

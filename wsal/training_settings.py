@@ -81,10 +81,10 @@ class FinetuneSettings(OptimizerSettings):
     replay_balance: Share = 0.5
     """How much rare classes gain among the replayed texts; see `pretrain.balance`."""
     replay_weight: Amount = 0.5
-    """Weight of a weakly labelled text in the loss, at most; a text with gold has 1."""
+    """Highest weight of a weakly labelled text in the loss; a text with gold has 1."""
     replay_gold: Annotated[float, Field(gt=0)] | None = 4.0
     """The weight is no more than this divided by the mean number of gold labels per class, so that
-    the errors of rules count less and less as gold grows. null: it does not depend on gold."""
+    the errors of rules count less and less as gold labels are added. null: no such limit."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.98
     """Decay of the running mean of the weights, as in `pretrain`: the result is steadier."""
     head_only: bool = False

@@ -60,7 +60,7 @@ def test_label_studio_offers_several_choices_and_none(tmp_path):
         task["annotations"] = [{"result": [result]}]
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps(tasks))
-    rows = tool_formats.read(answers, "label_studio", several=True)
+    rows = tool_formats.read(answers, "label_studio", multilabel=True)
     assert [row.label for row in match_answers(rows, query, answers).rows] == STORED
     with pytest.raises(AnnotationError, match="more than one label: 'Vegan', 'Bread'; leave one"):
         tool_formats.read(answers, "label_studio")
@@ -83,7 +83,7 @@ def test_other_tools_return_several_labels(tmp_path, name):
         )  # fmt: skip
     path = tmp_path / "answers.jsonl"
     path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
-    rows = tool_formats.read(path, name, several=True)
+    rows = tool_formats.read(path, name, multilabel=True)
     assert [row.label for row in match_answers(rows, query, path, allow_others=True).rows] == STORED
 
 

@@ -168,7 +168,7 @@ def test_what_is_not_valid_is_refused(here, options, message):
 def test_nothing_above_a_probability_is_a_clear_sentence(here):
     done = accept(here, *PLAIN, "--above", "0.9999")
     assert done.returncode == 0, done.stderr
-    assert "does not reject, and a probability of at least --above" in done.stdout
+    assert "does not reject and a probability of at least --above" in done.stdout
     assert result_in(here / "batch.csv.acceptance")["n_to_do"] == 641
 
 

@@ -120,7 +120,7 @@ def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
         wsal("append", "shop", "--undo")
     wsal("classes", "undo", "shop")
     # The pool has its records until it is made again.
-    assert "taken back but are in the pool: 001.csv, 002" in wsal("append", "shop", "c.csv")
+    assert "taken back but are still in the pool: 001.csv, 002" in wsal("append", "shop", "c.csv")
     wsal("prepare", *options)
     assert Artifact.open(tmp_path / "runs/shop/pool").facts["n_pool"] == 16 + 4
     assert "known: Coffee, Pets, Tea" in run_here(tmp_path, "classes", "undo", "shop").stderr

@@ -218,7 +218,9 @@ class File:
         instruction = (
             f"import {path} into {tool.tool}{setup}, answer, and save the export as {answers}"
         )
-        rows = tool_formats.read(answers, self.format, several=query.multilabel) if exports else []
+        rows = (
+            tool_formats.read(answers, self.format, multilabel=query.multilabel) if exports else []
+        )
         return answers, instruction, rows
 
     def _other_files(self, round_dir: Path, answers: Path) -> str:

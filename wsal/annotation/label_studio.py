@@ -83,7 +83,9 @@ class LabelStudio:
         projects = _get(client, "/api/projects", title=title, page_size=100)["results"]
         project = next((p["id"] for p in projects if p["title"] == title), None)
         if project is None:
-            config = tool_formats.setup_of(query.labels, "label_studio", several=query.multilabel)
+            config = tool_formats.setup_of(
+                query.labels, "label_studio", multilabel=query.multilabel
+            )
             project = _post(client, "/api/projects", {"title": title, "label_config": config})["id"]
         uploaded = {task["data"]["id"] for task in _export(client, project)}
         tasks = tool_formats.tasks(query.table, query.labels, "label_studio", query.sets_guessed)
@@ -99,7 +101,7 @@ class LabelStudio:
         for task in _export(client, project):
             try:
                 where = f"task {task['id']}"
-                rows += tool_formats.answers(task, tool, where, several=query.multilabel)
+                rows += tool_formats.answers(task, tool, where, multilabel=query.multilabel)
             except ValueError as error:
                 raise AnnotationError(f"{address}, task {task['id']}: {error}") from error
         return match_answers(tool_formats.keyed(rows), query, address, allow_others=True).rows

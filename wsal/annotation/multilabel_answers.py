@@ -20,7 +20,7 @@ def answered_sets(
     """The rows of the pool that people answered for this purpose, and their classes.
 
     The classes are `(rows, classes)` of 0 and 1; a row without any is a text of no class. Of
-    several answers to a text the most frequent set counts, or the newest of these.
+    several answers to a text, the most frequent set counts, or the newest of these.
 
     Raises:
         AnnotationError: answers to texts of the pool have names that the data does not have.

@@ -38,13 +38,13 @@ def _choices(guess: str) -> list[str]:
     return names_in(guess) or [NONE]
 
 
-def checked(label: str, *, several: bool) -> str:
+def checked(label: str, *, multilabel: bool) -> str:
     """The label of an answer in an export; several are written as in `wsal.multilabel`.
 
     Raises:
         ValueError: there are several, and a text has one class.
     """
-    if BETWEEN in label and not several:
+    if BETWEEN in label and not multilabel:
         names = ", ".join(map(repr, label.split(BETWEEN)))
         raise ValueError(f"more than one label: {names}; leave one")
     return label.replace(BETWEEN, SEPARATOR)

@@ -65,7 +65,7 @@ def write(
     if path.suffix == ".csv":
         rows.write_csv(temporary, include_bom=True)  # or Excel takes UTF-8 for Latin-1
     else:
-        _write_xlsx(rows, labels, temporary, several=guesses is not None)
+        _write_xlsx(rows, labels, temporary, multilabel=guesses is not None)
     temporary.replace(path)
 
 
@@ -171,7 +171,9 @@ def _unquoted(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
-def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path, *, several: bool = False) -> None:
+def _write_xlsx(
+    rows: pl.DataFrame, labels: LabelSet, path: Path, *, multilabel: bool = False
+) -> None:
     import xlsxwriter  # noqa: PLC0415  needed for this format only
 
     with xlsxwriter.Workbook(
@@ -186,7 +188,7 @@ def _write_xlsx(rows: pl.DataFrame, labels: LabelSet, path: Path, *, several: bo
             for column, value in enumerate(row):
                 page.write_string(number, column, value)
         source = f"=classes!$A$1:$A${len(answers)}"
-        if not several:
+        if not multilabel:
             page.data_validation(1, 1, len(rows), 1, {"validate": "list", "source": source})
         page.set_column(1, 1, 24)
         page.set_column(2, 2, 80)

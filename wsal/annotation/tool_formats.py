@@ -49,10 +49,10 @@ def tasks(
     return made if guesses is None else [several_in_task(task, name) for task in made]
 
 
-def setup_of(labels: LabelSet, name: str, *, several: bool = False) -> str:
+def setup_of(labels: LabelSet, name: str, *, multilabel: bool = False) -> str:
     """The content of the file that defines the classes for a tool; empty if it needs none."""
     content = setup[1](labels) if (setup := FORMATS[name].setup) else ""
-    return several_in_setup(content, name) if several else content
+    return several_in_setup(content, name) if multilabel else content
 
 
 def write(
@@ -65,7 +65,7 @@ def write(
     """Write the tasks, completely or not at all, and beside them the file with the classes."""
     tool, to_do = FORMATS[name], tasks(query, labels, name, guesses)
     if tool.setup is not None:
-        content = setup_of(labels, name, several=guesses is not None)
+        content = setup_of(labels, name, multilabel=guesses is not None)
         path.with_name(tool.setup[0]).write_text(content, "utf-8")
     lines = tool.suffix == ".jsonl"
     text = "".join(f"{_json(task)}\n" for task in to_do) if lines else _json(to_do, indent=1)
@@ -74,7 +74,7 @@ def write(
     temporary.replace(path)
 
 
-def read(path: Path, name: str, *, several: bool = False) -> list[Row]:
+def read(path: Path, name: str, *, multilabel: bool = False) -> list[Row]:
     """The answers in a file that a tool exported: one row per text and person.
 
     Raises:
@@ -84,7 +84,7 @@ def read(path: Path, name: str, *, several: bool = False) -> list[Row]:
     tool, rows, problems = FORMATS[name], list[Row](), list[str]()
     for where, record in records(path):
         try:
-            rows += answers(record, tool, where, several=several)
+            rows += answers(record, tool, where, multilabel=multilabel)
         except ValueError as error:
             problems.append(f"{where}: {error}")
     if problems:
@@ -95,8 +95,8 @@ def read(path: Path, name: str, *, several: bool = False) -> list[Row]:
     return keyed(rows)
 
 
-def answers(record: object, tool: Format, where: str, *, several: bool = False) -> list[Row]:
-    """The answers in one record; with `several`, an answer may name several classes.
+def answers(record: object, tool: Format, where: str, *, multilabel: bool = False) -> list[Row]:
+    """The answers in one record; with `multilabel`, an answer may name several classes.
 
     Raises:
         ValueError: the record is not understood.
@@ -105,7 +105,7 @@ def answers(record: object, tool: Format, where: str, *, several: bool = False) 
         raise ValueError(f"expected an object, found {record!r:.60}")
     try:
         return [
-            row._replace(where=where, label=checked(row.label, several=several))
+            row._replace(where=where, label=checked(row.label, multilabel=multilabel))
             for row in tool.answers(record)
         ]
     except (KeyError, TypeError, IndexError, AttributeError) as error:

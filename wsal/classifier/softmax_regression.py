@@ -38,7 +38,7 @@ def fit_softmax(
         weights: `(texts,)`, how much each counts.
         penalty: against the mean of the losses.
         paths: `(classes, nodes)`, of a class tree: the weights of a class are the sum of those of
-            its nodes, times these numbers (`ClassTree.class_paths`); the penalty is on the former.
+            its nodes, times these numbers (`ClassTree.class_paths`); the penalty is on the nodes'.
     """
     x, t = torch.from_numpy(embeddings), torch.from_numpy(targets.astype(np.float32))
     share = torch.from_numpy((weights / weights.sum()).astype(np.float32))

@@ -132,7 +132,7 @@ def read_shard(path: Path, number: int) -> Tokens:
 
 
 def link_shard(path: Path, number: int, folder: Path) -> int:
-    """Take over a shard of what `write_tokens` wrote; the number of its word pieces."""
+    """Link a shard that `write_tokens` wrote; returns the number of its word pieces."""
     for suffix in SUFFIXES:
         dataset = path.with_suffix(suffix)
         link(shard_files(dataset)[number], folder / dataset.name)

@@ -95,7 +95,9 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     if pending := [batch.file for batch in before if batch.digest not in known]:
         lines.append(f"(without the batches that are not in the pool yet: {', '.join(pending)})")
     if gone:
-        lines.append(f"(with batches that were taken back but are in the pool: {', '.join(gone)})")
+        lines.append(
+            f"(with batches that were taken back but are still in the pool: {', '.join(gone)})"
+        )
     if n := answers_to(run_dir, texts) if options.withdraw else 0:
         lines.append(
             f"{n:,} answer{'s' * (n != 1)} of people to these texts will be set aside; they count "

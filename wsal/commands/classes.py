@@ -117,7 +117,7 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
     try:
         with locked(run_dir):
             classes = opened_classes(run_dir)
-            made = _made(classes, options, who)
+            made = _record_change(classes, options, who)
     except BusyError as error:
         raise BusyError(
             f"a command is working on {run_dir}, so its classes cannot be changed now; wait for "
@@ -134,7 +134,7 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
         )
 
 
-def _made(classes: ClassesOfRun, options: argparse.Namespace, who: str) -> Logged:
+def _record_change(classes: ClassesOfRun, options: argparse.Namespace, who: str) -> Logged:
     if options.action in NAMES:
         return record(classes, edit_of(classes.now, _typed(options)), who)
     is_undo = options.action == "undo"

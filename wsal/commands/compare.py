@@ -75,10 +75,10 @@ def run(options: argparse.Namespace) -> None:
         ) from error
     for sentence in left_out:
         print_line(sentence)
-    if several := [summary["name"] for summary in summaries if summary.get("multilabel")]:
+    if names := [summary["name"] for summary in summaries if summary.get("multilabel")]:
         print_line(
-            "There is no page, as it compares single classes, and texts of "
-            f"{', '.join(several)} may have several."
+            "No page is written: it compares single classes, and texts of "
+            f"{', '.join(names)} may have several."
         )
         return
     runs = [

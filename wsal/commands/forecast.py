@@ -38,8 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--metric",
         choices=tuple(OF_SETS),
         default="macro_f1",
-        help="the metric to forecast (default: %(default)s); micro_f1, example_f1 and map where a "
-        "text may have several classes",
+        help="the metric to forecast (default: %(default)s); micro_f1, example_f1 and map only "
+        "where a text may have several classes",
     )
 
 

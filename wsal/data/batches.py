@@ -41,9 +41,9 @@ class Batches:
     folder: Path
 
     def parts(self, layout: Layout) -> Iterator[tuple[dict[str, Any], Iterator[SourcePart]]]:
-        """Plain values of each batch, and its rows with the columns of the layout.
+        """For each batch, what identifies it, and its rows with the columns of the layout.
 
-        The rows are only read when they are asked for; the copy of a batch is checked anyway.
+        The rows are read only if they are iterated over; the copy of a batch is always checked.
 
         Raises:
             DataError: a copy is missing or damaged, or lacks a column.

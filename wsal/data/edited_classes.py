@@ -65,9 +65,9 @@ def gold_codes(history: ClassHistory, names: Iterable[str]) -> list[int]:
 
 
 def unknown_labels(history: ClassHistory, names: Iterable[str]) -> dict[str, str]:
-    """Gold labels of a batch that are no name of a present or a former class.
+    """Gold labels of a batch that do not name a present or a former class.
 
-    Each is a key; its value says so, and which class has a similar name.
+    Each is a key; its value is the problem in words, with a class of a similar name.
     """
     known = {*history.names, NO_CLASS, *history.parents}
     present = {name: history.present(name) for name in names}
@@ -91,7 +91,7 @@ def check_batch_labels(history: ClassHistory, names: Iterable[str], file: str, a
 
 
 def known_classes(history: ClassHistory) -> str:
-    """The end of a message about labels that are no classes: the classes, and how to add one."""
+    """The end of a message about labels that are not classes: the classes, and how to add one."""
     known = did_you_mean("", history.names).removeprefix(";")
     return f";{known}; to add a class: wsal classes add RUN NAME"
 

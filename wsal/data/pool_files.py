@@ -1,7 +1,7 @@
 """The files of a pool, and which of them an earlier pool has with the same rows.
 
-Whatever was changed, the decisions about all rows are made again. A file is recognised by a digest
-of those about its rows, and only files that the earlier pool does not have are written.
+Whatever was changed, the decisions about all rows are made again. A file is identified by a
+digest of those about its rows, and only files that the earlier pool does not have are written.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ ROWS_OF_FILES = "rows_of_files"
 
 
 def in_tables(kept: np.ndarray, n_labels: int) -> dict[str, np.ndarray]:
-    """For each table of a pool, which texts it has, `(texts,)`.
+    """Which texts each table of a pool has, a mask `(texts,)` for each.
 
     Args:
         kept: decisions; see `decisions.KEPT`.
@@ -37,7 +37,7 @@ def in_tables(kept: np.ndarray, n_labels: int) -> dict[str, np.ndarray]:
 
 
 def cut(n_rows: int, most: int) -> list[int]:
-    """The rows of each file, if they have at most `most`.
+    """The number of rows of each file, if a file has at most `most`.
 
     >>> cut(5, 2), cut(0, 2)
     ([2, 2, 1], [])
@@ -71,30 +71,30 @@ class PoolFiles:
         decisions: Decisions,
         n_labels: int,
         periods: Periods,
-        about: Sequence[str],
+        period_digests: Sequence[str],
         *,
         has_ids: bool,
     ) -> None:
-        """Find the digests of all files, and the same files of the earlier pool.
+        """Set the digests of all files, and find the same files in the earlier pool.
 
         Args:
             decisions: about all rows.
             n_labels: the label of texts that belong to no class.
             periods: which rows are from which batch.
-            about: for each period, what identifies the rows up to its end.
+            period_digests: for each period, what identifies the rows up to its end.
             has_ids: whether the data has ids; otherwise they are made from the texts.
         """
         hashes = {
             name: [hashlib.sha256(f"{name} {min(n, self._shard_rows)}".encode()) for n in of]
             for name, of in self.sizes.items()
         }
-        numbers = np.array([int(digest, 16) for digest in about], np.uint64).view(np.int64)
+        numbers = np.array([int(digest, 16) for digest in period_digests], np.uint64).view(np.int64)
         for part in range(len(decisions.kept.ends) - 1):
             kept, repeats = decisions.kept.of_part(part), decisions.repeats.of_part(part)
             source, nth = kept["source"], np.zeros(len(kept), np.int64)
             period = periods.of(source)
-            # The number of its id is in another part: it counts as changed by every batch.
-            period[(kept["row"] != source) & (not has_ids)] = len(about) - 1
+            # The number in its id is known in another part: every batch counts as a change.
+            period[(kept["row"] != source) & (not has_ids)] = len(period_digests) - 1
             is_repeat = np.isin(source, repeats["row"])
             nth[is_repeat] = repeats["nth"][np.searchsorted(repeats["row"], source[is_repeat])]
             for name, is_here in in_tables(kept, n_labels).items():

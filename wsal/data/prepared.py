@@ -2,7 +2,7 @@
 
 1. Read (`reading`): clean the rows and write them to files; only their keys are kept apart.
 2. Decide (`decisions`): from the keys, one hash partition at a time, which rows are kept and where.
-3. Take: the rows that are kept, part by part in their order; only those of tables that have changed
+3. Take: the rows that are kept, part by part in their order; only those of files that have changed
    (`pool_files`).
 
 When records were appended, only their rows are read, and all decisions are made again.
@@ -206,8 +206,8 @@ def preparation(
         sizes: how much is held in memory.
         batches: records that were appended. They may have the labels of present and former classes.
         edits: of the classes, which are carried out.
-        cleaned: the folder with rows that were cleaned before, which takes those of new batches; by
-            default, a scratch folder.
+        cleaned: the folder with rows that were cleaned before, to which those of new batches are
+            added; by default, a scratch folder.
         origin: what identifies the data and the seed; needed for `cleaned`.
 
     Raises:

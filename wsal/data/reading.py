@@ -1,7 +1,7 @@
 """The first pass over the rows: clean them, write them to files, keep their keys apart.
 
-The files of each period are an artifact. `prepare` has them in the run folder, so that it cleans
-the rows of a batch alone when records are appended.
+The files of each period are an artifact. `prepare` keeps them in the run folder, so that only the
+rows of the new batch are cleaned when records are appended.
 """
 
 import json
@@ -52,7 +52,7 @@ class Part(NamedTuple):
     file: str  # in a folder, the file that the rows are from
 
     def beside(self, kind: str) -> Path:
-        """The file with the keys of its rows (`keys`), of their ids (`ids`), or with `labels`."""
+        """The file with keys of its rows (`keys`), keys of their ids (`ids`), or `labels`."""
         return self.path.with_name(self.path.name.replace("rows", kind))
 
 
@@ -133,7 +133,7 @@ def read_rows(
     sizes: Sizes,
     advance: Callable[[int], object],
 ) -> Reading:
-    """Read all rows of a source and its batches; those that were cleaned before are taken over.
+    """Read all rows of a source and its batches; those that were cleaned before are reused.
 
     Args:
         source: the rows of the source.

@@ -13,7 +13,7 @@ LEAST_THRESHOLD = 0.01
 
 
 def f1_thresholds(probs: Probs) -> np.ndarray:
-    """For each class, the threshold with the highest F1 to be expected, `(classes,)`.
+    """For each class, the threshold with the highest expected F1, `(classes,)`.
 
     No gold is needed: if probabilities are right, predicting the k texts with the highest ones has
     the F1 `2 (sum of the k) / (k + sum of all)`. The best threshold is half of the best F1 (Lipton
@@ -47,22 +47,22 @@ def evaluate_sets(
         labels: the classes.
         thresholds: `(classes,)`.
     """
-    predicted, has = probs >= thresholds, np.asarray(gold, dtype=bool)
-    tp, n_predicted, n_gold = counts_of(predicted, has, weights)
+    predicted, is_gold = probs >= thresholds, np.asarray(gold, dtype=bool)
+    tp, n_predicted, n_gold = counts_of(predicted, is_gold, weights)
     present = np.flatnonzero(n_gold > 0)
     f1 = 2 * tp / np.maximum(n_predicted + n_gold, 1e-12)
-    average = {int(c): average_precision(probs[:, c], has[:, c], weights) for c in present}
+    average = {int(c): average_precision(probs[:, c], is_gold[:, c], weights) for c in present}
     safe = np.clip(probs.astype(np.float64), 1e-12, 1 - 1e-12)
-    loss = -np.where(has, np.log(safe), np.log(1 - safe)).mean(axis=1)
+    loss = -np.where(is_gold, np.log(safe), np.log(1 - safe)).mean(axis=1)
     return {
         "n_texts": int(weights.sum()),
         "micro_f1": float(2 * tp.sum() / max((n_predicted + n_gold).sum(), 1e-12)),
         "macro_f1": float(f1[present].mean()) if len(present) else 0.0,
-        "example_f1": float(np.average(example_f1(predicted, has), weights=weights)),
+        "example_f1": float(np.average(example_f1(predicted, is_gold), weights=weights)),
         "map": float(np.mean([*average.values()])) if average else 0.0,
-        "accuracy": float(np.average((predicted == has).all(axis=1), weights=weights)),
+        "accuracy": float(np.average((predicted == is_gold).all(axis=1), weights=weights)),
         "log_loss": float(np.average(loss, weights=weights)),
-        "calibration_error": decisions_error(probs, has, weights),
+        "calibration_error": decisions_error(probs, is_gold, weights),
         "classes": {
             labels.names[c]: {
                 "precision": float(tp[c] / n_predicted[c]) if n_predicted[c] else 0.0,

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wsal.arrays import Classes, Rows, Weights, are_sets
+from wsal.arrays import Classes, Rows, Weights, is_indicator_matrix
 from wsal.errors import DataError
 
 
@@ -35,7 +35,7 @@ class Sample:
     """
 
     rows: Rows  # (query,): positions in the frame
-    gold: Classes  # (query,), or sets; the number of classes: of none, so a prediction is wrong
+    gold: Classes  # (query,), or an indicator matrix; the number of classes: a text of no class
     stratum: Classes  # (frame,): numbered from 0
     copies: Weights | None = None  # (frame,): how many rows of the source each text stands for
     auxiliary: Auxiliary | None = None  # what a language model answered
@@ -108,7 +108,7 @@ def whole_sample(gold: Classes, weights: Weights, n_classes: int | None = None) 
     for them: the sample keeps them only so that positions are those of the split.
     """
     rows = np.arange(len(gold))
-    if n_classes is not None and not are_sets(gold):
+    if n_classes is not None and not is_indicator_matrix(gold):
         rows = np.flatnonzero(gold < n_classes)
     copies = np.zeros(len(gold))
     copies[rows] = weights[rows]

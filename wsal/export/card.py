@@ -14,11 +14,11 @@ from wsal.export.card_text import (
     FILES,
     FORMATS,
     MEANS_OF_SETS,
+    MULTILABEL,
     NEAREST,
-    ONE,
     ONNX,
     PROBABILITIES_PLOT,
-    SEVERAL,
+    SINGLE_LABEL,
     TREE,
     TREE_NO_THRESHOLDS,
     TREE_THRESHOLDS,
@@ -42,19 +42,19 @@ def model_card(
 
     `about` has the labels, the fields of the text, and the counts of texts and rules; `n_answered`
     where a language model answered texts, `n_nearest` labelled texts in the folder, `n_parents` and
-    `n_levels` of a class tree, and `several`, whether a text may have several classes.
+    `n_levels` of a class tree, and `multilabel`, whether a text may have several classes.
     """
-    names, several = about["labels"], about.get("several", False)
+    names, multilabel = about["labels"], about.get("multilabel", False)
     return CARD.format(
-        **(SEVERAL if several else ONE),
+        **(MULTILABEL if multilabel else SINGLE_LABEL),
         n_classes=len(names),
         training=_training(about, metrics["n_gold"]),
         classes=", ".join(names[:MAX_CLASSES]) + (", ..." if len(names) > MAX_CLASSES else ""),
         onnx=ONNX if _is_written(parity["formats"], "onnx/model.onnx") else "",
         fields=_fields(about),
         max_length=max_length,
-        quality=_quality(metrics, thresholds, several=several),
-        calibration=(_calibration_of_sets if several else _calibration)(metrics, thresholds),
+        quality=_quality(metrics, thresholds, multilabel=multilabel),
+        calibration=(_calibration_of_sets if multilabel else _calibration)(metrics, thresholds),
         tree=_tree(about, metrics, thresholds),
         files=_files(parity, about),
         n_pool=about["n_pool"],
@@ -91,19 +91,19 @@ def _fields(about: Mapping[str, Any]) -> str:
     )
 
 
-def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, several: bool) -> str:
+def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, multilabel: bool) -> str:
     if metrics["measured_on"] is None:
         return (
             "There were no gold labels to measure quality on: measure it before you rely on the "
             "model."
         )
-    means = MEANS_OF_SETS if several else {"macro_f1": "macro-F1", "accuracy": "accuracy"}
+    means = MEANS_OF_SETS if multilabel else {"macro_f1": "macro-F1", "accuracy": "accuracy"}
     numbers = [
         f"{title} {metrics[name]:.3f}" + _interval(metrics.get(f"{name}_interval"))
         for name, title in means.items()
     ]
     columns = {"precision": "precision", "recall": "recall", "f1": "F1"}
-    columns |= {"average_precision": "average precision"} if several else {}
+    columns |= {"average_precision": "average precision"} if multilabel else {}
     rows = [
         f"| {name} | {' | '.join(f'{m[column]:.3f}' for column in columns)} | {m['n']:,} "
         f"| {_threshold(thresholds, name)} |"
@@ -115,7 +115,7 @@ def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, sever
         f"| class | {' | '.join(columns.values())} | rows | threshold |\n"
         f"|---{'|---' * len(columns)}|---|---|\n"
         + "\n".join(rows)
-        + ("" if several else CLASSES_PLOT)
+        + ("" if multilabel else CLASSES_PLOT)
     )
 
 
@@ -154,7 +154,7 @@ def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> s
 def _calibration_of_sets(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
     if metrics["calibrated_on"] is None:
         return UNCALIBRATED_SETS
-    how = "where the F1 to be expected is highest"
+    how = "where the expected F1 is highest"
     if thresholds["target"] == "precision":
         how = f"the lowest probability with a precision of {thresholds['precision']:.0%}"
     fitted = CROSS_FITTED if metrics["cross_fitted"] else ""

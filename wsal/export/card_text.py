@@ -6,7 +6,7 @@ pipeline_tag: text-classification
 tags: [wsal, product-classification{tag}]
 ---
 
-# Product text classifier, {n_classes} classes{several}
+# Product text classifier, {n_classes} classes{per_text}
 
 A text encoder with a classification head, {training},
 made with [wsal](https://pypi.org/project/wsal/). {about_classes} {classes}.
@@ -91,10 +91,10 @@ TREE_THRESHOLDS = """A threshold is the lowest probability at which the precisio
 counts for a node if no deeper node is trusted. Nodes with too few texts have the threshold of their
 siblings or of their level (`basis`); a node that never reaches the precision is never trusted."""
 TREE_NO_THRESHOLDS = """There was no gold to set thresholds, so no node is trusted."""
-SEVERAL = {
+MULTILABEL = {
     "tag": ", multi-label",
-    "several": ", several for a text",
-    "about_classes": "A text has any number of the classes, or none:",
+    "per_text": ", several per text",
+    "about_classes": "A text may have any number of these classes, or none:",
     "options": ", top_k=None",
     "naming": """
 Name the classes whose probability reaches the threshold in `thresholds.json`, as the commands below
@@ -102,8 +102,14 @@ do.
 """,
 }
 """What the card says where a text may have several classes."""
-ONE = {"tag": "", "several": "", "about_classes": "The classes are", "options": "", "naming": ""}
-"""The same where it has one."""
+SINGLE_LABEL = {
+    "tag": "",
+    "per_text": "",
+    "about_classes": "The classes are",
+    "options": "",
+    "naming": "",
+}
+"""The same where a text has one class."""
 MEANS_OF_SETS = {
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
@@ -112,10 +118,10 @@ MEANS_OF_SETS = {
     "accuracy": "share of texts whose set of classes is exactly right",
 }
 UNCALIBRATED_SETS = """There was neither a dev split nor an evaluation sample, so probabilities are
-not calibrated. Each threshold is where the F1 that the probabilities lead to expect is highest."""
-CALIBRATED_SETS = """The logits are divided by a temperature of {temperature:.3f}, and a number for
-each class is added, both set on {calibrated_on}. This is part of the last layer, so every runtime
-returns calibrated probabilities. Each threshold is {how}."""
+not calibrated. Each threshold is where the F1 expected from the probabilities is highest."""
+CALIBRATED_SETS = """The logits are divided by a temperature of {temperature:.3f}, and a bias for
+each class is added; both were fitted on {calibrated_on}. This is part of the last
+layer, so every runtime returns calibrated probabilities. Each threshold is {how}."""
 FILES = {
     "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
     "labels.json": "class names in the order of the logits",

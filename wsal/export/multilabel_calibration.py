@@ -64,7 +64,7 @@ def fit_thresholds(
 ) -> dict[str, dict[str, float | int | None]]:  # fmt: skip
     """For each class, the probability from which it is named.
 
-    With the target `f1` it is where the F1 to be expected is highest, by calibrated probabilities
+    With the target `f1` it is where the expected F1 is highest, by calibrated probabilities
     (`f1_thresholds`). With `precision`, it is the lowest probability at which the class is right
     often enough on gold; None if there is none. A class that is named for fewer than
     `MIN_PREDICTIONS` gold texts gets the threshold of all classes together.

@@ -20,8 +20,8 @@ HERE = Path(__file__).resolve().parent
 class Model:
     """The exported folder: `Model().predict(["a text"])` -> [("a label", 0.98)].
 
-    Where a text may have several labels, they are joined by " | ", and the probability is that of
-    the least sure one: 0 if there is none.
+    Where a text may have several labels, they are joined by " | ", and the probability is the
+    lowest of theirs: 0 if there are none.
     """
 
     def __init__(self, folder: Path = HERE) -> None:
@@ -30,8 +30,8 @@ class Model:
         self.labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         self.limits: list[float] | None = None
         if model.get("problem_type") == "multi_label_classification":
-            found = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))["classes"]
-            limits = [found[label]["threshold"] for label in self.labels]
+            thresholds = json.loads((folder / "thresholds.json").read_text(encoding="utf-8"))
+            limits = [thresholds["classes"][label]["threshold"] for label in self.labels]
             self.limits = [2.0 if limit is None else limit for limit in limits]  # 2: never
         self.pad_id = config["pad_id"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

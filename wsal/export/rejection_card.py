@@ -35,7 +35,7 @@ def rejection_text(metrics: Mapping[str, Any]) -> str:
 def limits_text(metrics: Mapping[str, Any]) -> str:
     """What the model does with texts of no class, in a sentence or two.
 
-    Where a text may have several classes, a text of no class is one like any other.
+    Where a text may have several classes, a text of no class is like any other.
     """
     if "micro_f1" in metrics:
         return "It knows only the classes above."

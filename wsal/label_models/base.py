@@ -48,7 +48,7 @@ class LabelModel(Protocol):
             n_classes: how many classes there are, whether or not a rule votes for each.
             prior: `(classes,)`, how common each class is, summing to 1; None: all alike.
             gold: `(texts,)`, a class, `n_classes` for a text of no class (votes on it are wrong;
-                only `Precision` learns from them), or -1 where it is not known; None: nothing is.
+                only `Precision` learns from them), or -1 where it is not known; None: no gold.
 
         Raises:
             ModelError: the votes have another shape, type or range.

@@ -11,7 +11,7 @@ from wsal.label_models.scoring import covered_gold
 from wsal.label_models.sharing import count_right_on_gold, moved_with_rule
 from wsal.label_models.sparse import SparseVotes
 
-WORTHS = np.geomspace(0.5, 16, 6)  # candidates for the worth of a consensus, times its usual worth
+WORTHS = np.geomspace(0.5, 16, 6)  # candidates for the worth of a consensus, as factors
 LEAST = 1e-6  # probability of a class, in the loss on texts of no class
 
 
@@ -28,7 +28,7 @@ class GoldVotes:
 
     @classmethod
     def of(cls, votes: SparseVotes, gold: Classes | None, n_classes: int) -> "GoldVotes":
-        """Those of gold `(texts,)`: a code, -1 where there is none."""
+        """From gold `(texts,)`: a code, or -1 where there is none."""
         known, truth = covered_gold(votes, gold, n_classes)
         is_none = np.zeros(len(votes), dtype=bool) if gold is None else gold == n_classes
         none = votes.take(np.flatnonzero(is_none & (votes.n_votes > 0)))
@@ -45,7 +45,7 @@ class GoldVotes:
         )
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(voters, codes)` twice: how many votes were right, and of how many that is known."""
+        """`(voters, codes)` twice: how many votes were right, and of how many this is known."""
         members = self.votes.members
         right, cast = count_right_on_gold(self.votes.voters, self.truth, self.n_classes, members)
         if len(self.none):
@@ -55,7 +55,7 @@ class GoldVotes:
 
 
 def corrected(precision: np.ndarray, gold: GoldVotes, strength: float) -> np.ndarray:
-    """Each precision `(voters, codes)` between that on the consensus and that on gold.
+    """Precisions `(voters, codes)`, each between that on the consensus and that on gold.
 
     How many gold texts the consensus is worth maximises the likelihood of all votes on gold texts
     (beta-binomial), with a prior around `strength`.
@@ -70,15 +70,15 @@ def corrected(precision: np.ndarray, gold: GoldVotes, strength: float) -> np.nda
 
     worth = max(strength * WORTHS, key=log_likelihood)
     expected = moved_with_rule(expected, right, cast, gold.votes.rule_of_voter, worth)
-    made: np.ndarray = (right + worth * expected) / (cast + worth)
-    return made
+    between: np.ndarray = (right + worth * expected) / (cast + worth)
+    return between
 
 
 def none_losses(probs: Probs, prior: Prior) -> np.ndarray:
-    """`(texts,)`: the loss of probabilities of texts of no class, in nats.
+    """`(texts,)`: the loss of the probabilities for texts of no class, in nats.
 
-    It is least where they are the prior: of such a text, votes should say nothing. Probabilities
-    that were rounded to 0 count as `LEAST`.
+    It is lowest where they equal the prior: votes should say nothing about such a text.
+    Probabilities that were rounded to 0 count as `LEAST`.
     """
     losses: np.ndarray = -(np.log(np.clip(probs, LEAST, 1)) * prior).sum(axis=1)
     return losses

@@ -48,7 +48,7 @@ class Precision:
     With at least `least_gold` covered gold texts, gold sets the calibration. It also corrects the
     precisions (empirical Bayes: the more, the further those measured on gold are from those on the
     consensus), if that lowers the log loss of gold texts that they were not fitted to. Votes on
-    texts of no class are wrong; there, the loss is least for probabilities that are the prior.
+    texts of no class are wrong; there, the loss is lowest for probabilities that equal the prior.
 
     >>> votes = np.array([[0, 0, -1], [1, 1, 1], [0, 0, 1], [1, -1, 1]], dtype=np.int16)
     >>> Precision().fit(votes, n_classes=2).predict_proba(votes).argmax(axis=1).tolist()
@@ -167,7 +167,7 @@ class Precision:
     ) -> tuple[np.ndarray, np.ndarray]:
         """`(texts, classes)`: scores by precisions that were fitted without the text.
 
-        Of the texts with a class, and of those without.
+        First of the texts with a class, then of those without.
         """
         n_classes = len(without_gold.prior)
         scores, of_none = (np.empty((len(v), n_classes)) for v in (gold.votes, gold.none))

@@ -14,7 +14,7 @@ from wsal.report.words import shortened
 if TYPE_CHECKING:
     import altair as alt
 
-MOST_CLASSES = 120  # of the matrix: of more, it has those of the most frequent kinds of errors
+MOST_CLASSES = 120  # in the matrix: of more, only those of the most frequent kinds of errors
 MANY = 40  # classes above which the matrix has the whole width of the page
 SIDE, WIDE_SIDE = 560, 840  # pixels of the matrix beside the list, and above it
 CELL = (6, 32)  # pixels

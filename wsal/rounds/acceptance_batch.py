@@ -61,7 +61,7 @@ class Batch:
         numbers = {name: number for number, name in enumerate(exported.labels)}
         predicted = frame[label].replace_strict(numbers, default=-1, return_dtype=pl.Int64)
         tree = exported.tree.tree if exported.tree else None
-        # Parents by paths, as the pages and sheets show them: `ClassHistory` knows no others.
+        # Parents are named by paths, as on pages and in sheets: `ClassHistory` knows no others.
         parents = classes_below(exported.labels) if tree else {}
         is_rejected = np.zeros(len(frame), dtype=bool)
         if exported.rejection:
@@ -81,10 +81,10 @@ class Batch:
     def gold(self, column: str) -> dict[str, int]:
         """Text -> the code of its answer, from a column of the batch; for an oracle.
 
-        Rows without a value have none.
+        Rows without a value have no answer.
 
         Raises:
-            DataError: the batch has no such column, or that has other names.
+            DataError: the batch has no such column, or the column has other names.
         """
         names = list(pl.read_parquet_schema(self.path))
         if column not in names:
@@ -98,7 +98,7 @@ class Batch:
         ]
         if unknown:
             raise DataError(
-                f"column {column!r} has {len(unknown):,} values that are no classes of the model:"
+                f"column {column!r} has {len(unknown):,} values that are not classes of the model:"
                 f"{listed(unknown)}\nwrite {NONE!r} for texts that belong to none of its classes"
             )
         pairs = zip(self.texts.to_list(), values.to_list(), strict=True)
@@ -142,8 +142,9 @@ def is_right(batch: Batch, answers: Mapping[str, str | None]) -> np.ndarray:
     """`(rows,)`: 1 where people confirm the prediction, 0 where they do not, NaN without an answer.
 
     Only the name of the predicted class confirms it: a skipped text does not, nor does "none of
-    these". An answer that stands for several classes cannot decide whether the class is right, even
-    if that is among them, and counts as wrong, too: so the precision is never overestimated.
+    these". An answer that stands for several classes cannot decide whether the predicted
+    class is right, even if that is among them, and counts as wrong, too, so that the precision is
+    never overestimated.
     `answers` are by text; None: skipped.
     """
     names = pl.Series([*batch.labels.names, None], dtype=pl.String)

@@ -155,7 +155,7 @@ def answers_so_far(folder: Path) -> pl.DataFrame:
 def by_text(answers: pl.DataFrame, parents: Parents | None = None) -> dict[str, str | None]:
     """The answer to each text, the most frequent one, then the newest; None: skipped.
 
-    `parents` are those of the class tree: a finer answer comes before one with a parent.
+    `parents` are those of the class tree: a finer answer takes precedence over a parent.
     """
     labels = dict(majority_labels(answers, "text", parents).iter_rows())
     return {text: labels.get(text) for text in answers["text"].unique(maintain_order=True)}

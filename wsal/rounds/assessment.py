@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from wsal.active.stopping import kappa
-from wsal.arrays import Probs, are_sets
+from wsal.arrays import Probs, is_indicator_matrix
 from wsal.artifacts import Facts
 from wsal.class_tree import ClassTree
 from wsal.evaluation.estimates import Estimate, accuracy, gain, macro_f1
@@ -81,7 +81,7 @@ def _estimates(sample: Sample, probs: Probs, seed: int) -> dict[str, Estimate]:
     Sets of classes are judged at the thresholds that the classifier's own probabilities give; see
     `f1_thresholds`. Those of an export may be better, as they are set with gold.
     """
-    if are_sets(sample.gold):
+    if is_indicator_matrix(sample.gold):
         limits = f1_thresholds(probs)
         return estimate_sets(sample, probs, limits, rng(seed, "assess"), LEVEL)
     return {
@@ -92,7 +92,7 @@ def _estimates(sample: Sample, probs: Probs, seed: int) -> dict[str, Estimate]:
 
 def _gains(sample: Sample, before: Probs, after: Probs, seed: int) -> dict[str, Estimate]:
     """By how much each metric differs between two classifiers."""
-    if are_sets(sample.gold):
+    if is_indicator_matrix(sample.gold):
         first, second = ((probs, f1_thresholds(probs)) for probs in (before, after))
         return gain_of_sets(sample, first, second, rng(seed, "gain"), LEVEL)
     return {
@@ -113,15 +113,15 @@ def _add_tree(
         facts["hierarchical"] = {name: _numbers(each) for name, each in estimates.items()}
 
 
-def compare_predictions(before: Probs, after: Probs, *, several: bool = False) -> Facts:
+def compare_predictions(before: Probs, after: Probs, *, multilabel: bool = False) -> Facts:
     """How far two rounds' predictions for the same texts agree; None without texts.
 
-    `agreement` is Cohen's kappa of the likeliest classes or, where a text may have `several`, of
-    all yes/no decisions; `changed` is the share of texts whose class, or set, has changed.
+    `agreement` is Cohen's kappa of the likeliest classes or, with `multilabel`, of all yes/no
+    decisions; `changed` is the share of texts whose class, or set, has changed.
     """
     if not len(after):
         return {"agreement": None, "changed": None}
-    if several:
+    if multilabel:
         first, second = (probs >= f1_thresholds(probs) for probs in (before, after))
         changed = (first != second).any(axis=1)
         agreement = kappa(first.ravel(), second.ravel())

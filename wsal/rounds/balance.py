@@ -9,17 +9,17 @@ SAMPLE = 20
 """Of a large pool, classes are balanced within a random sample of this many times the texts."""
 
 
-def class_to_balance(probs: Probs, *, several: bool) -> Classes:
+def class_to_balance(probs: Probs, *, multilabel: bool) -> Classes:
     """`(texts,)`: the class by which texts are balanced; the likeliest by weak labels.
 
-    Where a text may have `several` classes, it is the one whose probability is the highest multiple
+    Where a text may have several classes, it is the one whose probability is the highest multiple
     of its mean over the texts, since the likeliest ones are the frequent ones.
 
     >>> probs = np.array([[0.9, 0.1], [0.9, 0.4]])
-    >>> [class_to_balance(probs, several=several).tolist() for several in (False, True)]
+    >>> [class_to_balance(probs, multilabel=multilabel).tolist() for multilabel in (False, True)]
     [[0, 0], [0, 1]]
     """
-    if several and len(probs):
+    if multilabel and len(probs):
         probs = probs / np.maximum(probs.mean(axis=0, dtype=np.float64), 1e-9)
     classes: Classes = probs.argmax(axis=1)
     return classes

@@ -16,7 +16,7 @@ import polars as pl
 from wsal import schemas, tables
 from wsal.annotation.answers import coded_answers, rows_of
 from wsal.annotation.multilabel_answers import answered_sets
-from wsal.arrays import Classes, Probs, Rows, are_sets
+from wsal.arrays import Classes, Probs, Rows, is_indicator_matrix
 from wsal.artifacts import Artifact, Facts
 from wsal.data.row_keys import keys_of_texts
 from wsal.evaluation.sample import Auxiliary, Sample, whole_sample
@@ -190,7 +190,7 @@ def choose_reference(
     `auxiliary` is what a language model answered on the frame. If a `classifier` is named, texts of
     dev that were appended after its training are left out. `with_none` keeps the texts of the
     evaluation sample that belong to no class; their code is `len(labels)`, which no prediction is.
-    Where a text may have several classes, gold is a set for each text.
+    Where a text may have several classes, gold is an indicator matrix.
     """
     n_classes = len(pool.facts["labels"])
     if is_multilabel(pool.facts):
@@ -216,7 +216,7 @@ def choose_reference(
         n_new = len(gold) - n
         covers = f" without the {n_new:,} texts appended since" if n_new else ""
         gold, weights = gold[:n], weights[:n]
-        if are_sets(gold) or (gold < n_classes).any():
+        if is_indicator_matrix(gold) or (gold < n_classes).any():
             sample = whole_sample(gold, weights, n_classes)
             coded = whole_sample(gold, weights) if len(sample.rows) < n else None
             return Reference("dev", sample, covers, coded)

@@ -93,7 +93,7 @@ def write_export(
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
     sample, labels = inputs.calibration, inputs.labels
-    several: Decisions | None = None
+    decisions: Decisions | None = None
     tree = None
     if inputs.unlabelled is None:
         temperature, thresholds = calibrated(sample, labels, settings.precision)
@@ -103,9 +103,9 @@ def write_export(
         metrics = quality(inputs.measured, sample, temperature, thresholds, labels, seed)
     else:
         decide = partial(decisions_of, inputs.unlabelled, labels, settings)
-        several, thresholds = decide(sample)
-        temperature = several.temperature
-        metrics = quality_of_sets(inputs.measured, sample, several, labels, seed, decide)
+        decisions, thresholds = decide(sample)
+        temperature = decisions.temperature
+        metrics = quality_of_sets(inputs.measured, sample, decisions, labels, seed, decide)
     metrics |= {
         "temperature": temperature,
         "calibrated_on": sample.name if sample else None,
@@ -116,7 +116,7 @@ def write_export(
         if metrics["tree"]["levels"]:
             metrics["at_thresholds"] = at_thresholds(metrics["tree"])
         write_json(out / "classes.json", tree.file(inputs.descriptions))
-    fold_temperature(model.model, temperature, several.bias if several else None)
+    fold_temperature(model.model, temperature, decisions.bias if decisions else None)
     rejection: Rejection | None = None
     if inputs.rejection is not None:
         rejection, facts = rejection_of_export(model, inputs.rejection, settings, seed)
@@ -127,14 +127,14 @@ def write_export(
     write_json(out / "labels.json", list(labels.names))
     write_json(out / "thresholds.json", thresholds)
     write_json(out / "metrics.json", {**metrics, "made_from": dict(inputs.made_from)})
-    with_embedding, limits = rejection is not None, several.limits if several else None
+    with_embedding, limits = rejection is not None, decisions.limits if decisions else None
     parity = write_formats(model, out, inputs, settings, seed, with_embedding, limits)
     write_json(out / "parity.json", parity)
     n_nearest = _write_nearest(out, model, inputs) if settings.nearest else 0
-    if several is None:
+    if decisions is None:
         write_plots(out, metrics)
     about = {
-        "several": several is not None,
+        "multilabel": decisions is not None,
         "labels": labels.names,
         "text_fields": inputs.text_fields,
         "separator": inputs.separator,

@@ -43,8 +43,8 @@ class FineTuning:
     tracker: TrackerSettings = NO_TRACKER
     labels: LabelSet | None = None
     """Needed if gold may be parents; the head shares strength along the paths of a class tree."""
-    several: bool = False
-    """Whether a text may have several classes: gold is sets, and targets are yes/no decisions."""
+    multilabel: bool = False
+    """Whether a text may have several classes: gold is an indicator matrix."""
 
     def training_set(
         self,
@@ -63,7 +63,7 @@ class FineTuning:
         Args:
             texts: of the pool.
             gold_rows: rows with a gold label.
-            gold: `(gold_rows,)`, a class each, or the code of a parent; or sets.
+            gold: `(gold_rows,)`, a class each, or the code of a parent; or an indicator matrix.
             usable: `(texts,)`, whether the weak label of a text may be replayed.
             weak: the weak labels of rows.
             answered: rows that a language model labelled; replayed alone if there are enough.
@@ -80,7 +80,7 @@ class FineTuning:
         labelled = np.concatenate([gold_rows, accepted])
         never = labelled if left_out is None else np.concatenate([labelled, left_out])
         replayed = rows_to_replay(
-            usable, weak, never, self.settings, draw, answered, several=self.several
+            usable, weak, never, self.settings, draw, answered, multilabel=self.multilabel
         )
         weak_probs, confidence = weak(replayed)
         members = members_of(self.labels) if self.labels else None
@@ -90,7 +90,7 @@ class FineTuning:
             np.concatenate([of_gold, of_accepted]),
             texts.take(replayed),
             weak_probs,
-            np.ones(len(replayed)) if self.several else confidence,
+            np.ones(len(replayed)) if self.multilabel else confidence,
             self.settings,
             draw,
         )
@@ -104,7 +104,7 @@ class FineTuning:
         classifier = self.load_pretrained()
         targets, weights = training_set.targets, training_set.weights
         loss: Loss = ANSWERS if has_parents(targets) else CROSS_ENTROPY
-        if self.several:
+        if self.multilabel:
             loss = BINARY
         paths = ClassTree.of(self.labels).class_paths if self.labels else None
         objective = LabelObjective(classifier, training_set.tokens, targets, weights, loss, paths)

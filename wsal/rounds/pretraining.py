@@ -49,7 +49,7 @@ class WeakTraining:
     dev: tuple[Tokens, Classes] | None = None  # texts with gold, by which some parts are chosen
     prefix: str = ""  # of the training's name on progress bars and in trackers
     paths: np.ndarray | None = None  # of a class tree: `ClassTree.class_paths`
-    several: bool = False  # whether a text may have several classes
+    multilabel: bool = False  # whether a text may have several classes
 
     def train(
         self,
@@ -72,7 +72,7 @@ class WeakTraining:
         if self.settings.refine and self.settings.epochs and usable.any():
             chosen = refined_set(self.settings, classifier, texts, *given, self.dev, self.paths)
         else:
-            chosen = plain_set(self.settings, *given, several=self.several)
+            chosen = plain_set(self.settings, *given, multilabel=self.multilabel)
         rows, targets = chosen.rows, chosen.targets
         objective = LabelObjective(
             classifier, texts.take(rows), targets, chosen.weights, self.loss, self.paths

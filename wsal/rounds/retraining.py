@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import Mask, Probs, Rows, are_sets
+from wsal.arrays import Mask, Probs, Rows, is_indicator_matrix
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.estimates import gain, macro_f1
 from wsal.evaluation.multilabel import f1_thresholds
@@ -57,11 +57,11 @@ def distance_between(
     scratch: Path,
     is_new: Mask | None = None,
     *,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> float:
     """How far apart two weak labels are, on a sample of the texts that either trains on.
 
-    This is `distance` or, where a text may have `several` classes, `distance_of_sets`.
+    This is `distance` or, with `multilabel`, `distance_of_sets`.
 
     Texts that are new in the pool since the training, `is_new` `(texts,)` or not in `before`, count
     as if their weak labels had been the opposite.
@@ -76,7 +76,7 @@ def distance_between(
     first = tables.write_probs(_path(before), there[known], scratch / "before.npy")
     order = np.argsort(known, kind="stable")
     second = tables.write_probs(_path(after), known[order], scratch / "after.npy")
-    of_known = (distance_of_sets if several else distance)(first[order], second)
+    of_known = (distance_of_sets if multilabel else distance)(first[order], second)
     return (of_known * len(known) + len(rows) - len(known)) / len(rows)
 
 
@@ -141,7 +141,7 @@ def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) 
     def draw() -> np.random.Generator:
         return rng(seed, "retrain")
 
-    if are_sets(sample.gold):
+    if is_indicator_matrix(sample.gold):
         first, second = ((probs, f1_thresholds(probs)) for probs in (before, after))
         both = [estimate_sets(sample, *own, draw(), LEVEL)["macro_f1"] for own in (first, second)]
         change = gain_of_sets(sample, first, second, draw(), LEVEL)["macro_f1"]

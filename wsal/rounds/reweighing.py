@@ -14,7 +14,7 @@ from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.sources import LLMAnswers
 
 NO_ROWS = np.empty(0, np.int64)
-OF_SETS = "used: it says how often rules and their silence are right"
+OF_SETS = "used: it shows how often votes and abstentions are right"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wsal.arrays import Classes, Probs, are_sets
+from wsal.arrays import Classes, Probs, is_indicator_matrix
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
@@ -65,7 +65,7 @@ def score_on_gold(probs: Probs, pool: Artifact, labels: LabelSet, split: str) ->
     Those of sets of classes are at thresholds for which no gold is needed; see `f1_thresholds`.
     """
     gold, weights = gold_of(pool, split)
-    if are_sets(gold):
+    if is_indicator_matrix(gold):
         return evaluate_sets(probs, gold, weights, labels, f1_thresholds(probs))
     return evaluate(probs, gold, weights, labels)
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import Classes, Weights, are_sets
+from wsal.arrays import Classes, Weights, is_indicator_matrix
 from wsal.artifacts import Artifact
 from wsal.multilabel import matrix_of
 
@@ -14,7 +14,7 @@ def has_gold(pool: Artifact, split: str) -> bool:
     if not (pool.path / f"{split}.parquet").exists():
         return False
     gold = gold_of(pool, split)[0]
-    return are_sets(gold) or bool((gold < len(pool.facts["labels"])).any())
+    return is_indicator_matrix(gold) or bool((gold < len(pool.facts["labels"])).any())
 
 
 def gold_of(pool: Artifact, split: str) -> tuple[Classes, Weights]:

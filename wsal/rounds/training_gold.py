@@ -7,7 +7,7 @@ import numpy as np
 from wsal import schemas
 from wsal.annotation.answers import coded_answers, none_answers
 from wsal.annotation.multilabel_answers import answered_sets
-from wsal.arrays import Classes, Rows, are_sets
+from wsal.arrays import Classes, Rows, is_indicator_matrix
 from wsal.artifacts import Artifact
 from wsal.multilabel import is_multilabel
 
@@ -18,7 +18,7 @@ def answers_to_train_on(
     """The rows of the pool that people gave a class or a parent, and the codes of these.
 
     Rows with a class come first. Texts that belong to no class are not among them. Where a text may
-    have several classes, these are sets in the place of codes, and the empty set is one of them.
+    have several classes, gold is an indicator matrix, and texts of no class are among them.
 
     Raises:
         AnnotationError: answers to texts of the pool have names that the data does not have.
@@ -31,7 +31,7 @@ def answers_to_train_on(
 def rows_to_leave_out(pool: Artifact, annotations: Sequence[Artifact]) -> Rows:
     """The rows of the pool that people said belong to no class: they are not trained on.
 
-    No row, where a text may have several classes: there, the empty set is gold like any other.
+    None where a text may have several classes: there, the empty set is gold like any other.
     """
     if is_multilabel(pool.facts):
         return np.empty(0, np.int64)
@@ -51,4 +51,4 @@ def classes_first(rows: Rows, codes: Classes, n_classes: int) -> tuple[Rows, Cla
 
 def n_parents(codes: Classes, n_classes: int) -> int:
     """How many of the codes are of parents."""
-    return 0 if are_sets(codes) else int((codes > n_classes).sum())
+    return 0 if is_indicator_matrix(codes) else int((codes > n_classes).sum())

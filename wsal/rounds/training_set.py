@@ -96,13 +96,13 @@ def rows_to_replay(
     rng: np.random.Generator,
     answered: Rows | None = None,
     *,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> Rows:
     """As many `usable` rows as the steps need, ascending, balanced by their weak labels.
 
     Labelled rows are left out: a person may have contradicted their weak label. If at least
     `LEAST_ANSWERED` of the others were `answered` by a language model, only these are replayed,
-    because their labels are better. About `several`, see `class_to_balance`.
+    because their labels are better. About `multilabel`, see `class_to_balance`.
     """
     rest = usable.copy()
     if answered is not None and len(np.setdiff1d(answered, labelled)) >= LEAST_ANSWERED:
@@ -111,7 +111,7 @@ def rows_to_replay(
     rest[labelled] = False
     n = min(int(replay_counts(settings).sum()), int(np.count_nonzero(rest)))
     sample = np.sort(random_of(rest, SAMPLE * n, rng))
-    classes = class_to_balance(weak(sample)[0], several=several)
+    classes = class_to_balance(weak(sample)[0], multilabel=multilabel)
     rows: Rows = sample[balanced(classes, n, settings.replay_balance, rng)]
     return rows
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
-from wsal.arrays import Mask, Prior, Probs, are_sets
+from wsal.arrays import Mask, Prior, Probs, is_indicator_matrix
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import ConfigError, ModelError, did_you_mean
 from wsal.evaluation.metrics import evaluate
@@ -23,7 +23,7 @@ from wsal.text import clean_text
 SUM_ERROR = 1e-3
 """By how much the probabilities of a text, in float32, may miss 1."""
 HALF = 0.5
-OF_COVERED = ("accuracy", "log_loss", "calibration_error")  # measured on texts with a vote alone
+OF_COVERED = ("accuracy", "log_loss", "calibration_error")  # also of texts with a vote alone
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def score_rules(
 
     `records` has the columns `label` (class or parent) and `n_copies`. An uncovered text counts as
     the default class or, without one, as the most frequent class of the weak labels; `covered` has
-    the numbers of texts with a vote alone. Where a text may have several classes, `label` is a set,
-    of which weak labels are judged at a threshold of 0.5: they are nearly all close to 0 or 1.
+    the same metrics, only of texts with a vote. Where a text may have several classes, `label` is a
+    set, and weak labels are judged at a threshold of 0.5: nearly all are close to 0 or 1.
     """
     probs, covered = probs_of(fitted, votes), votes.n_votes > 0
     gold, weights = gold_in(records, len(labels))
     shares: Facts = {"coverage": float(np.average(covered, weights=weights)), "accuracy": None}
-    if are_sets(gold):
+    if is_indicator_matrix(gold):
         limits = np.full(len(labels), HALF)
         if covered.any():
             given = (probs[covered], gold[covered], weights[covered])
@@ -160,14 +160,15 @@ def fill_uncovered(
 
 
 def class_prior(
-    settings: AggregateSettings, labels: LabelSet, *, several: bool = False
+    settings: AggregateSettings, labels: LabelSet, *, multilabel: bool = False
 ) -> Prior | None:
     """The prior `(classes,)` in the order of the classes.
 
-    Where a text may have `several` classes, shares need not sum to 1.
+    With `multilabel`, shares need not sum to 1.
 
     Raises:
-        ConfigError: a class is missing, unknown, or has no share, or with `several` one above 1.
+        ConfigError: a class is missing, unknown, or has no share or, with `multilabel`, a share
+            of 1 or more.
     """
     if settings.prior is None:
         return None
@@ -186,7 +187,7 @@ def class_prior(
         raise ConfigError(
             f"aggregate.prior has no share above 0 for {missing}; give one for every class"
         )
-    if several:
+    if multilabel:
         if wrong := {name: share for name, share in given.items() if not 0 < share < 1}:
             raise ConfigError(
                 f"aggregate.prior has the shares {wrong}; with several classes per text, expected "

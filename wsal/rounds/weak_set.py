@@ -108,9 +108,9 @@ def plain_set(
     answered: Rows,
     seed: int,
     *,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> WeakSet:
-    """Texts balanced by their weak labels; see `class_to_balance` about `several`.
+    """Texts balanced by their weak labels; see `class_to_balance` about `multilabel`.
 
     If there are many more texts than `max_texts`, classes are balanced within a random sample. Weak
     labels are read twice, and never all of them into memory. Texts that a language model `answered`
@@ -121,7 +121,7 @@ def plain_set(
     free = usable.copy()
     free[answered] = False
     others = np.sort(random_of(free, SAMPLE * n, draw))
-    classes = class_to_balance(weak(others)[0], several=several)
+    classes = class_to_balance(weak(others)[0], multilabel=multilabel)
     drawn = others[balanced(classes, max(n - len(answered), 0), settings.balance, draw)]
     rows = np.sort(np.concatenate([answered, drawn]))
     targets, weights = weak(rows)

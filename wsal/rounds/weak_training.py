@@ -68,10 +68,10 @@ def train_on_weak_labels(
         gold: rows with a gold label, and these labels (codes or sets), in place of weak ones.
         left_out: rows that are not trained on, such as those of no class.
     """
-    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
+    labels, multilabel = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     tokenizer = load_tokenizer(str(tokens.path / "tokenizer"))
     classifier = new_classifier(encoder, hardware, labels, tokenizer, integer(seed, "head"))
-    if several:  # yes/no decisions are neither refined nor weighted by the likeliest class
+    if multilabel:  # yes/no decisions are neither refined nor weighted by the likeliest class
         classifier.model.config.problem_type = PROBLEM_TYPE
         loss, pretrain = BINARY, replace(pretrain, refine=0, weighting="none")
     training = WeakTraining(
@@ -84,10 +84,10 @@ def train_on_weak_labels(
         dev_score=dev_score(classifier, pool, tokens, labels, pretrain),
         tracker=tracker,
         answer_settings=replace(pretrain, epochs=llm.epochs, lr=llm.lr) if llm else None,
-        dev=None if several else dev_texts(pool, tokens),
+        dev=None if multilabel else dev_texts(pool, tokens),
         prefix=prefix,
         paths=ClassTree.of(labels).class_paths,
-        several=several,
+        multilabel=multilabel,
     )
     used = usable(weak_labels).copy()
     used[gold[0]] = True

@@ -80,8 +80,8 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     n_judged, n_passed = result["n_judged"], result["n_passed"]
     if not n_judged:
         yes = (
-            "No prediction can be judged: no row has a text that the model does not reject, and a "
-            "probability of at least --above."
+            "No prediction can be judged: no row has both a text that the model does not reject "
+            "and a probability of at least --above."
         )
     elif n_passed == n_judged and not result["by_class"]:
         yes = (
@@ -106,7 +106,10 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
         for n, what in (
             (result["n_skipped"], "skipped"),
             (result["n_none"], f"answered with {NONE!r}"),
-            (result["n_parents"], "answered with a parent, which does not decide about a class"),
+            (
+                result["n_parents"],
+                "answered with a parent, which does not decide whether the class is right",
+            ),
         )
         if n
     ]

@@ -234,8 +234,8 @@ def _ids_of_run(ids: pl.Series, pool: Artifact, column: str) -> list[str]:
         return []
     names = _some([repr(name) for name in there])
     return [
-        f"the run has records with these values of {column!r} already: {names}; by text, ids must "
-        "be new; use --by id to change records"
+        f"the run already has records with these values of {column!r}: {names}; with --by text, "
+        "ids must be new; use --by id to change records"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What artifacts are made from apart from batches and new names: what is trained is kept by it.
+"""What artifacts are made from, apart from batches and new names; it decides what is kept.
 
 The basis of an artifact is a digest of its configuration and of the bases of its inputs, so that it
 is the same before and after records were appended or classes renamed. People's answers have no
@@ -48,13 +48,13 @@ def basis_of(config: Mapping[str, Any], bases: Bases) -> str:
     """The basis of what a stage makes from this configuration and inputs with these bases."""
     config = dict(config)
     if CHANGES in config:
-        classes = _without_last_names(config.pop(CHANGES)["node"]["classes"])
+        classes = _without_last_renamings(config.pop(CHANGES)["node"]["classes"])
         config |= {CHANGES: classes} if classes else {}
     return digest_of([__version__, config, bases])
 
 
-def _without_last_names(edits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The edits up to the last that is no renaming: those after it leave all classes in place.
+def _without_last_renamings(edits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The edits up to the last that is not a renaming: those after it leave all classes in place.
 
     Earlier renamings have to stay, since the names in later edits depend on them.
     """

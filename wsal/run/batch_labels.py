@@ -1,4 +1,4 @@
-"""Gold labels of batches of records that are no classes."""
+"""Gold labels in appended batches that are not classes of the run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ def check_batches(
 ) -> None:
     """Check that the labels of all batches are classes after a return to an earlier state.
 
-    Nothing else could be done about them later: batches are never changed.
+    They could not be corrected later, because batches are never changed.
 
     Args:
         run_dir: of the run.
@@ -47,7 +47,7 @@ def check_batches(
         edits: those of the state to return to.
 
     Raises:
-        ConfigError: a batch has labels that would be no classes.
+        ConfigError: a batch has labels that would not be classes.
     """
     after, problems, first = replace(classes, edits=edits), list[str](), len(batches)
     for number, batch in enumerate(batches):

@@ -124,7 +124,7 @@ def follow(run_dir: Path, components: Components) -> None:
 
 
 def _origin_of_rows(stage: Stage, config: Mapping[str, Any]) -> dict[str, str]:
-    """What a stage is given that identifies the rows that it reads."""
+    """The argument of a stage that identifies the rows that it reads; nothing if it reads none."""
     parts = {need: config[need] for need in stage.origin}
     return {"origin": basis_of(parts, {})} if parts else {}
 

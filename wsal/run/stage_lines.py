@@ -33,7 +33,9 @@ def _edited(facts: Facts) -> str:
 
 def _vote(facts: Facts) -> str:
     abstaining = facts.get("abstaining", [])
-    removed = f"; rules that abstain, as a class of theirs was removed: {', '.join(abstaining)}"
+    removed = (
+        f"; rules that abstain because a class that they name was removed: {', '.join(abstaining)}"
+    )
     shares = ", ".join(f"{name} {facts[name]:.3f}" for name in ("coverage", "overlap", "conflict"))
     return f"{facts['n_rules']} rules; {shares}{removed if abstaining else ''}"
 

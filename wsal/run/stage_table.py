@@ -24,7 +24,7 @@ class Stage:
     reuses: str = ""
     """A mapping among its needs; only what was made of unchanged entries is taken over."""
     origin: tuple[str, ...] = ()
-    """Those of its needs that its rows come from; it is given what identifies them."""
+    """Those of its needs that its rows come from; it is given a digest of them."""
 
     @staticmethod
     def function(name: str) -> Callable[..., Facts]:

@@ -42,7 +42,7 @@ def show_summaries(summaries: Sequence[Summary], *, by_stage: bool = True) -> No
         all_classes, naming = "", ""
         if summaries[0].get("multilabel"):
             all_classes = ", top_k=None"
-            naming = "\nA text has each class that reaches its threshold in thresholds.json.\n"
+            naming = "\nA text has every class that reaches its threshold in thresholds.json.\n"
         print_line(
             f"\nThe model is in {exported}. To use it:\n\n"
             "    from transformers import pipeline\n"

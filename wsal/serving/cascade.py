@@ -191,7 +191,7 @@ def _fit_student(
 def targets_of(exported: Exported, probs: Probs, none: Scores | None = None) -> Classes:
     """The class of each text, or the number of classes if the classifier abstains on it.
 
-    So it does where it rejects the text, by the scores `none`.
+    It also abstains where it rejects the text, by the scores `none`.
     """
     classes = probs.argmax(axis=1)
     below = exported.abstains(classes, probs.max(axis=1))

@@ -100,7 +100,7 @@ class Harvest:
         return self.table_and_ids(most)[0]
 
     def table_and_ids(self, most: int | None = None) -> tuple[pl.DataFrame, list[str]]:
-        """The same, and the ids of its texts here, which are not in it if a field is called `id`.
+        """The same table, and the ids of its texts here; a field `id` replaces them in the table.
 
         Raises:
             ConfigError: nothing was kept in the folder, or the file is damaged.

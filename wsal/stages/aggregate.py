@@ -43,8 +43,8 @@ def aggregate(
     A text on which every rule abstained keeps its row, with `n_votes` 0; `used` says whether it is
     trained on.
     """
-    labels, several = LabelSet.of_configuration(pool.facts), is_multilabel(pool.facts)
-    prior = class_prior(aggregate, labels, several=several)
+    labels, multilabel = LabelSet.of_configuration(pool.facts), is_multilabel(pool.facts)
+    prior = class_prior(aggregate, labels, multilabel=multilabel)
     answers = read_llm_answers(pool, llm_votes).to_train_on() if llm_votes else None
     random = answers.take(answers.is_random) if answers else None
     sizes = tables.rows_of_shards(pool.path / "pool.parquet")
@@ -53,7 +53,7 @@ def aggregate(
     learning = LearningVotes.read(partial(words.read_votes, votes, pool, "pool"), sizes, known)
     no_gold = np.full(len(learning.rows), ABSTAIN, dtype=np.int64)
     silver = random.at(learning.places(random.rows)).silver(no_gold) if random else None
-    if several:
+    if multilabel:
         fitted: FittedLabelModel = fit_multilabel(label_model, learning.votes, len(labels), prior)
     else:
         fitted = label_model.fit(learning.votes, len(labels), prior=prior, gold=silver)

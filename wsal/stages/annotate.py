@@ -66,16 +66,16 @@ def annotate(
     model = open_llm(llm, round_dir.parents[1]) if llm and asks_model else None
     labels, questions = LabelSet.of_pool(pool.facts), read_questions(pool, query)
     words, groups, simulated = about_words(questions), about_groups(questions), not annotator.human
-    several = is_multilabel(pool.facts)
+    multilabel = is_multilabel(pool.facts)
     asked = Query(
         table=table,
         labels=labels,
         questions=questions,
         word_gold=gold_of_words(pool, words["word"].to_list(), labels) if simulated else {},
         group_gold=gold_of_groups(pool, groups, labels) if simulated else {},
-        gold={} if several else _gold(pool, table["id"], rows),
-        multilabel=several,
-        gold_sets=gold_of_asked(pool, table["id"], rows) if several and simulated else {},
+        gold={} if multilabel else _gold(pool, table["id"], rows),
+        multilabel=multilabel,
+        gold_sets=gold_of_asked(pool, table["id"], rows) if multilabel and simulated else {},
         guesses=read_guesses(query),
         round_dir=round_dir,
         renamed=names_since(pool, query),
@@ -100,7 +100,7 @@ def annotate(
     answers = answers.join(about, on="id", maintain_order="left")
     if len(groups):
         answers = pl.concat([answers, labels_of_groups(groups, of_groups)])
-    teaches = pl.col("label").is_not_null() if several else pl.col("label") != NONE
+    teaches = pl.col("label").is_not_null() if multilabel else pl.col("label") != NONE
     if number == 1 and answers.filter(teaches).is_empty():
         raise AnnotationError(_nothing_to_learn(annotator, asked))
     tables.write(answers, out / "annotations.parquet", schemas.ANNOTATIONS)

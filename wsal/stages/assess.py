@@ -55,7 +55,7 @@ def assess(
     groups = groups.filter(pl.col("label").fill_null(NOT_ALL) == NOT_ALL)
     asked = by_people.filter(pl.col("purpose") == schemas.EVALUATE)
     newest = [frame_probs(embeddings, model, frame, look) for model in models[-2:]]
-    several = is_multilabel(pool.facts)
+    multilabel = is_multilabel(pool.facts)
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
@@ -64,7 +64,7 @@ def assess(
         "n_evaluation_skipped": _n_skipped(asked),
         "n_answers": len(by_people) + len(words) + len(groups),
         "seconds": time_spent(*(t["seconds"].to_list() for t in (by_people, words, groups))),
-        **compare_predictions(*newest, several=several),
+        **compare_predictions(*newest, multilabel=multilabel),
         "measured_on": None,
         "rounds": [],
         "gain": {},
@@ -80,7 +80,7 @@ def assess(
         facts["measured_on"] = reference.name
         if reference.place == "frame":
             is_none = reference.sample.gold == len(pool.facts["labels"])
-            n_none = 0 if several else int(is_none.sum())
+            n_none = 0 if multilabel else int(is_none.sum())
             if n_none:
                 facts["n_evaluation_none"] = n_none
             facts["measured_on"] += _without_class(n_none) + _explained(reference.sample)

@@ -40,7 +40,7 @@ def export(
     Raises:
         ParityError: a format differs from torch, or `tokenizers` alone from transformers.
     """
-    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
+    labels, multilabel = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     calibration = for_calibration(pool, classifier, earlier_queries, earlier_annotations)
 
     def pool_texts(rows: Rows) -> pl.Series:
@@ -64,7 +64,7 @@ def export(
         gold=gold,
         compared_on=compared_on,
         pool_texts=pool_texts,
-        answered=(NO_ROWS, NO_ROWS) if several else gold_answers(pool, earlier_annotations),
+        answered=(NO_ROWS, NO_ROWS) if multilabel else gold_answers(pool, earlier_annotations),
         n_gold=classifier.facts.get("n_gold", 0),
         card={
             "n_pool": pool.facts["n_pool"],
@@ -78,11 +78,11 @@ def export(
             for name, artifact in origin.items()
         },
         rejection=None
-        if several
+        if multilabel
         else RejectionTexts.read(pool, earlier_queries, earlier_annotations),
         descriptions=pool.facts.get("descriptions", {}),
         unlabelled=partial(unlabelled_probs, pool, classifier, earlier_queries)
-        if several
+        if multilabel
         else None,
     )
     on_cpu = HardwareSettings(device="cpu", attention="eager")

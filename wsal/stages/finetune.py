@@ -79,7 +79,7 @@ def finetune(
         dev_score=lambda model: dev_score(model, pool, tokens, labels, finetune),
         tracker=tracker,
         labels=labels,
-        several=is_multilabel(pool.facts),
+        multilabel=is_multilabel(pool.facts),
     )
     training_set, n_replayed = tuning.training_set(
         texts,

@@ -49,7 +49,7 @@ def prepare(
     learn from texts in `first.parquet`, which does not depend on batches.
 
     `origin` identifies the data and the seed: rows that were cleaned before are not read again, and
-    files of the earlier pool that would be the same are taken over. Without it, neither is kept.
+    files of the earlier pool that would be the same are reused. Without it, neither happens.
     """
     batches, edits = (changes.batches, changes.classes) if changes else ((), ())
     run_dir = out.parent

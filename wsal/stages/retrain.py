@@ -75,9 +75,9 @@ def retrain(
     last = last_trained_on(weak_labels, reweighings, earlier_retrainings)
     newest_trained = next((r for r in reversed(earlier_retrainings) if r.facts["trained"]), None)
     is_new = appended_since(pool.facts, (newest_trained or pretrained).facts)
-    several = is_multilabel(pool.facts)
+    multilabel = is_multilabel(pool.facts)
     measure = partial(
-        distance_between, last, reweighings[-1], seed, scratch, is_new, several=several
+        distance_between, last, reweighings[-1], seed, scratch, is_new, multilabel=multilabel
     )
     moved = processes.run_on_leader(measure)
     facts["distance"] = round(moved, 6)

@@ -48,10 +48,11 @@ def reweigh(
         AnnotationError: no text of the pool has a gold label.
     """
     labels = LabelSet.of_configuration(pool.facts)
-    several, words = is_multilabel(pool.facts), AnsweredWords.read(pool, annotations)
-    prior = class_prior(aggregate, labels, several=several)
+    multilabel, words = is_multilabel(pool.facts), AnsweredWords.read(pool, annotations)
+    prior = class_prior(aggregate, labels, multilabel=multilabel)
     gold_rows, gold = answers_to_train_on(pool, annotations)
-    none = gold_rows[:0] if several else none_of_present(pool, annotations)  # an empty set is gold
+    # With several classes per text, an empty set is gold like any other.
+    none = gold_rows[:0] if multilabel else none_of_present(pool, annotations)
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
@@ -67,7 +68,7 @@ def reweigh(
     known = np.concatenate([gold_rows, none, random.rows if random else none[:0]])
     learning = LearningVotes.read(read, sizes, known)
     cast = (label_model, learning.votes, len(labels), prior, learning.places(gold_rows), gold)
-    if several:
+    if multilabel:
         result = reweigh_sets(*cast)
     else:
         random_gold = _random_gold(pool, votes, annotations, read, words)

@@ -100,16 +100,16 @@ def select(
     """
     check_kinds(annotator, active.questions)
     number = len(earlier_annotations) + 1
-    labels, several = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
+    labels, multilabel = LabelSet.of_pool(pool.facts), is_multilabel(pool.facts)
     last = earlier_queries[-1] if earlier_queries else None
     measures = sample_size(pool.facts, evaluation, number) > 0
     trained_on = read_llm_answers(pool, llm_votes if measures else None).to_train_on().rows
     laid, weak_probs = read_frame(pool, last) if last else None, pool_probs(embeddings)
-    if several and laid is None:
+    if multilabel and laid is None:
         weak_probs = doubt_view(weak_probs)
     frame = extended_frame(laid, pool.facts, weak_probs, evaluation.frame, seed, trained_on)
     frame = write_frame(frame, pool, out / "frame.parquet", last)
-    if several:
+    if multilabel:
         gold_rows, sets = answered_sets(pool, earlier_annotations)
         gold = rarest(sets)
     else:
@@ -130,7 +130,7 @@ def select(
         number=number,
         embeddings=read_array(embeddings.path / "embeddings.npy"),
         frame=frame,
-        frame_probs=doubt_view(frame_predictions) if several else frame_predictions,
+        frame_probs=doubt_view(frame_predictions) if multilabel else frame_predictions,
         asked=all_answers(pool, earlier_annotations)["row"].drop_nulls().to_numpy(),
         gold_rows=gold_rows,
         gold=gold,
@@ -156,7 +156,7 @@ def select(
     in_groups = _rows_in(pool, about_groups(beside)["examples"])
     query = choose_query(
         replace(state, asked=np.concatenate([state.asked, in_groups])),
-        doubtful(reader) if several else reader,
+        doubtful(reader) if multilabel else reader,
         strategy,
         replace(active, query_size=n_texts),
         n_evaluation,
@@ -167,7 +167,7 @@ def select(
     )
     texts = tables.take(pool.path / "pool.parquet", query.table["row"].to_numpy())
     asked = with_texts(query.table, texts, number)
-    if several:
+    if multilabel:
         asked = with_guesses(asked, reader, frame_predictions, labels, out)
     tables.write(asked, out / "query.parquet", schemas.QUERY)
     kinds: Facts = {}
