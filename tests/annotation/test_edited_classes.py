@@ -9,7 +9,14 @@ import pytest
 from test_answers import answer, answered_round, artifact, asked, parts, write_csv
 
 from wsal import schemas, tables
-from wsal.annotation.answers import coded_answers, gold_answers, named_answers, read_query
+from wsal.annotation.answers import (
+    coded_answers,
+    gold_answers,
+    named_answers,
+    none_answers,
+    none_of_present,
+    read_query,
+)
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.annotation.majority import majority_labels
@@ -21,7 +28,8 @@ from wsal.data.base import Layout
 from wsal.data.prepared import preparation
 from wsal.data.table_file import TableFile
 from wsal.errors import ConfigError, WaitingForAnnotations
-from wsal.labels import LabelSet
+from wsal.labels import NONE, LabelSet
+from wsal.rounds.rejection_texts import RejectionTexts
 from wsal.run.changes import with_changes
 from wsal.run.class_changes import concerned, opened_classes, record, restore, undo
 from wsal.run.pipeline import run_stage
@@ -314,3 +322,44 @@ def test_merging_the_parts_of_a_split_closes_it_again(answered):
     classes = opened_classes(run)
     assert classes.at(1).parents == {"Cat": ("Kitten", "Tomcat")}
     assert replace(classes.now, edits=()).names == ("Cat", "Dog", "Fish")
+
+
+def test_none_of_these_says_nothing_about_classes_that_were_added_since(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    none = {"lid": NONE, "jar": NONE}
+    answered_round(run, source, ROWS, True, (OF_TEXT | none).get)
+    annotations = [Artifact.open(run / "rounds/001/annotations")]
+    assert len(none_of_present(prepared(run, source), annotations)) == 2
+    edit(run, "rename", ["Cat"], ["Kitten"])
+    edit(run, "merge", ["Kitten", "Dog"], ["Pet"])
+    assert len(none_of_present(prepared(run, source), annotations)) == 2
+    edit(run, "add", ["Glass"])
+    pool = prepared(run, source)
+    assert len(none_answers(pool, annotations)) == 2
+    assert not len(none_of_present(pool, annotations))
+    assert not RejectionTexts.read(pool, [], annotations).none_texts
+    frame = tables.read(annotations[0].path / "annotations.parquet")
+    facts = {"edits": pool.facts["edits"]}
+    later = artifact(
+        run / "rounds/002/annotations", facts,
+        annotations=(frame.filter(pl.col("text") == "lid"), schemas.ANNOTATIONS),
+    )  # fmt: skip
+    assert len(none_of_present(pool, [*annotations, later])) == 1
+    edit(run, "remove", ["Glass"])
+    assert len(none_of_present(prepared(run, source), annotations)) == 2
+
+
+def test_none_of_these_on_a_page_of_before_a_class_was_added_says_nothing_about_it(tmp_path):
+    run, source = tmp_path / "run", tmp_path / "shop.csv"
+    write_csv(source, ROWS)
+    prepared(run, source)
+    asked(run)
+    with pytest.raises(WaitingForAnnotations):
+        run_stage(run, "annotate", parts(source, True), 1)
+    edit(run, "add", ["Glass"])
+    pool = prepared(run, source)
+    answer(run, OF_TEXT | {"jar": NONE})
+    run_stage(run, "annotate", with_changes(parts(source, True), run), 1)
+    annotations = [Artifact.open(run / "rounds/001/annotations")]
+    assert len(none_answers(pool, annotations)) == 1
+    assert not len(none_of_present(pool, annotations))

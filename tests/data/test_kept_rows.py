@@ -14,9 +14,10 @@ from wsal import artifacts, tables
 from wsal.artifacts import Artifact, create
 from wsal.changes import Batch, ClassEdit
 from wsal.data import pool_files, reading
-from wsal.data.base import Layout
+from wsal.data.base import Layout, parts_of
 from wsal.data.batches import Batches
 from wsal.data.frames import TableFrame
+from wsal.data.prepared import NO_BATCHES
 from wsal.data.reading import CLEANED, Sizes
 from wsal.digests import file_digest
 from wsal.stages.prepare import write_pool
@@ -150,3 +151,18 @@ def test_only_new_rows_are_cleaned_and_only_changed_files_written(tmp_path, monk
     written.clear()
     made(run_dir, WITH_IDS, [first, copy], [])
     assert cleaned == [2, 1] and written == [f"pool-{n_files:05}.parquet"]
+
+
+def test_progress_is_reported_while_rows_are_cleaned(tmp_path):
+    done, seen = [], []
+
+    def source():
+        (part,) = parts_of(TableFrame(framed(BASE), WITH_IDS))
+        for first in range(0, len(BASE), 3):
+            yield part._replace(rows=part.rows[first : first + 3])
+            seen.append(sum(done))
+
+    for _ in range(2):  # rows that are taken over are no work
+        where = tmp_path / "scratch", tmp_path / CLEANED, "data", SMALL
+        reading.read_rows(source(), NO_BATCHES, WITH_IDS, 1, *where, done.append)
+        assert seen == [3, 6, 9] and sum(done) == 9

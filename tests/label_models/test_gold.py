@@ -17,6 +17,7 @@ from wsal.label_models.calibration import (
     cross_calibrated,
 )
 from wsal.label_models.dawid_skene import DawidSkene
+from wsal.label_models.gold_votes import none_losses
 from wsal.label_models.majority import Majority
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
@@ -208,3 +209,9 @@ def test_other_models_leave_texts_of_no_class_out():
             for g in (gold, np.where(truth == 4, 4, gold))
         ]
         assert np.array_equal(*probs)
+
+
+def test_the_loss_on_texts_of_no_class_is_finite_where_probabilities_were_rounded_to_zero():
+    probs = np.array([[0.0, 1.0], [0.5, 0.5]], np.float32)
+    for prior in ([0.5, 0.5], [0.0, 1.0]):
+        assert np.isfinite(none_losses(probs, np.array(prior))).all()

@@ -1,12 +1,15 @@
 """Refined weak labels are nearer to the truth than what rules and embeddings say alone."""
 
 import numpy as np
+import polars as pl
 import pytest
 from helpers import mask
 
+from wsal.data.row_keys import keys_at, keys_file, keys_of_texts
 from wsal.rounds.refinement import refine
 from wsal.rounds.weak_set import Predicted, read_predicted
 from wsal.seeding import rng
+from wsal.shards import shard_path
 
 N, K = 1_500, 4
 
@@ -111,3 +114,26 @@ def test_weak_labels_of_a_round_are_refined_where_there_is_a_prediction(tmp_path
         5,
     ]  # 7 has no weak label, and is not sure
     assert read_predicted(tmp_path / "elsewhere") is None
+
+
+def pool_with(folder, shards):
+    """A folder with the keys of texts in shards."""
+    folder.mkdir()
+    for number, texts in enumerate(shards):
+        path = shard_path(folder / keys_file("text_keys", "pool"), number, len(shards))
+        np.save(path, keys_of_texts(pl.Series(texts)))
+    return folder
+
+
+def test_predictions_follow_their_texts_to_the_rows_of_a_pool_with_batches(tmp_path):
+    before = pool_with(tmp_path / "before", [["a", "b", "c", "d"]])
+    predictions = np.array([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6]], np.float32)
+    made = Predicted(np.array([0, 2, 3]), predictions)
+    made.save(tmp_path, keys_at(before, "text_keys", "pool", made.rows))
+    for shards in (["a", "b", "c", "d"], ["e"]), (["b", "d"], ["e", "c"]):
+        now = pool_with(tmp_path / "-".join(map("".join, shards)), shards)
+        texts, found = [text for shard in shards for text in shard], read_predicted(tmp_path, now)
+        there = [text for text in texts if text in "acd"]
+        assert [texts[row] for row in found.rows] == there
+        assert np.array_equal(found.probs, predictions[["acd".index(text) for text in there]])
+    assert read_predicted(tmp_path, before).rows.tolist() == [0, 2, 3]

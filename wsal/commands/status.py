@@ -41,9 +41,9 @@ class Row:
 
     title: str
     state: str
-    """done, kept (people's answers, though an input changed, or made before records were appended),
-    stale, unfinished, missing, damaged, input missing, unchecked (it depends on code that is not
-    trusted), not needed."""
+    """done, kept (people's answers, though an input changed, or made before records were appended
+    or classes renamed), stale, unfinished, missing, damaged, input missing, unchecked (it depends
+    on code that is not trusted), not needed."""
     seconds: str = ""
     details: str = ""
 
@@ -212,7 +212,7 @@ def _state(run: Run, name: str, number: int, done: Artifact) -> tuple[str, str]:
     if all(path in run.current for path in used) and done.made_from(config, digests):
         state = "unchecked" if "unchecked" in map(run.current.get, used) else "done"
     elif is_kept(run.path, name, done, now, finished=is_finished(run.path, number)):
-        state, reason = "kept", "made before records were appended"
+        state, reason = "kept", "made before records were appended or classes renamed"
     else:
         state = "kept" if is_people else "stale"
     if name == "prepare" and done.manifest["config"].get(CHANGES) != config.get(CHANGES):

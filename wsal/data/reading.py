@@ -77,14 +77,13 @@ class Reading:
     n_with_text: int = 0
     n_bad: int = 0
 
-    def add_period(self, cleaned: Artifact, advance: Callable[[int], object]) -> None:
+    def add_period(self, cleaned: Artifact) -> None:
         """Add the rows of the next period."""
         for name, n_rows, file in cleaned.facts["parts"]:
             part = Part(cleaned.path / name, self.n_rows, n_rows, file)
             keys, ids = (np.load(part.beside(k).with_suffix(".npy")) for k in ("keys", "ids"))
             self._add(part, PartKeys(keys, ids, pl.read_ipc(part.beside("labels"))))
             self.n_rows += n_rows
-            advance(n_rows)
         if n_bad := cleaned.facts["n_bad"]:
             self.n_bad, self.bad_records = n_bad, cleaned.path / BAD_RECORDS
         self.digests.append(cleaned.digest)
@@ -145,7 +144,7 @@ def read_rows(
         cleaned: the folder with the cleaned rows; it has an artifact for each period.
         origin: what identifies the data and the seed.
         sizes: how much is held in memory.
-        advance: called with each number of rows read.
+        advance: called with each number of rows cleaned.
 
     Raises:
         DataError: a column is missing or is not text, a row has no id, or a split is unknown.
@@ -161,8 +160,8 @@ def read_rows(
         inputs = {"before": reading.digests[-1]} if reading.digests else {}
         if not (path.exists() and Artifact.open(path).made_from(config, inputs)):
             with create(path, config, inputs) as (work, facts):
-                facts.update(_clean(parts, layout, seed, work, reading.n_rows, sizes))
-        reading.add_period(Artifact.open(path), advance)
+                facts.update(_clean(parts, layout, seed, work, reading.n_rows, sizes, advance))
+        reading.add_period(Artifact.open(path))
     for path in cleaned.iterdir():
         if path.name not in names:  # of batches that were taken back
             shutil.rmtree(path)
@@ -170,7 +169,13 @@ def read_rows(
 
 
 def _clean(
-    parts: Iterable[SourcePart], layout: Layout, seed: int, folder: Path, first: int, sizes: Sizes
+    parts: Iterable[SourcePart],
+    layout: Layout,
+    seed: int,
+    folder: Path,
+    first: int,
+    sizes: Sizes,
+    advance: Callable[[int], object],
 ) -> Facts:
     """Write the cleaned rows of a period, the first of which is row `first`, and their keys."""
     waiting: deque[Future[None]] = deque()
@@ -188,6 +193,7 @@ def _clean(
             waiting.append(pool.submit(_clean_part, part, rows.rows, layout, seed))
             written.append((path.name, part.n_rows, part.file))
             first += part.n_rows
+            advance(part.n_rows)
             while len(waiting) > n_threads:
                 waiting.popleft().result()
         while waiting:

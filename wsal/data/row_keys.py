@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wsal.data.keys import hashes
-from wsal.shards import shard_files, shard_path
+from wsal.shards import shard_files, shard_path, stacked
 
 KEY = np.dtype([("low", "u8"), ("high", "u8")])
 COLUMNS: Mapping[str, tuple[str, str]] = {
@@ -70,6 +70,12 @@ def read_keys(folder: Path, kind: str, split: str) -> list[np.ndarray]:
     """The keys of each shard, read through memory maps; empty if there are none."""
     files = shard_files(folder / keys_file(kind, split))
     return [np.load(f, mmap_mode="r", allow_pickle=False) for f in files if f.exists()]
+
+
+def keys_at(folder: Path, kind: str, split: str, rows: np.ndarray) -> np.ndarray | None:
+    """The keys of some rows of a split, `(rows,)`; None if there are none."""
+    keys = read_keys(folder, kind, split)
+    return np.asarray(stacked(keys)[rows]) if keys else None
 
 
 def keep_keys(pool: Path, out: Path, kind: str, split: str) -> None:

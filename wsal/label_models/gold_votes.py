@@ -12,6 +12,7 @@ from wsal.label_models.sharing import count_right_on_gold, moved_with_rule
 from wsal.label_models.sparse import SparseVotes
 
 WORTHS = np.geomspace(0.5, 16, 6)  # candidates for the worth of a consensus, as factors
+LEAST = 1e-6  # probability of a class, in the loss on texts of no class
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def none_losses(probs: Probs, prior: Prior) -> np.ndarray:
     """`(texts,)`: the loss of the probabilities for texts of no class, in nats.
 
     It is lowest where they equal the prior: votes should say nothing about such a text.
+    Probabilities that were rounded to 0 count as `LEAST`.
     """
-    losses: np.ndarray = -(np.log(probs) * prior).sum(axis=1)
+    losses: np.ndarray = -(np.log(np.clip(probs, LEAST, 1)) * prior).sum(axis=1)
     return losses

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import coded_answers, gold_answers, none_answers
+from wsal.annotation.answers import coded_answers, gold_answers, none_of_present
 from wsal.arrays import Classes, Mask, Rows, Scores, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier
@@ -45,7 +45,7 @@ class RejectionTexts:
     """Texts that people gave a class for training."""
     gold: Classes
     none_texts: Sequence[str]
-    """Texts that people said belong to no class."""
+    """Texts that people said belong to no class, when all present classes were there."""
     measured: Sequence[GoldTexts]
     """The test split, the evaluation sample and the dev split, as far as there are any."""
 
@@ -58,7 +58,7 @@ class RejectionTexts:
         if len(rows) > MOST:
             chosen = random_rows(len(rows), MOST, rng(0, "rejection texts"))
             rows, gold = rows[chosen], gold[chosen]
-        none = none_answers(pool, annotations)[:MOST]
+        none = none_of_present(pool, annotations)[:MOST]
         measured = [_split(pool, "test"), _sample(pool, queries, annotations), _split(pool, "dev")]
         return cls(
             _texts(pool, rows), gold, _texts(pool, none), [each for each in measured if each]

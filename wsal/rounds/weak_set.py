@@ -13,6 +13,7 @@ from wsal.classifier.encoder import Classifier
 from wsal.classifier.inference import predict
 from wsal.classifier.softmax_regression import fit_softmax
 from wsal.classifier.tokens import Tokens
+from wsal.data.row_keys import read_keys, rows_among
 from wsal.rounds.balance import SAMPLE, balanced, class_to_balance
 from wsal.rounds.refinement import PENALTY, SURE, Refined, class_weights, product, refine
 from wsal.rounds.training_set import WeakTargets
@@ -23,6 +24,7 @@ from wsal.training_settings import PretrainSettings
 MOST_REFINED = 200_000  # texts that are trained on: more would not fit into memory
 REFINED = 20_000  # texts with a weak label, at least, if there are so many; and as many without
 ROWS_FILE, PREDICTIONS_FILE = "predicted_rows.npy", "predictions.npy"
+KEYS_FILE = "predicted_keys.npy"  # of the texts, as batches may move rows
 NO_ROWS: Rows = np.empty(0, np.int64)
 
 
@@ -35,10 +37,12 @@ class Predicted:
     probs: Probs
     """`(rows, classes)`."""
 
-    def save(self, folder: Path) -> None:
-        """Two files in a folder."""
+    def save(self, folder: Path, keys: np.ndarray | None = None) -> None:
+        """Files in a folder; `keys` `(rows,)` are those of the texts."""
         np.save(folder / ROWS_FILE, self.rows)
         np.save(folder / PREDICTIONS_FILE, self.probs)
+        if keys is not None:
+            np.save(folder / KEYS_FILE, keys)
 
     def refined(self, weak: WeakTargets, usable: Mask) -> WeakTargets:
         """Weak labels times predictions; a text that is not `usable` gets the prediction alone."""
@@ -60,12 +64,22 @@ class Predicted:
         return refined
 
 
-def read_predicted(folder: Path) -> Predicted | None:
-    """What `Predicted.save` wrote, or None if weak labels were not refined."""
+def read_predicted(folder: Path, pool: Path | None = None) -> Predicted | None:
+    """What `Predicted.save` wrote, or None if weak labels were not refined.
+
+    With a pool, these are the rows that the texts have there now; it may lack some.
+    """
     if not (folder / ROWS_FILE).exists():
         return None
     rows, probs = (np.load(folder / f, allow_pickle=False) for f in (ROWS_FILE, PREDICTIONS_FILE))
-    return Predicted(rows, probs)
+    now = read_keys(pool, "text_keys", "pool") if pool else []
+    if not now or not (folder / KEYS_FILE).exists():
+        return Predicted(rows, probs)
+    keys = np.load(folder / KEYS_FILE, allow_pickle=False)
+    order = np.argsort(keys["low"], kind="stable")
+    places = np.concatenate([rows_among(shard, keys, order) for shard in now])
+    rows = np.flatnonzero(places >= 0)
+    return Predicted(rows, probs[places[rows]])
 
 
 @dataclass(frozen=True)

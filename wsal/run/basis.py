@@ -13,6 +13,7 @@ from typing import Any
 from wsal import __version__
 from wsal.annotation.changes_log import was_changed
 from wsal.artifacts import Artifact
+from wsal.class_tree import SEPARATOR
 from wsal.digests import digest_of
 from wsal.run.stage_table import CHANGES, ROUND_STAGES
 
@@ -57,8 +58,14 @@ def _without_last_renamings(edits: Sequence[Mapping[str, Any]]) -> list[Mapping[
 
     Earlier renamings have to stay, since the names in later edits depend on them.
     """
-    n_last = len(list(takewhile(lambda edit: edit["action"] == "rename", reversed(edits))))
+    n_last = len(list(takewhile(_is_new_name, reversed(edits))))
     return list(edits[: len(edits) - n_last])
+
+
+def _is_new_name(edit: Mapping[str, Any]) -> bool:
+    """Whether an edit is a renaming; in a tree, one to a path under another parent is a move."""
+    paths = (*edit["names"], *edit["into"])
+    return edit["action"] == "rename" and len({p.rpartition(SEPARATOR)[0] for p in paths}) == 1
 
 
 def is_kept(run_dir: Path, name: str, done: Artifact, now: str, *, finished: bool) -> bool:

@@ -123,17 +123,21 @@ def annotate(
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
         "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,
-        "notes": asked.notes, **_split_since(pool, query, answers),
+        "notes": asked.notes, **_changed_since(pool, query, answers),
     }  # fmt: skip
 
 
-def _split_since(pool: Artifact, query: Artifact, answers: pl.DataFrame) -> Facts:
-    """The ids of texts whose answer is a class that was split since they were asked."""
+def _changed_since(pool: Artifact, query: Artifact, answers: pl.DataFrame) -> Facts:
+    """The edits of the classes when the query was made, if there were others since.
+
+    And the ids of texts whose answer is a class that was split since then.
+    """
     then = edits_in(query.facts)
     if then == edits_in(pool.facts):
         return {}
     opened = ClassHistory.of_pool(pool.facts).opened_since(then)
-    return {"left_open": answers.filter(pl.col("label").is_in(list(opened)))["id"].to_list()}
+    left_open = answers.filter(pl.col("label").is_in(list(opened)))["id"].to_list()
+    return {"left_open": left_open, "asked_with": [edit.as_node() for edit in then]}
 
 
 def _nothing_to_learn(annotator: Annotator, asked: Query) -> str:

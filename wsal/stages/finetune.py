@@ -89,7 +89,7 @@ def finetune(
         lambda rows: weak_targets(reweighed, rows, out / CHECKPOINTS),
         answered,
         accepted,
-        read_predicted(start),
+        read_predicted(start, pool.path),
         rows_to_leave_out(pool, annotations),
     )
     frame = read_frame(pool, query)

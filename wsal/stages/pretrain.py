@@ -5,6 +5,7 @@ from pathlib import Path
 from wsal import processes
 from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.losses import Loss
+from wsal.data.row_keys import keys_at
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
 from wsal.rounds.frame_periods import period_names
@@ -50,7 +51,7 @@ def pretrain(
         return {}
     classifier.save(out)
     if predicted is not None:
-        predicted.save(out)
+        predicted.save(out, keys_at(pool.path, "text_keys", "pool", predicted.rows))
     history, labels = facts.pop("history"), LabelSet.of_pool(pool.facts)
     facts |= period_names(pool.facts)
     return facts | score_splits(out, classifier, pool, tokens, labels, history)

@@ -9,6 +9,7 @@ from wsal.artifacts import CHECKPOINTS, Artifact, Facts
 from wsal.classifier.inference import predict
 from wsal.classifier.losses import Loss
 from wsal.classifier.tokens import read_tokens
+from wsal.data.row_keys import keys_at
 from wsal.labels import LabelSet
 from wsal.llm.settings import LLMSettings
 from wsal.multilabel import is_multilabel
@@ -120,6 +121,6 @@ def retrain(
     if facts["kept"]:
         classifier.save(out)
         if predicted is not None:
-            predicted.save(out)
+            predicted.save(out, keys_at(pool.path, "text_keys", "pool", predicted.rows))
         facts["checkpoint"] = number
     return facts

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsal import schemas, tables
-from wsal.annotation.answers import none_answers
+from wsal.annotation.answers import none_of_present
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.set_aside import of_removed_classes, set_aside, set_aside_message
 from wsal.arrays import ABSTAIN, Classes, Rows
@@ -52,7 +52,7 @@ def reweigh(
     prior = class_prior(aggregate, labels, multilabel=multilabel)
     gold_rows, gold = answers_to_train_on(pool, annotations)
     # With several classes per text, an empty set is gold like any other.
-    none = gold_rows[:0] if multilabel else none_answers(pool, annotations)
+    none = gold_rows[:0] if multilabel else none_of_present(pool, annotations)
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
@@ -110,7 +110,7 @@ def _random_gold(
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
     rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
-        none = none_answers(pool, annotations, schemas.EVALUATE)
+        none = none_of_present(pool, annotations, schemas.EVALUATE)
         rows = np.concatenate([rows, none])
         gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)

@@ -47,8 +47,7 @@ def vote(
     """
     labels = LabelSet.of_configuration(pool.facts)
     names, of_terms = tuple(rules), term_names(rules)
-    if previous and not (previous.artifact.path / VOTERS_FILE).exists():
-        previous = None  # made before votes had terms
+    previous = previous if previous and _is_usable(previous.artifact, pool) else None
     unchanged = previous.unchanged & rules.keys() if previous else frozenset()
     n_texts = tables.n_rows(pool.path / "pool.parquet")
     step = max(-(-n_texts * max(len(rules), 1) // REPORTED_VOTES), 1)
@@ -99,6 +98,15 @@ def vote(
         facts["abstaining"] = abstaining
     facts |= analysis.overall(votes, shown["n_copies"].to_numpy(), members_of(labels))
     return facts | ({"conflict": 0.0} if is_multilabel(pool.facts) else {})
+
+
+def _is_usable(earlier: Artifact, pool: Artifact) -> bool:
+    """Whether votes may be taken over: rules read the names of classes, also where these are new.
+
+    Nor are votes that were made before they had terms.
+    """
+    same = earlier.facts.get("edits") == pool.facts.get("edits")
+    return same and (earlier.path / VOTERS_FILE).exists()
 
 
 def _abstaining(
