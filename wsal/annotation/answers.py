@@ -188,7 +188,8 @@ def none_of_present(
 
 def _offered_all(history: ClassHistory, annotations: Artifact) -> bool:
     """Whether all present classes were there, perhaps by other names, when a round was asked."""
-    asked_with = annotations.facts.get("asked_with", annotations.facts.get("edits", ()))
+    facts = annotations.facts
+    asked_with = facts["asked_with"] if "asked_with" in facts else facts.get("edits", ())
     then = tuple(ClassEdit.of_node(node) for node in asked_with)
     present = {history.present(name, then) for name in history.classes_at(then)}
     offered = {name for each in present for name in history.parents.get(each, (each,))}
