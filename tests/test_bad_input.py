@@ -41,6 +41,7 @@ def refused(done, pattern):
 def kept(folder):
     """The bytes of what no later command may lose: manifests and people's sheets."""
     files = [p for p in folder.rglob("*") if p.name in ("manifest.json", "query.csv")]
+    files = [p for p in files if "cleaned" not in p.parts]  # what was read last, even if refused
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 

@@ -112,7 +112,7 @@ def test_killed_in_each_stage_in_turn_it_ends_as_an_undisturbed_run(tmp_path):
         killed_where_it_begins(stage, tmp_path / "stormy")
     fork_server.run(RUN, cwd=tmp_path / "stormy", check=True, capture_output=True)
     calm, stormy = (digests(tmp_path / name / "runs/smoke") for name in ("calm", "stormy"))
-    assert len(calm) == 19
+    assert len(calm) == 20
     assert (tmp_path / "stormy/runs/smoke/rounds/002/retrained/model.safetensors").exists()
     assert stormy == calm
     assert not list((tmp_path / "stormy/runs/smoke").rglob("*.unfinished"))
