@@ -96,10 +96,10 @@ def sentences(folder: Path, result: dict[str, Any]) -> list[str]:
     else:
         yes = f"No prediction passes: no part certainly has a precision of at least {wanted}."
     lines = [yes]
-    if result["n_rejected"]:
+    if n := result["n_rejected"]:
         lines.append(
-            f"{result['n_rejected']:,} rows are not judged, as the model rejects their texts (none "
-            "of these)."
+            f"{n:,} {'row is' if n == 1 else 'rows are'} not judged, as the model rejects "
+            f"{'its text' if n == 1 else 'their texts'} (none of these)."
         )
     lines += [
         f"{n:,} {'text was' if n == 1 else 'texts were'} {what}; the predictions count as wrong."
