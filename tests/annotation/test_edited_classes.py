@@ -9,17 +9,11 @@ import pytest
 from test_answers import answer, answered_round, artifact, asked, parts, write_csv
 
 from wsal import schemas, tables
-from wsal.annotation.answers import (
-    coded_answers,
-    gold_answers,
-    named_answers,
-    none_answers,
-    none_of_present,
-    read_query,
-)
+from wsal.annotation.answers import coded_answers, gold_answers, named_answers, read_query
 from wsal.annotation.collect import collected_answers, open_queue
 from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.annotation.majority import majority_labels
+from wsal.annotation.none_answers import none_answers, none_of_present
 from wsal.annotation.query import Query
 from wsal.annotation.set_aside import left_open, of_removed_classes, of_removed_message
 from wsal.artifacts import Artifact, write_manifest

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from helpers import run_here
 from page_fixtures import open_tab, shown_id, undo
 
-from wsal.annotation.answers import gold_answers, none_answers
+from wsal.annotation.answers import gold_answers
+from wsal.annotation.none_answers import none_answers
 from wsal.artifacts import Artifact
 from wsal.labels import NONE
 from wsal.serving.app import make_app

@@ -1,7 +1,7 @@
 """Texts of no class: what people answered, and how well the exported model rejects such texts."""
 
 from wsal import schemas
-from wsal.annotation.answers import none_answers
+from wsal.annotation.none_answers import none_answers
 from wsal.export.rejection_card import METHODS
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import read_export

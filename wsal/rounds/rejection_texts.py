@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from wsal import schemas, tables
-from wsal.annotation.answers import coded_answers, gold_answers, none_of_present
+from wsal.annotation.answers import coded_answers, gold_answers
+from wsal.annotation.none_answers import none_of_present
 from wsal.arrays import Classes, Mask, Rows, Scores, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.classifier.encoder import Classifier

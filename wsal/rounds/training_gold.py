@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsal import schemas
-from wsal.annotation.answers import coded_answers, none_answers
+from wsal.annotation.answers import coded_answers
 from wsal.annotation.multilabel_answers import answered_sets
+from wsal.annotation.none_answers import none_answers
 from wsal.arrays import Classes, Rows, is_indicator_matrix
 from wsal.artifacts import Artifact
 from wsal.multilabel import is_multilabel

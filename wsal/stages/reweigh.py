@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from wsal import schemas, tables
-from wsal.annotation.answers import none_of_present
 from wsal.annotation.llm_tables import ANSWERS_FILE
+from wsal.annotation.none_answers import none_of_present
 from wsal.annotation.set_aside import of_removed_classes, set_aside, set_aside_message
 from wsal.arrays import ABSTAIN, Classes, Rows
 from wsal.artifacts import Artifact, Facts
