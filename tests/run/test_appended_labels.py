@@ -80,7 +80,8 @@ def test_all_that_is_wrong_with_a_batch_is_named_at_once(tmp_path):
         "2 ids occur several times in column 'id': 'n0' (rows 2, 3), 'n2' (rows 4, 5); ids must be "
         "unique"
     )
-    assert "the run has records" in lines[2] and "and 34 more; by text" in lines[2]
+    assert "the run already has records with" in lines[2]
+    assert "and 34 more; with --by text, ids must be new" in lines[2]
     assert "row 2 and 11 more: the label 'Tee' is not a class of this run; did you" in lines[3]
     assert "row 3 and 11 more: the label 'Koffee'" in lines[4]
     assert "known: Coffee, Pets, Tea; to add a class: wsal classes add RUN" in lines[4]

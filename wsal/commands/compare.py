@@ -75,10 +75,10 @@ def run(options: argparse.Namespace) -> None:
         ) from error
     for sentence in left_out:
         print_line(sentence)
-    if names := [summary["name"] for summary in summaries if summary.get("multilabel")]:
+    if multilabel := [summary["name"] for summary in summaries if summary.get("multilabel")]:
         print_line(
             "No page is written: it compares single classes, and texts of "
-            f"{', '.join(names)} may have several."
+            f"{', '.join(multilabel)} may have several."
         )
         return
     runs = [
