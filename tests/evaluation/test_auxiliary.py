@@ -46,11 +46,11 @@ def without_answers(n):
 def simulated(kind, share, n):
     """Widths and errors of both metrics with the answers and without, and whether they cover."""
     probs, gold, truth = frame(n)
-    found = []
+    estimates = []
     for seed, without in enumerate(without_answers(n)):
-        said = answers(kind, probs, gold, share, seed)
-        found.append((estimated(probs, gold, seed, auxiliary=said), without))
-    value, low, high = np.moveaxis(np.array(found), 3, 0)
+        auxiliary = answers(kind, probs, gold, share, seed)
+        estimates.append((estimated(probs, gold, seed, auxiliary=auxiliary), without))
+    value, low, high = np.moveaxis(np.array(estimates), 3, 0)
     return (high - low).mean(axis=0), value - truth, ((low <= truth) & (truth <= high)).mean(axis=0)
 
 
@@ -77,8 +77,8 @@ def test_intervals_of_a_small_frame_hold_for_new_texts():
     truth, covered = measures(probs, gold), []
     for seed in range(REPEATS):
         rows = np.random.default_rng([seed, 1]).choice(len(gold), 400, replace=False)
-        said = answers("good", probs[rows], gold[rows], 1.0, seed)
-        estimates = estimated(probs[rows], gold[rows], seed, most=25, auxiliary=said)
+        auxiliary = answers("good", probs[rows], gold[rows], 1.0, seed)
+        estimates = estimated(probs[rows], gold[rows], seed, most=25, auxiliary=auxiliary)
         covered.append(
             [low <= t <= high for (_, low, high), t in zip(estimates, truth, strict=True)]
         )
@@ -93,9 +93,9 @@ def test_answers_to_a_part_of_the_frame_add_no_bias_whatever_they_are():
     wrong = (probs.argmax(axis=1) + 1) % 10
     for seed in range(400):
         asked = np.random.default_rng(seed).random(len(gold)) < 0.15
-        said = Auxiliary(asked, np.where(asked, wrong, -1), np.full(len(gold), 0.9))
-        labelled_first = said if seed % 2 else None
-        sample = replace(drawn(probs, gold, 40, seed, 10, labelled_first), auxiliary=said)
+        auxiliary = Auxiliary(asked, np.where(asked, wrong, -1), np.full(len(gold), 0.9))
+        labelled_first = auxiliary if seed % 2 else None
+        sample = replace(drawn(probs, gold, 40, seed, 10, labelled_first), auxiliary=auxiliary)
         believed = probs.copy()
         believed[asked] = np.eye(10)[wrong[asked]]
         statistic = _accuracy(sample, Expected(probs.argmax(axis=1), probs, believed))
@@ -137,8 +137,8 @@ def test_answers_that_are_never_right_are_not_used():
 
 def test_a_wholly_labelled_frame_needs_no_answers():
     probs, gold = world(n=400)
-    said = answers("good", probs, gold, 1.0, 0)
-    sample = Sample(np.arange(400), gold, np.zeros(400, np.int64), auxiliary=said)
+    auxiliary = answers("good", probs, gold, 1.0, 0)
+    sample = Sample(np.arange(400), gold, np.zeros(400, np.int64), auxiliary=auxiliary)
     right = accuracy(sample, probs, np.random.default_rng(0)).value
     assert right == pytest.approx(accuracy_score(gold, probs.argmax(axis=1)))
 
@@ -146,12 +146,12 @@ def test_a_wholly_labelled_frame_needs_no_answers():
 def test_gains_use_the_answers_too():
     before, gold = world(signal=4.5)
     after, _ = world(signal=5.5)
-    said = answers("good", after, gold, 1.0, 0)
-    sample = drawn(before, gold, 100, seed=0, auxiliary=said)
+    auxiliary = answers("good", after, gold, 1.0, 0)
+    sample = drawn(before, gold, 100, seed=0, auxiliary=auxiliary)
     alone = replace(sample, auxiliary=None)
     widths = [
-        found.high - found.low
-        for found in (
+        estimate.high - estimate.low
+        for estimate in (
             gain(s, before, after, "accuracy", np.random.default_rng(0)) for s in (sample, alone)
         )
     ]
@@ -161,8 +161,8 @@ def test_gains_use_the_answers_too():
 def test_asked_texts_stand_for_their_stratum():
     stratum = np.repeat([0, 1], [10, 20])
     asked = np.isin(np.arange(30), [0, 1, 2, 3, 4, 10, 11, 12, 13])
-    said = Auxiliary(asked, np.where(asked, 0, -1), np.ones(30))
-    sample = Sample(np.array([0, 1, 10, 25]), np.zeros(4, np.int64), stratum, auxiliary=said)
+    auxiliary = Auxiliary(asked, np.where(asked, 0, -1), np.ones(30))
+    sample = Sample(np.array([0, 1, 10, 25]), np.zeros(4, np.int64), stratum, auxiliary=auxiliary)
     weights = sample.asked_weights
     assert weights.tolist() == [2.0] * 5 + [2.5] * 4  # half of the second one's labels are asked
 
