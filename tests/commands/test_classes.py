@@ -4,6 +4,8 @@ import pytest
 
 from wsal import artifacts, cli
 from wsal.errors import BusyError, ConfigError, MissingArtifactError
+from wsal.llm.cache import Call, open_cache
+from wsal.llm.settings import CACHE_FILE
 from wsal.run.loop import locked
 
 FLAT = {"labels": ["Coffee", "Tea", "Pets"]}
@@ -98,6 +100,15 @@ def test_short_names_stand_for_paths_in_a_tree(tree, capsys):
         classes(capsys, "move", "Pets", "--under", "Pets")
     with pytest.raises(ConfigError, match=r"no class '.*Teaz'; did you mean '.*Teas'"):
         classes(capsys, "rename", "Hot Drinks > Teaz", "X")
+
+
+def test_a_change_says_what_asking_the_language_model_again_may_cost(flat, capsys, tmp_path):
+    assert "language model" not in classes(capsys, "rename", "Coffee", "Kaffee")
+    with open_cache(tmp_path / "runs/shop" / CACHE_FILE) as cache:
+        for key in ("a", "b"):
+            cache.put(Call(key, "vote", "m", {}, {}, 10, 1, False, 0.25, 1.0))
+    assert "its 2 calls so far cost 0.50" in classes(capsys, "rename", "Kaffee", "Coffee")
+    assert "language model" not in classes(capsys, "undo")
 
 
 def test_nothing_is_changed_while_a_command_works_on_the_run(flat, capsys, tmp_path):

@@ -53,12 +53,20 @@ def test_labels_since_the_forecast_are_taken_off_it(queue):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [([0.0, 0.0, 0.0], "is reached"), ([None, None, None], "than can be estimated."),
-     ([None, 50.0, None], "than can be estimated (80%: at least 45)")],
+     ([None, 50.0, None], "than can be estimated (80%: at least 45)"),
+     ([None, 5.0, None], "than can be estimated.")],
 )  # fmt: skip
 def test_a_target_that_is_reached_or_never_will_be(queue, labels, words):
     left = remaining([queue], [queue], PLAN | {"target": TARGET | {"labels": labels}})
     assert words in left["sentences"][0]
     assert left["labels"] is None
+
+
+def test_at_least_0_more_labels_is_no_interval(queue):
+    left = remaining([queue], [queue], PLAN | {"target": TARGET | {"labels": [120.0, 5.0, None]}})
+    assert "needs about 115 more labels (no interval can be given), 10 min of work." in left[
+        "sentences"
+    ][0]
 
 
 def test_examples_are_answers_of_earlier_rounds_that_neither_measure_nor_are_asked(run):

@@ -24,6 +24,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from wsal.active.money import amount
 from wsal.annotation.changes_log import Logged, changes_in
 from wsal.config.layout_of_run import layout_of_run
 from wsal.data.class_edits import classes_below
@@ -31,6 +32,7 @@ from wsal.data.class_fold import words
 from wsal.data.class_history import ClassHistory
 from wsal.errors import BusyError
 from wsal.run.batch_labels import check_batches
+from wsal.run.bill import spent_on_llm
 from wsal.run.class_changes import (
     ClassesOfRun,
     concerned,
@@ -131,6 +133,13 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
         sys.stdout.write(
             f"{reused!r} was the name of another class before: rules and gold labels of the data "
             "with this name still mean that class\n"
+        )
+    n_calls, cost = spent_on_llm(run_dir)
+    if made.edit is not None and n_calls:
+        sys.stdout.write(
+            "the language model's prompts contain the class names, so the next run asks it again; "
+            f"its {n_calls:,} call{'s' * (n_calls != 1)} so far cost {amount(cost)} (undoing the "
+            "change costs nothing)\n"
         )
 
 

@@ -77,10 +77,18 @@ def seconds_per_label(facts: Facts) -> float | None:
 
 
 def with_interval(values: Sequence[float], unit: Callable[[float], str]) -> str:
-    """A median and the ends of its interval, any of which may be infinite."""
+    """A median and the ends of its interval, any of which may be infinite.
+
+    >>> with_interval((40, 25, inf), lambda n: f"{n} labels")
+    '40 labels (80%: at least 25 labels)'
+    >>> with_interval((40, 0, inf), lambda n: f"{n} labels")
+    '40 labels (no interval can be given)'
+    """
     median, low, high = values
-    interval = f"at least {unit(low)}" if isinf(high) else f"{unit(low)} to {unit(high)}"
     middle = "more than can be estimated" if isinf(median) else unit(median)
+    if isinf(high) and low <= 0:
+        return f"{middle} (no interval can be given)"
+    interval = f"at least {unit(low)}" if isinf(high) else f"{unit(low)} to {unit(high)}"
     return f"{middle} (80%: {interval})"
 
 

@@ -9,6 +9,16 @@ from wsal.llm.cache import open_cache
 from wsal.llm.settings import CACHE_FILE
 
 
+def spent_on_llm(run_dir: Path) -> tuple[int, float]:
+    """How many calls to the language model a run has paid for, and what they cost."""
+    path = run_dir / CACHE_FILE
+    if not path.exists():
+        return 0, 0.0
+    with open_cache(path) as cache:
+        costs = cache.costs()
+    return len(costs), sum(costs)
+
+
 def bill_of_run(run_dir: Path, facts: Mapping[str, Any], price_per_hour: float) -> Bill:
     """The bill after a round, with the calls that its answers do not need any more.
 

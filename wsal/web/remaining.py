@@ -113,12 +113,14 @@ def _to_target(
         return [f"{goal} is reached."]
     median, low, high = (None if n is None else max(0.0, n - since) for n in target["labels"])
     if median is None or low is None:
-        least = "" if low is None else f" (80%: at least {low:,.0f})"
+        least = f" (80%: at least {low:,.0f})" if low else ""
         sentences = [f"{goal} needs more labels than can be estimated{least}."]
     else:
-        end = f"at least {low:,.0f}" if high is None else f"{low:,.0f} to {high:,.0f}"
+        end = f"80%: at least {low:,.0f}" if high is None else f"80%: {low:,.0f} to {high:,.0f}"
+        if high is None and not low:
+            end = "no interval can be given"
         taking = _taking(median, seconds, low, high)
-        sentences = [f"{goal} needs about {median:,.0f} more labels (80%: {end}){taking}."]
+        sentences = [f"{goal} needs about {median:,.0f} more labels ({end}){taking}."]
         if seconds and quality["price"]:
             cost = amount(median * seconds / 3600 * quality["price"])
             sentences.append(f"These cost about {cost} of people's time.")
@@ -137,7 +139,7 @@ def _taking(
     if seconds is None:
         return ""
     words = f", {minutes_in_words(labels * seconds / 60)} of work"
-    if low is None:
+    if low is None or (not low and high is None):
         return words
     first = minutes_in_words(low * seconds / 60)
     if high is None:
