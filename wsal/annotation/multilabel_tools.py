@@ -14,7 +14,7 @@ BETWEEN = "\x1f"
 """Between several labels of an answer in an export, until it is known whether that is allowed."""
 
 
-def several_in_task(task: Record, name: str) -> Record:
+def multilabel_task(task: Record, name: str) -> Record:
     """A tool's task whose suggestion is a set of classes."""
     if name == "label_studio":
         for prediction in task.get("predictions", ()):
@@ -25,7 +25,7 @@ def several_in_task(task: Record, name: str) -> Record:
     return task
 
 
-def several_in_setup(content: str, name: str) -> str:
+def multilabel_setup(content: str, name: str) -> str:
     """The file that defines the classes, for several choices per text."""
     if name == "label_studio":
         return content.replace('choice="single"', 'choice="multiple"')

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 
 from wsal.annotation import tool_exports
-from wsal.annotation.multilabel_tools import checked, several_in_setup, several_in_task
+from wsal.annotation.multilabel_tools import checked, multilabel_setup, multilabel_task
 from wsal.annotation.returned_sheet import Row, text_keys
 from wsal.annotation.sheet import shown
 from wsal.annotation.tool_files import records
@@ -46,13 +46,13 @@ def tasks(
     rows = query.with_columns(beside)
     tree = ClassTree.of(labels)
     made = [FORMATS[name].task(row, tree) for row in rows.iter_rows(named=True)]
-    return made if guesses is None else [several_in_task(task, name) for task in made]
+    return made if guesses is None else [multilabel_task(task, name) for task in made]
 
 
 def setup_of(labels: LabelSet, name: str, *, multilabel: bool = False) -> str:
     """The content of the file that defines the classes for a tool; empty if it needs none."""
     content = setup[1](labels) if (setup := FORMATS[name].setup) else ""
-    return several_in_setup(content, name) if multilabel else content
+    return multilabel_setup(content, name) if multilabel else content
 
 
 def write(
