@@ -201,3 +201,18 @@ def test_words_answered_with_a_parent_vote_for_it_also_after_edits_of_the_classe
     records = pl.DataFrame({"id": ["a"], "text": ["sencha leaf"], "fields": [{"x": None}]})
     votes = collect_by_term(words.rules, records, words.labels).votes[0].tolist()
     assert sorted(votes) == sorted([-1, *(words.labels.code(name) for name in names[:2])])
+
+
+def test_words_answered_with_a_merged_class_are_left_out_once_the_merge_is_undone(tmp_path):
+    """Then the pool knows of no edit any more, but the answers still name what the edit made."""
+    first, edit = ("Coffee", "Tea", "Pets"), ClassEdit("merge", ("Coffee", "Tea"), ("Drinks",))
+    with create(tmp_path / "pool", {}, {}) as (_, facts):
+        facts.update(class_facts(ClassHistory(first), Layout(text=("text",))))
+    table = pl.DataFrame({"word": ["arabica", "dog"], "label": ["Drinks", "Pets"]}).with_columns(
+        annotator=pl.lit("ann"), seconds=pl.lit(1.0, pl.Float32)
+    )
+    with create(tmp_path / "annotations", {}, {}) as (work, facts):
+        tables.write(table, work / questions.WORDS_FILE, questions.WORDS)
+        facts["edits"] = [edit.as_node()]
+    words = AnsweredWords.read(Artifact(tmp_path / "pool"), [Artifact(tmp_path / "annotations")])
+    assert words.answers == {"dog": "Pets"}

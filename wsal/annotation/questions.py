@@ -135,7 +135,7 @@ def answered_words(pool: Artifact, annotations: Sequence[Artifact]) -> Mapping[s
         AnnotationError: answers name classes that the data does not have.
     """
     answers = word_answers(annotations, pool).drop_nulls("label").sort("word", maintain_order=True)
-    if "edits" in pool.facts:
+    if any("edits" in made.facts for made in (pool, *annotations)):  # some may be undone
         present = LabelSet.of_pool(pool.facts).answers
         answers = answers.filter(pl.col("label").is_in([*present, DEPENDS]))
     named = answers.filter(pl.col("label") != DEPENDS)
