@@ -124,9 +124,10 @@ class Run:
     query: Artifact
     folder: object
 
-    def answered(self, rows):
+    def answered(self, rows, label="a"):
         texts = [f"text {row}" for row in rows]
-        frame = pl.DataFrame({"text": texts, "label": ["a"] * len(rows)}).with_columns(
+        labels = ["a" if row < 300 else label for row in rows]
+        frame = pl.DataFrame({"text": texts, "label": labels}).with_columns(
             id=pl.lit("q") + pl.int_range(len(rows)).cast(pl.String), purpose=pl.lit("evaluate"),
             annotator=pl.lit("ann"), seconds=pl.lit(1.0), rank=1, score=0.5, reason=pl.lit("r"),
             predicted=0, confidence=0.5, n_copies=1, fields=pl.struct(title=pl.lit("")),
@@ -172,6 +173,12 @@ def test_an_estimate_says_which_part_of_the_pool_it_covers(run):
     both = run.answered([*old[:6], *new[:2]])
     assert measured_part(run.pool, frame, both).covers == ""
     assert choose_reference(run.pool, frame, both).name == "an evaluation sample of 8"
+    none = run.answered([*old[:6], *new[:2]], "none of these")
+    assert measured_part(run.pool, frame, none).rows.tolist() == old.tolist()  # of classes
+    whole = measured_part(run.pool, frame, none, with_none=True)
+    reference = choose_reference(run.pool, whole, none, with_none=True)
+    assert reference.name == "an evaluation sample of 8"
+    assert (reference.sample.gold == 2).sum() == 2  # where every prediction is wrong
     assert appended_since(run.pool.facts, {}).sum() == 200
     assert not appended_since(run.pool.facts, {"periods": ["", "nov"]}).any()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wsal import schemas
-from wsal.annotation.answers import gold_answers
+from wsal.annotation.answers import coded_answers
 from wsal.arrays import Classes, Mask, Probs, Rows, Weights
 from wsal.artifacts import Artifact, Facts
 from wsal.evaluation.sampling import NO_ROWS, strata
@@ -117,15 +117,19 @@ def extended_frame(
     return Frame(all_rows.astype(np.int64), strata_of_rows.astype(np.int64), tuple(names))
 
 
-def measured_part(pool: Artifact, frame: Frame, annotations: Sequence[Artifact]) -> Frame:
+def measured_part(
+    pool: Artifact, frame: Frame, annotations: Sequence[Artifact], *, with_none: bool = False
+) -> Frame:
     """The periods of the frame of which people have labelled texts for evaluation.
 
     `covers` says which part of the pool these are, unless it is all of it. If nothing is labelled,
-    the whole frame is returned.
+    the whole frame is returned. `with_none`: the answer that a text belongs to no class is a label,
+    too, as in `choose_reference`.
     """
     if "periods" not in pool.facts and len(frame.periods) == 1:
         return frame
-    rows, _ = gold_answers(pool, annotations, schemas.EVALUATE)
+    rows, codes = coded_answers(pool, annotations, schemas.EVALUATE)
+    rows = rows[codes < len(pool.facts["labels"]) + with_none]
     of_row = frame.stratum // STRATA_OF_PERIOD
     measured = np.unique(of_row[np.isin(frame.rows, rows)])
     if not len(measured):

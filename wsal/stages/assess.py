@@ -72,7 +72,7 @@ def assess(
     }
     if llm := llm_facts(llm_votes, annotations, models):
         facts["llm"] = llm
-    frame = measured_part(pool, frame, annotations)
+    frame = measured_part(pool, frame, annotations, with_none=True)
     auxiliary = frame_answers(pool, llm_votes, frame)
     if reference := choose_reference(pool, frame, annotations, auxiliary, with_none=True):
         probs = [reference.probs(embeddings, model, frame, pool, look) for model in models]
