@@ -127,6 +127,29 @@ def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
     assert "known: Coffee, Pets, Tea" in run_here(tmp_path, "classes", "undo", "shop").stderr
 
 
+def test_no_label_of_a_batch_moves_to_a_new_class_with_a_freed_name(tmp_path):
+    rows().write_csv(tmp_path / "shop.csv")
+    options = ("data=csv", "data.path=shop.csv", "data.layout.text=[text]", "name=shop",
+               "data.layout.label=label", "data.layout.split=split", "data.layout.id=id",
+               )  # fmt: skip
+
+    def wsal(*words):
+        done = run_here(tmp_path, *words)
+        return done.stdout if not done.returncode else done.stderr
+
+    assert "texts" in wsal("prepare", *options)
+    assert "change 1" in wsal("classes", "add", "shop", "Cups")
+    new = rows()[:3].with_columns(pl.col("id", "text") + " new", label=pl.lit("Cups"))
+    new.write_csv(tmp_path / "new.csv")
+    assert "3 new" in wsal("append", "shop", "new.csv")
+    assert "change 2" in wsal("classes", "rename", "shop", "Cups", "Mugs")
+    for words in (("add", "shop", "Cups"), ("rename", "shop", "Tea", "Cups")):
+        printed = wsal("classes", *words)
+        assert "3 records of appended/001.csv have the label 'Cups', which means 'Mugs'" in printed
+    assert "change 3" in wsal("classes", "rename", "shop", "Mugs", "Cups")  # its own name
+    assert "change 4" in wsal("classes", "add", "shop", "Glasses")
+
+
 def test_records_of_no_class_are_in_the_run_in_each_split(tmp_path):
     pool = pool_of(tmp_path)
     assert json.loads((pool.path / "manifest.json").read_text())["facts"]["n_without_class"] == 12

@@ -27,11 +27,11 @@ from rich.table import Table
 from wsal.active.money import amount
 from wsal.annotation.changes_log import Logged, changes_in
 from wsal.config.layout_of_run import layout_of_run
-from wsal.data.class_edits import classes_below
+from wsal.data.class_edits import check_step, classes_below
 from wsal.data.class_fold import words
 from wsal.data.class_history import ClassHistory
 from wsal.errors import BusyError
-from wsal.run.batch_labels import check_batches
+from wsal.run.batch_labels import check_batches, check_reuse
 from wsal.run.bill import spent_on_llm
 from wsal.run.class_changes import (
     ClassesOfRun,
@@ -71,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if action in ("add", "move"):
             help_ = 'the parent in the class tree to put it under; "": the top'
             own.add_argument("--under", required=action == "move", metavar="NODE", help=help_)
-        own.add_argument("--by", default="", metavar="NAME", help="who makes the change")
+        _add_making(own)
     for action in ("show", "log", "undo", "restore"):
         own = _parser(actions, action)
         if action in ("show", "restore"):
@@ -79,11 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             is_needed = action == "restore"
             own.add_argument("--at", type=int, required=is_needed, metavar="N", help=help_)
         if action in ("undo", "restore"):
-            own.add_argument("--by", default="", metavar="NAME", help="who makes the change")
-            trusted = "a module of your own with a data source; may be given several times"
-            own.add_argument(
-                "--trusted", action="append", default=[], metavar="MODULE", help=trusted
-            )
+            _add_making(own)
 
 
 def _parser(
@@ -92,6 +88,13 @@ def _parser(
     parser = actions.add_parser(action)
     parser.add_argument("run", help="a run's name or folder")
     return parser
+
+
+def _add_making(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every action that makes a change."""
+    parser.add_argument("--by", default="", metavar="NAME", help="who makes the change")
+    trusted = "a module of your own with a data source; may be given several times"
+    parser.add_argument("--trusted", action="append", default=[], metavar="MODULE", help=trusted)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -144,12 +147,18 @@ def _change(run_dir: Path, options: argparse.Namespace) -> None:
 
 
 def _record_change(classes: ClassesOfRun, options: argparse.Namespace, who: str) -> Logged:
+    now, batches = classes.now, changes_in(classes.run_dir).batches
+    has_labels = any(batch.with_labels for batch in batches)
     if options.action in NAMES:
-        return record(classes, edit_of(classes.now, _typed(options)), who)
+        edit = edit_of(now, _typed(options))
+        if has_labels:
+            check_step(now.names, edit, now.parents, tree=now.is_tree)
+            layout = layout_of_run(classes.run_dir, options.trusted)
+            check_reuse(classes.run_dir, batches, layout, now, edit)
+        return record(classes, edit, who)
     is_undo = options.action == "undo"
-    edits = classes.now.edits[:-1] if is_undo else classes.at(options.at).edits
-    batches = changes_in(classes.run_dir).batches
-    if edits != classes.now.edits and any(batch.with_labels for batch in batches):
+    edits = now.edits[:-1] if is_undo else classes.at(options.at).edits
+    if edits != now.edits and has_labels:
         layout = layout_of_run(classes.run_dir, options.trusted)
         check_batches(classes.run_dir, batches, layout, classes.now, edits)
     return undo(classes, who) if is_undo else restore(classes, options.at, who)

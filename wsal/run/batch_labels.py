@@ -1,6 +1,6 @@
 """Gold labels in appended batches that are not classes of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -50,15 +50,10 @@ def check_batches(
         ConfigError: a batch has labels that would not be classes.
     """
     after, problems, first = replace(classes, edits=edits), list[str](), len(batches)
-    for number, batch in enumerate(batches):
-        if batch.withdraw or not batch.with_labels:
-            continue
-        read = Batches((batch,), run_dir / APPENDED).parts(layout)
-        for part in chain.from_iterable(parts for _, parts in read):
-            records = to_records(part.rows, layout).with_columns(part.rows[ROW])
-            unknown = unknown_with_rows(records, after)
-            problems += [f"{part.file}, {problem}" for problem in unknown]
-            first = min(first, number) if unknown else first
+    for number, file, records in _labelled(run_dir, batches, layout):
+        unknown = unknown_with_rows(records, after)
+        problems += [f"{file}, {problem}" for problem in unknown]
+        first = min(first, number) if unknown else first
     if problems:
         n = len(batches) - first
         command = f"wsal append {run_dir} --undo"
@@ -69,3 +64,51 @@ def check_batches(
             f"{'' if n == 1 else f', {n} times'}), and append "
             f"{'it' if n == 1 else 'them'} again with other labels afterwards"
         )
+
+
+def check_reuse(
+    run_dir: Path,
+    batches: Sequence[Batch],
+    layout: Layout,
+    classes: ClassHistory,
+    edit: ClassEdit,
+) -> None:
+    """Check that every label of the batches means after an edit what becomes of its class.
+
+    A name that edits made, and not the configuration, means the present class of that name. If such
+    a name was freed, and another class gets it, labels of batches would move to that class.
+
+    Args:
+        run_dir: of the run.
+        batches: those in force.
+        layout: of the data.
+        classes: the present ones.
+        edit: one that can be made.
+
+    Raises:
+        ConfigError: a label would mean another class.
+    """
+    after = replace(classes, edits=(*classes.edits, edit))
+    for _, file, records in _labelled(run_dir, batches, layout):
+        for name in records["label"].drop_nulls().unique(maintain_order=True):
+            now = classes.present(name)
+            if after.present(name) != after.present(now, classes.edits):
+                n = int((records["label"] == name).sum())
+                raise ConfigError(
+                    f"{n} record{'s' * (n != 1)} of {file} {'have' if n != 1 else 'has'} the label "
+                    f"{name!r}, which means {now!r} now and would mean another class; give that "
+                    "class another name"
+                )
+
+
+def _labelled(
+    run_dir: Path, batches: Sequence[Batch], layout: Layout
+) -> Iterator[tuple[int, str, pl.DataFrame]]:
+    """The place of each batch with labels, its file, and its records with the column `ROW`."""
+    for number, batch in enumerate(batches):
+        if batch.withdraw or not batch.with_labels:
+            continue
+        read = Batches((batch,), run_dir / APPENDED).parts(layout)
+        for part in chain.from_iterable(parts for _, parts in read):
+            records = to_records(part.rows, layout).with_columns(part.rows[ROW])
+            yield number, part.file, records
