@@ -13,6 +13,7 @@ from wsal.artifacts import Artifact, create
 from wsal.evaluation.estimates import accuracy, macro_f1
 from wsal.evaluation.sampling import top_up
 from wsal.rounds.evaluation_frame import choose_reference, frame_sample, read_frame, write_frame
+from wsal.rounds.export_calibration import for_calibration
 from wsal.rounds.frame_periods import (
     LEAST,
     STRATA_OF_PERIOD,
@@ -23,6 +24,7 @@ from wsal.rounds.frame_periods import (
     periods_of,
     rows_to_lay,
 )
+from wsal.rounds.known_probs import write_probs
 
 OLD, NEW, SIZE, CLASSES = 12_000, 3_000, 1_200, 6
 BEFORE = {"n_pool": OLD}
@@ -203,3 +205,14 @@ def test_texts_that_left_stay_in_the_frame_and_come_back(run, tmp_path):
     assert again.rows.tolist() == frame.rows.tolist()
     assert again.stratum.tolist() == frame.stratum.tolist()
     assert period_weights(less.facts, smaller)[smaller.rows < 296].max() == 1
+
+
+def test_texts_that_came_back_after_the_training_do_not_calibrate_the_export(run):
+    frame = read_frame(run.pool, run.query)
+    with create(run.folder / "rounds/001/finetuned", {}, {}) as (work, _):
+        known = frame.keys[2:]
+        write_probs(work, "frame", np.full((len(known), 2), 0.5, np.float32), known)
+    classifier = Artifact(run.folder / "rounds/001/finetuned")
+    sample = for_calibration(run.pool, classifier, [run.query], run.answered(frame.rows[:6]))
+    assert sample.name.startswith("an evaluation sample of 4")
+    assert sample.probs.sum(axis=1).tolist() == [1.0] * 4

@@ -1,7 +1,7 @@
 """How good the classifier is that leaves, and how sure it may be; from gold never trained on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def for_calibration(
     """The evaluation sample, else the dev split, else nothing: never the test split."""
     nothing = Frame(np.empty(0, np.int64), np.empty(0, np.int64))
     frame = read_frame(pool, queries[-1]) if queries else nothing
-    frame = measured_part(pool, frame, annotations)
+    frame = _predicted_part(measured_part(pool, frame, annotations), classifier)
     reference = choose_reference(pool, frame, annotations, classifier=classifier)
     if reference is None:
         return None
@@ -67,6 +67,18 @@ def for_calibration(
     if probs is None:
         probs = split_probs(pool, classifier, "dev")
     return LabelledSample(reference.name, probs, reference.sample)
+
+
+def _predicted_part(frame: Frame, classifier: Artifact) -> Frame:
+    """The frame without texts that were not in the pool when the classifier was trained.
+
+    They were withdrawn before, and have come back since.
+    """
+    _, missing = known_probs(classifier, "frame", frame.keys)
+    if frame.keys is None or not len(missing):
+        return frame
+    kept = np.setdiff1d(np.arange(len(frame.rows)), missing)
+    return replace(frame, rows=frame.rows[kept], stratum=frame.stratum[kept], keys=frame.keys[kept])
 
 
 def for_measuring(
