@@ -5,11 +5,12 @@ import pytest
 
 from wsal.active.money import time_spent
 from wsal.active.stopping import kappa, stop_verdicts, unmeasurable_rules
+from wsal.changes import Batch
 from wsal.settings import StopSettings
 
 
-def reasons(assessments, stop):
-    return [message for holds, message in stop_verdicts(assessments, stop, 36.0) if holds]
+def reasons(assessments, stop, batches=()):
+    return [message for holds, message in stop_verdicts(assessments, stop, 36.0, batches) if holds]
 
 
 def assessed(low=0.90, agreement=0.95, changed=0.04, gain=0.01, seconds=3600.0):
@@ -39,6 +40,19 @@ def test_each_rule_ends_the_loop_and_says_why(rule, reached, not_yet):
     assert reasons([not_yet], StopSettings(**rule)) == []
     [why] = reasons([reached], StopSettings(**rule))
     assert f"{next(iter(rule.values())):g}" in why
+
+
+def test_rules_about_quality_wait_for_a_round_that_knows_the_appended_records():
+    stop, batches = StopSettings(target=0.5, change=0.5, least_gain=0.5, hours=2), [Batch("1", "d")]
+    before = assessed() | {"periods": [""]}
+    verdicts = stop_verdicts([before], stop, 36.0, batches)
+    assert not any(holds for holds, _ in verdicts)
+    assert verdicts[0][1].startswith("records were appended after this round")
+    assert reasons([before | {"seconds": 7200.0}], stop, batches) == [
+        "hours of annotators 2.000 (stop at 2)"
+    ]
+    assert len(reasons([before, assessed() | {"periods": ["", "d"]}], stop, batches)) == 3
+    assert len(reasons([before], stop, [Batch("1", "d", withdraw=True)])) == 3
 
 
 def test_agreement_is_that_of_three_rounds():

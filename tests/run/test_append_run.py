@@ -143,10 +143,15 @@ def test_new_records_are_all_that_is_computed_and_give_what_a_new_run_gives(
 
 def test_the_loop_goes_on_with_the_classifier_it_has_and_measures_new_texts(shop):
     append(shop, shop_rows()[1])
-    made = run(shop, 3)
+    run_dir, stop = shop / "runs/shop", "stop.change=1"
+    before = wsal(shop, "forecast", "shop", "--target", "0.9")
+    assert "records were appended since" in before
+    made = run(shop, 4, stop)  # held after round 1, which knew no new text
     assert made["pretrain"] == made["round 2 finetune"] == "kept"
     assert made["round 3 finetune"] != "kept"
-    run_dir = shop / "runs/shop"
+    assert not (run_dir / "rounds/004").exists()
+    assert states(run_dir)[-2].details.startswith("stopped after round 3: share of")
+    assert "records were appended since" not in wsal(shop, "forecast", "shop", "--target", "0.9")
     n = Artifact.open(run_dir / "pool").facts["n_pool"]
     first_of_new = Artifact.open(run_dir / "pool").facts["periods"][0]["n_texts"]
     query = Artifact.open(run_dir / "rounds/003/query")

@@ -1,14 +1,17 @@
 """When the loop should end: the verdict of each stop rule after a round."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from wsal.active.money import amount, bill_of
+from wsal.changes import Batch
 from wsal.settings import StopSettings
 
+LATER = "records were appended after this round: rules about quality apply from the next on"
 ROUNDS = 3  # over which agreement is averaged
 HOW_TO_MEASURE = (
     "use evaluation.size=100 (that many more random texts for people to label, never trained on) "
@@ -49,17 +52,27 @@ def unmeasurable_rules(stop: StopSettings) -> str | None:
 
 
 def stop_verdicts(
-    assessments: Sequence[Mapping[str, Any]], stop: StopSettings, price_per_hour: float = 0.0
+    assessments: Sequence[Mapping[str, Any]],
+    stop: StopSettings,
+    price_per_hour: float = 0.0,
+    batches: Sequence[Batch] = (),
 ) -> list[tuple[bool, str]]:
     """For each rule: whether it holds, and its present value in words. The loop ends if any holds.
+
+    If records were appended after the last assessment, only rules about hours and cost can hold:
+    how good the classifier is on the new records is not known yet.
 
     Args:
         assessments: the facts of the stage `assess` after rounds 1, 2, ...
         stop: the limits; a rule without a limit never holds.
         price_per_hour: of an annotator.
+        batches: that are in force.
     """
     last = assessments[-1]
     verdicts = []
+    if lacks_records(last, batches):
+        stop = replace(stop, target=None, agreement=None, change=None, least_gain=None)
+        verdicts.append((False, LATER))
     if last["rounds"] and last["measured_on"]:
         quality = last["rounds"][-1][stop.metric]
         verdicts.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
@@ -85,6 +98,18 @@ def stop_verdicts(
     holds, words = _over(bill.total, stop.budget, "cost")
     of_llm = f", {amount(bill.llm)} of it for the language model" if bill.calls else ""
     return [*verdicts, (holds, words + of_llm)]
+
+
+def lacks_records(assessed: Mapping[str, Any], batches: Sequence[Batch]) -> bool:
+    """Whether records were appended after an assessment; taking records away does not count.
+
+    >>> lacks_records({"periods": ["", "d1"]}, [Batch("1.csv", "d1")])
+    False
+    >>> lacks_records({}, [Batch("1.csv", "d1")])
+    True
+    """
+    known = assessed.get("periods", ())
+    return any(batch.digest not in known for batch in batches if not batch.withdraw)
 
 
 def _over(value: float, least: float | None, name: str) -> tuple[bool, str]:

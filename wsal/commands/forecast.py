@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.table import Table
 
-from wsal.active.stopping import HOW_TO_MEASURE
+from wsal.active.stopping import HOW_TO_MEASURE, lacks_records
+from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
 from wsal.evaluation.forecast import Forecast, forecast
@@ -70,6 +71,8 @@ def run(options: argparse.Namespace) -> None:
     out = console()
     out.print(_table(facts, prediction, options.metric, names[options.metric]))
     lines = forecast_sentences(facts, prediction, price, options.metric, options.target)
+    if lacks_records(facts, changes_in(run_dir).batches):
+        lines.append("records were appended since: the curve covers them from the next round on")
     lines += mixture_sentences(facts, price, options.metric, options.target)
     for line in [*lines, *bill_of_run(run_dir, facts, price).sentences()]:
         out.print(line, highlight=False, soft_wrap=True)

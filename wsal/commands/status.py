@@ -233,7 +233,8 @@ def _stopped(run: Run) -> tuple[int, str] | None:
     while (path := folder(run.path, STAGES["assess"].writes, len(assessed) + 1)).is_dir():
         try:
             assessed.append(Artifact.open(path).facts)
-            rules = stop_verdicts(assessed, run.parts["stop"], run.parts["active"].price_per_hour)
+            price, batches = run.parts["active"].price_per_hour, run.parts[CHANGES].batches
+            rules = stop_verdicts(assessed, run.parts["stop"], price, batches)
         except UNREADABLE:
             return None
         run.verdicts[len(assessed)] = "; ".join(words for _, words in rules)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from wsal.active.stopping import stop_verdicts
+from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Facts
 from wsal.building import construct
 from wsal.evaluation.forecast import Forecast, forecast
@@ -88,5 +89,6 @@ def verdicts_now(view: RunView) -> list[dict[str, Any]]:
     """The value of each stop rule after the last round, in words, and whether the rule holds."""
     if not (assessed := assessments(view)):
         return []
-    verdicts = stop_verdicts(assessed, stop_settings(view), price_per_hour(view))
+    batches = changes_in(view.run_dir).batches
+    verdicts = stop_verdicts(assessed, stop_settings(view), price_per_hour(view), batches)
     return [{"holds": bool(holds), "words": as_sentence(words)} for holds, words in verdicts]

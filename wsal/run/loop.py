@@ -22,7 +22,7 @@ from wsal.run.checks import check_rounds
 from wsal.run.history import record_state
 from wsal.run.multilabel_checks import check_multilabel, wants_multilabel
 from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
-from wsal.run.stage_table import BEFORE_ROUNDS, CONFIG, ROUND_STAGES, STAGES, names_used
+from wsal.run.stage_table import BEFORE_ROUNDS, CHANGES, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
 
 LOCK_SECONDS = 180
@@ -163,8 +163,8 @@ def loop(
             report(f"stops: {error}")
             return number - 1
         assessments.append(outcomes[-1].artifact.facts)
-        price = components["active"].price_per_hour
-        verdicts = stop_verdicts(assessments, components["stop"], price)
+        price, batches = components["active"].price_per_hour, components[CHANGES].batches
+        verdicts = stop_verdicts(assessments, components["stop"], price, batches)
         words_of_all = "; ".join(words for _, words in verdicts)
         report(Detail(f"round {number} stop rules {words_of_all}"))
         if reasons := [words for holds, words in verdicts if holds]:

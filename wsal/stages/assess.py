@@ -17,7 +17,7 @@ from wsal.labels import LabelSet
 from wsal.multilabel import is_multilabel
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Reference, choose_reference, frame_probs, read_frame
-from wsal.rounds.frame_periods import measured_part, periods_of
+from wsal.rounds.frame_periods import measured_part, period_names, periods_of
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_worth import llm_facts
 from wsal.rounds.looking import look_with
@@ -69,6 +69,7 @@ def assess(
         "rounds": [],
         "gain": {},
         "next_gain": {},
+        **period_names(pool.facts),
     }
     if llm := llm_facts(llm_votes, annotations, models):
         facts["llm"] = llm

@@ -19,6 +19,7 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.questions import NOT_ALL, is_beside_texts
 from wsal.annotation.task_queue import TaskQueue
+from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
@@ -47,7 +48,7 @@ def quality(run_dir: Path) -> dict[str, Any]:
         return {"plan": plan}
     assessed = [Artifact.open(path.parent).facts for path in manifests]
     stop, price = StopSettings(**config["stop"]), config["active"]["price_per_hour"]
-    verdicts = stop_verdicts(assessed, stop, price)
+    verdicts = stop_verdicts(assessed, stop, price, changes_in(run_dir).batches)
     reasons = [message for holds, message in verdicts if holds]
     facts = assessed[-1]
     bill = bill_of_run(run_dir, facts, price).sentences()
