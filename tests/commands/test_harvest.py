@@ -31,6 +31,13 @@ def test_the_table_has_ids_fields_and_predictions(here, kind):
     assert not stat.S_IMODE((here / f"u.{kind}").stat().st_mode) & 0o077
 
 
+def test_the_column_of_ids_has_the_name_that_the_run_uses(here):
+    done = run_here(here, "harvest", "served", "--out", "u.csv", "--id", "sku")
+    assert "ids are in the column 'sku'" in done.stdout, done.stderr
+    table = read_table(here / "u.csv")
+    assert table["sku"].str.starts_with("served-").all() and "id" not in table.columns
+
+
 def test_written_texts_can_be_removed(here):
     run_here(here, "harvest", "served", "--out", "a.csv", "--most", "4", "--remove")
     done = run_here(here, "harvest", "served", "--out", "b.csv", "--remove")
@@ -46,6 +53,7 @@ def test_written_texts_can_be_removed(here):
         (("nothing", "--out", "u.csv"), "expected the folder of `wsal serve --harvest`"),
         (("served", "--out", "u.doc"), "cannot be written"),
         (("served", "--out", "u.csv", "--most", "0"), "--most is 0"),
+        (("served", "--out", "u.csv", "--id", "times"), "a field 'times', which is an added"),
     ],
 )
 def test_what_is_not_valid_is_refused(here, arguments, message):

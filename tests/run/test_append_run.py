@@ -19,6 +19,8 @@ from wsal.rounds import embedding
 from wsal.rules import voting
 from wsal.run.history import _newest_classifier, states_of
 from wsal.run.history_diff import difference
+from wsal.serving.exported import Exported
+from wsal.serving.harvest import FILE, Harvest
 from wsal.shards import read_array, shard_files
 
 OPTIONS = (
@@ -259,6 +261,25 @@ def test_people_keep_their_open_round(shop):
     assert "which were appended, is labelled for evaluation yet" in assessed["measured_on"]
 
 
+def test_served_texts_are_appended_as_the_harvest_writes_them(shop):
+    """Without the field that is only shown, and of a server that was killed before the first."""
+    exported, harvest = Exported.open(shop / "runs/shop/exported"), Harvest(shop / "served")
+    harvest.folder.mkdir()
+    (harvest.folder / FILE).touch()
+    assert "holds no text" in run_here(shop, "harvest", "served", "--out", "u.csv").stderr
+    harvest.prepare()
+    rows = [[f"strange thing {n}", "Acme"] for n in range(5)]
+    harvest.add(exported, rows, [" | ".join(r) for r in rows], np.zeros(5, int), np.full(5, 0.3))
+    assert "--id" in wsal(shop, "harvest", "served", "--out", "u.csv")
+    out = wsal(shop, "append", "shop", "u.csv")
+    assert "5 new\n" in out and "(no column description: empty in these records)" in out
+    wsal(shop, "prepare", *OPTIONS)
+    new = tables.read(shop / "runs/shop/pool/pool.parquet").filter(
+        pl.col("text").str.starts_with("strange")
+    )
+    assert len(new) and new["fields"].struct.field("description").is_null().all()
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_recorded(shop):
     new = shop_rows()[1]
     wrong = {
@@ -271,6 +292,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_recorded(shop):
         ),
         "every row needs an id": new.with_columns(id=pl.lit("")),
         "would change nothing": shop_rows()[0][:5],
+        "no column 'description', and 2 of its records are in the run": shop_rows()[0][:2].drop(
+            "description"
+        ),
     }
     for message, frame in wrong.items():
         frame.write_csv(shop / "bad.csv")

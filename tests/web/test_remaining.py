@@ -64,9 +64,10 @@ def test_a_target_that_is_reached_or_never_will_be(queue, labels, words):
 
 def test_at_least_0_more_labels_is_no_interval(queue):
     left = remaining([queue], [queue], PLAN | {"target": TARGET | {"labels": [120.0, 5.0, None]}})
-    assert "needs about 115 more labels (no interval can be given), 10 min of work." in left[
-        "sentences"
-    ][0]
+    assert (
+        "needs about 115 more labels (no interval can be given), 10 min of work."
+        in left["sentences"][0]
+    )
 
 
 def test_examples_are_answers_of_earlier_rounds_that_neither_measure_nor_are_asked(run):

@@ -21,7 +21,7 @@ from wsal.artifacts import Artifact
 from wsal.changes import Batch, change_of, note_of
 from wsal.config.layout_of_run import layout_of_run
 from wsal.data.base import Layout
-from wsal.data.batches import APPENDED
+from wsal.data.batches import APPENDED, missing_fields
 from wsal.digests import file_digest
 from wsal.errors import ConfigError, DataError, MissingArtifactError
 from wsal.multilabel import refuse
@@ -91,6 +91,8 @@ def _append(run_dir: Path, options: argparse.Namespace) -> list[str]:
     batch = keep_copy(path, batch, run_dir / APPENDED)
     journal.append([Event(uuid4().hex, CHANGE, "", open_round(run_dir), note=note_of(batch))])
     lines = [f"{path}: {count.in_words()}", f"kept as {run_dir / APPENDED / batch.file}"]
+    if not batch.withdraw and (lost := missing_fields(path, layout)):
+        lines.append(f"(no column {' and no column '.join(lost)}: empty in these records)")
     known = {batch["digest"] for batch in read}
     if pending := [batch.file for batch in before if batch.digest not in known]:
         lines.append(f"(without the batches that are not in the pool yet: {', '.join(pending)})")

@@ -27,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     out = f"the file to write ({', '.join(TARGETS)})"
     option("--out", type=local_path, required=True, metavar="FILE", help=out)
     option("--most", type=int, metavar="N", help="write the N most uncertain texts (default: all)")
+    option("--id", default="id", metavar="NAME", help="the column of ids (default: %(default)s)")
     option("--force", action="store_true", help="overwrite the file")
     option("--remove", action="store_true", help="remove the written texts from the folder")
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     if options.most is not None and options.most < 1:
         raise ConfigError(f"--most is {options.most}; expected 1 or more")
     harvest = Harvest(options.folder)
-    table, ids = harvest.table_and_ids(options.most)
+    table, ids = harvest.table_and_ids(options.most, options.id)
     if table.is_empty():
         raise ConfigError(
             f"{options.folder} holds no text: the model has been sure of every text so far"
@@ -59,6 +60,10 @@ def run(options: argparse.Namespace) -> None:
     print_line(
         f"{len(table):,} texts, the most uncertain first ({n_abstained:,} on which the model "
         f"abstains): {out}"
+    )
+    print_line(
+        f"The ids are in the column {options.id!r}; if the run has another (data.layout.id), give "
+        "its name with --id"
     )
     print_line(f"To have them labelled in the next round of a run: wsal append RUN {out}")
 

@@ -70,8 +70,8 @@ def _rows_of(path: Path, batch: Batch, layout: Layout) -> Iterator[SourcePart]:
 def batch_rows(path: Path, batch: Batch, layout: Layout) -> pl.DataFrame:
     """The rows of a batch with the columns of the layout, all as text, and `ROW`.
 
-    A batch need not have the columns with labels and splits. To withdraw, it needs only ids or,
-    by text, the columns of the text.
+    A batch need not have the columns with labels, splits and kept fields. To withdraw, it needs
+    only ids or, by text, the columns of the text.
 
     Raises:
         DataError: the table cannot be read, or columns are missing.
@@ -97,11 +97,17 @@ def batch_rows(path: Path, batch: Batch, layout: Layout) -> pl.DataFrame:
 
 
 def required_columns(batch: Batch, layout: Layout) -> Sequence[str]:
-    """The columns that the file of a batch must have."""
+    """The columns that the file of a batch must have; those that are only shown may be missing."""
     ids = [layout.id] if layout.id else []
     if batch.withdraw:
         return ids if batch.by == "id" else layout.text
-    return tuple(dict.fromkeys((*layout.fields, *ids)))
+    return tuple(dict.fromkeys((*layout.text, *ids)))
+
+
+def missing_fields(path: Path, layout: Layout) -> list[str]:
+    """The columns of `data.layout.keep` that a table lacks: new records have nothing in them."""
+    columns = numbered_table(path).frame.columns if layout.keep else []
+    return [name for name in layout.keep if name not in columns]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from wsal.annotation.answers import read_annotations
 from wsal.artifacts import Artifact
 from wsal.changes import Batch
 from wsal.data.base import ROW, Layout
-from wsal.data.batches import batch_rows
+from wsal.data.batches import batch_rows, missing_fields
 from wsal.data.class_history import ClassHistory, Edits, edits_in
 from wsal.data.edited_classes import known_classes
 from wsal.data.keys import SPLITS
@@ -86,8 +86,8 @@ def checked(
     were merged with others of the same text are not looked at: their ids count as new.
 
     Raises:
-        DataError: columns are missing, ids are missing or occur twice, labels are not classes, or a
-            batch by text has ids that the run has. The last three are reported together.
+        DataError: columns or ids are missing, ids occur twice or (by text) are those of other
+            records, labels are not classes, or records of the run would lose a kept field.
     """
     rows = batch_rows(path, batch, layout)
     try:
@@ -115,15 +115,19 @@ def checked(
     there = there.with_columns(label=_present(names, classes, edits_in(pool.facts)))
     records = records.with_columns(label=_present(records["label"], classes))
     is_there = key.is_in(there["key"].implode())
+    n_there = int(is_there.sum())
     if batch.withdraw:
-        gone = int(is_there.sum())
-        return replace(count, withdrawn=gone, absent=len(records) - gone), there["text"]
+        return replace(count, withdrawn=n_there, absent=len(records) - n_there), there["text"]
     nothing = pl.Series([], dtype=pl.String)
     if not by_id:
-        n_new = key.filter(~is_there).n_unique()
-        return replace(count, new=n_new, unchanged=len(records) - n_new), nothing
+        new = key.filter(~is_there).n_unique()
+        return replace(count, new=new, unchanged=len(records) - new), nothing
+    if n_there and (lost := missing_fields(path, layout)):
+        raise DataError(
+            f"{path} has no column {lost[0]!r}, and {n_there:,} of its records are in the run, "
+            "where they would lose this field; add the column, or leave these records out"
+        )
     same = _same(records.filter(is_there), there, batch)
-    n_there = int(is_there.sum())
     new = len(records) - n_there
     return replace(count, new=new, changed=n_there - same, unchanged=same), nothing
 

@@ -99,8 +99,12 @@ class Harvest:
         """
         return self.table_and_ids(most)[0]
 
-    def table_and_ids(self, most: int | None = None) -> tuple[pl.DataFrame, list[str]]:
-        """The same table, and the ids of its texts here; a field `id` replaces them in the table.
+    def table_and_ids(
+        self, most: int | None = None, id_name: str = "id"
+    ) -> tuple[pl.DataFrame, list[str]]:
+        """The same table, and the ids of its texts here.
+
+        A field `id_name`, if the texts have it, replaces them in the table.
 
         Raises:
             ConfigError: nothing was kept in the folder, or the file is damaged.
@@ -114,12 +118,13 @@ class Harvest:
         sql = f"SELECT {columns} FROM texts {ORDER} LIMIT ?"  # noqa: S608
         try:
             with closing(self._open()) as file:
+                file.execute(TABLE)  # a server that was killed at once did not make it
                 kept = file.execute(sql, (-1 if most is None else most,)).fetchall()
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"{path} is damaged: {error}") from error
         fields = [json.loads(row[1]) for row in kept]
         names = list(dict.fromkeys(name for of_text in fields for name in of_text))
-        if clashes := set(names) & set(ADDED):
+        if clashes := {*names, id_name} & set(ADDED):
             raise ConfigError(f"the texts have a field {min(clashes)!r}, which is an added column")
         given = {name: [of_text.get(name) for of_text in fields] for name in names}
         ids, labels, probabilities, abstains, models, times = (
@@ -127,7 +132,7 @@ class Harvest:
         )
         added = zip(ADDED, (labels, probabilities, map(bool, abstains), models, times), strict=True)
         of_table = {**given, **{name: list(values) for name, values in added}}
-        return pl.DataFrame(of_table if "id" in names else {"id": ids, **of_table}), ids
+        return pl.DataFrame(of_table if id_name in names else {id_name: ids, **of_table}), ids
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove texts; a server may have kept others since these were read."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsal.active.stopping import kappa, stop_verdicts
+from wsal.annotation.changes_log import changes_in
 from wsal.annotation.journal import (
     FLAG,
     NOTE,
@@ -19,7 +20,6 @@ from wsal.annotation.journal import (
 )
 from wsal.annotation.questions import NOT_ALL, is_beside_texts
 from wsal.annotation.task_queue import TaskQueue
-from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Artifact
 from wsal.digests import MANIFEST
 from wsal.evaluation.agreement import by_class, krippendorff
