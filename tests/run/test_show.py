@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
+from wsal.changes import Changes
 from wsal.run.loop import loop
+from wsal.run.stage_table import CHANGES
 from wsal.settings import ActiveSettings, StopSettings
 
 
@@ -10,7 +12,8 @@ def shown_in(stop):
     assessed = {"rounds": [], "measured_on": None, "agreement": None, "next_gain": {}}
     assessed |= {"seconds": 3600.0, "n_gold": 10}
     outcome = SimpleNamespace(artifact=SimpleNamespace(facts=assessed))
-    parts, shown = {"active": ActiveSettings(rounds=3), "stop": stop}, []
+    parts = {"active": ActiveSettings(rounds=3), "stop": stop, CHANGES: Changes()}
+    shown = []
     rounds = loop(lambda stage, number: outcome, parts, lambda line: None, shown.append)
     return rounds, shown
 
