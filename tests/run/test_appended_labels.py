@@ -17,6 +17,10 @@ from wsal.labels import NONE
 from wsal.run.appending import checked
 from wsal.stages.prepare import prepare
 
+OPTIONS = (
+    "data=csv", "data.path=shop.csv", "data.layout.text=[text]", "name=shop",
+    "data.layout.label=label", "data.layout.split=split", "data.layout.id=id",
+)  # fmt: skip
 LAYOUT = Layout(text=("text",), label="label", split="split", id="id")
 SPLIT = ClassEdit("split", ("Tea",), ("Green Tea", "Black Tea"))
 MERGE = ClassEdit("merge", ("Coffee", "Pets"), ("Others",))
@@ -93,16 +97,13 @@ def test_all_that_is_wrong_with_a_batch_is_named_at_once(tmp_path):
 def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
     """It is refused before `prepare` would have to: a batch can only be taken back."""
     rows().write_csv(tmp_path / "shop.csv")
-    options = ("data=csv", "data.path=shop.csv", "data.layout.text=[text]", "name=shop",
-               "data.layout.label=label", "data.layout.split=split", "data.layout.id=id",
-               )  # fmt: skip
 
     def wsal(*words):
         done = run_here(tmp_path, *words)
         assert not done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    wsal("prepare", *options)
+    wsal("prepare", *OPTIONS)
     wsal("classes", "rename", "shop", "Pets", "Animals")
     wsal("classes", "split", "shop", "Tea", "--into", "Green Tea", "Black Tea")
     for name, label in (("a", "Green Tea"), ("b", "Coffee"), ("c", "Animals")):
@@ -110,7 +111,7 @@ def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
         new = new.with_columns(pl.col("id", "text").str.replace("^", f"{name} "))
         new.write_csv(tmp_path / f"{name}.csv")
         wsal("append", "shop", f"{name}.csv")
-    wsal("prepare", *options)
+    wsal("prepare", *OPTIONS)
     for words in (("undo",), ("restore", "--at", "1"), ("restore", "--at", "0")):
         done = run_here(tmp_path, "classes", words[0], "shop", *words[1:])
         assert done.returncode
@@ -122,22 +123,19 @@ def test_no_undo_leaves_labels_of_a_batch_without_a_class(tmp_path):
     wsal("classes", "undo", "shop")
     # The pool has its records until it is made again.
     assert "taken back but are still in the pool: 001.csv, 002" in wsal("append", "shop", "c.csv")
-    wsal("prepare", *options)
+    wsal("prepare", *OPTIONS)
     assert Artifact.open(tmp_path / "runs/shop/pool").facts["n_pool"] == 16 + 4
     assert "known: Coffee, Pets, Tea" in run_here(tmp_path, "classes", "undo", "shop").stderr
 
 
 def test_no_label_of_a_batch_moves_to_a_new_class_with_a_freed_name(tmp_path):
     rows().write_csv(tmp_path / "shop.csv")
-    options = ("data=csv", "data.path=shop.csv", "data.layout.text=[text]", "name=shop",
-               "data.layout.label=label", "data.layout.split=split", "data.layout.id=id",
-               )  # fmt: skip
 
     def wsal(*words):
         done = run_here(tmp_path, *words)
         return done.stdout if not done.returncode else done.stderr
 
-    assert "texts" in wsal("prepare", *options)
+    assert "texts" in wsal("prepare", *OPTIONS)
     assert "change 1" in wsal("classes", "add", "shop", "Cups")
     new = rows()[:3].with_columns(pl.col("id", "text") + " new", label=pl.lit("Cups"))
     new.write_csv(tmp_path / "new.csv")

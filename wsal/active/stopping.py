@@ -11,7 +11,7 @@ from wsal.active.money import amount, bill_of
 from wsal.changes import Batch
 from wsal.settings import StopSettings
 
-LATER = "records were appended after this round: rules about quality apply from the next on"
+NOT_MEASURED = "records were appended after this round: rules about quality apply from the next on"
 ROUNDS = 3  # over which agreement is averaged
 HOW_TO_MEASURE = (
     "use evaluation.size=100 (that many more random texts for people to label, never trained on) "
@@ -72,7 +72,7 @@ def stop_verdicts(
     verdicts = []
     if lacks_records(last, batches):
         stop = replace(stop, target=None, agreement=None, change=None, least_gain=None)
-        verdicts.append((False, LATER))
+        verdicts.append((False, NOT_MEASURED))
     if last["rounds"] and last["measured_on"]:
         quality = last["rounds"][-1][stop.metric]
         verdicts.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))

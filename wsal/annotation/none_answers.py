@@ -1,4 +1,4 @@
-"""Answers "none of these": texts of which people said that they belong to no class."""
+"""Answers "none of these": texts that, by the answers of people, belong to no class."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from wsal.data.class_history import ClassHistory
 def none_answers(
     pool: Artifact, annotations: Sequence[Artifact], purpose: str = schemas.TRAIN
 ) -> Rows:
-    """The rows of the pool of which people said that they belong to no class (`NONE`)."""
+    """The rows of the pool that, by the answers of people, belong to no class (`NONE`)."""
     rows, codes = coded_answers(pool, annotations, purpose)
     of_none: Rows = rows[codes == len(pool.facts["labels"])]
     return of_none

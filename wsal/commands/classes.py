@@ -71,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if action in ("add", "move"):
             help_ = 'the parent in the class tree to put it under; "": the top'
             own.add_argument("--under", required=action == "move", metavar="NODE", help=help_)
-        _add_making(own)
+        _add_options_of_changes(own)
     for action in ("show", "log", "undo", "restore"):
         own = _parser(actions, action)
         if action in ("show", "restore"):
@@ -79,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             is_needed = action == "restore"
             own.add_argument("--at", type=int, required=is_needed, metavar="N", help=help_)
         if action in ("undo", "restore"):
-            _add_making(own)
+            _add_options_of_changes(own)
 
 
 def _parser(
@@ -90,7 +90,7 @@ def _parser(
     return parser
 
 
-def _add_making(parser: argparse.ArgumentParser) -> None:
+def _add_options_of_changes(parser: argparse.ArgumentParser) -> None:
     """Add the options of every action that makes a change."""
     parser.add_argument("--by", default="", metavar="NAME", help="who makes the change")
     trusted = "a module of your own with a data source; may be given several times"

@@ -1,4 +1,4 @@
-"""Gold labels in appended batches that are not classes of the run."""
+"""Gold labels in appended batches: each must be a class, and no edit may change its meaning."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -73,7 +73,7 @@ def check_reuse(
     classes: ClassHistory,
     edit: ClassEdit,
 ) -> None:
-    """Check that every label of the batches means after an edit what becomes of its class.
+    """Check that an edit moves no label of the batches to another class.
 
     A name that edits made, and not the configuration, means the present class of that name. If such
     a name was freed, and another class gets it, labels of batches would move to that class.
