@@ -102,6 +102,35 @@ def test_workers_that_torchrun_starts_have_it_too(tmp_path):
     assert said == {"0": processes.SPINS, "1": processes.SPINS}
 
 
+THREADS = """
+import sys
+from pathlib import Path
+from wsal import processes
+
+def work(folder):
+    with processes.process_group("cpu"):
+        import torch.distributed.nn.functional  # as parts of transformers do
+        processes.wait_for_all()
+        if not processes.is_leader():
+            processes.broadcast()  # the leader says that it has ended
+    names = sorted(name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm"))
+    Path(folder, str(processes.rank())).write_text(" ".join(names))
+
+if __name__ == "__main__":
+    processes.launch(work, 2, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads in /proc")
+def test_no_thread_of_the_group_is_left_to_abort_python_while_it_exits(tmp_path):
+    (tmp_path / "script.py").write_text(THREADS)
+    (tmp_path / "out").mkdir()
+    subprocess.run([sys.executable, "script.py", "out"], cwd=tmp_path, check=True)
+    for process in ("0", "1"):
+        assert "gloo" not in (tmp_path / "out" / process).read_text()
+
+
 ONE_IS_LOST = """
 import os, sys
 from wsal import heartbeats, processes
