@@ -12,7 +12,6 @@ from wsal.label_models.calibration import (
     STANDARD_ERRORS,
     Calibration,
     calibrate,
-    clearly_better,
     cross_calibrated,
     log_losses,
 )
@@ -55,9 +54,10 @@ class Auto:
     """`Precision`, unless gold or the rules' agreement shows that another model is better.
 
     With at least `least_gold` covered gold texts, the candidates are `Precision` and the models of
-    `ALTERNATIVES`; these are fitted without gold, and calibrated on it. The model with the lowest
-    cross-fitted log loss is chosen if it is clearly lower (`clearly_better`). Majority vote is
-    chosen instead if it is right on more gold texts, by two standard errors, at no higher log loss.
+    `ALTERNATIVES`; these are fitted without gold, and calibrated on it. One of these is chosen if
+    it is right on more gold texts, by two standard errors, and its cross-fitted log loss is not
+    higher. A lower log loss alone is not enough: gold that a strategy chose is hard, and on hard
+    texts a timid model has the lower log loss, though it is right less often.
 
     With less gold, it is `Precision`, or majority vote if rules that vote together clearly agree
     no more often than by chance: then there is no consensus to learn from. `Moments` and
@@ -193,21 +193,25 @@ def _chosen_by_gold(
         calibration = calibrate(scores, truth, model.prior, members=members)
         models[name] = replace(model, calibration=calibration)
     loss = {name: float(log_losses(probs[name], truth, members).mean()) for name in probs}
-    best = min(loss, key=lambda name: loss[name])
-    if best != "precision" and not clearly_better(probs[best], held_out, truth, members):
-        best = "precision"
     losses = ", ".join(f"{name} {value:.3f}" for name, value in loss.items())
     reason = f"log loss on {len(truth)} labelled texts: {losses}"
-    lead = _is_right(probs["majority"], truth, members) - _is_right(probs[best], truth, members)
-    clear_lead = lead.mean() > STANDARD_ERRORS * lead.std() / np.sqrt(len(lead))
-    # Being right more often does not make up for a higher log loss.
-    if clear_lead and loss["majority"] <= loss[best]:
-        reason += f"; majority is right on {lead.mean():.3f} more than {best}"
-        best = "majority"
+    is_right = {name: _is_right(probs[name], truth, members) for name in probs}
+    lead = {name: is_right[name] - is_right["precision"] for name in ALTERNATIVES}
+    better = [
+        name for name in ALTERNATIVES if _clear(lead[name]) and loss[name] <= loss["precision"]
+    ]
+    best = min(better, key=lambda name: loss[name], default="precision")
+    if better:
+        reason += f"; {best} is right on {lead[best].mean():.3f} more than precision"
     return FittedAuto(best, reason, models[best])
+
+
+def _clear(lead: np.ndarray) -> bool:
+    """Whether the mean lead on a text is positive by two standard errors."""
+    return bool(lead.mean() > STANDARD_ERRORS * lead.std() / np.sqrt(len(lead)))
 
 
 def _is_right(probs: np.ndarray, truth: Classes, members: Mask | None) -> np.ndarray:
     is_true = class_members(truth, probs.shape[1], members)
     right: np.ndarray = is_true[np.arange(len(truth)), probs.argmax(axis=1)]
-    return right
+    return right.astype(float)
