@@ -13,8 +13,6 @@ from wsal.label_models.auto import Auto
 from wsal.label_models.calibration import (
     Calibration,
     calibrate,
-    clearly_better,
-    cross_calibrated,
 )
 from wsal.label_models.dawid_skene import DawidSkene
 from wsal.label_models.gold_votes import none_losses
@@ -145,30 +143,6 @@ def test_texts_that_are_all_right_by_chance_make_nothing_certain(n):
     said = found.probs(scores[:1], np.array([0.5, 0.5]))[0, 0]
     assert 0.9 < said < 0.995
     assert said < 1 - 1 / (3 * n) or n == 1000
-
-
-def test_thirty_texts_do_not_show_that_nothing_is_ever_wrong():
-    """A model that errs on 3% of texts and says so; sharper is better on most samples, not on all.
-
-    Of the samples on which nothing is wrong, none may count as evidence for the sharper model.
-    """
-    prior, n = np.array([0.5, 0.5]), 30
-    scores = np.tile([np.log(0.96 / 0.04), 0.0], (n, 1))
-    truth = np.zeros(n, dtype=int)
-    before = Calibration().probs(scores, prior)
-    after = cross_calibrated(scores, truth, prior)
-    assert log_loss(after, truth) < log_loss(before, truth)
-    assert not clearly_better(after, before, truth)
-
-
-def test_a_model_that_is_better_is_seen_to_be():
-    rng, prior = np.random.default_rng(0), np.array([0.5, 0.5])
-    scores = rng.normal(scale=6, size=(100, 2))
-    true = Calibration(0.2).probs(scores, prior)
-    truth = (true.cumsum(axis=1) > rng.random((100, 1))).argmax(axis=1)
-    before = Calibration().probs(scores, prior)
-    assert clearly_better(cross_calibrated(scores, truth, prior), before, truth)
-    assert not clearly_better(before, before, truth)
 
 
 def with_texts_of_no_class(seed=0):

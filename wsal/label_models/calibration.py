@@ -147,20 +147,3 @@ def cross_calibrated(
         calibration = calibrate(scores[train], truth[train], prior, temper, members)
         probs[held_out] = calibration.probs(scores[held_out], prior)
     return probs
-
-
-def clearly_better(
-    probs: np.ndarray, reference: np.ndarray, truth: Classes, members: Mask | None = None
-) -> bool:
-    """Whether the log loss of `probs` is lower by more than `STANDARD_ERRORS` standard errors.
-
-    The standard error is the larger of what the texts show and what would be expected if
-    `reference` were the truth. The latter accounts for mistakes too rare to occur in a small
-    sample: 30 texts that are all right do not show that no text is ever wrong.
-    """
-    gain = log_losses(reference, truth, members) - log_losses(probs, truth, members)
-    difference = np.log(probs) - np.log(reference)
-    mean = (reference * difference).sum(axis=1, keepdims=True)
-    expected = float((reference * (difference - mean) ** 2).sum(axis=1).mean())
-    error = np.sqrt(max(float(gain.var(ddof=1)), expected) / len(gain))
-    return bool(gain.mean() > STANDARD_ERRORS * error)
