@@ -84,9 +84,8 @@ def process_group(device: str) -> Iterator[None]:
     import torch.distributed.nn.functional  # noqa: PLC0415
     from torch import distributed  # noqa: PLC0415
 
-    # The module above has the default group in its default arguments. Imported later, as parts of
-    # transformers do, it would keep the group and its threads alive until Python exits, and a
-    # thread that still holds a tensor then aborts the process.
+    # Imported later, as parts of transformers do, the module above would keep the default group in
+    # its default arguments, and with it threads that may abort the process while Python exits.
     on_gpu = device != "cpu" and torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))

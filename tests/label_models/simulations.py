@@ -43,3 +43,17 @@ def some_gold(truth, n, seed):
 def log_loss(probs, truth):
     """Mean -log P(truth), unclipped."""
     return float(-np.log(probs[np.arange(len(truth)), truth].astype(float)).mean())
+
+
+def many_classes(seed, n=6_000, n_classes=40):
+    """Votes of two keyword rules for each of many classes, some of them rare, and the truth."""
+    prior = np.random.default_rng(seed).dirichlet(np.full(n_classes, 0.5))
+    return keyword_rules(n, n_classes, 2 * n_classes, (0.1, 0.5), (0, 0.02), seed, prior=prior)
+
+
+def chosen_gold(truth, chances, n, seed):
+    """`(texts,)`: the truth of `n` texts, drawn with these relative chances; elsewhere -1."""
+    rows = np.random.default_rng(seed).choice(len(truth), n, False, chances / chances.sum())
+    gold = np.full(len(truth), -1)
+    gold[rows] = truth[rows]
+    return gold

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulations import broad_rules, keyword_rules, log_loss, repeated, some_gold
+from simulations import (
+    broad_rules,
+    chosen_gold,
+    keyword_rules,
+    log_loss,
+    many_classes,
+    repeated,
+    some_gold,
+)
 
 from wsal.label_models.auto import Auto, agreement, fit_alternative
 from wsal.label_models.calibration import LAPSE
@@ -146,26 +154,10 @@ def test_gold_shows_that_another_model_is_better():
     assert right > of_majority - 0.03  # without gold 0.15 below
 
 
-def many_classes(seed, n=6_000, n_classes=40):
-    """Votes of two keyword rules for each of many classes, some of them rare, and the truth."""
-    prior = np.random.default_rng(seed).dirichlet(np.full(n_classes, 0.5))
-    return keyword_rules(n, n_classes, 2 * n_classes, (0.1, 0.5), (0, 0.02), seed, prior=prior)
-
-
-def hard_gold(votes, truth, n_classes, n, seed):
-    """Gold as a strategy chooses it: of covered texts whose label is uncertain without it."""
-    sure = Auto().fit(votes, n_classes).predict_proba(votes).max(axis=1)
-    chance = (votes >= 0).any(axis=1) * (1.02 - sure) ** 2
-    rows = np.random.default_rng(seed).choice(len(truth), n, False, chance / chance.sum())
-    gold = np.full(len(truth), -1)
-    gold[rows] = truth[rows]
-    return gold
-
-
 @pytest.mark.parametrize("seed", [9, 25])
 def test_a_lower_log_loss_on_hard_gold_does_not_make_up_for_more_mistakes(seed):
     votes, truth = many_classes(seed)
-    fitted = Auto().fit(votes, 40, gold=hard_gold(votes, truth, 40, 200, seed))
+    fitted = Auto().fit(votes, 40, gold=hard_gold(votes, truth, 40, seed))
     model = fit_alternative("majority", SparseVotes.of(votes), 40, None)
     assert accuracy(fitted, votes, truth) > accuracy(model, votes, truth) + 0.01
 
@@ -178,10 +170,16 @@ def test_gold_shows_that_rules_vote_for_texts_of_another_class(seed):
     for rule in range(votes.shape[1]):
         wrong = truth == rng.integers(n_classes)
         votes[wrong & (rng.random(len(truth)) < rng.uniform(0, 0.3)), rule] = rule % n_classes
-    fitted = Auto().fit(votes, n_classes, gold=hard_gold(votes, truth, n_classes, 200, seed))
+    fitted = Auto().fit(votes, n_classes, gold=hard_gold(votes, truth, n_classes, seed))
     assert fitted.name == "dawid_skene"
     without = Auto().fit(votes, n_classes)
     assert accuracy(fitted, votes, truth) > accuracy(without, votes, truth) + 0.02
+
+
+def hard_gold(votes, truth, n_classes, seed):
+    """Gold as a strategy chooses it: of covered texts whose label is uncertain without it."""
+    sure = Auto().fit(votes, n_classes).predict_proba(votes).max(axis=1)
+    return chosen_gold(truth, (votes >= 0).any(axis=1) * (1.02 - sure) ** 2, 200, seed)
 
 
 def accuracy(fitted, votes, truth):

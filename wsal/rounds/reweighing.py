@@ -7,6 +7,7 @@ import numpy as np
 from wsal.arrays import ABSTAIN, Classes, Prior, Rows
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
+from wsal.label_models.chosen_gold import correct
 from wsal.label_models.gold_votes import none_losses
 from wsal.label_models.multilabel import fit_multilabel
 from wsal.label_models.scoring import prior_or_uniform
@@ -63,15 +64,16 @@ def reweigh_rules(
     answers: LLMAnswers | None = None,
     none: Rows = NO_ROWS,
 ) -> Reweighed:
-    """Fit the label model with gold labels, and keep that if it helps.
+    """Correct the label model by gold labels, and keep that if it helps.
 
     Votes on the rows `none`, which belong to no class, count as wrong.
 
-    Gold that a strategy chose is harder than the pool, and can make a label model worse: on the
-    embedded catalogue it once raised the log loss of weak labels from 0.42 to 0.66. So where there
-    is gold that was drawn at random, it must lower the log loss there. Where there is none it is
-    used: on real sets with published or quickly written rules it helped. Random answers of a
-    language model take the place of gold in both fits.
+    Gold that a strategy chose is harder than the pool. A label model that is calibrated on it
+    trusts no text: on Banking77 the mean probability of the first class fell from 0.88 to 0.46,
+    while as many texts as before were right. So such gold only corrects what the model expected of
+    the same texts (`correct`). Where there is gold that was drawn at random, it decides
+    by log loss between no gold, this correction, and a fit that takes chosen gold for random.
+    Random answers of a language model take the place of gold in all fits.
     """
     truth = truth_of(len(votes), gold_rows, gold, none, n_classes)
     without: Classes | None = None
@@ -80,20 +82,22 @@ def reweigh_rules(
         no_gold = np.full(len(votes), ABSTAIN, dtype=np.int64)
         without, with_gold = answers.silver(no_gold), answers.silver(truth)
     before = label_model.fit(votes, n_classes, prior=prior, gold=without)
-    after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
+    by_chosen = correct(label_model, before, votes, truth)
     if not len(random_gold.gold):
+        if by_chosen is None:
+            by_chosen = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
         reason = "used: no random gold to check that it helps"
-        return Reweighed(before, after, gold_used=True, checked=reason)
-    loss_before, loss_after = (
-        float(_losses(model, random_gold, prior_or_uniform(n_classes, prior)).mean())
-        for model in (before, after)
-    )
-    used = loss_after < loss_before
+        return Reweighed(before, by_chosen, gold_used=True, checked=reason)
+    after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
+    models = [before, after] if by_chosen is None else [before, by_chosen, after]
+    prior = prior_or_uniform(n_classes, prior)
+    losses = [float(_losses(model, random_gold, prior).mean()) for model in models]
+    best = int(np.argmin(losses))  # the first of equals: without gold
     reason = (
-        f"{'used' if used else 'not used'}: log loss {loss_after:.3f} with gold, {loss_before:.3f} "
-        f"without, on {random_gold.name}"
+        f"{'used' if best else 'not used'}: log loss {min(losses[1:]):.3f} with gold, "
+        f"{losses[0]:.3f} without, on {random_gold.name}"
     )
-    return Reweighed(before, after if used else before, gold_used=used, checked=reason)
+    return Reweighed(before, models[best], gold_used=best > 0, checked=reason)
 
 
 def reweigh_sets(
