@@ -52,8 +52,11 @@ def _body(facts: Mapping[str, Any]) -> str:
         f"A text is rejected if its score is above {facts['threshold']:.4g}, which keeps "
         f"{facts['keep']:.0%} of the texts with a class in {facts['set_on']}."
     )
-    if facts["keeps_fewer"]:
-        above += " The encoder was trained on these texts, so fewer of other texts are kept."
+    if facts["set_on_answers"]:
+        above += (
+            " A strategy chose these texts because they are hard, and the encoder was trained on "
+            "them: of other texts, more or fewer may be kept."
+        )
     stored = (
         " `rejection.safetensors` contains embeddings of labelled texts, but not the texts."
         if facts["method"] in EMBEDDINGS

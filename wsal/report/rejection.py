@@ -32,7 +32,7 @@ def rejection_section(view: RunView) -> Section | None:
         "by_classes": facts.get("by_classes", False),
         "keep": facts.get("keep"),
         "set_on": facts.get("set_on"),
-        "keeps_fewer": facts.get("keeps_fewer", False),
+        "set_on_answers": facts.get("set_on_answers", False),
         "rows": [
             {"method": METHODS[name], "auroc": auroc, "used": name == facts["method"]}
             for name, auroc in aurocs
