@@ -164,7 +164,7 @@ def test_a_lower_log_loss_on_hard_gold_does_not_make_up_for_more_mistakes(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_gold_shows_that_rules_vote_for_texts_of_another_class(seed):
-    """Half of the votes of many rules are for texts of one wrong class: confusion, not noise."""
+    """Each rule also votes for some texts of one wrong class: confusion, not noise."""
     rng, n_classes = np.random.default_rng(seed), 40
     votes, truth = many_classes(seed)
     for rule in range(votes.shape[1]):

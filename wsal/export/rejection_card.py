@@ -54,8 +54,8 @@ def _body(facts: Mapping[str, Any]) -> str:
     )
     if facts["set_on_answers"]:
         above += (
-            " A strategy chose these texts because they are hard, and the encoder was trained on "
-            "them: of other texts, more or fewer may be kept."
+            " A strategy may have chosen these texts because they are hard, and the encoder was "
+            "trained on them: of other texts, more or fewer may be kept."
         )
     stored = (
         " `rejection.safetensors` contains embeddings of labelled texts, but not the texts."

@@ -1,4 +1,4 @@
-"""Correct a fitted label model by gold of texts that a strategy chose, which are hard ones."""
+"""Correct a fitted label model with gold labels of texts that a strategy chose: hard ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit, logit
 
-from wsal.arrays import Classes, Probs
+from wsal.arrays import Classes
 from wsal.label_models.auto import Auto, FittedAuto
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.gold_votes import GoldVotes, corrected
@@ -52,9 +52,9 @@ def correct(
 
 
 def expected_precision(
-    known: GoldVotes, posterior: Callable[[SparseVotes], np.ndarray], otherwise: Probs
-) -> Probs:
-    """`(voters, codes)`: the share of the votes on these texts that the model takes for right.
+    known: GoldVotes, posterior: Callable[[SparseVotes], np.ndarray], otherwise: np.ndarray
+) -> np.ndarray:
+    """`(voters, codes)`: the share of the votes on these texts that the model expects to be right.
 
     Args:
         known: the votes on texts with gold.
@@ -67,16 +67,18 @@ def expected_precision(
             probs = by_code(posterior(votes), votes.members)
             own = count_right(votes.voters, np.ones(len(votes)), probs)
             right, cast = right + own[0], cast + own[1]
-    shares: Probs = np.divide(right, cast, out=otherwise.copy(), where=cast > 0)
+    shares: np.ndarray = np.divide(right, cast, out=otherwise.copy(), where=cast > 0)
     return shares
 
 
-def moved(precision: Probs, known: GoldVotes, expected: Probs, strength: float) -> Probs:
+def moved(
+    precision: np.ndarray, known: GoldVotes, expected: np.ndarray, strength: float
+) -> np.ndarray:
     """`(voters, codes)`: the log-odds of the precisions, moved by gold beyond what was expected.
 
     `strength` is how many gold texts an expectation is thought to be worth.
     """
     before, expected = (np.clip(p, CERTAIN, 1 - CERTAIN) for p in (precision, expected))
     move = logit(corrected(expected, known, strength)) - logit(expected)
-    after: Probs = expit(logit(before) + move)
+    after: np.ndarray = expit(logit(before) + move)
     return after

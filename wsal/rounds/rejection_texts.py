@@ -23,7 +23,7 @@ from wsal.seeding import random_rows, rng
 
 MEASURED = 5_000  # texts of a split, at most
 TEST = "the test split"
-CROSS_VALIDATED = "the hard texts that people labelled (cross-validated)"
+CROSS_VALIDATED = "the texts that people labelled (cross-validated)"
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def rejection_of_export(
     Without a rejection, the facts are empty or say under `left_out` why there is none. The
     threshold keeps the share `settings.keep` of the texts with a class in the evaluation sample or
     the dev split, which the classifier was not trained on. Where there is neither, the answered
-    texts take their place. These are hard, and the encoder was trained on them, so it may keep more
-    or fewer of others.
+    texts take their place. These may be hard, and the encoder was trained on them, so it may keep
+    more or fewer of others.
     """
     n_none = len(known.none_texts)
     if settings.reject == "never" or (settings.reject == "auto" and not n_none):

@@ -64,16 +64,16 @@ def reweigh_rules(
     answers: LLMAnswers | None = None,
     none: Rows = NO_ROWS,
 ) -> Reweighed:
-    """Correct the label model by gold labels, and keep that if it helps.
+    """Correct the label model with gold labels, and keep the correction if it helps.
 
     Votes on the rows `none`, which belong to no class, count as wrong.
 
     Gold that a strategy chose is harder than the pool. A label model that is calibrated on it
     trusts no text: on Banking77 the mean probability of the first class fell from 0.88 to 0.46,
     while as many texts as before were right. So such gold only corrects what the model expected of
-    the same texts (`correct`). Where there is gold that was drawn at random, it decides
-    by log loss between no gold, this correction, and a fit that takes chosen gold for random.
-    Random answers of a language model take the place of gold in all fits.
+    the same texts (`correct`). Gold that was drawn at random decides, by log loss, between no gold,
+    this correction, and a fit as if the chosen gold were random. Random answers of a language model
+    take the place of gold in all fits.
     """
     truth = truth_of(len(votes), gold_rows, gold, none, n_classes)
     without: Classes | None = None
