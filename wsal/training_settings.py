@@ -63,9 +63,10 @@ class PretrainSettings(OptimizerSettings):
 class RetrainSettings:
     """When weak pretraining is repeated, because gold labels have changed the weak labels."""
 
-    distance: Share | None = 0.1
+    distance: Share | None = 0.05
     """Train anew where the weak labels are further than this from those of the last weak training;
-    null: never. The distance is the mean total variation distance of a text's two weak labels."""
+    null: never. The distance is the mean total variation distance of a text's two weak labels,
+    which counts as 0 where the likeliest class is the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from wsal.rounds.retraining import (
     compare_checkpoints,
     compared_rows,
     distance,
+    distance_of_sets,
     last_trained_on,
     newest_checkpoint,
 )
@@ -29,17 +30,28 @@ def made(tmp_path):
     return make
 
 
-def test_the_distance_is_the_mean_total_variation_of_each_text():
+def test_the_distance_is_the_mean_total_variation_of_texts_whose_class_changed():
     draw = np.random.default_rng(0)
     before, after = (draw.dirichlet(np.ones(4), 300).astype(np.float32) for _ in range(2))
     by_text = [
         max(b[list(s)].sum() - a[list(s)].sum() for s in np.ndindex(2, 2, 2, 2) for s in [where(s)])
+        * (max(range(4), key=b.__getitem__) != max(range(4), key=a.__getitem__))
         for b, a in zip(before, after, strict=True)
     ]  # by definition: the largest difference that the two give to any set of classes
     assert distance(before, after) == pytest.approx(np.mean(by_text), abs=1e-6)
     assert distance(before, before) == 0
     assert distance(before[:0], after[:0]) == 0
     assert distance(np.eye(3)[[0, 1]], np.eye(3)[[1, 2]]) == 1
+
+
+def test_a_change_of_confidence_alone_is_no_distance():
+    sure = np.random.default_rng(0).dirichlet(np.ones(4), 300)
+    calibrated = 0.4 * sure + 0.6 / 4  # as a label model that trusts all texts less
+    assert np.abs(sure - calibrated).sum(axis=1).mean() > 0.3
+    assert distance(sure, calibrated) == 0
+    two_sets = np.array([[0.9, 0.3], [0.8, 0.1]])
+    assert distance_of_sets(two_sets, two_sets * 0.7) == 0
+    assert distance_of_sets(two_sets, two_sets[:, ::-1]) > 0.5
 
 
 def where(mask):

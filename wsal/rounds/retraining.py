@@ -14,7 +14,7 @@ from wsal.evaluation.estimates import gain, macro_f1
 from wsal.evaluation.multilabel import f1_thresholds
 from wsal.evaluation.multilabel_estimates import estimate_sets, gain_of_sets
 from wsal.evaluation.sample import Sample
-from wsal.rounds.weak_labels import usable
+from wsal.rounds.weak_labels import HALF, usable
 from wsal.seeding import random_of, rng
 
 COMPARED = 20_000  # texts whose weak labels are compared, at most
@@ -61,7 +61,9 @@ def distance_between(
 ) -> float:
     """How far apart two weak labels are, on a sample of the texts that either trains on.
 
-    This is `distance` or, with `multilabel`, `distance_of_sets`.
+    This is `distance` or, with `multilabel`, `distance_of_sets`. A change of confidence alone does
+    not count: calibration with gold can halve all confidences while no class changes, and training
+    on the same classes again brings little.
 
     Texts that are new in the pool since the training, `is_new` `(texts,)` or not in `before`, count
     as if their weak labels had been the opposite.
@@ -101,24 +103,31 @@ def compared_rows(before: Mask, after: Mask, seed: int) -> Rows:
 
 
 def distance(before: Probs, after: Probs) -> float:
-    """The mean total variation distance of two weak labels of each text, in [0, 1].
+    """The mean total variation distance of the weak labels of each text, in [0, 1].
 
-    >>> distance(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0, 1.0], [0.5, 0.5]]))
+    It counts as 0 where the likeliest class is the same.
+
+    >>> distance(np.array([[1.0, 0.0], [0.6, 0.4]]), np.array([[0.0, 1.0], [0.9, 0.1]]))
     0.5
     """
     if not len(before):
         return 0.0
-    return float(np.abs(before - after).sum(axis=1, dtype=np.float64).mean() / 2)
+    changed = before.argmax(axis=1) != after.argmax(axis=1)
+    apart = np.abs(before - after).sum(axis=1, dtype=np.float64) / 2
+    return float((apart * changed).mean())
 
 
 def distance_of_sets(before: Probs, after: Probs) -> float:
-    """How far two weak labels of each text differ, `sum |p - q| / sum (p + q)`, in [0, 1].
+    """How far the weak labels of all texts differ, `sum |p - q| / sum (p + q)`, in [0, 1].
+
+    The difference counts as 0 where both or neither are at least 0.5.
 
     >>> distance_of_sets(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).__round__(2)
     0.33
     """
     total = float(before.sum(dtype=np.float64) + after.sum(dtype=np.float64))
-    return float(np.abs(before - after).sum(dtype=np.float64)) / total if total else 0.0
+    changed = (before >= HALF) != (after >= HALF)
+    return float((np.abs(before - after) * changed).sum(dtype=np.float64)) / total if total else 0.0
 
 
 def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) -> Facts:

@@ -81,7 +81,9 @@ def _retrain(facts: Facts) -> str:
         return "off"
     if not facts["trained"]:
         return f"weak labels changed by {facts['distance']:.3f}: not trained again"
-    return f"trained again: {_macro_f1(facts) if facts['kept'] else 'worse, so not kept'}"
+    if not facts["kept"]:
+        return "trained again: worse, so not kept"
+    return f"trained again: {_macro_f1(facts)}{'' if 'gain' in facts else ', not checked'}"
 
 
 def _finetune(facts: Facts) -> str:

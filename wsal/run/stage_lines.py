@@ -164,16 +164,16 @@ def _retrain(facts: Facts) -> str:
     line = f"weak labels moved by {moved:.3f} since the last weak training"
     if not facts["trained"]:
         return f"{line}; not above retrain.distance={least}, so not trained anew"
-    parts = [
-        line,
-        f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {quality_of(facts)}",
-    ]
+    steps = f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {quality_of(facts)}"
+    parts = [line, steps]
     if compared := facts.get("gain"):
         change = f"{compared['value']:+.3f} [{compared['low']:+.3f}, {compared['high']:+.3f}]"
         parts.append(
             f"macro-F1 {compared['before']:.3f} -> {compared['after']:.3f}, {change}, on "
             f"{compared['on']}"
         )
+    else:
+        parts.append("no dev split or evaluation sample shows whether it helps")
     return "; ".join([*parts, "kept" if facts["kept"] else "worse, so not kept"])
 
 
