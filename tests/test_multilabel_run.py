@@ -95,6 +95,11 @@ def test_rules_are_judged_by_sets_and_do_not_conflict(shop):
     assert pl.read_parquet(shop / "runs/shop/votes/conflicts.parquet").is_empty()
 
 
+def test_evaluation_texts_decide_whether_gold_helps_the_rules(shop):
+    checked = facts(shop, "rounds/001/reweighed")["checked"]
+    assert "log loss" in checked and checked.endswith("evaluation texts")
+
+
 def test_rounds_are_measured_with_intervals(shop):
     assessed = facts(shop, "rounds/001/assessed")
     assert assessed["n_evaluation"] == 15 and len(assessed["rounds"]) == 2

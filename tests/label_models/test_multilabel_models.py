@@ -3,7 +3,13 @@
 import numpy as np
 
 from wsal.label_models.auto import Auto
-from wsal.label_models.multilabel import fit_multilabel, share_of_yes, yes_or_no
+from wsal.label_models.multilabel import (
+    correct_rules,
+    fit_multilabel,
+    share_of_yes,
+    shifted,
+    yes_or_no,
+)
 from wsal.label_models.precision import Precision
 from wsal.label_models.sparse import SparseVotes
 
@@ -37,7 +43,9 @@ def test_votes_for_a_class_say_yes_and_silence_says_no():
 def test_gold_tells_good_rules_from_poor_ones_and_how_often_silence_errs():
     votes, gold = simulated()
     rows = np.arange(0, 4000, 16)
-    fitted = fit_multilabel(Auto(), SparseVotes.of(votes), 2, gold=(rows, gold[rows]))
+    cast, known = SparseVotes.of(votes), (rows, gold[rows])
+    alone = fit_multilabel(Auto(), cast, 2)
+    fitted = shifted(correct_rules(Auto(), alone, cast, *known), cast, *known)
     for label in (0, 1):
         only_good = (votes[:, 2 * label] >= 0) & (votes[:, 2 * label + 1] < 0)
         only_poor = (votes[:, 2 * label] < 0) & (votes[:, 2 * label + 1] >= 0)
@@ -45,8 +53,7 @@ def test_gold_tells_good_rules_from_poor_ones_and_how_often_silence_errs():
         probs = fitted.predict_proba(votes)[:, label]
         for group in (only_good, only_poor, silent):
             assert abs(probs[group].mean() - gold[group, label].mean()) < 0.2
-    without = fit_multilabel(Auto(), SparseVotes.of(votes), 2).predict_proba(votes)
-    with_gold = fitted.predict_proba(votes)
+    without, with_gold = alone.predict_proba(votes), fitted.predict_proba(votes)
     assert np.square(with_gold - gold).mean() < 0.8 * np.square(without - gold).mean()
 
 

@@ -52,8 +52,6 @@ def evaluate_sets(
     present = np.flatnonzero(n_gold > 0)
     f1 = 2 * tp / np.maximum(n_predicted + n_gold, 1e-12)
     average = {int(c): average_precision(probs[:, c], is_gold[:, c], weights) for c in present}
-    safe = np.clip(probs.astype(np.float64), 1e-12, 1 - 1e-12)
-    loss = -np.where(is_gold, np.log(safe), np.log(1 - safe)).mean(axis=1)
     return {
         "n_texts": int(weights.sum()),
         "micro_f1": float(2 * tp.sum() / max((n_predicted + n_gold).sum(), 1e-12)),
@@ -61,7 +59,7 @@ def evaluate_sets(
         "example_f1": float(np.average(example_f1(predicted, is_gold), weights=weights)),
         "map": float(np.mean([*average.values()])) if average else 0.0,
         "accuracy": float(np.average((predicted == is_gold).all(axis=1), weights=weights)),
-        "log_loss": float(np.average(loss, weights=weights)),
+        "log_loss": float(np.average(losses_of_sets(probs, is_gold), weights=weights)),
         "calibration_error": decisions_error(probs, is_gold, weights),
         "classes": {
             labels.names[c]: {
@@ -74,6 +72,17 @@ def evaluate_sets(
             for c in present
         },
     }
+
+
+def losses_of_sets(probs: Probs, gold: Classes) -> np.ndarray:
+    """`(texts,)`: the mean of -log P(truth) over the decisions on each text, in nats.
+
+    >>> losses_of_sets(np.array([[0.5, 1.0]]), np.array([[0, 1]])).round(3).tolist()
+    [0.347]
+    """
+    safe = np.clip(probs.astype(np.float64), 1e-12, 1 - 1e-12)
+    losses: np.ndarray = -np.log(np.where(gold, safe, 1 - safe)).mean(axis=1)
+    return losses
 
 
 def counts_of(

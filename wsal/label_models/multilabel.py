@@ -1,8 +1,7 @@
 """A label model for each class: does the text belong to it?
 
 A rule that votes for a class says yes to it, and nothing about other classes. So the evidence for
-no is that no rule says yes: a further voter, called silence, votes no on these texts. Gold shows
-how often silence is wrong, as it shows how often each rule is.
+no is that no rule says yes: a further voter, called silence, votes no on these texts.
 """
 
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit
 
-from wsal.arrays import Classes, Probs, Rows, Votes
+from wsal.arrays import ABSTAIN, Classes, Probs, Rows, Votes
 from wsal.label_models.auto import Auto
 from wsal.label_models.base import FittedLabelModel, LabelModel
-from wsal.label_models.precision import Precision
+from wsal.label_models.chosen_gold import correct
+from wsal.label_models.precision import FittedPrecision, Precision
 from wsal.label_models.sparse import SparseVotes, TermVotes, as_sparse
 
 NO, YES = 0, 1
@@ -65,42 +65,77 @@ def fit_multilabel(
     votes: SparseVotes,
     n_classes: int,
     prior: np.ndarray | None = None,
-    gold: tuple[Rows, Classes] | None = None,
 ) -> FittedMultilabel:
     """Fit the label model for each class.
 
     Args:
-        label_model: is fitted to votes for yes and no. In the place of `Auto` it is `Precision`,
-            which learns the same here in a third of the time.
+        label_model: is fitted to votes for yes and no; see `model_of_class`.
         votes: of all rules, for classes.
         n_classes: how many classes there are.
         prior: `(classes,)`, the share of texts that has each; by default the share of the covered
             texts on which a rule says yes.
-        gold: rows of `votes`, and their classes `(rows, classes)` of 0 and 1.
 
     >>> from wsal.label_models.majority import Majority
     >>> votes = SparseVotes.of(np.array([[0, 1], [0, -1], [-1, -1]]))
     >>> fit_multilabel(Majority(), votes, 2).predict_proba(votes).round().tolist()
     [[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
     """
-    if isinstance(label_model, Auto):
-        label_model = Precision(by_term=label_model.by_term)
+    label_model = model_of_class(label_model)
     if prior is None:
         prior = share_of_yes(votes, n_classes)
     models = []
     for label in range(n_classes):
-        truth = None
-        if gold is not None:
-            truth = np.full(len(votes), -1, dtype=np.int64)
-            truth[gold[0]] = gold[1][:, label]
         shares = np.array([1 - prior[label], prior[label]])
-        models.append(label_model.fit(yes_or_no(votes, label), 2, prior=shares, gold=truth))
-    fitted = FittedMultilabel(models)
-    return fitted if gold is None else replace(fitted, shift=_shift(fitted, votes, *gold))
+        models.append(label_model.fit(yes_or_no(votes, label), 2, prior=shares))
+    return FittedMultilabel(models)
+
+
+def model_of_class(label_model: LabelModel) -> LabelModel:
+    """`Precision` in the place of `Auto`: it learns the same here in a third of the time."""
+    return Precision(by_term=label_model.by_term) if isinstance(label_model, Auto) else label_model
+
+
+def correct_rules(
+    label_model: LabelModel, fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Classes
+) -> FittedMultilabel:
+    """The fitted models, with the precision of each rule corrected by gold; see `correct`.
+
+    That of silence stays as it is. A strategy chooses texts on which the classifier is unsure, so
+    that silence is wrong on more of them than elsewhere. The model does not expect that, as it
+    cannot tell one text without a yes from another. Corrected, silence would make all classes
+    likelier everywhere.
+
+    Args:
+        label_model: the settings that `fitted` was made with.
+        fitted: what was learned from `votes`.
+        votes: `(texts, rules)`.
+        rows: the rows of `votes` with gold.
+        gold: their classes, `(rows, classes)` of 0 and 1.
+    """
+    label_model, models = model_of_class(label_model), list(fitted.models)
+    for label, before in enumerate(fitted.models):
+        truth = np.full(len(votes), ABSTAIN, dtype=np.int64)
+        truth[rows] = gold[:, label]
+        after = correct(label_model, before, yes_or_no(votes, label), truth)
+        if isinstance(before, FittedPrecision) and isinstance(after, FittedPrecision):
+            precision = np.concatenate([after.precision[:-1], before.precision[-1:]])
+            models[label] = replace(after, precision=precision)
+    return replace(fitted, models=models)
+
+
+def shifted(
+    fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Classes
+) -> FittedMultilabel:
+    """The fitted models, with probabilities shifted so that they are right on gold on average.
+
+    Gold that a strategy chose has more classes than the pool, so the probabilities become too high
+    elsewhere. Only random gold can say whether that is still better than no shift.
+    """
+    return replace(fitted, shift=_shift(fitted, votes, rows, gold))
 
 
 def _shift(fitted: FittedMultilabel, votes: SparseVotes, rows: Rows, gold: Classes) -> np.ndarray:
-    """What to add to the logits, so that probabilities are right on gold on average.
+    """`FittedMultilabel.shift`, by gold.
 
     A label model of one class per text takes no vote for evidence against its class. But here a
     rule may be right less often than the class is common, or silence wrong more often. The shift of

@@ -1,21 +1,23 @@
 """Let gold labels say how far to trust each rule, on arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from wsal.arrays import ABSTAIN, Classes, Prior, Rows
+from wsal.arrays import ABSTAIN, Classes, Prior, Rows, is_indicator_matrix
+from wsal.evaluation.multilabel import losses_of_sets
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.calibration import log_losses
 from wsal.label_models.chosen_gold import correct
 from wsal.label_models.gold_votes import none_losses
-from wsal.label_models.multilabel import fit_multilabel
+from wsal.label_models.multilabel import correct_rules, fit_multilabel, shifted
 from wsal.label_models.scoring import prior_or_uniform
 from wsal.label_models.sparse import SparseVotes
 from wsal.rounds.sources import LLMAnswers
 
 NO_ROWS = np.empty(0, np.int64)
-OF_SETS = "used: it shows how often votes and abstentions are right"
+NOT_CHECKED = "used: no random gold to check that it helps"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class RandomGold:
 
     name: str  # what messages call it
     votes: SparseVotes
-    gold: Classes  # codes, also `NONE`
+    gold: Classes  # codes, also `NONE`; or `(texts, classes)` of 0 and 1
 
     @classmethod
     def of_covered(cls, name: str, votes: SparseVotes, gold: Classes) -> "RandomGold":
@@ -86,18 +88,10 @@ def reweigh_rules(
     if not len(random_gold.gold):
         if by_chosen is None:
             by_chosen = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
-        reason = "used: no random gold to check that it helps"
-        return Reweighed(before, by_chosen, gold_used=True, checked=reason)
+        return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
     after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
     models = [before, after] if by_chosen is None else [before, by_chosen, after]
-    prior = prior_or_uniform(n_classes, prior)
-    losses = [float(_losses(model, random_gold, prior).mean()) for model in models]
-    best = int(np.argmin(losses))  # the first of equals: without gold
-    reason = (
-        f"{'used' if best else 'not used'}: log loss {min(losses[1:]):.3f} with gold, "
-        f"{losses[0]:.3f} without, on {random_gold.name}"
-    )
-    return Reweighed(before, models[best], gold_used=best > 0, checked=reason)
+    return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 
 
 def reweigh_sets(
@@ -107,21 +101,41 @@ def reweigh_sets(
     prior: Prior | None,
     gold_rows: Rows,
     gold: Classes,
+    random_gold: RandomGold,
 ) -> Reweighed:
-    """Fit a label model for each class, with gold sets of classes, which are always used.
+    """Fit a label model for each class, and let gold sets of classes correct its rules.
 
-    Rules that only say yes do not show without gold how often they are right.
+    As in `reweigh_rules`, gold that a strategy chose only corrects what was expected of the rules.
+    With 100 chosen texts, taking them for random lowered the macro-F1 of a student by 0.09 to 0.19
+    in four simulations, and this correction raised it by up to 0.03. Gold that was drawn at random
+    decides, by log loss, between no gold, this correction, and a shift of all probabilities to the
+    level of the chosen gold as well.
     """
-    known = (gold_rows, gold)
-    before, after = (
-        fit_multilabel(label_model, votes, n_classes, prior, each) for each in (None, known)
+    before = fit_multilabel(label_model, votes, n_classes, prior)
+    by_chosen = correct_rules(label_model, before, votes, gold_rows, gold)
+    if not len(random_gold.gold):
+        return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
+    models = [before, by_chosen, shifted(by_chosen, votes, gold_rows, gold)]
+    return _best(models, random_gold, prior_or_uniform(n_classes, prior))
+
+
+def _best(models: Sequence[FittedLabelModel], known: RandomGold, prior: Prior) -> Reweighed:
+    """The model with the lowest log loss on random gold; the first is the one without gold."""
+    losses = [float(_losses(model, known, prior).mean()) for model in models]
+    best = int(np.argmin(losses))  # the first of equals: without gold
+    reason = (
+        f"{'used' if best else 'not used'}: log loss {min(losses[1:]):.3f} with gold, "
+        f"{losses[0]:.3f} without, on {known.name}"
     )
-    return Reweighed(before, after, gold_used=True, checked=OF_SETS)
+    return Reweighed(models[0], models[best], gold_used=best > 0, checked=reason)
 
 
 def _losses(model: FittedLabelModel, known: RandomGold, prior: Prior) -> np.ndarray:
     """`(texts,)`: of a parent's classes, the probabilities are summed; see `none_losses`."""
-    probs, is_class = model.predict_proba(known.votes), known.gold != len(prior)
+    probs = model.predict_proba(known.votes)
+    if is_indicator_matrix(known.gold):
+        return losses_of_sets(probs, known.gold)
+    is_class = known.gold != len(prior)
     losses = none_losses(probs, prior)
     losses[is_class] = log_losses(probs[is_class], known.gold[is_class], known.votes.members)
     return losses

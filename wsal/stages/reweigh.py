@@ -10,7 +10,7 @@ from wsal import schemas, tables
 from wsal.annotation.llm_tables import ANSWERS_FILE
 from wsal.annotation.none_answers import none_of_present
 from wsal.annotation.set_aside import of_removed_classes, set_aside, set_aside_message
-from wsal.arrays import ABSTAIN, Classes, Rows
+from wsal.arrays import ABSTAIN, Classes, Rows, is_indicator_matrix
 from wsal.artifacts import Artifact, Facts
 from wsal.errors import AnnotationError
 from wsal.json_files import write_json
@@ -22,6 +22,7 @@ from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.reweighing import RandomGold, reweigh_rules, reweigh_sets
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
+from wsal.rounds.split_gold import gold_of
 from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.vote_tables import VOTERS_FILE
 from wsal.rounds.weak_labels import class_prior, headline, on_gold
@@ -68,10 +69,10 @@ def reweigh(
     known = np.concatenate([gold_rows, none, random.rows if random else none[:0]])
     learning = LearningVotes.read(read, sizes, known)
     cast = (label_model, learning.votes, len(labels), prior, learning.places(gold_rows), gold)
+    random_gold = _random_gold(pool, votes, annotations, read, words)
     if multilabel:
-        result = reweigh_sets(*cast)
+        result = reweigh_sets(*cast, random_gold)
     else:
-        random_gold = _random_gold(pool, votes, annotations, read, words)
         silver = random.at(learning.places(random.rows)) if random else None
         result = reweigh_rules(*cast, random_gold, silver, learning.places(none))
     facts: Facts = {"n_learned_from": len(learning.rows)}
@@ -110,12 +111,13 @@ def _random_gold(
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
     rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
-        none = none_of_present(pool, annotations, schemas.EVALUATE)
-        rows = np.concatenate([rows, none])
-        gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
+        if not is_indicator_matrix(gold):
+            none = none_of_present(pool, annotations, schemas.EVALUATE)
+            rows = np.concatenate([rows, none])
+            gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
-    dev = tables.read(pool.path / "dev.parquet")["label"].to_numpy().astype(np.int64)
-    return RandomGold.of_covered("dev texts", words.read_votes(votes, pool, "dev"), dev)
+    dev = words.read_votes(votes, pool, "dev")
+    return RandomGold.of_covered("dev texts", dev, gold_of(pool, "dev")[0])
 
 
 def _sizes(pool: Artifact) -> list[int]:
