@@ -16,6 +16,7 @@ from wsal.export.rejection_card import limits_text, rejection_text
 from wsal.labels import NONE
 from wsal.rounds.evaluation_frame import Frame, write_frame
 from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
+from wsal.run.stage_lines import LINES
 from wsal.stages.prepare import prepare
 
 WORDS = {"Tea": "green leaves", "Coffee": "roasted beans", NONE: "steel bolt"}
@@ -77,6 +78,10 @@ def test_it_is_learned_from_training_answers_and_measured_on_others(run):
     assert again.threshold == rejection.threshold
 
 
+def export_line(rejection):
+    return LINES["export"]({"folder": "exported", "formats": {}, "rejection": rejection})
+
+
 def test_without_other_texts_the_labelled_ones_take_their_place(run):
     model, known = run
     _, facts = rejection_of_export(model, replace(known, measured=[]), SETTINGS, 0)
@@ -84,6 +89,19 @@ def test_without_other_texts_the_labelled_ones_take_their_place(run):
     assert facts["measured_on"] == facts["set_on"]
     assert "of other texts, more or fewer may be kept" in rejection_text({"rejection": facts})
     assert "accuracy" not in facts
+    assert facts["measured_on_answers"]
+    assert "probably higher on other texts" in " ".join(
+        rejection_text({"rejection": facts}).split()
+    )
+    assert "if hard, probably more on others" in export_line(facts)
+
+
+def test_random_texts_measure_without_a_caution(run):
+    model, known = run
+    _, facts = rejection_of_export(model, known, SETTINGS, 0)
+    assert not facts["measured_on_answers"]
+    assert "probably higher" not in rejection_text({"rejection": facts})
+    assert "hard" not in export_line(facts)
 
 
 @pytest.mark.parametrize(

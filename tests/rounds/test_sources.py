@@ -1,7 +1,10 @@
 """Answers of a language model and votes of rules, combined."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from wsal.rounds.sources import LLMAnswers, mixed, weigh_answers
 
@@ -62,6 +65,59 @@ def test_a_class_that_is_often_wrong_counts_less():
     probability = weight.combine(probs, np.zeros(2_000, bool), answers).max(axis=1)
     assert probability[bad].max() < 0.4
     assert probability[~bad].min() > 0.7
+
+
+def of_hard_texts(level, seed, n=3_000):
+    """Answers and rules that are right less often the harder a text is; the hardest come first."""
+    rng = np.random.default_rng(seed)
+    hardness = np.sort(rng.normal(size=n))[::-1]
+    truth = rng.integers(0, N_CLASSES, n)
+
+    def source(level):
+        others = (truth + rng.integers(1, N_CLASSES, n)) % N_CLASSES
+        return np.where(rng.random(n) < expit(level - 1.4 * hardness), truth, others)
+
+    answer, ruled, has_vote = source(level), source(1.6), rng.random(n) < 0.6
+    probs = np.full((n, N_CLASSES), 1 / N_CLASSES)
+    probs[has_vote] = 0.2 / (N_CLASSES - 1)
+    probs[np.flatnonzero(has_vote), ruled[has_vote]] = 0.8
+    confidence = np.clip(expit(2.5 - 0.4 * hardness + rng.normal(size=n)), 0.5, 0.99)
+    answers = LLMAnswers(np.arange(n), answer, confidence, np.zeros(n, bool), np.ones(n, bool))
+    return truth, answers, probs, has_vote
+
+
+@pytest.mark.parametrize("n_gold", [50, 100, 200])
+@pytest.mark.parametrize("level", [0.3, 2.4, 4.0])
+def test_gold_of_hard_texts_does_not_lower_the_level_of_all_answers(n_gold, level):
+    for seed in range(3):
+        truth, answers, probs, has_vote = of_hard_texts(level, seed)
+        chosen = np.where(np.arange(len(truth)) < n_gold, truth, -1)
+        none, by_chosen = (
+            weigh_answers(answers, probs, has_vote, gold) for gold in (np.full(3_000, -1), chosen)
+        )
+        n, rest = len(truth), slice(n_gold, None)
+        before, after = (w.combine(probs, has_vote, answers) for w in (none, by_chosen))
+        stated, before_gold = (
+            p[np.arange(n), answers.classes][rest].mean() for p in (after, before)
+        )
+        right = (answers.classes == truth)[rest].mean()
+        assert min(before_gold, right) - 0.15 < stated < max(before_gold, right) + 0.05
+        assert accuracy(after[rest], truth[rest]) > accuracy(before[rest], truth[rest]) - 0.01
+
+
+@pytest.mark.parametrize("level", [0.3, 2.4, 4.0])
+def test_random_gold_sets_the_level_beside_gold_of_hard_texts(level):
+    for seed in range(3):
+        truth, answers, probs, has_vote = of_hard_texts(level, seed)
+        measures = np.zeros(len(truth), bool)
+        measures[100 + np.random.default_rng(seed).permutation(len(truth) - 100)[:100]] = True
+        gold = np.where(measures | (np.arange(len(truth)) < 100), truth, -1)
+        answers = replace(answers, measures=measures)
+        weight = weigh_answers(answers, probs, has_vote, gold)
+        rest = np.flatnonzero(gold < 0)
+        combined = weight.combine(probs, has_vote, answers)
+        stated = combined[rest, answers.classes[rest]].mean()
+        assert stated == pytest.approx((answers.classes == truth)[rest].mean(), abs=0.1)
 
 
 def test_an_answer_to_a_text_without_votes_stands_alone():

@@ -22,7 +22,7 @@ from wsal.labels import LabelSet
 from wsal.rounds import learning_votes, vote_tables
 from wsal.rounds.answered import answered_rows
 from wsal.rounds.disagreement import covered_and_disputed
-from wsal.rounds.llm_sampling import DISPUTED, RANDOM
+from wsal.rounds.llm_sampling import DISPUTED, MEASURES, RANDOM
 from wsal.rounds.vote_tables import read_terms, read_votes
 from wsal.rounds.word_gold import gold_of_groups, gold_of_words
 from wsal.rules import base
@@ -239,7 +239,7 @@ def answered_by_model(pool, n):
         input_tokens=1,
         output_tokens=1,
         cost=0.0,
-        reason=pl.Series([RANDOM, DISPUTED] * (len(texts) // 2)),
+        reason=pl.Series([RANDOM, DISPUTED, RANDOM, MEASURES, RANDOM, DISPUTED] * (n // 6)),
     )
 
 
@@ -292,6 +292,9 @@ def test_answers_words_and_gold_count_in_their_shard(whole, shards, tmp_path, mo
         for name in ("voters.parquet", "metrics.json"):
             if (single.path / name).exists():
                 assert (single.path / name).read_bytes() == (many.path / name).read_bytes()
+    weighed = made["one"][1].facts
+    assert weighed["n_answered"] == 50  # without those that measure
+    assert weighed["llm"] == "answers weighed by 20 gold texts"  # half are of the sample
     assert made["one"][1].facts["n_words"] == len(WORDS_ASKED)
     labels = LabelSet(tuple(pool.facts["labels"]))
     words = [gold_of_words(each, [*WORDS_ASKED, "xyz"], labels) for each in (pool, shards)]

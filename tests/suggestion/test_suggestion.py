@@ -17,7 +17,8 @@ from wsal.suggestion.mining import Term, mine, terms_in
 from wsal.suggestion.naive_bayes import fit_naive_bayes
 from wsal.suggestion.names import forms_of, name_rules, seed_votes
 from wsal.suggestion.proposals import Proposal, to_yaml
-from wsal.suggestion.suggest import LabelledSample, suggest
+from wsal.suggestion.report import RunSample, suggested_lines
+from wsal.suggestion.suggest import LabelledSample, Suggestions, suggest
 from wsal.suggestion.terms import cover, estimate_terms, uncorrected
 
 WORDS = ["tea", "Tea", "kg", "5", "12kg", "kgn36", "usb-c", "é", "İ", "a", "_", "l", "2", "ß"]
@@ -238,3 +239,15 @@ def test_rules_are_suggested_that_cover_texts_of_their_class():
         LabelledSample(records(texts), labels, gold, np.full(2000, -1), none, {}, 2000), 0.8, 10
     )
     assert quiet.mistakes == []
+
+
+@pytest.mark.parametrize(("n_drawn", "is_hard"), [(2, False), (1, True)])
+def test_precision_from_answers_is_marked_as_probably_too_low(n_drawn, is_hard):
+    gold, nothing = np.array([0, 1, -1]), np.full(3, -1)
+    no_votes = np.empty((3, 0), dtype=np.int16)
+    known = LabelledSample(
+        records(["a", "b", "c"]), LabelSet(("x", "y")), gold, nothing, no_votes, {}, 3
+    )
+    sample = RunSample(known, 2 - n_drawn, n_drawn, 2, np.arange(3))
+    lines = suggested_lines("run", sample, Suggestions([], [], [], [], None, 0.5, []), 0.9)
+    assert ("they are hard" in "\n".join(lines)) == is_hard

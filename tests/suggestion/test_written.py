@@ -289,10 +289,11 @@ def test_intervals_hold_the_true_precision_and_agreement_tells_rules_apart(n_gol
     for seed in range(10):
         votes, real = simulated(np.random.default_rng(seed), n_gold=n_gold)
         value, low, high = fit_prior(votes).precision(votes)
-        held.append(((real >= low) & (real <= high)).mean())
+        low, high, shown = low.round(2), high.round(2), real.round(2)
+        held.append(((shown >= low) & (shown <= high)).mean())
         correlations.append(np.corrcoef(value, real)[0, 1])
         errors.append(value.mean() - real.mean())
-    assert np.mean(held) > 0.8
+    assert np.mean(held) >= 0.85
     assert np.mean(correlations) > 0.7
     assert abs(np.mean(errors)) < 0.07
 

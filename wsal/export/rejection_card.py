@@ -18,6 +18,10 @@ METHODS = {
 """What each score is, in words."""
 EMBEDDINGS = ("nearest", "contrast", "kernel", "combined")
 """Methods that keep embeddings of labelled texts."""
+ON_ANSWERS = """A strategy may have chosen the answered texts because they are hard: then AUROC is
+probably higher on other texts, and FPR95 lower. But the encoder was trained on some of them, which
+has the opposite effect. Answers in an evaluation sample show how it really is."""
+"""About AUROC and FPR95 that were measured on answered texts, by cross-validation."""
 LIMITS = """It knows only the classes above, and predicts one of them for any
 text, even a meaningless one."""
 REJECTS = """It knows only the classes above. It rejects
@@ -77,6 +81,8 @@ def separation_text(facts: Mapping[str, Any]) -> str:
         f"{facts['fpr95']:.1%}{_interval(facts['fpr95_interval'], '.1%')} of those of no class "
         "are kept, too (FPR95)."
     )
+    if facts["measured_on_answers"]:
+        text += f" {ON_ANSWERS}"
     if "accuracy" in facts:
         text += (
             f" At the threshold, {facts['kept']:.1%} of the texts with a class are kept, and "

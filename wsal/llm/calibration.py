@@ -56,6 +56,7 @@ def fit_logistic(
     counts: np.ndarray,
     expected: np.ndarray,
     spread: np.ndarray,
+    highest: np.ndarray | None = None,
 ) -> np.ndarray:
     """Coefficients of a logistic regression with normal priors; the second is never negative.
 
@@ -65,6 +66,7 @@ def fit_logistic(
         counts: how many examples each counts as, `(examples,)`.
         expected: means of the priors, `(coefficients,)`.
         spread: standard deviations of the priors, `(coefficients,)`.
+        highest: the largest value that each may have, `(coefficients,)`; by default any.
     """
     from scipy.optimize import minimize  # noqa: PLC0415  takes a moment
 
@@ -77,7 +79,9 @@ def fit_logistic(
         value = float(counts @ (np.logaddexp(0, z) - y * z) + off @ off / 2)
         return value, features.T @ error + off / spread
 
-    bounds = [(0.0 if n == 1 else None, None) for n in range(len(expected))]
+    lowest = np.where(np.arange(len(expected)) == 1, 0.0, -np.inf)
+    highest = np.full(len(expected), np.inf) if highest is None else highest
+    bounds = np.column_stack([lowest, highest])
     fitted: np.ndarray = minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds).x
     return fitted
 

@@ -2,7 +2,7 @@
 
 from wsal import schemas
 from wsal.annotation.none_answers import none_answers
-from wsal.export.rejection_card import METHODS
+from wsal.export.rejection_card import METHODS, ON_ANSWERS
 from wsal.inspection.run_view import RunView
 from wsal.report.exported import read_export
 from wsal.report.section import Section
@@ -33,6 +33,7 @@ def rejection_section(view: RunView) -> Section | None:
         "keep": facts.get("keep"),
         "set_on": facts.get("set_on"),
         "set_on_answers": facts.get("set_on_answers", False),
+        "caution": ON_ANSWERS if facts.get("measured_on_answers") else None,
         "rows": [
             {"method": METHODS[name], "auroc": auroc, "used": name == facts["method"]}
             for name, auroc in aurocs

@@ -35,6 +35,7 @@ from wsal.rounds.multilabel_export import Decisions, decisions_of, quality_of_se
 from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
 
+SHORT = ("left_out", "method", "auroc", "fpr95", "measured_on", "measured_on_answers", "n_none")
 N_CALIBRATION = 1_000
 """Texts of the pool from which formats may learn ranges of numbers."""
 
@@ -151,8 +152,7 @@ def write_export(
     }
     rejects: Facts = {}
     if learned := metrics.get("rejection"):
-        shown = ("left_out", "method", "auroc", "fpr95", "measured_on", "n_none")
-        rejects = {"rejection": {name: learned[name] for name in shown if name in learned}}
+        rejects = {"rejection": {name: learned[name] for name in SHORT if name in learned}}
     return {
         "digest": digest,
         **rejects,

@@ -107,14 +107,15 @@ def write_weak_labels(
 ) -> Facts:
     """Write weak_labels.parquet and label_model.safetensors.
 
-    `llm` has answers of a language model to train on, and the gold label of each of their texts, -1
-    where there is none. With it, this also writes rules_alone.parquet, what the rules say without
-    the answers, and answered.npy, the rows of the pool that were answered.
+    `llm` has answers of a language model that name a class, and the gold label of each of their
+    texts, -1 where there is none. Those that measure only show how far to trust the others. With
+    it, this also writes rules_alone.parquet, what the rules say without the answers, and
+    answered.npy, the rows of the pool whose answers are trained on.
     """
     sizes, facts = work.sizes, Facts()
     if llm is not None:
-        answers, gold = llm
-        weighed = WeighedAnswers(answers, _weigh(work, sizes, answers, gold))
+        weight, answers = _weigh(work, sizes, *llm), llm[0].to_train_on()
+        weighed = WeighedAnswers(answers, weight)
         work = replace(work, llm=weighed)
         np.save(out / ANSWERED_FILE, answers.rows)
         facts = {"n_answered": len(answers.rows), "llm": weighed.weight.why()}

@@ -18,6 +18,7 @@ from wsal.members import judge
 AGREE = 0.2  # log-odds that agreement of the rules adds to an answer, before there is gold
 DISAGREE = 0.3  # times the logarithm of how often they disagree: the rarer, the more it says
 SPREAD = (1.0, 0.5, 0.7, 0.7)  # standard deviations of level, slope, agreement, disagreement
+SPREAD_CHOSEN = (3.0, 0.5)  # the same, of what is added to level and slope on chosen texts
 RULES_RIGHT = 0.5  # share of wrong answers, where rules disagree, on which the rules are right
 PSEUDO_ANSWERS = 10.0  # that the answers of a class are as good as all others
 SURE_RULES = 0.9  # probability of a weak label that answers are calibrated against without gold
@@ -44,6 +45,10 @@ class LLMAnswers:
             self.measures[chosen],
             self.is_random[chosen],
         )
+
+    def named(self) -> "LLMAnswers":
+        """Those that name a class or a parent."""
+        return self.take(self.classes != ABSTAIN)
 
     def to_train_on(self) -> "LLMAnswers":
         """Those that name a class or a parent, and are not there to measure with."""
@@ -161,6 +166,12 @@ def weigh_answers(
 ) -> LLMWeight:
     """Learn from gold how far to trust the answers; before there is any, from rules that are sure.
 
+    Gold of answers that measure was drawn at random. Other gold may be of hard texts that a
+    strategy chose, where fewer answers are right, which says nothing about other texts. So the
+    regression gives these texts a level of their own, which is never above that of all texts: if
+    answers are often right even there, they are elsewhere, too. By class, and where rules disagree,
+    such gold is compared with what is expected of the same texts.
+
     Args:
         answers: all of them name a class.
         rules: what the label model says of the same texts, `(answers, classes)`.
@@ -180,21 +191,26 @@ def weigh_answers(
     known = (gold != ABSTAIN) & is_decided
     right = right[known]
     x = centred(answers.confidence)
-    features = np.column_stack([np.ones(len(x)), x, agrees, disagrees])[known]
+    is_chosen = ~answers.measures
+    columns = (np.ones(len(x)), x, agrees, disagrees, is_chosen, is_chosen * x)
+    features = np.column_stack(columns)[known]
     often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
-    level, slope, agree, disagree = fit_logistic(
-        features,
-        right,
-        np.ones(len(right)),
-        np.array([first.level, first.slope, AGREE, DISAGREE * np.log(often)]),
-        np.array(SPREAD),
-    )
-    expected = expit(features @ np.array([level, slope, agree, disagree]))
+    prior = [first.level, first.slope, AGREE, DISAGREE * np.log(often), 0.0, 0.0]
+    fitted = fit_logistic(
+        features, right, np.ones(len(right)), np.array(prior), np.array(SPREAD + SPREAD_CHOSEN),
+        highest=np.where(np.arange(len(prior)) == len(SPREAD), 0.0, np.inf),
+    )  # fmt: skip
+    level, slope, agree, disagree = fitted[: len(SPREAD)]
+    expected = expit(features @ fitted)
     n_codes = rules.shape[1] if members is None else len(members)
-    by_class = _by_class(answers.classes[known], right, expected, n_codes)
+    chosen = is_chosen[known]
+    by_class = _by_class(answers.classes[known][chosen], right[chosen], expected[chosen], n_codes)
     wrong = disagrees[known] & ~right
-    n_rules_right = float((by_rules[known] == gold[known])[wrong].sum())
-    rules_right = (n_rules_right + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
+    rules_win = wrong & (by_rules[known] == gold[known])
+    rules_right = (rules_win.sum() + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
+    compared = chosen & (rules_win | (disagrees[known] & right))
+    elsewhere = features[compared, : len(SPREAD)] @ fitted[: len(SPREAD)]
+    disagree += _rules_win_more(right[compared], elsewhere - np.log(rules_right))
     return LLMWeight(
         Calibration(float(level), float(slope)),
         float(agree),
@@ -205,6 +221,20 @@ def weigh_answers(
         n_sure=int(is_sure.sum()),
         members=members,
     )
+
+
+def _rules_win_more(right: np.ndarray, odds: np.ndarray) -> float:
+    """Log-odds, at most 0, by which answers lose against rules more often than expected.
+
+    Both are judged on the same texts, so that it does not matter how hard these are.
+
+    Args:
+        right: whether it is the answer that is right, `(texts,)`; otherwise the rules are.
+        odds: the log-odds of that which are expected, `(texts,)`.
+    """
+    expected = float(np.clip(expit(odds).mean() if len(odds) else 0.5, 0.01, 0.99))
+    shrunk = (right.sum() + PSEUDO_ANSWERS * expected) / (len(right) + PSEUDO_ANSWERS)
+    return min(0.0, float(logit(shrunk) - logit(expected)))
 
 
 def _by_class(

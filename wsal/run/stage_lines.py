@@ -221,8 +221,9 @@ def _rejection(facts: Facts) -> str:
         return ""
     if "left_out" in facts:
         return f"; rejects no text: {facts['left_out']}"
-    auroc = f"AUROC {facts['auroc']:.3f} on {facts['measured_on']}"
-    return f"; rejects texts of no class ({facts['method']}, {auroc})"
+    auroc = f"{facts['method']}, AUROC {facts['auroc']:.3f} on {facts['measured_on']}"
+    others = " and, if hard, probably more on others" if facts.get("measured_on_answers") else ""
+    return f"; rejects texts of no class ({auroc}{others})"
 
 
 LINES: dict[str, Callable[[Facts], str]] = {

@@ -22,6 +22,7 @@ from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.reweighing import RandomGold, reweigh_rules, reweigh_sets
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
+from wsal.rounds.sources import LLMAnswers
 from wsal.rounds.split_gold import gold_of
 from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.vote_tables import VOTERS_FILE
@@ -57,7 +58,8 @@ def reweigh(
     aside, removed = set_aside(pool, annotations), of_removed_classes(pool, annotations)
     # What a language model answered in rounds still counts when there is none any more.
     asked = llm_votes or any((a.path / ANSWERS_FILE).exists() for a in annotations)
-    answers = read_llm_answers(pool, llm_votes, annotations).to_train_on() if asked else None
+    named = read_llm_answers(pool, llm_votes, annotations).named() if asked else None
+    answers = named.to_train_on() if named else None
     if not len(gold_rows) and not (answers and len(answers.rows)):
         raise AnnotationError(
             "no text of the pool has a gold label to learn from; "
@@ -78,7 +80,9 @@ def reweigh(
     facts: Facts = {"n_learned_from": len(learning.rows)}
     del learning, cast
     work = WeakWork(pool, votes, words, result.fitted, aggregate, labels)
-    llm = (answers, _labels_at(answers.rows, gold_rows, gold)) if answers else None
+    llm = None
+    if named is not None:
+        llm = named, _gold_of(named, (gold_rows, gold), _sample(pool, annotations))
     facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(result.fitted, pool, votes, aggregate, labels, words)
     before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)
@@ -109,22 +113,33 @@ def _random_gold(
     words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
-    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+    rows, gold = _sample(pool, annotations)
     if len(rows) or not pool.facts["n_dev"]:
-        if not is_indicator_matrix(gold):
-            none = none_of_present(pool, annotations, schemas.EVALUATE)
-            rows = np.concatenate([rows, none])
-            gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = words.read_votes(votes, pool, "dev")
     return RandomGold.of_covered("dev texts", dev, gold_of(pool, "dev")[0])
+
+
+def _sample(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
+    """The rows of the evaluation sample, and their gold labels, also of no class; or sets."""
+    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+    if is_indicator_matrix(gold):
+        return rows, gold
+    none = none_of_present(pool, annotations, schemas.EVALUATE)
+    of_none = np.full(len(none), len(pool.facts["labels"]))
+    return np.concatenate([rows, none]), np.concatenate([gold, of_none])
 
 
 def _sizes(pool: Artifact) -> list[int]:
     return tables.rows_of_shards(pool.path / "pool.parquet")
 
 
-def _labels_at(rows: Rows, gold_rows: Rows, gold: Classes) -> Classes:
-    """The gold label of each of these rows, -1 where there is none."""
-    of_row = dict(zip(gold_rows.tolist(), gold.tolist(), strict=True))
-    return np.array([of_row.get(row, ABSTAIN) for row in rows.tolist()], dtype=np.int64)
+def _gold_of(
+    answers: LLMAnswers, trained: tuple[Rows, Classes], sample: tuple[Rows, Classes]
+) -> Classes:
+    """`(answers,)`: the gold label of each text, from the sample if it measures; -1 without any."""
+    codes = np.full(len(answers.rows), ABSTAIN, dtype=np.int64)
+    for (rows, gold), those in ((trained, ~answers.measures), (sample, answers.measures)):
+        of_row = dict(zip(rows.tolist(), gold.tolist(), strict=True))
+        codes[those] = [of_row.get(row, ABSTAIN) for row in answers.rows[those].tolist()]
+    return codes
