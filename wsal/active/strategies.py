@@ -11,9 +11,11 @@ from wsal.active.scores import entropy, least_confidence, margin
 from wsal.settings import Positive
 
 __all__ = [
-    "Candidates", "Dbal", "Entropy", "EntropyClusters", "Labelled", "LeastConfidence", "Margin",
-    "QueryStrategy", "Random", "Selection",
+    "DRAWN", "Candidates", "Dbal", "Entropy", "EntropyClusters", "Labelled", "LeastConfidence",
+    "Margin", "QueryStrategy", "Random", "Selection",
 ]  # fmt: skip
+
+DRAWN = "drawn at random"  # the reason why a text is asked about
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Random:
     def select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Selection:
         """Rows in random order."""
         rows = rng.permutation(len(candidates.probs))[:size]
-        return Selection(rows, np.zeros(len(rows), np.float32), ["drawn at random"] * len(rows))
+        return Selection(rows, np.zeros(len(rows), np.float32), [DRAWN] * len(rows))
 
 
 @dataclass(frozen=True)

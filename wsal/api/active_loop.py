@@ -35,6 +35,7 @@ from wsal.rounds.disagreement import disputed
 from wsal.rounds.evaluation_frame import Frame, new_frame, sample_size
 from wsal.rounds.exporting import write_export
 from wsal.rounds.query import RoundState, choose_query
+from wsal.rounds.random_gold import drawn_at_random
 from wsal.rounds.reweighing import reweigh_rules
 from wsal.rounds.weak_labels import weak_table
 from wsal.settings import ActiveSettings, EvaluationSettings, HardwareSettings
@@ -94,7 +95,7 @@ class ActiveLoop:
         changes = {"size": n_evaluation} | dict(evaluation_settings or {})
         self._evaluation = preset(EvaluationSettings, "evaluation", "default", changes)
         self._seed, self._progress = seed, progress
-        self._query = pl.DataFrame()
+        self._query, self._is_random = pl.DataFrame(), True
         self._model = classifier.model
         with progress_shown(shown=progress):
             probs, self._embeddings = classifier.embedded
@@ -109,12 +110,9 @@ class ActiveLoop:
                 split_probs={name: [split_probs(self._model, pool, name)] for name in SPLITS},
                 n_gold=[0],
             )
-        probs_of_frame, probs_of_dev = self._measured.frame_probs, self._measured.split_probs["dev"]
-        self._checkpoint = WeakCheckpoint(
-            classifier, classifier.trained_on, probs_of_frame[0], probs_of_dev[0]
-        )
-        votes = self.weak.votes.matrix
-        members = members_of(pool.prepared.labels)
+        on_frame, on_dev = self._measured.frame_probs[0], self._measured.split_probs["dev"][0]
+        self._checkpoint = WeakCheckpoint(classifier, classifier.trained_on, on_frame, on_dev)
+        votes, members = self.weak.votes.matrix, members_of(pool.prepared.labels)
         none = np.zeros(len(pool), np.float32)
         self._disputed = disputed(votes.T, members) if votes.size else none
 
@@ -234,16 +232,17 @@ class ActiveLoop:
     def _train(self, answers: pl.DataFrame) -> None:
         """One round of training on all answers; afterwards the round is finished."""
         number, weak, labels = self.round + 1, self.weak, self.pool.prepared.labels
-        rows, gold = coded_rows(answers, schemas.TRAIN, labels)
+        gold = coded_rows(answers, schemas.TRAIN, labels)
         none = none_rows(answers, schemas.TRAIN, labels)
         votes, random = weak.votes.sparse, self._measured.random_gold(answers)
-        model = weak.label_model
-        result = reweigh_rules(model, votes, len(labels), weak.prior, rows, gold, random, none=none)
+        self._is_random = self._is_random and drawn_at_random(self._query)
+        given = (weak.label_model, votes, len(labels), weak.prior, *gold, random)
+        result = reweigh_rules(*given, none=none, is_random=self._is_random)
         table = weak_table(result.fitted, votes, weak.settings, labels)
         measured = replace(self._measured, answers=answers)
-        checkpoint = self._checkpoint.after(table, (rows, gold), none, self._retrain, measured)
+        checkpoint = self._checkpoint.after(table, gold, none, self._retrain, measured)
         start = checkpoint.classifier
-        trained = fine_tuned(start, table, (rows, gold), none, self._finetune, self._seed, number)
+        trained = fine_tuned(start, table, gold, none, self._finetune, self._seed, number)
         frame_texts = self.classifier.tokens.take(self.frame.rows)
         frame_probs, _ = predict(trained, frame_texts, f"round {number}: frame")
         self._measured = self._measured.after(answers, trained, frame_probs)

@@ -18,6 +18,7 @@ from wsal.rounds.sources import LLMAnswers
 
 NO_ROWS = np.empty(0, np.int64)
 NOT_CHECKED = "used: no random gold to check that it helps"
+DRAWN = "used: it was drawn at random"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def reweigh_rules(
     random_gold: RandomGold,
     answers: LLMAnswers | None = None,
     none: Rows = NO_ROWS,
+    *,
+    is_random: bool = False,
 ) -> Reweighed:
     """Correct the label model with gold labels, and keep the correction if it helps.
 
@@ -75,7 +78,7 @@ def reweigh_rules(
     while as many texts as before were right. So such gold only corrects what the model expected of
     the same texts (`correct`). Gold that was drawn at random decides, by log loss, between no gold,
     this correction, and a fit as if the chosen gold were random. Random answers of a language model
-    take the place of gold in all fits.
+    take the place of gold in all fits. If the gold itself `is_random`, it calibrates the model.
     """
     truth = truth_of(len(votes), gold_rows, gold, none, n_classes)
     without: Classes | None = None
@@ -84,13 +87,14 @@ def reweigh_rules(
         no_gold = np.full(len(votes), ABSTAIN, dtype=np.int64)
         without, with_gold = answers.silver(no_gold), answers.silver(truth)
     before = label_model.fit(votes, n_classes, prior=prior, gold=without)
-    by_chosen = correct(label_model, before, votes, truth)
-    if not len(random_gold.gold):
-        if by_chosen is None:
-            by_chosen = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
+    by_chosen = None if is_random else correct(label_model, before, votes, truth)
+    if by_chosen and not len(random_gold.gold):
         return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
     after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
-    models = [before, after] if by_chosen is None else [before, by_chosen, after]
+    if not len(random_gold.gold):
+        checked = DRAWN if is_random else NOT_CHECKED
+        return Reweighed(before, after, gold_used=True, checked=checked)
+    models = [before, by_chosen, after] if by_chosen else [before, after]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 
 
@@ -102,6 +106,8 @@ def reweigh_sets(
     gold_rows: Rows,
     gold: Classes,
     random_gold: RandomGold,
+    *,
+    is_random: bool = False,
 ) -> Reweighed:
     """Fit a label model for each class, and let gold sets of classes correct its rules.
 
@@ -109,13 +115,16 @@ def reweigh_sets(
     With 100 chosen texts, taking them for random lowered the macro-F1 of a student by 0.09 to 0.19
     in four simulations, and this correction raised it by up to 0.03. Gold that was drawn at random
     decides, by log loss, between no gold, this correction, and a shift of all probabilities to the
-    level of the chosen gold as well.
+    level of the chosen gold as well. If the gold itself `is_random`, the shift is right.
     """
     before = fit_multilabel(label_model, votes, n_classes, prior)
     by_chosen = correct_rules(label_model, before, votes, gold_rows, gold)
-    if not len(random_gold.gold):
+    if not len(random_gold.gold) and not is_random:
         return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
-    models = [before, by_chosen, shifted(by_chosen, votes, gold_rows, gold)]
+    to_level = shifted(by_chosen, votes, gold_rows, gold)
+    if not len(random_gold.gold):
+        return Reweighed(before, to_level, gold_used=True, checked=DRAWN)
+    models = [before, by_chosen, to_level]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 
 

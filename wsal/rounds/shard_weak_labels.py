@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from wsal import schemas, tables
 from wsal.annotation.evidence import RULES_FILE
-from wsal.arrays import Classes
+from wsal.arrays import Classes, Mask
 from wsal.artifacts import Artifact, Facts
 from wsal.label_models.base import FittedLabelModel
 from wsal.labels import LabelSet
@@ -103,14 +103,14 @@ def write_weak_labels(
     out: Path,
     work: WeakWork,
     launcher: LauncherSettings,
-    llm: tuple[LLMAnswers, Classes] | None = None,
+    llm: tuple[LLMAnswers, Classes, Mask] | None = None,
 ) -> Facts:
     """Write weak_labels.parquet and label_model.safetensors.
 
-    `llm` has answers of a language model that name a class, and the gold label of each of their
-    texts, -1 where there is none. Those that measure only show how far to trust the others. With
-    it, this also writes rules_alone.parquet, what the rules say without the answers, and
-    answered.npy, the rows of the pool whose answers are trained on.
+    `llm` has answers of a language model that name a class, the gold label of each of their texts,
+    -1 where there is none, and whether it was drawn at random. Answers that measure only show how
+    far to trust the others. With it, this also writes rules_alone.parquet, what the rules say
+    without the answers, and answered.npy, the rows of the pool whose answers are trained on.
     """
     sizes, facts = work.sizes, Facts()
     if llm is not None:
@@ -127,11 +127,14 @@ def write_weak_labels(
     return facts | {"n_texts": sum(sizes), "n_covered": n_covered, "label_model": why}
 
 
-def _weigh(work: WeakWork, sizes: Sequence[int], answers: LLMAnswers, gold: Classes) -> LLMWeight:
+def _weigh(
+    work: WeakWork, sizes: Sequence[int], answers: LLMAnswers, gold: Classes, at_random: Mask
+) -> LLMWeight:
     read = partial(work.words.read_votes, work.votes, work.pool, "pool")
     votes = votes_at(read, sizes, answers.rows)
     table = weak_table(work.fitted, votes, work.settings, work.labels)
-    return weigh_answers(answers, table.probs, table.n_votes > 0, gold, members_of(work.labels))
+    members = members_of(work.labels)
+    return weigh_answers(answers, table.probs, table.n_votes > 0, gold, members, at_random)
 
 
 def _frame(ids: pl.Series, table: WeakTable) -> pl.DataFrame:

@@ -38,13 +38,7 @@ class LLMAnswers:
 
     def take(self, chosen: np.ndarray) -> "LLMAnswers":
         """Some of the answers."""
-        return LLMAnswers(
-            self.rows[chosen],
-            self.classes[chosen],
-            self.confidence[chosen],
-            self.measures[chosen],
-            self.is_random[chosen],
-        )
+        return LLMAnswers(**{name: array[chosen] for name, array in vars(self).items()})
 
     def named(self) -> "LLMAnswers":
         """Those that name a class or a parent."""
@@ -163,14 +157,15 @@ def weigh_answers(
     has_vote: np.ndarray,
     gold: Classes,
     members: Mask | None = None,
+    at_random: Mask | None = None,
 ) -> LLMWeight:
     """Learn from gold how far to trust the answers; before there is any, from rules that are sure.
 
-    Gold of answers that measure was drawn at random. Other gold may be of hard texts that a
-    strategy chose, where fewer answers are right, which says nothing about other texts. So the
-    regression gives these texts a level of their own, which is never above that of all texts: if
-    answers are often right even there, they are elsewhere, too. By class, and where rules disagree,
-    such gold is compared with what is expected of the same texts.
+    Gold that was not drawn at random may be of hard texts that a strategy chose, where fewer
+    answers are right, which says nothing about other texts. So the regression gives these texts a
+    level of their own, which is never above that of all texts: if answers are often right even
+    there, they are elsewhere, too. By class, and where rules disagree, such gold is compared with
+    what is expected of the same texts.
 
     Args:
         answers: all of them name a class.
@@ -178,6 +173,7 @@ def weigh_answers(
         has_vote: `(answers,)`, whether any rule votes on the text.
         gold: `(answers,)`, the class or parent that people gave the text, or -1.
         members: `(codes, classes)`, if answers or gold may be parents.
+        at_random: `(answers,)`, whether the gold text was drawn at random; None: if it measures.
     """
     by_rules = rules.argmax(axis=1)
     agrees = has_vote & judge(answers.classes, by_rules, members)[0]
@@ -191,7 +187,7 @@ def weigh_answers(
     known = (gold != ABSTAIN) & is_decided
     right = right[known]
     x = centred(answers.confidence)
-    is_chosen = ~answers.measures
+    is_chosen = ~(answers.measures if at_random is None else at_random)
     columns = (np.ones(len(x)), x, agrees, disagrees, is_chosen, is_chosen * x)
     features = np.column_stack(columns)[known]
     often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
@@ -203,12 +199,13 @@ def weigh_answers(
     level, slope, agree, disagree = fitted[: len(SPREAD)]
     expected = expit(features @ fitted)
     n_codes = rules.shape[1] if members is None else len(members)
-    chosen = is_chosen[known]
-    by_class = _by_class(answers.classes[known][chosen], right[chosen], expected[chosen], n_codes)
+    trained = ~answers.measures[known]
+    of_trained = answers.classes[known][trained], right[trained], expected[trained]
+    by_class = _by_class(*of_trained, n_codes)
     wrong = disagrees[known] & ~right
     rules_win = wrong & (by_rules[known] == gold[known])
     rules_right = (rules_win.sum() + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
-    compared = chosen & (rules_win | (disagrees[known] & right))
+    compared = is_chosen[known] & (rules_win | (disagrees[known] & right))
     elsewhere = features[compared, : len(SPREAD)] @ fitted[: len(SPREAD)]
     disagree += _rules_win_more(right[compared], elsewhere - np.log(rules_right))
     return LLMWeight(

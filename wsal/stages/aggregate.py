@@ -60,7 +60,8 @@ def aggregate(
     facts: Facts = {"n_learned_from": len(learning.rows)}
     del learning
     work = WeakWork(pool, votes, words, fitted, aggregate, labels)
-    llm = (answers, np.full(len(answers.rows), ABSTAIN)) if answers else None
+    no_gold = np.full(len(answers.rows) if answers else 0, ABSTAIN, dtype=np.int64)
+    llm = (answers, no_gold, answers.measures) if answers else None
     facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(fitted, pool, votes, aggregate, labels)
     write_json(out / "metrics.json", metrics)

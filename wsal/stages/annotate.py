@@ -123,6 +123,8 @@ def annotate(
     counts = {"n_labels": len(answers) - n_skipped, "n_skipped": n_skipped, "n_unseen": n_unseen}
     return {
         "round": number, **counts, **asked.facts, "human": annotator.human, "answers_in": files,
+        # People who get what a model is unsure of, or groups, get no random texts.
+        "random": query.facts.get("random", False) and not (asks_model or len(groups)),
         "notes": asked.notes, **_changed_since(pool, query, answers),
     }  # fmt: skip
 

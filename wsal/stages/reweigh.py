@@ -20,6 +20,7 @@ from wsal.multilabel import is_multilabel
 from wsal.rounds.answered_words import AnsweredWords
 from wsal.rounds.learning_votes import LearningVotes, ReadVotes, votes_at
 from wsal.rounds.llm_answers import read_llm_answers
+from wsal.rounds.random_gold import has_random_gold
 from wsal.rounds.reweighing import RandomGold, reweigh_rules, reweigh_sets
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
 from wsal.rounds.sources import LLMAnswers
@@ -72,17 +73,20 @@ def reweigh(
     learning = LearningVotes.read(read, sizes, known)
     cast = (label_model, learning.votes, len(labels), prior, learning.places(gold_rows), gold)
     random_gold = _random_gold(pool, votes, annotations, read, words)
+    is_random = has_random_gold(annotations)
     if multilabel:
-        result = reweigh_sets(*cast, random_gold)
+        result = reweigh_sets(*cast, random_gold, is_random=is_random)
     else:
         silver = random.at(learning.places(random.rows)) if random else None
-        result = reweigh_rules(*cast, random_gold, silver, learning.places(none))
+        none_at = learning.places(none)
+        result = reweigh_rules(*cast, random_gold, silver, none_at, is_random=is_random)
     facts: Facts = {"n_learned_from": len(learning.rows)}
     del learning, cast
     work = WeakWork(pool, votes, words, result.fitted, aggregate, labels)
     llm = None
     if named is not None:
-        llm = named, _gold_of(named, (gold_rows, gold), _sample(pool, annotations))
+        at_random = named.measures | is_random
+        llm = named, _gold_of(named, (gold_rows, gold), _sample(pool, annotations)), at_random
     facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(result.fitted, pool, votes, aggregate, labels, words)
     before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)

@@ -56,6 +56,7 @@ from wsal.rounds.query import (
     choose_query,
     nothing_early,
 )
+from wsal.rounds.random_gold import drawn_at_random
 from wsal.settings import (
     ActiveSettings,
     EncoderSettings,
@@ -191,6 +192,7 @@ def select(
         "n_candidates": query.n_candidates,
         "n_left": query.n_left,
         "n_early": query.n_early,
+        "random": drawn_at_random(asked),
         **({"periods": frame.periods} if len(frame.periods) > 1 else {}),
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
         **kinds,
