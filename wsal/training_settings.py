@@ -64,9 +64,9 @@ class RetrainSettings:
     """When weak pretraining is repeated, because gold labels have changed the weak labels."""
 
     distance: Share | None = 0.05
-    """Train anew where the weak labels are further than this from those of the last weak training;
-    null: never. The distance is the mean total variation distance of a text's two weak labels,
-    which counts as 0 where the likeliest class is the same."""
+    """Train anew where the weak labels are this far from those of the last weak training, or
+    further; 0: in every round; null: never. The distance is the mean total variation distance of a
+    text's two weak labels, which counts as 0 where the likeliest class is the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from wsal.rounds.retraining import (
     compare_checkpoints,
     compared_rows,
     distance,
-    distance_of_sets,
     last_trained_on,
     newest_checkpoint,
 )
@@ -49,9 +48,6 @@ def test_a_change_of_confidence_alone_is_no_distance():
     calibrated = 0.4 * sure + 0.6 / 4  # as a label model that trusts all texts less
     assert np.abs(sure - calibrated).sum(axis=1).mean() > 0.3
     assert distance(sure, calibrated) == 0
-    two_sets = np.array([[0.9, 0.3], [0.8, 0.1]])
-    assert distance_of_sets(two_sets, two_sets * 0.7) == 0
-    assert distance_of_sets(two_sets, two_sets[:, ::-1]) > 0.5
 
 
 def where(mask):

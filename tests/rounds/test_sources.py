@@ -120,6 +120,30 @@ def test_random_gold_sets_the_level_beside_gold_of_hard_texts(level):
         assert stated == pytest.approx((answers.classes == truth)[rest].mean(), abs=0.1)
 
 
+@pytest.mark.parametrize("level", [-1.5, 0.3])
+def test_gold_of_hard_texts_shows_that_rules_are_better_than_a_poor_model(level):
+    for seed in range(3):
+        truth, answers, probs, has_vote = of_hard_texts(level, seed)
+        gold = np.where(np.arange(len(truth)) < 200, truth, -1)
+        combined = weigh_answers(answers, probs, has_vote, gold).combine(probs, has_vote, answers)
+        rest = np.flatnonzero(has_vote & (gold < 0))
+        of_rules = accuracy(probs[rest], truth[rest])
+        assert of_rules > (answers.classes == truth)[rest].mean() + 0.1
+        assert accuracy(combined[rest], truth[rest]) > of_rules - 0.09
+
+
+def test_answers_that_are_right_on_hard_texts_are_taken_for_right_elsewhere():
+    truth, answers, probs, _ = of_hard_texts(0.3, 0)
+    hard = np.arange(len(truth)) < 200
+    answers = replace(answers, classes=np.where(hard, truth, answers.classes))
+    none = np.zeros(len(truth), bool)
+    before, after = (
+        weigh_answers(answers, probs, none, gold).combine(probs, none, answers).max(axis=1)[~hard]
+        for gold in (np.full(len(truth), -1), np.where(hard, truth, -1))
+    )
+    assert after.mean() > before.mean() + 0.1
+
+
 def test_an_answer_to_a_text_without_votes_stands_alone():
     uniform = np.full((1, 4), 0.25)
     probs = mixed(uniform, np.array([2]), np.array([0.7]), np.array([0.0]))

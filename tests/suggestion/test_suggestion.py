@@ -241,13 +241,18 @@ def test_rules_are_suggested_that_cover_texts_of_their_class():
     assert quiet.mistakes == []
 
 
-@pytest.mark.parametrize(("n_drawn", "is_hard"), [(2, False), (1, True)])
-def test_precision_from_answers_is_marked_as_probably_too_low(n_drawn, is_hard):
+@pytest.mark.parametrize(
+    ("n_drawn", "held_out", "is_marked"), [(2, 0.5, False), (1, 0.5, True), (1, None, False)]
+)
+def test_precision_from_answers_is_marked_as_probably_too_low(n_drawn, held_out, is_marked):
     gold, nothing = np.array([0, 1, -1]), np.full(3, -1)
     no_votes = np.empty((3, 0), dtype=np.int16)
     known = LabelledSample(
         records(["a", "b", "c"]), LabelSet(("x", "y")), gold, nothing, no_votes, {}, 3
     )
     sample = RunSample(known, 2 - n_drawn, n_drawn, 2, np.arange(3))
-    lines = suggested_lines("run", sample, Suggestions([], [], [], [], None, 0.5, []), 0.9)
-    assert ("they are hard" in "\n".join(lines)) == is_hard
+    lines = "\n".join(
+        suggested_lines("run", sample, Suggestions([], [], [], [], held_out, 0.5, []), 0.9)
+    )
+    assert ("they are hard" in lines) == is_marked
+    assert ("UNCHECKED and therefore too high" in lines) == (held_out is None)

@@ -76,7 +76,7 @@ class ActiveLoop:
                 None: 100 for a pool of 2,000 or more without a gold split, else none.
             active_settings: changes to `conf/active`, such as `{"max_candidates": 2000}`.
             evaluation_settings: changes to `conf/evaluation`, such as `{"top_up": 10}`.
-            retrain_settings: changes to `conf/retrain`, such as `{"distance": 0.05}`.
+            retrain_settings: changes to `conf/retrain`, such as `{"distance": 0.02}`.
 
         Raises:
             UnknownNameError: there is no such option or setting. ConfigError: one is out of range.

@@ -13,7 +13,7 @@ from wsal.classifier import encoder as encoders
 from wsal.classifier.inference import predict
 from wsal.members import members_of, within
 from wsal.rounds.finetuning import FineTuning
-from wsal.rounds.retraining import compare_checkpoints, compared_rows, distance
+from wsal.rounds.retraining import compare_checkpoints, compared_rows, distance, with_others
 from wsal.rounds.weak_labels import WeakTable, confidence_weights
 from wsal.rounds.weak_set import read_predicted
 from wsal.training_settings import FinetuneSettings, RetrainSettings
@@ -51,8 +51,7 @@ class WeakCheckpoint:
         train_anew = self.classifier.train_anew
         if settings.distance is None or train_anew is None:
             return self
-        rows = compared_rows(self.trained_on.used, table.used, measured.seed)
-        if distance(self.trained_on.probs[rows], table.probs[rows]) <= settings.distance:
+        if self._moved(table, measured.seed) < settings.distance:
             return self
         members = members_of(measured.pool.prepared.labels)
         trained = train_anew(_with_gold(table, *gold, none, members))
@@ -69,6 +68,14 @@ class WeakCheckpoint:
             if not compare_checkpoints(sample, old, new, measured.seed)["kept"]:
                 return replace(self, trained_on=table)
         return WeakCheckpoint(trained, table, frame_probs, dev_probs)
+
+    def _moved(self, table: WeakTable, seed: int) -> float:
+        """How far weak labels are from those of the last training, as `distance_between`."""
+        before = self.trained_on
+        rows = compared_rows(before.used, table.used, seed)
+        known = rows[(before.used & table.used)[rows]]
+        of_known = distance(before.probs[known], table.probs[known])
+        return with_others(of_known, len(known), len(rows))
 
 
 def fine_tuned(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit
 
-from wsal.arrays import ABSTAIN, Classes, Probs, Rows, Votes
+from wsal.arrays import Classes, Probs, Rows, Votes
 from wsal.label_models.auto import Auto
 from wsal.label_models.base import FittedLabelModel, LabelModel
 from wsal.label_models.chosen_gold import correct
@@ -112,11 +112,10 @@ def correct_rules(
         rows: the rows of `votes` with gold.
         gold: their classes, `(rows, classes)` of 0 and 1.
     """
-    label_model, models = model_of_class(label_model), list(fitted.models)
+    label_model, known = model_of_class(label_model), votes.take(rows)
+    models = list(fitted.models)
     for label, before in enumerate(fitted.models):
-        truth = np.full(len(votes), ABSTAIN, dtype=np.int64)
-        truth[rows] = gold[:, label]
-        after = correct(label_model, before, yes_or_no(votes, label), truth)
+        after = correct(label_model, before, yes_or_no(known, label), gold[:, label])
         if isinstance(before, FittedPrecision) and isinstance(after, FittedPrecision):
             precision = np.concatenate([after.precision[:-1], before.precision[-1:]])
             models[label] = replace(after, precision=precision)

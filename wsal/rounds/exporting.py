@@ -32,10 +32,9 @@ from wsal.rounds.export_calibration import LabelledSample, calibrated, quality
 from wsal.rounds.export_reference import write_reference
 from wsal.rounds.export_tree import TreeOfExport, at_thresholds
 from wsal.rounds.multilabel_export import Decisions, decisions_of, quality_of_sets
-from wsal.rounds.rejection_texts import RejectionTexts, rejection_of_export
+from wsal.rounds.rejection_texts import OF_REJECTION, RejectionTexts, rejection_of_export
 from wsal.seeding import random_rows, rng
 
-SHORT = ("left_out", "method", "auroc", "fpr95", "measured_on", "measured_on_answers", "n_none")
 N_CALIBRATION = 1_000
 """Texts of the pool from which formats may learn ranges of numbers."""
 
@@ -152,7 +151,7 @@ def write_export(
     }
     rejects: Facts = {}
     if learned := metrics.get("rejection"):
-        rejects = {"rejection": {name: learned[name] for name in SHORT if name in learned}}
+        rejects = {"rejection": {n: learned[n] for n in OF_REJECTION if n in learned}}
     return {
         "digest": digest,
         **rejects,

@@ -24,6 +24,10 @@ from wsal.seeding import random_rows, rng
 MEASURED = 5_000  # texts of a split, at most
 TEST = "the test split"
 CROSS_VALIDATED = "the texts that people labelled (cross-validated)"
+OF_REJECTION = (
+    "left_out", "method", "auroc", "fpr95", "measured_on", "measured_on_answers", "n_none",
+)  # fmt: skip
+"""What the facts of an export keep of the metrics of its rejection."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from wsal.evaluation.estimates import gain, macro_f1
 from wsal.evaluation.multilabel import f1_thresholds
 from wsal.evaluation.multilabel_estimates import estimate_sets, gain_of_sets
 from wsal.evaluation.sample import Sample
-from wsal.rounds.weak_labels import HALF, usable
+from wsal.rounds.weak_labels import usable
 from wsal.seeding import random_of, rng
 
 COMPARED = 20_000  # texts whose weak labels are compared, at most
@@ -61,25 +61,22 @@ def distance_between(
 ) -> float:
     """How far apart two weak labels are, on a sample of the texts that either trains on.
 
-    This is `distance` or, with `multilabel`, `distance_of_sets`. A change of confidence alone does
-    not count: calibration with gold can halve all confidences while no class changes, and training
-    on the same classes again brings little.
+    This is `distance` or, with `multilabel`, `distance_of_sets`.
 
-    Texts that are new in the pool since the training, `is_new` `(texts,)` or not in `before`, count
-    as if their weak labels had been the opposite.
+    Texts that only one of them trains on, or that are new in the pool since the training, `is_new`
+    `(texts,)` or not in `before`, count as if their weak labels had been the opposite.
     """
     there = _rows_before(before, after)
     is_known = there >= 0 if is_new is None else (there >= 0) & ~is_new
-    rows = compared_rows(usable(before)[there] & (there >= 0), usable(after), seed)
-    known = rows[is_known[rows]]
-    if not len(known):
-        return float(len(rows) > 0)
+    used = usable(before)[there] & (there >= 0), usable(after)
+    rows = compared_rows(*used, seed)
+    known = rows[(is_known & used[0] & used[1])[rows]]
     known = known[np.argsort(there[known], kind="stable")]
     first = tables.write_probs(_path(before), there[known], scratch / "before.npy")
     order = np.argsort(known, kind="stable")
     second = tables.write_probs(_path(after), known[order], scratch / "after.npy")
     of_known = (distance_of_sets if multilabel else distance)(first[order], second)
-    return (of_known * len(known) + len(rows) - len(known)) / len(rows)
+    return with_others(of_known, len(known), len(rows))
 
 
 def _rows_before(before: Artifact, after: Artifact) -> Rows:
@@ -102,10 +99,20 @@ def compared_rows(before: Mask, after: Mask, seed: int) -> Rows:
     return np.sort(random_of(before | after, COMPARED, rng(seed, "compared")))
 
 
+def with_others(of_known: float, n_known: int, n: int) -> float:
+    """The mean distance of `n` texts, of which all but `n_known` have the distance 1.
+
+    >>> with_others(0.5, 2, 4)
+    0.75
+    """
+    return (of_known * n_known + n - n_known) / n if n else 0.0
+
+
 def distance(before: Probs, after: Probs) -> float:
     """The mean total variation distance of the weak labels of each text, in [0, 1].
 
-    It counts as 0 where the likeliest class is the same.
+    It counts as 0 where the likeliest class is the same: calibration with gold can halve all
+    confidences while no class changes, and training on the same classes again brings little.
 
     >>> distance(np.array([[1.0, 0.0], [0.6, 0.4]]), np.array([[0.0, 1.0], [0.9, 0.1]]))
     0.5
@@ -118,16 +125,13 @@ def distance(before: Probs, after: Probs) -> float:
 
 
 def distance_of_sets(before: Probs, after: Probs) -> float:
-    """How far the weak labels of all texts differ, `sum |p - q| / sum (p + q)`, in [0, 1].
-
-    The difference counts as 0 where both or neither are at least 0.5.
+    """How far two weak labels of each text differ, `sum |p - q| / sum (p + q)`, in [0, 1].
 
     >>> distance_of_sets(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).__round__(2)
     0.33
     """
     total = float(before.sum(dtype=np.float64) + after.sum(dtype=np.float64))
-    changed = (before >= HALF) != (after >= HALF)
-    return float((np.abs(before - after) * changed).sum(dtype=np.float64)) / total if total else 0.0
+    return float(np.abs(before - after).sum(dtype=np.float64)) / total if total else 0.0
 
 
 def compare_checkpoints(sample: Sample, before: Probs, after: Probs, seed: int) -> Facts:

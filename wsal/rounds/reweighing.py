@@ -19,6 +19,7 @@ from wsal.rounds.sources import LLMAnswers
 NO_ROWS = np.empty(0, np.int64)
 NOT_CHECKED = "used: no random gold to check that it helps"
 DRAWN = "used: it was drawn at random"
+NOTHING_LEARNED = "not used: too few gold labels on texts with votes, or a model that ignores gold"
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,10 @@ def reweigh_rules(
     before = label_model.fit(votes, n_classes, prior=prior, gold=without)
     by_chosen = None if is_random else correct(label_model, before, votes, truth)
     if by_chosen and not len(random_gold.gold):
-        return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
+        return _unchecked(before, by_chosen, NOT_CHECKED)
     after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
     if not len(random_gold.gold):
-        checked = DRAWN if is_random else NOT_CHECKED
-        return Reweighed(before, after, gold_used=True, checked=checked)
+        return _unchecked(before, after, DRAWN if is_random else NOT_CHECKED)
     models = [before, by_chosen, after] if by_chosen else [before, after]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 
@@ -120,12 +120,20 @@ def reweigh_sets(
     before = fit_multilabel(label_model, votes, n_classes, prior)
     by_chosen = correct_rules(label_model, before, votes, gold_rows, gold)
     if not len(random_gold.gold) and not is_random:
-        return Reweighed(before, by_chosen, gold_used=True, checked=NOT_CHECKED)
+        return _unchecked(before, by_chosen, NOT_CHECKED)
     to_level = shifted(by_chosen, votes, gold_rows, gold)
     if not len(random_gold.gold):
-        return Reweighed(before, to_level, gold_used=True, checked=DRAWN)
+        return _unchecked(before, to_level, DRAWN)
     models = [before, by_chosen, to_level]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
+
+
+def _unchecked(before: FittedLabelModel, after: FittedLabelModel, reason: str) -> Reweighed:
+    """The model with gold, which no other gold checks."""
+    first, second = before.arrays(), after.arrays()
+    if first.keys() == second.keys() and all(np.array_equal(first[n], second[n]) for n in first):
+        return Reweighed(before, before, gold_used=False, checked=NOTHING_LEARNED)
+    return Reweighed(before, after, gold_used=True, checked=reason)
 
 
 def _best(models: Sequence[FittedLabelModel], known: RandomGold, prior: Prior) -> Reweighed:

@@ -192,20 +192,16 @@ def weigh_answers(
     features = np.column_stack(columns)[known]
     often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
     prior = [first.level, first.slope, AGREE, DISAGREE * np.log(often), 0.0, 0.0]
-    fitted = fit_logistic(
-        features, right, np.ones(len(right)), np.array(prior), np.array(SPREAD + SPREAD_CHOSEN),
-        highest=np.where(np.arange(len(prior)) == len(SPREAD), 0.0, np.inf),
-    )  # fmt: skip
+    spread, highest = np.array(SPREAD + SPREAD_CHOSEN), np.array([np.inf] * 4 + [0.0, np.inf])
+    fitted = fit_logistic(features, right, np.ones(len(right)), np.array(prior), spread, highest)
     level, slope, agree, disagree = fitted[: len(SPREAD)]
     expected = expit(features @ fitted)
     n_codes = rules.shape[1] if members is None else len(members)
-    trained = ~answers.measures[known]
-    of_trained = answers.classes[known][trained], right[trained], expected[trained]
-    by_class = _by_class(*of_trained, n_codes)
+    by_class = _by_class(answers.classes[known], right, expected, n_codes)
     wrong = disagrees[known] & ~right
     rules_win = wrong & (by_rules[known] == gold[known])
     rules_right = (rules_win.sum() + PSEUDO_ANSWERS * RULES_RIGHT) / (wrong.sum() + PSEUDO_ANSWERS)
-    compared = is_chosen[known] & (rules_win | (disagrees[known] & right))
+    compared = rules_win | (disagrees[known] & right)
     elsewhere = features[compared, : len(SPREAD)] @ fitted[: len(SPREAD)]
     disagree += _rules_win_more(right[compared], elsewhere - np.log(rules_right))
     return LLMWeight(

@@ -163,7 +163,7 @@ def _retrain(facts: Facts) -> str:
         return "off" if least is None else "off, as there is no weak training (pretrain.epochs=0)"
     line = f"weak labels moved by {moved:.3f} since the last weak training"
     if not facts["trained"]:
-        return f"{line}; not above retrain.distance={least}, so not trained anew"
+        return f"{line}; less than retrain.distance={least}, so not trained anew"
     steps = f"{facts['n_texts']:,} weak labels, {facts['n_steps']} steps; {quality_of(facts)}"
     parts = [line, steps]
     if compared := facts.get("gain"):

@@ -81,7 +81,7 @@ def retrain(
     )
     moved = processes.run_on_leader(measure)
     facts["distance"] = round(moved, 6)
-    if moved <= retrain.distance:
+    if moved < retrain.distance:
         return facts
     classifier, trained, predicted = train_on_weak_labels(
         scratch,

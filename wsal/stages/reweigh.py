@@ -23,7 +23,6 @@ from wsal.rounds.llm_answers import read_llm_answers
 from wsal.rounds.random_gold import has_random_gold
 from wsal.rounds.reweighing import RandomGold, reweigh_rules, reweigh_sets
 from wsal.rounds.shard_weak_labels import WeakWork, write_weak_labels
-from wsal.rounds.sources import LLMAnswers
 from wsal.rounds.split_gold import gold_of
 from wsal.rounds.training_gold import answers_to_train_on, n_parents
 from wsal.rounds.vote_tables import VOTERS_FILE
@@ -85,8 +84,9 @@ def reweigh(
     work = WeakWork(pool, votes, words, result.fitted, aggregate, labels)
     llm = None
     if named is not None:
-        at_random = named.measures | is_random
-        llm = named, _gold_of(named, (gold_rows, gold), _sample(pool, annotations)), at_random
+        measured = answers_to_train_on(pool, annotations, schemas.EVALUATE)
+        rows, labelled = (np.concatenate(b) for b in zip((gold_rows, gold), measured, strict=True))
+        llm = named, _labels_at(named.rows, rows, labelled), named.measures | is_random
     facts |= write_weak_labels(out, work, launcher, llm)
     metrics = on_gold(result.fitted, pool, votes, aggregate, labels, words)
     before = on_gold(result.without_gold, pool, votes, aggregate, labels, words)
@@ -117,33 +117,22 @@ def _random_gold(
     words: AnsweredWords,
 ) -> RandomGold:
     """Covered texts of the evaluation sample; without one, of dev; without dev, none."""
-    rows, gold = _sample(pool, annotations)
+    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
     if len(rows) or not pool.facts["n_dev"]:
+        if not is_indicator_matrix(gold):
+            none = none_of_present(pool, annotations, schemas.EVALUATE)
+            rows = np.concatenate([rows, none])
+            gold = np.concatenate([gold, np.full(len(none), len(pool.facts["labels"]))])
         return RandomGold.of_covered("evaluation texts", votes_at(read, _sizes(pool), rows), gold)
     dev = words.read_votes(votes, pool, "dev")
     return RandomGold.of_covered("dev texts", dev, gold_of(pool, "dev")[0])
-
-
-def _sample(pool: Artifact, annotations: Sequence[Artifact]) -> tuple[Rows, Classes]:
-    """The rows of the evaluation sample, and their gold labels, also of no class; or sets."""
-    rows, gold = answers_to_train_on(pool, annotations, schemas.EVALUATE)
-    if is_indicator_matrix(gold):
-        return rows, gold
-    none = none_of_present(pool, annotations, schemas.EVALUATE)
-    of_none = np.full(len(none), len(pool.facts["labels"]))
-    return np.concatenate([rows, none]), np.concatenate([gold, of_none])
 
 
 def _sizes(pool: Artifact) -> list[int]:
     return tables.rows_of_shards(pool.path / "pool.parquet")
 
 
-def _gold_of(
-    answers: LLMAnswers, trained: tuple[Rows, Classes], sample: tuple[Rows, Classes]
-) -> Classes:
-    """`(answers,)`: the gold label of each text, from the sample if it measures; -1 without any."""
-    codes = np.full(len(answers.rows), ABSTAIN, dtype=np.int64)
-    for (rows, gold), those in ((trained, ~answers.measures), (sample, answers.measures)):
-        of_row = dict(zip(rows.tolist(), gold.tolist(), strict=True))
-        codes[those] = [of_row.get(row, ABSTAIN) for row in answers.rows[those].tolist()]
-    return codes
+def _labels_at(rows: Rows, gold_rows: Rows, gold: Classes) -> Classes:
+    """The gold label of each of these rows, -1 where there is none."""
+    of_row = dict(zip(gold_rows.tolist(), gold.tolist(), strict=True))
+    return np.array([of_row.get(row, ABSTAIN) for row in rows.tolist()], dtype=np.int64)

@@ -43,11 +43,11 @@ def suggested_lines(
             "# The estimates were corrected by cross-validation on gold labels, "
             f"{suggestions.held_out:.0%} of which were predicted correctly."
         )
-    if (texts.gold >= 0).sum() > sample.n_drawn:
-        yield (
-            "# A strategy may have chosen the answered texts because they are hard. Then precision "
-            "is probably\n# higher on all texts than estimated here."
-        )
+        if (texts.gold >= 0).sum() > sample.n_drawn:
+            yield (
+                "# A strategy may have chosen the answered texts because they are hard. Then "
+                "precision is\n# probably higher on all texts than estimated here."
+            )
     if suggestions.doubted:
         names = ", ".join(suggestions.doubted[:5])
         more = ", ..." if len(suggestions.doubted) > 5 else ""
