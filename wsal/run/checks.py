@@ -13,6 +13,7 @@ from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.errors import AnnotationError, ConfigError
 from wsal.rounds.evaluation_frame import sample_size
+from wsal.rounds.frame_periods import frame_size
 from wsal.run.pipeline import opened
 from wsal.run.stage_table import STAGES
 
@@ -87,5 +88,6 @@ def check_stop_rules(run_dir: Path, components: Components, pool: Artifact) -> N
         has_sample = will_have_sample = False
     if pool.facts["n_dev"] or has_sample or will_have_sample:
         return
-    if reason := unmeasurable_rules(components["stop"]):
+    n_frame = frame_size(pool.facts["n_pool"], components["evaluation"].frame)
+    if reason := unmeasurable_rules(components["stop"], n_frame):
         raise ConfigError(reason)
