@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsal.active.money import time_spent
-from wsal.active.stopping import kappa, stop_verdicts, unmeasurable_rules
+from wsal.active.stopping import kappa, stop_verdicts, texts_left, unmeasurable_rules
 from wsal.changes import Batch
 from wsal.settings import StopSettings
 
@@ -69,12 +69,26 @@ def test_what_was_not_measured_is_not_judged():
     messages = [message for _, message in verdicts]
     assert [message.split()[0] for message in messages] == ["macro_f1", "hours", "cost"]
     assert "evaluation.size=100" in messages[0] and "data.layout.dev_share=0.1" in messages[0]
+    for n_frame, advice in (
+        (44, "use evaluation.size=44 "),
+        (0, "; add texts"),
+        (900, "size=100 "),
+    ):
+        assert advice in stop_verdicts([blind | {"n_frame": n_frame}], StopSettings())[0][1]
+
+
+def test_texts_left_are_unknown_once_records_are_appended():
+    facts = assessed() | {"periods": [""], "n_left": 244}
+    assert texts_left(facts, []) == 244
+    assert texts_left(facts, [Batch("1", "d")]) is None
+    assert texts_left(assessed(), []) is None
 
 
 def test_rules_about_quality_that_are_set_are_named_where_nothing_is_measured():
     assert (
         unmeasurable_rules(StopSettings(agreement=0.99, change=0.1, hours=1.0, budget=5.0)) is None
     )
+    assert "evaluation.size=44 " in unmeasurable_rules(StopSettings(target=0.9), 44)
     message = unmeasurable_rules(StopSettings(target=0.9, least_gain=0.005))
     assert "stop.target=0.9 and stop.least_gain=0.005 are" in message
     assert "evaluation.size=100" in message

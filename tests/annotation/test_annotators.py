@@ -10,6 +10,7 @@ from wsal.annotation.annotators import LOOK_ALIKES, Oracle
 from wsal.annotation.inner_answers import some_inner
 from wsal.annotation.majority import majority_labels
 from wsal.annotation.query import Query
+from wsal.errors import AnnotationError
 from wsal.labels import LabelSet
 from wsal.seeding import rng
 
@@ -26,6 +27,15 @@ def answers(oracle, n=4000, seed=0, only=None):
 
 def answered_classes(table):
     return np.array([-1 if name is None else LABELS.index(name) for name in table["label"]])
+
+
+def test_an_oracle_whose_texts_have_no_gold_says_how_many_have_it():
+    query = Query(pl.DataFrame({"id": ["a", "b"]}), LABELS, {}, None, n_pool=370, n_pool_gold=28)
+    with pytest.raises(AnnotationError) as error:
+        Oracle().annotate(query, rng(0, "annotate"))
+    message = str(error.value)
+    assert "28 of the 370 texts of the pool have one, but none of the 2 texts asked;" in message
+    assert "name the column" not in message
 
 
 def test_without_settings_every_answer_is_right_and_takes_five_seconds():

@@ -29,7 +29,7 @@ from wsal.rounds.evaluation_frame import read_frame
 from wsal.run import stage_lines
 from wsal.run.checks import check_answers
 from wsal.run.pipeline import run_stage
-from wsal.settings import ActiveSettings, LauncherSettings
+from wsal.settings import ActiveSettings, EvaluationSettings, LauncherSettings
 from wsal.text import clean, same_text
 
 LABELS = ("Cat", "Dog", "Fish")
@@ -381,12 +381,30 @@ def test_one_project_of_a_tool_serves_all_rounds_and_a_wrong_control_is_no_skip(
     )
 
 
+def test_an_oracle_with_too_little_gold_is_refused_before_anything_is_trained(tmp_path):
+    def components(query_size, n_evaluation=0):
+        made = parts(tmp_path, True, Oracle(), label="kind")
+        made.built["active"] = ActiveSettings(query_size=query_size)
+        made.built["evaluation"] = EvaluationSettings(size=n_evaluation)
+        return made
+
+    counts = {"n_pool": 370, "n_pool_gold": 28, "n_dev": 0, "n_test": 11, "labels": ["a", "b"]}
+    pool = artifact(tmp_path / "pool", counts)
+    with pytest.raises(AnnotationError, match="28 of the 370 texts of the pool have one") as error:
+        check_answers(tmp_path, components(10), pool)
+    assert "on average it could answer only 0.8 of the 10 texts" in str(error.value)
+    check_answers(tmp_path, components(14), pool)
+    check_answers(tmp_path, components(10, n_evaluation=4), pool)
+
+
 def test_an_oracle_without_gold_and_lost_classes_are_refused_before_anything_is_trained(tmp_path):
     run, source = tmp_path / "run", tmp_path / "shop.csv"
     write_csv(source, [("a", "red mug"), ("b", "big pan")])
     pool = run_stage(run, "prepare", parts(source, True)).artifact
     with pytest.raises(AnnotationError, match="answers from gold labels, and this pool has none"):
         check_answers(run, parts(source, True, Oracle()), pool)
+    with pytest.raises(AnnotationError, match="name another column than kind "):
+        check_answers(run, parts(source, True, Oracle(), label="kind"), pool)
     check_answers(run, parts(source, True), pool)  # people may answer
     run, source = renamed_run(tmp_path / "other")
     now = parts(source, True, labels=("Hound", "Cat", "Fish"))

@@ -79,6 +79,21 @@ def test_quality_and_forecast_come_from_the_evaluation_sample(trained):
     assert forecast.low <= forecast.labels <= forecast.high
     assert "measured on" in quality._repr_html_()
     assert str(forecast)
+    far = loop.forecast(0.99999)
+    assert "but the pool has only 38 texts left: " in far.sentences[0]
+
+
+def test_what_is_not_measured_and_a_sample_that_was_cut_are_explained(trained):
+    gold, loop = trained[3], loop_of(trained, n_evaluation=0)
+    query = loop.ask(5)
+    assert query.note == ""
+    quality = loop.tell({i: gold[i] for i in query.ids})
+    title = "not measured: no evaluation sample, no dev or test split"
+    assert repr(quality).startswith(f"{title}\n") and title in quality._repr_html_()
+    with pytest.raises(MissingArtifactError, match=r"n_evaluation=12\) or"):
+        loop.forecast(0.95)
+    cut = loop_of(trained, n_evaluation=100).ask(5)
+    assert "12 of them measure quality (12 texts for evaluation, not 100: " in repr(cut)
 
 
 def test_evaluation_texts_do_not_show(trained):

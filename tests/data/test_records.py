@@ -14,6 +14,7 @@ from wsal.data.base import Layout
 from wsal.data.frames import TableFrame
 from wsal.data.in_memory import prepared_of
 from wsal.data.records import label_set, renaming, to_records
+from wsal.data.table_file import TableFile
 from wsal.errors import DataError
 
 LAYOUT = Layout(text=("title", "brand"), label="class", id="id", split="part", keep=("price",))
@@ -168,6 +169,22 @@ def test_classes_are_those_of_gold_sorted(names):
             classes(labelled(*names))
     else:
         assert classes(labelled(*names)) == known
+
+
+def test_a_column_with_a_single_class_is_named():
+    with pytest.raises(DataError, match=r"'class' names 1 class \['a'\], expected"):
+        label_set(labelled("a", "a"), Layout(text=("title",), label="class"))
+
+
+def test_an_empty_column_of_gold_labels_is_named_with_its_file(tmp_path):
+    path, rows = tmp_path / "goods.csv", "".join(f"mug {i},\n" for i in range(1200))
+    path.write_text(f"title,category\n{rows}")
+    empty = TableFile(path, Layout(text=("title",), label="category"))
+    with pytest.raises(DataError) as error:
+        prepared_of(empty, 0)
+    assert f"column 'category' of {path} is empty in all 1,200 rows" in str(error.value)
+    named = Layout(text=("title",), label="category", labels=("a", "b"))
+    assert prepared_of(TableFile(path, named), 0).labels.names == ("a", "b")
 
 
 def test_classes_named_in_the_layout_keep_their_order():

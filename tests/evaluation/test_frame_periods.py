@@ -17,9 +17,12 @@ from wsal.rounds.export_calibration import for_calibration
 from wsal.rounds.frame_periods import (
     LEAST,
     STRATA_OF_PERIOD,
+    Frame,
     appended_since,
+    cut_sample,
     extended_frame,
     measured_part,
+    n_texts_left,
     period_weights,
     periods_of,
     rows_to_lay,
@@ -216,3 +219,12 @@ def test_texts_that_came_back_after_the_training_do_not_calibrate_the_export(run
     sample = for_calibration(run.pool, classifier, [run.query], run.answered(frame.rows[:6]))
     assert sample.name.startswith("an evaluation sample of 4")
     assert sample.probs.sum(axis=1).tolist() == [1.0] * 4
+
+
+def test_a_sample_that_the_frame_cuts_is_explained_and_texts_left_are_counted():
+    frame = Frame(np.arange(0, 380, 5), np.zeros(76, np.int64))
+    assert cut_sample(76, 76, frame, 381) == ""
+    why = cut_sample(100, 76, frame, 381)
+    assert why.startswith("76 texts for evaluation, not 100: they come from the 76 texts")
+    assert "a fifth of the pool (381 texts)" in why
+    assert n_texts_left(381, frame, np.array([0, 5, 1, 2, 2])) == 381 - 76 - 2

@@ -56,6 +56,11 @@ def table(tmp_path, number, noun):
     return pl.read_parquet(tmp_path / "runs/shop/rounds" / f"{number:03d}" / noun)
 
 
+def n_frame(tmp_path):
+    """How many texts may be asked for evaluation."""
+    return facts(tmp_path, "pool")["n_pool"] // 5
+
+
 def facts(tmp_path, place):
     return json.loads((tmp_path / "runs/shop" / place / "manifest.json").read_text())["facts"]
 
@@ -105,11 +110,11 @@ def test_more_rounds_go_on_where_the_last_ended_and_a_stop_rule_ends_them(shop):
 
 
 @pytest.mark.slow
-def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal):
+def test_forecast_says_what_is_missing_and_what_is_needed(shop, wsal, tmp_path):
     shop("run", "active.rounds=1", "evaluation.size=0")
     blind = wsal("forecast", "shop", check=False)
     assert blind.returncode == 1
-    assert "evaluation.size=100" in blind.stderr
+    assert f"evaluation.size={n_frame(tmp_path)} (" in blind.stderr
     shop("run", "evaluation.size=30", "active.price_per_hour=36")
     said = wsal("forecast", "shop", "--target", "0.99", "--metric", "accuracy").stdout
     assert "accuracy 0.99 needs" in said
@@ -123,7 +128,8 @@ def test_the_test_split_is_reported_and_decides_nothing(shop, wsal, tmp_path):
     tested = "data.layout.test_share=0.2"
     refused = wsal("run", *DATA, *TINY, *ASKED, tested, "stop.target=0.9", check=False)
     assert refused.returncode == 1
-    for words in ("stop.target=0.9", "evaluation.size=100", "data.layout.dev_share=0.1"):
+    size = f"evaluation.size={n_frame(tmp_path)} ("
+    for words in ("stop.target=0.9", size, "data.layout.dev_share=0.1"):
         assert words in refused.stderr
     assert (tmp_path / "runs/shop/pool").exists()
     assert not (tmp_path / "runs/shop/votes").exists()  # nothing was done that would be in vain
@@ -172,10 +178,11 @@ def test_copies_are_tested_and_the_verdict_is_told(shop, tmp_path):
 
 
 @pytest.mark.slow
-def test_copies_without_anything_to_test_them_on_are_refused(shop, wsal):
+def test_copies_without_anything_to_test_them_on_are_refused(shop, wsal, tmp_path):
     done = wsal("run", *DATA, *TINY, *ASKED, "amplify=default", check=False)
     assert done.returncode == 1
-    assert "use evaluation.size=100 from the first round on, or amplify=none" in done.stderr
+    size = f"evaluation.size={n_frame(tmp_path)}"
+    assert f"use {size} from the first round on, or amplify=none" in done.stderr
     assert "finetune " not in done.stdout  # it was refused before it was trained
 
 

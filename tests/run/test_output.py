@@ -116,6 +116,7 @@ WARNINGS = {
         {"notes": ["2 answers left out"], "n_unseen": 5, "returned_classes": ["Tea", "Pets"]},
         ["2 answers left out", "5 texts were not answered", "people answer again: Tea, Pets"],
     ),
+    "select": ({"cut_sample": "76 texts for evaluation, not 100"}, ["76 texts for evaluation"]),
     "finetune": ({"amplified": {"used": False}}, ["(amplify) was worse"]),
     "assess": (
         {

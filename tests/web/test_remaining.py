@@ -62,6 +62,18 @@ def test_a_target_that_is_reached_or_never_will_be(queue, labels, words):
     assert left["labels"] is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "n_left", "words"),
+    [([120.0, 40.0, None], 60, ", but the pool has only 55 texts left: by this curve, they are "
+      "probably too few."),
+     ([120.0, 100.0, None], 60, "they are too few."), ([None, None, None], 6, "only 1 text left"),
+     ([120.0, 40.0, None], 120, "at least 3 min)."), ([120.0, 40.0, None], None, "3 min).")],
+)  # fmt: skip
+def test_a_pool_with_too_few_texts_for_the_target(queue, labels, n_left, words):
+    target = TARGET | {"labels": labels, "n_left": n_left}
+    assert words in remaining([queue], [queue], PLAN | {"target": target})["sentences"][0]
+
+
 def test_at_least_0_more_labels_is_no_interval(queue):
     left = remaining([queue], [queue], PLAN | {"target": TARGET | {"labels": [120.0, 5.0, None]}})
     assert (

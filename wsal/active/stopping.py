@@ -12,11 +12,29 @@ from wsal.changes import Batch
 from wsal.settings import StopSettings
 
 NOT_MEASURED = "records were appended after this round: rules about quality apply from the next on"
+USUAL_SIZE = 100  # texts for evaluation
 ROUNDS = 3  # over which agreement is averaged
-HOW_TO_MEASURE = (
-    "use evaluation.size=100 (that many more random texts for people to label, never trained on) "
-    "or, where the data has gold labels, data.layout.dev_share=0.1"
-)
+
+
+def how_to_measure(n_frame: int | None = None) -> str:
+    """What to do for the quality to be measured.
+
+    `n_frame` is how many texts may be asked for evaluation; None: it is not known.
+
+    >>> print(how_to_measure(44))  # doctest: +ELLIPSIS
+    use evaluation.size=44 (that many more random texts for people to label, never trained on)...
+    """
+    gold = "where the data has gold labels, data.layout.dev_share=0.1"
+    if n_frame == 0:
+        return f"add texts (the pool is too small for an evaluation sample) or, {gold}"
+    size = usual_size(n_frame)
+    sample = f"evaluation.size={size} (that many more random texts for people to label, never"
+    return f"use {sample} trained on) or, {gold}"
+
+
+def usual_size(n_frame: int | None) -> int:
+    """Texts to ask for evaluation, of the `n_frame` texts that may be asked (None: unknown)."""
+    return USUAL_SIZE if n_frame is None else min(USUAL_SIZE, n_frame)
 
 
 def kappa(labels: ArrayLike, others: ArrayLike) -> float:
@@ -34,8 +52,10 @@ def kappa(labels: ArrayLike, others: ArrayLike) -> float:
     return round(float(cohen_kappa_score(labels, others)), 6)
 
 
-def unmeasurable_rules(stop: StopSettings) -> str | None:
+def unmeasurable_rules(stop: StopSettings, n_frame: int | None = None) -> str | None:
     """Why rules that are set can never hold where nothing is measured; None if none of them is set.
+
+    `n_frame` is as in `how_to_measure`.
 
     >>> print(unmeasurable_rules(StopSettings(target=0.95)))  # doctest: +ELLIPSIS
     stop.target=0.95 is measured on an evaluation sample or a dev split, never on the test split...
@@ -47,7 +67,7 @@ def unmeasurable_rules(stop: StopSettings) -> str | None:
     verb = "is" if len(set_rules) == 1 else "are"
     return (
         f"{' and '.join(set_rules)} {verb} measured on an evaluation sample or a dev split, never "
-        f"on the test split, but this run would have neither; {HOW_TO_MEASURE}"
+        f"on the test split, but this run would have neither; {how_to_measure(n_frame)}"
     )
 
 
@@ -78,7 +98,7 @@ def stop_verdicts(
         verdicts.append(_over(quality["low"], stop.target, f"lower bound of {stop.metric}"))
     else:
         reason = f"{stop.metric} unknown: there is neither an evaluation sample nor a dev split"
-        verdicts.append((False, f"{reason}; {HOW_TO_MEASURE}"))
+        verdicts.append((False, f"{reason}; {how_to_measure(last.get('n_frame'))}"))
     agreements = [facts["agreement"] for facts in assessments if facts["agreement"] is not None]
     if agreements:
         recent = agreements[-ROUNDS:]
@@ -110,6 +130,11 @@ def lacks_records(assessed: Mapping[str, Any], batches: Sequence[Batch]) -> bool
     """
     known = assessed.get("periods", ())
     return any(batch.digest not in known for batch in batches if not batch.withdraw)
+
+
+def texts_left(assessed: Mapping[str, Any], batches: Sequence[Batch]) -> int | None:
+    """Texts left to train on, as of an assessment; None if that is unknown, as after appending."""
+    return None if lacks_records(assessed, batches) else assessed.get("n_left")
 
 
 def _over(value: float, least: float | None, name: str) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from wsal.annotation import sheet, tool_formats
 from wsal.annotation.inner_answers import some_inner
 from wsal.annotation.multilabel_query import IN_SHEET, oracle_answers
 from wsal.annotation.named_classes import SKIP_MARK
+from wsal.annotation.oracle_gold import no_gold, no_gold_of_asked
 from wsal.annotation.query import Query
 from wsal.annotation.questions import CLASS, DEPENDS, NOT_ALL, about_groups, about_words
 from wsal.annotation.returned_sheet import Row, match_answers
@@ -20,11 +21,6 @@ from wsal.labels import NONE, LabelSet
 from wsal.seeding import rng as stream
 from wsal.settings import Amount, Share
 
-NO_GOLD = (
-    "annotator=oracle answers from gold labels, and this pool has none; use annotator=file (or "
-    "web, terminal, label_studio) to have people answer, name the column with gold labels "
-    "(data.layout.label=COLUMN), or ask nothing (active.rounds=0)"
-)
 LOOK_ALIKES = 3  # classes that an oracle confuses with the right one
 
 
@@ -87,10 +83,11 @@ class Oracle:
         than a text, as `wsal.active.prices` assumes.
 
         Raises:
-            AnnotationError: the pool has no gold labels.
+            AnnotationError: none of the texts has a gold label.
         """
         if not (query.gold or query.gold_sets):
-            raise AnnotationError(NO_GOLD)
+            counts = len(query.table), query.n_pool_gold, query.n_pool
+            raise AnnotationError(no_gold_of_asked(*counts) if query.n_pool_gold else no_gold())
         if query.multilabel:
             return self._timed(query.table, oracle_answers(query, self, rng), "text", rng)
         answers = [

@@ -26,6 +26,8 @@ class Query:
     labels: LabelSet
     gold: Mapping[str, int]  # id -> class or `NONE`, for the oracle only; empty without gold
     round_dir: Path  # the folder for files that people and wsal exchange
+    n_pool: int = 0  # texts of the pool, and how many of them have gold: for messages
+    n_pool_gold: int = 0
     renamed: Mapping[str, str] = field(default_factory=dict)  # former class names -> present ones
     gone: frozenset[str] = frozenset()  # ids of texts that left the pool: nobody waits for them
     earlier: pl.DataFrame = field(  # id and text of what earlier rounds asked

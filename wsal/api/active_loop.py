@@ -34,6 +34,7 @@ from wsal.rounds.ask_again import with_texts
 from wsal.rounds.disagreement import disputed
 from wsal.rounds.evaluation_frame import Frame, new_frame, sample_size
 from wsal.rounds.exporting import write_export
+from wsal.rounds.frame_periods import cut_sample
 from wsal.rounds.query import RoundState, choose_query
 from wsal.rounds.random_gold import drawn_at_random
 from wsal.rounds.reweighing import reweigh_rules
@@ -157,9 +158,11 @@ class ActiveLoop:
             query = choose_query(state, reader, self.strategy, settings, n_evaluation, self._seed)
         records = self.pool.records[query.table["row"].to_list()].select("id", "text", "fields")
         self._query = with_texts(query.table, records, number)
-        visible = shown(self._query, self.pool.prepared.labels)  # hides which texts measure
+        visible = shown(self._query, prepared.labels)  # hides which texts measure
         reasons = pl.Series("reason", visible["reason"], dtype=pl.String)
-        return Query(self._query.select("id", "text", "fields", reasons), query.n_evaluation)
+        note = cut_sample(n_evaluation, query.n_evaluation, measured.frame, len(self.pool))
+        table = self._query.select("id", "text", "fields", reasons)
+        return Query(table, query.n_evaluation, note)
 
     def tell(
         self, answers: Mapping[str, str | None], seconds: Mapping[str, float] | None = None
@@ -175,13 +178,8 @@ class ActiveLoop:
             UnknownNameError: an id was not asked, or there is no such class.
             ModelError: the training diverged; tell the same answers again, with other settings.
         """
-        answers_so_far = with_answers(
-            self._measured.answers,
-            self._query,
-            answers,
-            seconds or {},
-            self.pool.prepared.labels,
-        )
+        so_far, labels = self._measured.answers, self.pool.prepared.labels
+        answers_so_far = with_answers(so_far, self._query, answers, seconds or {}, labels)
         with progress_shown(shown=self._progress):
             self._train(answers_so_far)
         return self.quality()

@@ -23,6 +23,7 @@ from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Frame, frame_sample
 from wsal.rounds.export_calibration import LabelledSample
 from wsal.rounds.exporting import ExportInputs
+from wsal.rounds.frame_periods import n_texts_left
 from wsal.rounds.rejection_texts import GoldTexts, RejectionTexts
 from wsal.rounds.reweighing import RandomGold
 from wsal.rounds.split_gold import gold_in
@@ -93,6 +94,8 @@ class Measurement:
             "rounds": [],
             "gain": {},
             "next_gain": {},
+            "n_frame": len(self.frame.rows),
+            "n_left": n_texts_left(len(self.pool), self.frame, self.answers["row"].to_numpy()),
         }
         if len(self.n_gold) > 1:
             facts |= compare_predictions(*self.frame_probs[-2:])

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from wsal.active.stopping import usual_size
 from wsal.api.tables import as_html, as_text
 from wsal.artifacts import Facts
 from wsal.errors import ConfigError, MissingArtifactError, UnknownNameError
@@ -13,7 +14,6 @@ from wsal.evaluation.forecast import forecast
 from wsal.rounds.learning_curve import forecast_sentences, learning_curve
 
 METRICS = ("accuracy", "macro_f1")
-TO_MEASURE = "use ActiveLoop(..., n_evaluation=100) or, with gold labels, Pool(..., dev_share=0.1)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,8 @@ class Query:
     """Columns `id`, `text`, `fields`, `reason` (empty for some texts, see above)."""
     n_evaluation: int
     """How many of the texts measure quality."""
+    note: str = ""
+    """Why fewer texts than wanted measure quality, if that is so."""
 
     @property
     def ids(self) -> list[str]:
@@ -48,7 +50,8 @@ class Query:
         return f"<p>{self._title()}</p>{as_html(self.table.select('id', 'text', 'reason'))}"
 
     def _title(self) -> str:
-        return f"{len(self)} texts; {self.n_evaluation} of them measure quality"
+        note = f" ({self.note})" if self.note else ""
+        return f"{len(self)} texts; {self.n_evaluation} of them measure quality{note}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,11 @@ class Quality:
         return f"<p>{self._title()}</p>{as_html(self.rounds)}"
 
     def _title(self) -> str:
-        return f"measured on {self.measured_on or 'the test split only'}"
+        if self.measured_on:
+            return f"measured on {self.measured_on}"
+        if "test_accuracy" in self.rounds.columns:
+            return "measured on the test split only"
+        return "not measured: no evaluation sample, no dev or test split"
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,12 @@ def target_forecast(facts: Facts, target: float, metric: str, price: float) -> T
     if not facts["round"]:
         raise MissingArtifactError("there is no learning curve yet; call ask() and tell() first")
     if not facts["measured_on"]:
-        raise MissingArtifactError(f"there is no learning curve: nothing measures it; {TO_MEASURE}")
+        size = usual_size(facts["n_frame"])
+        raise MissingArtifactError(
+            f"there is no learning curve: nothing measures it; use ActiveLoop(..., n_evaluation="
+            f"{size}) or, with gold labels, Pool(..., dev_share=0.1)"
+        )
     result = forecast(learning_curve(facts, metric), target)
-    sentences = forecast_sentences(facts, result, price, metric, target)
+    sentences = forecast_sentences(facts, result, price, metric, target, facts["n_left"])
     numbers = result.labels, result.low, result.high, result.unreachable
     return TargetForecast(target, metric, *numbers, tuple(sentences))

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from wsal.active.stopping import HOW_TO_MEASURE, lacks_records
+from wsal.active.stopping import how_to_measure, lacks_records, texts_left
 from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Artifact
 from wsal.errors import ConfigError, MissingArtifactError
@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> None:
     if not facts["measured_on"]:
         raise MissingArtifactError(
             f"{run_dir} has neither an evaluation sample nor a dev split, so there is no learning "
-            f"curve to forecast from (the test split is kept for the end); {HOW_TO_MEASURE}"
+            "curve to forecast from (the test split is kept for the end); "
+            f"{how_to_measure(facts.get('n_frame'))}"
         )
     names = metrics_of(facts["rounds"][-1])
     if options.metric not in names:
@@ -70,10 +71,12 @@ def run(options: argparse.Namespace) -> None:
     price = json.loads((run_dir / CONFIG).read_text())["active"]["price_per_hour"]
     out = console()
     out.print(_table(facts, prediction, options.metric, names[options.metric]))
-    lines = forecast_sentences(facts, prediction, price, options.metric, options.target)
-    if lacks_records(facts, changes_in(run_dir).batches):
+    batches, asked = changes_in(run_dir).batches, (options.metric, options.target)
+    left = texts_left(facts, batches)
+    lines = forecast_sentences(facts, prediction, price, *asked, left)
+    if lacks_records(facts, batches):
         lines.append("records were appended since: the curve covers them from the next round on")
-    lines += mixture_sentences(facts, price, options.metric, options.target)
+    lines += mixture_sentences(facts, price, *asked)
     for line in [*lines, *bill_of_run(run_dir, facts, price).sentences()]:
         out.print(line, highlight=False, soft_wrap=True)
 

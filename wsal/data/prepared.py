@@ -26,12 +26,12 @@ from wsal.data.class_history import ClassHistory
 from wsal.data.decisions import Decisions, decide
 from wsal.data.edited_classes import check_batch_labels, gold_codes, history_of, label_set_of
 from wsal.data.keys import NONE, SPLITS, numbered_ids
+from wsal.data.label_columns import check_columns
 from wsal.data.multilabel import one_per_class, refuse_changes, sets_of
 from wsal.data.pool_files import PoolFiles, cut, in_tables
 from wsal.data.reading import CLEANED, USUAL, Reading, Sizes, read_rows
 from wsal.data.row_keys import with_keys
 from wsal.data.splits import empty_pool
-from wsal.errors import DataError
 from wsal.labels import LabelSet
 from wsal.progress import bar
 from wsal.text import compose
@@ -211,8 +211,8 @@ def preparation(
         origin: what identifies the data and the seed; needed for `cleaned`.
 
     Raises:
-        DataError: a column is missing, no row has text, an id occurs twice, a batch has an unknown
-            label, or no row is left for the pool.
+        DataError: a column is missing or empty, an id occurs twice, a batch has an unknown label,
+            or no row is left for the pool.
     """
     layout = source.layout
     if layout.multilabel:
@@ -221,8 +221,7 @@ def preparation(
         of_rows = folder, cleaned or folder / CLEANED, origin, sizes, advance
         reading = read_rows(parts_of(source), batches, layout, seed, *of_rows)
     periods = reading.periods(batches.batches)
-    if not reading.n_with_text:
-        raise DataError(f"no row has text in {list(layout.text)}; name other fields")
+    check_columns(source, reading.n_with_text, reading.labels)
     classes = _classes(reading, layout, periods, edits)
     codes, n_classes = gold_codes(classes, reading.labels), len(classes.names)
     if layout.multilabel:  # each set has a number, also the empty one

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import polars as pl
 
 from wsal.data.base import ROW, Layout
-from wsal.data.label_columns import gold_labels
+from wsal.data.label_columns import gold_labels, too_few_classes
 from wsal.data.multilabel import as_lists, check_names, label_column, label_sets
 from wsal.data.taxonomy import Taxonomy, normal_path
 from wsal.errors import SHOWN, DataError, did_you_mean
@@ -93,11 +93,7 @@ def label_set(records: pl.DataFrame, layout: Layout) -> LabelSet:
     else:
         labels = LabelSet(tuple(named)) if named else LabelSet.of(with_gold["label"])
     if len(labels) < 2:
-        raise DataError(
-            f"found {len(labels)} classes {list(labels.names)}, expected at least 2; name the "
-            "column with gold labels (data.layout.label=COLUMN) or, if there are none, the "
-            "classes (data.layout.labels=[A,B,...])"
-        )
+        raise too_few_classes(labels.names, layout)
     known = [*labels.names, *labels.parents]
     unknown = with_gold.filter(~pl.col("label").is_in(known)).unique("label", maintain_order=True)
     if len(unknown):

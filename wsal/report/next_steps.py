@@ -5,7 +5,7 @@ from collections import Counter
 from shlex import quote
 from typing import Any
 
-from wsal.active.stopping import HOW_TO_MEASURE
+from wsal.active.stopping import how_to_measure
 from wsal.inspection.judged import judged_texts
 from wsal.inspection.outdated import outdated
 from wsal.inspection.run_view import RunView
@@ -67,8 +67,9 @@ def _forecast(view: RunView) -> list[Step]:
         far = ahead.prediction.beyond and not ahead.reached
         words = ahead.sentences[0] + (" That is far beyond the rounds so far." if far else "")
         return [{"text": words, "section": "curve"}]
-    if assessments(view):
-        return [{"text": f"Measure the quality: {as_sentence(HOW_TO_MEASURE)}"}]
+    if assessed := assessments(view):
+        advice = how_to_measure(assessed[-1].get("n_frame"))
+        return [{"text": f"Measure the quality: {as_sentence(advice)}"}]
     return []
 
 

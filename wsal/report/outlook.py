@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from wsal.active.stopping import stop_verdicts
+from wsal.active.stopping import stop_verdicts, texts_left
 from wsal.annotation.changes_log import changes_in
 from wsal.artifacts import Facts
 from wsal.building import construct
@@ -56,7 +56,8 @@ def outlook(view: RunView) -> Outlook | None:
         return None
     facts, target, price = assessed[-1], stop.target or TARGET, price_per_hour(view)
     prediction = forecast(learning_curve(facts, stop.metric), target)
-    sentences = forecast_sentences(facts, prediction, price, stop.metric, target)
+    left = texts_left(facts, changes_in(view.run_dir).batches)
+    sentences = forecast_sentences(facts, prediction, price, stop.metric, target, left)
     sentences += mixture_sentences(facts, price, stop.metric, target)
     return Outlook(stop.metric, target, prediction, tuple(map(as_sentence, sentences)))
 

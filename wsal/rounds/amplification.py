@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from wsal import tables
+from wsal.active.stopping import usual_size
 from wsal.amplify.amplifier import Amplified, rewrite
 from wsal.amplify.consistency import consistency, swap_attributes
 from wsal.amplify.lexicon import Lexicon, build_lexicon
@@ -91,7 +92,7 @@ def copies_reference(pool: Artifact, frame: Frame, annotations: Sequence[Artifac
     if reference is None:
         raise ConfigError(
             "amplify is used only where a paired test finds that it does no harm, and there is "
-            "neither an evaluation sample nor a dev split to test it on; use evaluation.size=100 "
-            "from the first round on, or amplify=none"
+            "neither an evaluation sample nor a dev split to test it on; use evaluation.size="
+            f"{usual_size(len(frame.rows))} from the first round on, or amplify=none"
         )
     return reference

@@ -46,7 +46,28 @@ class Frame:
 
 def frame_rows(n_texts: int, size: int, seed: int) -> Rows:
     """The rows of a new frame, ascending."""
-    return np.sort(random_rows(n_texts, min(size, n_texts // MOST_OF_POOL), rng(seed, "frame")))
+    return np.sort(random_rows(n_texts, frame_size(n_texts, size), rng(seed, "frame")))
+
+
+def frame_size(n_texts: int, size: int) -> int:
+    """Texts in the frame of a pool of `n_texts`; `size` is the most that is wanted."""
+    return min(size, n_texts // MOST_OF_POOL)
+
+
+def cut_sample(wanted: int, asked: int, frame: Frame, n_pool: int) -> str:
+    """Why fewer texts are asked for evaluation than are wanted, in words; empty if they are not."""
+    if asked >= wanted:
+        return ""
+    return (
+        f"{asked:,} texts for evaluation, not {wanted:,}: they come from the {len(frame.rows):,} "
+        f"texts that are never trained on, at most a fifth of the pool ({n_pool:,} texts), and "
+        "each is asked about once; to measure with more, add texts to the pool"
+    )
+
+
+def n_texts_left(n_pool: int, frame: Frame, asked: Rows) -> int:
+    """How many texts of the pool can still be labelled to train on."""
+    return n_pool - len(np.union1d(frame.rows, asked))
 
 
 def periods_of(pool: Facts) -> list[tuple[str, range]]:

@@ -46,15 +46,23 @@ def labels_counted(facts: Facts, worth: float | None = None) -> list[float]:
 
 
 def forecast_sentences(
-    facts: dict[str, Any], forecast: Forecast, price: float, metric: str, target: float
+    facts: dict[str, Any],
+    forecast: Forecast,
+    price: float,
+    metric: str,
+    target: float,
+    n_left: int | None = None,
 ) -> list[str]:
-    """The forecast in sentences: labels and, where answers were timed, hours and cost."""
+    """The forecast in sentences: labels and, where answers were timed, hours and cost.
+
+    `n_left` is how many texts of the pool can still be labelled to train on; None: unknown.
+    """
     if not forecast.high:
         return [f"{metric} {target:g} is reached"]
     numbers = (forecast.labels, forecast.low, forecast.high)
     labels = [inf if n > MOST else n for n in numbers]
     lines = [
-        f"{metric} {target:g} needs {with_interval(labels, _count)}",
+        f"{metric} {target:g} needs {with_interval(labels, _count)}" + out_of_reach(labels, n_left),
         f"chance that no number of labels reaches it: {forecast.unreachable:.0%}",
     ]
     if seconds := seconds_per_label(facts):
@@ -68,6 +76,25 @@ def forecast_sentences(
     if forecast.beyond:
         lines.append("that is far beyond the rounds so far: ask again after the next round")
     return lines
+
+
+def out_of_reach(labels: Sequence[float], n_left: int | None) -> str:
+    """The end of a sentence where the pool has fewer texts left than are needed; else empty.
+
+    `labels` are the median of those needed and the ends of its interval; `n_left` is None where it
+    is not known.
+
+    >>> out_of_reach((16_310, 900, inf), 244)
+    ', but the pool has only 244 texts left: by this curve, they are too few'
+    >>> out_of_reach((300, 100, inf), 244)
+    ', but the pool has only 244 texts left: by this curve, they are probably too few'
+    """
+    median, low, _ = labels
+    if n_left is None or median <= n_left:
+        return ""
+    few = "too few" if low > n_left else "probably too few"
+    left = "1 text" if n_left == 1 else f"{n_left:,} texts"
+    return f", but the pool has only {left} left: by this curve, they are {few}"
 
 
 def seconds_per_label(facts: Facts) -> float | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from wsal import schemas, tables
-from wsal.active.stopping import HOW_TO_MEASURE
+from wsal.active.stopping import how_to_measure
 from wsal.annotation.set_aside import of_removed_message, set_aside_message
 from wsal.artifacts import Artifact, Facts
 from wsal.labels import LabelSet
@@ -63,6 +63,11 @@ def _ask(facts: Facts) -> Iterable[str]:
         yield facts["stopped"]
 
 
+def _select(facts: Facts) -> Iterable[str]:
+    if message := facts.get("cut_sample"):
+        yield message
+
+
 def _annotate(facts: Facts) -> Iterable[str]:
     yield from facts.get("notes", [])
     if n := facts.get("n_unseen"):
@@ -90,7 +95,7 @@ def _assess(facts: Facts) -> Iterable[str]:
     elif facts["round"] == 1:
         yield (
             "stop rules and forecasts do not know the quality: there is neither an evaluation "
-            f"sample nor a dev split; {HOW_TO_MEASURE}"
+            f"sample nor a dev split; {how_to_measure(facts.get('n_frame'))}"
         )
 
 
@@ -103,6 +108,7 @@ def _export(facts: Facts) -> Iterable[str]:
 WARNINGS: dict[str, Callable[[Facts], Iterable[str]]] = {
     "prepare": _prepare,
     "ask": _ask,
+    "select": _select,
     "annotate": _annotate,
     "reweigh": _reweigh,
     "finetune": _finetune,

@@ -78,6 +78,8 @@ def annotate(
         gold_sets=gold_of_asked(pool, table["id"], rows) if multilabel and simulated else {},
         guesses=read_guesses(query),
         round_dir=round_dir,
+        n_pool=pool.facts["n_pool"],
+        n_pool_gold=pool.facts["n_pool_gold"],
         renamed=names_since(pool, query),
         gone=frozenset(table["id"].filter(rows.is_null())),
         earlier=pl.concat(

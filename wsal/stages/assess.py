@@ -7,7 +7,7 @@ import polars as pl
 
 from wsal import schemas, tables
 from wsal.active.money import time_spent
-from wsal.annotation.answers import is_llm
+from wsal.annotation.answers import all_answers, is_llm
 from wsal.annotation.questions import NOT_ALL, group_answers, word_answers
 from wsal.artifacts import Artifact, Facts
 from wsal.class_tree import ClassTree
@@ -17,7 +17,7 @@ from wsal.labels import LabelSet
 from wsal.multilabel import is_multilabel
 from wsal.rounds.assessment import assess_rounds, compare_predictions
 from wsal.rounds.evaluation_frame import Reference, choose_reference, frame_probs, read_frame
-from wsal.rounds.frame_periods import measured_part, period_names, periods_of
+from wsal.rounds.frame_periods import measured_part, n_texts_left, period_names, periods_of
 from wsal.rounds.llm_answers import frame_answers
 from wsal.rounds.llm_worth import llm_facts
 from wsal.rounds.looking import look_with
@@ -56,6 +56,7 @@ def assess(
     asked = by_people.filter(pl.col("purpose") == schemas.EVALUATE)
     newest = [frame_probs(embeddings, model, frame, look) for model in models[-2:]]
     multilabel = is_multilabel(pool.facts)
+    asked_rows = all_answers(pool, annotations)["row"].drop_nulls().to_numpy()
     facts: Facts = {
         "round": len(annotations),
         "n_gold": classifiers[-1].facts["n_gold"],
@@ -69,6 +70,8 @@ def assess(
         "rounds": [],
         "gain": {},
         "next_gain": {},
+        "n_frame": len(frame.rows),
+        "n_left": n_texts_left(pool.facts["n_pool"], frame, asked_rows),
         **period_names(pool.facts),
     }
     if llm := llm_facts(llm_votes, annotations, models):

@@ -45,13 +45,14 @@ from wsal.rounds.evaluation_frame import (
     sample_size,
     write_frame,
 )
-from wsal.rounds.frame_periods import extended_frame
+from wsal.rounds.frame_periods import Frame, cut_sample, extended_frame
 from wsal.rounds.llm_answers import frame_answers, read_llm_answers
 from wsal.rounds.multilabel_query import doubtful, rarest, with_guesses
 from wsal.rounds.pool_reader import pool_reader
 from wsal.rounds.pool_search import search_shards
 from wsal.rounds.query import (
     PoolReader,
+    Query,
     RoundState,
     choose_query,
     nothing_early,
@@ -196,7 +197,19 @@ def select(
         **({"periods": frame.periods} if len(frame.periods) > 1 else {}),
         "labels": pool.facts["labels"],  # `predicted` is a number in this list
         **kinds,
+        **_cut_sample(last, n_evaluation, query, frame, pool),
     }
+
+
+def _cut_sample(
+    last: Artifact | None, wanted: int, query: Query, frame: Frame, pool: Artifact
+) -> Facts:
+    """Why fewer texts measure than the settings want; nothing once the last query had none."""
+    if last and not last.facts["n_evaluation"]:
+        return {}
+    setting = f"evaluation.{'top_up' if last else 'size'}={wanted}"
+    why = cut_sample(wanted, query.n_evaluation, frame, pool.facts["n_pool"])
+    return {"cut_sample": f"{setting} is more than there are: {why}"} if why else {}
 
 
 def _beside_texts(

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from wsal.active.stopping import kappa, stop_verdicts
+from wsal.active.stopping import kappa, stop_verdicts, texts_left
 from wsal.annotation.changes_log import changes_in
 from wsal.annotation.journal import (
     FLAG,
@@ -48,7 +48,8 @@ def quality(run_dir: Path) -> dict[str, Any]:
         return {"plan": plan}
     assessed = [Artifact.open(path.parent).facts for path in manifests]
     stop, price = StopSettings(**config["stop"]), config["active"]["price_per_hour"]
-    verdicts = stop_verdicts(assessed, stop, price, changes_in(run_dir).batches)
+    batches = changes_in(run_dir).batches
+    verdicts = stop_verdicts(assessed, stop, price, batches)
     reasons = [message for holds, message in verdicts if holds]
     facts = assessed[-1]
     bill = bill_of_run(run_dir, facts, price).sentences()
@@ -57,12 +58,13 @@ def quality(run_dir: Path) -> dict[str, Any]:
         return general
     target = stop.target or DEFAULT_TARGET
     expected = forecast(learning_curve(facts, stop.metric), target)
+    goal = target_facts(facts, expected, target, is_set=stop.target is not None)
     return {
         **general,
         "metric": stop.metric,
         "measured_on": facts["measured_on"],
         "curve": [{"n_gold": r["n_gold"], **r[stop.metric]} for r in facts["rounds"]],
-        "target": target_facts(facts, expected, target, is_set=stop.target is not None),
+        "target": goal | {"n_left": texts_left(facts, batches)},
         "forecast": mixture_sentences(facts, price, stop.metric, target),
     }
 

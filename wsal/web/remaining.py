@@ -4,7 +4,7 @@ Times are those of a person at work: what several people share goes faster.
 """
 
 from collections.abc import Sequence
-from math import isinf
+from math import inf, isinf
 from statistics import mean
 from typing import Any
 
@@ -12,6 +12,7 @@ from wsal.active.money import amount
 from wsal.annotation.task_queue import TaskQueue
 from wsal.evaluation.forecast import Forecast
 from wsal.labels import NONE
+from wsal.rounds.learning_curve import out_of_reach
 
 NEWEST = 100  # answers whose times count
 PAUSE = 120.0  # seconds; whoever takes longer is doing something else
@@ -112,15 +113,17 @@ def _to_target(
     if target["labels"][2] == 0:
         return [f"{goal} is reached."]
     median, low, high = (None if n is None else max(0.0, n - since) for n in target["labels"])
+    left = None if target.get("n_left") is None else max(0, target["n_left"] - since)
+    few = out_of_reach([inf if n is None else n for n in (median, low, high)], left)
     if median is None or low is None:
         least = f" (80%: at least {low:,.0f})" if low else ""
-        sentences = [f"{goal} needs more labels than can be estimated{least}."]
+        sentences = [f"{goal} needs more labels than can be estimated{least}{few}."]
     else:
         end = f"80%: at least {low:,.0f}" if high is None else f"80%: {low:,.0f} to {high:,.0f}"
         if high is None and not low:
             end = "no interval can be given"
         taking = _taking(median, seconds, low, high)
-        sentences = [f"{goal} needs about {median:,.0f} more labels ({end}){taking}."]
+        sentences = [f"{goal} needs about {median:,.0f} more labels ({end}){taking}{few}."]
         if seconds and quality["price"]:
             cost = amount(median * seconds / 3600 * quality["price"])
             sentences.append(f"These cost about {cost} of people's time.")
