@@ -122,6 +122,11 @@ not calibrated. Each threshold is where the F1 expected from the probabilities i
 CALIBRATED_SETS = """The logits are divided by a temperature of {temperature:.3f}, and a bias for
 each class is added; both were fitted on {calibrated_on}. This is part of the last
 layer, so every runtime returns calibrated probabilities. Each threshold is {how}."""
+SHARED = """A class with fewer than {least} predictions there has a threshold that was set on all \
+classes together (*shared*), so its own precision may be lower: `thresholds.json` has it, with the \
+number of predictions. """
+SHARED_IN_TREE = """A class with too few texts to show this has a threshold that was set together \
+with other classes (*shared*), so its own precision may be lower. """
 FILES = {
     "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
     "labels.json": "class names in the order of the logits",
