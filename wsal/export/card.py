@@ -19,6 +19,7 @@ from wsal.export.card_text import (
     TREE,
     TREE_NO_THRESHOLDS,
     TREE_THRESHOLDS,
+    WITH_ANSWERS,
 )
 from wsal.export.card_thresholds import (
     calibration_of_sets_text,
@@ -29,6 +30,7 @@ from wsal.export.rejection_card import limits_text, rejection_text
 
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
+SAMPLED = "labelled texts"  # what the numbers of an evaluation sample count
 MAX_CLASSES = 20  # named in the introduction
 
 
@@ -54,7 +56,7 @@ def model_card(
         onnx=ONNX if _is_written(parity["formats"], "onnx/model.onnx") else "",
         fields=_fields(about),
         max_length=max_length,
-        quality=_quality(metrics, thresholds, multilabel=multilabel),
+        quality=_quality(about, metrics, thresholds),
         calibration=(calibration_of_sets_text if multilabel else calibration_text)(
             metrics, thresholds
         ),
@@ -68,6 +70,9 @@ def model_card(
         answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
         rejection=rejection_text(metrics),
         limits=limits_text(metrics),
+        few=f"few {_counted(metrics)} in the table"
+        if metrics["measured_on"]
+        else "few gold labels",
         nearest=NEAREST.format(n=n) if (n := about["n_nearest"]) else "",
     )
 
@@ -94,12 +99,15 @@ def _fields(about: Mapping[str, Any]) -> str:
     )
 
 
-def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, multilabel: bool) -> str:
+def _quality(
+    about: Mapping[str, Any], metrics: Mapping[str, Any], thresholds: Mapping[str, Any]
+) -> str:
     if metrics["measured_on"] is None:
         return (
             "There were no gold labels to measure quality on: measure it before you rely on the "
             "model."
         )
+    multilabel = about.get("multilabel", False)
     means = MEANS_OF_SETS if multilabel else {"macro_f1": "macro-F1", "accuracy": "accuracy"}
     numbers = [
         f"{title} {metrics[name]:.3f}" + _interval(metrics.get(f"{name}_interval"))
@@ -112,14 +120,22 @@ def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, multi
         f"| {threshold_cell(thresholds, name)} |"
         for name, m in metrics["classes"].items()
     ]
+    counted = _counted(metrics)
+    with_answers = WITH_ANSWERS if about.get("n_answered") and counted == SAMPLED else ""
     return (
-        f"On {metrics['measured_on']} ({metrics['n_texts']:,} rows, never trained on): "
-        f"{', '.join(numbers)}.\n\n"
-        f"| class | {' | '.join(columns.values())} | rows | threshold |\n"
+        f"On {metrics['measured_on']} ({metrics['n_texts']:,} {counted}, never trained on): "
+        f"{', '.join(numbers)}.{with_answers}\n\n"
+        f"| class | {' | '.join(columns.values())} | {counted} | threshold |\n"
         f"|---{'|---' * len(columns)}|---|---|\n"
         + "\n".join(rows)
         + ("" if multilabel else CLASSES_PLOT)
     )
+
+
+def _counted(metrics: Mapping[str, Any]) -> str:
+    """What the numbers of texts count: a split is counted in rows of the source."""
+    in_sample = any("n_estimated" in of_class for of_class in metrics["classes"].values())
+    return SAMPLED if in_sample else "rows"
 
 
 def _interval(ends: Sequence[float] | None) -> str:
