@@ -119,6 +119,11 @@ class Exported:
         """What is read of the model: its logits and, if it rejects texts, embeddings."""
         return ["logits", "text_embedding"] if self.rejection else ["logits"]
 
+    @property
+    def has_thresholds(self) -> bool:
+        """Whether gold set a threshold for any class; without, no prediction is an abstention."""
+        return bool((self.thresholds > 0).any())
+
     def abstains(self, classes: Classes, probabilities: np.ndarray) -> np.ndarray:
         """Whether each prediction's probability is below the threshold of its class."""
         below: np.ndarray = probabilities < self.thresholds[classes]

@@ -78,8 +78,9 @@ function verdict(made) {
     return element;
   }
   const { threshold, never, shared } = thresholds.get(made.label);
-  element.classList.toggle("accepted", !made.abstain);
-  element.append(make("strong", made.abstain ? "Not accepted: " : "Accepted: "), made.label);
+  const accepted = !made.abstain && threshold !== null; // without a threshold, nothing was checked
+  element.classList.toggle("accepted", accepted);
+  element.append(make("strong", made.abstain ? "Not accepted: " : accepted ? "Accepted: " : "Likeliest class: "), made.label);
   if (never) element.append(", a class whose predictions are never precise enough");
   else if (threshold === null) element.append(", a class without a threshold");
   else element.append(`, ${percent(made.probability)} (the threshold is ${percent(threshold)}${shared ? ", shared with other classes" : ""})`);
