@@ -30,7 +30,7 @@ def export(out, labels=LABELS, *, with_embedding=False):
     (out / "onnx").mkdir()
     write_onnx(classifier, out / "onnx" / "model.onnx", with_embedding=with_embedding)
     (out / "labels.json").write_text(json.dumps(list(labels)))
-    limits = {labels[1]: {"threshold": 0.999}, labels[2]: {"threshold": None}}
+    limits = {labels[1]: {"threshold": 0.999, "shared": True}, labels[2]: {"threshold": None}}
     (out / "thresholds.json").write_text(json.dumps({"classes": limits}))
     (out / "README.md").write_text("# a card\n")
     (out / "manifest.json").write_text("{}\n")

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from wsal.export.calibration import apply_temperature, fit_temperature
+from wsal.export.calibration import apply_temperature, fit_temperature, fit_thresholds
+from wsal.export.card_thresholds import calibration_text, threshold_cell
+from wsal.export.multilabel_calibration import fit_thresholds as fit_thresholds_of_sets
+from wsal.labels import LabelSet
 
 
 def drawn(n, n_classes, true, seed, spread=4.0):
@@ -56,3 +59,35 @@ def test_one_heavy_text_tells_as_much_as_one_text():
     assert fit_temperature(probs, gold, np.full(30, 50.0)) == pytest.approx(alike, rel=1e-3)
     heavy = np.where(np.arange(30) == 0, 1000.0, 1.0)
     assert abs(np.log(fit_temperature(probs, gold, heavy))) < 0.7
+
+
+def test_a_class_with_few_predictions_shares_the_threshold_of_all_and_says_so():
+    """Of 40 predictions two are of `rare`, and only half of these are right."""
+    predicted = np.repeat([0, 1], [38, 2])
+    probs = np.where(np.eye(2)[predicted] == 1, 0.9, 0.1).astype(np.float32)
+    gold = np.append(predicted[:-1], 0)
+    limits = fit_thresholds(probs, gold, np.ones(40), LabelSet(("common", "rare")), 0.95)
+    assert limits["common"] == {
+        "threshold": pytest.approx(0.9), "shared": False, "precision": 1.0, "n": 38,
+    }  # fmt: skip
+    assert limits["rare"] == {
+        "threshold": pytest.approx(0.9), "shared": True, "precision": 0.5, "n": 2,
+    }  # fmt: skip
+    assert not threshold_cell({"classes": limits}, "common").endswith("(shared)")
+    assert threshold_cell({"classes": limits}, "rare") == "0.900 (shared)"
+    about = {"measured_on": "the dev split", "precision": 0.95, "classes": limits}
+    facts = {"measured_on": "the dev split", "calibrated_on": "the dev split", "temperature": 1.0,
+             "calibration_error_before": 0.1, "calibration_error": 0.1, "cross_fitted": False,
+             "at_thresholds": {"share": 1.0, "precision": 0.975}}  # fmt: skip
+    assert "fewer than 20 predictions there" in calibration_text(facts, about)
+    del limits["rare"]
+    assert "(*shared*)" not in calibration_text(facts, about)
+
+
+def test_decisions_with_few_predictions_share_a_threshold_and_say_so():
+    """With a wanted precision, of yes/no decisions; with the best F1, each class has its own."""
+    probs = np.column_stack([np.full(30, 0.9), np.where(np.arange(30) < 3, 0.9, 0.1)])
+    sets, labels = probs > 0.5, LabelSet(("common", "rare"))
+    for target, shared in (("precision", [False, True]), ("f1", [False, False])):
+        limits = fit_thresholds_of_sets(probs, probs, sets, np.ones(30), labels, 0.95, target)
+        assert [limits[name]["shared"] for name in labels.names] == shared

@@ -140,6 +140,21 @@ def test_a_model_that_differs_is_refused(with_fp32):
         context.require_parity(onnx_run(context.scratch / "other.onnx"), 1e-3, Path("other.onnx"))
 
 
+def test_agreement_is_a_share_of_the_texts(context):
+    """The first text is alone in the first batch, and then in two others: it counts once."""
+    context.classifier.model.eval()
+    batches = iter(range(len(context.batches)))
+
+    def run(ids, mask):
+        logits = context._run_torch(ids, mask)
+        here = context.batches[next(batches)] == 0
+        return np.where(here[:, None], -logits, logits)
+
+    parity, n = context.compare(run), len(TEXTS) + len(HARD_INPUTS)
+    assert (parity["n_texts"], parity["n_other_labels"]) == (n, 1)
+    assert parity["agreement"] == pytest.approx(1 - 1 / n)
+
+
 def test_nothing_but_numbers_passes_for_near(context):
     with pytest.raises(ParityError, match="inf in a logit"):
         context.require_parity(lambda ids, _: np.full((len(ids), 3), np.nan), 1e-3, Path("x"))

@@ -1,11 +1,15 @@
 """What is said of quality holds for texts that had no part in calibration."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from wsal.evaluation.sample import Sample
+from wsal.evaluation.sample import Sample, whole_sample
 from wsal.export.calibration import apply_temperature
+from wsal.export.card import _quality
 from wsal.labels import LabelSet
+from wsal.rounds.assessment import assess_rounds
 from wsal.rounds.export_calibration import LabelledSample, _named, calibrated, quality
 
 LABELS = LabelSet(("a", "b", "c"))
@@ -80,3 +84,33 @@ def test_a_handful_of_gold_texts_is_enough_to_say_something(n_gold):
     facts = quality(some, some, by, limits, LABELS, 0)
     assert 0 <= facts["at_thresholds"]["share"] <= 1
     assert np.isfinite(facts["log_loss"])
+
+
+def test_the_card_has_the_figures_of_the_last_round():
+    """A temperature changes no label, so both are the same estimate of the same quantity."""
+    some, _ = known(300, 40, 0)
+    by, limits = calibrated(some, LABELS, 0.8)
+    facts = quality(some, some, by, limits, LABELS, 7)
+    (assessed,) = assess_rounds(some.sample, [some.all_probs], [0], 7)["rounds"]
+    for name in ("accuracy", "macro_f1"):
+        own = [facts[name], *facts[f"{name}_interval"]]
+        assert own == pytest.approx([assessed[name][key] for key in ("value", "low", "high")])
+
+
+def test_a_sample_is_counted_in_labelled_texts_and_a_split_in_rows():
+    """40 texts of 300: what they stand for has a name of its own."""
+    some, _ = known(300, 40, 0)
+    by, limits = calibrated(some, LABELS, 0.8)
+    facts = quality(some, some, by, limits, LABELS, 0)
+    counts = [of_class["n"] for of_class in facts["classes"].values()]
+    assert facts["n_texts"] == sum(counts) == 40
+    assert counts == np.bincount(some.gold).tolist()
+    estimated = sum(of_class["n_estimated"] for of_class in facts["classes"].values())
+    assert estimated == pytest.approx(300, abs=3)
+    card = _quality({}, facts, limits)
+    assert "(40 labelled texts, never trained on)" in card
+    assert "| F1 | labelled texts | threshold |" in card
+    split = replace(some, sample=whole_sample(some.gold, np.full(40, 2.0)), all_probs=some.probs)
+    facts = quality(split, None, by, limits, LABELS, 0)
+    assert facts["n_texts"] == sum(of_class["n"] for of_class in facts["classes"].values()) == 80
+    assert "(80 rows, never trained on)" in _quality({}, facts, limits)

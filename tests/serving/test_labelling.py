@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import random
+import shutil
 import signal
 import sys
 import time
@@ -373,6 +374,17 @@ def run_command(folder, *arguments):
     add_options(parser)
     arguments = [str(argument) for argument in (folder, *arguments, "--backend", "onnx")]
     predict_command(parser.parse_args(arguments))
+
+
+def test_a_model_without_thresholds_says_that_it_never_abstains(folder, tmp_path, capsys):
+    source, words = write(FRAME, tmp_path / "in.csv"), "the model has no thresholds"
+    run_command(folder, source, tmp_path / "out.csv")
+    assert words not in capsys.readouterr().out
+    copy = shutil.copytree(folder, tmp_path / "model")
+    (copy / "thresholds.json").write_text('{"classes": {}}')
+    run_command(copy, source, tmp_path / "other.csv")
+    assert f"{words}, so it abstains only on empty texts, however" in capsys.readouterr().out
+    assert "abstain" in read(tmp_path / "other.csv").columns
 
 
 def test_the_command_takes_the_options_of_the_reader(folder, tmp_path, capsys):

@@ -81,9 +81,9 @@ def test_the_page_learns_thresholds_and_fields(client):
         ["title", "brand"], " | ", 4,
     )  # fmt: skip
     assert model["classes"] == [
-        {"label": "Kettles & Co", "threshold": None, "never": False},
-        {"label": "laptop", "threshold": 0.999, "never": False},
-        {"label": "Büros", "threshold": None, "never": True},
+        {"label": "Kettles & Co", "threshold": None, "never": False, "shared": False},
+        {"label": "laptop", "threshold": 0.999, "never": False, "shared": True},
+        {"label": "Büros", "threshold": None, "never": True, "shared": False},
     ]
 
 

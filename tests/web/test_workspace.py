@@ -12,7 +12,10 @@ from wsal.annotation.early import early_texts, texts_to_ask_again
 from wsal.annotation.journal import JOURNAL_FILE, Event, Journal
 from wsal.commands import workspace as command
 from wsal.inspection.groups import Population
+from wsal.inspection.judged import judged_texts
 from wsal.inspection.preview_file import nodes_in
+from wsal.inspection.run_view import RunView
+from wsal.rounds.assessment import assess_rounds
 from wsal.web.app import make_app
 from wsal.web.site import Site
 
@@ -271,3 +274,13 @@ def test_the_command_serves_one_person_and_keeps_all_tokens(folder, monkeypatch,
     assert json.loads((folder / "web.json").read_text()) == {"t-ann": "ann", "t-bob": "bob"}
     assert not served[0].asks  # annotator=file: answers on the page would not count
     assert served[0].queues() == []
+
+
+def test_the_accuracy_is_that_which_a_round_prints(client, folder):
+    judged = judged_texts(RunView(folder))
+    seed = json.loads((folder / "config.json").read_text())["seed"]
+    (assessed,) = assess_rounds(judged.reference.sample, [judged.frame_probs], [0], seed)["rounds"]
+    quality = client.get("/api/workspace").json()["quality"]
+    shown = [quality[key] for key in ("accuracy", "low", "high")]
+    expected = [assessed["accuracy"][key] for key in ("value", "low", "high")]
+    assert shown == pytest.approx(expected, abs=1e-6)

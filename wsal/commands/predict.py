@@ -152,6 +152,12 @@ def _report(summary: PredictSummary, model: Model, options: argparse.Namespace) 
         f"labelled {summary.n_rows:,} rows with {model.backend}, abstained on "
         f"{summary.n_abstained:,}: {options.output}"
     )
+    if not model.exported.has_thresholds:
+        rejected = " and texts that it rejects" if model.exported.rejection else ""
+        yield (
+            f"the model has no thresholds, so it abstains only on empty texts{rejected}, however "
+            "unsure it is: a dev split or an evaluation sample (evaluation.size) would set them"
+        )
     if summary.n_texts is not None:
         yield f"{summary.n_texts:,} distinct texts were predicted"
     if summary.cascade is not None:

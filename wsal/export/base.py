@@ -145,25 +145,25 @@ class ExportContext:
     def compare(self, run: Run) -> Facts:
         """How closely `run` matches torch: `largest_difference` of a logit, `agreement` of labels.
 
-        Both are over every batch. `macro_f1_loss` is what macro-F1 loses on texts with gold; None
-        where there is none.
+        Both are over every batch: a text whose label differs in any of them is one of
+        `n_other_labels`, and `agreement` is the share of the others. `macro_f1_loss` is what
+        macro-F1 loses on texts with gold; None where there is none.
         """
         expected = self._labels(self.expected, self.expected)
         labels = np.empty_like(expected)
-        largest, n_other, n_seen = 0.0, 0, 0
+        largest, differs = 0.0, np.zeros(len(self.tokens), dtype=bool)
         for rows, logits in self.logits(run):
             largest = float(np.maximum(largest, np.abs(logits - self.expected[rows]).max()))
             labels[rows] = self._labels(logits, self.expected[rows])
-            n_other += int((labels[rows] != expected[rows]).reshape(len(rows), -1).any(1).sum())
-            n_seen += len(rows)
+            differs[rows] |= (labels[rows] != expected[rows]).reshape(len(rows), -1).any(axis=1)
         loss = None
         if self.gold is not None:
             loss = self._macro_f1(expected, self.gold) - self._macro_f1(labels, self.gold)
         return {
             "n_texts": len(self.tokens),
             "largest_difference": largest if np.isfinite(largest) else float("inf"),
-            "agreement": 1 - n_other / n_seen,
-            "n_other_labels": n_other,
+            "agreement": 1 - float(differs.mean()),
+            "n_other_labels": int(differs.sum()),
             "macro_f1_loss": loss,
         }
 

@@ -97,13 +97,14 @@ def fold_temperature(
 
 def fit_thresholds(
     probs: Probs, gold: Classes, weights: Weights, labels: LabelSet, precision: float
-) -> dict[str, dict[str, float | int | None]]:
+) -> dict[str, dict[str, Any]]:
     """For each class, the lowest probability at which its predictions reach `precision`.
 
     `threshold` is that probability, `precision` the precision of the predictions at or above it,
     `n` their number. If no probability is high enough, the threshold is None, and the class should
     not be predicted. A class with fewer than `MIN_PREDICTIONS` predictions gets the threshold of
-    all classes together, with a precision and an `n` of its own.
+    all classes together (`shared`), with a precision and an `n` of its own: this precision may be
+    lower than the one that is wanted.
     """
     predicted, top_probs = probs.argmax(axis=1), probs.max(axis=1)
     right = predicted == gold
@@ -111,13 +112,14 @@ def fit_thresholds(
     thresholds = {}
     for number, name in enumerate(labels.names):
         own = predicted == number
-        threshold = overall
-        if own.sum() >= MIN_PREDICTIONS:
+        threshold, is_shared = overall, bool(own.sum() < MIN_PREDICTIONS)
+        if not is_shared:
             threshold = lowest_threshold(top_probs[own], right[own], weights[own], precision)
         kept = own & (top_probs >= (np.inf if threshold is None else threshold))
         total = weights[kept].sum()
         thresholds[name] = {
             "threshold": threshold,
+            "shared": is_shared,
             "precision": float(weights[kept & right].sum() / total) if total else None,
             "n": int(kept.sum()),
         }

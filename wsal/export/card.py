@@ -7,27 +7,30 @@ from typing import Any
 from wsal.artifacts import Facts
 from wsal.export.card_text import (
     ANSWERS,
-    CALIBRATED_SETS,
     CARD,
     CLASSES_PLOT,
-    CROSS_FITTED,
     FILES,
     FORMATS,
     MEANS_OF_SETS,
     MULTILABEL,
     NEAREST,
     ONNX,
-    PROBABILITIES_PLOT,
     SINGLE_LABEL,
     TREE,
     TREE_NO_THRESHOLDS,
     TREE_THRESHOLDS,
-    UNCALIBRATED_SETS,
+    WITH_ANSWERS,
+)
+from wsal.export.card_thresholds import (
+    calibration_of_sets_text,
+    calibration_text,
+    threshold_cell,
 )
 from wsal.export.rejection_card import limits_text, rejection_text
 
 SCRIPT = Path(__file__).with_name("predict_onnx.py")
 """Copied beside the model; it needs nothing of wsal."""
+SAMPLED = "labelled texts"  # what the numbers of an evaluation sample count
 MAX_CLASSES = 20  # named in the introduction
 
 
@@ -53,8 +56,10 @@ def model_card(
         onnx=ONNX if _is_written(parity["formats"], "onnx/model.onnx") else "",
         fields=_fields(about),
         max_length=max_length,
-        quality=_quality(metrics, thresholds, multilabel=multilabel),
-        calibration=(_calibration_of_sets if multilabel else _calibration)(metrics, thresholds),
+        quality=_quality(about, metrics, thresholds),
+        calibration=(calibration_of_sets_text if multilabel else calibration_text)(
+            metrics, thresholds
+        ),
         tree=_tree(about, metrics, thresholds),
         files=_files(parity, about),
         n_pool=about["n_pool"],
@@ -65,6 +70,9 @@ def model_card(
         answers=ANSWERS.format(n) if (n := about.get("n_answered", 0)) else "",
         rejection=rejection_text(metrics),
         limits=limits_text(metrics),
+        few=f"few {_counted(metrics)} in the table"
+        if metrics["measured_on"]
+        else "few gold labels",
         nearest=NEAREST.format(n=n) if (n := about["n_nearest"]) else "",
     )
 
@@ -91,12 +99,15 @@ def _fields(about: Mapping[str, Any]) -> str:
     )
 
 
-def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, multilabel: bool) -> str:
+def _quality(
+    about: Mapping[str, Any], metrics: Mapping[str, Any], thresholds: Mapping[str, Any]
+) -> str:
     if metrics["measured_on"] is None:
         return (
             "There were no gold labels to measure quality on: measure it before you rely on the "
             "model."
         )
+    multilabel = about.get("multilabel", False)
     means = MEANS_OF_SETS if multilabel else {"macro_f1": "macro-F1", "accuracy": "accuracy"}
     numbers = [
         f"{title} {metrics[name]:.3f}" + _interval(metrics.get(f"{name}_interval"))
@@ -106,59 +117,29 @@ def _quality(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], *, multi
     columns |= {"average_precision": "average precision"} if multilabel else {}
     rows = [
         f"| {name} | {' | '.join(f'{m[column]:.3f}' for column in columns)} | {m['n']:,} "
-        f"| {_threshold(thresholds, name)} |"
+        f"| {threshold_cell(thresholds, name)} |"
         for name, m in metrics["classes"].items()
     ]
+    counted = _counted(metrics)
+    with_answers = WITH_ANSWERS if about.get("n_answered") and counted == SAMPLED else ""
     return (
-        f"On {metrics['measured_on']} ({metrics['n_texts']:,} rows, never trained on): "
-        f"{', '.join(numbers)}.\n\n"
-        f"| class | {' | '.join(columns.values())} | rows | threshold |\n"
+        f"On {metrics['measured_on']} ({metrics['n_texts']:,} {counted}, never trained on): "
+        f"{', '.join(numbers)}.{with_answers}\n\n"
+        f"| class | {' | '.join(columns.values())} | {counted} | threshold |\n"
         f"|---{'|---' * len(columns)}|---|---|\n"
         + "\n".join(rows)
         + ("" if multilabel else CLASSES_PLOT)
     )
 
 
+def _counted(metrics: Mapping[str, Any]) -> str:
+    """What the numbers of texts count: a split is counted in rows of the source."""
+    in_sample = any("n_estimated" in of_class for of_class in metrics["classes"].values())
+    return SAMPLED if in_sample else "rows"
+
+
 def _interval(ends: Sequence[float] | None) -> str:
     return f" (90% interval {ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
-
-
-def _threshold(thresholds: Mapping[str, Any], name: str) -> str:
-    of_class = thresholds["classes"].get(name)
-    if of_class is None:
-        return ""
-    return "never" if of_class["threshold"] is None else f"{of_class['threshold']:.3f}"
-
-
-def _calibration(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
-    if metrics["calibrated_on"] is None:
-        return (
-            "There was neither a dev split nor an evaluation sample, so probabilities are not "
-            "calibrated, and classes have no thresholds."
-        ) + _probabilities_plot(metrics)
-    return (
-        f"The logits are divided by a temperature of {metrics['temperature']:.3f}, which was set "
-        f"on {metrics['calibrated_on']}. The division is part of the last layer, so every runtime "
-        "returns calibrated probabilities. Expected calibration error on "
-        f"{metrics['measured_on']}: {metrics['calibration_error_before']:.3f} without the "
-        f"temperature, {metrics['calibration_error']:.3f} with it.\n\n"
-        "Treat a prediction below the threshold of its class as an abstention. A threshold is the "
-        f"lowest probability at which {_wanted(metrics, thresholds)} of the predictions on "
-        f"{thresholds['measured_on']} were correct; a class with the threshold *never* does not "
-        f"reach that, so do not rely on its predictions. {_at_thresholds(metrics)}"
-        + (CROSS_FITTED if metrics["cross_fitted"] else "")
-        + _probabilities_plot(metrics)
-    )
-
-
-def _calibration_of_sets(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
-    if metrics["calibrated_on"] is None:
-        return UNCALIBRATED_SETS
-    how = "where the expected F1 is highest"
-    if thresholds["target"] == "precision":
-        how = f"the lowest probability with a precision of {thresholds['precision']:.0%}"
-    fitted = CROSS_FITTED if metrics["cross_fitted"] else ""
-    return CALIBRATED_SETS.format(**metrics, how=how) + fitted
 
 
 def _tree(
@@ -197,25 +178,6 @@ def _percent(share: Mapping[str, Any]) -> str:
     if share["value"] is None:
         return ""
     return f"{share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
-
-
-def _probabilities_plot(metrics: Mapping[str, Any]) -> str:
-    measured_on = metrics["measured_on"]
-    return PROBABILITIES_PLOT.format(measured_on=measured_on) if measured_on else ""
-
-
-def _wanted(metrics: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
-    """The precision; a lower bound holds in a class tree."""
-    wanted = f"{thresholds['precision']:.0%}"
-    return f"at least {wanted} (by the 90% interval)" if "tree" in metrics else wanted
-
-
-def _at_thresholds(metrics: Mapping[str, Any]) -> str:
-    reached = metrics["at_thresholds"]
-    share = f"On {metrics['measured_on']}, {reached['share']:.1%} of the texts reach theirs"
-    if reached["precision"] is None:
-        return f"{share}."
-    return f"{share}, and {reached['precision']:.1%} of these predictions are correct."
 
 
 def _files(parity: Mapping[str, Any], about: Mapping[str, Any]) -> str:

@@ -49,9 +49,11 @@ over HTTP. The text is {fields}; at most {max_length} word pieces of it are used
 
 The model was trained on short product texts of one catalogue: measure it again before you use it
 on other catalogues or languages. {limits} Its quality is
-least certain for classes with few rows in the table.
+least certain for classes with {few}.
 """
 ANSWERS = "\n| answers of a language model used for training | {:,} |"
+WITH_ANSWERS = """ `wsal run` and the report also use the language model's answers in these \
+estimates, so their figures may differ."""
 CROSS_FITTED = """
 
 There was no test split, so the same texts set the temperature and the thresholds. For the numbers
@@ -121,7 +123,13 @@ UNCALIBRATED_SETS = """There was neither a dev split nor an evaluation sample, s
 not calibrated. Each threshold is where the F1 expected from the probabilities is highest."""
 CALIBRATED_SETS = """The logits are divided by a temperature of {temperature:.3f}, and a bias for
 each class is added; both were fitted on {calibrated_on}. This is part of the last
-layer, so every runtime returns calibrated probabilities. Each threshold is {how}."""
+layer, so every runtime returns calibrated probabilities. Each threshold is {how}.
+The figures above are at these thresholds; `wsal run` measures at thresholds set without gold."""
+SHARED = """A class with fewer than {least} predictions there has a threshold that was set on all \
+classes together (*shared*), so its own precision may be lower: `thresholds.json` has it, with the \
+number of predictions. """
+SHARED_IN_TREE = """A class with too few texts to show this has a threshold that was set together \
+with other classes (*shared*), so its own precision may be lower. """
 FILES = {
     "model.safetensors, config.json, tokenizer.json": "the model, for transformers",
     "labels.json": "class names in the order of the logits",

@@ -1,6 +1,6 @@
 """Calibration and thresholds of yes/no decisions, one for each class."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
@@ -61,7 +61,7 @@ def apply_calibration(probs: Probs, temperature: float, bias: np.ndarray) -> Pro
 def fit_thresholds(
     frame: Probs, probs: Probs, gold: Mask, weights: Weights, labels: LabelSet,
     precision: float, target: Target,
-) -> dict[str, dict[str, float | int | None]]:  # fmt: skip
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """For each class, the probability from which it is named.
 
     With the target `f1` it is where the expected F1 is highest, by calibrated probabilities
@@ -79,16 +79,19 @@ def fit_thresholds(
         target: what thresholds are chosen for.
 
     Returns:
-        `threshold`, and of the gold texts at or above it the `precision` and the number `n`.
+        `threshold`, whether it is that of all classes together (`shared`), and of the gold texts at
+        or above it the `precision` and the number `n`.
     """
     limits: list[float | None] = f1_thresholds(frame).tolist()
+    is_shared = np.zeros(probs.shape[1], dtype=bool)
     if target == "precision":
         each = np.repeat(weights, probs.shape[1])
         overall = lowest_threshold(probs.ravel(), gold.ravel(), each, precision)
+        is_shared = (probs >= 0.5).sum(axis=0) < MIN_PREDICTIONS
         limits = [
-            lowest_threshold(probs[:, c], gold[:, c], weights, precision)
-            if (probs[:, c] >= 0.5).sum() >= MIN_PREDICTIONS
-            else overall
+            overall
+            if is_shared[c]
+            else lowest_threshold(probs[:, c], gold[:, c], weights, precision)
             for c in range(probs.shape[1])
         ]
     thresholds = {}
@@ -97,7 +100,12 @@ def fit_thresholds(
         kept = probs[:, c] >= (np.inf if limit is None else limit)
         total = weights[kept].sum()
         reached = float(weights[kept & gold[:, c]].sum() / total) if total else None
-        thresholds[name] = {"threshold": limit, "precision": reached, "n": int(kept.sum())}
+        thresholds[name] = {
+            "threshold": limit,
+            "shared": bool(is_shared[c]),
+            "precision": reached,
+            "n": int(kept.sum()),
+        }
     return thresholds
 
 

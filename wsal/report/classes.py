@@ -31,10 +31,12 @@ def classes_section(view: RunView) -> Section:
     for row in rows:
         of_class = thresholds.get("classes", {}).get(row["class"])
         row["threshold"] = of_class["threshold"] if of_class else None
+        row["shared"] = bool(of_class and of_class.get("shared"))
     figures = {
         "measured_on": judged.reference.name if judged else None,
         "n_judged": len(judged.gold) if judged else 0,
         "rows": rows,
+        "any_shared": any(row["shared"] for row in rows),
         "wanted_precision": thresholds.get("precision"),
         "thresholds_on": thresholds.get("measured_on"),
     }

@@ -117,7 +117,8 @@ def quality(
 ) -> Facts:
     """Metrics of the classifier once its temperature is folded in, of a sample with intervals.
 
-    They include F1 of each class with its interval, reliability, and risk by coverage.
+    They include F1 of each class with its interval, reliability, and risk by coverage. `n_texts`,
+    and `n` of each class, count rows of the source in a split, and labelled texts in a sample.
 
     `at_thresholds` says for which share of the texts a class is named, and how many of these are
     right. Where the texts are those that set temperature and thresholds, each fifth of them is
@@ -127,11 +128,10 @@ def quality(
         return {"measured_on": None}
     same = sample is calibrated_on
     if same:
-        calibrated_probs, named = _cross_fitted(sample, thresholds["precision"], labels, seed)
+        after, named = _cross_fitted(sample, thresholds["precision"], labels, seed)
     else:
-        calibrated_probs = apply_temperature(sample.all_probs, temperature)
-        named = _named(calibrated_probs[sample.sample.rows], thresholds["classes"], labels)
-    after = calibrated_probs[sample.sample.rows]
+        after = apply_temperature(sample.probs, temperature)
+        named = _named(after, thresholds["classes"], labels)
     metrics: dict[str, Any] = {"measured_on": sample.name, "cross_fitted": same}
     metrics |= evaluate(after, sample.gold, sample.weights, labels)
     of_classes = by_class(sample.gold, after.argmax(axis=1), sample.weights, len(labels))
@@ -151,24 +151,38 @@ def quality(
         else None,
     }
     if len(sample.all_probs) > len(sample.gold):
+        metrics |= in_labelled_texts(
+            metrics, np.bincount(sample.gold, minlength=len(labels)), labels
+        )
         metrics["n_texts"] = len(sample.gold)
+        # as `assess` estimates them: a temperature does not change which class is likeliest
         for name, estimate in (("accuracy", accuracy), ("macro_f1", macro_f1)):
-            value = estimate(sample.sample, calibrated_probs, rng(seed, "export", name), LEVEL)
+            value = estimate(sample.sample, sample.all_probs, rng(seed, "assess", name), LEVEL)
             metrics |= {name: value.value, f"{name}_interval": [value.low, value.high]}
     return metrics
+
+
+def in_labelled_texts(metrics: Facts, n_of_class: np.ndarray, labels: LabelSet) -> Facts:
+    """The `classes` of a sample's metrics, with the number of labelled texts of each as `n`.
+
+    How many texts of the frame they stand for is `n_estimated`. `n_of_class` is `(classes,)`.
+    """
+    classes = {
+        name: of_class | {"n": int(n_of_class[labels.index(name)]), "n_estimated": of_class["n"]}
+        for name, of_class in metrics["classes"].items()
+    }
+    return {"classes": classes}
 
 
 def _cross_fitted(
     sample: LabelledSample, precision: float, labels: LabelSet, seed: int
 ) -> tuple[Probs, np.ndarray]:
-    """Probabilities of all texts `(frame, classes)`, and whether each gold text's class is named.
+    """Of the gold texts: probabilities `(texts, classes)`, and whether each one's class is named.
 
-    Those of a gold text are by the temperature that the other folds set, those of other texts the
-    mean over the folds.
+    Both are by the temperature and the thresholds that the other folds set.
     """
     n = len(sample.gold)
     folds = rng(seed, "export", "folds").permutation(n) % FOLDS
-    calibrated_probs = np.zeros(sample.all_probs.shape)
     own = np.empty(sample.probs.shape, np.float32)
     named = np.zeros(n, dtype=bool)
     for fold in range(FOLDS):
@@ -180,10 +194,7 @@ def _cross_fitted(
         )
         own[held] = apply_temperature(sample.probs[held], temperature)
         named[held] = _named(own[held], thresholds, labels)
-        calibrated_probs += apply_temperature(sample.all_probs, temperature) / FOLDS
-    calibrated_probs[sample.sample.rows] = own
-    probs: Probs = calibrated_probs.astype(np.float32)
-    return probs, named
+    return own, named
 
 
 def _named(probs: Probs, thresholds: Facts, labels: LabelSet) -> np.ndarray:

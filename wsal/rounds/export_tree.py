@@ -10,6 +10,7 @@ from wsal.artifacts import Facts
 from wsal.class_tree import TOP, ClassTree
 from wsal.export.calibration import apply_temperature, fit_temperature
 from wsal.export.node_thresholds import (
+    NODE,
     NodeThresholds,
     fit_node_thresholds,
     trusted_by_level,
@@ -47,7 +48,12 @@ class TreeOfExport:
     def class_thresholds(self) -> Facts:
         """The thresholds of the classes, in the form of thresholds.json."""
         return {
-            node["name"]: {key: node[key] for key in ("threshold", "precision", "n")}
+            node["name"]: {
+                "threshold": node["threshold"],
+                "shared": node["basis"] != NODE,
+                "precision": node["precision"],
+                "n": node["n"],
+            }
             for node in self.nodes({})
             if "threshold" in node and node["name"] not in self.tree.children
         }

@@ -19,7 +19,7 @@ from wsal.export.multilabel_calibration import (
 )
 from wsal.labels import LabelSet
 from wsal.rounds.evaluation_frame import pool_probs, read_frame
-from wsal.rounds.export_calibration import FOLDS, LEVEL, LabelledSample
+from wsal.rounds.export_calibration import FOLDS, LEVEL, LabelledSample, in_labelled_texts
 from wsal.rounds.known_probs import known_probs
 from wsal.seeding import rng
 
@@ -111,7 +111,8 @@ def quality_of_sets(
     if same:  # of centred probabilities it would mean nothing
         metrics["calibration_error"] = metrics["log_loss"] = None
     if len(measured.all_probs) > len(measured.gold):
-        metrics["n_texts"] = len(measured.gold)
+        n_of_class = measured.gold.sum(axis=0)
+        metrics |= in_labelled_texts(metrics, n_of_class, labels) | {"n_texts": len(measured.gold)}
         estimates = estimate_sets(sample, calibrated, limits, rng(seed, "export"), LEVEL)
         for name in METRICS:
             value = estimates[name]

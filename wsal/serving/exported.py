@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from wsal.arrays import Classes
 from wsal.classifier.rejection import Rejection
 from wsal.errors import ConfigError
-from wsal.serving.trusted_nodes import TrustedNodes
+from wsal.serving.trusted_nodes import NODE, TrustedNodes
 from wsal.text import as_text, clean, compose
 
 MULTILABEL = "multi_label_classification"  # `problem_type` of transformers
@@ -36,6 +36,9 @@ class Exported:
     """`(classes,)`: below this probability a prediction is an abstention; 0 where no gold set a
     threshold, infinite for a class that never reaches the wanted precision."""
     tokenizer: Any
+    shared: frozenset[str] = frozenset()
+    """Classes and parents whose threshold was set together with others, as their own predictions
+    were too few."""
     temperature: float = 1.0
     """What the logits were divided by."""
     rejection: Rejection | None = None
@@ -64,6 +67,10 @@ class Exported:
         labels = tuple(_json(folder / "labels.json", folder))
         limits = _json(folder / "thresholds.json", folder)["classes"]
         has_tree = (folder / "classes.json").exists()
+        nodes = _json(folder / "classes.json", folder) if has_tree else None
+        shared = {name for name, limit in limits.items() if limit.get("shared")}
+        if nodes:
+            shared |= {n["name"] for n in nodes["nodes"] if n.get("basis", NODE) != NODE}
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(config["max_length"])
@@ -77,11 +84,10 @@ class Exported:
             digest=config["digest"],
             thresholds=np.array([_threshold(limits.get(name)) for name in labels]),
             tokenizer=tokenizer,
+            shared=frozenset(shared),
             temperature=float(config.get("temperature", 1.0)),
             rejection=Rejection.read(folder),
-            tree=TrustedNodes.of(_json(folder / "classes.json", folder), labels)
-            if has_tree
-            else None,
+            tree=TrustedNodes.of(nodes, labels) if nodes else None,
             multilabel=of_model.get("problem_type") == MULTILABEL,
         )
 
@@ -112,6 +118,11 @@ class Exported:
     def outputs(self) -> list[str]:
         """What is read of the model: its logits and, if it rejects texts, embeddings."""
         return ["logits", "text_embedding"] if self.rejection else ["logits"]
+
+    @property
+    def has_thresholds(self) -> bool:
+        """Whether gold set a threshold for any class; without, no prediction is an abstention."""
+        return bool((self.thresholds > 0).any())
 
     def abstains(self, classes: Classes, probabilities: np.ndarray) -> np.ndarray:
         """Whether each prediction's probability is below the threshold of its class."""

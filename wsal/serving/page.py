@@ -1,6 +1,6 @@
 """A page at `/` to try the model on: the page itself, and what it asks the server for."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ class ClassThreshold(BaseModel):
     """Null where there is none."""
     never: bool
     """Whether the class is never accepted, because it does not reach the wanted precision."""
+    shared: bool
+    """Whether the threshold was set together with other classes, as its own predictions were too
+    few: the precision of this class may then be lower."""
 
 
 class Model(BaseModel):
@@ -140,7 +143,7 @@ def _model(exported: Exported, n_nearest: int) -> dict[str, Any]:
         "model": exported.digest,
         "fields": list(exported.fields),
         "separator": exported.separator,
-        "classes": _thresholds(exported.labels, exported.thresholds),
+        "classes": _thresholds(exported.labels, exported.thresholds, exported.shared),
         **({"none_above": exported.rejection.threshold} if exported.rejection else {}),
         "n_nearest": n_nearest,
     }
@@ -148,17 +151,22 @@ def _model(exported: Exported, n_nearest: int) -> dict[str, Any]:
         names = of_tree.tree.nodes
         parents = [number for number, name in enumerate(names) if name in of_tree.tree.children]
         least = of_tree.least[parents]
-        as_json["parents"] = _thresholds([names[number] for number in parents], least)
+        as_json["parents"] = _thresholds(
+            [names[number] for number in parents], least, exported.shared
+        )
     return as_json
 
 
-def _thresholds(names: Iterable[str], thresholds: np.ndarray) -> list[dict[str, Any]]:
+def _thresholds(
+    names: Iterable[str], thresholds: np.ndarray, shared: Container[str]
+) -> list[dict[str, Any]]:
     """Classes or parents with their thresholds."""
     return [
         {
             "label": name,
             "threshold": float(least) if 0 < least < np.inf else None,
             "never": bool(np.isinf(least)),
+            "shared": name in shared,
         }
         for name, least in zip(names, thresholds, strict=True)
     ]

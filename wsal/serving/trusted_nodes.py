@@ -14,6 +14,7 @@ from wsal.labels import LabelSet
 
 COLUMNS = ("leaf", "trusted", "trusted_probability")
 """What a model with a class tree adds to a prediction."""
+NODE = "node"  # the `basis` of a threshold that the node's own texts set
 DECIMALS = 6  # of probabilities that are shown
 FIELDS = [("node", "<i4"), ("node_prob", "<f4")]
 """The same in an array of answers; node -1: none is trusted."""

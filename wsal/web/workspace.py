@@ -7,8 +7,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 
+from wsal.evaluation.estimates import accuracy
+from wsal.inspection.judged import Judged
 from wsal.inspection.proposals import class_of_group, propose
-from wsal.rules.analysis import interval
+from wsal.rounds.assessment import LEVEL
+from wsal.seeding import rng
 from wsal.suggestion.amendments import KEYWORD, REGEX
 from wsal.web import workspace_labels, workspace_rules
 from wsal.web.access import annotator_name, site_of, with_token
@@ -48,13 +51,7 @@ async def overview(request: Request, _: Owner) -> dict[str, Any]:
         opened, file = workspace.current(), workspace.rule_file()
         workspace.site.update()
         judged, number = opened.inspected.judged, workspace.site.number
-        quality = None
-        if judged:
-            size = float(judged.weights.sum() ** 2 / (judged.weights**2).sum())
-            right = float(judged.weights @ ~judged.wrong / judged.weights.sum())
-            low, high = interval(right * size, size)  # type: ignore[arg-type]
-            quality = {"on": judged.reference.name, "n": len(judged.gold), "accuracy": right}
-            quality |= {"low": low, "high": high}
+        quality = _accuracy(judged, int(opened.inspected.view.config["seed"])) if judged else None
         return {
             "run": workspace.site.run_dir.name,
             "labels": list(opened.inspected.view.labels.names),
@@ -145,3 +142,11 @@ async def proposals(request: Request, section: Section, key: str, _: Owner) -> d
         }  # fmt: skip
 
     return await slowly(request, work)
+
+
+def _accuracy(judged: Judged, seed: int) -> dict[str, Any]:
+    """The accuracy with its 90% interval, as `assess` estimates it."""
+    sample = judged.reference.sample
+    value = accuracy(sample, judged.frame_probs, rng(seed, "assess", "accuracy"), LEVEL)
+    about = {"on": judged.reference.name, "n": len(judged.gold), "accuracy": value.value}
+    return about | {"low": value.low, "high": value.high}

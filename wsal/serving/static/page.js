@@ -77,12 +77,13 @@ function verdict(made) {
       `, ${percent(made.trusted_probability)} (the threshold is ${percent(thresholds.get(made.trusted).threshold)})`);
     return element;
   }
-  const { threshold, never } = thresholds.get(made.label);
-  element.classList.toggle("accepted", !made.abstain);
-  element.append(make("strong", made.abstain ? "Not accepted: " : "Accepted: "), made.label);
+  const { threshold, never, shared } = thresholds.get(made.label);
+  const accepted = !made.abstain && threshold !== null; // without a threshold, nothing was checked
+  element.classList.toggle("accepted", accepted);
+  element.append(make("strong", made.abstain ? "Not accepted: " : accepted ? "Accepted: " : "Likeliest class: "), made.label);
   if (never) element.append(", a class whose predictions are never precise enough");
   else if (threshold === null) element.append(", a class without a threshold");
-  else element.append(`, ${percent(made.probability)} (the threshold is ${percent(threshold)})`);
+  else element.append(`, ${percent(made.probability)} (the threshold is ${percent(threshold)}${shared ? ", shared with other classes" : ""})`);
   return element;
 }
 
@@ -100,7 +101,7 @@ function wayTable(made) {
 }
 
 function classRow({ label, probability }) {
-  const { threshold, never } = thresholds.get(label), bar = make("div", undefined, "bar"), fill = make("i");
+  const { threshold, never, shared } = thresholds.get(label), bar = make("div", undefined, "bar"), fill = make("i");
   fill.style.width = percent(probability);
   bar.append(fill);
   if (threshold !== null) {
@@ -110,8 +111,12 @@ function classRow({ label, probability }) {
   }
   const cell = make("td");
   cell.append(bar);
-  const limit = never ? "never" : threshold === null ? "none" : percent(threshold);
-  return row(make("td", label, "name"), cell, make("td", percent(probability), "n"), make("td", limit, "n"));
+  const limit = make("td", never ? "never" : threshold === null ? "none" : percent(threshold), "n");
+  if (shared) {
+    limit.append(" (shared)");
+    limit.title = "Too few texts to set it for this class alone: its precision may be lower";
+  }
+  return row(make("td", label, "name"), cell, make("td", percent(probability), "n"), limit);
 }
 
 function nearRow(near, label) {

@@ -350,7 +350,7 @@ $("labelling").addEventListener("submit", label);
 
 function drawWelcome() {
   const { quality, file, is_new_file } = state.run;
-  const measures = quality ? `Accuracy ${percent(quality.accuracy)} (95% interval ${percent(quality.low)} to ${percent(quality.high)}) on ${quality.on}.` : "The quality of this run is not measured.";
+  const measures = quality ? `Accuracy ${percent(quality.accuracy)} (90% interval ${percent(quality.low)} to ${percent(quality.high)}) on ${quality.on}.` : "The quality of this run is not measured.";
   fill("welcome", make("h1", "Find errors, and fix them with rules"), make("p", measures),
     make("p", "Open a group on the left (j, then Enter), read its texts, and press e to make a rule. A preview shows what the rule would do before anything is written."),
     make("p", is_new_file ? `Rules are written to a new file, ${file}, which begins as a copy of the run's rules.` : `Rules are written to ${file}.`));
