@@ -59,8 +59,8 @@ class Gazetteer:
         """The class of the longest term in one of the fields, else `ABSTAIN`.
 
         Raises:
-            RuleError: a term is empty, or stands for two classes or for an unknown one; the message
-                names the rows of the file.
+            RuleError: the file lacks a column; or a term is empty, or stands for two classes or for
+                an unknown one, and the message names the rows of the file.
         """
         return self.vote_by_term(records, labels).votes[:, 0]
 
