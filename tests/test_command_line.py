@@ -1,6 +1,7 @@
 """What people type after `wsal`: odd values are taken, wrong ones are named, all at once."""
 
 import json
+import socket
 
 import pytest
 from helpers import run_here
@@ -90,8 +91,13 @@ def test_the_home_folder_and_options_between_overrides(monkeypatch, tmp_path):
         (["data.layout.labels=[a,b (c]"], ["data.layout.labels=[a,b (c]", "in quotes"]),
         (["name=a\x00b"], ["control character"]),
         (["--experimental-rerun", "x.pkl"], ["pickle"]),
+        (["--experiment=home"],
+         ["--experiment is no option; overrides have no dashes: experiment=home"]),
+        (["--config-dri", "mine"], ["--config-dri is no option; did you mean --config-dir?"]),
+        (["name=e 1/../x"], ["name is 'e 1/../x', which is outside of runs/"]),
+        (["-m", "name=a,b/../c"], ["name is 'b/../c', which is outside of runs/"]),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_read_is_named_with_what_to_type(typed, said):
     with pytest.raises(ConfigError) as error:
         prepared(typed)
@@ -266,3 +272,52 @@ def test_an_unexpected_error_keeps_its_traceback_and_asks_for_a_report(capsys):
     with pytest.raises(SystemExit, match="1"):
         report(PermissionError(13, "Permission denied", "runs/x"))
     assert capsys.readouterr().err == "error: runs/x: Permission denied\n"
+
+
+@pytest.mark.parametrize("stage", ["vote", "aggregate", "select", "finetune", "export", "active"])
+def test_a_stage_before_its_input_names_the_stage_to_run_and_leaves_no_folder(work, stage):
+    refused(run_here(work, stage, *CSV),
+            "runs/x has no pool yet: run `wsal prepare` with", "or `wsal run`")  # fmt: skip
+    assert not list((work / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.path=no.csv"],
+        ["data.layout.label=no"],
+        ["seed=1.5"],
+        ["name=e 1/../x"],
+        ["--multirun", "seed=0,1"],
+    ],
+)
+def test_a_run_that_fails_before_it_made_anything_is_no_run(work, words):
+    assert run_here(work, "run", *CSV, *words).returncode == 1
+    assert not list((work / "runs").rglob("config.json"))
+    if "--multirun" not in words:  # which keeps its list of jobs
+        assert not list((work / "runs").glob("*"))
+
+
+def test_a_command_that_fails_leaves_the_run_that_was_there(work):
+    words = (*CSV, "data.layout.label=kind")
+    assert run_here(work, "prepare", *words).returncode == 0
+    before = {path for path in (work / "runs/x").rglob("*") if "logs" not in path.parts}
+    refused(run_here(work, "vote", *words, "data.layout.labels=[no]", "rules=shopp"), "rules=shopp")
+    refused(run_here(work, "aggregate", *words), "runs/x has no votes yet: run `wsal vote`")
+    assert before == {path for path in (work / "runs/x").rglob("*") if "logs" not in path.parts}
+
+
+def test_an_unknown_option_is_compared_with_those_of_ones_own_folder(work):
+    (work / "mine/rules/shop.yaml").write_text("{}")
+    own = "options of your own need --config-dir FOLDER"
+    done = run_here(work, "run", "--config-dir", "mine", *CSV, "rules=shopp")
+    refused(done, "unknown option rules=shopp; did you mean 'shop'?", "pricerunner, shop")
+    assert own not in done.stderr
+    refused(run_here(work, "run", *CSV, "rules=shop"), "unknown option rules=shop; ", own)
+
+
+def test_a_missing_file_is_named_before_a_port_that_is_taken(work):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        page = ("annotator=web", f"annotator.port={taken.getsockname()[1]}")
+        refused(run_here(work, "run", *CSV, *page, "data.path=no.csv"), "file no.csv not found")
+        refused(run_here(work, "run", *CSV, *page), "cannot listen on 127.0.0.1")

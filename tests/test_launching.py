@@ -82,7 +82,7 @@ def test_what_is_wrong_ends_all_processes_and_is_said_once(wsal, tokenised):
     done = wsal("pretrain", *SMOKE, *TWO, check=False)
     assert done.returncode == 1
     assert done.stderr.count("error: ") == 1
-    assert "runs/t/tokens has no manifest.json" in done.stderr
+    assert "runs/t has no tokens yet: run `wsal tokenise`" in done.stderr
     refused = wsal("pretrain", *SMOKE, "launcher=ray", "processes=2", check=False)
     assert "launcher=local or torchrun" in refused.stderr
 

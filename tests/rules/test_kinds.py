@@ -70,7 +70,9 @@ def test_a_bad_gazetteer_says_which_row(tmp_path):
         vote(gazetteer(tmp_path, ("b", "food"), ("B", "drink")), "x", labels=NAMES)
     with pytest.raises(RuleError, match="row 2: the term is empty"):
         vote(gazetteer(tmp_path, ("++", "food")), "x", labels=NAMES)
-    with pytest.raises(UnknownNameError, match=r"'term'.*did you mean 'terms'"):
+    with pytest.raises(
+        RuleError, match=r"csv has no column 'term'; did you mean 'terms'.*in the rule: `term: COL"
+    ):
         vote(gazetteer(tmp_path, ("b", "food"), header="terms,label"), "x", labels=NAMES)
 
 

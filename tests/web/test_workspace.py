@@ -269,7 +269,7 @@ def test_the_command_serves_one_person_and_keeps_all_tokens(folder, monkeypatch,
     parser = command.argparse.ArgumentParser()
     command.add_options(parser)
     command.run(parser.parse_args([str(folder), "--port", "0", "--no-browser"]))
-    assert "workspace?token=t-ann" in capsys.readouterr().out
+    assert "workspace?token=t-ann\n" in capsys.readouterr().out  # nothing to copy along
     assert served[0].tokens == {"t-ann": "ann"}
     assert json.loads((folder / "web.json").read_text()) == {"t-ann": "ann", "t-bob": "bob"}
     assert not served[0].asks  # annotator=file: answers on the page would not count

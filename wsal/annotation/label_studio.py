@@ -60,8 +60,8 @@ class LabelStudio:
                         return sheet.table([row for row in rows if row.label], self.name)
                     if not self.wait:
                         raise WaitingForAnnotations(
-                            f"{n_open} of {len(rows)} texts wait for an answer at {address}; "
-                            "run the same command again later"
+                            f"{n_open} of {len(rows)} texts wait for an answer at {address} "
+                            "(run the same command again later)"
                         )
                     time.sleep(self.poll_seconds)
         except httpx.HTTPStatusError as error:

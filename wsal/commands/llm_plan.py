@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from wsal.artifacts import Artifact
 from wsal.commands.llm_log import show_messages
 from wsal.commands.status import json_in
 from wsal.config.composed import parts_of
@@ -25,7 +24,7 @@ from wsal.llm.spending import cost_of, estimated_tokens
 from wsal.rounds.llm_questions import vote_questions
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.multilabel_checks import refuse_run
-from wsal.run.pipeline import opened
+from wsal.run.pipeline import opened, required
 from wsal.run.stage_table import CONFIG, STAGES
 from wsal.run.vote_report import console
 from wsal.seeding import rng
@@ -75,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
             f"{run_dir} has no language model (llm=none); name one with the same command as "
             "before, for example: wsal prepare llm=local llm.model=NAME"
         )
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    pool = required(run_dir, "prepare")
     n_pool = int(pool.facts["n_pool"])
     n = min(n_pool, settings.texts if options.texts is None else max(0, options.texts))
     votes, n_classes = opened(run_dir, STAGES["vote"].writes), len(pool.facts["labels"])

@@ -22,7 +22,7 @@ from wsal.llm.asking import LLM, open_llm
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
 from wsal.run.multilabel_checks import refuse_run
-from wsal.run.pipeline import opened
+from wsal.run.pipeline import opened, required
 from wsal.run.stage_table import STAGES
 from wsal.run.vote_report import console
 from wsal.same_rows import require_rows_of
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> None:
     """
     run_dir = run_folder(options.run)
     refuse_run(run_dir, "`wsal review`")
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
-    embeddings = Artifact.open(run_dir / STAGES["embed"].writes)
+    pool = required(run_dir, "prepare")
+    embeddings = required(run_dir, "embed")
     require_rows_of(pool, [embeddings])
     annotations: list[Artifact] = []
     while answered := opened(run_dir, STAGES["annotate"].writes, len(annotations) + 1):

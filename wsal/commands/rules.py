@@ -8,10 +8,9 @@ lookup), and what each of them is worth.
 
 import argparse
 
-from wsal.artifacts import Artifact
 from wsal.run import term_report, vote_report
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.stage_table import STAGES
+from wsal.run.pipeline import required
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
         MissingArtifactError: the rules have not voted yet.
     """
     folder = run_folder(options.run)
-    votes = Artifact.open(folder / STAGES["vote"].writes)
+    votes = required(folder, "vote")
     vote_report.show_rules(votes, options.examples)
     if options.terms:
         term_report.show_terms(folder, votes, options.terms)

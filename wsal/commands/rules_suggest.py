@@ -29,7 +29,7 @@ from wsal.rounds.pool_gold import gold_of_pool
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.llm_of_run import llm_of_run
 from wsal.run.multilabel_checks import refuse_run
-from wsal.run.pipeline import folder, opened
+from wsal.run.pipeline import opened, required
 from wsal.run.stage_table import STAGES
 from wsal.same_rows import require_rows_of
 from wsal.seeding import rng
@@ -120,7 +120,7 @@ def _shown_to_llm(
 ) -> KnownOfClasses:
     """What is sent: names of classes, guidelines, texts (only the fields allowed), confusions."""
     texts = sample.texts
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    pool = required(run_dir, "prepare")
     shown = [text or "" for text in texts_to_send(pool, sample.rows, settings)]
     some = rng(seed, "texts for rules").permutation(len(shown))[:SOME_TEXTS]
     probs = _class_probs(run_dir, pool, sample.rows)
@@ -154,7 +154,7 @@ def gather(run_dir: Path, n_gold: int, seed: int) -> RunSample:
 
     `n_gold` of the gold labels that came with the data count as known, and all answers.
     """
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    pool = required(run_dir, "prepare")
     labels = LabelSet.of_pool(pool.facts)
     source = np.concatenate([*gold_of_pool(pool.path)])
     source[source >= len(labels)] = ABSTAIN  # parents
@@ -187,5 +187,5 @@ def _answered_rounds(run_dir: Path) -> Iterator[tuple[Artifact, Artifact]]:
     """Annotations and query of each round that was answered."""
     number = 1
     while annotations := opened(run_dir, STAGES["annotate"].writes, number):
-        yield annotations, Artifact.open(folder(run_dir, STAGES["select"].writes, number))
+        yield annotations, required(run_dir, "select", number)
         number += 1

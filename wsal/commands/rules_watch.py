@@ -18,7 +18,6 @@ from rich.table import Table
 
 from wsal import tables
 from wsal.arrays import ABSTAIN, Classes, Embeddings, Vote
-from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.config.composed import rules_in
 from wsal.errors import MissingArtifactError, WsalError
@@ -28,7 +27,7 @@ from wsal.multilabel import refuse
 from wsal.rules import analysis
 from wsal.rules.voting import collect_votes
 from wsal.run.folders import RUN_HELP, run_folder
-from wsal.run.stage_table import STAGES
+from wsal.run.pipeline import required
 from wsal.run.vote_report import console, rules_table
 from wsal.seeding import random_rows, rng
 
@@ -115,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
 
 def open_pool(run_dir: Path, most: int) -> Pool:
     """At most `most` texts of the run's pool."""
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    pool = required(run_dir, "prepare")
     refuse(pool.facts, "`wsal rules watch`")
     path, n = pool.path / "pool.parquet", int(pool.facts["n_pool"])
     records = tables.take(path, np.sort(random_rows(n, most, rng(0, "watch"))))

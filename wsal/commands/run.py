@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from wsal import processes
@@ -18,12 +19,13 @@ from wsal.config.composed import RunConfig, check
 from wsal.config.errors import not_utf8
 from wsal.config.job import from_hydra, is_sweep
 from wsal.error_output import report
-from wsal.errors import ConfigError
+from wsal.errors import ConfigError, WsalError
 from wsal.export.openvino import OpenVino
 from wsal.extras import require
 from wsal.llm.settings import check_ready
 from wsal.presets import CONF_DIR
 from wsal.progress import install_console_output, keep_finished
+from wsal.run.folders import remove_log
 from wsal.run.loop import run_command
 from wsal.run.output import reporter
 from wsal.run.stage_lines import print_line
@@ -64,6 +66,8 @@ def launch(command: str, arguments: Sequence[str]) -> None:
             else:
                 _run_and_report(command, run, verbose=verbose)
         except BaseException as error:
+            if isinstance(error, WsalError | SystemExit) and processes.is_leader():
+                remove_log(Path(HydraConfig.get().runtime.output_dir))
             if is_sweep():
                 raise  # Hydra's launcher counts failed jobs, and goes on with the others
             failed.append(error)  # raised here, Hydra would print a message of its own

@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
     sys.stdout.write(
         f"serving {len(exported.labels)} classes with {engine.name} on "
         f"http://{host}:{port}/predict\n"
-        f"try it on http://{host}:{port}/, or read http://{host}:{port}/docs; "
+        f"try it on http://{host}:{port}/ or read http://{host}:{port}/docs\n"
         "press Ctrl-C to stop\n"
     )
     sys.stdout.flush()

@@ -16,11 +16,11 @@ from importlib import import_module
 from pathlib import Path
 
 from wsal.annotation.journal import JOURNAL_FILE, Journal
-from wsal.artifacts import Artifact
 from wsal.errors import ConfigError
 from wsal.run.folders import RUN_HELP, run_folder
 from wsal.run.multilabel_checks import refuse_run
-from wsal.run.stage_table import CONFIG, STAGES
+from wsal.run.pipeline import required
+from wsal.run.stage_table import CONFIG
 from wsal.sockets import listening_socket
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     """
     run_dir = run_folder(options.run)
     refuse_run(run_dir, "the workspace")
-    Artifact.open(run_dir / STAGES["prepare"].writes)
+    required(run_dir, "prepare")
     if options.rules and not options.rules.is_file():
         raise ConfigError(f"--rules is {options.rules}, which is not a file; name a file of rules")
     from wsal.web.app import make_app  # noqa: PLC0415  slow to import
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: ended.set())
     with Journal(run_dir / JOURNAL_FILE).held(), running(make_app(site, options.rules), listening):
         address = f"http://127.0.0.1:{port}/workspace?token={token}"
-        sys.stdout.write(f"workspace of {run_dir} at {address}; press Ctrl-C to stop\n")
+        sys.stdout.write(f"workspace of {run_dir} at {address}\npress Ctrl-C to stop\n")
         sys.stdout.flush()
         if not options.no_browser:
             webbrowser.open(address)

@@ -21,6 +21,7 @@ from wsal.classifier.losses import Loss
 from wsal.coercion import by_names
 from wsal.components import Components
 from wsal.config.errors import listed, misread, plain, yaml_fault
+from wsal.config.overrides import check_name
 from wsal.data.base import DataSource
 from wsal.errors import ConfigError, UnknownNameError, WsalError
 from wsal.export.base import ExportSettings
@@ -224,10 +225,7 @@ def _check_plain(nodes: dict[str, Any], trusted: Sequence[str]) -> None:
     for key in ("name", "run_dir"):
         if nodes[key].strip() in ("", ".", "..") or any(ord(c) < 32 for c in nodes[key]):
             raise ConfigError(f"{key} is {nodes[key]!r}; expected the name of a folder")
-    if ".." in Path(nodes["name"]).parts:  # `wsal status` looks in runs/ only
-        raise ConfigError(
-            f"name is {nodes['name']!r}, which is outside of runs/; use run_dir=FOLDER instead"
-        )
+    check_name(nodes["name"])
     _check_processes(nodes, trusted)
 
 

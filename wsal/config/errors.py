@@ -14,6 +14,8 @@ from wsal.errors import ConfigError, did_you_mean
 
 NOT_DECIMAL = re.compile(r"[-+]?0[\d_]+|[-+]?0[xb][\da-fA-F_]+|[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 
+OWN = "--config-dir FOLDER, where FOLDER/GROUP/NAME.yaml is GROUP=NAME"
+
 
 def explain(error: BaseException, conf_dir: Path) -> str:
     """An error about the command line or a file in one line, with the nearest known key."""
@@ -30,8 +32,9 @@ def explain(error: BaseException, conf_dir: Path) -> str:
             "its first line has to be `# @package _global_`"
         )
     if option := re.search(r"Could not find '(\w+)/([^']+)'", message):
-        known = [path.stem for path in (conf_dir / option[1]).glob("*.yaml")]
-        return f"unknown option {option[1]}={option[2]}{did_you_mean(option[2], known)}"
+        known = getattr(error, "options", None) or ()  # with those of the user's --config-dir
+        own = "" if "provider=command-line" in message else "; options of your own need " + OWN
+        return f"unknown option {option[1]}={option[2]}{did_you_mean(option[2], known)}{own}"
     unknown = re.search(r"Key '\w+' is not in struct\s+full_key: ([\w.]+)", message)
     if not unknown:
         lines = [" ".join(line.split()) for line in message.splitlines() if line.strip()]

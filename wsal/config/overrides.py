@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,10 @@ TEXT = ("name", "run_dir", "data.path")  # text even if it looks like a number o
 TAKE_A_VALUE = (
     "--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
     "--config-dir", "-cd", "--info", "-i",
+)  # fmt: skip
+OPTIONS = (
+    "--help", "--hydra-help", "--version", "--cfg", "--resolve", "--package", "--run", "--multirun",
+    "--shell-completion", "--config-path", "--config-name", "--config-dir", "--info",
 )  # fmt: skip
 ASSIGNED = re.compile(r"(\+{0,2})([^=\s'\"\[\]{}(),~+][^=]*)=(.*)", re.DOTALL)
 IN_YAML = (
@@ -65,12 +70,37 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             continue
         if argument.startswith("--experimental"):
             raise ConfigError(f"{argument} is not supported: it would load a pickle")
+        if argument.startswith("--"):
+            _check_option(argument)
         if argument != "--":
             options.append(argument)
         takes_value = any(_stands_for(argument, option) for option in TAKE_A_VALUE)
         if takes_value and (value := next(waiting, None)) is not None:
             options.append(value)
     return options, overrides
+
+
+def _check_option(argument: str) -> None:
+    """Refuse an option that Hydra does not have, or that is an override with dashes before it."""
+    name, assigned, value = argument.partition("=")
+    if any(option.startswith(name) for option in OPTIONS):
+        return
+    if near := get_close_matches(name, OPTIONS, n=1, cutoff=0.8):
+        raise ConfigError(f"{name} is no option; did you mean {near[0]}?")
+    override = f"{name.lstrip('-')}={value if assigned else 'VALUE'}"
+    raise ConfigError(f"{name} is no option; overrides have no dashes: {override}")
+
+
+def check_name(name: str) -> None:
+    """Refuse the name of a run that would lie outside of `runs/`, where `wsal status` looks.
+
+    Raises:
+        ConfigError: a part of it is `..`.
+    """
+    if ".." in Path(name).parts:
+        raise ConfigError(
+            f"name is {name!r}, which is outside of runs/; use run_dir=FOLDER instead"
+        )
 
 
 def _stands_for(argument: str, option: str) -> bool:
@@ -94,6 +124,9 @@ def _ready(override: str, *, sweeps: bool) -> str:
         raise ConfigError(f"{key}={value!r} contains a control character; remove it")
     if key in TEXT and not value.strip(" '\""):
         raise ConfigError(f"{key}= is empty; give a value, as in {key}=shop, or leave it out")
+    if key == "name":  # now, as Hydra makes the folder before the configuration is checked
+        for name in value.split(",") if sweeps else [value]:
+            check_name(name.strip(" '\""))
     if key in TEXT and not sweeps:
         return _text(plus, key, value)
     if value.replace(" ", "") == "{}":

@@ -12,7 +12,7 @@ from wsal.labels import LabelSet
 from wsal.multilabel import refuse
 from wsal.rounds.evaluation_frame import Frame, read_frame
 from wsal.rounds.frame_periods import measured_part
-from wsal.run.pipeline import opened
+from wsal.run.pipeline import opened, required
 from wsal.run.stage_table import CONFIG, ROUND_STAGES, STAGES
 from wsal.same_rows import require_rows_of
 
@@ -61,7 +61,7 @@ class RunView:
             MissingArtifactError: it is not there.
             ConfigError: a text of it may have several classes.
         """
-        pool = Artifact.open(self.run_dir / STAGES["prepare"].writes)
+        pool = required(self.run_dir, "prepare")
         if not self.takes_sets:
             what = "looking at groups, confusions, runs side by side or the workspace"
             refuse(pool.facts, what)

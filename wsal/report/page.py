@@ -6,7 +6,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from wsal.artifacts import Artifact
 from wsal.inspection.run_view import RunView
 from wsal.multilabel import is_multilabel
 from wsal.report.about import about_section
@@ -26,7 +25,7 @@ from wsal.report.slices import slices_section
 from wsal.report.theme import theme
 from wsal.report.trust import trust_section
 from wsal.run.folders import run_folder
-from wsal.run.stage_table import STAGES
+from wsal.run.pipeline import required
 
 SECTIONS: tuple[Callable[[RunView], Section | None], ...] = (
     headline_section,
@@ -101,7 +100,7 @@ def make_report(view: RunView) -> Report:
         MissingArtifactError: the run has no pool yet.
     """
     sections = SECTIONS
-    if is_multilabel(Artifact.open(view.run_dir / STAGES["prepare"].writes).facts):
+    if is_multilabel(required(view.run_dir, "prepare").facts):
         view, sections = replace(view, takes_sets=True), SECTIONS_OF_SETS
     made = [section for make in sections if (section := make(view))]
     return Report(f"Report on {view.config['name']}", tuple(made))

@@ -11,7 +11,7 @@ import polars as pl
 
 from wsal.arrays import ABSTAIN, Vote
 from wsal.contents import of_files
-from wsal.errors import RuleError, UnknownNameError, listed
+from wsal.errors import RuleError, UnknownNameError, did_you_mean, listed
 from wsal.files import existing_file, numbered_table
 from wsal.labels import LabelSet
 from wsal.rules.base import Strings, as_tuple, column
@@ -59,8 +59,8 @@ class Gazetteer:
         """The class of the longest term in one of the fields, else `ABSTAIN`.
 
         Raises:
-            RuleError: a term is empty, or stands for two classes or for an unknown one; the message
-                names the rows of the file.
+            RuleError: the file lacks a column; or a term is empty, or stands for two classes or for
+                an unknown one, and the message names the rows of the file.
         """
         return self.vote_by_term(records, labels).votes[:, 0]
 
@@ -111,9 +111,12 @@ class Gazetteer:
     def _terms(self) -> pl.DataFrame:
         """Each folded term once, its class, and the first `row` of the file that has it."""
         table, row_numbers, _ = numbered_table(Path(self.path))
-        for name in (self.term, self.label):
+        for key, name in (("term", self.term), ("label", self.label)):
             if name not in table.columns:
-                raise UnknownNameError(f"column of {self.path}", name, table.columns)
+                raise RuleError(
+                    f"{self.path} has no column {name!r}{did_you_mean(name, table.columns)}; name "
+                    f"its column in the rule: `{key}: COLUMN`"
+                )
         terms = table[self.term].cast(pl.String)
         folded = single_spaced(fold(clean(terms), ascii_only=False)).str.strip_chars(" ")
         columns = {"key": folded, "term": terms, "label": clean(table[self.label].cast(pl.String))}

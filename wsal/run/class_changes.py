@@ -26,7 +26,7 @@ from wsal.data.class_fold import words
 from wsal.data.class_history import ClassHistory, Edits, edits_in
 from wsal.digests import MANIFEST
 from wsal.errors import ConfigError
-from wsal.run.stage_table import STAGES
+from wsal.run.pipeline import required
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def opened_classes(run_dir: Path) -> ClassesOfRun:
     Raises:
         MissingArtifactError: the run has no pool yet, so its classes are not known.
     """
-    pool = Artifact.open(run_dir / STAGES["prepare"].writes)
+    pool = required(run_dir, "prepare")
     log = log_of(Journal(run_dir / JOURNAL_FILE).events())
     edits = log[-1].edits if log else ()
     return ClassesOfRun(run_dir, log, replace(ClassHistory.of_pool(pool.facts), edits=edits))

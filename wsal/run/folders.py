@@ -1,11 +1,17 @@
 """Where runs are kept, and which of them a name stands for."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from wsal.errors import MissingArtifactError, UnknownNameError
+from wsal.digests import MANIFEST
+from wsal.errors import DiskError, MissingArtifactError, UnknownNameError, WsalError
 from wsal.run.stage_table import CONFIG
 
 RUNS = Path("runs")
+LOCK = ".lock"  # in a run: held by the command that works on it
+LOGS = "logs"  # in a run: a folder for each command, made by Hydra
 RUN_HELP = "a run's name or folder; may be left out if there is only one run"
 
 
@@ -57,3 +63,35 @@ def known_runs() -> list[str]:
 def no_runs() -> str:
     """The message where there are no runs."""
     return f"there are no runs in {RUNS.absolute()}; start one with `wsal run`"
+
+
+@contextmanager
+def removed_if_nothing_made(run_dir: Path) -> Iterator[None]:
+    """If the block fails in a new run before it made anything, remove what it began.
+
+    The logs are left, see `remove_log`. After a full disk, all is left, as it can be continued.
+    """
+    is_new = all(path.name in (LOGS, LOCK) for path in run_dir.iterdir())
+    try:
+        yield
+    except DiskError:
+        raise
+    except WsalError:
+        if is_new and not any(run_dir.glob(f"*/{MANIFEST}")):
+            for path in run_dir.iterdir():
+                if path.name != LOGS:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with suppress(OSError):  # not empty
+                run_dir.rmdir()
+        raise
+
+
+def remove_log(log: Path) -> None:
+    """Remove the log of a command that failed, with its run folder, if no run is in that."""
+    run_dir = log.parent.parent
+    is_of_run = log.parent.name == LOGS and run_dir != Path.cwd()
+    if is_of_run and not (run_dir / CONFIG).exists() and {*log.iterdir()} <= {log / ".hydra"}:
+        shutil.rmtree(log)
+        with suppress(OSError):  # not empty
+            log.parent.rmdir()
+            run_dir.rmdir()

@@ -19,9 +19,10 @@ from wsal.rounds.early import early_kept
 from wsal.rounds.migration import migrate
 from wsal.run.changes import with_changes
 from wsal.run.checks import check_rounds
+from wsal.run.folders import LOCK, removed_if_nothing_made
 from wsal.run.history import record_state
 from wsal.run.multilabel_checks import check_multilabel, wants_multilabel
-from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, round_of, run_stage
+from wsal.run.pipeline import Outcome, disk_errors, follow, open_round, opened, round_of, run_stage
 from wsal.run.stage_table import BEFORE_ROUNDS, CHANGES, CONFIG, ROUND_STAGES, STAGES, names_used
 from wsal.run.summary import summarise
 
@@ -75,11 +76,13 @@ def run_command(
         check_multilabel(components)
         with disk_errors(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
-            with locked(run_dir):
+            with locked(run_dir), removed_if_nothing_made(run_dir):
                 for line in migrate(run_dir):
                     report(line)
                 write_json(run_dir / CONFIG, nodes)
                 components = with_changes(components, run_dir)
+                if command == "run" and not opened(run_dir, STAGES["prepare"].writes):
+                    components.config("data")  # a file that is missing: say so before all else
                 with _page(command, run_dir, components) as say_over:
                     steps = partial(_run, command, run_dir, components, nodes["name"])
                     return steps(report, show, say_over)
@@ -183,7 +186,7 @@ def locked(run_dir: Path) -> Iterator[None]:
         BusyError: another process holds it.
     """
     until = time.monotonic() + (LOCK_SECONDS if processes.may_restart() else 0)
-    with (run_dir / ".lock").open("w") as lock:
+    with (run_dir / LOCK).open("w") as lock:
         while not _took(lock):
             if time.monotonic() >= until:
                 raise BusyError(

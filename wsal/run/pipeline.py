@@ -13,12 +13,12 @@ from wsal.annotation.handed_out import is_corrected, is_work_of_people, withdraw
 from wsal.artifacts import Artifact
 from wsal.components import Components
 from wsal.digests import MANIFEST
-from wsal.errors import DiskError
+from wsal.errors import DiskError, MissingArtifactError
 from wsal.run.basis import bases_of, basis_of, is_kept
 from wsal.run.stage_table import (
     BY_ROW,
     IN_ALL_ROUNDS,
-    IN_ROUNDS,
+    MAKERS,
     STAGES,
     WITH_TEXTS,
     Stage,
@@ -148,17 +148,28 @@ def read(run_dir: Path, noun: str, number: int) -> Artifact | list[Artifact]:
     """The artifact, or the artifacts of all rounds, that a name in `reads` stands for."""
     if noun.removeprefix("earlier_") in IN_ALL_ROUNDS:
         last = number - 1 if noun.startswith("earlier_") else number
-        writes = STAGES[IN_ALL_ROUNDS[noun.removeprefix("earlier_")]].writes
-        return [Artifact.open(folder(run_dir, writes, n)) for n in range(1, last + 1)]
+        stage = IN_ALL_ROUNDS[noun.removeprefix("earlier_")]
+        return [required(run_dir, stage, n) for n in range(1, last + 1)]
     if noun == "first_query":
-        return Artifact.open(folder(run_dir, STAGES["select"].writes, 1))
+        return required(run_dir, "select", 1)
     if noun == "classifier":
-        rounds_before = number > 1
-        newest = folder(run_dir, STAGES["finetune"].writes, number - 1)
-        return Artifact.open(newest if rounds_before else run_dir / "pretrained")
-    return Artifact.open(
-        folder(run_dir, f"rounds/{{}}/{noun}" if noun in IN_ROUNDS else noun, number)
-    )
+        return required(run_dir, "finetune" if number > 1 else "pretrain", number - 1)
+    return required(run_dir, MAKERS[noun], number)
+
+
+def required(run_dir: Path, stage: str, number: int = 0) -> Artifact:
+    """The finished artifact of a stage.
+
+    Raises:
+        MissingArtifactError: there is none; the message names the stage to run.
+    """
+    path = folder(run_dir, STAGES[stage].writes, number)
+    if not (path / MANIFEST).exists():
+        raise MissingArtifactError(
+            f"{run_dir} has no {path.relative_to(run_dir)} yet: run `wsal {stage}` with the run's "
+            "overrides first (or `wsal run`, which does all stages)"
+        )
+    return Artifact.open(path)
 
 
 def opened(run_dir: Path, writes: str, number: int = 0) -> Artifact | None:

@@ -62,7 +62,8 @@ CHANGES = "changes"
 """What only a run has whose classes or records were changed; see `wsal.changes`."""
 BY_ROW = ("pool", "tokens")
 """Inputs of which rows are recognised again when records were appended."""
-IN_ROUNDS = ("query", "reweighed")
+MAKERS = {stage.writes.rpartition("/")[2]: name for name, stage in STAGES.items()}
+"""The name of an artifact's folder -> the stage that writes it."""
 WITH_TEXTS = ("query", "first_query", "earlier_queries", "annotations", "earlier_annotations")
 """Inputs that find their texts in any pool. Row n of every other input is row n of the pool."""
 IN_ALL_ROUNDS = {
