@@ -76,7 +76,7 @@ def work(prepared, tmp_path):
         ("prepare data=csvv", "csvv.*did you mean 'csv'"),
         ("prepare data=csv", "data.path has no value.*data.path=..."),
         ("prdict", "unknown command 'prdict'; did you mean 'predict'"),
-        ("vote name=nothing", "runs/nothing/pool.*`wsal status`"),
+        ("vote name=nothing", "runs/nothing has no pool.*`wsal prepare`"),
         ("vote data.n=300 rules.phone_sim.label=Frige", "'phone_sim'.*'Frige'.*known: Coffee, "),
         ("vote data.n=300 rules.phone_power.pattern='a(?=b)'", "'phone_power'.*look-around"),
     ],
