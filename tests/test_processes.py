@@ -25,7 +25,8 @@ import contextlib, io, json, os, sys
 from wsal.cli import main
 found = {}
 for command in json.loads(sys.argv[1]):
-    os.environ.pop("GOMP_SPINCOUNT", None)
+    for name in ("GOMP_SPINCOUNT", "HYDRA_FULL_ERROR"):  # the last command set them
+        os.environ.pop(name, None)
     sys.argv = ["wsal", *command.split(), "--no-such-option"]  # it ends at once
     with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         main()

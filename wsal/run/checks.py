@@ -65,9 +65,10 @@ def check_gold(components: Components, pool: Artifact, *, is_alone: bool) -> Non
         AnnotationError: the pool has no gold labels, or too few of its texts have one.
     """
     n_gold, n_pool = pool.facts["n_pool_gold"], pool.facts["n_pool"]
+    if not is_alone and not n_gold:
+        raise AnnotationError(NO_PEOPLE)
     if not n_gold:
-        columns = components["data"].layout.label_columns
-        raise AnnotationError(no_gold(columns) if is_alone else NO_PEOPLE)
+        raise AnnotationError(no_gold(components["data"].layout.label_columns))
     if is_alone:
         n_evaluation = sample_size(pool.facts, components["evaluation"], number=1)
         n_asked = components["active"].query_size + n_evaluation
