@@ -1,4 +1,4 @@
-"""What a user is told where an oracle finds too few gold labels to answer from."""
+"""Messages about an oracle that has too few gold labels to answer from."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ from wsal.rounds.sources import LLMAnswers
 
 NO_ROWS = np.empty(0, np.int64)
 NOT_CHECKED = "used: no random gold to check that it helps"
-DRAWN = "used: it was drawn at random"
+OF_RANDOM = "used: it was drawn at random"
 NOTHING_LEARNED = "not used: too few gold labels on texts with votes, or a model that ignores gold"
 
 
@@ -93,7 +93,7 @@ def reweigh_rules(
         return _unchecked(before, by_chosen, NOT_CHECKED)
     after = label_model.fit(votes, n_classes, prior=prior, gold=with_gold)
     if not len(random_gold.gold):
-        return _unchecked(before, after, DRAWN if is_random else NOT_CHECKED)
+        return _unchecked(before, after, OF_RANDOM if is_random else NOT_CHECKED)
     models = [before, by_chosen, after] if by_chosen else [before, after]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 
@@ -123,7 +123,7 @@ def reweigh_sets(
         return _unchecked(before, by_chosen, NOT_CHECKED)
     to_level = shifted(by_chosen, votes, gold_rows, gold)
     if not len(random_gold.gold):
-        return _unchecked(before, to_level, DRAWN)
+        return _unchecked(before, to_level, OF_RANDOM)
     models = [before, by_chosen, to_level]
     return _best(models, random_gold, prior_or_uniform(n_classes, prior))
 

@@ -164,7 +164,7 @@ def weigh_answers(
     Gold that was not drawn at random may be of hard texts that a strategy chose, where fewer
     answers are right, which says nothing about other texts. So the regression gives these texts a
     level of their own, which is never above that of all texts: if answers are often right even
-    there, they are elsewhere, too. By class, and where rules disagree, such gold is compared with
+    there, they are elsewhere, too. By class, and where rules disagree, all gold is compared with
     what is expected of the same texts.
 
     Args:
@@ -192,7 +192,10 @@ def weigh_answers(
     features = np.column_stack(columns)[known]
     often = (disagrees.sum() + 1) / (has_vote.sum() + 2)
     prior = [first.level, first.slope, AGREE, DISAGREE * np.log(often), 0.0, 0.0]
-    spread, highest = np.array(SPREAD + SPREAD_CHOSEN), np.array([np.inf] * 4 + [0.0, np.inf])
+    spread, highest = (
+        np.array(SPREAD + SPREAD_CHOSEN),
+        np.array([np.inf] * len(SPREAD) + [0.0, np.inf]),
+    )
     fitted = fit_logistic(features, right, np.ones(len(right)), np.array(prior), spread, highest)
     level, slope, agree, disagree = fitted[: len(SPREAD)]
     expected = expit(features @ fitted)
